@@ -1,0 +1,13 @@
+// tutela._native: the Python face of the two kernels. Each kernel registers itself; no policy lives here.
+#include <nanobind/nanobind.h>
+
+namespace nb = nanobind;
+
+void bind_pdq(nb::module_& m);
+void bind_hamming(nb::module_& m);
+
+NB_MODULE(_native, m) {
+    m.doc() = "Tutela's native core: PDQ from luma, exact Hamming range search.";
+    bind_pdq(m);
+    bind_hamming(m);
+}

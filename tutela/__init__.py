@@ -1,0 +1,44 @@
+"""Tutela: screening of content against hash lists, before anyone sees it.
+
+`import tutela` is cheap and starts nothing; names are loaded on first use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from tutela.errors import TutelaError
+
+if TYPE_CHECKING:
+    from tutela.deployment import Deployment, open_deployment
+    from tutela.screening.screener import Screener
+    from tutela.screening.verdict import Context, Decision, Match, Verdict
+
+__all__ = [
+    "Context",
+    "Decision",
+    "Deployment",
+    "Match",
+    "Screener",
+    "TutelaError",
+    "Verdict",
+    "__version__",
+    "open_deployment",
+]
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Context": "tutela.screening.verdict",
+    "Decision": "tutela.screening.verdict",
+    "Deployment": "tutela.deployment",
+    "Match": "tutela.screening.verdict",
+    "Screener": "tutela.screening.screener",
+    "Verdict": "tutela.screening.verdict",
+    "open_deployment": "tutela.deployment",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'tutela' has no attribute {name!r}")

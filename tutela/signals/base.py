@@ -1,0 +1,66 @@
+"""What a signal type is: a name, a fixed width, a way to read, print and compare its values.
+
+A new signal type is one file with one object that satisfies `SignalType`, and one entry point in the group
+`tutela.signals`. Types that can be computed from content also satisfy `Computable`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from tutela.media.content import Content
+
+
+class Kind(StrEnum):
+    """How values of a type are compared, and so which index serves them."""
+
+    EXACT = "exact"
+    """Equal or not: distance 0 or nothing (cryptographic digests)."""
+    HAMMING = "hamming"
+    """256-bit strings within a Hamming distance (PDQ)."""
+    VECTOR = "vector"
+    """Any other distance, searched by comparing with every value (PhotoDNA)."""
+
+
+WHOLE = "whole"
+"""The view of the content as it is displayed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value computed from one view of the content."""
+
+    signal: str
+    value: bytes
+    view: str = WHOLE
+    quality: int | None = None
+    """0-100 as the type defines it; None where the type has no notion of quality."""
+
+
+@runtime_checkable
+class SignalType(Protocol):
+    """Reading, printing and comparing values of one type. Values travel as `bytes` of exactly `width`."""
+
+    name: str
+    kind: Kind
+    width: int
+    default_threshold: int
+    max_threshold: int
+
+    def parse(self, text: str) -> bytes:
+        """The value a text stands for. Raises InvalidSignalError with what is wrong."""
+
+    def format(self, value: bytes) -> str:
+        """The canonical text of a value; `parse(format(v)) == v`."""
+
+    def distance(self, a: bytes, b: bytes) -> int:
+        """A whole-number distance, 0 for equal values."""
+
+
+@runtime_checkable
+class Computable(Protocol):
+    """A signal type that can be computed from content."""
+
+    def compute(self, content: Content) -> Sequence[Sample]:
+        """The samples of this type in the content. Raises UnscreenableError when it cannot be decoded."""

@@ -1,0 +1,34 @@
+"""The signal types of this installation: ours and those that plug-ins bring, found by entry point."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from types import MappingProxyType
+
+from tutela.errors import InputError, TutelaError
+from tutela.signals.base import SignalType
+
+GROUP = "tutela.signals"
+
+
+@cache
+def signal_types() -> Mapping[str, SignalType]:
+    """Every installed signal type by name. Raises TutelaError when a plug-in does not keep the protocol."""
+    found: dict[str, SignalType] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        signal_type = point.load()
+        if not isinstance(signal_type, SignalType):
+            raise TutelaError(f"entry point {point.value!r} of group {GROUP} is not a SignalType")
+        if signal_type.name != point.name:
+            raise TutelaError(f"entry point {point.name!r} names itself {signal_type.name!r}; make the two equal")
+        found[signal_type.name] = signal_type
+    return MappingProxyType(found)
+
+
+def signal_type(name: str) -> SignalType:
+    """The type of that name. Raises InputError naming the known ones."""
+    try:
+        return signal_types()[name]
+    except KeyError:
+        known = ", ".join(signal_types())
+        raise InputError(f"unknown signal type {name!r}; known here: {known}") from None
