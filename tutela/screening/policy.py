@@ -1,0 +1,46 @@
+"""The decision as a pure function of what was seen and what matched. The policy is data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from tutela.banks.model import Action
+from tutela.screening.verdict import Decision, Match, Reason
+
+_SEVERITY = {Decision.ALLOW: 0, Decision.HOLD: 1, Decision.BLOCK: 2}
+_DECISION_OF = {Action.LOG: Decision.ALLOW, Action.HOLD: Decision.HOLD, Action.BLOCK: Decision.BLOCK}
+
+
+@dataclass(frozen=True, slots=True)
+class ScreeningPolicy:
+    """What happens to content that could not be screened, or not wholly.
+
+    `overrides` maps a reason code (`unsupported-type`, `damaged`, `partly-screened`, `timeout`, ...) to a
+    decision. A code that is not in it is held.
+    """
+
+    overrides: Mapping[str, Decision] = field(default_factory=lambda: MappingProxyType({}))
+
+    def on(self, code: str) -> Decision:
+        """The decision for content with that shortcoming."""
+        return self.overrides.get(code, Decision.HOLD)
+
+
+def decide(
+    matches: Sequence[Match], shortcomings: Sequence[Reason], policy: ScreeningPolicy
+) -> tuple[Decision, tuple[Reason, ...]]:
+    """The severest of what the matches and the shortcomings ask for, with the reasons, severest first."""
+    found = [(policy.on(shortcoming.code), shortcoming) for shortcoming in shortcomings]
+    found += [(_DECISION_OF[match.action], _reason(match)) for match in matches if match.suppressed_by is None]
+    found.sort(key=lambda item: -_SEVERITY[item[0]])
+    decision = found[0][0] if found else Decision.ALLOW
+    return decision, tuple(dict.fromkeys(reason for _, reason in found))
+
+
+def _reason(match: Match) -> Reason:
+    label = f", label {match.label}" if match.label else ""
+    return Reason(
+        f"match-{match.action}",
+        f"{match.signal} within {match.distance} of an entry of bank {match.bank!r}"
+        f" (threshold {match.threshold}{label})",
+    )

@@ -1,0 +1,104 @@
+"""What screening answers: a `Verdict` with its decision, the reasons for it and every match behind it.
+
+For the same content, lists and policy everything but `id`, `at` and `timings` is the same, in the same order.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from tutela.banks.model import Action
+from tutela.signals.base import Sample
+
+
+class Decision(StrEnum):
+    """What the platform must do with the content now."""
+
+    ALLOW = "allow"
+    HOLD = "hold"
+    """Keep it from everybody until somebody decided."""
+    BLOCK = "block"
+    """Refuse it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the platform says about the content. Only `item` is stored beside a verdict; `details` are not kept."""
+
+    item: str | None = None
+    """The platform's own opaque name of the content."""
+    details: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why the decision is what it is: a stable code for programs and a sentence for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One entry of one bank that the content matches."""
+
+    bank: str
+    entry_id: int
+    signal: str
+    value: str
+    """The entry's value in the signal's canonical text."""
+    distance: int
+    threshold: int
+    """The bank's threshold that the distance is within."""
+    view: str
+    """Which view of the content matched."""
+    quality: int | None
+    """The quality of the content's view, None where unknown."""
+    label: str | None
+    source: str
+    reference: str
+    action: Action
+    suppressed_by: str | None = None
+    """The allow-list bank and entry that took this match out of the decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Milliseconds spent, by stage."""
+
+    examine_ms: float
+    search_ms: float
+    total_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What the verdict was made with."""
+
+    engine: str
+    lists: Mapping[str, int]
+    """Per signal type, the sequence number of the last list change that was in the index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer for one piece of content."""
+
+    id: str
+    at: datetime
+    decision: Decision
+    reasons: tuple[Reason, ...]
+    matches: tuple[Match, ...]
+    matches_omitted: int
+    """Further, more distant matches that are counted but not listed."""
+    samples: tuple[Sample, ...]
+    media_type: str | None
+    width: int | None
+    height: int | None
+    byte_length: int | None
+    sha256: str | None
+    context: Context
+    timings: Timings
+    versions: Versions
