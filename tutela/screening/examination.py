@@ -3,13 +3,14 @@
 The answer crosses back as JSON, so that a decoder which was taken over can lie but not run code in the service.
 """
 
-import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from tutela.errors import UnscreenableError
+from tutela.errors import TutelaError, UnscreenableError
 from tutela.media.content import Content, Limits, Mode
 from tutela.screening.verdict import Reason
-from tutela.signals.base import Computable, Kind, Sample
+from tutela.signals.base import Computable, Sample
 from tutela.signals.registry import signal_types
 
 TASK = "tutela.screening.examination:examine"
@@ -21,8 +22,60 @@ class Examination:
 
     samples: tuple[Sample, ...] = ()
     shortcomings: tuple[Reason, ...] = ()
+    """Why the content is not, or not wholly, screened; empty when it is."""
     media_type: str | None = None
     width: int | None = None
     height: int | None = None
-    missing: tuple[str, ...] = field(default=())
-    """Signal types that could not be computed."""
+
+
+def options(mode: Mode, limits: Limits) -> dict[str, Any]:
+    """The task's options as JSON carries them."""
+    return {"mode": mode.value, "limits": asdict(limits)}
+
+
+def examine(data: memoryview, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Decode the content once and compute every computable signal. The result is an `Examination` in JSON types."""
+    content = Content(data, Mode(options["mode"]), Limits(**options["limits"]))
+    samples: list[Sample] = []
+    try:
+        for signal_type in signal_types().values():
+            if isinstance(signal_type, Computable):
+                samples += signal_type.compute(content)
+        shortcomings = _shortcomings(content)
+        width, height = content.picture.width, content.picture.height
+    except UnscreenableError as error:
+        shortcomings, width, height = [(error.reason, str(error))], None, None
+    return {
+        "samples": [[s.signal, s.value.hex(), s.view, s.quality] for s in samples],
+        "shortcomings": shortcomings,
+        "media_type": content.media_type.value if content.media_type else None,
+        "width": width,
+        "height": height,
+    }
+
+
+def read_examination(document: Any) -> Examination:
+    """The examination in a worker's answer. Raises TutelaError when the answer is not of its form."""
+    try:
+        return Examination(
+            tuple(
+                Sample(str(signal), bytes.fromhex(value), str(view), None if quality is None else int(quality))
+                for signal, value, view, quality in document["samples"]
+            ),
+            tuple(Reason(str(code), str(message)) for code, message in document["shortcomings"]),
+            document["media_type"],
+            document["width"],
+            document["height"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise TutelaError(f"a worker's answer is not an examination: {error!r}") from error
+
+
+def _shortcomings(content: Content) -> Sequence[tuple[str, str]]:
+    picture = content.picture
+    found = []
+    if picture.damaged:
+        found.append(("damaged", "the file is damaged: only a part of the picture could be decoded"))
+    if picture.frames > 1:
+        found.append(("partly-screened", f"only the first of {picture.frames} frames or pages was looked at"))
+    return found

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from tutela.banks.model import Action
 from tutela.screening.verdict import Decision, Match, Reason
@@ -19,7 +18,7 @@ class ScreeningPolicy:
     decision. A code that is not in it is held.
     """
 
-    overrides: Mapping[str, Decision] = field(default_factory=lambda: MappingProxyType({}))
+    overrides: Mapping[str, Decision] = field(default_factory=dict)
 
     def on(self, code: str) -> Decision:
         """The decision for content with that shortcoming."""

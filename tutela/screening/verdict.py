@@ -4,13 +4,12 @@ For the same content, lists and policy everything but `id`, `at` and `timings` i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
+from typing import Any
 
 from tutela.banks.model import Action
-from tutela.signals.base import Sample
 
 
 class Decision(StrEnum):
@@ -29,7 +28,7 @@ class Context:
 
     item: str | None = None
     """The platform's own opaque name of the content."""
-    details: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    details: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +64,16 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class ContentHash:
+    """One hash of the content that was looked up."""
+
+    signal: str
+    value: str
+    view: str
+    quality: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Timings:
     """Milliseconds spent, by stage."""
 
@@ -93,7 +102,7 @@ class Verdict:
     matches: tuple[Match, ...]
     matches_omitted: int
     """Further, more distant matches that are counted but not listed."""
-    samples: tuple[Sample, ...]
+    hashes: tuple[ContentHash, ...]
     media_type: str | None
     width: int | None
     height: int | None
@@ -102,3 +111,9 @@ class Verdict:
     context: Context
     timings: Timings
     versions: Versions
+
+    def document(self) -> dict[str, Any]:
+        """The verdict as a JSON object: what the API answers, the command line prints and the journal keeps."""
+        document = asdict(self)
+        document["at"] = self.at.isoformat()
+        return document

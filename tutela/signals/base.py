@@ -1,7 +1,8 @@
 """What a signal type is: a name, a fixed width, a way to read, print and compare its values.
 
 A new signal type is one file with one object that satisfies `SignalType`, and one entry point in the group
-`tutela.signals`. Types that can be computed from content also satisfy `Computable`.
+`tutela.signals`. Types that can be computed also satisfy `Digesting` (from the bytes alone) or `Computable` (from the decoded
+content, in an isolated worker).
 """
 
 from collections.abc import Sequence
@@ -59,8 +60,16 @@ class SignalType(Protocol):
 
 
 @runtime_checkable
+class Digesting(Protocol):
+    """A signal type computed from the bytes alone: nothing is parsed, so the serving process may do it."""
+
+    def digest(self, data: bytes | memoryview) -> bytes:
+        """The value for every byte of the data."""
+
+
+@runtime_checkable
 class Computable(Protocol):
-    """A signal type that can be computed from content."""
+    """A signal type computed from what the content decodes to, only ever inside an isolated worker."""
 
     def compute(self, content: Content) -> Sequence[Sample]:
         """The samples of this type in the content. Raises UnscreenableError when it cannot be decoded."""

@@ -2,12 +2,10 @@
 
 import hashlib
 import string
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tutela.errors import InvalidSignalError
-from tutela.media.content import Content
-from tutela.signals.base import Kind, Sample
+from tutela.signals.base import Kind
 
 _HEX = frozenset(string.hexdigits)
 
@@ -39,10 +37,9 @@ class Digest:
         """0 when equal, 1 when not."""
         return int(a != b)
 
-    def compute(self, content: Content) -> Sequence[Sample]:
-        """The digest of every byte of the content."""
-        digest = hashlib.new(self.name, content.data, usedforsecurity=False).digest()
-        return (Sample(self.name, digest),)
+    def digest(self, data: bytes | memoryview) -> bytes:
+        """The digest of every byte."""
+        return hashlib.new(self.name, data, usedforsecurity=False).digest()
 
 
 def _abridged(text: str) -> str:

@@ -1,0 +1,41 @@
+"""The journal: every verdict that matched or fell short, written down before it is answered."""
+
+import json
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from tutela.errors import NotFoundError
+from tutela.screening.verdict import Verdict
+from tutela.store.database import Store
+from tutela.store.tables import verdict as verdicts
+
+
+class VerdictJournal:
+    """Verdicts in the store. Of the context only the platform's item name is kept, never who uploaded it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def record(self, verdict: Verdict) -> None:
+        """Write the verdict; return only once it is durable. Raises StoreError when it cannot be."""
+        document = verdict.document()
+        document["context"] = {"item": verdict.context.item}
+        with self._store.write() as connection:
+            connection.execute(
+                insert(verdicts).values(
+                    id=verdict.id,
+                    at=verdict.at,
+                    decision=verdict.decision.value,
+                    content_sha256=verdict.sha256,
+                    document=document,
+                )
+            )
+
+    def get(self, verdict_id: str) -> dict[str, Any]:
+        """The document of one verdict. Raises NotFoundError."""
+        with self._store.read() as connection:
+            row = connection.execute(select(verdicts.c.document).where(verdicts.c.id == verdict_id)).first()
+        if row is None:
+            raise NotFoundError(f"no verdict {verdict_id!r} was written down (only those that match or hold are)")
+        return dict(row.document)

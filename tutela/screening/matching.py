@@ -1,0 +1,138 @@
+"""From samples to matches: search every index, look up who listed what was found, apply each bank's policy."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from tutela.banks.model import Bank, BankKind, Entry, Listed
+from tutela.index.feed import Hit
+from tutela.screening.verdict import Match
+from tutela.signals.base import Kind, Sample
+from tutela.signals.registry import signal_type
+
+
+class Searcher(Protocol):
+    """Where values are searched: `tutela.index.indexes.Indexes`."""
+
+    def search_many(self, signal: str, values: Sequence[bytes], radius: int) -> Sequence[Sequence[Hit]]:
+        """For each value, every listed value within the radius."""
+
+    @property
+    def sequences(self) -> Mapping[str, int]:
+        """Per signal type, the last list change that is searched."""
+
+
+class Catalogue(Protocol):
+    """Who listed what: `tutela.banks.banks.Banks`."""
+
+    def enabled(self) -> Sequence[Bank]:
+        """The banks that count, from memory."""
+
+    def listed(self, signal_ids: Sequence[int]) -> Sequence[Listed]:
+        """The active entries, in enabled banks, of these signal rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entry within its bank's threshold of a sample."""
+
+    sample: int
+    """Index of the sample."""
+    distance: int
+    threshold: int
+    bank: Bank
+    entry: Entry
+
+
+def find_matches(samples: Sequence[Sample], searcher: Searcher, catalogue: Catalogue) -> list[Match]:
+    """Every match of one piece of content, nearest first; those the allow list covers name what suppressed them."""
+    return _resolve(samples, _within_thresholds(samples, searcher, catalogue))
+
+
+def match_each(
+    samples: Sequence[Sample], searcher: Searcher, catalogue: Catalogue
+) -> list[list[Match]]:
+    """The matches of each sample on its own, as if it were all that is known of its content; one search for all."""
+    groups: list[list[Found]] = [[] for _ in samples]
+    for item in _within_thresholds(samples, searcher, catalogue):
+        groups[item.sample].append(item)
+    return [_resolve(samples, group) for group in groups]
+
+
+def _resolve(samples: Sequence[Sample], found: Sequence[Found]) -> list[Match]:
+    allowed = [item for item in found if item.bank.kind is BankKind.ALLOW]
+    matches = [
+        replace(_match(samples[item.sample], item), suppressed_by=_suppressor(samples, item, allowed))
+        for item in found
+        if item.bank.kind is BankKind.KNOWN
+    ]
+    return sorted(matches, key=lambda match: (match.distance, match.bank, match.entry_id, match.view))
+
+
+def _within_thresholds(
+    samples: Sequence[Sample], searcher: Searcher, catalogue: Catalogue
+) -> list[Found]:
+    banks = catalogue.enabled()
+    hits: list[tuple[int, Hit]] = []
+    for signal, positions in _by_signal(samples).items():
+        radius = max((threshold(bank, signal) for bank in banks), default=None)
+        if radius is None:
+            continue
+        results = searcher.search_many(signal, [samples[i].value for i in positions], radius)
+        hits += [(i, hit) for i, result in zip(positions, results, strict=True) for hit in result]
+    if not hits:
+        return []
+    listings: dict[int, list[Listed]] = {}
+    for listed in catalogue.listed(sorted({hit.key for _, hit in hits})):
+        listings.setdefault(listed.signal_id, []).append(listed)
+    return [
+        Found(i, hit.distance, limit, listed.bank, listed.entry)
+        for i, hit in hits
+        for listed in listings.get(hit.key, ())
+        if hit.distance <= (limit := threshold(listed.bank, samples[i].signal))
+        and _good_enough(samples[i], listed.bank)
+    ]
+
+
+def threshold(bank: Bank, signal: str) -> int:
+    """The distance within which a bank's entries of a type match. An allow list is exact unless it says otherwise."""
+    default = 0 if bank.kind is BankKind.ALLOW else signal_type(signal).default_threshold
+    return bank.policy.thresholds.get(signal, default)
+
+
+def _good_enough(sample: Sample, bank: Bank) -> bool:
+    return sample.quality is None or sample.quality >= bank.policy.min_quality
+
+
+def _by_signal(samples: Iterable[Sample]) -> dict[str, list[int]]:
+    positions: dict[str, list[int]] = {}
+    for i, sample in enumerate(samples):
+        positions.setdefault(sample.signal, []).append(i)
+    return positions
+
+
+def _suppressor(samples: Sequence[Sample], item: Found, allowed: Sequence[Found]) -> str | None:
+    """An allowed digest covers the whole content; an allowed perceptual hash covers its own signal and view."""
+    for allow in allowed:
+        exact = signal_type(samples[allow.sample].signal).kind is Kind.EXACT
+        if exact or allow.sample == item.sample:
+            return f"{allow.bank.name}#{allow.entry.id}"
+    return None
+
+
+def _match(sample: Sample, item: Found) -> Match:
+    entry, bank = item.entry, item.bank
+    return Match(
+        bank=bank.name,
+        entry_id=entry.id,
+        signal=sample.signal,
+        value=signal_type(sample.signal).format(entry.value),
+        distance=item.distance,
+        threshold=item.threshold,
+        view=sample.view,
+        quality=sample.quality,
+        label=entry.label or bank.label,
+        source=entry.source,
+        reference=entry.reference,
+        action=bank.policy.action,
+    )

@@ -1,0 +1,158 @@
+"""`Screener`: content in, `Verdict` out.
+
+The one place where examination, search and policy meet, and where every failure becomes a hold: an error of ours
+is logged loudly and the content stays unseen. A verdict that holds or blocks is returned only after it is
+written down durably.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+import tutela
+from tutela.errors import InputError, UnscreenableError
+from tutela.media.content import Limits, Mode
+from tutela.media.isolation import WorkerPool
+from tutela.screening.examination import Examination, options, read_examination
+from tutela.screening.matching import Catalogue, Searcher, find_matches, match_each
+from tutela.screening.policy import ScreeningPolicy, decide
+from tutela.screening.verdict import (
+    ContentHash,
+    Context,
+    Match,
+    Reason,
+    Timings,
+    Verdict,
+    Versions,
+)
+from tutela.signals.base import Digesting, Sample
+from tutela.signals.registry import signal_type, signal_types
+
+log = logging.getLogger(__name__)
+
+MAX_MATCHES_LISTED = 100
+
+
+class Journal(Protocol):
+    """Where verdicts are written down: `tutela.screening.journal.VerdictJournal`."""
+
+    def record(self, verdict: Verdict) -> None:
+        """Return only after the verdict is durable."""
+
+
+class Screener:
+    """Screens content. Thread-safe; share one in a process."""
+
+    def __init__(
+        self,
+        pool: WorkerPool,
+        searcher: Searcher,
+        catalogue: Catalogue,
+        journal: Journal,
+        *,
+        policy: ScreeningPolicy | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.policy = policy or ScreeningPolicy()
+        self.limits = limits or Limits()
+        self._pool = pool
+        self._searcher = searcher
+        self._catalogue = catalogue
+        self._journal = journal
+        self._options = options(Mode.FAST, self.limits)
+
+    def screen(self, content: bytes | memoryview, context: Context | None = None) -> Verdict:
+        """The verdict for one upload. Never raises for anything in the content.
+
+        Raises StoreError when a verdict that must be written down cannot be; the content is then not allowed.
+        """
+        started = time.perf_counter()
+        digests = _digests(content)
+        examination = self._examine(content)
+        samples = (*digests, *examination.samples)
+        sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
+        return self._conclude(started, samples, examination, context, len(content), sha256)
+
+    def screen_hashes(self, samples: Sequence[Sample], context: Context | None = None) -> Verdict:
+        """The verdict for content that the caller hashed. Raises InputError when there is nothing to look up."""
+        if not samples:
+            raise InputError("no hashes to screen; give at least one")
+        return self._conclude(time.perf_counter(), tuple(samples), Examination(), context, None, None)
+
+    def lookup(self, samples: Sequence[Sample]) -> list[list[Match]]:
+        """The matches of each sample on its own, without a verdict. Raises TutelaError when the lists cannot be read."""
+        return match_each(samples, self._searcher, self._catalogue)
+
+    def _examine(self, content: bytes | memoryview) -> Examination:
+        try:
+            return read_examination(self._pool.run(content, self._options))
+        except UnscreenableError as error:
+            return Examination(shortcomings=(Reason(error.reason, str(error)),))
+        except Exception:
+            log.exception("examination failed")
+            return Examination(shortcomings=(_FAULT,))
+
+    def _conclude(
+        self,
+        started: float,
+        samples: tuple[Sample, ...],
+        examination: Examination,
+        context: Context | None,
+        byte_length: int | None,
+        sha256: str | None,
+    ) -> Verdict:
+        examined = time.perf_counter()
+        shortcomings = examination.shortcomings
+        matches: list[Match] = []
+        try:
+            lists = dict(self._searcher.sequences)
+            matches = find_matches(samples, self._searcher, self._catalogue)
+        except Exception:
+            log.exception("the lists could not be searched")
+            lists, shortcomings = {}, (*shortcomings, _FAULT)
+        decision, reasons = decide(matches, shortcomings, self.policy)
+        searched = time.perf_counter()
+        verdict = Verdict(
+            id=uuid.uuid4().hex,
+            at=datetime.now(UTC),
+            decision=decision,
+            reasons=reasons,
+            matches=tuple(matches[:MAX_MATCHES_LISTED]),
+            matches_omitted=max(0, len(matches) - MAX_MATCHES_LISTED),
+            hashes=tuple(
+                ContentHash(s.signal, signal_type(s.signal).format(s.value), s.view, s.quality) for s in samples
+            ),
+            media_type=examination.media_type,
+            width=examination.width,
+            height=examination.height,
+            byte_length=byte_length,
+            sha256=sha256,
+            context=context or Context(),
+            timings=Timings(
+                _milliseconds(started, examined),
+                _milliseconds(examined, searched),
+                _milliseconds(started, searched),
+            ),
+            versions=Versions(tutela.__version__, lists),
+        )
+        if matches or shortcomings:
+            self._journal.record(verdict)
+        return verdict
+
+
+_FAULT = Reason("engine-fault", "the engine failed while screening; see the service's log")
+
+
+def _digests(content: bytes | memoryview) -> tuple[Sample, ...]:
+    return tuple(
+        Sample(signal_type.name, signal_type.digest(content))
+        for signal_type in signal_types().values()
+        if isinstance(signal_type, Digesting)
+    )
+
+
+def _milliseconds(start: float, end: float) -> float:
+    return round((end - start) * 1000, 3)
