@@ -2,7 +2,7 @@
 
 A value is 144 bytes, one per gradient cell. Lists carry it as base64 (192 characters) or as 144 comma-separated
 numbers; both are read, base64 is written. The distance is the sum of squared differences, as PhotoDNA's
-published descriptions compare values; a licensee sets the threshold that the licence prescribes.
+published descriptions compare values. Equal values match; a licensee sets a bank's threshold as the licence says.
 """
 
 import base64
@@ -23,7 +23,7 @@ class PhotoDNA:
     name: str = "photodna"
     kind: Kind = Kind.VECTOR
     width: int = 144
-    default_threshold: int = 41943
+    default_threshold: int = 0
     max_threshold: int = 144 * 255 * 255
 
     def parse(self, text: str) -> bytes:

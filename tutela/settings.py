@@ -1,0 +1,58 @@
+"""The operator's settings, read once from the environment (`TUTELA_…`) or a `.env`-style file named by it.
+
+One flat set with a default for everything, so that a small site needs none and a large one can see them all with
+`tutela doctor`.
+"""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tutela.deployment import Deployment, open_deployment
+from tutela.media.content import Limits
+from tutela.screening.policy import ScreeningPolicy
+from tutela.screening.verdict import Decision
+
+
+def default_home() -> Path:
+    """`$XDG_DATA_HOME/tutela`, by the XDG base directory specification."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "tutela"
+
+
+class Settings(BaseSettings):
+    """Settings of one deployment. An environment variable is the field's name in capitals after `TUTELA_`."""
+
+    model_config = SettingsConfigDict(env_prefix="TUTELA_", env_nested_delimiter="__", extra="ignore")
+
+    home: Path = Field(default_factory=default_home, description="Folder of the database, the index and run files.")
+    database: SecretStr | None = Field(
+        default=None, description="Database URL (postgresql://… or sqlite:///…); a SQLite file in the home by default."
+    )
+    max_bytes: int = Field(default=64 * 1024 * 1024, gt=0, description="Largest content that is screened, in bytes.")
+    max_pixels: int = Field(default=100_000_000, gt=0, description="Largest picture that is decoded, in pixels.")
+    max_memory_bytes: int = Field(default=1024**3, gt=0, description="Memory one decoding worker may use.")
+    timeout_s: float = Field(default=10.0, gt=0, description="Seconds one picture may take to decode.")
+    decoders: int | None = Field(
+        default=None, gt=0, description="Decoding workers a service process has; by default one a core."
+    )
+    overrides: dict[str, Decision] = Field(
+        default_factory=dict,
+        description="Decision by reason code for content that could not be screened; what is not named is held.",
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """What one piece of content may cost."""
+        return Limits(self.max_bytes, self.max_pixels, self.max_memory_bytes, self.timeout_s)
+
+    def open(self) -> Deployment:
+        """Open the deployment these settings describe. Raises StoreError and IndexCorruptError as it does."""
+        return open_deployment(
+            self.home,
+            database=self.database.get_secret_value() if self.database else None,
+            limits=self.limits,
+            decoders=self.decoders,
+            policy=ScreeningPolicy(self.overrides),
+        )
