@@ -1,0 +1,157 @@
+"""One running Tutela: the database, the banks, the index and the screener, put together in one place.
+
+The command line, the HTTP service and an embedding application all open a `Deployment` and call the same functions.
+A background thread keeps list changes visible within a second and has the index rebuilt aside, in a process of its own.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+
+from tutela.banks.banks import Banks
+from tutela.errors import TutelaError
+from tutela.index.indexes import Indexes
+from tutela.media.content import Limits
+from tutela.media.isolation import WorkerPool
+from tutela.screening.examination import TASK
+from tutela.screening.journal import VerdictJournal
+from tutela.screening.policy import ScreeningPolicy
+from tutela.screening.screener import Screener
+from tutela.signals.registry import signal_types
+from tutela.store.database import Store
+
+log = logging.getLogger(__name__)
+
+REFRESH_S = 0.2
+STALE_S = 5.0
+"""Lists that could not be refreshed for this long make a deployment not ready."""
+
+
+def database_url(home: Path, database: str | None) -> str:
+    """The database's URL: the given one, or a SQLite file in the home."""
+    return database or f"sqlite:///{home / 'tutela.db'}"
+
+
+def open_deployment(
+    home: str | os.PathLike[str],
+    *,
+    database: str | None = None,
+    limits: Limits | None = None,
+    decoders: int | None = None,
+    policy: ScreeningPolicy | None = None,
+) -> "Deployment":
+    """Open (and on first use make) the deployment in a folder. Close it, or use it as a context manager.
+
+    `database` is a SQLAlchemy URL, by default a SQLite file in the folder. `decoders` is the number of isolated
+    decoding workers, by default one a core. Raises StoreError when the database is unreachable or of another version.
+    """
+    folder = Path(home)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store = Store.create(database_url(folder, database))
+    return Deployment(folder, store, limits or Limits(), decoders or os.cpu_count() or 1, policy or ScreeningPolicy())
+
+
+class Deployment:
+    """The rooms of one running Tutela. Thread-safe."""
+
+    def __init__(
+        self, home: Path, store: Store, limits: Limits, decoders: int, policy: ScreeningPolicy
+    ) -> None:
+        self.home = home
+        self.store = store
+        self.banks = Banks(store)
+        self.indexes = Indexes.open(home / "index", signal_types(), self.banks, store.identity)
+        self.pool = WorkerPool(TASK, size=decoders, limits=limits)
+        self.journal = VerdictJournal(store)
+        self.screener = Screener(
+            self.pool, self.indexes, self.banks, self.journal, policy=policy, limits=limits
+        )
+        self._refresher = Refresher(self)
+        self._refresher.start()
+
+    def refresh(self) -> None:
+        """Make every committed list change visible to this process now."""
+        self.banks.refresh()
+        self.indexes.refresh()
+
+    def shortcomings(self) -> list[str]:
+        """What keeps this process from answering safely; empty when it is ready."""
+        found = [f"index of {name}: {why}" for name, why in self.indexes.faults().items()]
+        if (age_s := self._refresher.age_s()) > STALE_S:
+            found.append(f"the lists could not be read for {age_s:.0f} s")
+        if not self.pool.ready():
+            found.append("the decoding workers are not up yet")
+        return found
+
+    def close(self) -> None:
+        """Stop the background thread and the workers, and leave the database."""
+        self._refresher.stop()
+        self.pool.close()
+        self.store.close()
+
+    def __enter__(self) -> "Deployment":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Refresher(threading.Thread):
+    """Pulls list changes into this process five times a second and starts an index build where one is due."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        super().__init__(name="tutela-refresh", daemon=True)
+        self._deployment = deployment
+        self._stopping = threading.Event()
+        self._refreshed = time.monotonic()
+        self._builder: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> None:
+        while not self._stopping.wait(REFRESH_S):
+            try:
+                self._deployment.refresh()
+                self._refreshed = time.monotonic()
+                self._build_where_due()
+            except TutelaError as error:
+                log.error("the lists could not be refreshed: %s", error)
+            except Exception:
+                log.exception("the lists could not be refreshed")
+
+    def age_s(self) -> float:
+        """Seconds since the lists were last known to be current."""
+        return time.monotonic() - self._refreshed
+
+    def stop(self) -> None:
+        """Stop refreshing and end a build that runs; its half-made file is never served."""
+        self._stopping.set()
+        self.join()
+        if self._builder is not None and self._builder.poll() is None:
+            self._builder.terminate()
+            self._builder.wait()
+
+    def _build_where_due(self) -> None:
+        if self._builder is not None:
+            if (status := self._builder.poll()) is None:
+                return
+            if status != 0:
+                log.error("the index builder ended with status %d", status)
+            self._builder = None
+        if self._deployment.indexes.due():
+            self._builder = start_builder(self._deployment.home, self._deployment.store.url)
+
+
+def start_builder(home: Path, database: str) -> subprocess.Popen[bytes]:
+    """Build the index where due, in a process of its own; its credentials travel in its environment."""
+    environment = os.environ | {"TUTELA_BUILD_HOME": str(home), "TUTELA_BUILD_DATABASE": database}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tutela.rebuild"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+    )

@@ -1,0 +1,30 @@
+"""`python -m tutela.rebuild`: build the index aside, where a build is due, and swap it in whole.
+
+A process of its own, so that its memory and its faults stay outside the service; killed at any moment it leaves the
+served index as it was.
+"""
+
+import logging
+import os
+from pathlib import Path
+
+from tutela.banks.banks import Banks
+from tutela.index.indexes import Indexes
+from tutela.signals.registry import signal_types
+from tutela.store.database import Store
+
+
+def main() -> None:
+    """Build for the home and database named by TUTELA_BUILD_HOME and TUTELA_BUILD_DATABASE."""
+    logging.basicConfig(level=logging.WARNING)
+    os.nice(10)
+    home, database = Path(os.environ["TUTELA_BUILD_HOME"]), os.environ["TUTELA_BUILD_DATABASE"]
+    store = Store.open(database)
+    try:
+        Indexes.open(home / "index", signal_types(), Banks(store), store.identity).build_due()
+    finally:
+        store.close()
+
+
+if __name__ == "__main__":
+    main()
