@@ -4,10 +4,10 @@
 namespace nb = nanobind;
 
 void bind_pdq(nb::module_& m);
-void bind_hamming(nb::module_& m);
+void bind_segment(nb::module_& m);
 
 NB_MODULE(_native, m) {
     m.doc() = "Tutela's native core: PDQ from luma, exact Hamming range search.";
     bind_pdq(m);
-    bind_hamming(m);
+    bind_segment(m);
 }

@@ -1,0 +1,182 @@
+#include "pdq.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <numbers>
+#include <stdexcept>
+#include <vector>
+
+#include "dispatch.hpp"
+
+namespace tutela {
+namespace {
+
+// The weights of the input positions that one of the 64 outputs is made of.
+struct Taps {
+    size_t first;
+    std::vector<float> weights;
+};
+
+// Two passes of a box of ceil(length / 128) positions, cut off and normalised at the edges, taken at the centres of
+// 64 equal parts: each output is a tent of at most twice the box.
+std::array<Taps, 64> tents(size_t length) {
+    const size_t window = (length + 127) / 128;
+    const size_t half = (window + 2) / 2;
+    const size_t reach_left = window - half, reach_right = half - 1;
+    auto box_first = [&](size_t i) { return i > reach_left ? i - reach_left : 0; };
+    auto box_last = [&](size_t i) { return std::min(length - 1, i + reach_right); };
+
+    std::array<Taps, 64> all;
+    for (size_t output = 0; output < 64; ++output) {
+        const auto centre = static_cast<size_t>((static_cast<double>(output) + 0.5) * static_cast<double>(length) / 64);
+        const size_t outer_first = box_first(centre), outer_last = box_last(centre);
+        const size_t first = box_first(outer_first), last = box_last(outer_last);
+        std::vector<double> weights(last - first + 1, 0.0);
+        for (size_t middle = outer_first; middle <= outer_last; ++middle) {
+            const size_t inner_first = box_first(middle), inner_last = box_last(middle);
+            const double share = 1.0 / static_cast<double>(outer_last - outer_first + 1) /
+                                 static_cast<double>(inner_last - inner_first + 1);
+            weights[inner_first - first] += share;
+            if (inner_last < last) weights[inner_last + 1 - first] -= share;
+        }
+        double running = 0.0;
+        all[output].first = first;
+        for (double& weight : weights) all[output].weights.push_back(static_cast<float>(running += weight));
+    }
+    return all;
+}
+
+void accumulate(float* accumulator, const uint8_t* row, float weight, size_t count) {
+    kernels().accumulate_u8(accumulator, row, weight, count);
+}
+
+void accumulate(float* accumulator, const float* row, float weight, size_t count) {
+    kernels().accumulate_f32(accumulator, row, weight, count);
+}
+
+// 64x64 input is taken as it is: the caller already brought it down.
+template <typename T>
+bool already_small(const Pixels<T>& pixels) {
+    return pixels.height == 64 && pixels.width == 64;
+}
+
+template <typename T>
+Picture64 downsample_any(const Pixels<T>& pixels) {
+    if (pixels.height == 0 || pixels.width == 0) throw std::invalid_argument("a picture needs at least one pixel");
+    const size_t row_values = pixels.width * pixels.channels;
+    std::array<Taps, 64> rows, columns;
+    if (already_small(pixels)) {
+        for (size_t i = 0; i < 64; ++i) rows[i] = columns[i] = {i, {1.0f}};
+    } else {
+        rows = tents(pixels.height);
+        columns = tents(pixels.width);
+    }
+
+    // Vertically first: whole rows are added up, a strip of columns at a time so that the sums stay in the cache.
+    constexpr size_t strip = 4096;
+    std::vector<float> sums(row_values), luma(pixels.channels == 3 ? pixels.width : 0);
+    Picture64 out;
+    for (size_t i = 0; i < 64; ++i) {
+        std::fill(sums.begin(), sums.end(), 0.0f);
+        for (size_t begin = 0; begin < row_values; begin += strip) {
+            const size_t count = std::min(strip, row_values - begin);
+            for (size_t tap = 0; tap < rows[i].weights.size(); ++tap) {
+                const T* row = pixels.data + (rows[i].first + tap) * row_values + begin;
+                accumulate(sums.data() + begin, row, rows[i].weights[tap], count);
+            }
+        }
+        const float* line = sums.data();
+        if (pixels.channels == 3) {
+            kernels().luma_from_rgb(luma.data(), sums.data(), pixels.width);
+            line = luma.data();
+        }
+        for (size_t j = 0; j < 64; ++j) {
+            const Taps& taps = columns[j];
+            double sum = 0.0;
+            for (size_t tap = 0; tap < taps.weights.size(); ++tap) {
+                sum += static_cast<double>(taps.weights[tap]) * static_cast<double>(line[taps.first + tap]);
+            }
+            out[i * 64 + j] = static_cast<float>(sum);
+        }
+    }
+    return out;
+}
+
+struct DctMatrix {
+    std::array<float, 16 * 64> by_row;     // 16 x 64
+    std::array<float, 64 * 16> by_column;  // its transpose
+};
+
+const DctMatrix& dct_matrix() {
+    static const DctMatrix matrix = [] {
+        DctMatrix m;
+        const auto scale = static_cast<float>(std::sqrt(2.0 / 64.0));
+        for (size_t i = 0; i < 16; ++i) {
+            for (size_t j = 0; j < 64; ++j) {
+                const double angle = std::numbers::pi / 2.0 / 64.0 * static_cast<double>((i + 1) * (2 * j + 1));
+                m.by_row[i * 64 + j] = m.by_column[j * 16 + i] = static_cast<float>(scale * std::cos(angle));
+            }
+        }
+        return m;
+    }();
+    return matrix;
+}
+
+}  // namespace
+
+Picture64 downsample(const Pixels<uint8_t>& pixels) { return downsample_any(pixels); }
+Picture64 downsample(const Pixels<float>& pixels) { return downsample_any(pixels); }
+
+int quality(const Picture64& picture) {
+    // Whole percents of the range, cut off towards zero, so that many faint steps do not add up to detail.
+    auto step = [](float u, float v) {
+        const float percent = (u - v) * 100.0f / 255.0f;
+        return std::isfinite(percent) ? std::abs(static_cast<int>(std::clamp(percent, -1e6f, 1e6f))) : 0;
+    };
+    int64_t sum = 0;
+    for (size_t i = 0; i < 63; ++i) {
+        for (size_t j = 0; j < 64; ++j) sum += step(picture[i * 64 + j], picture[(i + 1) * 64 + j]);
+    }
+    for (size_t i = 0; i < 64; ++i) {
+        for (size_t j = 0; j < 63; ++j) sum += step(picture[i * 64 + j], picture[i * 64 + j + 1]);
+    }
+    return static_cast<int>(std::min<int64_t>(sum / 90, 100));
+}
+
+Frequencies frequencies(const Picture64& picture) {
+    Frequencies out;
+    const DctMatrix& matrix = dct_matrix();
+    kernels().dct_64_to_16(picture.data(), matrix.by_row.data(), matrix.by_column.data(), out.data());
+    return out;
+}
+
+Frequencies turned(const Frequencies& original_frequencies, Dihedral view) {
+    // Index i stands for frequency i + 1, so mirroring an axis changes the sign where its index is even.
+    const bool transpose = view == rotate90 || view == rotate270 || view == flip_plus1 || view == flip_minus1;
+    const bool mirror_rows = view == rotate90 || view == rotate180 || view == flip_x || view == flip_minus1;
+    const bool mirror_columns = view == rotate180 || view == rotate270 || view == flip_y || view == flip_minus1;
+    Frequencies out;
+    for (size_t i = 0; i < 16; ++i) {
+        for (size_t j = 0; j < 16; ++j) {
+            const float value = original_frequencies[transpose ? j * 16 + i : i * 16 + j];
+            const bool negative = (mirror_rows && i % 2 == 0) != (mirror_columns && j % 2 == 0);
+            out[i * 16 + j] = negative ? -value : value;
+        }
+    }
+    return out;
+}
+
+Hash hash_of(const Frequencies& values) {
+    // The lower median: the 128th smallest of 256.
+    Frequencies sorted = values;
+    std::nth_element(sorted.begin(), sorted.begin() + 127, sorted.end());
+    const float median = sorted[127];
+    Hash hash{};
+    for (size_t bit = 0; bit < 256; ++bit) {
+        if (values[bit] > median) hash[31 - bit / 8] |= static_cast<uint8_t>(1u << (bit % 8));
+    }
+    return hash;
+}
+
+}  // namespace tutela

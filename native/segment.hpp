@@ -1,0 +1,111 @@
+// An immutable set of 256-bit hashes with 64-bit keys in one file, searched exactly within a Hamming radius.
+//
+// Multi-index hashing (Norouzi, Punjani, Fleet 2012): the hash is cut into chunks, each with a table of buckets. If two
+// hashes differ in at most r bits and the chunks' radii t_i satisfy sum(t_i + 1) > r, then some chunk differs in at most
+// its t_i bits: visiting every bucket within t_i flips finds every neighbour. Hashes with an even and an odd number of
+// ones are kept in two parts: distances between hashes of known parity are all even or all odd, so half the radii need
+// no search of their own (nearly all PDQ hashes have exactly 128 ones).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "kernels.hpp"
+
+namespace tutela {
+
+constexpr size_t hash_bytes = 32;
+constexpr size_t hash_words = 4;
+constexpr size_t max_chunks = 24;
+constexpr uint32_t max_radius = 256;
+
+struct Hit {
+    uint64_t key;
+    uint32_t distance;
+};
+
+// The file is torn, cut short or not ours.
+struct CorruptSegment : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+// ---- the file: little-endian, every section aligned to a cache line
+
+struct ChunkSection {
+    uint32_t bits;
+    uint32_t first_bit;
+    uint64_t offsets_at;  // uint32[2^bits + 1]
+    uint64_t ids_at;      // uint32[count]
+};
+
+struct PartSection {
+    uint64_t count;
+    uint64_t hashes_at;  // uint64[count][4]
+    uint64_t keys_at;    // uint64[count]
+    uint64_t chunk_count;
+    ChunkSection chunks[max_chunks];
+};
+
+struct FileHeader {
+    char magic[8];
+    uint64_t file_bytes;
+    PartSection parts[2];  // an even, an odd number of ones
+};
+
+constexpr char file_magic[8] = {'T', 'U', 'T', 'S', 'E', 'G', '0', '1'};
+constexpr size_t section_alignment = 64;
+
+// How `count` hashes are best cut: the widths of the chunks; empty where reading them all is the fastest.
+std::vector<uint32_t> chunk_widths(uint64_t count);
+
+// Write a segment of `count` hashes (32 bytes each) and keys to a new file, and flush it to the disk.
+// Throws std::system_error when the file cannot be written.
+void build_segment(const std::string& path, const uint8_t* hashes, const uint64_t* keys, uint64_t count);
+
+// Every row within the radius, reading them all; for the few that are not in a segment yet.
+void scan_rows(const uint8_t* hashes, size_t count, const uint8_t* query, uint32_t radius, std::vector<RowHit>& out);
+
+class Segment {
+   public:
+    // Over bytes that outlive the segment, 64-byte aligned. Throws CorruptSegment when any part of the structure is
+    // out of bounds, so that a search can never leave the file.
+    Segment(const uint8_t* bytes, size_t size);
+
+    uint64_t count() const { return parts_[0].count + parts_[1].count; }
+
+    // Every hash within the radius of the 32-byte query, in no particular order. Thread-safe.
+    void search(const uint8_t* query, uint32_t radius, std::vector<Hit>& out) const;
+
+    // Row i of all rows, even part first.
+    const uint8_t* hash(uint64_t row) const;
+    uint64_t key(uint64_t row) const;
+
+   private:
+    struct Plan {
+        bool scan = true;
+        std::vector<ChunkProbe> probes;
+    };
+
+    struct Part {
+        uint64_t count = 0;
+        const uint64_t* hashes = nullptr;
+        const uint64_t* keys = nullptr;
+        std::vector<ChunkProbe> chunks;  // without radius and flips
+        mutable std::array<std::unique_ptr<const Plan>, max_radius + 1> plans;
+    };
+
+    Part open_part(const uint8_t* bytes, size_t size, const PartSection& section) const;
+    const Plan& plan(const Part& part, uint32_t radius) const;
+    void search_part(const Part& part, const uint64_t* query, uint32_t radius, std::vector<Hit>& out) const;
+
+    std::array<Part, 2> parts_;
+    mutable std::mutex planning_;
+};
+
+}  // namespace tutela
