@@ -65,7 +65,7 @@ class Deployment:
         self.home = home
         self.store = store
         self.banks = Banks(store)
-        self.indexes = Indexes.open(home / "index", signal_types(), self.banks, store.identity)
+        self.indexes = Indexes(home / "index", signal_types(), self.banks, store.identity)
         self.pool = WorkerPool(TASK, size=decoders, limits=limits)
         self.journal = VerdictJournal(store)
         self.screener = Screener(

@@ -21,7 +21,9 @@ def main() -> None:
     home, database = Path(os.environ["TUTELA_BUILD_HOME"]), os.environ["TUTELA_BUILD_DATABASE"]
     store = Store.open(database)
     try:
-        Indexes.open(home / "index", signal_types(), Banks(store), store.identity).build_due()
+        indexes = Indexes(home / "index", signal_types(), Banks(store), store.identity)
+        for signal in indexes.due():
+            indexes.build(signal)
     finally:
         store.close()
 

@@ -1,13 +1,10 @@
 """Cryptographic digests of the whole file: equal or not. MD5 and SHA-1 are here because hash lists carry them."""
 
 import hashlib
-import string
 from dataclasses import dataclass
 
-from tutela.errors import InvalidSignalError
 from tutela.signals.base import Kind
-
-_HEX = frozenset(string.hexdigits)
+from tutela.signals.hexadecimal import parse_hexadecimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +19,7 @@ class Digest:
 
     def parse(self, text: str) -> bytes:
         """The value of 2 x width hexadecimal digits, in either case."""
-        digits = text.strip()
-        if len(digits) != 2 * self.width or not _HEX.issuperset(digits):
-            raise InvalidSignalError(
-                f"{self.name} needs {2 * self.width} hexadecimal digits, got {_abridged(text)}"
-            )
-        return bytes.fromhex(digits)
+        return parse_hexadecimal(self.name, text, self.width)
 
     def format(self, value: bytes) -> str:
         """Lower-case hexadecimal."""
@@ -40,10 +32,6 @@ class Digest:
     def digest(self, data: bytes | memoryview) -> bytes:
         """The digest of every byte."""
         return hashlib.new(self.name, data, usedforsecurity=False).digest()
-
-
-def _abridged(text: str) -> str:
-    return repr(text if len(text) <= 80 else text[:77] + "...")
 
 
 MD5 = Digest("md5", 16)

@@ -1,0 +1,57 @@
+"""Types of the native core. Arrays must be C-contiguous."""
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+
+class CorruptSegment(Exception): ...
+
+def pdq(pixels: Pixels) -> tuple[bytes, int]:
+    """The 32-byte hash and the quality 0-100 of (h, w) luma, uint8 or float32, or (h, w, 3) RGB, uint8.
+
+    Under 5 pixels on a side: a zero hash at quality 0. Raises TypeError or ValueError for another type or shape.
+    """
+
+def pdq_dihedral(pixels: Pixels) -> tuple[tuple[bytes, ...], int]:
+    """The hashes of the picture as it is, turned 90, 180, 270 degrees counter-clockwise, upside down, mirrored,
+    transposed, transposed over the other diagonal; and the quality."""
+
+def pdq_downsample(pixels: Pixels) -> npt.NDArray[np.float32]:
+    """The picture brought down to (64, 64) luma, as PDQ does."""
+
+def simd() -> str:
+    """The instruction-set level in use: the fastest this processor has, or TUTELA_SIMD."""
+
+def simd_levels() -> list[str]:
+    """The levels that this processor can run, slowest first."""
+
+def select_simd(level: str) -> None:
+    """Use another level. Raises ValueError for one that this processor cannot run."""
+
+class Segment:
+    """A mapped file of hashes and keys. Raises CorruptSegment, OSError."""
+
+    def __init__(self, path: str) -> None: ...
+    def __len__(self) -> int: ...
+    def search(self, query: bytes, radius: int) -> list[tuple[int, int]]:
+        """(key, distance) of every hash within the radius, unordered."""
+
+    def search_many(
+        self, queries: npt.NDArray[np.uint8], radius: int
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64], npt.NDArray[np.uint32]]:
+        """(query numbers, keys, distances) of every hit of each row of a (n, 32) array."""
+
+    def rows(self, begin: int, end: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64]]:
+        """(hashes (n, 32), keys (n,)) of a range of rows."""
+
+    def bytes(self) -> memoryview:
+        """The whole file, read-only."""
+
+def build_segment(path: str, hashes: npt.NDArray[np.uint8], keys: npt.NDArray[np.uint64]) -> None:
+    """Write a new segment file of (n, 32) hashes and (n,) keys, flushed to the disk. Raises OSError."""
+
+def scan(
+    hashes: npt.NDArray[np.uint8], query: bytes, radius: int
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    """(rows, distances) of every row of (n, 32) hashes within the radius, in row order."""

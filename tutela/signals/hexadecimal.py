@@ -1,0 +1,19 @@
+"""Reading values that are written as hexadecimal digits."""
+
+import string
+
+from tutela.errors import InvalidSignalError
+
+_DIGITS = frozenset(string.hexdigits)
+
+
+def parse_hexadecimal(signal: str, text: str, width: int) -> bytes:
+    """The `width` bytes that 2 x width digits stand for, in either case; blanks around them do not count.
+
+    Raises InvalidSignalError that names the signal.
+    """
+    digits = text.strip()
+    if len(digits) != 2 * width or not _DIGITS.issuperset(digits):
+        shown = repr(text if len(text) <= 80 else text[:77] + "...")
+        raise InvalidSignalError(f"{signal} needs {2 * width} hexadecimal digits, got {shown}")
+    return bytes.fromhex(digits)
