@@ -19,8 +19,11 @@ struct Taps {
 };
 
 // Two passes of a box of ceil(length / 128) positions, cut off and normalised at the edges, taken at the centres of
-// 64 equal parts: each output is a tent of at most twice the box.
-std::array<Taps, 64> tents(size_t length) {
+// 64 equal parts: each output is a tent of at most twice the box. Where the decoder reduced the picture, a pixel gets the
+// weight of all the source positions that it covers, so that the filter stays that of the source.
+Taps reduced(size_t first, const std::vector<double>& weights, size_t reduced_length, size_t eighths);
+
+std::array<Taps, 64> tents(size_t length, size_t reduced_length, size_t eighths) {
     const size_t window = (length + 127) / 128;
     const size_t half = (window + 2) / 2;
     const size_t reach_left = window - half, reach_right = half - 1;
@@ -41,10 +44,27 @@ std::array<Taps, 64> tents(size_t length) {
             if (inner_last < last) weights[inner_last + 1 - first] -= share;
         }
         double running = 0.0;
-        all[output].first = first;
-        for (double& weight : weights) all[output].weights.push_back(static_cast<float>(running += weight));
+        for (double& weight : weights) weight = running += weight;
+        all[output] = reduced(first, weights, reduced_length, eighths);
     }
     return all;
+}
+
+Taps reduced(size_t first, const std::vector<double>& weights, size_t reduced_length, size_t eighths) {
+    // A source position is `eighths` units wide, a reduced pixel 8 units.
+    const auto cell_of = [&](size_t unit) { return std::min(unit / 8, reduced_length - 1); };
+    Taps taps{cell_of(first * eighths), {}};
+    std::vector<double> cells(cell_of((first + weights.size()) * eighths - 1) - taps.first + 1, 0.0);
+    for (size_t i = 0; i < weights.size(); ++i) {
+        const size_t begin = (first + i) * eighths, end = begin + eighths;
+        for (size_t unit = begin; unit < end;) {
+            const size_t next = std::min(end, (unit / 8 + 1) * 8);
+            cells[cell_of(unit) - taps.first] += weights[i] * static_cast<double>(next - unit) / static_cast<double>(eighths);
+            unit = next;
+        }
+    }
+    taps.weights.assign(cells.begin(), cells.end());
+    return taps;
 }
 
 void accumulate(float* accumulator, const uint8_t* row, float weight, size_t count) {
@@ -58,19 +78,24 @@ void accumulate(float* accumulator, const float* row, float weight, size_t count
 // 64x64 input is taken as it is: the caller already brought it down.
 template <typename T>
 bool already_small(const Pixels<T>& pixels) {
-    return pixels.height == 64 && pixels.width == 64;
+    return pixels.height == 64 && pixels.width == 64 && pixels.eighths == 8;
 }
 
 template <typename T>
 Picture64 downsample_any(const Pixels<T>& pixels) {
     if (pixels.height == 0 || pixels.width == 0) throw std::invalid_argument("a picture needs at least one pixel");
+    const size_t eighths = pixels.eighths;
+    if (eighths < 1 || eighths > 8 || (pixels.source_height * eighths + 7) / 8 != pixels.height ||
+        (pixels.source_width * eighths + 7) / 8 != pixels.width) {
+        throw std::invalid_argument("the pixels are not the source brought down to so many eighths");
+    }
     const size_t row_values = pixels.width * pixels.channels;
     std::array<Taps, 64> rows, columns;
     if (already_small(pixels)) {
         for (size_t i = 0; i < 64; ++i) rows[i] = columns[i] = {i, {1.0f}};
     } else {
-        rows = tents(pixels.height);
-        columns = tents(pixels.width);
+        rows = tents(pixels.source_height, pixels.height, pixels.eighths);
+        columns = tents(pixels.source_width, pixels.width, pixels.eighths);
     }
 
     // Vertically first: whole rows are added up, a strip of columns at a time so that the sums stay in the cache.

@@ -13,13 +13,17 @@ using Hash = std::array<uint8_t, 32>;
 using Picture64 = std::array<float, 64 * 64>;
 using Frequencies = std::array<float, 16 * 16>;
 
-// Rows of height x width pixels, each of `channels` values: 1 (luma) or, for bytes, 3 (RGB).
+// Rows of height x width pixels, each of `channels` values: 1 (luma) or, for bytes, 3 (RGB). A decoder may have brought
+// a picture of source_height x source_width down to `eighths` eighths, each pixel the mean of those it covers.
 template <typename T>
 struct Pixels {
     const T* data;
     size_t height;
     size_t width;
     size_t channels;
+    size_t source_height;
+    size_t source_width;
+    size_t eighths;
 };
 
 // The eight views of a picture that one DCT gives, in the reference implementation's order.

@@ -1,12 +1,16 @@
 // The Python face of PDQ: arrays in, bytes out. Shapes and types are checked here; the lock is released while hashing.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <cmath>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
+#include <tuple>
 #include <variant>
 
 #include "dispatch.hpp"
@@ -19,9 +23,14 @@ namespace {
 
 using Array = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
 
+constexpr size_t max_side = size_t{1} << 31;
+
 using AnyPixels = std::variant<Pixels<uint8_t>, Pixels<float>>;
 
-AnyPixels pixels_of(const Array& array) {
+// (height, width, eighths) of the picture that the pixels were reduced from.
+using Source = std::optional<std::tuple<size_t, size_t, size_t>>;
+
+AnyPixels pixels_of(const Array& array, const Source& source) {
     const bool bytes = array.dtype() == nb::dtype<uint8_t>(), floats = array.dtype() == nb::dtype<float>();
     if (!bytes && !floats) throw nb::type_error("pixels must be uint8 or float32");
     const bool rgb = array.ndim() == 3 && array.shape(2) == 3 && bytes;
@@ -30,16 +39,21 @@ AnyPixels pixels_of(const Array& array) {
     }
     const size_t height = array.shape(0), width = array.shape(1), channels = rgb ? 3 : 1;
     if (height == 0 || width == 0) throw nb::value_error("pixels must not be empty");
-    if (bytes) return Pixels<uint8_t>{static_cast<const uint8_t*>(array.data()), height, width, channels};
+    const auto [source_height, source_width, eighths] = source.value_or(std::tuple{height, width, size_t{8}});
+    if (source_height > max_side || source_width > max_side) throw nb::value_error("a side is too long");
+    if (bytes) {
+        return Pixels<uint8_t>{static_cast<const uint8_t*>(array.data()), height, width, channels,
+                               source_height, source_width, eighths};
+    }
     const auto* data = static_cast<const float*>(array.data());
     for (size_t i = 0; i < height * width; ++i) {
         if (!std::isfinite(data[i])) throw nb::value_error("pixels must be finite");
     }
-    return Pixels<float>{data, height, width, channels};
+    return Pixels<float>{data, height, width, channels, source_height, source_width, eighths};
 }
 
 bool too_small(const AnyPixels& pixels) {
-    return std::visit([](const auto& p) { return p.height < min_side || p.width < min_side; }, pixels);
+    return std::visit([](const auto& p) { return p.source_height < min_side || p.source_width < min_side; }, pixels);
 }
 
 Picture64 downsample_any(const AnyPixels& pixels) {
@@ -48,8 +62,8 @@ Picture64 downsample_any(const AnyPixels& pixels) {
 
 nb::bytes as_bytes(const Hash& hash) { return nb::bytes(hash.data(), hash.size()); }
 
-nb::tuple pdq(const Array& array) {
-    const AnyPixels pixels = pixels_of(array);
+nb::tuple pdq(const Array& array, const Source& source) {
+    const AnyPixels pixels = pixels_of(array, source);
     Hash hash{};
     int detail = 0;
     if (!too_small(pixels)) {
@@ -61,8 +75,8 @@ nb::tuple pdq(const Array& array) {
     return nb::make_tuple(as_bytes(hash), detail);
 }
 
-nb::tuple pdq_dihedral(const Array& array) {
-    const AnyPixels pixels = pixels_of(array);
+nb::tuple pdq_dihedral(const Array& array, const Source& source) {
+    const AnyPixels pixels = pixels_of(array, source);
     std::array<Hash, dihedral_count> hashes{};
     int detail = 0;
     if (!too_small(pixels)) {
@@ -79,8 +93,8 @@ nb::tuple pdq_dihedral(const Array& array) {
     return nb::make_tuple(nb::tuple(out), detail);
 }
 
-nb::object pdq_downsample(const Array& array) {
-    const AnyPixels pixels = pixels_of(array);
+nb::object pdq_downsample(const Array& array, const Source& source) {
+    const AnyPixels pixels = pixels_of(array, source);
     auto* out = new Picture64;
     nb::capsule owner(out, [](void* p) noexcept { delete static_cast<Picture64*>(p); });
     {
@@ -99,9 +113,9 @@ std::vector<std::string> level_names() {
 }  // namespace
 
 void bind_pdq(nb::module_& m) {
-    m.def("pdq", &pdq, nb::arg("pixels"));
-    m.def("pdq_dihedral", &pdq_dihedral, nb::arg("pixels"));
-    m.def("pdq_downsample", &pdq_downsample, nb::arg("pixels"));
+    m.def("pdq", &pdq, nb::arg("pixels"), nb::arg("source") = nb::none());
+    m.def("pdq_dihedral", &pdq_dihedral, nb::arg("pixels"), nb::arg("source") = nb::none());
+    m.def("pdq_downsample", &pdq_downsample, nb::arg("pixels"), nb::arg("source") = nb::none());
     m.def("simd", [] { return std::string(level().name); });
     m.def("simd_levels", &level_names);
     m.def("select_simd", [](const std::string& name) { select_level(name); }, nb::arg("level"));

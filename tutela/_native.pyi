@@ -3,21 +3,24 @@
 import numpy as np
 import numpy.typing as npt
 
+Source = tuple[int, int, int]
+"""(height, width, eighths): the picture that the pixels were brought down from by the decoder, to so many eighths."""
+
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 
 class CorruptSegment(Exception): ...
 
-def pdq(pixels: Pixels) -> tuple[bytes, int]:
+def pdq(pixels: Pixels, source: Source | None = None) -> tuple[bytes, int]:
     """The 32-byte hash and the quality 0-100 of (h, w) luma, uint8 or float32, or (h, w, 3) RGB, uint8.
 
     Under 5 pixels on a side: a zero hash at quality 0. Raises TypeError or ValueError for another type or shape.
     """
 
-def pdq_dihedral(pixels: Pixels) -> tuple[tuple[bytes, ...], int]:
+def pdq_dihedral(pixels: Pixels, source: Source | None = None) -> tuple[tuple[bytes, ...], int]:
     """The hashes of the picture as it is, turned 90, 180, 270 degrees counter-clockwise, upside down, mirrored,
     transposed, transposed over the other diagonal; and the quality."""
 
-def pdq_downsample(pixels: Pixels) -> npt.NDArray[np.float32]:
+def pdq_downsample(pixels: Pixels, source: Source | None = None) -> npt.NDArray[np.float32]:
     """The picture brought down to (64, 64) luma, as PDQ does."""
 
 def simd() -> str:

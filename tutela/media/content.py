@@ -6,13 +6,11 @@ Runs inside an isolated worker process; nothing here is called by the serving pr
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from tutela.media.sniff import MediaType
+from tutela.media.sniff import MediaType, sniff
 
 
 class Mode(StrEnum):
@@ -21,7 +19,7 @@ class Mode(StrEnum):
     FAST = "fast"
     """Grey, scaled in the decoder. For screening."""
     EXACT = "exact"
-    """Full-resolution RGB, equal to the reference implementation. For hashes that leave the house."""
+    """Full-resolution RGB, so that hashes equal the reference implementation's. For hashes that leave the house."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +29,50 @@ class Limits:
     max_bytes: int = 64 * 1024 * 1024
     max_pixels: int = 100_000_000
     max_memory_bytes: int = 1024 * 1024 * 1024
+    """Address space a worker may take beyond what it needs to start."""
     timeout_s: float = 10.0
+
+
+class Shortcoming(StrEnum):
+    """Why content is not, or not wholly, screened: the reason codes of this room."""
+
+    EMPTY = "empty"
+    TOO_MANY_BYTES = "too-many-bytes"
+    TOO_MANY_PIXELS = "too-many-pixels"
+    UNKNOWN_TYPE = "unknown-type"
+    UNSUPPORTED_TYPE = "unsupported-type"
+    UNREADABLE = "unreadable"
+    DAMAGED = "damaged"
+    PARTLY_SCREENED = "partly-screened"
+    OUT_OF_MEMORY = "out-of-memory"
+    TIMEOUT = "timeout"
+    DECODER_CRASH = "decoder-crash"
+    BUSY = "busy"
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded picture, upright as a viewer shows it only after `orientation` is applied."""
+    """A decoded picture, as stored in its file: `orientation` says how a viewer turns it."""
 
     pixels: npt.NDArray[np.uint8]
-    """(height, width) luma or (height, width, 3) RGB, C-contiguous, as stored in the file."""
+    """(height, width) luma or (height, width, 3) RGB, C-contiguous; in fast mode possibly smaller than the file's."""
     width: int
     """Pixels across in the file, before any scaling in the decoder."""
     height: int
-    orientation: int
+    eighths: int = 8
+    """The pixels are the file's brought down to so many eighths, each the mean of those it covers."""
+    orientation: int = 1
     """EXIF orientation 1-8; 1 where the file says nothing."""
-    damaged: bool
+    damaged: bool = False
     """The decoder had to guess a part, for example because the file is cut short."""
+    frames: int = 1
+    """Frames or pages in the file, of which this is the first."""
+
+
+    @property
+    def source(self) -> tuple[int, int, int]:
+        """(height, width, eighths) as the native core takes them."""
+        return self.height, self.width, self.eighths
 
 
 class Content:
@@ -58,10 +84,8 @@ class Content:
         self.limits = limits
 
     @cached_property
-    def media_type(self) -> "MediaType | None":
-        """The type by content, never by name; None where no decoder of ours knows it."""
-        from tutela.media.sniff import sniff
-
+    def media_type(self) -> MediaType | None:
+        """The type by content, never by name; None where it is not a known one."""
         return sniff(self.data)
 
     @cached_property

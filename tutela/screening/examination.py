@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tutela.errors import TutelaError, UnscreenableError
-from tutela.media.content import Content, Limits, Mode
+from tutela.media.content import Content, Limits, Mode, Shortcoming
 from tutela.screening.verdict import Reason
 from tutela.signals.base import Computable, Sample
 from tutela.signals.registry import signal_types
@@ -75,7 +75,7 @@ def _shortcomings(content: Content) -> Sequence[tuple[str, str]]:
     picture = content.picture
     found = []
     if picture.damaged:
-        found.append(("damaged", "the file is damaged: only a part of the picture could be decoded"))
+        found.append((Shortcoming.DAMAGED, "the file is damaged: only a part of the picture could be decoded"))
     if picture.frames > 1:
-        found.append(("partly-screened", f"only the first of {picture.frames} frames or pages was looked at"))
+        found.append((Shortcoming.PARTLY_SCREENED, f"only the first of {picture.frames} frames or pages was looked at"))
     return found

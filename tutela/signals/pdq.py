@@ -47,9 +47,9 @@ class Pdq:
         """
         picture = content.picture
         if picture.orientation == 1:
-            value, quality = _native.pdq(picture.pixels)
+            value, quality = _native.pdq(picture.pixels, picture.source)
             return (Sample(self.name, value, WHOLE, quality),)
-        values, quality = _native.pdq_dihedral(picture.pixels)
+        values, quality = _native.pdq_dihedral(picture.pixels, picture.source)
         displayed = values[_VIEW_OF_ORIENTATION[picture.orientation]]
         return (
             Sample(self.name, displayed, WHOLE, quality),

@@ -1,0 +1,113 @@
+"""Banks and entries as values: what a hash list is, what happens on a match, and where an entry comes from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What a match with a bank's entry asks for."""
+
+    BLOCK = "block"
+    HOLD = "hold"
+    LOG = "log"
+    """Write the match down and let the content pass."""
+
+
+class BankKind(StrEnum):
+    """What a bank's entries stand for."""
+
+    KNOWN = "known"
+    ALLOW = "allow"
+    """Known false matches: an entry takes matches out of the decision."""
+
+
+class EntryState(StrEnum):
+    """Whether an entry counts."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+    """Set aside by the operator; may be enabled again."""
+    WITHDRAWN = "withdrawn"
+    """Taken back by its source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a bank does with a match."""
+
+    action: Action = Action.HOLD
+    thresholds: Mapping[str, int] = field(default_factory=dict)
+    """By signal type, the largest distance that matches; the type's own default where absent."""
+    min_quality: int = 50
+    """Views of the content of less than this quality (0-100) do not match; an unknown quality does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """A named hash list."""
+
+    id: int
+    name: str
+    kind: BankKind
+    label: str | None
+    """The classification of entries that carry none."""
+    description: str
+    policy: Policy
+    enabled: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One value in one bank, as one source listed it."""
+
+    id: int
+    bank: str
+    signal: str
+    value: bytes
+    source: str
+    """Who listed it: an exchange, a file's name, the operator."""
+    reference: str
+    """The source's own name of it, "" where it has none."""
+    label: str | None
+    note: str | None
+    state: EntryState
+    reason: str | None
+    """Why it is in its state."""
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One step in the history of a bank or an entry."""
+
+    at: datetime
+    actor: str
+    action: str
+    detail: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An active entry of an enabled bank, with the signal row it lists."""
+
+    signal_id: int
+    entry: Entry
+    bank: Bank
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """An entry to be listed."""
+
+    signal: str
+    value: bytes
+    source: str = "operator"
+    reference: str = ""
+    label: str | None = None
+    note: str | None = None

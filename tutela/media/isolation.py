@@ -1,0 +1,253 @@
+"""A pool of worker processes in which hostile bytes are parsed.
+
+A worker that crashes, hangs, or takes too much memory is killed and replaced, and its content gets an
+UnscreenableError; nothing else notices. Content is handed over in shared memory, answers come back as JSON with a
+cap on their size: a worker that was taken over can lie about its content, but not run code in the service.
+"""
+
+import contextlib
+import json
+import logging
+import mmap
+import os
+import queue
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from tutela.errors import TutelaError, UnscreenableError
+from tutela.media.content import Limits, Shortcoming
+
+log = logging.getLogger(__name__)
+
+MAX_RESULT_BYTES = 1024 * 1024
+MAX_TASKS = 5_000
+"""A worker is replaced after this many tasks, so that a slow leak stays small."""
+START_TIMEOUT_S = 30.0
+
+_LENGTH = struct.Struct("<I")
+
+
+class WorkerPool:
+    """Runs `task`, a "module:function" taking (memoryview, options) and returning JSON types, on content.
+
+    Thread-safe. Workers start on `warm()` or on first use.
+    """
+
+    def __init__(self, task: str, *, size: int, limits: Limits | None = None, wait_s: float = 10.0) -> None:
+        """`size` workers; a caller waits at most `wait_s` seconds for a free one."""
+        self.task = task
+        self.size = size
+        self.limits = limits or Limits()
+        self.restarts = 0
+        self._wait_s = wait_s
+        self._process = os.getpid()
+        self._closed = False
+        self._lock = threading.Lock()
+        self._free: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
+        for _ in range(size):
+            self._free.put(None)
+
+    def run(self, content: bytes | memoryview, options: Mapping[str, Any]) -> Any:
+        """The task's result for the content.
+
+        Raises UnscreenableError: too many bytes, no worker free in time, timeout, crash, or what the task said.
+        Raises TutelaError when the task itself failed.
+        """
+        if self._closed or os.getpid() != self._process:
+            raise TutelaError("this worker pool is closed, or was opened in another process")
+        if len(content) > self.limits.max_bytes:
+            raise UnscreenableError(
+                Shortcoming.TOO_MANY_BYTES, f"{len(content):,} bytes are over the limit of {self.limits.max_bytes:,}"
+            )
+        try:
+            worker = self._free.get(timeout=self._wait_s)
+        except queue.Empty:
+            raise UnscreenableError(Shortcoming.BUSY, f"no worker was free within {self._wait_s:g} s") from None
+        try:
+            worker = worker or self._start()
+            return worker.run(content, options, self.limits.timeout_s)
+        finally:
+            if worker is not None and (not worker.reusable or worker.tasks >= MAX_TASKS):
+                worker.kill()
+                worker = None
+            self._free.put(worker)
+            if self._closed:
+                self._drain()
+
+    def warm(self) -> None:
+        """Start every worker that is not up and wait until all are ready. Raises TutelaError when one cannot start."""
+        workers = [self._free.get() for _ in range(self.size)]
+        try:
+            workers = [worker or _Worker(self.task, self.limits) for worker in workers]
+            for worker in workers:
+                worker.wait_until_ready()
+        finally:
+            for worker in workers:
+                self._free.put(worker)
+
+    def protections(self) -> list[str]:
+        """What confines a worker on this machine, as the worker itself found."""
+        worker = self._free.get()
+        try:
+            worker = worker or self._start()
+            return list(worker.protections)
+        finally:
+            self._free.put(worker)
+
+    def close(self) -> None:
+        """End the workers. A task that runs ends with its caller."""
+        self._closed = True
+        self._drain()
+
+    def __enter__(self) -> "WorkerPool":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _start(self) -> "_Worker":
+        with self._lock:
+            self.restarts += 1
+        worker = _Worker(self.task, self.limits)
+        try:
+            worker.wait_until_ready()
+        except BaseException:
+            worker.kill()
+            raise
+        return worker
+
+    def _drain(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if worker := self._free.get_nowait():
+                    worker.kill()
+
+
+class _Worker:
+    """One worker process, used by one thread at a time."""
+
+    def __init__(self, task: str, limits: Limits) -> None:
+        self.tasks = 0
+        self.reusable = False
+        self.protections: list[str] = []
+        self._memory = _shared_memory_file()
+        self._map: mmap.mmap | None = None
+        self._socket, theirs = socket.socketpair()
+        arguments = {
+            "task": task,
+            "socket": theirs.fileno(),
+            "memory": self._memory,
+            "max_memory_bytes": limits.max_memory_bytes,
+            "path": sys.path,
+        }
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "tutela.media.worker", json.dumps(arguments)],
+                pass_fds=(theirs.fileno(), self._memory),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=_environment(),
+                start_new_session=True,
+            )
+
+    def wait_until_ready(self) -> None:
+        if self.reusable:
+            return
+        try:
+            self.protections = list(self._receive(time.monotonic() + START_TIMEOUT_S)["protections"])
+        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+            raise TutelaError(f"a decoding worker did not start: {error!r}; see the log") from error
+        self.reusable = True
+
+    def run(self, content: bytes | memoryview, options: Mapping[str, Any], timeout_s: float) -> Any:
+        self.reusable = False
+        self.tasks += 1
+        try:
+            self._fill(content)
+            self._send({"length": len(content), "timeout_s": timeout_s, "options": options})
+            answer = self._receive(time.monotonic() + timeout_s)
+        except TimeoutError:
+            raise UnscreenableError(Shortcoming.TIMEOUT, f"decoding took longer than {timeout_s:g} s") from None
+        except (OSError, EOFError):
+            self._process.kill()
+            status = self._process.wait()
+            raise UnscreenableError(
+                Shortcoming.DECODER_CRASH, f"the decoder process ended (status {status}) on this content"
+            ) from None
+        except ValueError as error:
+            raise TutelaError(f"a decoding worker's answer is not of its form: {error}") from error
+        self.reusable = True
+        if not isinstance(answer, dict):
+            raise TutelaError("a decoding worker's answer is not of its form")
+        if "unscreenable" in answer:
+            raise UnscreenableError(str(answer["unscreenable"][0]), str(answer["unscreenable"][1]))
+        if "fault" in answer:
+            raise TutelaError(f"the task failed in its worker: {answer['fault']}")
+        return answer.get("result")
+
+    def kill(self) -> None:
+        self.reusable = False
+        self._process.kill()
+        self._process.wait()
+        self._socket.close()
+        if self._map is not None:
+            self._map.close()
+            self._map = None
+        if self._memory >= 0:
+            os.close(self._memory)
+            self._memory = -1
+
+    def _fill(self, content: bytes | memoryview) -> None:
+        if self._map is None or len(self._map) < len(content):
+            size = max(1 << 20, 1 << (len(content) - 1).bit_length()) if content else 1 << 20
+            os.ftruncate(self._memory, size)
+            self._map = mmap.mmap(self._memory, size)
+        self._map[: len(content)] = content
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        payload = json.dumps(message).encode()
+        self._socket.settimeout(START_TIMEOUT_S)
+        self._socket.sendall(_LENGTH.pack(len(payload)) + payload)
+
+    def _receive(self, deadline: float) -> Any:
+        (length,) = _LENGTH.unpack(self._read(_LENGTH.size, deadline))
+        if length > MAX_RESULT_BYTES:
+            raise ValueError(f"it is {length:,} bytes long, over the limit of {MAX_RESULT_BYTES:,}")
+        return json.loads(self._read(length, deadline))
+
+    def _read(self, length: int, deadline: float) -> bytes:
+        parts = bytearray()
+        while len(parts) < length:
+            remaining_s = deadline - time.monotonic()
+            if remaining_s <= 0:
+                raise TimeoutError
+            self._socket.settimeout(remaining_s)
+            part = self._socket.recv(length - len(parts))
+            if not part:
+                raise EOFError
+            parts += part
+        return bytes(parts)
+
+
+def _shared_memory_file() -> int:
+    """A file descriptor of memory that has no name and reaches no disk where the system can do that."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("tutela-content", os.MFD_CLOEXEC)
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _environment() -> dict[str, str]:
+    """What Python needs and nothing else: no credentials, and one thread a library."""
+    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TUTELA_SIMD") if name in os.environ}
+    return kept | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}

@@ -1,0 +1,106 @@
+"""The type of content by its first bytes, never by its name or by what a header claims.
+
+Signatures as in the WHATWG MIME Sniffing standard and the formats' own specifications. Nothing is skipped before a
+signature: a browser shows a picture only if it begins at the first byte.
+"""
+
+from enum import StrEnum
+
+
+class MediaType(StrEnum):
+    """Types that are told apart. Those in `PICTURES` are decoded; the others are recognised so as to be named."""
+
+    JPEG = "image/jpeg"
+    PNG = "image/png"
+    GIF = "image/gif"
+    WEBP = "image/webp"
+    BMP = "image/bmp"
+    TIFF = "image/tiff"
+    AVIF = "image/avif"
+    HEIC = "image/heic"
+    JXL = "image/jxl"
+    JPEG2000 = "image/jp2"
+    ICO = "image/x-icon"
+    PSD = "image/vnd.adobe.photoshop"
+    SVG = "image/svg+xml"
+    MP4 = "video/mp4"
+    WEBM = "video/webm"
+    AVI = "video/x-msvideo"
+    PDF = "application/pdf"
+    ZIP = "application/zip"
+    GZIP = "application/gzip"
+    SEVEN_ZIP = "application/x-7z-compressed"
+    RAR = "application/vnd.rar"
+    HTML = "text/html"
+
+
+PICTURES = frozenset(
+    {
+        MediaType.JPEG,
+        MediaType.PNG,
+        MediaType.GIF,
+        MediaType.WEBP,
+        MediaType.BMP,
+        MediaType.TIFF,
+        MediaType.AVIF,
+        MediaType.HEIC,
+    }
+)
+
+_SIGNATURES = (
+    (b"\xff\xd8\xff", MediaType.JPEG),
+    (b"\x89PNG\r\n\x1a\n", MediaType.PNG),
+    (b"GIF87a", MediaType.GIF),
+    (b"GIF89a", MediaType.GIF),
+    (b"BM", MediaType.BMP),
+    (b"II*\x00", MediaType.TIFF),
+    (b"MM\x00*", MediaType.TIFF),
+    (b"II+\x00", MediaType.TIFF),
+    (b"MM\x00+", MediaType.TIFF),
+    (b"\xff\x0a", MediaType.JXL),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", MediaType.JXL),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", MediaType.JPEG2000),
+    (b"\xff\x4f\xff\x51", MediaType.JPEG2000),
+    (b"\x00\x00\x01\x00", MediaType.ICO),
+    (b"8BPS", MediaType.PSD),
+    (b"\x1a\x45\xdf\xa3", MediaType.WEBM),
+    (b"%PDF-", MediaType.PDF),
+    (b"PK\x03\x04", MediaType.ZIP),
+    (b"PK\x05\x06", MediaType.ZIP),
+    (b"\x1f\x8b", MediaType.GZIP),
+    (b"7z\xbc\xaf\x27\x1c", MediaType.SEVEN_ZIP),
+    (b"Rar!\x1a\x07", MediaType.RAR),
+)
+
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+
+
+def sniff(data: bytes | memoryview) -> MediaType | None:
+    """The type of the content, or None where its first bytes say nothing."""
+    head = bytes(data[:512])
+    for signature, media_type in _SIGNATURES:
+        if head.startswith(signature):
+            return media_type
+    if head[:4] == b"RIFF":
+        return {b"WEBP": MediaType.WEBP, b"AVI ": MediaType.AVI}.get(head[8:12])
+    if head[4:8] == b"ftyp":
+        return _iso_base_media(head)
+    text = head.lstrip(b"\xef\xbb\xbf\t\n\x0c\r ").lower()
+    if text.startswith((b"<svg", b"<?xml")) and b"<svg" in text:
+        return MediaType.SVG
+    if text.startswith((b"<!doctype html", b"<html", b"<script")):
+        return MediaType.HTML
+    return None
+
+
+def _iso_base_media(head: bytes) -> MediaType:
+    """By the brands of the `ftyp` box (ISO/IEC 14496-12): the major one first, then the compatible ones."""
+    length = min(int.from_bytes(head[:4]), len(head))
+    brands = [head[8:12], *(head[at : at + 4] for at in range(16, length - 3, 4))]
+    for brand in brands:
+        if brand in _AVIF_BRANDS:
+            return MediaType.AVIF
+    if any(brand in _HEIC_BRANDS for brand in brands):
+        return MediaType.HEIC
+    return MediaType.MP4

@@ -1,0 +1,142 @@
+"""`python -m tutela.media.worker`: the process in which hostile bytes are parsed. Started by `isolation.WorkerPool`.
+
+It confines itself after its imports and before its first byte of content, then answers one task after the other. It
+ends when its parent closes the socket or dies.
+"""
+
+import contextlib
+import ctypes
+import json
+import math
+import mmap
+import os
+import resource
+import signal
+import socket
+import struct
+import sys
+from importlib import import_module
+from typing import Any
+
+_LENGTH = struct.Struct("<I")
+_MAX_RESULT_BYTES = 1024 * 1024
+_MAX_OPEN_FILES = 32
+
+_PR_SET_DUMPABLE = 4
+_PR_SET_NO_NEW_PRIVS = 38
+_CLONE_NEWUSER = 0x10000000
+_CLONE_NEWNET = 0x40000000
+
+
+def main() -> None:
+    """Serve tasks as the JSON object in the first argument says."""
+    arguments = json.loads(sys.argv[1])
+    sys.path[:] = arguments["path"]
+    module, function = arguments["task"].split(":")
+    task = getattr(import_module(module), function)
+    for name in ("tutela.media.decode", "PIL.ImageCms"):
+        import_module(name)
+    _load_picture_formats()
+    protections = _confine(arguments["max_memory_bytes"])
+    with socket.socket(fileno=arguments["socket"]) as connection:
+        _answer(connection, {"protections": protections})
+        _serve(connection, arguments["memory"], task)
+
+
+def _serve(connection: socket.socket, memory: int, task: Any) -> None:
+    content: mmap.mmap | None = None
+    while request := _request(connection):
+        # A backstop for a parent that died while we hang: the alarm's default action ends the process.
+        signal.alarm(math.ceil(request["timeout_s"]) + 5)
+        length = request["length"]
+        if content is None or len(content) < length:
+            content = mmap.mmap(memory, 0, prot=mmap.PROT_READ)
+        with memoryview(content)[:length] as view:
+            answer = _run(task, view, request["options"])
+        signal.alarm(0)
+        _answer(connection, answer)
+
+
+def _run(task: Any, view: memoryview, options: Any) -> dict[str, Any]:
+    from tutela.errors import UnscreenableError
+
+    try:
+        return {"result": task(view, options)}
+    except UnscreenableError as error:
+        return {"unscreenable": [error.reason, str(error)]}
+    except MemoryError:
+        return {"unscreenable": ["out-of-memory", "decoding needs more memory than allowed"]}
+    except Exception as error:
+        return {"fault": f"{type(error).__name__}: {error}"[:1000]}
+
+
+def _request(connection: socket.socket) -> dict[str, Any] | None:
+    header = connection.recv(_LENGTH.size, socket.MSG_WAITALL)
+    if len(header) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(header)
+    message: dict[str, Any] = json.loads(connection.recv(length, socket.MSG_WAITALL))
+    return message
+
+
+def _answer(connection: socket.socket, answer: Any) -> None:
+    payload = json.dumps(answer).encode()
+    if len(payload) > _MAX_RESULT_BYTES:
+        payload = json.dumps({"fault": f"the result of {len(payload):,} bytes is too long"}).encode()
+    connection.sendall(_LENGTH.pack(len(payload)) + payload)
+
+
+def _load_picture_formats() -> None:
+    """Load every decoder now, while files may still be opened freely."""
+    from PIL import Image
+
+    for plugin in ("Jpeg", "Png", "Gif", "WebP", "Bmp", "Tiff", "Avif", "Mpo"):
+        with contextlib.suppress(ImportError):
+            import_module(f"PIL.{plugin}ImagePlugin")
+    with contextlib.suppress(ImportError):
+        import_module("pillow_heif").register_heif_opener()
+    Image._initialized = 2  # no further plug-in is looked for
+
+
+def _confine(max_memory_bytes: int) -> list[str]:
+    """Give up what decoding does not need. Returns what took effect on this system."""
+    active = []
+    limits = {
+        "core": (resource.RLIMIT_CORE, 0),
+        "file-size": (resource.RLIMIT_FSIZE, 0),
+        "open-files": (resource.RLIMIT_NOFILE, _MAX_OPEN_FILES),
+        "memory": (resource.RLIMIT_AS, _address_space() + max_memory_bytes),
+    }
+    for name, (kind, value) in limits.items():
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(kind, (value, value))
+            active.append(name)
+    if sys.platform == "linux":
+        active += _confine_linux()
+    return active
+
+
+def _confine_linux() -> list[str]:
+    libc = ctypes.CDLL(None, use_errno=True)
+    active = []
+    # A network namespace of its own, with no interface in it. Without privileges it needs a user namespace too.
+    if libc.unshare(_CLONE_NEWNET) == 0 or libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0:
+        active.append("no-network")
+    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
+        active.append("no-new-privileges")
+    if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0:
+        active.append("no-memory-dump")
+    return active
+
+
+def _address_space() -> int:
+    """Bytes of address space in use."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+            return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 1 << 30
+
+
+if __name__ == "__main__":
+    main()
