@@ -64,7 +64,7 @@ class Deployment:
     ) -> None:
         self.home = home
         self.store = store
-        self.banks = Banks(store)
+        self.banks = Banks(store, home)
         self.indexes = Indexes(home / "index", signal_types(), self.banks, store.identity)
         self.pool = WorkerPool(TASK, size=decoders, limits=limits)
         self.journal = VerdictJournal(store)

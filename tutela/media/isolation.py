@@ -50,6 +50,7 @@ class WorkerPool:
         self._wait_s = wait_s
         self._process = os.getpid()
         self._closed = False
+        self._warm = False
         self._lock = threading.Lock()
         self._free: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         for _ in range(size):
@@ -89,9 +90,14 @@ class WorkerPool:
             workers = [worker or _Worker(self.task, self.limits) for worker in workers]
             for worker in workers:
                 worker.wait_until_ready()
+            self._warm = True
         finally:
             for worker in workers:
                 self._free.put(worker)
+
+    def ready(self) -> bool:
+        """Whether the workers have been started."""
+        return self._warm and not self._closed
 
     def protections(self) -> list[str]:
         """What confines a worker on this machine, as the worker itself found."""

@@ -7,7 +7,7 @@ from sqlalchemy import insert, select
 
 from tutela.errors import NotFoundError
 from tutela.screening.verdict import Verdict
-from tutela.store.database import Store
+from tutela.store.database import Store, microseconds
 from tutela.store.tables import verdict as verdicts
 
 
@@ -25,7 +25,7 @@ class VerdictJournal:
             connection.execute(
                 insert(verdicts).values(
                     id=verdict.id,
-                    at=verdict.at,
+                    at=microseconds(verdict.at),
                     decision=verdict.decision.value,
                     content_sha256=verdict.sha256,
                     document=document,
