@@ -164,7 +164,7 @@ nb::tuple scan(const Hashes& hashes, const nb::bytes& query, uint32_t radius) {
 }  // namespace
 
 void bind_segment(nb::module_& m) {
-    nb::exception<CorruptSegment>(m, "CorruptSegment");
+    nb::exception<CorruptSegment>(m, "CorruptSegmentError");
     nb::register_exception_translator([](const std::exception_ptr& error, void*) {
         try {
             std::rethrow_exception(error);

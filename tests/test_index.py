@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.feeds import MemoryFeed, FileFeed, random_hashes
+from tests.feeds import FileFeed, MemoryFeed, random_hashes
 from tutela import _native
 from tutela.errors import NotReadyError
 from tutela.index.indexes import Indexes
@@ -52,9 +52,7 @@ def found(index: SignalIndex, query: bytes, radius: int) -> list[tuple[int, int]
 def test_a_segment_finds_what_brute_force_finds(tmp_path_factory, seed, count, crowd, radius):
     rng = random.Random(seed)
     centre = rng.randbytes(32)
-    values = [
-        near(centre, rng.randrange(40), rng) if rng.random() < crowd else rng.randbytes(32) for _ in range(count)
-    ]
+    values = [near(centre, rng.randrange(40), rng) if rng.random() < crowd else rng.randbytes(32) for _ in range(count)]
     hashes = dict(enumerate(values, start=7))
     path = tmp_path_factory.mktemp("segment") / "s"
     array = np.frombuffer(b"".join(values), np.uint8).reshape(count, 32)

@@ -8,7 +8,7 @@ Source = tuple[int, int, int]
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 
-class CorruptSegment(Exception): ...
+class CorruptSegmentError(Exception): ...
 
 def pdq(pixels: Pixels, source: Source | None = None) -> tuple[bytes, int]:
     """The 32-byte hash and the quality 0-100 of (h, w) luma, uint8 or float32, or (h, w, 3) RGB, uint8.
@@ -33,7 +33,7 @@ def select_simd(level: str) -> None:
     """Use another level. Raises ValueError for one that this processor cannot run."""
 
 class Segment:
-    """A mapped file of hashes and keys. Raises CorruptSegment, OSError."""
+    """A mapped file of hashes and keys. Raises CorruptSegmentError, OSError."""
 
     def __init__(self, path: str) -> None: ...
     def __len__(self) -> int: ...

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tutela.banks.banks import Banks
-from tutela.errors import TutelaError
+from tutela.errors import InputError, TutelaError
 from tutela.index.indexes import Indexes
 from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
@@ -37,6 +37,14 @@ def database_url(home: Path, database: str | None) -> str:
     return database or f"sqlite:///{home / 'tutela.db'}"
 
 
+def prepare_home(home: Path) -> None:
+    """Make the home, for this user only. Raises InputError when that is not possible."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"the home {home} cannot be made: {error.strerror}") from error
+
+
 def open_deployment(
     home: str | os.PathLike[str],
     *,
@@ -51,7 +59,7 @@ def open_deployment(
     decoding workers, by default one a core. Raises StoreError when the database is unreachable or of another version.
     """
     folder = Path(home)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    prepare_home(folder)
     store = Store.create(database_url(folder, database))
     return Deployment(folder, store, limits or Limits(), decoders or os.cpu_count() or 1, policy or ScreeningPolicy())
 
@@ -59,18 +67,14 @@ def open_deployment(
 class Deployment:
     """The rooms of one running Tutela. Thread-safe."""
 
-    def __init__(
-        self, home: Path, store: Store, limits: Limits, decoders: int, policy: ScreeningPolicy
-    ) -> None:
+    def __init__(self, home: Path, store: Store, limits: Limits, decoders: int, policy: ScreeningPolicy) -> None:
         self.home = home
         self.store = store
         self.banks = Banks(store, home)
         self.indexes = Indexes(home / "index", signal_types(), self.banks, store.identity)
         self.pool = WorkerPool(TASK, size=decoders, limits=limits)
         self.journal = VerdictJournal(store)
-        self.screener = Screener(
-            self.pool, self.indexes, self.banks, self.journal, policy=policy, limits=limits
-        )
+        self.screener = Screener(self.pool, self.indexes, self.banks, self.journal, policy=policy, limits=limits)
         self._refresher = Refresher(self)
         self._refresher.start()
 
@@ -82,11 +86,15 @@ class Deployment:
     def shortcomings(self) -> list[str]:
         """What keeps this process from answering safely; empty when it is ready."""
         found = [f"index of {name}: {why}" for name, why in self.indexes.faults().items()]
-        if (age_s := self._refresher.age_s()) > STALE_S:
+        if (age_s := self.lists_age_s()) > STALE_S:
             found.append(f"the lists could not be read for {age_s:.0f} s")
         if not self.pool.ready():
             found.append("the decoding workers are not up yet")
         return found
+
+    def lists_age_s(self) -> float:
+        """Seconds since the lists were last known to be current."""
+        return self._refresher.age_s()
 
     def close(self) -> None:
         """Stop the background thread and the workers, and leave the database."""

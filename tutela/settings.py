@@ -28,7 +28,8 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=default_home, description="Folder of the database, the index and run files.")
     database: SecretStr | None = Field(
-        default=None, description="Database URL (postgresql://… or sqlite:///…); a SQLite file in the home by default."
+        default=None,
+        description="Database URL (postgresql://… or sqlite:///…); a SQLite file in the home by default.",
     )
     max_bytes: int = Field(default=64 * 1024 * 1024, gt=0, description="Largest content that is screened, in bytes.")
     max_pixels: int = Field(default=100_000_000, gt=0, description="Largest picture that is decoded, in pixels.")
@@ -37,10 +38,28 @@ class Settings(BaseSettings):
     decoders: int | None = Field(
         default=None, gt=0, description="Decoding workers a service process has; by default one a core."
     )
+    auth_required: bool = Field(default=True, description="Whether requests need a key; False only on loopback.")
+    rate: str = Field(default="1000/second", description="Requests one key may make, over all service processes.")
+    max_in_flight: int = Field(default=64, gt=0, description="Screenings under way at once in a service process.")
+    workers: int = Field(default=1, gt=0, description="Service processes.")
     overrides: dict[str, Decision] = Field(
         default_factory=dict,
         description="Decision by reason code for content that could not be screened; what is not named is held.",
     )
+
+    def rate_of_a_worker(self) -> str:
+        """The share of the rate that one of the service's processes counts."""
+        amount, _, period = self.rate.partition("/")
+        return f"{max(1, int(amount) // self.workers)}/{period}"
+
+    def environment(self, workers: int) -> dict[str, str]:
+        """These settings as environment variables for service processes, which share the cores' decoding workers."""
+        decoders = self.decoders or max(1, (os.cpu_count() or 1) // workers)
+        chosen = {"home": str(self.home.absolute()), "workers": str(workers), "decoders": str(decoders)}
+        if self.database is not None:
+            chosen["database"] = self.database.get_secret_value()
+        chosen["auth_required"] = str(self.auth_required)
+        return {f"TUTELA_{name.upper()}": value for name, value in chosen.items()}
 
     @property
     def limits(self) -> Limits:

@@ -45,7 +45,9 @@ class AverageHash:
         pixels = content.picture.pixels
         luma = pixels.mean(axis=2) if pixels.ndim == 3 else pixels
         rows = np.array_split(luma, GRID, axis=0)
-        cells = np.array([[cell.mean() if cell.size else 0 for cell in np.array_split(row, GRID, axis=1)] for row in rows])
+        cells = np.array(
+            [[cell.mean() if cell.size else 0 for cell in np.array_split(row, GRID, axis=1)] for row in rows]
+        )
         quality = int(min(100, cells.std() * 2))
         return (Sample(self.name, np.packbits(cells > cells.mean()).tobytes(), quality=quality),)
 

@@ -40,7 +40,7 @@ class Banks:
 
     def __init__(self, store: Store, home: Path | None = None) -> None:
         """`home` is where an operator's labels.toml may lie."""
-        self._store = store
+        self.store = store
         self._home = home
         self._version = -1
         self._enabled: tuple[Bank, ...] = ()
@@ -84,7 +84,7 @@ class Banks:
 
     def get(self, name: str) -> Bank:
         """The bank of that name. Raises NotFoundError."""
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             row = _bank_row(connection, name)
         if row is None:
             raise NotFoundError(f"there is no bank named {name!r}")
@@ -92,7 +92,7 @@ class Banks:
 
     def all(self) -> list[Bank]:
         """Every bank, by name."""
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             return [_bank(row) for row in connection.execute(select(tables.bank).order_by(tables.bank.c.name))]
 
     def update(
@@ -140,7 +140,7 @@ class Banks:
         bank = self.get(name)
         entry = tables.entry
         query = select(entry.c.state, func.count()).where(entry.c.bank_id == bank.id).group_by(entry.c.state)
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             found = {row[0]: row[1] for row in connection.execute(query)}
         return {state: found.get(state.value, 0) for state in EntryState}
 
@@ -155,7 +155,13 @@ class Banks:
     # --- entries
 
     def add(
-        self, bank: str, entries: Sequence[NewEntry], *, actor: str, reason: str | None = None, import_id: int | None = None
+        self,
+        bank: str,
+        entries: Sequence[NewEntry],
+        *,
+        actor: str,
+        reason: str | None = None,
+        import_id: int | None = None,
     ) -> Outcome:
         """List values, all or none. Listing one again changes nothing; one that was withdrawn counts again.
 
@@ -165,7 +171,7 @@ class Banks:
         if target.kind is BankKind.ALLOW and not (reason or "").strip():
             raise InputError(f"bank {bank!r} is an allow list: give the reason why these are known false matches")
         self.check_entries(entries)
-        with self._store.write() as connection:
+        with self.store.write() as connection:
             return list_entries(
                 connection, target.id, entries, actor=actor, at=now(), import_id=import_id, reason=reason
             )
@@ -175,7 +181,9 @@ class Banks:
         labels = self.labels()
         for new in entries:
             if len(new.value) != signal_type(new.signal).width:
-                raise InputError(f"a {new.signal} value has {signal_type(new.signal).width} bytes, got {len(new.value)}")
+                raise InputError(
+                    f"a {new.signal} value has {signal_type(new.signal).width} bytes, got {len(new.value)}"
+                )
             if new.label is not None and new.label not in labels:
                 raise InputError(f"unknown label {new.label!r}; known here: {', '.join(labels)}")
             for text, limit in ((new.source, 255), (new.reference, 255), (new.note or "", MAX_TEXT)):
@@ -183,27 +191,25 @@ class Banks:
 
     def entry(self, entry_id: int) -> Entry:
         """One entry. Raises NotFoundError."""
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             row = connection.execute(_entries().where(tables.entry.c.id == entry_id)).first()
         if row is None:
             raise NotFoundError(f"there is no entry {entry_id}")
         return _entry(row)
 
-    def entries(
-        self, bank: str, *, state: EntryState | None = None, after: int = 0, limit: int = 1000
-    ) -> list[Entry]:
+    def entries(self, bank: str, *, state: EntryState | None = None, after: int = 0, limit: int = 1000) -> list[Entry]:
         """A page of a bank's entries, by id. Raises NotFoundError."""
         target = self.get(bank)
         query = _entries().where(tables.entry.c.bank_id == target.id, tables.entry.c.id > after)
         if state is not None:
             query = query.where(tables.entry.c.state == state.value)
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             return [_entry(row) for row in connection.execute(query.order_by(tables.entry.c.id).limit(limit))]
 
     def find(self, signal: str, value: bytes) -> list[Entry]:
         """Every entry, in any bank and state, of exactly this value."""
         query = _entries().where(tables.signal.c.type == signal, tables.signal.c.value == value)
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             return [_entry(row) for row in connection.execute(query.order_by(tables.entry.c.id))]
 
     def set_state(self, entry_id: int, state: EntryState, *, reason: str, actor: str) -> Entry:
@@ -212,7 +218,7 @@ class Banks:
             raise InputError("give the reason of the change")
         check_text(reason, MAX_TEXT)
         self.entry(entry_id)
-        with self._store.write() as connection:
+        with self.store.write() as connection:
             set_entry_state(connection, entry_id, state, reason=reason, actor=actor, at=now())
         return self.entry(entry_id)
 
@@ -230,7 +236,7 @@ class Banks:
 
     def refresh(self) -> None:
         """Notice changes of banks that other processes made. Raises StoreError."""
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             version = connection.execute(select(tables.clock.c.banks)).scalar_one()
             if version != self._version:
                 rows = connection.execute(
@@ -243,7 +249,7 @@ class Banks:
         """The active entries, in enabled banks, of these signal rows."""
         found: list[Listed] = []
         bank = tables.bank
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             for chunk in chunks(signal_ids):
                 query = _entries().where(
                     tables.entry.c.signal_id.in_(chunk),
@@ -261,7 +267,7 @@ class Banks:
     def head(self, signal: str) -> int:
         """As `ChangeFeed.head`."""
         query = select(func.coalesce(func.max(tables.signal.c.sequence), 0)).where(tables.signal.c.type == signal)
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             return int(connection.execute(query).scalar_one())
 
     def changes(self, signal: str, after: int, limit: int) -> list[Change]:
@@ -273,18 +279,18 @@ class Banks:
             .order_by(table.c.sequence)
             .limit(limit)
         )
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             return [Change(row[0], row[1], bytes(row[2]), bool(row[3])) for row in connection.execute(query)]
 
     def _history(self, subject: str, subject_id: int) -> list[Event]:
         table = tables.event
         query = select(table).where(table.c.subject == subject, table.c.subject_id == subject_id).order_by(table.c.id)
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             return [Event(moment(row.at), row.actor, row.action, row.detail) for row in connection.execute(query)]
 
     @contextmanager
     def _changing_banks(self) -> Iterator[Connection]:
-        with self._store.write() as connection:
+        with self.store.write() as connection:
             advance_banks(connection)
             yield connection
         self.refresh()
@@ -334,7 +340,13 @@ def _bank_row(connection: Connection, name: str) -> Row[Any] | None:
 
 
 def _record(
-    connection: Connection, at: int, subject: str, subject_id: int, actor: str, action: str, detail: Mapping[str, Any]
+    connection: Connection,
+    at: int,
+    subject: str,
+    subject_id: int,
+    actor: str,
+    action: str,
+    detail: Mapping[str, Any],
 ) -> None:
     connection.execute(
         insert(tables.event).values(

@@ -12,12 +12,16 @@ from sqlalchemy import Connection, Table, exists, func, insert, select, update
 
 from tutela.banks.model import EntryState, NewEntry
 from tutela.store import tables
+from tutela.store.bulk import CHUNK, insert_rows, select_in
 from tutela.store.database import advance_sequence
 
-CHUNK = 500
-"""Values in one IN (...): under every database's limit of parameters."""
-
 Item = TypeVar("Item")
+
+
+_ENTRY_COLUMNS = (
+    *("id", "bank_id", "signal_id", "source", "reference", "label", "note"),
+    *("state", "reason", "created_by", "import_id", "created_at", "updated_at"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,13 @@ class Outcome:
 
 
 def list_entries(
-    connection: Connection, bank_id: int, entries: Sequence[NewEntry], *, actor: str, at: int, import_id: int | None = None,
+    connection: Connection,
+    bank_id: int,
+    entries: Sequence[NewEntry],
+    *,
+    actor: str,
+    at: int,
+    import_id: int | None = None,
     reason: str | None = None,
 ) -> Outcome:
     """List values in a bank. What is listed already stays as it is, but a withdrawn or disabled entry counts again."""
@@ -39,37 +49,34 @@ def list_entries(
     signal_ids = _signals(connection, entries)
     known = _known_entries(connection, bank_id, sorted({signal_ids[(e.signal, e.value)] for e in entries}))
     next_id = _next_id(connection, tables.entry)
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
     revived: list[int] = []
     ids: list[int] = []
     for new in entries:
         identity = (signal_ids[(new.signal, new.value)], new.source, new.reference)
         found = known.get(identity)
         if found is None:
-            found = known[identity] = (next_id + len(rows), EntryState.ACTIVE)
+            found = known[identity] = (next_id + len(rows), EntryState.ACTIVE.value)
             rows.append(
-                {
-                    "id": found[0],
-                    "bank_id": bank_id,
-                    "signal_id": identity[0],
-                    "source": new.source,
-                    "reference": new.reference,
-                    "label": new.label,
-                    "note": new.note,
-                    "state": EntryState.ACTIVE.value,
-                    "reason": reason,
-                    "created_by": actor,
-                    "import_id": import_id,
-                    "created_at": at,
-                    "updated_at": at,
-                }
+                (
+                    found[0],
+                    bank_id,
+                    *identity,
+                    new.label,
+                    new.note,
+                    found[1],
+                    reason,
+                    actor,
+                    import_id,
+                    at,
+                    at,
+                )
             )
-        elif found[1] != EntryState.ACTIVE:
-            known[identity] = (found[0], EntryState.ACTIVE)
+        elif found[1] != EntryState.ACTIVE.value:
+            known[identity] = (found[0], EntryState.ACTIVE.value)
             revived.append(found[0])
         ids.append(found[0])
-    if rows:
-        connection.execute(insert(tables.entry), rows)
+    insert_rows(connection, tables.entry, _ENTRY_COLUMNS, rows)
     for chunk in chunks(revived):
         connection.execute(
             update(tables.entry)
@@ -80,8 +87,14 @@ def list_entries(
         connection.execute(
             insert(tables.event),
             [
-                {"at": at, "subject": "entry", "subject_id": entry_id, "actor": actor, "action": "listed again",
-                 "detail": {"reason": reason}}
+                {
+                    "at": at,
+                    "subject": "entry",
+                    "subject_id": entry_id,
+                    "actor": actor,
+                    "action": "listed again",
+                    "detail": {"reason": reason},
+                }
                 for entry_id in revived
             ],
         )
@@ -102,7 +115,12 @@ def set_entry_state(
     )
     connection.execute(
         insert(tables.event).values(
-            at=at, subject="entry", subject_id=entry_id, actor=actor, action=state.value, detail={"reason": reason}
+            at=at,
+            subject="entry",
+            subject_id=entry_id,
+            actor=actor,
+            action=state.value,
+            detail={"reason": reason},
         )
     )
     signal_id = connection.execute(select(entry.c.signal_id).where(entry.c.id == entry_id)).scalar_one()
@@ -126,25 +144,17 @@ def _signals(connection: Connection, entries: Sequence[NewEntry]) -> dict[tuple[
     """The signal row of every value; missing ones are made, inactive as yet."""
     wanted = dict.fromkeys((entry.signal, entry.value) for entry in entries)
     found: dict[tuple[str, bytes], int] = {}
-    for name in {signal for signal, _ in wanted}:
-        values = [value for signal, value in wanted if signal == name]
-        for chunk in chunks(values):
-            rows = connection.execute(
-                select(tables.signal.c.id, tables.signal.c.value).where(
-                    tables.signal.c.type == name, tables.signal.c.value.in_(chunk)
-                )
-            )
-            found.update({(name, bytes(row.value)): row.id for row in rows})
+    signal = tables.signal.c
+    for name in {signal_name for signal_name, _ in wanted}:
+        values = [value for signal_name, value in wanted if signal_name == name]
+        rows = select_in(connection, (signal.id, signal.value), signal.value, values, {"type": name})
+        found.update({(name, bytes(value)): signal_id for signal_id, value in rows})
     missing = [key for key in wanted if key not in found]
     if missing:
         next_id = _next_id(connection, tables.signal)
-        connection.execute(
-            insert(tables.signal),
-            [
-                {"id": next_id + i, "type": name, "value": value, "active": False, "sequence": 0}
-                for i, (name, value) in enumerate(missing)
-            ],
-        )
+        columns = ("id", "type", "value", "active", "sequence")
+        new_rows = [(next_id + i, name, value, False, 0) for i, (name, value) in enumerate(missing)]
+        insert_rows(connection, tables.signal, columns, new_rows)
         found.update({key: next_id + i for i, key in enumerate(missing)})
     return found
 
@@ -152,25 +162,17 @@ def _signals(connection: Connection, entries: Sequence[NewEntry]) -> dict[tuple[
 def _known_entries(
     connection: Connection, bank_id: int, signal_ids: Sequence[int]
 ) -> dict[tuple[int, str, str], tuple[int, str]]:
-    entry = tables.entry
-    known: dict[tuple[int, str, str], tuple[int, str]] = {}
-    for chunk in chunks(signal_ids):
-        rows = connection.execute(
-            select(entry.c.signal_id, entry.c.source, entry.c.reference, entry.c.id, entry.c.state).where(
-                entry.c.bank_id == bank_id, entry.c.signal_id.in_(chunk)
-            )
-        )
-        known.update({(row.signal_id, row.source, row.reference): (row.id, row.state) for row in rows})
-    return known
+    entry = tables.entry.c
+    columns = (entry.signal_id, entry.source, entry.reference, entry.id, entry.state)
+    rows = select_in(connection, columns, entry.signal_id, signal_ids, {"bank_id": bank_id})
+    return {(signal_id, source, reference): (entry_id, state) for signal_id, source, reference, entry_id, state in rows}
 
 
 def _activate(connection: Connection, signal_ids: Sequence[int]) -> None:
     """Give every inactive one of these values a new sequence number and make it active."""
     signal = tables.signal
-    inactive: list[int] = []
-    for chunk in chunks(signal_ids):
-        rows = connection.execute(select(signal.c.id).where(signal.c.id.in_(chunk), signal.c.active.is_(False)))
-        inactive += [row.id for row in rows]
+    rows = select_in(connection, (signal.c.id,), signal.c.id, signal_ids, {"active": False})
+    inactive = sorted(row[0] for row in rows)
     first = advance_sequence(connection, len(inactive))
     # Rows made together have row numbers in a row: one statement numbers each run of them.
     begin = 0

@@ -135,4 +135,3 @@ class Builder:
         for path in self.directory.iterdir():
             if path.name.endswith((SUFFIX, ".new")) and (manifest is None or path.name != manifest.file):
                 path.unlink(missing_ok=True)
-

@@ -14,7 +14,7 @@ class Indexes:
 
     def __init__(self, directory: Path, types: Mapping[str, SignalType], feed: ChangeFeed, store: str) -> None:
         """`store` is the identity of the database that `feed` reads; segments of another are refused."""
-        self._feed = feed
+        self.feed = feed
         self.by_signal = {name: SignalIndex(directory / name, kind, store) for name, kind in types.items()}
         self.refresh()
 
@@ -34,7 +34,7 @@ class Indexes:
     def refresh(self) -> None:
         """Make committed changes and newly built segments visible. Raises StoreError."""
         for index in self.by_signal.values():
-            index.refresh(self._feed)
+            index.refresh(self.feed)
 
     def due(self) -> list[str]:
         """The signal types for which a build pays now."""
@@ -43,8 +43,8 @@ class Indexes:
     def build(self, signal: str) -> bool:
         """Build one type's segment now. False when another process is building it. Raises OSError, StoreError."""
         index = self._index(signal)
-        built = index.build(self._feed)
-        index.refresh(self._feed)
+        built = index.build(self.feed)
+        index.refresh(self.feed)
         return built
 
     def _index(self, signal: str) -> SignalIndex:

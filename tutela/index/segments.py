@@ -49,7 +49,7 @@ class HammingSegment:
     def __init__(self, path: Path) -> None:
         try:
             self._native = _native.Segment(str(path))
-        except _native.CorruptSegment as error:
+        except _native.CorruptSegmentError as error:
             raise IndexCorruptError(f"{path}: {error}") from error
 
     @staticmethod
@@ -83,10 +83,12 @@ class HammingMemory:
         results = []
         for value in values:
             rows, distances = _native.scan(self._values, value, radius)
-            results.append([
-                Hit(key, distance)
-                for key, distance in zip(self._keys[rows].tolist(), distances.tolist(), strict=True)
-            ])
+            results.append(
+                [
+                    Hit(key, distance)
+                    for key, distance in zip(self._keys[rows].tolist(), distances.tolist(), strict=True)
+                ]
+            )
         return results
 
 
@@ -99,10 +101,10 @@ class _ValuesFile:
     """Values, then keys, behind a short header."""
 
     def __init__(self, path: Path, width: int) -> None:
-        self._map = np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, np.uint8)
+        self._map: Values = np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, np.uint8)
         if len(self._map) < _DATA_AT:
             raise IndexCorruptError(f"{path}: the file is shorter than its header")
-        magic, count, stored_width = _HEADER.unpack_from(self._map)
+        magic, count, stored_width = _HEADER.unpack_from(self._map.data)
         if magic != _MAGIC or stored_width != width:
             raise IndexCorruptError(f"{path}: the file does not hold {width}-byte values")
         keys_at = _keys_at(count, width)
@@ -117,10 +119,10 @@ class _ValuesFile:
         with path.open("xb") as file:
             file.write(_HEADER.pack(_MAGIC, count, width))
             file.seek(_DATA_AT)
-            file.write(memoryview(np.ascontiguousarray(values)).cast("B") if count else b"")
+            file.write(np.ascontiguousarray(values).data)
             file.truncate(_keys_at(count, width))
             file.seek(_keys_at(count, width))
-            file.write(memoryview(np.ascontiguousarray(keys)).cast("B") if count else b"")
+            file.write(np.ascontiguousarray(keys).data)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -129,7 +131,7 @@ class _ValuesFile:
         return self.values[begin:end], self.keys[begin:end]
 
     def file_bytes(self) -> memoryview:
-        return memoryview(self._map)
+        return self._map.data
 
 
 def _keys_at(count: int, width: int) -> int:
@@ -152,9 +154,7 @@ class ExactSegment(_ValuesFile):
         wanted = np.array(values, self._sorted.dtype)
         begins = np.searchsorted(self._sorted, wanted, "left").tolist()
         ends = np.searchsorted(self._sorted, wanted, "right").tolist()
-        return [
-            [Hit(key, 0) for key in self.keys[begin:end].tolist()] for begin, end in zip(begins, ends, strict=True)
-        ]
+        return [[Hit(key, 0) for key in self.keys[begin:end].tolist()] for begin, end in zip(begins, ends, strict=True)]
 
 
 class ExactMemory:

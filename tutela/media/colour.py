@@ -2,6 +2,7 @@
 
 import io
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -73,19 +74,19 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _lab_to_rgb(image: Image.Image) -> Image.Image:
-    transform = ImageCms.buildTransform(
-        ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
-    )
+    transform = ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
     return ImageCms.applyTransform(image, transform) or image
 
 
-def _to_eight_bits(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+def _to_eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Deep greys to 0-255. Unsigned 16-bit by its whole range; others by the smallest usual range they fit."""
     if values.dtype == np.uint16:
-        return (values >> 8).astype(np.uint8)
+        eight: npt.NDArray[np.uint8] = (values >> 8).astype(np.uint8)
+        return eight
     numbers = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     highest = float(numbers.max(initial=0.0))
     full = next((top for top in (1.0, 255.0, 65535.0) if highest <= top), highest)
     if values.dtype.kind == "i" and full == 1.0:
         full = 255.0
-    return np.clip(numbers * (255.0 / full), 0, 255).astype(np.uint8)
+    scaled: npt.NDArray[np.uint8] = np.clip(numbers * (255.0 / full), 0, 255).astype(np.uint8)
+    return scaled

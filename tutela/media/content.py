@@ -68,7 +68,6 @@ class Picture:
     frames: int = 1
     """Frames or pages in the file, of which this is the first."""
 
-
     @property
     def source(self) -> tuple[int, int, int]:
         """(height, width, eighths) as the native core takes them."""

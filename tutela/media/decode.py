@@ -34,9 +34,7 @@ _ORIENTATION_TAG = 0x0112
 Image.MAX_IMAGE_PIXELS = None  # our own limit applies, to every format alike
 
 
-def decode_picture(
-    data: bytes | memoryview, media_type: MediaType | None, mode: Mode, limits: Limits
-) -> Picture:
+def decode_picture(data: bytes | memoryview, media_type: MediaType | None, mode: Mode, limits: Limits) -> Picture:
     """The first picture in the content. Raises UnscreenableError with a `Shortcoming` as its reason."""
     if len(data) == 0:
         raise UnscreenableError(Shortcoming.EMPTY, "there is no content")
@@ -153,7 +151,5 @@ def _register_heif() -> None:
     try:
         from pillow_heif import register_heif_opener
     except ImportError:
-        raise UnscreenableError(
-            Shortcoming.UNSUPPORTED_TYPE, "HEIC pictures need the extra tutela[formats]"
-        ) from None
+        raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, "HEIC pictures need the extra tutela[formats]") from None
     register_heif_opener()

@@ -46,7 +46,7 @@ class WorkerPool:
         self.task = task
         self.size = size
         self.limits = limits or Limits()
-        self.restarts = 0
+        self.starts = 0
         self._wait_s = wait_s
         self._process = os.getpid()
         self._closed = False
@@ -66,7 +66,8 @@ class WorkerPool:
             raise TutelaError("this worker pool is closed, or was opened in another process")
         if len(content) > self.limits.max_bytes:
             raise UnscreenableError(
-                Shortcoming.TOO_MANY_BYTES, f"{len(content):,} bytes are over the limit of {self.limits.max_bytes:,}"
+                Shortcoming.TOO_MANY_BYTES,
+                f"{len(content):,} bytes are over the limit of {self.limits.max_bytes:,}",
             )
         try:
             worker = self._free.get(timeout=self._wait_s)
@@ -85,15 +86,17 @@ class WorkerPool:
 
     def warm(self) -> None:
         """Start every worker that is not up and wait until all are ready. Raises TutelaError when one cannot start."""
-        workers = [self._free.get() for _ in range(self.size)]
+        slots = [self._free.get() for _ in range(self.size)]
+        workers: list[_Worker | None] = []
         try:
-            workers = [worker or _Worker(self.task, self.limits) for worker in workers]
-            for worker in workers:
+            started = [worker or self._spawn() for worker in slots]
+            workers += started
+            for worker in started:
                 worker.wait_until_ready()
             self._warm = True
         finally:
-            for worker in workers:
-                self._free.put(worker)
+            for slot in workers or slots:
+                self._free.put(slot)
 
     def ready(self) -> bool:
         """Whether the workers have been started."""
@@ -122,15 +125,18 @@ class WorkerPool:
         self.close()
 
     def _start(self) -> "_Worker":
-        with self._lock:
-            self.restarts += 1
-        worker = _Worker(self.task, self.limits)
+        worker = self._spawn()
         try:
             worker.wait_until_ready()
         except BaseException:
             worker.kill()
             raise
         return worker
+
+    def _spawn(self) -> "_Worker":
+        with self._lock:
+            self.starts += 1
+        return _Worker(self.task, self.limits)
 
     def _drain(self) -> None:
         with contextlib.suppress(queue.Empty):
@@ -157,7 +163,7 @@ class _Worker:
             "path": sys.path,
         }
         with theirs:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-P", "-m", "tutela.media.worker", json.dumps(arguments)],
                 pass_fds=(theirs.fileno(), self._memory),
                 stdin=subprocess.DEVNULL,
@@ -256,4 +262,9 @@ def _shared_memory_file() -> int:
 def _environment() -> dict[str, str]:
     """What Python needs and nothing else: no credentials, and one thread a library."""
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TUTELA_SIMD") if name in os.environ}
-    return kept | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+    return kept | {
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }

@@ -1,6 +1,5 @@
 """The journal: every verdict that matched or fell short, written down before it is answered."""
 
-import json
 from typing import Any
 
 from sqlalchemy import insert, select

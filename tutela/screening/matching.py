@@ -49,9 +49,7 @@ def find_matches(samples: Sequence[Sample], searcher: Searcher, catalogue: Catal
     return _resolve(samples, _within_thresholds(samples, searcher, catalogue))
 
 
-def match_each(
-    samples: Sequence[Sample], searcher: Searcher, catalogue: Catalogue
-) -> list[list[Match]]:
+def match_each(samples: Sequence[Sample], searcher: Searcher, catalogue: Catalogue) -> list[list[Match]]:
     """The matches of each sample on its own, as if it were all that is known of its content; one search for all."""
     groups: list[list[Found]] = [[] for _ in samples]
     for item in _within_thresholds(samples, searcher, catalogue):
@@ -69,9 +67,7 @@ def _resolve(samples: Sequence[Sample], found: Sequence[Found]) -> list[Match]:
     return sorted(matches, key=lambda match: (match.distance, match.bank, match.entry_id, match.view))
 
 
-def _within_thresholds(
-    samples: Sequence[Sample], searcher: Searcher, catalogue: Catalogue
-) -> list[Found]:
+def _within_thresholds(samples: Sequence[Sample], searcher: Searcher, catalogue: Catalogue) -> list[Found]:
     banks = catalogue.enabled()
     hits: list[tuple[int, Hit]] = []
     for signal, positions in _by_signal(samples).items():

@@ -1,8 +1,8 @@
 """What a signal type is: a name, a fixed width, a way to read, print and compare its values.
 
 A new signal type is one file with one object that satisfies `SignalType`, and one entry point in the group
-`tutela.signals`. Types that can be computed also satisfy `Digesting` (from the bytes alone) or `Computable` (from the decoded
-content, in an isolated worker).
+`tutela.signals`. Types that can be computed also satisfy `Digesting` (from the bytes alone) or `Computable` (from
+the decoded content, in an isolated worker).
 """
 
 from collections.abc import Sequence

@@ -45,7 +45,8 @@ class PhotoDNA:
     def distances(self, values: npt.NDArray[np.uint8], value: bytes) -> npt.NDArray[np.int64]:
         """Distances of one value to each row of a (n, 144) array."""
         difference = values.astype(np.int32) - np.frombuffer(value, np.uint8).astype(np.int32)
-        return np.einsum("ij,ij->i", difference, difference, dtype=np.int64)
+        distances: npt.NDArray[np.int64] = np.einsum("ij,ij->i", difference, difference, dtype=np.int64)
+        return distances
 
     def _from_numbers(self, text: str) -> bytes:
         try:

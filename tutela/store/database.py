@@ -32,9 +32,7 @@ class Store:
         self._engine = engine
         self.url = engine.url.render_as_string(hide_password=False)
         with self.read() as connection:
-            self.identity = connection.execute(
-                select(meta.c.value).where(meta.c.name == "identity")
-            ).scalar_one()
+            self.identity = connection.execute(select(meta.c.value).where(meta.c.name == "identity")).scalar_one()
 
     @classmethod
     def open(cls, url: str) -> "Store":
@@ -153,9 +151,7 @@ def migrate(engine: Engine) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
             connection.begin()
-            connection.execute(
-                text("SELECT pg_advisory_xact_lock(7846185)")
-            )  # one process migrates at a time
+            connection.execute(text("SELECT pg_advisory_xact_lock(7846185)"))  # one process migrates at a time
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         if connection.execute(select(meta.c.value).where(meta.c.name == "identity")).first() is None:

@@ -62,9 +62,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
         comment="History of banks and entries. subject: bank or entry.",
     )
-    op.create_index(
-        op.f("ix_event_subject_subject_id_id"), "event", ["subject", "subject_id", "id"], unique=False
-    )
+    op.create_index(op.f("ix_event_subject_subject_id_id"), "event", ["subject", "subject_id", "id"], unique=False)
     op.create_table(
         "meta",
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -109,9 +107,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["bank_id"], ["bank.id"], name=op.f("fk_import_run_bank_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_import_run")),
     )
-    op.create_index(
-        op.f("ix_import_run_bank_id_fingerprint"), "import_run", ["bank_id", "fingerprint"], unique=False
-    )
+    op.create_index(op.f("ix_import_run_bank_id_fingerprint"), "import_run", ["bank_id", "fingerprint"], unique=False)
     op.create_table(
         "entry",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

@@ -1,0 +1,146 @@
+"""The HTTP face: routes, keys, limits and problem documents around one deployment. No logic of its own."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import anyio.to_thread
+import structlog
+from fastapi import FastAPI, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+
+import tutela
+from tutela.api import bank_routes, metrics, screening_routes
+from tutela.api.access import AccessLog
+from tutela.api.keys import Keys
+from tutela.api.problems import Problem, answer_with_problems
+from tutela.api.security import Gate
+from tutela.deployment import Deployment
+from tutela.errors import TutelaError
+
+log = structlog.get_logger(__name__)
+
+_DESCRIPTION = """
+Screens content against hash lists before anybody sees it.
+
+Every route under `/v1` needs `Authorization: Bearer KEY`; keys are made with `tutela key create`. Whatever is not a 2xx
+is a problem document (RFC 9457). No route ever fetches an address.
+"""
+_KEYS_WRITTEN_EVERY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOptions:
+    """How the service guards itself. Limits are a process's own."""
+
+    auth_required: bool = True
+    rate: str = "1000/second"
+    """Requests a key may make."""
+    max_in_flight: int = 64
+    """Screenings under way at once; one more is answered 503 at once instead of waiting."""
+
+
+class Bound:
+    """Turns requests away quickly instead of queueing them without end."""
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._taken = 0
+
+    @contextlib.asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """A place for one screening. Raises Problem 503 when none is free."""
+        if self._taken >= self._places:
+            raise Problem(503, "busy", "too many screenings are under way", {"Retry-After": "1"})
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+
+
+def create_app(deployment: Deployment, options: ApiOptions | None = None) -> FastAPI:
+    """The application around an open deployment; closing that stays the caller's."""
+    options = options or ApiOptions()
+    keys = Keys(deployment.store)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = options.max_in_flight + 40
+        tasks = [asyncio.create_task(_warm(deployment)), asyncio.create_task(_write_used_keys(keys))]
+        yield
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(TutelaError):
+            await run_in_threadpool(keys.write_used)
+
+    app = FastAPI(
+        title="Tutela",
+        version=tutela.__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        swagger_ui_parameters={"persistAuthorization": False},
+    )
+    app.state.deployment = deployment
+    app.state.gate = Gate(keys, rate=options.rate, required=options.auth_required)
+    app.state.bound = Bound(options.max_in_flight)
+    answer_with_problems(app)
+    app.include_router(screening_routes.router)
+    app.include_router(bank_routes.router)
+    _add_operations(app, deployment)
+    _describe_keys(app)
+    app.add_middleware(AccessLog)
+    return app
+
+
+def _add_operations(app: FastAPI, deployment: Deployment) -> None:
+    @app.get("/healthz", tags=["operation"], operation_id="health")
+    async def health() -> dict[str, str]:
+        """The process is up."""
+        return {"status": "up"}
+
+    @app.get("/readyz", tags=["operation"], operation_id="ready")
+    def ready() -> Response:
+        """200 when this process answers safely; 503 with what is missing until then."""
+        missing = deployment.shortcomings()
+        return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
+
+    @app.get("/metrics", tags=["operation"], operation_id="metrics")
+    def scrape(_: Request) -> Response:
+        """Prometheus metrics. They name no content; keep the address to your own network all the same."""
+        return Response(metrics.exposition(deployment), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _describe_keys(app: FastAPI) -> None:
+    """Say in the OpenAPI document that routes under /v1 take a bearer key."""
+    build = app.openapi
+
+    def described() -> dict[str, object]:
+        document = build()
+        document.setdefault("components", {})["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        for path, operations in document["paths"].items():
+            if path.startswith("/v1/"):
+                for operation in operations.values():
+                    operation["security"] = [{"key": []}]
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]
+
+
+async def _warm(deployment: Deployment) -> None:
+    try:
+        await run_in_threadpool(deployment.pool.warm)
+    except TutelaError as error:
+        log.error("the decoding workers did not start", error=str(error))
+
+
+async def _write_used_keys(keys: Keys) -> None:
+    while True:
+        await asyncio.sleep(_KEYS_WRITTEN_EVERY_S)
+        try:
+            await run_in_threadpool(keys.write_used)
+        except TutelaError as error:
+            log.warning("the use of keys could not be written down", error=str(error))

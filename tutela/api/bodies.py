@@ -1,0 +1,74 @@
+"""Reading request bodies within a limit, in memory: content never touches a disk on its way to a verdict."""
+
+import json
+from collections.abc import AsyncGenerator
+
+from fastapi import Request
+from pydantic import ValidationError
+from python_multipart.exceptions import MultipartParseError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from tutela.api.models import ContextIn
+from tutela.api.problems import Problem
+from tutela.screening.verdict import Context
+
+CONTEXT_HEADER = "tutela-context"
+_FORM_OVERHEAD = 64 * 1024
+
+
+async def read_content(request: Request, max_bytes: int) -> tuple[bytes, Context]:
+    """The content and its context, from a raw body or from a form's part `file`.
+
+    Raises Problem: 400 when the form or the context is malformed, 413 when it is too long.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == "multipart/form-data":
+        return await _read_form(request, max_bytes)
+    parts = [part async for part in limited(request, max_bytes)]
+    return b"".join(parts), _context(request.headers.get(CONTEXT_HEADER))
+
+
+async def limited(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+    """The body's parts as they come; more than so many bytes raise Problem 413."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > max_bytes:
+        raise _too_long(max_bytes)
+    length = 0
+    async for part in request.stream():
+        length += len(part)
+        if length > max_bytes:
+            raise _too_long(max_bytes)
+        yield part
+
+
+async def _read_form(request: Request, max_bytes: int) -> tuple[bytes, Context]:
+    stream = limited(request, max_bytes + _FORM_OVERHEAD)
+    parser = MultiPartParser(request.headers, stream, max_files=1, max_fields=1, max_part_size=_FORM_OVERHEAD)
+    parser.spool_max_size = max_bytes + _FORM_OVERHEAD  # never roll over to a file
+    try:
+        form = await parser.parse()
+    except (MultiPartException, MultipartParseError, KeyError, ValueError, UnicodeDecodeError) as error:
+        raise Problem(400, "malformed-form", "the multipart form cannot be read") from error
+    part, context = form.get("file"), form.get("context")
+    if not isinstance(part, UploadFile):
+        raise Problem(400, "malformed-form", "the form needs one part 'file' that carries the content")
+    content = await part.read()
+    await form.close()
+    if len(content) > max_bytes:
+        raise _too_long(max_bytes)
+    return content, _context(context if isinstance(context, str) else None)
+
+
+def _context(text: str | None) -> Context:
+    if not text:
+        return Context()
+    try:
+        given = ContextIn.model_validate(json.loads(text))
+    except (ValueError, RecursionError, ValidationError):
+        raise Problem(400, "malformed-context", 'the context is a JSON object: {"item": …, "details": {…}}') from None
+    return Context(given.item, given.details)
+
+
+def _too_long(max_bytes: int) -> Problem:
+    return Problem(413, "too-long", f"the body is longer than {max_bytes:,} bytes")

@@ -1,0 +1,65 @@
+"""Prometheus metrics, correct across the service's worker processes."""
+
+import os
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from tutela.deployment import Deployment
+from tutela.screening.verdict import Verdict
+
+_LATENCY_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+requests = Counter("tutela_requests_total", "HTTP requests.", ["method", "route", "status"])
+verdicts = Counter("tutela_verdicts_total", "Verdicts by decision.", ["decision"])
+reasons = Counter("tutela_verdict_reasons_total", "Reasons of verdicts by code.", ["code"])
+stage_seconds = Histogram("tutela_stage_seconds", "Time a verdict took, by stage.", ["stage"], buckets=_LATENCY_BUCKETS)
+
+
+def count_verdict(verdict: Verdict) -> None:
+    """Count one verdict."""
+    verdicts.labels(verdict.decision.value).inc()
+    for code in {reason.code for reason in verdict.reasons}:
+        reasons.labels(code).inc()
+    stage_seconds.labels("examine").observe(verdict.timings.examine_ms / 1000)
+    stage_seconds.labels("search").observe(verdict.timings.search_ms / 1000)
+    stage_seconds.labels("total").observe(verdict.timings.total_ms / 1000)
+
+
+class _DeploymentGauges(Collector):
+    """What this process's deployment looks like at the moment of the scrape."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+
+    def collect(self) -> Iterator[Metric]:
+        size = GaugeMetricFamily("tutela_index_values", "Values searched, by signal type.", labels=["signal"])
+        changed = GaugeMetricFamily("tutela_index_changed", "Changes not yet built in.", labels=["signal"])
+        sequence = GaugeMetricFamily("tutela_index_sequence", "Last list change searched.", labels=["signal"])
+        for name, index in self._deployment.indexes.by_signal.items():
+            size.add_metric([name], len(index))
+            changed.add_metric([name], index.changed)
+            sequence.add_metric([name], index.sequence)
+        age = GaugeMetricFamily("tutela_lists_age_seconds", "Since the lists were last known to be current.")
+        age.add_metric([], self._deployment.lists_age_s())
+        restarts = GaugeMetricFamily("tutela_decoder_starts", "Decoding workers started by this process.")
+        restarts.add_metric([], self._deployment.pool.starts)
+        ready = GaugeMetricFamily("tutela_ready", "1 when this process answers safely.")
+        ready.add_metric([], 0 if self._deployment.shortcomings() else 1)
+        yield from (size, changed, sequence, age, restarts, ready)
+
+
+def exposition(deployment: Deployment) -> bytes:
+    """All metrics in Prometheus' text format: counts over all worker processes, gauges of this one."""
+    counts = CollectorRegistry()
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        MultiProcessCollector(counts)  # type: ignore[no-untyped-call]
+    else:
+        for metric in (requests, verdicts, reasons, stage_seconds):
+            counts.register(metric)
+    gauges = CollectorRegistry()
+    gauges.register(_DeploymentGauges(deployment))
+    return generate_latest(counts) + generate_latest(gauges)

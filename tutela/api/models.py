@@ -1,0 +1,276 @@
+"""The shapes of requests and answers, as pydantic models with the limits that apply at the edge."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from tutela.banks.model import Action, Bank, BankKind, Entry, EntryState, Policy
+from tutela.screening.verdict import Decision
+from tutela.signals.registry import signal_type
+
+Text = Annotated[str, StringConstraints(max_length=4_000)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+MAX_BATCH = 10_000
+
+EXAMPLE_PDQ = "d8f8f0cee0f4a84f0637022a078f67f0b36e2ed596621e1d33e6339c4e9c9b22"
+
+
+class Strict(BaseModel):
+    """A request body: unknown fields are an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ContextIn(Strict):
+    """What the platform says about the content."""
+
+    item: Annotated[str, StringConstraints(max_length=255)] | None = Field(
+        None, description="The platform's own opaque name of the content; the only part that is stored."
+    )
+    details: dict[
+        Annotated[str, StringConstraints(max_length=64)], Annotated[str, StringConstraints(max_length=1000)]
+    ] = Field(default_factory=dict, max_length=50)
+
+
+class HashIn(Strict):
+    """A hash that the caller computed."""
+
+    signal: Name = Field(examples=["pdq"])
+    value: Text = Field(examples=[EXAMPLE_PDQ])
+    quality: int | None = Field(None, ge=0, le=100)
+
+
+class HashesIn(Strict):
+    """Hashes of one piece of content."""
+
+    hashes: list[HashIn] = Field(min_length=1, max_length=1000)
+    context: ContextIn | None = None
+
+
+class LookupIn(Strict):
+    """Hashes of different contents."""
+
+    hashes: list[HashIn] = Field(min_length=1, max_length=MAX_BATCH)
+
+
+class MatchOut(BaseModel):
+    """An entry that matches."""
+
+    bank: str
+    entry_id: int
+    signal: str
+    value: str
+    distance: int
+    threshold: int
+    view: str
+    quality: int | None
+    label: str | None
+    source: str
+    reference: str
+    action: Action
+    suppressed_by: str | None
+
+
+class LookupOut(BaseModel):
+    """The matches of each hash, in the order asked."""
+
+    results: list[list[MatchOut]]
+
+
+class ReasonOut(BaseModel):
+    """Why the decision is what it is."""
+
+    code: str
+    message: str
+
+
+class VerdictOut(BaseModel):
+    """The verdict. `decision` is what the platform must do now."""
+
+    id: str
+    at: datetime
+    decision: Decision
+    reasons: list[ReasonOut]
+    matches: list[MatchOut]
+    matches_omitted: int
+    hashes: list[dict[str, Any]]
+    media_type: str | None
+    width: int | None
+    height: int | None
+    byte_length: int | None
+    sha256: str | None
+    context: dict[str, Any]
+    timings: dict[str, float]
+    versions: dict[str, Any]
+
+
+class PolicyModel(Strict):
+    """What a bank does with a match."""
+
+    action: Action = Action.HOLD
+    thresholds: dict[Name, int] = Field(default_factory=dict, examples=[{"pdq": 31}])
+    min_quality: Annotated[int, Field(ge=0, le=100)] = 50
+
+    def policy(self) -> Policy:
+        """The policy that this describes."""
+        return Policy(self.action, self.thresholds, self.min_quality)
+
+
+class BankIn(Strict):
+    """A bank to be made."""
+
+    name: Name = Field(examples=["known"])
+    kind: BankKind = BankKind.KNOWN
+    label: Name | None = None
+    description: Text = ""
+    policy: PolicyModel = PolicyModel()
+
+
+class BankChange(Strict):
+    """What changes of a bank; the rest stays."""
+
+    name: Name | None = None
+    label: Name | None = None
+    description: Text | None = None
+    policy: PolicyModel | None = None
+    enabled: bool | None = None
+
+
+class BankOut(BaseModel):
+    """A bank."""
+
+    name: str
+    kind: BankKind
+    label: str | None
+    description: str
+    policy: PolicyModel
+    enabled: bool
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, bank: Bank) -> "BankOut":
+        """The bank as it is answered."""
+        policy = PolicyModel(
+            action=bank.policy.action, thresholds=dict(bank.policy.thresholds), min_quality=bank.policy.min_quality
+        )
+        return cls(
+            name=bank.name,
+            kind=bank.kind,
+            label=bank.label,
+            description=bank.description,
+            policy=policy,
+            enabled=bank.enabled,
+            created_at=bank.created_at,
+            updated_at=bank.updated_at,
+        )
+
+
+class BankDetail(BankOut):
+    """A bank with what is in it."""
+
+    counts: dict[EntryState, int]
+
+
+class EntryIn(Strict):
+    """A value to be listed."""
+
+    signal: Name = Field(examples=["pdq"])
+    value: Text = Field(examples=[EXAMPLE_PDQ])
+    source: Annotated[str, StringConstraints(max_length=255)] = "operator"
+    reference: Annotated[str, StringConstraints(max_length=255)] = ""
+    label: Name | None = None
+    note: Text | None = None
+
+
+class EntriesIn(Strict):
+    """Values to be listed, all or none."""
+
+    entries: list[EntryIn] = Field(min_length=1, max_length=MAX_BATCH)
+    reason: Text | None = Field(None, description="Needed for a bank of kind allow: why these are false matches.")
+
+
+class EntriesAdded(BaseModel):
+    """What listing did."""
+
+    entry_ids: list[int]
+    added: int
+    unchanged: int
+
+
+class EntryChange(Strict):
+    """A new state of an entry, and why."""
+
+    state: EntryState
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
+
+
+class EntryOut(BaseModel):
+    """An entry."""
+
+    id: int
+    bank: str
+    signal: str
+    value: str
+    source: str
+    reference: str
+    label: str | None
+    note: str | None
+    state: EntryState
+    reason: str | None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, entry: Entry) -> "EntryOut":
+        """The entry as it is answered."""
+        return cls(
+            id=entry.id,
+            bank=entry.bank,
+            signal=entry.signal,
+            value=signal_type(entry.signal).format(entry.value),
+            source=entry.source,
+            reference=entry.reference,
+            label=entry.label,
+            note=entry.note,
+            state=entry.state,
+            reason=entry.reason,
+            created_by=entry.created_by,
+            created_at=entry.created_at,
+            updated_at=entry.updated_at,
+        )
+
+
+class EntryPage(BaseModel):
+    """Entries by id; ask again with `after` = `next` for more."""
+
+    entries: list[EntryOut]
+    next: int | None
+
+
+class EventOut(BaseModel):
+    """One step of a history."""
+
+    at: datetime
+    actor: str
+    action: str
+    detail: dict[str, Any]
+
+
+class BadLineOut(BaseModel):
+    """A line of a list that was not taken."""
+
+    line: int
+    reason: str
+
+
+class ImportOut(BaseModel):
+    """What an import did."""
+
+    lines: int
+    added: int
+    unchanged: int
+    rejected: int
+    rejects: list[BadLineOut]

@@ -1,0 +1,85 @@
+"""Errors as RFC 9457 problem documents: one form for everything that is not a 2xx, and never a stack trace."""
+
+import json
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tutela.errors import ConflictError, InputError, NotFoundError, NotReadyError, StoreError, TutelaError
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(HTTPException):
+    """An answer that is not a 2xx: `kind` is the last part of its type address, listed in docs/problems.md."""
+
+    def __init__(
+        self, status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None, **extra: object
+    ) -> None:
+        super().__init__(status, detail, dict(headers or {}))
+        self.kind = kind
+        self.extra = extra
+
+
+def problem_response(
+    status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None, **extra: object
+) -> Response:
+    """The problem document as a response."""
+    document = {
+        "type": f"/problems/{kind}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        **extra,
+    }
+    return Response(json.dumps(document), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Make every error of the application a problem document."""
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(TutelaError, _tutela)
+    app.add_exception_handler(Exception, _fault)
+
+
+def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if isinstance(error, Problem):
+        return problem_response(error.status_code, error.kind, error.detail, error.headers, **error.extra)
+    kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    return problem_response(error.status_code, kind, str(error.detail), error.headers)
+
+
+def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    # What was sent is not repeated: it may be content.
+    found = [{"at": "/".join(str(part) for part in item["loc"]), "what": item["msg"]} for item in error.errors()]
+    return problem_response(422, "invalid-request", "the request is not of the documented form", errors=found[:50])
+
+
+def _tutela(_: Request, error: Exception) -> Response:
+    match error:
+        case NotFoundError():
+            return problem_response(404, "not-found", str(error))
+        case ConflictError():
+            return problem_response(409, "conflict", str(error))
+        case InputError():
+            return problem_response(400, "invalid-input", str(error))
+        case NotReadyError() | StoreError():
+            log.error("request refused: %s", error)
+            return problem_response(503, "not-ready", str(error), {"Retry-After": "1"})
+        case _:
+            return _fault(_, error)
+
+
+def _fault(_: Request, error: Exception) -> Response:
+    log.error("a request failed", exc_info=error)
+    return problem_response(500, "fault", "the service failed; see its log")

@@ -1,0 +1,137 @@
+"""Routes that answer verdicts."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from tutela.api import metrics
+from tutela.api.bodies import read_content
+from tutela.api.keys import Scope
+from tutela.api.models import EXAMPLE_PDQ, HashesIn, HashIn, LookupIn, LookupOut, VerdictOut
+from tutela.api.problems import Problem
+from tutela.api.security import needs
+from tutela.deployment import Deployment
+from tutela.screening.verdict import Context, Verdict
+from tutela.signals.base import Sample
+from tutela.signals.registry import signal_type
+
+router = APIRouter(prefix="/v1", tags=["screening"])
+
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "The content itself, or a form with the parts `file` and, optionally, `context` (JSON).",
+        "content": {
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "context": {"type": "string", "examples": ['{"item": "upload-4711"}']},
+                    },
+                }
+            },
+        },
+    },
+    "parameters": [
+        {
+            "in": "header",
+            "name": "Tutela-Context",
+            "required": False,
+            "description": "The context as JSON, for raw bodies.",
+            "schema": {"type": "string", "examples": ['{"item": "upload-4711"}']},
+        }
+    ],
+}
+
+_EXAMPLE_VERDICT = {
+    "id": "42fe106338014178ad5c256b0c46a13b",
+    "at": "2026-11-24T04:17:28.336059+00:00",
+    "decision": "block",
+    "reasons": [{"code": "match-block", "message": "pdq within 6 of an entry of bank 'known' (threshold 31)"}],
+    "matches": [
+        {
+            "bank": "known",
+            "entry_id": 1,
+            "signal": "pdq",
+            "value": EXAMPLE_PDQ,
+            "distance": 6,
+            "threshold": 31,
+            "view": "whole",
+            "quality": 100,
+            "label": None,
+            "source": "operator",
+            "reference": "",
+            "action": "block",
+            "suppressed_by": None,
+        }
+    ],
+    "matches_omitted": 0,
+    "hashes": [{"signal": "pdq", "value": EXAMPLE_PDQ, "view": "whole", "quality": 100}],
+    "media_type": "image/jpeg",
+    "width": 512,
+    "height": 512,
+    "byte_length": 81353,
+    "sha256": "653cde67071b1c70f69d64682e599400baff1db579c1244467cb9160aeb79d4d",
+    "context": {"item": "upload-4711", "details": {}},
+    "timings": {"examine_ms": 2.3, "search_ms": 0.2, "total_ms": 2.5},
+    "versions": {"engine": "0.1.0", "lists": {"pdq": 1}},
+}
+_VERDICT: dict[int | str, dict[str, Any]] = {
+    200: {"model": VerdictOut, "content": {"application/json": {"example": _EXAMPLE_VERDICT}}}
+}
+
+
+@router.post("/screen", operation_id="screen", responses=_VERDICT, openapi_extra=_BODY)
+async def screen(request: Request, _: Annotated[str, Depends(needs(Scope.SCREEN))]) -> Response:
+    """Screen one upload before anybody sees it. A hold is an answer like any other: status 200."""
+    deployment: Deployment = request.app.state.deployment
+    async with request.app.state.bound.place():
+        content, context = await read_content(request, deployment.screener.limits.max_bytes)
+        verdict = await run_in_threadpool(deployment.screener.screen, content, context)
+    return _answer(request, verdict)
+
+
+@router.post("/screen/hashes", operation_id="screen_hashes", responses=_VERDICT)
+def screen_hashes(request: Request, body: HashesIn, _: Annotated[str, Depends(needs(Scope.SCREEN))]) -> Response:
+    """Screen content that you hashed yourself."""
+    deployment: Deployment = request.app.state.deployment
+    context = Context(body.context.item, body.context.details) if body.context else Context()
+    return _answer(request, deployment.screener.screen_hashes([_sample(item) for item in body.hashes], context))
+
+
+@router.post("/lookup", operation_id="lookup", response_model=LookupOut)
+def lookup(request: Request, body: LookupIn, _: Annotated[str, Depends(needs(Scope.SCREEN))]) -> Any:
+    """Look up many hashes at once, each on its own. Nothing is decided and nothing is written down."""
+    deployment: Deployment = request.app.state.deployment
+    results = deployment.screener.lookup([_sample(item) for item in body.hashes])
+    return {"results": [[_match(match) for match in matches] for matches in results]}
+
+
+@router.get("/verdicts/{verdict_id}", operation_id="get_verdict", responses=_VERDICT)
+def get_verdict(request: Request, verdict_id: str, _: Annotated[str, Depends(needs(Scope.CURATE))]) -> Response:
+    """A verdict that was written down: every one that matched anything or fell short."""
+    if not verdict_id.isalnum() or len(verdict_id) > 32:
+        raise Problem(404, "not-found", "a verdict's id has 32 hexadecimal digits")
+    deployment: Deployment = request.app.state.deployment
+    return Response(json.dumps(deployment.journal.get(verdict_id)), media_type="application/json")
+
+
+def _answer(request: Request, verdict: Verdict) -> Response:
+    metrics.count_verdict(verdict)
+    request.scope["tutela.verdict"] = verdict.id
+    request.scope["tutela.decision"] = verdict.decision.value
+    return Response(json.dumps(verdict.document()), media_type="application/json")
+
+
+def _sample(item: HashIn) -> Sample:
+    return Sample(item.signal, signal_type(item.signal).parse(item.value), quality=item.quality)
+
+
+def _match(match: Any) -> dict[str, Any]:
+    return {name: getattr(match, name) for name in match.__slots__}

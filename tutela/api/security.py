@@ -1,0 +1,58 @@
+"""Who may do what: bearer keys with scopes, a rate limit a key, and a brake on guessing."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import Request
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from starlette.concurrency import run_in_threadpool
+
+from tutela.api.keys import ApiKey, Keys, Scope
+from tutela.api.problems import Problem
+
+_GUESSES = parse("20/minute")
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="tutela"'}
+
+
+class Gate:
+    """Checks every request's key. Limits are counted a process: `rate` is this process's share."""
+
+    def __init__(self, keys: Keys, *, rate: str, required: bool) -> None:
+        """`rate` as in "1000/second"; `required` is False only on a loopback address, by the operator's wish."""
+        self.keys = keys
+        self._rate = parse(rate)
+        self._required = required
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+
+    async def admit(self, request: Request, scope: Scope) -> ApiKey | None:
+        """The request's key, once it may do this. Raises Problem: 401, 403, 429."""
+        if not self._required:
+            return None
+        address = request.client.host if request.client else "unknown"
+        if not self._limiter.test(_GUESSES, "guess", address):
+            raise Problem(429, "too-many-attempts", "too many wrong keys from this address", {"Retry-After": "60"})
+        scheme, _, text = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not text:
+            raise Problem(401, "key-needed", "send the header Authorization: Bearer KEY", _CHALLENGE)
+        key = self.keys.cached(text.strip()) or await run_in_threadpool(self.keys.verify, text.strip())
+        if key is None:
+            self._limiter.hit(_GUESSES, "guess", address)
+            raise Problem(401, "key-unknown", "the key is unknown, expired or revoked", _CHALLENGE)
+        request.scope["tutela.key"] = key.id
+        if not key.may(scope):
+            raise Problem(403, "scope-missing", f"the key lacks the scope {scope.value!r}")
+        if not self._limiter.hit(self._rate, "key", key.id):
+            raise Problem(429, "rate-limited", "this key asks more often than it may", {"Retry-After": "1"})
+        return key
+
+
+def needs(scope: Scope) -> Callable[[Request], Awaitable[str]]:
+    """A dependency that admits keys of a scope and gives the actor's name for the history."""
+
+    async def admitted(request: Request) -> str:
+        gate: Gate = request.app.state.gate
+        key = await gate.admit(request, scope)
+        return f"key:{key.id}" if key else "anonymous"
+
+    return admitted

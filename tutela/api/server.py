@@ -1,0 +1,105 @@
+"""Running the HTTP face: uvicorn with one or more worker processes, structured logs, metrics across processes."""
+
+import ipaddress
+import logging
+import logging.config
+import os
+import shutil
+import sys
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from tutela.errors import InputError
+from tutela.settings import Settings
+
+
+def serve(settings: Settings, host: str, port: int, workers: int) -> None:
+    """Serve until told to stop. Raises InputError when the address would be open to everybody without keys."""
+    if not settings.auth_required and not _is_loopback(host):
+        raise InputError(f"without keys the service is only served on a loopback address, not on {host}")
+    settings.open().close()  # what is wrong with the home or the database is said here, once, not by every worker
+    metrics = settings.home / "metrics"
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir(mode=0o700)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
+    os.environ.update(settings.environment(workers))
+    uvicorn.run(
+        "tutela.api.server:app_from_environment",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        access_log=False,
+        server_header=False,
+        log_config=_log_config(),
+        timeout_graceful_shutdown=15,
+        timeout_keep_alive=15,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+
+
+def app_from_environment() -> FastAPI:
+    """The application of one worker process, from the environment that `serve` prepared."""
+    from tutela.api.app import ApiOptions, create_app
+
+    configure_logs()
+    settings = Settings()
+    deployment = settings.open()
+    app = create_app(
+        deployment,
+        ApiOptions(settings.auth_required, settings.rate_of_a_worker(), settings.max_in_flight),
+    )
+    app.router.on_shutdown.append(deployment.close)
+    return app
+
+
+def configure_logs() -> None:
+    """JSON lines on standard error, from our code and from libraries alike."""
+    logging.config.dictConfig(_log_config())
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def _log_config() -> dict[str, Any]:
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.JSONRenderer(),
+                ],
+                "foreign_pre_chain": [
+                    structlog.stdlib.add_log_level,
+                    structlog.stdlib.add_logger_name,
+                    structlog.processors.TimeStamper(fmt="iso", utc=True),
+                    structlog.processors.format_exc_info,
+                ],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": sys.stderr}},
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+        "loggers": {"uvicorn": {"level": "INFO"}, "alembic": {"level": "WARNING"}},
+    }
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,378 @@
+"""`tutela bank`: banks, entries, lists."""
+
+import csv
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tutela.banks.model import Action, BankKind, EntryState
+
+if TYPE_CHECKING:
+    from tutela.banks.banks import Banks
+    from tutela.banks.lists import Columns
+
+app = typer.Typer(no_args_is_help=True, help="Hash lists: make, fill, change, withdraw, import, export.")
+
+Name = Annotated[str, typer.Argument(help="The bank's name.")]
+Threshold = Annotated[
+    list[str] | None, typer.Option("--threshold", help="Largest distance that matches, as pdq=31; may be repeated.")
+]
+Quality = Annotated[int | None, typer.Option(min=0, max=100, help="Least quality of a picture that matches.")]
+LabelOption = Annotated[str | None, typer.Option(help="Classification; see `tutela bank labels`.")]
+Reason = Annotated[str, typer.Option(help="Why; kept in the history.")]
+EntryIds = Annotated[list[int], typer.Argument(help="Entry ids, as `tutela bank entries` shows them.")]
+
+
+@app.command(
+    epilog="tutela bank create known --action block --label A1  ·  tutela bank create false-matches --kind allow"
+)
+def create(
+    context: typer.Context,
+    name: Name,
+    kind: Annotated[BankKind, typer.Option(help="known, or allow for a list of known false matches.")] = BankKind.KNOWN,
+    action: Annotated[Action, typer.Option(help="What a match asks for.")] = Action.HOLD,
+    threshold: Threshold = None,
+    min_quality: Quality = None,
+    label: LabelOption = None,
+    description: Annotated[str, typer.Option()] = "",
+) -> None:
+    """Make a bank."""
+    from tutela.banks.model import Policy
+
+    policy = Policy(action, _thresholds(threshold), 50 if min_quality is None else min_quality)
+    with _banks(context) as (banks, actor):
+        banks.create(name, kind=kind, label=label, description=description, policy=policy, actor=actor)
+        typer.echo(f"made bank {name}")
+
+
+@app.command("list")
+def list_(context: typer.Context) -> None:
+    """Every bank."""
+    from rich.markup import escape
+
+    from tutela.cli.output import print_table
+
+    with _banks(context) as (banks, _):
+        rows = []
+        for bank in banks.all():
+            counts = banks.counts(bank.name)
+            rows.append(
+                [
+                    bank.name,
+                    bank.kind.value,
+                    bank.policy.action.value,
+                    ", ".join(f"{signal}={value}" for signal, value in bank.policy.thresholds.items()),
+                    str(bank.policy.min_quality),
+                    escape(bank.label or ""),
+                    "yes" if bank.enabled else "no",
+                    f"{counts[EntryState.ACTIVE]:,}",
+                    f"{counts[EntryState.DISABLED] + counts[EntryState.WITHDRAWN]:,}",
+                ]
+            )
+    columns = ("bank", "kind", "action", "thresholds", "quality", "label", "enabled", "active", "not active")
+    print_table(columns, rows)
+
+
+@app.command(epilog="tutela bank update known --threshold pdq=25  ·  tutela bank update known --disable")
+def update(
+    context: typer.Context,
+    name: Name,
+    rename: Annotated[str | None, typer.Option(help="A new name.")] = None,
+    action: Annotated[Action | None, typer.Option()] = None,
+    threshold: Threshold = None,
+    min_quality: Quality = None,
+    label: LabelOption = None,
+    description: Annotated[str | None, typer.Option()] = None,
+    enable: Annotated[bool | None, typer.Option("--enable/--disable", help="Whether its entries count.")] = None,
+) -> None:
+    """Change a bank; what is not named stays."""
+    from tutela.banks.model import Policy
+
+    with _banks(context) as (banks, actor):
+        now = banks.get(name).policy
+        policy = Policy(
+            action or now.action,
+            {**now.thresholds, **_thresholds(threshold)},
+            now.min_quality if min_quality is None else min_quality,
+        )
+        banks.update(
+            name, new_name=rename, label=label, description=description, policy=policy, enabled=enable, actor=actor
+        )
+        typer.echo(f"changed bank {rename or name}")
+
+
+@app.command(epilog="tutela bank add known photo.jpg  ·  tutela bank add known --signal md5 --value 0f1e…")
+def add(
+    context: typer.Context,
+    name: Name,
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Pictures that the curator holds; their hashes are listed.")
+    ] = None,
+    signal: Annotated[
+        list[str] | None, typer.Option(help="Type of the values; or which hashes of the pictures.")
+    ] = None,
+    value: Annotated[list[str] | None, typer.Option(help="A value in its text form; may be repeated.")] = None,
+    label: LabelOption = None,
+    reference: Annotated[str, typer.Option(help="Your own name of it.")] = "",
+    note: Annotated[str | None, typer.Option()] = None,
+    reason: Annotated[str | None, typer.Option(help="Needed for an allow list: why these are false matches.")] = None,
+) -> None:
+    """List hashes: of pictures, or given ones."""
+    import os
+
+    from tutela.banks.model import NewEntry
+    from tutela.cli.screening import read, samples_of
+    from tutela.errors import InputError
+    from tutela.media.content import Limits, Mode
+    from tutela.media.isolation import WorkerPool
+    from tutela.screening.examination import TASK
+    from tutela.signals.registry import signal_type
+
+    if not paths and not value:
+        raise InputError("give pictures, or --signal and --value")
+    if value and (signal is None or len(signal) != 1):
+        raise InputError("values need exactly one --signal")
+    entries = [
+        NewEntry(name_, signal_type(name_).parse(text), "operator", reference, label, note)
+        for name_ in signal or []
+        for text in value or []
+    ]
+    limits = Limits()
+    with WorkerPool(TASK, size=os.cpu_count() or 1, limits=limits) as pool:
+        for path in paths or []:
+            samples = samples_of(read(path, limits.max_bytes), pool, limits, Mode.EXACT, signal or ["pdq", "sha256"])
+            entries += [NewEntry(sample.signal, sample.value, "operator", reference, label, note) for sample in samples]
+    with _banks(context) as (banks, actor):
+        outcome = banks.add(name, entries, actor=actor, reason=reason)
+        typer.echo(
+            f"listed {outcome.added}, already there {outcome.unchanged}: {' '.join(map(str, outcome.entry_ids))}"
+        )
+
+
+@app.command()
+def entries(
+    context: typer.Context,
+    name: Name,
+    state: Annotated[EntryState | None, typer.Option()] = None,
+    after: Annotated[int, typer.Option(help="Only entries with a larger id.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 100,
+) -> None:
+    """A bank's entries."""
+    from rich.markup import escape
+
+    from tutela.cli.output import print_table
+    from tutela.signals.registry import signal_type
+
+    with _banks(context) as (banks, _):
+        rows = [
+            [
+                str(entry.id),
+                entry.signal,
+                signal_type(entry.signal).format(entry.value),
+                entry.state.value,
+                escape(entry.label or ""),
+                escape(entry.source),
+                escape(entry.reference),
+            ]
+            for entry in banks.entries(name, state=state, after=after, limit=limit)
+        ]
+    print_table(("id", "signal", "value", "state", "label", "source", "reference"), rows)
+
+
+@app.command()
+def withdraw(context: typer.Context, ids: EntryIds, reason: Reason) -> None:
+    """Withdraw entries: their source takes them back."""
+    _set_state(context, ids, EntryState.WITHDRAWN, reason)
+
+
+@app.command()
+def disable(context: typer.Context, ids: EntryIds, reason: Reason) -> None:
+    """Set entries aside; `enable` brings them back."""
+    _set_state(context, ids, EntryState.DISABLED, reason)
+
+
+@app.command()
+def enable(context: typer.Context, ids: EntryIds, reason: Reason) -> None:
+    """Make entries count again."""
+    _set_state(context, ids, EntryState.ACTIVE, reason)
+
+
+@app.command()
+def history(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="A bank.")] = None,
+    entry: Annotated[int | None, typer.Option(help="An entry's id instead.")] = None,
+) -> None:
+    """What happened to a bank or to an entry, and who did it."""
+    from rich.markup import escape
+
+    from tutela.cli.output import print_table
+    from tutela.errors import InputError
+
+    if (name is None) == (entry is None):
+        raise InputError("name a bank or give --entry")
+    with _banks(context) as (banks, _):
+        events = banks.bank_history(str(name)) if entry is None else banks.history(entry)
+    rows = [
+        [
+            event.at.isoformat(timespec="seconds"),
+            escape(event.actor),
+            escape(event.action),
+            escape("; ".join(f"{key}: {value}" for key, value in event.detail.items())),
+        ]
+        for event in events
+    ]
+    print_table(("at", "who", "what", "detail"), rows)
+
+
+@app.command(
+    "import",
+    epilog="tutela bank import known list.csv.gz --signal pdq --rejects bad.csv  ·  --column value=HASH --column label=CAT",
+)
+def import_(
+    context: typer.Context,
+    name: Name,
+    path: Annotated[Path, typer.Argument(help="CSV, text, JSON or JSON lines, also .gz.", exists=True, dir_okay=False)],
+    signal: Annotated[str | None, typer.Option(help="Type of values whose line does not say it.")] = None,
+    format: Annotated[str | None, typer.Option(help="csv, text, json or jsonl; by the file's name by default.")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="Field=Name of the column that carries it.")] = None,
+    source: Annotated[str | None, typer.Option(help="Who made the list; the file's name by default.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Needed for an allow list.")] = None,
+    resume: Annotated[bool, typer.Option(help="Take up an import of this file that was cut off.")] = True,
+    rejects: Annotated[Path | None, typer.Option(help="Write every bad line's number and reason to this file.")] = None,
+) -> None:
+    """Import a list. Bad lines are reported and the rest is taken; exit code 1 when there were any."""
+    from tutela.banks.lists import Format
+    from tutela.banks.transfer import Importer, ImportResult
+    from tutela.cli.output import complain, progress_bar
+    from tutela.errors import InputError
+
+    try:
+        chosen = Format(format) if format else None
+    except ValueError:
+        raise InputError(f"formats are {', '.join(Format)}") from None
+    size = path.stat().st_size
+    with _banks(context) as (banks, actor), progress_bar() as progress, _reject_file(rejects) as reject_writer:
+        task = progress.add_task("lines", total=size)
+
+        def show(result: ImportResult, position: int) -> None:
+            progress.update(task, completed=position, description=f"{result.lines:,} lines")
+
+        result = Importer(banks).import_file(
+            path,
+            name,
+            actor=actor,
+            format=chosen,
+            signal=signal,
+            columns=_columns(column),
+            source=source,
+            reason=reason,
+            resume=resume,
+            on_progress=show,
+            on_reject=(lambda bad: reject_writer.writerow((bad.line, bad.reason))) if reject_writer else None,
+        )
+    if result.resumed_at:
+        typer.echo(f"taken up after line {result.resumed_at:,}")
+    typer.echo(
+        f"{result.lines:,} lines: {result.added:,} listed, {result.unchanged:,} already there,"
+        f" {result.rejected:,} rejected"
+    )
+    for bad in result.rejects:
+        complain(f"line {bad.line}: {bad.reason}")
+    if result.rejected:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="tutela bank export known --format jsonl > known.jsonl")
+def export(
+    context: typer.Context,
+    name: Name,
+    format: Annotated[str, typer.Option(help="csv, text, json or jsonl.")] = "csv",
+    state: Annotated[EntryState | None, typer.Option(help="Only entries in this state.")] = None,
+) -> None:
+    """Write a bank's entries to standard output."""
+    from tutela.banks.lists import Format
+    from tutela.banks.transfer import export_list
+    from tutela.errors import InputError
+
+    try:
+        chosen = Format(format)
+    except ValueError:
+        raise InputError(f"formats are {', '.join(Format)}") from None
+    with _banks(context) as (banks, _):
+        for piece in export_list(banks, name, chosen, state=state):
+            sys.stdout.write(piece)
+
+
+@app.command()
+def labels(context: typer.Context) -> None:
+    """The labels that banks and entries may carry."""
+    from rich.markup import escape
+
+    from tutela.cli.output import print_table
+
+    with _banks(context) as (banks, _):
+        rows = [[escape(label.name), label.scheme, escape(label.meaning)] for label in banks.labels().values()]
+    print_table(("label", "scheme", "meaning"), rows)
+
+
+@contextmanager
+def _banks(context: typer.Context) -> Iterator[tuple["Banks", str]]:
+    """The banks of the store, without the rest of a deployment, and who acts."""
+    from tutela.banks.banks import Banks
+    from tutela.cli.state import actor
+    from tutela.cli.store import open_store
+
+    settings = context.obj.settings()
+    store = open_store(settings)
+    try:
+        yield Banks(store, settings.home), actor()
+    finally:
+        store.close()
+
+
+@contextmanager
+def _reject_file(path: Path | None) -> Iterator["csv.Writer | None"]:
+    if path is None:
+        yield None
+        return
+    with path.open("a", newline="", encoding="utf-8") as file:
+        yield csv.writer(file)
+
+
+def _set_state(context: typer.Context, ids: list[int], state: EntryState, reason: str) -> None:
+    with _banks(context) as (banks, actor):
+        for entry_id in ids:
+            entry = banks.set_state(entry_id, state, reason=reason, actor=actor)
+            typer.echo(f"entry {entry.id} of bank {entry.bank} is {entry.state.value}")
+
+
+def _thresholds(texts: list[str] | None) -> dict[str, int]:
+    from tutela.errors import InputError
+
+    thresholds = {}
+    for text in texts or []:
+        signal, _, number = text.rpartition("=")
+        if not number.isdigit():
+            raise InputError(f"{text!r} is no threshold; write it as pdq=31")
+        thresholds[signal or "pdq"] = int(number)
+    return thresholds
+
+
+def _columns(texts: list[str] | None) -> "Columns | None":
+    from tutela.banks.lists import Columns
+    from tutela.errors import InputError
+
+    if not texts:
+        return None
+    named: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        field, _, column = text.partition("=")
+        if field not in ("value", "signal", "label", "reference", "note") or not column:
+            raise InputError(f"{text!r} names no column; write it as value=HASH, or signal=, label=, reference=, note=")
+        named[field] = (column.strip().lower().replace(" ", "_"),)
+    return Columns(**named)

@@ -1,0 +1,108 @@
+"""The commands of `tutela`: the root, and those that belong to no group."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import tutela
+from tutela.cli import bank, index, key, store
+from tutela.cli.state import State
+
+app = typer.Typer(
+    name="tutela",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Screen content against hash lists, before anyone sees it.",
+    epilog="Start:  tutela bank create known --action block  ·  tutela bank import known list.csv --signal pdq"
+    "  ·  tutela screen uploads/  ·  tutela key create my-site --scope screen  ·  tutela serve",
+)
+app.add_typer(bank.app, name="bank")
+app.add_typer(index.app, name="index")
+app.add_typer(key.app, name="key")
+app.add_typer(store.app, name="store")
+
+Paths = Annotated[list[str], typer.Argument(help="Files, folders (all files below), or - for standard input.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(tutela.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    home: Annotated[
+        Path | None, typer.Option(envvar="TUTELA_HOME", help="Folder of the database, the index and run files.")
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option(envvar="TUTELA_DATABASE", help="Database URL; a SQLite file in the home by default.")
+    ] = None,
+    _: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    context.obj = State(home, database)
+
+
+@app.command(epilog="tutela serve --port 8080 --workers 4")
+def serve(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
+    workers: Annotated[int, typer.Option(min=1, help="Service processes.")] = 1,
+) -> None:
+    """Run the HTTP service until it is told to stop."""
+    from tutela.api.server import serve as run
+
+    run(context.obj.settings(), host, port, workers)
+
+
+@app.command(epilog="tutela screen uploads/ photo.jpg  ·  curl … | tutela screen - --json")
+def screen(
+    context: typer.Context,
+    paths: Paths,
+    json: Annotated[bool, typer.Option("--json", help="JSON lines: a verdict a line, with its path.")] = False,
+) -> None:
+    """Screen files. Exit code 1 when any matched or was held."""
+    from tutela.cli.screening import screen_paths
+
+    with context.obj.deployment() as deployment:
+        raise typer.Exit(screen_paths(deployment, paths, as_json=json))
+
+
+@app.command("hash", epilog="tutela hash --signal pdq photo.jpg")
+def hash_(
+    paths: Paths,
+    signal: Annotated[
+        list[str] | None, typer.Option(help="Only these types; all that can be computed by default.")
+    ] = None,
+    fast: Annotated[bool, typer.Option(help="As in screening, instead of the exact mode for hashes to share.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="JSON lines.")] = False,
+) -> None:
+    """Print the hashes of files."""
+    from tutela.cli.screening import hash_paths
+
+    raise typer.Exit(hash_paths(paths, signal or [], fast=fast, as_json=json))
+
+
+@app.command()
+def doctor(context: typer.Context, json: Annotated[bool, typer.Option("--json", help="JSON lines.")] = False) -> None:
+    """Check this installation and say what to mend. Exit code 1 when something fails."""
+    from tutela.cli.doctor import examine
+
+    raise typer.Exit(examine(context.obj.settings(), as_json=json))
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="First port to try.")] = 8080,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop the service that an earlier demo left running.")] = False,
+) -> None:
+    """Make a bank of benign pictures, start the service, screen altered copies through it, and leave it running."""
+    from tutela.cli import demo as demonstration
+
+    settings = context.obj.settings()
+    raise typer.Exit(demonstration.stop(settings.home) if stop else demonstration.run(settings, port))

@@ -1,0 +1,149 @@
+"""`tutela doctor`: is this installation whole, and what is to be mended?"""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rich.markup import escape
+
+from tutela import _native
+from tutela.banks.banks import Banks
+from tutela.cli.output import coloured, print_json, print_table
+from tutela.deployment import database_url
+from tutela.errors import TutelaError
+from tutela.index.indexes import Indexes
+from tutela.media.content import Limits, Mode
+from tutela.media.isolation import WorkerPool
+from tutela.screening.examination import TASK, options, read_examination
+from tutela.settings import Settings
+from tutela.signals.registry import signal_types
+from tutela.store.database import Store
+
+_PROTECTIONS = ("memory", "no-network", "no-new-privileges", "core", "file-size", "open-files", "no-memory-dump")
+_MIN_FREE_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the examination."""
+
+    state: str
+    """ok, warn or fail."""
+    what: str
+    detail: str
+
+
+def examine(settings: Settings, *, as_json: bool) -> int:
+    """Print every finding. Returns the exit code."""
+    findings = list(_findings(settings))
+    if as_json:
+        for finding in findings:
+            print_json({"state": finding.state, "what": finding.what, "detail": finding.detail})
+    else:
+        print_table(
+            ("state", "what", "detail"), [[coloured(f.state), escape(f.what), escape(f.detail)] for f in findings]
+        )
+    return 1 if any(finding.state == "fail" for finding in findings) else 0
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    for check in (_native_core, _formats, _isolation, _home, _database):
+        try:
+            yield from check(settings)
+        except (TutelaError, OSError) as error:
+            yield Finding("fail", check.__name__.strip("_").replace("_", " "), str(error))
+
+
+def _native_core(_: Settings) -> Iterator[Finding]:
+    levels = _native.simd_levels()
+    used = _native.simd()
+    pixels = _ramp()
+    answers = set()
+    for level in levels:
+        _native.select_simd(level)
+        answers.add(_native.pdq(pixels))
+    _native.select_simd(used)
+    agreeing = len(answers) == 1
+    yield Finding(
+        "ok" if agreeing else "fail",
+        "native core",
+        f"SIMD level {used}; {', '.join(levels)} agree"
+        if agreeing
+        else f"levels {', '.join(levels)} disagree: report this",
+    )
+    yield Finding("ok", "signals", ", ".join(signal_types()))
+
+
+def _ramp() -> "_native.Pixels":
+    import numpy as np
+
+    rows, columns = np.mgrid[0:96, 0:130]
+    return ((rows * columns + 7 * rows) % 251).astype(np.uint8)
+
+
+def _formats(_: Settings) -> Iterator[Finding]:
+    from PIL import features
+
+    missing = [name for name in ("jpg", "webp", "avif", "libtiff", "littlecms2") if not features.check(name)]
+    try:
+        import pillow_heif  # noqa: F401
+    except ImportError:
+        missing.append("heic (install tutela[formats])")
+    yield Finding(
+        "warn" if missing else "ok",
+        "picture formats",
+        f"held, not decoded: {', '.join(missing)}" if missing else "JPEG PNG GIF WebP BMP TIFF AVIF HEIC",
+    )
+
+
+def _isolation(settings: Settings) -> Iterator[Finding]:
+    with WorkerPool(TASK, size=1, limits=settings.limits) as pool:
+        active = pool.protections()
+        examination = read_examination(pool.run(b"no picture", options(Mode.FAST, Limits())))
+    missing = [name for name in _PROTECTIONS if name not in active]
+    yield Finding(
+        "warn" if missing else "ok",
+        "decoder isolation",
+        f"missing on this system: {', '.join(missing)}" if missing else ", ".join(active),
+    )
+    held = [reason.code for reason in examination.shortcomings]
+    yield Finding("ok" if held else "fail", "fail closed", f"what is no picture is held: {', '.join(held)}")
+
+
+def _home(settings: Settings) -> Iterator[Finding]:
+    home = settings.home
+    if not home.exists():
+        yield Finding("warn", "home", f"{home} does not exist yet; it is made on first use")
+        return
+    mode = stat.S_IMODE(home.stat().st_mode)
+    private = not mode & 0o077
+    detail = str(home) if private else f"{home} can be read by others; run: chmod 700 {home}"
+    yield Finding("ok" if private else "warn", "home", detail)
+    if not os.access(home, os.W_OK):
+        yield Finding("fail", "home", f"{home} cannot be written by this user")
+    free = shutil.disk_usage(home).free
+    enough = free > _MIN_FREE_BYTES
+    yield Finding("ok" if enough else "warn", "free disk", f"{free / 1024**3:.1f} GiB" + ("" if enough else ": little"))
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    if settings.database is None and not (settings.home / "tutela.db").exists():
+        yield Finding("warn", "database", "none yet; it is made on first use")
+        return
+    store = Store.open(database_url(settings.home, settings.database.get_secret_value() if settings.database else None))
+    try:
+        banks = Banks(store, settings.home)
+        yield Finding("ok", "database", f"{'SQLite' if store.is_sqlite else 'PostgreSQL'}, {len(banks.all())} banks")
+        if not banks.enabled():
+            yield Finding("warn", "banks", "no bank is enabled: nothing can match; see tutela bank --help")
+        indexes = Indexes(settings.home / "index", signal_types(), banks, store.identity)
+        for name, index in indexes.by_signal.items():
+            if index.fault is not None:
+                yield Finding("fail", f"index of {name}", f"{index.fault}; run: tutela index build --signal {name}")
+            elif len(index):
+                lag = f", {index.changed:,} changes not built in" if index.changed else ""
+                yield Finding("ok", f"index of {name}", f"{len(index):,} values{lag}")
+    finally:
+        store.close()

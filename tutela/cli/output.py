@@ -1,0 +1,71 @@
+"""What the commands print: tables for people, JSON lines for programs, complaints on standard error."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+out = Console(soft_wrap=True)
+err = Console(stderr=True)
+
+_COLOUR = {"allow": "green", "hold": "yellow", "block": "red", "ok": "green", "warn": "yellow", "fail": "red"}
+
+
+def complain(message: str) -> None:
+    """One red line on standard error."""
+    err.print(f"[red]tutela:[/red] {escape(message)}", soft_wrap=True)
+
+
+def print_json(document: Any) -> None:
+    """One JSON line."""
+    sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.flush()
+
+
+def coloured(word: str) -> str:
+    """A decision or a state in its colour."""
+    return f"[{_COLOUR.get(word, 'default')}]{escape(word)}[/]"
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
+    """A table; cells are rich markup, so escape what comes from outside."""
+    table = Table(*columns, title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    out.print(table, soft_wrap=False)
+
+
+def progress_bar() -> Progress:
+    """A progress bar on standard error, silent where that is no terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    )
+
+
+def verdict_row(name: str, verdict: dict[str, Any]) -> list[str]:
+    """One line of the table of verdicts."""
+    matches = [match for match in verdict["matches"] if match["suppressed_by"] is None]
+    nearest = matches[0] if matches else None
+    why = verdict["reasons"][0]["message"] if verdict["reasons"] else ""
+    return [
+        escape(name),
+        coloured(str(verdict["decision"])),
+        escape(f"{nearest['bank']} #{nearest['entry_id']}") if nearest else "",
+        f"{nearest['signal']} {nearest['distance']}" if nearest else "",
+        escape(why if not nearest else ""),
+        f"{verdict['timings']['total_ms']:.1f}",
+    ]
+
+
+VERDICT_COLUMNS = ("picture", "verdict", "entry", "distance", "why", "ms")

@@ -1,0 +1,46 @@
+"""What every command shares: where the deployment is."""
+
+import getpass
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tutela.deployment import Deployment
+    from tutela.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The options of the root command."""
+
+    home: Path | None
+    database: str | None
+
+    def settings(self) -> "Settings":
+        """The settings of the environment, with the options over them. Raises InputError."""
+        from pydantic import ValidationError
+
+        from tutela.errors import InputError
+        from tutela.settings import Settings
+
+        given = {"home": self.home, "database": self.database}
+        try:
+            return Settings.model_validate(
+                Settings().model_dump() | {name: value for name, value in given.items() if value is not None}
+            )
+        except ValidationError as error:
+            lines = [f"TUTELA_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
+            raise InputError("; ".join(lines)) from None
+
+    def deployment(self) -> "Deployment":
+        """The open deployment; close it."""
+        return self.settings().open()
+
+
+def actor() -> str:
+    """Who acts on the command line, for histories."""
+    try:
+        return f"cli:{getpass.getuser()}"[:128]
+    except (KeyError, OSError):
+        return "cli"
