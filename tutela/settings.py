@@ -62,6 +62,11 @@ class Settings(BaseSettings):
         return {f"TUTELA_{name.upper()}": value for name, value in chosen.items()}
 
     @property
+    def database_text(self) -> str | None:
+        """The database's URL with its password."""
+        return self.database.get_secret_value() if self.database else None
+
+    @property
     def limits(self) -> Limits:
         """What one piece of content may cost."""
         return Limits(self.max_bytes, self.max_pixels, self.max_memory_bytes, self.timeout_s)
@@ -70,7 +75,7 @@ class Settings(BaseSettings):
         """Open the deployment these settings describe. Raises StoreError and IndexCorruptError as it does."""
         return open_deployment(
             self.home,
-            database=self.database.get_secret_value() if self.database else None,
+            database=self.database_text,
             limits=self.limits,
             decoders=self.decoders,
             policy=ScreeningPolicy(self.overrides),

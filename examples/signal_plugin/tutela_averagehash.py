@@ -1,4 +1,4 @@
-"""A signal type in one file: the 256-bit average hash (one bit for each cell of a 16 x 16 grid: brighter than the mean?).
+"""A signal type in one file: the 256-bit average hash, one bit for each cell of a 16 x 16 grid: over the mean?
 
 It is a `SignalType` (read, print, compare) and a `Computable` (from decoded content, in an isolated worker). Being
 256 bits compared by Hamming distance, it is served by the same exact index as PDQ.

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import xxhash
 from sqlalchemy import insert, select, update
@@ -78,7 +78,7 @@ class Importer:
             with path.open("rb") as raw:
                 stream: BinaryIO = raw
                 if raw.peek(2)[:2] == _GZIP:
-                    stream = gzip.open(raw)  # type: ignore[assignment]
+                    stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw))
                 return self.import_stream(
                     stream,
                     bank,

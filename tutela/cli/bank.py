@@ -12,6 +12,8 @@ import typer
 from tutela.banks.model import Action, BankKind, EntryState
 
 if TYPE_CHECKING:
+    from _csv import Writer
+
     from tutela.banks.banks import Banks
     from tutela.banks.lists import Columns
 
@@ -231,7 +233,7 @@ def history(
 
 @app.command(
     "import",
-    epilog="tutela bank import known list.csv.gz --signal pdq --rejects bad.csv  ·  --column value=HASH --column label=CAT",
+    epilog="tutela bank import known list.csv.gz --signal pdq --rejects bad.csv  ·  --column value=HASH",
 )
 def import_(
     context: typer.Context,
@@ -336,7 +338,7 @@ def _banks(context: typer.Context) -> Iterator[tuple["Banks", str]]:
 
 
 @contextmanager
-def _reject_file(path: Path | None) -> Iterator["csv.Writer | None"]:
+def _reject_file(path: Path | None) -> Iterator["Writer | None"]:
     if path is None:
         yield None
         return

@@ -3,6 +3,7 @@
 The pictures are drawn here, so that the demonstration needs no files; they stand for known material.
 """
 
+import contextlib
 import io
 import json
 import os
@@ -50,9 +51,8 @@ def run(settings: Settings, port: int) -> int:
     port = _free_port(port)
     address = f"http://127.0.0.1:{port}"
     _start_service(settings, port, address)
-    rows = []
-    for path in sorted(uploads.iterdir()):
-        rows.append(verdict_row(path.name, _screen(address, key, path.read_bytes())))
+    files = sorted(uploads.iterdir())
+    rows = [verdict_row(path.name, _screen(address, key, path.read_bytes())) for path in files]
     out.print()
     print_table(
         VERDICT_COLUMNS, rows, title=f"{len(rows)} uploads against bank {_BANK!r} of {len(known)} benign pictures"
@@ -146,12 +146,10 @@ def encoded(picture: Image.Image, form: str, **options: Any) -> bytes:
 
 
 def _fill_bank(deployment: Deployment, known: list[Image.Image]) -> None:
-    try:
+    with contextlib.suppress(ConflictError):
         deployment.banks.create(
             _BANK, description="Benign pictures that stand for known ones", policy=Policy(Action.BLOCK), actor="demo"
         )
-    except ConflictError:
-        pass
     limits = deployment.screener.limits
     entries = [
         NewEntry(sample.signal, sample.value, "demo", f"scene-{number}")

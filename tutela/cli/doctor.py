@@ -6,6 +6,8 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 from rich.markup import escape
 
 from tutela import _native
@@ -76,11 +78,10 @@ def _native_core(_: Settings) -> Iterator[Finding]:
     yield Finding("ok", "signals", ", ".join(signal_types()))
 
 
-def _ramp() -> "_native.Pixels":
-    import numpy as np
-
+def _ramp() -> npt.NDArray[np.uint8]:
     rows, columns = np.mgrid[0:96, 0:130]
-    return ((rows * columns + 7 * rows) % 251).astype(np.uint8)
+    pixels: npt.NDArray[np.uint8] = ((rows * columns + 7 * rows) % 251).astype(np.uint8)
+    return pixels
 
 
 def _formats(_: Settings) -> Iterator[Finding]:
@@ -132,7 +133,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     if settings.database is None and not (settings.home / "tutela.db").exists():
         yield Finding("warn", "database", "none yet; it is made on first use")
         return
-    store = Store.open(database_url(settings.home, settings.database.get_secret_value() if settings.database else None))
+    store = Store.open(database_url(settings.home, settings.database_text))
     try:
         banks = Banks(store, settings.home)
         yield Finding("ok", "database", f"{'SQLite' if store.is_sqlite else 'PostgreSQL'}, {len(banks.all())} banks")

@@ -17,9 +17,7 @@ def open_store(settings: "Settings") -> "Store":
     from tutela.store.database import Store
 
     prepare_home(settings.home)
-    return Store.create(
-        database_url(settings.home, settings.database.get_secret_value() if settings.database else None)
-    )
+    return Store.create(database_url(settings.home, settings.database_text))
 
 
 @app.command()

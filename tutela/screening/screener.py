@@ -83,7 +83,7 @@ class Screener:
         return self._conclude(time.perf_counter(), tuple(samples), Examination(), context, None, None)
 
     def lookup(self, samples: Sequence[Sample]) -> list[list[Match]]:
-        """The matches of each sample on its own, without a verdict. Raises TutelaError when the lists are unreadable."""
+        """The matches of each sample on its own, without a verdict. Raises TutelaError when lists cannot be read."""
         return match_each(samples, self._searcher, self._catalogue)
 
     def _examine(self, content: bytes | memoryview) -> Examination:
