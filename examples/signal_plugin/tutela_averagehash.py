@@ -23,7 +23,7 @@ class AverageHash:
     name: str = "averagehash"
     kind: Kind = Kind.HAMMING
     width: int = GRID * GRID // 8
-    default_threshold: int = 10
+    default_threshold: int = 16
     max_threshold: int = 64
 
     def parse(self, text: str) -> bytes:

@@ -3,6 +3,7 @@
 Runs inside an isolated worker process; nothing here is called by the serving process.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -68,10 +69,29 @@ class Picture:
     frames: int = 1
     """Frames or pages in the file, of which this is the first."""
 
+    def displayed(self) -> tuple[npt.NDArray[np.uint8], tuple[int, int, int]]:
+        """The pixels turned as EXIF says, and their `source`."""
+        turn = _TURNS[self.orientation]
+        height, width = (self.width, self.height) if self.orientation >= 5 else (self.height, self.width)
+        return np.ascontiguousarray(turn(self.pixels)), (height, width, self.eighths)
+
     @property
     def source(self) -> tuple[int, int, int]:
         """(height, width, eighths) as the native core takes them."""
         return self.height, self.width, self.eighths
+
+
+_TURNS: Mapping[int, Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]] = {
+    1: lambda pixels: pixels,
+    2: np.fliplr,
+    3: lambda pixels: np.rot90(pixels, 2),
+    4: np.flipud,
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, 3),
+    7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
+    8: lambda pixels: np.rot90(pixels, 1),
+}
+"""How a viewer turns the stored pixels, by EXIF orientation (CIPA DC-008, 4.6.4)."""
 
 
 class Content:

@@ -14,9 +14,6 @@ from tutela.signals.hexadecimal import parse_hexadecimal
 STORED = "stored"
 """The view of the picture as its file stores it, where EXIF says that it is to be shown turned."""
 
-_VIEW_OF_ORIENTATION = {1: 0, 2: 5, 3: 2, 4: 4, 5: 6, 6: 3, 7: 7, 8: 1}
-"""Which of the eight dihedral hashes is the picture as displayed, by EXIF orientation."""
-
 
 @dataclass(frozen=True, slots=True)
 class Pdq:
@@ -46,14 +43,13 @@ class Pdq:
         Lists are made by tools that do not turn pictures by EXIF, so both views are asked about.
         """
         picture = content.picture
+        stored, quality = _native.pdq(picture.pixels, picture.source)
         if picture.orientation == 1:
-            value, quality = _native.pdq(picture.pixels, picture.source)
-            return (Sample(self.name, value, WHOLE, quality),)
-        values, quality = _native.pdq_dihedral(picture.pixels, picture.source)
-        displayed = values[_VIEW_OF_ORIENTATION[picture.orientation]]
+            return (Sample(self.name, stored, WHOLE, quality),)
+        displayed, displayed_quality = _native.pdq(*picture.displayed())
         return (
-            Sample(self.name, displayed, WHOLE, quality),
-            Sample(self.name, values[0], STORED, quality),
+            Sample(self.name, displayed, WHOLE, displayed_quality),
+            Sample(self.name, stored, STORED, quality),
         )
 
 

@@ -1,0 +1,50 @@
+"""Tasks that behave badly, for the tests of isolation. Each runs inside a worker."""
+
+import ctypes
+import os
+import socket
+import time
+from typing import Any
+
+from tutela.errors import UnscreenableError
+
+
+def echo(content: memoryview, options: Any) -> Any:
+    return {"length": len(content), "sum": sum(content[:1000]), "options": options}
+
+
+def misbehave(content: memoryview, options: Any) -> Any:
+    match bytes(content).decode():
+        case "abort":
+            os.abort()
+        case "segfault":
+            ctypes.string_at(0)
+        case "exit":
+            os._exit(0)
+        case "sleep":
+            time.sleep(3600)
+        case "spin":
+            while True:
+                pass
+        case "memory":
+            return len(bytearray(8 * 1024**3))
+        case "raise":
+            raise RuntimeError("a bug")
+        case "unscreenable":
+            raise UnscreenableError("made-up", "for a reason of its own")
+        case "long":
+            return "x" * (2 * 1024 * 1024)
+        case "no-json":
+            return object()
+        case "write":
+            with open("/tmp/tutela-written-by-a-worker", "wb") as file:  # noqa: PTH123
+                return file.write(b"x" * 100_000)
+        case "connect":
+            with socket.create_connection(("127.0.0.1", int(options["port"])), timeout=2):
+                return "connected"
+        case "environment":
+            return sorted(os.environ)
+        case "pid":
+            return os.getpid()
+        case other:
+            return other

@@ -1,0 +1,206 @@
+"""Isolation: whatever a decoder does, its content is held with a reason and everything else goes on."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.pictures import draw_scene, every_format, mutations
+from tutela.errors import TutelaError, UnscreenableError
+from tutela.media.content import Limits, Mode
+from tutela.media.isolation import WorkerPool
+from tutela.screening.examination import TASK, options, read_examination
+
+MUTATIONS = int(os.environ.get("TUTELA_MUTATIONS", "10000"))
+
+
+@pytest.fixture
+def pool():
+    limits = Limits(timeout_s=1.5, max_memory_bytes=256 * 1024**2)
+    with WorkerPool("tests.isolated_tasks:misbehave", size=2, limits=limits) as pool:
+        pool.warm()
+        yield pool
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        ("abort", "decoder-crash"),
+        ("segfault", "decoder-crash"),
+        ("exit", "decoder-crash"),
+        ("sleep", "timeout"),
+        ("spin", "timeout"),
+        ("memory", "out-of-memory"),
+        ("unscreenable", "made-up"),
+    ],
+)
+def test_a_worker_that_fails_holds_its_content_and_the_next_one_answers(pool, behaviour, reason):
+    with pytest.raises(UnscreenableError) as caught:
+        pool.run(behaviour.encode(), {})
+    assert caught.value.reason == reason
+    assert pool.run(b"fine", {}) == "fine"
+
+
+@pytest.mark.parametrize("behaviour", ["raise", "long"])
+def test_a_fault_of_the_task_is_ours_and_loud(pool, behaviour):
+    with pytest.raises(TutelaError, match="failed in its worker"):
+        pool.run(behaviour.encode(), {})
+    assert pool.run(b"fine", {}) == "fine"
+
+
+def test_an_answer_that_is_no_json_ends_its_worker_only(pool):
+    with pytest.raises(TutelaError):
+        pool.run(b"no-json", {})
+    assert pool.run(b"fine", {}) == "fine"
+
+
+def test_a_worker_writes_no_file_and_knows_no_secret(pool, monkeypatch):
+    with pytest.raises((UnscreenableError, TutelaError)):
+        pool.run(b"write", {})
+    monkeypatch.setenv("TUTELA_DATABASE", "postgresql://user:secret@host/name")
+    with WorkerPool("tests.isolated_tasks:misbehave", size=1) as fresh:
+        assert "TUTELA_DATABASE" not in fresh.run(b"environment", {})
+
+
+def test_a_worker_reaches_no_network(pool):
+    if "no-network" not in pool.protections():
+        pytest.skip("this system gives no network namespaces to this user")
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(TutelaError):
+        pool.run(b"connect", {"port": server.getsockname()[1]})
+
+
+def test_the_protections_are_named(pool):
+    assert {"core", "file-size", "open-files", "memory"} <= set(pool.protections())
+
+
+def test_a_worker_killed_from_outside_is_replaced(pool):
+    pid = pool.run(b"pid", {})
+    os.kill(pid, signal.SIGKILL)
+    answers = []
+    for _ in range(4):
+        try:
+            answers.append(pool.run(b"fine", {}))
+        except UnscreenableError as error:
+            answers.append(error.reason)
+    assert answers.count("fine") >= 3
+    assert set(answers) <= {"fine", "decoder-crash"}
+
+
+def test_content_of_any_size_arrives_whole():
+    with WorkerPool("tests.isolated_tasks:echo", size=1) as pool:
+        for size in (0, 1, 999, 1 << 20, (1 << 20) + 1, 20 << 20, 5):
+            content = bytes([7]) * size
+            assert pool.run(memoryview(content), {"a": [1]}) == {
+                "length": size,
+                "sum": 7 * min(size, 1000),
+                "options": {"a": [1]},
+            }
+
+
+def test_content_over_the_limit_never_reaches_a_worker():
+    with WorkerPool("tests.isolated_tasks:echo", size=1, limits=Limits(max_bytes=10)) as pool:
+        with pytest.raises(UnscreenableError) as caught:
+            pool.run(bytes(11), {})
+        assert caught.value.reason == "too-many-bytes"
+        assert pool.starts == 0
+
+
+def test_many_threads_share_few_workers():
+    limits = Limits(timeout_s=0.5)
+    with WorkerPool("tests.isolated_tasks:misbehave", size=2, limits=limits, wait_s=30) as pool:
+
+        def one(number: int) -> str:
+            behaviour = "abort" if number % 10 == 0 else f"answer {number}"
+            try:
+                return str(pool.run(behaviour.encode(), {}))
+            except UnscreenableError as error:
+                return error.reason
+
+        with ThreadPoolExecutor(8) as executor:
+            answers = list(executor.map(one, range(100)))
+    assert answers == ["decoder-crash" if n % 10 == 0 else f"answer {n}" for n in range(100)]
+
+
+def test_waiting_for_a_worker_ends():
+    with WorkerPool("tests.isolated_tasks:misbehave", size=1, limits=Limits(timeout_s=3), wait_s=0.2) as pool:
+        pool.warm()
+        thread = threading.Thread(target=lambda: pytest.raises(UnscreenableError, pool.run, b"sleep", {}))
+        thread.start()
+        time.sleep(0.3)
+        with pytest.raises(UnscreenableError) as caught:
+            pool.run(b"fine", {})
+        thread.join()
+    assert caught.value.reason == "busy"
+
+
+def test_a_closed_pool_says_so():
+    pool = WorkerPool("tests.isolated_tasks:echo", size=1)
+    pool.close()
+    with pytest.raises(TutelaError, match="closed"):
+        pool.run(b"", {})
+
+
+def test_a_task_that_cannot_be_loaded_is_said_at_start():
+    with WorkerPool("tests.isolated_tasks:missing", size=1) as pool, pytest.raises(TutelaError, match="did not start"):
+        pool.warm()
+
+
+_PARENT = """
+import sys, time
+from tutela.media.isolation import WorkerPool
+pool = WorkerPool("tests.isolated_tasks:misbehave", size=1)
+print(pool.run(b"pid", {}), flush=True)
+time.sleep(60)
+"""
+
+
+def test_workers_end_with_a_parent_that_is_killed():
+    root = Path(__file__).parent.parent
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    parent = subprocess.Popen([sys.executable, "-c", _PARENT], stdout=subprocess.PIPE, env=environment)
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{worker}/stat").read_text().split()[2]
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        if state == "Z":
+            return
+        time.sleep(0.05)
+    pytest.fail("the worker outlived its parent")
+
+
+def test_ten_thousand_broken_files_are_all_answered():
+    """Every answer is an examination or a hold, from a pool that goes on; none is a fault of ours."""
+    seeds = list(every_format(draw_scene(1, (48, 40))).values())
+    task_options = options(Mode.FAST, Limits(max_pixels=4_000_000, timeout_s=5))
+    decoded = held = 0
+    with WorkerPool(TASK, size=2, limits=Limits(timeout_s=5), wait_s=120) as pool:
+
+        def one(data: bytes) -> bool:
+            try:
+                examination = read_examination(pool.run(data, task_options))
+            except UnscreenableError:
+                return False
+            assert bool(examination.samples) or bool(examination.shortcomings)
+            return bool(examination.samples)
+
+        with ThreadPoolExecutor(2) as executor:
+            for was_decoded in executor.map(one, mutations(seeds, MUTATIONS, seed=7), chunksize=50):
+                decoded += was_decoded
+                held += not was_decoded
+        assert pool.starts < MUTATIONS / 100
+    assert decoded + held == MUTATIONS
+    assert min(decoded, held) > MUTATIONS / 20
