@@ -16,13 +16,13 @@ def echo(content: memoryview, options: Any) -> Any:
 def misbehave(content: memoryview, options: Any) -> Any:
     match bytes(content).decode():
         case "abort":
-            os.abort()
+            return os.abort()
         case "segfault":
-            ctypes.string_at(0)
+            return ctypes.string_at(0)
         case "exit":
-            os._exit(0)
+            return os._exit(0)
         case "sleep":
-            time.sleep(3600)
+            return time.sleep(3600)
         case "spin":
             while True:
                 pass

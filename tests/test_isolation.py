@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -131,12 +130,12 @@ def test_many_threads_share_few_workers():
 def test_waiting_for_a_worker_ends():
     with WorkerPool("tests.isolated_tasks:misbehave", size=1, limits=Limits(timeout_s=3), wait_s=0.2) as pool:
         pool.warm()
-        thread = threading.Thread(target=lambda: pytest.raises(UnscreenableError, pool.run, b"sleep", {}))
-        thread.start()
-        time.sleep(0.3)
-        with pytest.raises(UnscreenableError) as caught:
-            pool.run(b"fine", {})
-        thread.join()
+        with ThreadPoolExecutor(1) as executor:
+            sleeper = executor.submit(pool.run, b"sleep", {})
+            time.sleep(0.3)
+            with pytest.raises(UnscreenableError) as caught:
+                pool.run(b"fine", {})
+            assert isinstance(sleeper.exception(), UnscreenableError)
     assert caught.value.reason == "busy"
 
 

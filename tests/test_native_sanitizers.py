@@ -29,8 +29,10 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ninja = shutil.which("ninja", path=f"{tools}{os.pathsep}{os.environ['PATH']}")
     assert cmake and ninja
     subprocess.run(
-        [cmake, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}", "-DTUTELA_SANITIZE=ON", "-DCMAKE_BUILD_TYPE=Release"]
-        + ["-S", str(ROOT), "-B", str(directory / "build")],
+        [
+            *(cmake, "-S", str(ROOT), "-B", str(directory / "build"), "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}"),
+            *("-DTUTELA_SANITIZE=ON", "-DCMAKE_BUILD_TYPE=Release"),
+        ],
         check=True,
         capture_output=True,
     )

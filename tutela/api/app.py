@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import anyio.to_thread
 import structlog
 from fastapi import FastAPI, Request
+from fastapi_swagger import patch_fastapi
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
@@ -81,8 +82,9 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
         version=tutela.__version__,
         description=_DESCRIPTION,
         lifespan=lifespan,
+        docs_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         redoc_url=None,
-        swagger_ui_parameters={"persistAuthorization": False},
     )
     app.state.deployment = deployment
     app.state.gate = Gate(keys, rate=options.rate, required=options.auth_required)
@@ -92,6 +94,8 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
     app.include_router(bank_routes.router)
     _add_operations(app, deployment)
     _describe_keys(app)
+    # The page of the API comes from this process: an operator's browser asks nobody else.
+    patch_fastapi(app, redirect_from_root_to_docs=False, swagger_ui_parameters={"persistAuthorization": False})
     app.add_middleware(AccessLog)
     return app
 

@@ -5,7 +5,6 @@ import logging
 import logging.config
 import os
 import shutil
-import sys
 from typing import Any
 
 import structlog
@@ -92,9 +91,14 @@ def _log_config() -> dict[str, Any]:
                 ],
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": sys.stderr}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
-        "loggers": {"uvicorn": {"level": "INFO"}, "alembic": {"level": "WARNING"}},
+        "loggers": {
+            "uvicorn": {"level": "INFO"},
+            # Its lines hold queries, which may hold anything; ours do not.
+            "uvicorn.access": {"level": "CRITICAL", "propagate": False},
+            "alembic": {"level": "WARNING"},
+        },
     }
 
 

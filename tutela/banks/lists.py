@@ -155,7 +155,7 @@ class _Reader:
 
     def csv(self, stream: BinaryIO, skip: int) -> Iterator[Line]:
         lines = _lines(stream, 0)
-        first = next(lines, None)
+        first = next((item for item in lines if isinstance(item, BadLine) or item[1].strip()), None)
         if first is None:
             return
         if isinstance(first, BadLine):
