@@ -39,6 +39,10 @@ class Mapping {
         data_ = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, descriptor, 0);
         ::close(descriptor);
         if (data_ == MAP_FAILED) fail(path);
+#ifdef MADV_HUGEPAGE
+        // Huge pages spare a search, which reads at random, most misses of the address translation.
+        ::madvise(data_, size_, MADV_HUGEPAGE);
+#endif
         ::madvise(data_, size_, MADV_WILLNEED);
     }
     Mapping(const Mapping&) = delete;
