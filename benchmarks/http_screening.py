@@ -1,0 +1,179 @@
+"""Pictures through the HTTP service, one core: ours against Meta's Hasher-Matcher-Actioner.
+
+The peer is run where HMA_PYTHON and HMA_SOURCE name its interpreter and its source (see `peer_hma`). Each service, its
+decoding workers and its database share one core; the client has another where there is one.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from benchmarks.hashes import random_hashes
+from benchmarks.pictures import SIZES, file_of, mosaic
+from benchmarks.report import Scale, Table, duration, ratio
+from tutela.api.keys import Keys, Scope
+from tutela.banks.model import Action, NewEntry, Policy
+from tutela.deployment import open_deployment
+
+_HASHES = {Scale.TINY: 1000, Scale.USUAL: 100_000, Scale.FULL: 1_000_000}
+_REQUESTS = {Scale.TINY: 5, Scale.USUAL: 200, Scale.FULL: 600}
+_CLIENTS = 4
+Ask = Callable[[httpx.Client, bytes], None]
+
+
+def run(scale: Scale) -> Iterator[Table]:
+    """One table: services by pictures a second and latency."""
+    table = Table(
+        f"JPEG of 1 MP through HTTP, a bank of {_HASHES[scale]:,} hashes, one core",
+        ("service", "call", "pictures/s", "p50", "p99", "pictures/s of ours"),
+        f"Latency with one client, pictures a second with {_CLIENTS}; answers are checked in ours and in the peer's.",
+    )
+    pictures = [file_of(mosaic(SIZES["1 MP"], seed), "JPEG", quality=85) for seed in range(10)]
+    hashes = random_hashes(_HASHES[scale], seed=3)
+    with tempfile.TemporaryDirectory() as folder:
+        ours = _measure(_our_service(Path(folder), hashes), _screen, pictures, _REQUESTS[scale])
+        table.add("ours", "POST /v1/screen", *_cells(ours), "1")
+        python, source = os.environ.get("HMA_PYTHON"), os.environ.get("HMA_SOURCE")
+        if python and source:
+            (Path(folder) / "hashes").write_bytes(hashes.tobytes())
+            for name, ask in (("POST /m/lookup", _lookup), ("POST /h/hash, GET /m/lookup", _hash_and_lookup)):
+                service = _hma(Path(folder), python, source)
+                peer = _measure(service, ask, pictures, _REQUESTS[scale] // 3)
+                table.add("HMA", name, *_cells(peer), ratio(ours[0], peer[0]))
+        else:
+            table.note += " HMA was not measured: HMA_PYTHON and HMA_SOURCE are not set."
+    yield table
+
+
+def _cells(measured: tuple[float, float, float]) -> tuple[str, str, str]:
+    rate, p50, p99 = measured
+    return f"{rate:.1f}", duration(p50), duration(p99)
+
+
+def _measure(
+    service: contextlib.AbstractContextManager[httpx.Client], ask: Ask, pictures: list[bytes], requests: int
+) -> tuple[float, float, float]:
+    """(pictures a second, p50 and p99 seconds)."""
+    with service as client, _on_the_other_core():
+        for picture in pictures:
+            ask(client, picture)
+        seconds = []
+        for number in range(requests):
+            started = time.perf_counter()
+            ask(client, pictures[number % len(pictures)])
+            seconds.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        with ThreadPoolExecutor(_CLIENTS) as clients:
+            list(clients.map(lambda number: ask(client, pictures[number % len(pictures)]), range(requests)))
+        rate = requests / (time.perf_counter() - started)
+    p50, p99 = np.percentile(seconds, (50, 99))
+    return rate, float(p50), float(p99)
+
+
+def _screen(client: httpx.Client, picture: bytes) -> None:
+    answer = client.post("/v1/screen", content=picture).raise_for_status().json()
+    assert answer["decision"] == "allow", answer
+
+
+def _lookup(client: httpx.Client, picture: bytes) -> None:
+    answer = client.post("/m/lookup", files={"photo": ("p.jpg", picture, "image/jpeg")}).raise_for_status().json()
+    assert "pdq" in answer, answer
+
+
+def _hash_and_lookup(client: httpx.Client, picture: bytes) -> None:
+    answer = client.post("/h/hash", files={"photo": ("p.jpg", picture, "image/jpeg")}).raise_for_status().json()
+    found = client.get("/m/raw_lookup", params={"signal": answer["pdq"], "signal_type": "pdq"})
+    assert "matches" in found.raise_for_status().json(), found.text
+
+
+@contextlib.contextmanager
+def _our_service(folder: Path, hashes: np.ndarray) -> Iterator[httpx.Client]:
+    home = folder / "home"
+    with open_deployment(home, decoders=1) as deployment:
+        deployment.banks.create("known", policy=Policy(action=Action.BLOCK), actor="benchmark")
+        entries = [NewEntry("pdq", row.tobytes(), "benchmark") for row in hashes]
+        for begin in range(0, len(entries), 10_000):
+            deployment.banks.add("known", entries[begin : begin + 10_000], actor="benchmark")
+        key = Keys(deployment.store).create("benchmark", [Scope.SCREEN])[1]
+        subprocess.run(
+            [sys.executable, "-m", "tutela", "--home", str(home), "index", "build"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+    port = free_port()
+    command = [sys.executable, "-m", "tutela", "--home", str(home), "serve", "--port", str(port)]
+    with _running(command, port, "/readyz", TUTELA_DECODERS="1") as client:
+        client.headers["Authorization"] = f"Bearer {key}"
+        yield client
+
+
+@contextlib.contextmanager
+def _hma(folder: Path, python: str, source: str) -> Iterator[httpx.Client]:
+    port = free_port()
+    script = str(Path(__file__).with_name("peer_hma.py"))
+    state = folder / "hma"
+    try:
+        command = [python, script, source, str(state), str(folder / "hashes"), str(port)]
+        with _running(command, port, "/status") as client:
+            yield client
+    finally:
+        # Its PostgreSQL has a session of its own.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            os.kill(int((state / "postgres" / "postmaster.pid").read_text().split()[0]), signal.SIGINT)
+
+
+@contextlib.contextmanager
+def _running(command: list[str], port: int, ready: str, **environment: str) -> Iterator[httpx.Client]:
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+                _wait(process, client, ready)
+                yield client
+        except BaseException:
+            log.seek(0)
+            sys.stderr.write(log.read().decode(errors="replace")[-4000:])
+            raise
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], client: httpx.Client, ready: str) -> None:
+    while process.poll() is None:
+        with contextlib.suppress(httpx.TransportError):
+            if client.get(ready).status_code == 200:
+                return
+        time.sleep(0.2)
+    raise RuntimeError(f"the service ended with status {process.returncode}")
+
+
+@contextlib.contextmanager
+def _on_the_other_core() -> Iterator[None]:
+    own = os.sched_getaffinity(0)
+    every = set(range(os.cpu_count() or 1))
+    os.sched_setaffinity(0, (every - own) or own)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, own)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
