@@ -43,6 +43,10 @@ class Segment(Searchable, Protocol):
         """The whole file."""
 
 
+_HAMMING_BYTES = 32
+"""The native core searches values of 256 bits."""
+
+
 class HammingSegment:
     """256-bit values in the native multi-index file."""
 
@@ -60,7 +64,12 @@ class HammingSegment:
         return len(self._native)
 
     def search_many(self, values: Sequence[bytes], radius: int) -> list[list[Hit]]:
-        return [[Hit(key, distance) for key, distance in self._native.search(value, radius)] for value in values]
+        queries = np.frombuffer(b"".join(values), np.uint8).reshape(-1, _HAMMING_BYTES)
+        numbers, keys, distances = self._native.search_many(queries, radius)
+        results: list[list[Hit]] = [[] for _ in values]
+        for number, key, distance in zip(numbers.tolist(), keys.tolist(), distances.tolist(), strict=True):
+            results[number].append(Hit(key, distance))
+        return results
 
     def rows(self, begin: int, end: int) -> tuple[Values, Keys]:
         return self._native.rows(begin, end)
