@@ -1,0 +1,78 @@
+"""Uploads in FastAPI, screened by a Tutela service over HTTP before anyone can see them.
+
+    TUTELA_URL=http://127.0.0.1:8080 TUTELA_KEY=tutela_… uvicorn app:app
+
+Several processes, several hosts and other languages can ask one service. Whatever keeps it from answering is a hold.
+"""
+
+import asyncio
+import contextlib
+import os
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+from fastapi import FastAPI, HTTPException, UploadFile
+from fastapi.params import Path as PathParameter
+from fastapi.responses import FileResponse, JSONResponse
+
+FOLDER = Path(os.environ.get("UPLOADS", "uploads"))
+MAX_BYTES = 10 * 1024 * 1024
+TIMEOUT_S = float(os.environ.get("TUTELA_TIMEOUT_S", "15"))
+SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif"}
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """One client for the life of the process: its connections are kept."""
+    for name in ("public", "quarantine"):
+        (FOLDER / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    headers = {"Authorization": f"Bearer {os.environ['TUTELA_KEY']}"}
+    async with httpx.AsyncClient(base_url=os.environ["TUTELA_URL"], headers=headers, timeout=TIMEOUT_S) as client:
+        app.state.tutela = client
+        yield
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+async def screen(content: bytes) -> tuple[str, str]:
+    """The decision (allow, hold or block) and the type by content. Everything but a clear answer is a hold."""
+    try:
+        async with asyncio.timeout(TIMEOUT_S):  # over all: httpx's timeout is for each step
+            answer = await app.state.tutela.post("/v1/screen", content=content)
+        answer.raise_for_status()
+        verdict = answer.json()
+        decision, media_type = verdict["decision"], verdict["media_type"]
+    except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError):
+        return "hold", ""
+    return (decision if decision in ("allow", "block") else "hold"), media_type or ""
+
+
+@app.post("/pictures")
+async def upload(picture: UploadFile) -> JSONResponse:
+    """Publish what is allowed, keep what is held, refuse what is blocked; say nothing about why."""
+    content = await picture.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise HTTPException(413, "the picture is too large")
+    decision, media_type = await screen(content)
+    suffix = SUFFIXES.get(media_type)
+    name = uuid.uuid4().hex  # never the sender's
+    if decision == "block":
+        return JSONResponse({"message": "this picture cannot be published"}, 422)
+    if decision == "hold" or suffix is None:
+        await asyncio.to_thread((FOLDER / "quarantine" / name).write_bytes, content)
+        return JSONResponse({"message": "the picture is being checked"}, 202)
+    await asyncio.to_thread((FOLDER / "public" / f"{name}{suffix}").write_bytes, content)
+    return JSONResponse({"address": f"/pictures/{name}{suffix}"}, 201)
+
+
+@app.get("/pictures/{name}")
+async def show(name: Annotated[str, PathParameter(pattern=r"^[0-9a-f]{32}\.(jpg|png|webp|gif)$")]) -> FileResponse:
+    """A published picture."""
+    path = FOLDER / "public" / name
+    if not path.is_file():
+        raise HTTPException(404)
+    return FileResponse(path, headers={"X-Content-Type-Options": "nosniff"})
