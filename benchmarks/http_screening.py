@@ -42,15 +42,16 @@ def run(scale: Scale) -> Iterator[Table]:
     pictures = [file_of(mosaic(SIZES["1 MP"], seed), "JPEG", quality=85) for seed in range(10)]
     hashes = random_hashes(_HASHES[scale], seed=3)
     with tempfile.TemporaryDirectory() as folder:
-        ours = _measure(_our_service(Path(folder), hashes), _screen, pictures, _REQUESTS[scale])
+        with _our_service(Path(folder), hashes) as client:
+            ours = _measure(client, _screen, pictures, _REQUESTS[scale])
         table.add("ours", "POST /v1/screen", *_cells(ours), "1")
         python, source = os.environ.get("HMA_PYTHON"), os.environ.get("HMA_SOURCE")
         if python and source:
             (Path(folder) / "hashes").write_bytes(hashes.tobytes())
-            for name, ask in (("POST /m/lookup", _lookup), ("POST /h/hash, GET /m/lookup", _hash_and_lookup)):
-                service = _hma(Path(folder), python, source)
-                peer = _measure(service, ask, pictures, _REQUESTS[scale] // 3)
-                table.add("HMA", name, *_cells(peer), ratio(ours[0], peer[0]))
+            with _hma(Path(folder), python, source) as client:
+                for name, ask in (("POST /m/lookup", _lookup), ("POST /h/hash, GET /m/raw_lookup", _hash_and_lookup)):
+                    peer = _measure(client, ask, pictures, _REQUESTS[scale] // 3)
+                    table.add("HMA", name, *_cells(peer), ratio(ours[0], peer[0]))
         else:
             table.note += " HMA was not measured: HMA_PYTHON and HMA_SOURCE are not set."
     yield table
@@ -61,11 +62,9 @@ def _cells(measured: tuple[float, float, float]) -> tuple[str, str, str]:
     return f"{rate:.1f}", duration(p50), duration(p99)
 
 
-def _measure(
-    service: contextlib.AbstractContextManager[httpx.Client], ask: Ask, pictures: list[bytes], requests: int
-) -> tuple[float, float, float]:
+def _measure(client: httpx.Client, ask: Ask, pictures: list[bytes], requests: int) -> tuple[float, float, float]:
     """(pictures a second, p50 and p99 seconds)."""
-    with service as client, _on_the_other_core():
+    with _on_the_other_core():
         for picture in pictures:
             ask(client, picture)
         seconds = []
@@ -128,9 +127,12 @@ def _hma(folder: Path, python: str, source: str) -> Iterator[httpx.Client]:
         with _running(command, port, "/status") as client:
             yield client
     finally:
-        # Its PostgreSQL has a session of its own.
+        # Its PostgreSQL has a session of its own, and removes this file when it has ended.
+        process_file = state / "postgres" / "postmaster.pid"
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            os.kill(int((state / "postgres" / "postmaster.pid").read_text().split()[0]), signal.SIGINT)
+            os.kill(int(process_file.read_text().split()[0]), signal.SIGINT)
+            while process_file.exists():
+                time.sleep(0.1)
 
 
 @contextlib.contextmanager

@@ -68,9 +68,7 @@ def run_site(folder: Path, command: list[str], example: str, port: int, **enviro
     process = subprocess.Popen(
         command,
         cwd=EXAMPLES / example,
-        env=os.environ
-        | {"UPLOADS": str(uploads), "TUTELA_DECODERS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        | environment,
+        env=os.environ | {"UPLOADS": str(uploads), "PYTHONDONTWRITEBYTECODE": "1"} | environment,
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
