@@ -1,8 +1,11 @@
 """Tasks that behave badly, for the tests of isolation. Each runs inside a worker."""
 
 import ctypes
+import json
 import os
 import socket
+import struct
+import sys
 import time
 from typing import Any
 
@@ -44,6 +47,11 @@ def misbehave(content: memoryview, options: Any) -> Any:
                 return "connected"
         case "environment":
             return sorted(os.environ)
+        case "answer twice":
+            payload = json.dumps({"task": options["task"], "result": "early"}).encode()
+            with socket.socket(fileno=os.dup(json.loads(sys.argv[1])["socket"])) as connection:
+                connection.sendall(struct.pack("<I", len(payload)) + payload)
+            return "late"
         case "pid":
             return os.getpid()
         case other:

@@ -127,6 +127,15 @@ def test_many_threads_share_few_workers():
     assert answers == ["decoder-crash" if n % 10 == 0 else f"answer {n}" for n in range(100)]
 
 
+def test_the_answer_to_one_content_is_never_taken_for_that_to_another():
+    with WorkerPool("tests.isolated_tasks:misbehave", size=1) as pool:
+        assert pool.run(b"answer twice", {"task": 1}) == "early"  # a decoder that was taken over can lie about its own
+        with pytest.raises(TutelaError, match="not of its form"):
+            pool.run(b"words", {})
+        assert pool.run(b"words", {}) == "words"
+        assert pool.starts == 2
+
+
 def test_waiting_for_a_worker_ends():
     with WorkerPool("tests.isolated_tasks:misbehave", size=1, limits=Limits(timeout_s=3), wait_s=0.2) as pool:
         pool.warm()

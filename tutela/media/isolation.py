@@ -85,22 +85,33 @@ class WorkerPool:
                 self._drain()
 
     def warm(self) -> None:
-        """Start every worker that is not up and wait until all are ready. Raises TutelaError when one cannot start."""
+        """Start every worker that is not up. The pool is ready with the first. Raises TutelaError when one cannot start."""
         slots = [self._free.get() for _ in range(self.size)]
-        workers: list[_Worker | None] = []
         try:
-            started = [worker or self._spawn() for worker in slots]
-            workers += started
-            for worker in started:
-                worker.wait_until_ready()
+            self._put_started([slots.pop()])
             self._warm = True
         finally:
-            for slot in workers or slots:
-                self._free.put(slot)
+            self._put_started(slots)
 
     def ready(self) -> bool:
-        """Whether the workers have been started."""
+        """Whether a worker has been started by `warm`."""
         return self._warm and not self._closed
+
+    def _put_started(self, slots: list["_Worker | None"]) -> None:
+        """Start what is not up, all at once, and give every place back; that of a worker that does not start, empty."""
+        places = list(slots)
+        try:
+            for number, worker in enumerate(slots):
+                places[number] = worker or self._spawn()
+            for worker in places:
+                assert worker is not None
+                worker.wait_until_ready()
+        finally:
+            for worker in places:
+                if worker is not None and not worker.reusable:
+                    worker.kill()
+                    worker = None
+                self._free.put(worker)
 
     def protections(self) -> list[str]:
         """What confines a worker on this machine, as the worker itself found."""
@@ -186,7 +197,7 @@ class _Worker:
         self.tasks += 1
         try:
             self._fill(content)
-            self._send({"length": len(content), "timeout_s": timeout_s, "options": options})
+            self._send({"task": self.tasks, "length": len(content), "timeout_s": timeout_s, "options": options})
             answer = self._receive(time.monotonic() + timeout_s)
         except TimeoutError:
             raise UnscreenableError(Shortcoming.TIMEOUT, f"decoding took longer than {timeout_s:g} s") from None
@@ -198,9 +209,10 @@ class _Worker:
             ) from None
         except ValueError as error:
             raise TutelaError(f"a decoding worker's answer is not of its form: {error}") from error
-        self.reusable = True
-        if not isinstance(answer, dict):
+        if not isinstance(answer, dict) or answer.get("task") != self.tasks:
+            # Never taken for the answer to other content; the worker is not asked again.
             raise TutelaError("a decoding worker's answer is not of its form")
+        self.reusable = True
         if "unscreenable" in answer:
             raise UnscreenableError(str(answer["unscreenable"][0]), str(answer["unscreenable"][1]))
         if "fault" in answer:

@@ -54,7 +54,7 @@ def _serve(connection: socket.socket, memory: int, task: Any) -> None:
         with memoryview(content)[:length] as view:
             answer = _run(task, view, request["options"])
         signal.alarm(0)
-        _answer(connection, answer)
+        _answer(connection, answer | {"task": request["task"]})
 
 
 def _run(task: Any, view: memoryview, options: Any) -> dict[str, Any]:
@@ -79,10 +79,11 @@ def _request(connection: socket.socket) -> dict[str, Any] | None:
     return message
 
 
-def _answer(connection: socket.socket, answer: Any) -> None:
+def _answer(connection: socket.socket, answer: dict[str, Any]) -> None:
     payload = json.dumps(answer).encode()
     if len(payload) > _MAX_RESULT_BYTES:
-        payload = json.dumps({"fault": f"the result of {len(payload):,} bytes is too long"}).encode()
+        fault = f"the result of {len(payload):,} bytes is too long"
+        payload = json.dumps({"task": answer.get("task"), "fault": fault}).encode()
     connection.sendall(_LENGTH.pack(len(payload)) + payload)
 
 
