@@ -26,6 +26,7 @@ class MemoryFeed:
 
     def __init__(self) -> None:
         self._changes: dict[int, Change] = {}
+        self._marks: set[str] = set()
         self._sequence = 0
 
     def set(self, key: int, value: bytes, *, active: bool) -> None:
@@ -45,6 +46,15 @@ class MemoryFeed:
     def changes(self, signal: str, after: int, limit: int) -> Sequence[Change]:
         later = [change for change in list(self._changes.values()) if change.sequence > after]
         return later[:limit]
+
+    def mark(self, name: str) -> None:
+        self._marks.add(name)
+
+    def marked(self, name: str) -> bool:
+        return name in self._marks
+
+    def unmark(self, name: str) -> None:
+        self._marks.discard(name)
 
 
 class FileFeed:
@@ -67,6 +77,15 @@ class FileFeed:
     def changes(self, signal: str, after: int, limit: int) -> Sequence[Change]:
         later = [change for change in self._read() if change.sequence > after] if signal == "pdq" else []
         return sorted(later, key=lambda change: change.sequence)[:limit]
+
+    def mark(self, name: str) -> None:
+        self._path.with_suffix(f".{name}").touch()
+
+    def marked(self, name: str) -> bool:
+        return self._path.with_suffix(f".{name}").exists()
+
+    def unmark(self, name: str) -> None:
+        self._path.with_suffix(f".{name}").unlink(missing_ok=True)
 
     def _read(self) -> list[Change]:
         if not self._path.exists():

@@ -276,3 +276,11 @@ def test_an_operator_adds_labels_in_a_file(tmp_path):
 def test_a_file_that_holds_no_labels_is_refused(text):
     with pytest.raises(InputError):
         read_labels(text)
+
+
+def test_a_mark_is_written_down_until_it_is_forgotten(banks):
+    assert not banks.marked("built-1")
+    banks.mark("built-1")
+    assert banks.marked("built-1")
+    banks.unmark("built-1")
+    assert not banks.marked("built-1")

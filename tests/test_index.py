@@ -1,5 +1,6 @@
 """The index answers exactly what reading every value would, whatever happens to its files and processes."""
 
+import copy
 import json
 import multiprocessing
 import os
@@ -249,6 +250,44 @@ def test_a_segment_of_another_or_an_older_database_is_refused_until_rebuilt(tmp_
             index.search_many([bytes(32)], 31)
     index.build(older)
     index.refresh(older)
+    assert found(index, bytes(32), 0) == [(1, 0)]
+
+
+def test_lists_that_were_restored_from_a_backup_and_grew_past_the_segment_are_read_anew(tmp_path):
+    """Sequence numbers come again after a restore: a segment that is ahead of the backup must not count as current."""
+    feed = MemoryFeed()
+    for key in range(50):
+        feed.set(key, bytes([key]) * 32, active=True)
+    backup = copy.deepcopy(feed)
+    for key in range(50, 60):
+        feed.set(key, bytes([key]) * 32, active=True)
+    serving = SignalIndex(tmp_path, PDQ, "store")
+    serving.build(feed)
+    serving.refresh(feed)
+    for key in range(100, 120):  # other values get the numbers that the lost ones had
+        backup.set(key, bytes([key]) * 32, active=True)
+    for index in (serving, SignalIndex(tmp_path, PDQ, "store")):
+        index.refresh(backup)
+        with pytest.raises(NotReadyError):
+            index.search_many([bytes([100]) * 32], 0)
+        assert index.due()
+    serving.build(backup)
+    for index in (serving, SignalIndex(tmp_path, PDQ, "store")):
+        index.refresh(backup)
+        assert all(found(index, bytes([key]) * 32, 0) == [(key, 0)] for key in (*range(50), *range(100, 120)))
+        assert found(index, bytes([55]) * 32, 0) == []
+
+
+def test_a_small_list_that_went_back_is_read_anew(tmp_path):
+    feed, index = MemoryFeed(), SignalIndex(tmp_path, PDQ, "store")
+    feed.set(1, bytes(32), active=True)
+    backup = copy.deepcopy(feed)
+    feed.set(2, b"\xff" * 32, active=True)
+    index.refresh(feed)
+    index.refresh(backup)
+    assert index.fault is not None
+    index.refresh(backup)
+    assert found(index, b"\xff" * 32, 0) == []
     assert found(index, bytes(32), 0) == [(1, 0)]
 
 

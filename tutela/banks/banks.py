@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from tutela.banks.labels import Label, labels_of
 from tutela.banks.listing import Outcome, chunks, list_entries, set_entry_state
@@ -281,6 +281,21 @@ class Banks:
         )
         with self.store.read() as connection:
             return [Change(row[0], row[1], bytes(row[2]), bool(row[3])) for row in connection.execute(query)]
+
+    def mark(self, name: str) -> None:
+        """As `ChangeFeed.mark`."""
+        with self.store.write() as connection:
+            connection.execute(insert(tables.meta).values(name=name, value=""))
+
+    def marked(self, name: str) -> bool:
+        """As `ChangeFeed.marked`."""
+        with self.store.read() as connection:
+            return connection.execute(select(tables.meta.c.name).where(tables.meta.c.name == name)).first() is not None
+
+    def unmark(self, name: str) -> None:
+        """As `ChangeFeed.unmark`."""
+        with self.store.write() as connection:
+            connection.execute(delete(tables.meta).where(tables.meta.c.name == name))
 
     def _history(self, subject: str, subject_id: int) -> list[Event]:
         table = tables.event

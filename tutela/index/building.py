@@ -47,9 +47,12 @@ class Builder:
             if not alone:
                 return False
             self._remove_leftovers()
-            previous, sequence = self._previous(feed)
+            earlier = self._manifest()
+            previous, sequence = self._previous(earlier, feed)
             values, keys, sequence = self._merged(previous, sequence, feed)
-            self._publish(values, keys, sequence)
+            self._publish(values, keys, sequence, feed, earlier.mark if earlier else None)
+            if earlier is not None and earlier.previous_mark is not None:
+                feed.unmark(earlier.previous_mark)
             self._remove_leftovers()
         return True
 
@@ -66,14 +69,17 @@ class Builder:
         finally:
             os.close(descriptor)
 
-    def _previous(self, feed: ChangeFeed) -> tuple[Segment | None, int]:
-        """The segment to start from; none where it is torn or of another database, so that all is read anew."""
+    def _manifest(self) -> Manifest | None:
         try:
-            manifest = read_manifest(self.directory)
-            if manifest is None or manifest.store != self._store:
-                return None, 0
-            if manifest.sequence > feed.head(self._type.name):
-                return None, 0
+            return read_manifest(self.directory)
+        except IndexCorruptError:
+            return None
+
+    def _previous(self, manifest: Manifest | None, feed: ChangeFeed) -> tuple[Segment | None, int]:
+        """The segment to start from; none where it is torn or of another history, so that all is read anew."""
+        if manifest is None or manifest.store != self._store or not feed.marked(manifest.mark):
+            return None, 0
+        try:
             return open_verified(self.directory, manifest, self._type), manifest.sequence
         except IndexCorruptError:
             return None, 0
@@ -102,7 +108,7 @@ class Builder:
             values, keys = np.concatenate([old_values, values]), np.concatenate([old_keys, keys])
         return values, keys, sequence
 
-    def _publish(self, values: Values, keys: Keys, sequence: int) -> None:
+    def _publish(self, values: Values, keys: Keys, sequence: int, feed: ChangeFeed, previous_mark: str | None) -> None:
         name = f"{sequence:020d}-{os.urandom(4).hex()}{SUFFIX}"
         path = self.directory / name
         temporary = self.directory / f"{name}.new"
@@ -115,6 +121,8 @@ class Builder:
         temporary.rename(path)
         sync_directory(self.directory)
         segment = open_segment(path, self._type)
+        mark = f"built-{os.urandom(16).hex()}"
+        feed.mark(mark)  # after the changes up to `sequence` were read: a state with the mark has them all
         manifest = Manifest(
             store=self._store,
             signal=self._type.name,
@@ -123,15 +131,14 @@ class Builder:
             file=name,
             bytes=path.stat().st_size,
             checksum=checksum(segment),
+            mark=mark,
+            previous_mark=previous_mark,
         )
         write_manifest(self.directory, manifest)
 
     def _remove_leftovers(self) -> None:
         """Files that no manifest names: earlier segments, and what a killed build left. Only with the lock held."""
-        try:
-            manifest = read_manifest(self.directory)
-        except IndexCorruptError:
-            manifest = None
+        manifest = self._manifest()
         for path in self.directory.iterdir():
             if path.name.endswith((SUFFIX, ".new")) and (manifest is None or path.name != manifest.file):
                 path.unlink(missing_ok=True)

@@ -33,3 +33,15 @@ class ChangeFeed(Protocol):
 
     def changes(self, signal: str, after: int, limit: int) -> Sequence[Change]:
         """Values changed after that sequence number, by sequence, each at most once and as it is now."""
+
+    def mark(self, name: str) -> None:
+        """Write a name down, so that it is in every later state of the lists, and in none that is restored from before.
+
+        Sequence numbers alone cannot tell: lists that were restored from a backup give the same numbers out again.
+        """
+
+    def marked(self, name: str) -> bool:
+        """Whether the name is written down."""
+
+    def unmark(self, name: str) -> None:
+        """Forget a name that nobody asks for any more."""

@@ -14,13 +14,13 @@ from tutela.errors import IndexCorruptError
 from tutela.index.segments import Segment, open_segment
 from tutela.signals.base import SignalType
 
-FORMAT = 1
+FORMAT = 2
 _NAME = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What is served, and how to tell that it is whole."""
+    """What is served, and how to tell that it is whole and of the lists as they are."""
 
     store: str
     """Identity of the store that the keys belong to."""
@@ -32,6 +32,10 @@ class Manifest:
     bytes: int
     checksum: str
     """XXH3-128 of the file, in hexadecimal."""
+    mark: str
+    """A name that the store knows unless it went back to before the build."""
+    previous_mark: str | None
+    """The mark of the segment before, which some process may still serve."""
     format: int = FORMAT
 
 

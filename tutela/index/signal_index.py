@@ -36,6 +36,8 @@ class State:
     live: Searchable
     """The changed values that are active."""
     sequence: int
+    mark: str | None = None
+    """The segment's mark in the lists."""
 
 
 class SignalIndex:
@@ -47,7 +49,7 @@ class SignalIndex:
         self._store = store
         self._stamp: tuple[int, int] | None = None
         self._torn: tuple[int, int] | None = None
-        self._state = State(None, {}, _live(signal_type, {}), 0)
+        self._state = _empty(signal_type)
         self._fault: str | None = "the lists have not been read yet"
         self._refreshing = threading.Lock()
 
@@ -123,18 +125,22 @@ class SignalIndex:
     def _with_new_segment(self, state: State, feed: ChangeFeed) -> State:
         manifest = read_manifest(self.directory)
         if manifest is None:
-            return State(None, {}, _live(self.signal_type, {}), 0)
-        if manifest.store != self._store or manifest.sequence > feed.head(self.signal_type.name):
-            raise NotReadyError("it was built from another database; it must be rebuilt")
+            return _empty(self.signal_type)
+        if manifest.store != self._store or not feed.marked(manifest.mark):
+            raise NotReadyError("it was built from another database, or from a later state of it; it must be rebuilt")
         segment = open_verified(self.directory, manifest, self.signal_type)
         later = {key: change for key, change in state.changed.items() if change.sequence > manifest.sequence}
         sequence = max(state.sequence, manifest.sequence)
-        return State(segment, later, _live(self.signal_type, later), sequence)
+        return State(segment, later, _live(self.signal_type, later), sequence, manifest.mark)
 
     def _with_changes(self, state: State, feed: ChangeFeed) -> State:
         name = self.signal_type.name
-        if feed.head(name) == state.sequence:
+        head = feed.head(name)
+        if head == state.sequence:
             return state
+        if head < state.sequence or (state.mark is not None and not feed.marked(state.mark)):
+            self._state, self._stamp = _empty(self.signal_type), None
+            raise NotReadyError("the database went back to an earlier state; the lists are being read anew")
         changed = dict(state.changed)
         sequence = state.sequence
         while page := feed.changes(name, sequence, PAGE):
@@ -145,6 +151,10 @@ class SignalIndex:
         if sequence == state.sequence:
             return state
         return replace(state, changed=changed, live=_live(self.signal_type, changed), sequence=sequence)
+
+
+def _empty(signal_type: SignalType) -> State:
+    return State(None, {}, _live(signal_type, {}), 0)
 
 
 def _live(signal_type: SignalType, changed: Mapping[int, Change]) -> Searchable:

@@ -85,7 +85,7 @@ class WorkerPool:
                 self._drain()
 
     def warm(self) -> None:
-        """Start every worker that is not up. The pool is ready with the first. Raises TutelaError when one cannot start."""
+        """Start every worker that is not up; the pool is ready with the first. Raises TutelaError when one cannot."""
         slots = [self._free.get() for _ in range(self.size)]
         try:
             self._put_started([slots.pop()])
