@@ -1,15 +1,49 @@
 """The command line face. `main` turns errors into one line and an exit code; the commands are in `commands`.
 
 Exit codes: 0 done and nothing matched; 1 something matched, was held, or needs a look; 2 the input is wrong; 3 our
-fault; 130 interrupted.
+fault; 130 interrupted; 141 whoever read our output went away before the end.
 """
 
+import io
 import os
 import sys
+import traceback
+
+_EXTRAS = {
+    **dict.fromkeys(("typer", "rich", "pydantic", "pydantic_settings"), "cli"),
+    **dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client", "structlog", "limits"), "server"),
+    "psycopg": "postgres",
+}
+"""Modules that a smaller installation lacks, and the extra that brings each."""
 
 
 def main() -> None:
     """Run `tutela`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what a terminal cannot show must not end a screening
+    code = 3
+    try:
+        _run()
+        return
+    except KeyboardInterrupt:
+        code = 130
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            traceback.print_exc()
+        else:
+            extra = _EXTRAS[error.name]
+            sys.stderr.write(f"tutela: {error.name} is not installed; run: pip install 'tutela[{extra}]'\n")
+            code = 2
+    except OSError as error:
+        sys.stderr.write(f"tutela: {error}\n")
+    except Exception:
+        traceback.print_exc()
+    _flush()
+    sys.exit(code)
+
+
+def _run() -> None:
     from tutela.cli.commands import app
     from tutela.cli.output import complain
     from tutela.errors import InputError, TutelaError
@@ -22,9 +56,11 @@ def main() -> None:
     except TutelaError as error:
         complain(str(error))
         sys.exit(3)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; keep Python from complaining about it at exit.
+
+
+def _flush() -> None:
+    """Write what is left to be written; where that is not possible, keep Python from trying it again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)

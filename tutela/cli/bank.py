@@ -1,11 +1,14 @@
 """`tutela bank`: banks, entries, lists."""
 
 import csv
+import gzip
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
 import typer
 
@@ -26,7 +29,10 @@ Threshold = Annotated[
 Quality = Annotated[int | None, typer.Option(min=0, max=100, help="Least quality of a picture that matches.")]
 LabelOption = Annotated[str | None, typer.Option(help="Classification; see `tutela bank labels`.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the history.")]
-EntryIds = Annotated[list[int], typer.Argument(help="Entry ids, as `tutela bank entries` shows them.")]
+_MAX_ID = 2**63 - 1
+EntryIds = Annotated[
+    list[int], typer.Argument(min=1, max=_MAX_ID, help="Entry ids, as `tutela bank entries` shows them.")
+]
 
 
 @app.command(
@@ -40,7 +46,7 @@ def create(
     threshold: Threshold = None,
     min_quality: Quality = None,
     label: LabelOption = None,
-    description: Annotated[str, typer.Option()] = "",
+    description: Annotated[str, typer.Option(help="What it holds, for people.")] = "",
 ) -> None:
     """Make a bank."""
     from tutela.banks.model import Policy
@@ -84,11 +90,11 @@ def update(
     context: typer.Context,
     name: Name,
     rename: Annotated[str | None, typer.Option(help="A new name.")] = None,
-    action: Annotated[Action | None, typer.Option()] = None,
+    action: Annotated[Action | None, typer.Option(help="What a match asks for.")] = None,
     threshold: Threshold = None,
     min_quality: Quality = None,
     label: LabelOption = None,
-    description: Annotated[str | None, typer.Option()] = None,
+    description: Annotated[str | None, typer.Option(help="What it holds, for people.")] = None,
     enable: Annotated[bool | None, typer.Option("--enable/--disable", help="Whether its entries count.")] = None,
 ) -> None:
     """Change a bank; what is not named stays."""
@@ -120,16 +126,17 @@ def add(
     value: Annotated[list[str] | None, typer.Option(help="A value in its text form; may be repeated.")] = None,
     label: LabelOption = None,
     reference: Annotated[str, typer.Option(help="Your own name of it.")] = "",
-    note: Annotated[str | None, typer.Option()] = None,
+    note: Annotated[str | None, typer.Option(help="Kept beside it, for people.")] = None,
     reason: Annotated[str | None, typer.Option(help="Needed for an allow list: why these are false matches.")] = None,
 ) -> None:
     """List hashes: of pictures, or given ones."""
     import os
 
     from tutela.banks.model import NewEntry
+    from tutela.cli.output import complain
     from tutela.cli.screening import read, samples_of
-    from tutela.errors import InputError
-    from tutela.media.content import Limits, Mode
+    from tutela.errors import InputError, UnscreenableError
+    from tutela.media.content import Mode
     from tutela.media.isolation import WorkerPool
     from tutela.screening.examination import TASK
     from tutela.signals.registry import signal_type
@@ -143,10 +150,16 @@ def add(
         for name_ in signal or []
         for text in value or []
     ]
-    limits = Limits()
+    limits = context.obj.settings().limits
     with WorkerPool(TASK, size=os.cpu_count() or 1, limits=limits) as pool:
         for path in paths or []:
-            samples = samples_of(read(path, limits.max_bytes), pool, limits, Mode.EXACT, signal or ["pdq", "sha256"])
+            content = read(path, limits.max_bytes)
+            try:
+                samples, gaps = samples_of(content, pool, limits, Mode.EXACT, signal or ["pdq", "sha256"])
+            except UnscreenableError as error:
+                raise InputError(f"{path}: {error}") from error
+            for gap in gaps:
+                complain(f"{path}: {gap.message}")
             entries += [NewEntry(sample.signal, sample.value, "operator", reference, label, note) for sample in samples]
     with _banks(context) as (banks, actor):
         outcome = banks.add(name, entries, actor=actor, reason=reason)
@@ -159,9 +172,9 @@ def add(
 def entries(
     context: typer.Context,
     name: Name,
-    state: Annotated[EntryState | None, typer.Option()] = None,
-    after: Annotated[int, typer.Option(help="Only entries with a larger id.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 100,
+    state: Annotated[EntryState | None, typer.Option(help="Only entries in this state.")] = None,
+    after: Annotated[int, typer.Option(min=0, max=_MAX_ID, help="Only entries with a larger id.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 100,
 ) -> None:
     """A bank's entries."""
     from rich.markup import escape
@@ -207,7 +220,7 @@ def enable(context: typer.Context, ids: EntryIds, reason: Reason) -> None:
 def history(
     context: typer.Context,
     name: Annotated[str | None, typer.Argument(help="A bank.")] = None,
-    entry: Annotated[int | None, typer.Option(help="An entry's id instead.")] = None,
+    entry: Annotated[int | None, typer.Option(min=1, max=_MAX_ID, help="An entry's id instead.")] = None,
 ) -> None:
     """What happened to a bank or to an entry, and who did it."""
     from rich.markup import escape
@@ -238,7 +251,10 @@ def history(
 def import_(
     context: typer.Context,
     name: Name,
-    path: Annotated[Path, typer.Argument(help="CSV, text, JSON or JSON lines, also .gz.", exists=True, dir_okay=False)],
+    path: Annotated[
+        Path,
+        typer.Argument(help="CSV, text, JSON or JSON lines, also .gz; - for standard input."),
+    ],
     signal: Annotated[str | None, typer.Option(help="Type of values whose line does not say it.")] = None,
     format: Annotated[str | None, typer.Option(help="csv, text, json or jsonl; by the file's name by default.")] = None,
     column: Annotated[list[str] | None, typer.Option(help="Field=Name of the column that carries it.")] = None,
@@ -248,35 +264,67 @@ def import_(
     rejects: Annotated[Path | None, typer.Option(help="Write every bad line's number and reason to this file.")] = None,
 ) -> None:
     """Import a list. Bad lines are reported and the rest is taken; exit code 1 when there were any."""
-    from tutela.banks.lists import Format
+    from tutela.banks.banks import check_text
+    from tutela.banks.lists import BadLine, Format
     from tutela.banks.transfer import Importer, ImportResult
-    from tutela.cli.output import complain, progress_bar
+    from tutela.cli.output import complain, progress_bar, visible
     from tutela.errors import InputError
+    from tutela.signals.registry import signal_type
 
     try:
         chosen = Format(format) if format else None
     except ValueError:
         raise InputError(f"formats are {', '.join(Format)}") from None
-    size = path.stat().st_size
-    with _banks(context) as (banks, actor), progress_bar() as progress, _reject_file(rejects) as reject_writer:
-        task = progress.add_task("lines", total=size)
+    if signal is not None:
+        signal_type(signal)
+    piped = _pipe(path)
+    if piped is not None and chosen is None:
+        raise InputError("the format of what is piped in is not known; say it, as with --format csv")
+    source = source or ("standard input" if str(path) == "-" else visible(path.name))
+    check_text(source, 255)
+    columns = _columns(column)
+    with _banks(context) as (banks, actor), progress_bar() as progress, _reject_file(rejects) as writer:
+        task = progress.add_task("lines", total=path.stat().st_size if piped is None else None)
 
         def show(result: ImportResult, position: int) -> None:
             progress.update(task, completed=position, description=f"{result.lines:,} lines")
 
-        result = Importer(banks).import_file(
-            path,
-            name,
-            actor=actor,
-            format=chosen,
-            signal=signal,
-            columns=_columns(column),
-            source=source,
-            reason=reason,
-            resume=resume,
-            on_progress=show,
-            on_reject=(lambda bad: reject_writer.writerow((bad.line, bad.reason))) if reject_writer else None,
-        )
+        def reject(bad: BadLine) -> None:
+            if writer is not None:
+                writer.writerow((bad.line, bad.reason))
+
+        importer = Importer(banks)
+        try:
+            if piped is None:
+                result = importer.import_file(
+                    path,
+                    name,
+                    actor=actor,
+                    format=chosen,
+                    signal=signal,
+                    columns=columns,
+                    source=source,
+                    reason=reason,
+                    resume=resume,
+                    on_progress=show,
+                    on_reject=reject,
+                )
+            else:
+                assert chosen is not None
+                result = importer.import_stream(
+                    piped,
+                    name,
+                    actor=actor,
+                    format=chosen,
+                    signal=signal,
+                    columns=columns,
+                    source=source,
+                    reason=reason,
+                    on_progress=show,
+                    on_reject=reject,
+                )
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise InputError(f"{path} is torn: {error}") from error
     if result.resumed_at:
         typer.echo(f"taken up after line {result.resumed_at:,}")
     typer.echo(
@@ -307,7 +355,7 @@ def export(
         raise InputError(f"formats are {', '.join(Format)}") from None
     with _banks(context) as (banks, _):
         for piece in export_list(banks, name, chosen, state=state):
-            sys.stdout.write(piece)
+            sys.stdout.buffer.write(piece.encode())  # a list is UTF-8, whatever the terminal is
 
 
 @app.command()
@@ -337,12 +385,34 @@ def _banks(context: typer.Context) -> Iterator[tuple["Banks", str]]:
         store.close()
 
 
+def _pipe(path: Path) -> BinaryIO | None:
+    """What can be read only once, and so not be taken up again: standard input or a pipe; None for a file."""
+    from tutela.errors import InputError
+
+    if str(path) == "-" and sys.stdin is None:
+        raise InputError("standard input is closed")
+    try:
+        if str(path) != "-" and path.is_file():
+            return None
+        raw = cast(BufferedReader, sys.stdin.buffer) if str(path) == "-" else path.open("rb")
+        compressed = raw.peek(2)[:2] == b"\x1f\x8b"
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    return cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if compressed else raw
+
+
 @contextmanager
 def _reject_file(path: Path | None) -> Iterator["Writer | None"]:
+    from tutela.errors import InputError
+
     if path is None:
         yield None
         return
-    with path.open("a", newline="", encoding="utf-8") as file:
+    try:
+        file = path.open("a", newline="", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+    with file:
         yield csv.writer(file)
 
 
@@ -359,7 +429,7 @@ def _thresholds(texts: list[str] | None) -> dict[str, int]:
     thresholds = {}
     for text in texts or []:
         signal, _, number = text.rpartition("=")
-        if not number.isdigit():
+        if not (number.isascii() and number.isdigit()) or len(number) > 9:
             raise InputError(f"{text!r} is no threshold; write it as pdq=31")
         thresholds[signal or "pdq"] = int(number)
     return thresholds

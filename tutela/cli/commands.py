@@ -1,16 +1,39 @@
 """The commands of `tutela`: the root, and those that belong to no group."""
 
+import os
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import tutela
 from tutela.cli import bank, index, key, store
 from tutela.cli.state import State
 
+READER_GONE = 141
+"""As a shell says of a program that wrote into a closed pipe; neither "nothing matched" nor "something did"."""
+
+
+class Commands(TyperGroup):
+    """The root of the commands: what is left unwritten when one ends is written, or said to be lost."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                if sys.stdout is not None:
+                    sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(READER_GONE) from None
+
+
 app = typer.Typer(
     name="tutela",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -50,7 +73,7 @@ def root(
 def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8080,
     workers: Annotated[int, typer.Option(min=1, help="Service processes.")] = 1,
 ) -> None:
     """Run the HTTP service until it is told to stop."""
@@ -74,6 +97,7 @@ def screen(
 
 @app.command("hash", epilog="tutela hash --signal pdq photo.jpg")
 def hash_(
+    context: typer.Context,
     paths: Paths,
     signal: Annotated[
         list[str] | None, typer.Option(help="Only these types; all that can be computed by default.")
@@ -84,7 +108,7 @@ def hash_(
     """Print the hashes of files."""
     from tutela.cli.screening import hash_paths
 
-    raise typer.Exit(hash_paths(paths, signal or [], fast=fast, as_json=json))
+    raise typer.Exit(hash_paths(paths, signal or [], context.obj.settings().limits, fast=fast, as_json=json))
 
 
 @app.command()

@@ -34,6 +34,10 @@ from tutela.settings import Settings
 _BANK = "demo-known"
 _KEY_NAME = "demonstration"
 _START_TIMEOUT_S = 60.0
+_STOP_TIMEOUT_S = 30.0
+"""Longer than the service waits for requests that are under way."""
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks the service itself, whatever proxy the environment names."""
 
 
 def run(settings: Settings, port: int) -> int:
@@ -51,7 +55,7 @@ def run(settings: Settings, port: int) -> int:
     port = _free_port(port)
     address = f"http://127.0.0.1:{port}"
     _start_service(settings, port, address)
-    files = sorted(uploads.iterdir())
+    files = sorted(path for path in uploads.iterdir() if path.is_file())
     rows = [verdict_row(path.name, _screen(address, key, path.read_bytes())) for path in files]
     out.print()
     print_table(
@@ -77,23 +81,35 @@ def stop(home: Path, *, quiet: bool = False) -> int:
     pid_file = home / "service.pid"
     try:
         pid = int(pid_file.read_text())
-        command = Path(f"/proc/{pid}/cmdline")
-        if command.exists() and b"tutela" not in command.read_bytes():
-            raise ProcessLookupError  # the number belongs to somebody else by now
-        os.kill(pid, signal.SIGTERM)
-        for _ in range(100):
-            os.kill(pid, 0)
-            time.sleep(0.1)
     except (FileNotFoundError, ValueError):
-        if not quiet:
-            out.print("no demonstration is running")
-        return 0
-    except ProcessLookupError:
-        pass
+        pid = 0
+    running = _is_our_service(pid, home)
+    if running:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_TIMEOUT_S
+        while _is_our_service(pid, home):
+            if time.monotonic() > deadline:
+                raise TutelaError(f"the service, process {pid}, does not stop; see {home / 'service.log'}")
+            time.sleep(0.05)
     pid_file.unlink(missing_ok=True)
     if not quiet:
-        out.print("the service is stopped")
+        out.print("the service is stopped" if running else "no demonstration is running")
     return 0
+
+
+def _is_our_service(pid: int, home: Path) -> bool:
+    """Whether that process runs, and is the service of this home: the number may belong to somebody else by now."""
+    if pid <= 0:
+        return False  # a signal to such a number goes to a whole group of processes
+    try:
+        if not Path("/proc/self/cmdline").exists():
+            os.kill(pid, 0)
+            return True
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False
+    return b"serve" in arguments and os.fsencode(home.absolute()) in arguments
 
 
 def draw_scene(seed: int, size: tuple[int, int] = (960, 720)) -> Image.Image:
@@ -154,7 +170,7 @@ def _fill_bank(deployment: Deployment, known: list[Image.Image]) -> None:
     entries = [
         NewEntry(sample.signal, sample.value, "demo", f"scene-{number}")
         for number, picture in enumerate(known)
-        for sample in samples_of(encoded(picture, "PNG"), deployment.pool, limits, Mode.EXACT, ["pdq", "sha256"])
+        for sample in samples_of(encoded(picture, "PNG"), deployment.pool, limits, Mode.EXACT, ["pdq", "sha256"])[0]
     ]
     deployment.banks.add(_BANK, entries, actor="demo")
 
@@ -172,7 +188,8 @@ def _start_service(settings: Settings, port: int, address: str) -> None:
     log = home / "service.log"
     with log.open("ab") as file:
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "tutela", "--home", str(home), "serve", "--port", str(port)],
+            [sys.executable, "-m", "tutela", "--home", str(home.absolute()), "serve", "--port", str(port)],
+            env=os.environ | settings.environment(1),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
@@ -184,7 +201,7 @@ def _start_service(settings: Settings, port: int, address: str) -> None:
         if process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"{address}/readyz", timeout=2):  # noqa: S310
+            with _DIRECT.open(f"{address}/readyz", timeout=2):
                 return
         except OSError:
             time.sleep(0.1)
@@ -198,7 +215,7 @@ def _screen(address: str, key: str, content: bytes) -> dict[str, Any]:
         f"{address}/v1/screen", content, {"Authorization": f"Bearer {key}", "Content-Type": "application/octet-stream"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with _DIRECT.open(request, timeout=30) as answer:
             verdict: dict[str, Any] = json.load(answer)
             return verdict
     except urllib.error.HTTPError as error:

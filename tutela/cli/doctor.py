@@ -14,7 +14,7 @@ from tutela import _native
 from tutela.banks.banks import Banks
 from tutela.cli.output import coloured, print_json, print_table
 from tutela.deployment import database_url
-from tutela.errors import TutelaError
+from tutela.errors import InputError, TutelaError
 from tutela.index.indexes import Indexes
 from tutela.media.content import Limits, Mode
 from tutela.media.isolation import WorkerPool
@@ -118,12 +118,15 @@ def _home(settings: Settings) -> Iterator[Finding]:
     if not home.exists():
         yield Finding("warn", "home", f"{home} does not exist yet; it is made on first use")
         return
+    if not home.is_dir():
+        yield Finding("fail", "home", f"{home} is not a folder; name another: tutela --home, or TUTELA_HOME")
+        return
     mode = stat.S_IMODE(home.stat().st_mode)
     private = not mode & 0o077
     detail = str(home) if private else f"{home} can be read by others; run: chmod 700 {home}"
     yield Finding("ok" if private else "warn", "home", detail)
-    if not os.access(home, os.W_OK):
-        yield Finding("fail", "home", f"{home} cannot be written by this user")
+    if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding("fail", "home", f"{home} is not this user's to read and write; give it: chown -R USER {home}")
     free = shutil.disk_usage(home).free
     enough = free > _MIN_FREE_BYTES
     yield Finding("ok" if enough else "warn", "free disk", f"{free / 1024**3:.1f} GiB" + ("" if enough else ": little"))
@@ -131,7 +134,8 @@ def _home(settings: Settings) -> Iterator[Finding]:
 
 def _database(settings: Settings) -> Iterator[Finding]:
     if settings.database is None and not (settings.home / "tutela.db").exists():
-        yield Finding("warn", "database", "none yet; it is made on first use")
+        if settings.home.is_dir() or not settings.home.exists():
+            yield Finding("warn", "database", "none yet; it is made on first use")
         return
     store = Store.open(database_url(settings.home, settings.database_text))
     try:
@@ -139,6 +143,10 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", "database", f"{'SQLite' if store.is_sqlite else 'PostgreSQL'}, {len(banks.all())} banks")
         if not banks.enabled():
             yield Finding("warn", "banks", "no bank is enabled: nothing can match; see tutela bank --help")
+        try:
+            banks.labels()
+        except InputError as error:
+            yield Finding("fail", "labels", f"{settings.home / 'labels.toml'}: {error}")
         indexes = Indexes(settings.home / "index", signal_types(), banks, store.identity)
         for name, index in indexes.by_signal.items():
             if index.fault is not None:

@@ -18,7 +18,7 @@ def create(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Who uses it.")],
     scope: Annotated[list[str], typer.Option(help="screen, curate or admin; may be repeated.")],
-    days: Annotated[int | None, typer.Option(min=1, help="Days until it expires.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Days until it expires.")] = None,
 ) -> None:
     """Make a key. It is printed once and cannot be had again."""
     with _keys(context) as keys:

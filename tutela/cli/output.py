@@ -8,17 +8,33 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
-out = Console(soft_wrap=True)
+
+class _Console(Console):
+    """A console that says by BrokenPipeError that its reader is gone."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+out = _Console(soft_wrap=True)
 err = Console(stderr=True)
+_WIDTH_OF_FILES = 10_000
 
 _COLOUR = {"allow": "green", "hold": "yellow", "block": "red", "ok": "green", "warn": "yellow", "fail": "red"}
 
 
+def visible(text: str) -> str:
+    """A text from outside on one line: what a terminal would obey, hide or refuse is written as an escape."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
 def complain(message: str) -> None:
     """One red line on standard error."""
-    err.print(f"[red]tutela:[/red] {escape(message)}", soft_wrap=True)
+    err.print(f"[red]tutela:[/red] {escape(visible(message))}", soft_wrap=True)
 
 
 def print_json(document: Any) -> None:
@@ -33,11 +49,15 @@ def coloured(word: str) -> str:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
-    """A table; cells are rich markup, so escape what comes from outside."""
-    table = Table(*columns, title=title, title_justify="left", show_edge=False, pad_edge=False)
+    """A table; cells are rich markup, so escape what comes from outside. Nothing in it is cut short."""
+    # What is to be copied into the next command stays in one piece.
+    headers = [Column(name, overflow="fold", no_wrap=name == "id") for name in columns]
+    table = Table(*headers, title=title, title_justify="left", show_edge=False, pad_edge=False)
     for row in rows:
-        table.add_row(*row)
-    out.print(table, soft_wrap=False)
+        table.add_row(*map(visible, row))
+    # A file or a pipe has no width: a row is a line there.
+    console = out if out.is_terminal else _Console(width=_WIDTH_OF_FILES)
+    console.print(table, soft_wrap=False)
 
 
 def progress_bar() -> Progress:

@@ -1,20 +1,32 @@
 """Screening and hashing files from the command line."""
 
+import errno
 import os
+import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tutela.cli.output import VERDICT_COLUMNS, complain, print_json, print_table, progress_bar, verdict_row
+from tutela.cli.output import (
+    VERDICT_COLUMNS,
+    complain,
+    out,
+    print_json,
+    print_table,
+    progress_bar,
+    verdict_row,
+    visible,
+)
 from tutela.deployment import Deployment
 from tutela.errors import InputError, UnscreenableError
 from tutela.media.content import Limits, Mode
 from tutela.media.isolation import WorkerPool
 from tutela.screening.examination import TASK, options, read_examination
-from tutela.screening.verdict import Context
-from tutela.signals.base import Digesting, Sample
+from tutela.screening.verdict import Context, Reason
+from tutela.signals.base import Computable, Digesting, Sample
 from tutela.signals.registry import signal_type, signal_types
 
 Result = TypeVar("Result")
@@ -23,74 +35,94 @@ _SHOWN = 500
 
 def screen_paths(deployment: Deployment, paths: Sequence[str], *, as_json: bool) -> int:
     """Screen files and print verdicts. Returns the exit code."""
-    matched, failed = 0, 0
+    matched, failed, unlisted = 0, 0, 0
     rows: list[list[str]] = []
-    limit = deployment.screener.limits.max_bytes
 
-    def screen(path: str) -> dict[str, Any]:
-        verdict = deployment.screener.screen(read(path, limit), Context(item=path))
+    def screen(path: str, content: bytes) -> dict[str, Any]:
+        verdict = deployment.screener.screen(content, Context(item=path))
         # What a log-only bank matched is allowed, and still a match.
         return verdict.document() | {"path": path, "matched": bool(verdict.matches) or verdict.decision != "allow"}
 
-    for path, document in _each(paths, screen, deployment.pool.size):
-        if isinstance(document, InputError):
-            failed += 1
-            complain(str(document))
-            continue
-        matched += document["matched"]
-        if as_json:
-            print_json(document)
-        elif document["matched"] or len(rows) < _SHOWN:
-            rows.append(verdict_row(path, document))
+    with closing(_each(paths, deployment.screener.limits.max_bytes, screen, deployment.pool.size)) as results:
+        for path, document in results:
+            if isinstance(document, InputError):
+                failed += 1
+                complain(str(document))
+                continue
+            matched += document["matched"]
+            if as_json:
+                print_json(document)
+            elif document["matched"] or len(rows) < _SHOWN:
+                rows.append(verdict_row(path, document))
+            else:
+                unlisted += 1
     if not as_json:
         print_table(VERDICT_COLUMNS, rows)
+        if unlisted:
+            out.print(f"and {unlisted:,} more that are allowed; --json lists every one")
     if failed:
         return 2
     return 1 if matched else 0
 
 
-def hash_paths(paths: Sequence[str], signals: Sequence[str], *, fast: bool, as_json: bool) -> int:
+def hash_paths(paths: Sequence[str], signals: Sequence[str], limits: Limits, *, fast: bool, as_json: bool) -> int:
     """Print the hashes of files. Returns the exit code."""
     for name in signals:
         signal_type(name)
-    limits, failed = Limits(), 0
+    failed, mode = 0, Mode.FAST if fast else Mode.EXACT
     with WorkerPool(TASK, size=os.cpu_count() or 1, limits=limits) as pool:
 
-        def samples(path: str) -> list[Sample]:
-            return samples_of(read(path, limits.max_bytes), pool, limits, Mode.FAST if fast else Mode.EXACT, signals)
+        def samples(path: str, content: bytes) -> tuple[list[Sample], Sequence[Reason]]:
+            return samples_of(content, pool, limits, mode, signals)
 
-        for path, found in _each(paths, samples, pool.size):
-            if isinstance(found, InputError):
-                failed += 1
-                complain(str(found))
-                continue
-            for sample in found:
-                value = signal_type(sample.signal).format(sample.value)
-                if as_json:
-                    document = {"signal": sample.signal, "value": value, "view": sample.view}
-                    print_json({"path": path, **document, "quality": sample.quality})
-                else:
-                    quality = "" if sample.quality is None else f"  quality {sample.quality}"
-                    sys.stdout.write(f"{sample.signal}  {value}  {path}{quality}\n")
+        with closing(_each(paths, limits.max_bytes, samples, pool.size)) as results:
+            for path, found in results:
+                if isinstance(found, InputError):
+                    failed += 1
+                    complain(str(found))
+                    continue
+                for reason in found[1]:
+                    complain(f"{path}: {reason.message}")
+                for sample in found[0]:
+                    value = signal_type(sample.signal).format(sample.value)
+                    if as_json:
+                        document = {"signal": sample.signal, "value": value, "view": sample.view}
+                        print_json({"path": path, **document, "quality": sample.quality})
+                    else:
+                        quality = "" if sample.quality is None else f"  quality {sample.quality}"
+                        sys.stdout.write(f"{sample.signal}  {value}  {visible(path)}{quality}\n")
     return 2 if failed else 0
 
 
-def samples_of(content: bytes, pool: WorkerPool, limits: Limits, mode: Mode, signals: Sequence[str]) -> list[Sample]:
-    """The hashes of one file, of the named types or all. Raises InputError when it cannot be decoded."""
+def samples_of(
+    content: bytes, pool: WorkerPool, limits: Limits, mode: Mode, signals: Sequence[str]
+) -> tuple[list[Sample], Sequence[Reason]]:
+    """The hashes of one file, of the named types or all, and what these do not cover of it.
+
+    Raises UnscreenableError when a named one cannot be had because the file cannot be decoded, InputError when it is
+    of a type that is only looked up, never computed.
+    """
     wanted = [kind for kind in signal_types().values() if not signals or kind.name in signals]
     found = [Sample(kind.name, kind.digest(content)) for kind in wanted if isinstance(kind, Digesting)]
-    if len(found) < len(wanted):
-        examination = read_examination(pool.run(content, options(mode, limits)))
-        if not examination.samples and signals:
-            raise InputError("; ".join(reason.message for reason in examination.shortcomings))
-        found += [sample for sample in examination.samples if not signals or sample.signal in signals]
-    return found
+    for kind in wanted:
+        if signals and not isinstance(kind, Digesting | Computable):
+            raise InputError(f"{kind.name} hashes cannot be computed here, only listed and looked up")
+    if len(found) == len(wanted):
+        return found, ()
+    examination = read_examination(pool.run(content, options(mode, limits)))
+    if not examination.samples and signals:
+        first = examination.shortcomings[0]
+        raise UnscreenableError(first.code, first.message)
+    found += [sample for sample in examination.samples if not signals or sample.signal in signals]
+    return found, examination.shortcomings
 
 
 def read(path: str, max_bytes: int) -> bytes:
     """A file's bytes, or standard input's; of more than the limit only so much that the screener refuses it."""
     try:
         if path == "-":
+            if sys.stdin is None:
+                raise InputError("standard input is closed")
             return sys.stdin.buffer.read(max_bytes + 1)
         with Path(path).open("rb") as file:
             return file.read(max_bytes + 1)
@@ -99,30 +131,53 @@ def read(path: str, max_bytes: int) -> bytes:
 
 
 def _each(
-    paths: Sequence[str], work: Callable[[str], Result], threads: int
-) -> Iterator[tuple[str, Result | InputError]]:
-    """The result for every file, in order, several at a time; what is wrong with a file comes instead of a result."""
+    paths: Sequence[str], max_bytes: int, work: Callable[[str, bytes], Result], threads: int
+) -> Generator[tuple[str, Result | InputError]]:
+    """The result for every file, in order, several at a time; what is wrong with a file comes instead of a result.
 
-    def attempt(path: str) -> Result | InputError:
+    Close it where its end is not reached, and no further file is begun.
+    """
+
+    def attempt(item: str | InputError) -> Result | InputError:
+        if isinstance(item, InputError):
+            return item
         try:
-            return work(path)
+            return work(item, piped if item == "-" else read(item, max_bytes))
         except InputError as error:
             return error
         except UnscreenableError as error:
-            return InputError(f"{path}: {error}")
+            return InputError(f"{item}: {error}")
 
-    files = list(_files(paths))
-    with ThreadPoolExecutor(threads) as executor, progress_bar() as progress:
-        results = progress.track(executor.map(attempt, files), total=len(files), description="files")
-        yield from zip(files, results, strict=True)
+    # Standard input is read here: a thread that waits for it could not be interrupted.
+    piped = read("-", max_bytes) if "-" in paths else b""
+    items = list(_files(paths))
+    executor = ThreadPoolExecutor(threads)
+    try:
+        with progress_bar() as progress:
+            results = progress.track(executor.map(attempt, items), total=len(items), description="files")
+            yield from zip(map(str, items), results, strict=True)
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
-def _files(paths: Sequence[str]) -> Iterator[str]:
+def _files(paths: Sequence[str]) -> Iterator[str | InputError]:
+    """Every file, and what is wrong with a folder that cannot be read to its end."""
     for path in paths:
-        if path != "-" and Path(path).is_dir():
-            # Links to folders are not followed, so a loop of them ends nothing.
-            for folder, below, names in os.walk(path):
-                below.sort()
-                yield from (str(Path(folder, name)) for name in sorted(names) if Path(folder, name).is_file())
-        else:
+        if path == "-" or not os.path.isdir(path):  # noqa: PTH112  (Path's raises for a name that is too long)
             yield path
+            continue
+        unread: list[OSError] = []
+        # Links to folders are not followed, so a loop of them ends nothing.
+        for folder, below, names in os.walk(path, onerror=unread.append):
+            below.sort()
+            yield from (str(Path(folder, name)) for name in sorted(names) if _is_to_be_read(Path(folder, name)))
+        for error in unread:
+            yield InputError(f"{error.filename} cannot be read: {error.strerror}")
+
+
+def _is_to_be_read(path: Path) -> bool:
+    """Whether it is a file, or reading it will say why that cannot be told. A link to nothing and a pipe are not."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        return error.errno not in (errno.ENOENT, errno.ELOOP)

@@ -20,18 +20,25 @@ class State:
     def settings(self) -> "Settings":
         """The settings of the environment, with the options over them. Raises InputError."""
         from pydantic import ValidationError
+        from pydantic_settings import SettingsError
 
         from tutela.errors import InputError
         from tutela.settings import Settings
 
         given = {"home": self.home, "database": self.database}
         try:
-            return Settings.model_validate(
+            settings = Settings.model_validate(
                 Settings().model_dump() | {name: value for name, value in given.items() if value is not None}
             )
+            str(settings.home).encode()
+            return settings
         except ValidationError as error:
             lines = [f"TUTELA_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
             raise InputError("; ".join(lines)) from None
+        except UnicodeEncodeError:
+            raise InputError(f"the home's name {str(settings.home)!r} is not UTF-8; choose another") from None
+        except SettingsError as error:
+            raise InputError(f"the environment's TUTELA_ settings cannot be read: {error}") from None
 
     def deployment(self) -> "Deployment":
         """The open deployment; close it."""
@@ -40,7 +47,9 @@ class State:
 
 def actor() -> str:
     """Who acts on the command line, for histories."""
+    from tutela.cli.output import visible
+
     try:
-        return f"cli:{getpass.getuser()}"[:128]
+        return f"cli:{visible(getpass.getuser())}"[:128]
     except (KeyError, OSError):
         return "cli"
