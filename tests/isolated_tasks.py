@@ -52,6 +52,15 @@ def misbehave(content: memoryview, options: Any) -> Any:
             with socket.socket(fileno=os.dup(json.loads(sys.argv[1])["socket"])) as connection:
                 connection.sendall(struct.pack("<I", len(payload)) + payload)
             return "late"
+        case "spy":
+            found = []
+            for name in ("environ", "mem"):
+                try:
+                    with open(f"/proc/{os.getppid()}/{name}", "rb"):  # noqa: PTH123
+                        found.append(name)
+                except OSError:
+                    continue
+            return found
         case "pid":
             return os.getpid()
         case other:

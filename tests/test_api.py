@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -205,17 +206,6 @@ def test_secrets_are_kept_only_as_hashes(service):
     assert text.rpartition("_")[2].encode() not in database
 
 
-def test_guessing_keys_is_slowed_down(tmp_path):
-    service = Service(tmp_path / "home")
-    try:
-        with service.client("tutela_0123456789abcdef_guess") as client:
-            codes = [client.get("/v1/signals").status_code for _ in range(30)]
-        assert codes[:20] == [401] * 20
-        assert set(codes[20:]) == {429}
-    finally:
-        service.stop()
-
-
 def test_a_key_that_asks_too_often_is_told_to_wait(tmp_path):
     service = Service(tmp_path / "home", TUTELA_RATE="5/minute")
     try:
@@ -388,6 +378,42 @@ def test_two_thousand_broken_files_are_all_answered(service):
         assert set(decisions) <= {"allow", "hold", "block"}
         assert min(decisions.count("allow"), decisions.count("hold")) > MUTATIONS / 20
         assert client.post("/v1/screen", content=COPY).json()["decision"] == "block"
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["with its length", "in chunks"])
+def test_a_json_body_without_end_is_refused_before_there_is_a_key(service, declared):
+    parts = [b" " * (1 << 20)] * 20
+    body = b"".join(parts) if declared else iter(parts)
+    with httpx.Client(base_url=service.address) as client:
+        problem(client.post("/v1/lookup", content=body, headers={"Content-Type": "application/json"}), 413, "too-long")
+
+
+def test_a_change_of_a_policy_leaves_the_rest_of_it(client):
+    policy = {"action": "block", "thresholds": {"pdq": 20}, "min_quality": 40}
+    client.post("/v1/banks", json={"name": "policy-change", "policy": policy})
+    changed = client.patch("/v1/banks/policy-change", json={"policy": {"min_quality": 60}})
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["policy"] == policy | {"min_quality": 60}
+    changed = client.patch("/v1/banks/policy-change", json={"policy": {"thresholds": {}}})
+    assert changed.json()["policy"] == {"action": "block", "thresholds": {}, "min_quality": 60}
+
+
+def test_wrong_keys_brake_wrong_keys_only(tmp_path):
+    service = Service(tmp_path / "home")
+    with service.client("tutela_0123456789abcdef_wrong") as wrong, service.client() as right:
+        assert [wrong.get("/v1/banks").status_code for _ in range(25)] == [401] * 20 + [429] * 5
+        problem(wrong.get("/v1/banks"), 429, "too-many-attempts")
+        assert right.get("/v1/banks").status_code == 200
+    service.stop()
+
+
+def test_the_service_ends_its_deployment_when_it_is_stopped(tmp_path):
+    service = Service(tmp_path / "home")
+    threads = Path(f"/proc/{service.process.pid}/task").glob("*/children")
+    children = [child for thread in threads for child in thread.read_text().split()]
+    assert children
+    service.stop()
+    wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 5)
 
 
 # --- several processes, killed processes

@@ -127,6 +127,13 @@ def test_many_threads_share_few_workers():
     assert answers == ["decoder-crash" if n % 10 == 0 else f"answer {n}" for n in range(100)]
 
 
+def test_a_worker_cannot_look_into_the_process_that_serves():
+    with WorkerPool("tests.isolated_tasks:misbehave", size=1) as pool:
+        if "no-privileges" not in pool.protections():
+            pytest.skip("this system lets a worker give up no privileges")
+        assert pool.run(b"spy", {}) == []
+
+
 def test_the_answer_to_one_content_is_never_taken_for_that_to_another():
     with WorkerPool("tests.isolated_tasks:misbehave", size=1) as pool:
         assert pool.run(b"answer twice", {"task": 1}) == "early"  # a decoder that was taken over can lie about its own

@@ -219,6 +219,14 @@ def test_a_fault_of_ours_is_held_and_loud(deployment, caplog):
     assert "the disk is gone" in caplog.text
 
 
+def test_lists_that_could_not_be_read_for_long_hold(deployment, monkeypatch):
+    assert deployment.screener.screen(OTHER).decision is Decision.ALLOW
+    monkeypatch.setattr(deployment.screener, "_lists_age_s", lambda: 31.0)
+    verdict = deployment.screener.screen(OTHER)
+    assert verdict.decision is Decision.HOLD
+    assert [reason.code for reason in verdict.reasons] == ["lists-stale"]
+
+
 def test_an_index_that_is_not_ready_holds(deployment):
     list_in(deployment, "known", KNOWN, "pdq")
     deployment.indexes.by_signal["pdq"]._fault = "made so by the test"

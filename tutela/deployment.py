@@ -74,7 +74,15 @@ class Deployment:
         self.indexes = Indexes(home / "index", signal_types(), self.banks, store.identity)
         self.pool = WorkerPool(TASK, size=decoders, limits=limits)
         self.journal = VerdictJournal(store)
-        self.screener = Screener(self.pool, self.indexes, self.banks, self.journal, policy=policy, limits=limits)
+        self.screener = Screener(
+            self.pool,
+            self.indexes,
+            self.banks,
+            self.journal,
+            policy=policy,
+            limits=limits,
+            lists_age_s=self.lists_age_s,
+        )
         self._refresher = Refresher(self)
         self._refresher.start()
 

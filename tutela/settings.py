@@ -1,13 +1,12 @@
-"""The operator's settings, read once from the environment (`TUTELA_…`) or a `.env`-style file named by it.
+"""The operator's settings, read once from the environment (`TUTELA_…`).
 
-One flat set with a default for everything, so that a small site needs none and a large one can see them all with
-`tutela doctor`.
+One flat set with a default for everything, so that a small site needs none.
 """
 
 import os
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tutela.deployment import Deployment, open_deployment
@@ -46,6 +45,14 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="Decision by reason code for content that could not be screened; what is not named is held.",
     )
+
+    @field_validator("rate")
+    @classmethod
+    def _is_a_rate(cls, text: str) -> str:
+        amount, _, period = text.partition("/")
+        if not amount.isdecimal() or int(amount) < 1 or period not in ("second", "minute", "hour", "day"):
+            raise ValueError("a rate is a number and a period, such as 1000/second or 600/minute")
+        return text
 
     def rate_of_a_worker(self) -> str:
         """The share of the rate that one of the service's processes counts."""

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 import tutela
 from tutela.api import bank_routes, metrics, screening_routes
 from tutela.api.access import AccessLog
+from tutela.api.bodies import BodyLimit
 from tutela.api.keys import Keys
 from tutela.api.problems import Problem, answer_with_problems
 from tutela.api.security import Gate
@@ -41,6 +42,8 @@ class ApiOptions:
     """Requests a key may make."""
     max_in_flight: int = 64
     """Screenings under way at once; one more is answered 503 at once instead of waiting."""
+    closes_deployment: bool = False
+    """Whether the deployment ends with the application; otherwise closing it stays the caller's."""
 
 
 class Bound:
@@ -63,7 +66,7 @@ class Bound:
 
 
 def create_app(deployment: Deployment, options: ApiOptions | None = None) -> FastAPI:
-    """The application around an open deployment; closing that stays the caller's."""
+    """The application around an open deployment."""
     options = options or ApiOptions()
     keys = Keys(deployment.store)
 
@@ -76,6 +79,8 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
             task.cancel()
         with contextlib.suppress(TutelaError):
             await run_in_threadpool(keys.write_used)
+        if options.closes_deployment:
+            await run_in_threadpool(deployment.close)
 
     app = FastAPI(
         title="Tutela",
@@ -96,6 +101,7 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
     _describe_keys(app)
     # The page of the API comes from this process: an operator's browser asks nobody else.
     patch_fastapi(app, redirect_from_root_to_docs=False, swagger_ui_parameters={"persistAuthorization": False})
+    app.add_middleware(BodyLimit)
     app.add_middleware(AccessLog)
     return app
 

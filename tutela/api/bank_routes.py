@@ -79,7 +79,7 @@ def change_bank(request: Request, name: str, body: BankChange, actor: Curator) -
         new_name=body.name,
         label=body.label,
         description=body.description,
-        policy=body.policy.policy() if body.policy else None,
+        policy=body.policy.change() if body.policy else None,
         enabled=body.enabled,
         actor=actor,
     )

@@ -8,13 +8,44 @@ from pydantic import ValidationError
 from python_multipart.exceptions import MultipartParseError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tutela.api.models import ContextIn
 from tutela.api.problems import Problem
 from tutela.screening.verdict import Context
 
+MAX_JSON_BYTES = 16 * 1024 * 1024
+"""Longest body of a route that reads JSON: a full batch of entries with their notes."""
 CONTEXT_HEADER = "tutela-context"
 _FORM_OVERHEAD = 64 * 1024
+
+
+class BodyLimit:
+    """ASGI middleware: no route reads more than `MAX_JSON_BYTES`, whether there is a key or not.
+
+    FastAPI reads a JSON body before it asks who sent it. The routes that take more read their body as a stream, after
+    the key was checked, within a limit of their own.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI defines it."""
+        if scope["type"] != "http" or scope["path"] == "/v1/screen" or scope["path"].endswith("/import"):
+            await self._app(scope, receive, send)
+            return
+        length = 0
+
+        async def receiving() -> Message:
+            nonlocal length
+            message = await receive()
+            length += len(message.get("body", b""))
+            if length > MAX_JSON_BYTES:
+                raise _too_long(MAX_JSON_BYTES)
+            return message
+
+        await self._app(scope, receiving, send)
 
 
 async def read_content(request: Request, max_bytes: int) -> tuple[bytes, Context]:

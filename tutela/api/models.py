@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from tutela.banks.model import Action, Bank, BankKind, Entry, EntryState, Policy
+from tutela.banks.model import Action, Bank, BankKind, Entry, EntryState, Policy, PolicyChange
 from tutela.screening.verdict import Decision
 from tutela.signals.registry import signal_type
 
@@ -117,6 +117,18 @@ class PolicyModel(Strict):
         return Policy(self.action, self.thresholds, self.min_quality)
 
 
+class PolicyPatch(Strict):
+    """What changes of a policy; what is not given stays."""
+
+    action: Action | None = None
+    thresholds: dict[Name, int] | None = Field(default=None, examples=[{"pdq": 31}])
+    min_quality: Annotated[int, Field(ge=0, le=100)] | None = None
+
+    def change(self) -> PolicyChange:
+        """The change that this describes."""
+        return PolicyChange(self.action, self.thresholds, self.min_quality)
+
+
 class BankIn(Strict):
     """A bank to be made."""
 
@@ -133,7 +145,7 @@ class BankChange(Strict):
     name: Name | None = None
     label: Name | None = None
     description: Text | None = None
-    policy: PolicyModel | None = None
+    policy: PolicyPatch | None = None
     enabled: bool | None = None
 
 

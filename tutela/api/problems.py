@@ -73,9 +73,13 @@ def _tutela(_: Request, error: Exception) -> Response:
             return problem_response(409, "conflict", str(error))
         case InputError():
             return problem_response(400, "invalid-input", str(error))
-        case NotReadyError() | StoreError():
+        case NotReadyError():
             log.error("request refused: %s", error)
             return problem_response(503, "not-ready", str(error), {"Retry-After": "1"})
+        case StoreError():
+            # Its text may name the database's host; that is for the operator's log.
+            log.error("request refused: %s", error)
+            return problem_response(503, "not-ready", "the database does not answer", {"Retry-After": "1"})
         case _:
             return _fault(_, error)
 

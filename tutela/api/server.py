@@ -1,10 +1,12 @@
 """Running the HTTP face: uvicorn with one or more worker processes, structured logs, metrics across processes."""
 
+import ctypes
 import ipaddress
 import logging
 import logging.config
 import os
 import shutil
+import sys
 from typing import Any
 
 import structlog
@@ -13,6 +15,8 @@ from fastapi import FastAPI
 
 from tutela.errors import InputError
 from tutela.settings import Settings
+
+_PR_SET_DUMPABLE = 4
 
 
 def serve(settings: Settings, host: str, port: int, workers: int) -> None:
@@ -47,12 +51,17 @@ def app_from_environment() -> FastAPI:
     configure_logs()
     settings = Settings()
     deployment = settings.open()
-    app = create_app(
-        deployment,
-        ApiOptions(settings.auth_required, settings.rate_of_a_worker(), settings.max_in_flight),
+    _guard_memory()
+    options = ApiOptions(
+        settings.auth_required, settings.rate_of_a_worker(), settings.max_in_flight, closes_deployment=True
     )
-    app.router.on_shutdown.append(deployment.close)
-    return app
+    return create_app(deployment, options)
+
+
+def _guard_memory() -> None:
+    """Let no process of the same user read this one's memory or environment: decoding workers meet hostile files."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def configure_logs() -> None:

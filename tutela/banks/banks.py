@@ -24,6 +24,7 @@ from tutela.banks.model import (
     Listed,
     NewEntry,
     Policy,
+    PolicyChange,
 )
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.index.feed import Change
@@ -102,7 +103,7 @@ class Banks:
         new_name: str | None = None,
         label: str | None = None,
         description: str | None = None,
-        policy: Policy | None = None,
+        policy: Policy | PolicyChange | None = None,
         enabled: bool | None = None,
         actor: str,
     ) -> Bank:
@@ -310,7 +311,9 @@ class Banks:
             yield connection
         self.refresh()
 
-    def _check(self, *, name: str | None, label: str | None, description: str | None, policy: Policy | None) -> None:
+    def _check(
+        self, *, name: str | None, label: str | None, description: str | None, policy: Policy | PolicyChange | None
+    ) -> None:
         if name is not None and not _NAME.fullmatch(name):
             raise InputError(
                 f"{name[:128]!r} is no name for a bank: use lower-case letters, digits, '.', '_' and '-', at most 128"
@@ -319,10 +322,9 @@ class Banks:
             raise InputError(f"unknown label {label!r}; known here: {', '.join(self.labels())}")
         check_text(description or "", MAX_TEXT)
         if policy is not None:
-            Action(policy.action)
-            if not 0 <= policy.min_quality <= 100:
+            if policy.min_quality is not None and not 0 <= policy.min_quality <= 100:
                 raise InputError("the minimum quality is a number from 0 to 100")
-            for signal, threshold in policy.thresholds.items():
+            for signal, threshold in (policy.thresholds or {}).items():
                 highest = signal_type(signal).max_threshold
                 if not 0 <= threshold <= highest:
                     raise InputError(f"a threshold for {signal} is a whole number from 0 to {highest}")
@@ -370,12 +372,13 @@ def _record(
     )
 
 
-def _policy_columns(policy: Policy) -> dict[str, Any]:
-    return {
-        "action": Action(policy.action).value,
-        "thresholds": dict(policy.thresholds),
+def _policy_columns(policy: Policy | PolicyChange) -> dict[str, Any]:
+    columns = {
+        "action": None if policy.action is None else Action(policy.action).value,
+        "thresholds": None if policy.thresholds is None else dict(policy.thresholds),
         "min_quality": policy.min_quality,
     }
+    return {name: value for name, value in columns.items() if value is not None}
 
 
 def _bank(row: Row[Any]) -> Bank:

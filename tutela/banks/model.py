@@ -45,6 +45,15 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """What changes of a policy; None stays as it is."""
+
+    action: Action | None = None
+    thresholds: Mapping[str, int] | None = None
+    min_quality: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Bank:
     """A named hash list."""
 

@@ -74,12 +74,13 @@ def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8080,
-    workers: Annotated[int, typer.Option(min=1, help="Service processes.")] = 1,
+    workers: Annotated[int | None, typer.Option(min=1, help="Service processes; TUTELA_WORKERS, or 1.")] = None,
 ) -> None:
     """Run the HTTP service until it is told to stop."""
     from tutela.api.server import serve as run
 
-    run(context.obj.settings(), host, port, workers)
+    settings = context.obj.settings()
+    run(settings, host, port, workers or settings.workers)
 
 
 @app.command(epilog="tutela screen uploads/ photo.jpg  ·  curl … | tutela screen - --json")

@@ -24,6 +24,7 @@ _MAX_OPEN_FILES = 32
 
 _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
+_NOBODY = 65534
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
 
@@ -120,9 +121,19 @@ def _confine(max_memory_bytes: int) -> list[str]:
 def _confine_linux() -> list[str]:
     libc = ctypes.CDLL(None, use_errno=True)
     active = []
-    # A network namespace of its own, with no interface in it. Without privileges it needs a user namespace too.
-    if libc.unshare(_CLONE_NEWNET) == 0 or libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0:
-        active.append("no-network")
+    # A network namespace of its own, with no interface in it; in a user namespace, so that not even a worker of root's
+    # may look into the service or return to the network.
+    if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0:
+        active += ["no-network", "no-privileges"]
+    else:
+        if libc.unshare(_CLONE_NEWNET) == 0:
+            active.append("no-network")
+        if os.geteuid() == 0:
+            with contextlib.suppress(OSError):
+                os.setgroups([])
+                os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+                os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+                active.append("no-privileges")
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
         active.append("no-new-privileges")
     if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0:

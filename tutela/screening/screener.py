@@ -8,7 +8,7 @@ written down durably.
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -34,6 +34,8 @@ from tutela.signals.registry import signal_type, signal_types
 log = logging.getLogger(__name__)
 
 MAX_MATCHES_LISTED = 100
+MAX_LISTS_AGE_S = 30.0
+"""Content that is compared with lists older than this is held: what was listed since would be missed."""
 
 
 class Journal(Protocol):
@@ -55,13 +57,16 @@ class Screener:
         *,
         policy: ScreeningPolicy | None = None,
         limits: Limits | None = None,
+        lists_age_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        """`lists_age_s` says how long ago the lists were last known to be current."""
         self.policy = policy or ScreeningPolicy()
         self.limits = limits or Limits()
         self._pool = pool
         self._searcher = searcher
         self._catalogue = catalogue
         self._journal = journal
+        self._lists_age_s = lists_age_s
         self._options = options(Mode.FAST, self.limits)
 
     def screen(self, content: bytes | memoryview, context: Context | None = None) -> Verdict:
@@ -107,6 +112,8 @@ class Screener:
         examined = time.perf_counter()
         shortcomings = examination.shortcomings
         matches: list[Match] = []
+        if self._lists_age_s() > MAX_LISTS_AGE_S:
+            shortcomings = (*shortcomings, _STALE)
         try:
             lists = dict(self._searcher.sequences)
             matches = find_matches(samples, self._searcher, self._catalogue)
@@ -143,6 +150,7 @@ class Screener:
         return verdict
 
 
+_STALE = Reason("lists-stale", "the lists could not be brought up to date; see the service's log")
 _FAULT = Reason("engine-fault", "the engine failed while screening; see the service's log")
 
 

@@ -22,6 +22,7 @@ from tutela.errors import StoreError
 from tutela.store.tables import clock, meta
 
 BUSY_TIMEOUT_S = 30.0
+CONNECT_TIMEOUT_S = 5
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -133,9 +134,13 @@ def moment(value: int) -> datetime:
 
 def head_revision() -> str:
     """The schema revision that this version reads."""
-    revision = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+    revision = _scripts().get_current_head()
     assert revision is not None
     return revision
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(_MIGRATIONS))
 
 
 def migrate(engine: Engine) -> None:
@@ -146,6 +151,8 @@ def migrate(engine: Engine) -> None:
         current = MigrationContext.configure(connection).get_current_revision()
         if current == head_revision():
             return
+        if current is not None and current not in {script.revision for script in _scripts().walk_revisions()}:
+            raise StoreError(f"the database is of a later version of Tutela (revision {current}): update this one")
         connection.rollback()
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -167,7 +174,12 @@ def _engine(url: str) -> Engine:
     parsed = _parse(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(
-            parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, isolation_level="READ COMMITTED"
+            parsed,
+            pool_pre_ping=True,
+            pool_size=10,
+            max_overflow=20,
+            isolation_level="READ COMMITTED",
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
         )
     in_memory = parsed.database in (None, "", ":memory:")
     if in_memory:
