@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.hashes import random_hashes
-from benchmarks.http_screening import free_port
+from benchmarks.http_screening import build_index, free_port
 from benchmarks.report import Scale, Table, duration
 from tutela.banks.model import NewEntry
 from tutela.deployment import open_deployment
@@ -54,8 +54,7 @@ def _fill(home: Path, count: int) -> None:
             rows = random_hashes(min(100_000, count - begin), seed=begin + 1)
             entries = [NewEntry("pdq", row.tobytes(), "benchmark") for row in rows]
             deployment.banks.add("known", entries, actor="benchmark")
-    build = [sys.executable, "-m", "tutela", "--home", str(home), "index", "build"]
-    subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
+    build_index(home)
 
 
 def _starts(command: list[str], arguments: object, times: int) -> tuple[str, str]:
