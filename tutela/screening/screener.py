@@ -8,8 +8,9 @@ written down durably.
 import logging
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Protocol
 
 import tutela
@@ -155,11 +156,12 @@ _FAULT = Reason("engine-fault", "the engine failed while screening; see the serv
 
 
 def _digests(content: bytes | memoryview) -> tuple[Sample, ...]:
-    return tuple(
-        Sample(signal_type.name, signal_type.digest(content))
-        for signal_type in signal_types().values()
-        if isinstance(signal_type, Digesting)
-    )
+    return tuple(Sample(name, digesting.digest(content)) for name, digesting in _digesting_types().items())
+
+
+@cache
+def _digesting_types() -> Mapping[str, Digesting]:
+    return {name: found for name, found in signal_types().items() if isinstance(found, Digesting)}
 
 
 def _milliseconds(start: float, end: float) -> float:

@@ -4,7 +4,7 @@ For the same content, lists and policy everything but `id`, `at` and `timings` i
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -114,6 +114,17 @@ class Verdict:
 
     def document(self) -> dict[str, Any]:
         """The verdict as a JSON object: what the API answers, the command line prints and the journal keeps."""
-        document = asdict(self)
-        document["at"] = self.at.isoformat()
-        return document
+        # By hand: `dataclasses.asdict` copies everything deeply, which took a tenth of a screening.
+        return _fields(self) | {
+            "at": self.at.isoformat(),
+            "reasons": [_fields(reason) for reason in self.reasons],
+            "matches": [_fields(match) for match in self.matches],
+            "hashes": [_fields(content_hash) for content_hash in self.hashes],
+            "context": {"item": self.context.item, "details": dict(self.context.details)},
+            "timings": _fields(self.timings),
+            "versions": {"engine": self.versions.engine, "lists": dict(self.versions.lists)},
+        }
+
+
+def _fields(record: Verdict | Reason | Match | ContentHash | Timings) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__slots__}
