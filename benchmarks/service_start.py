@@ -1,5 +1,6 @@
 """From starting `tutela serve` to its first "ready", with a bank that is mapped and not rebuilt."""
 
+import http.client
 import os
 import signal
 import statistics
@@ -9,8 +10,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-
-import httpx
 
 from benchmarks.hashes import random_hashes
 from benchmarks.http_screening import build_index, free_port
@@ -79,7 +78,12 @@ def _starts(command: list[str], arguments: object, times: int) -> tuple[str, str
 
 
 def _ready(port: str) -> bool:
+    """By the standard library: a client that is costly to make would take the core from the service."""
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=5)
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200
-    except httpx.TransportError:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
         return False
+    finally:
+        connection.close()
