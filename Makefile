@@ -51,6 +51,7 @@ wheel: setup ## Build a wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir dist .
 
 lock: setup ## Resolve the dependencies anew
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group build --group test --group lint --group bench \
 	  --group docs --generate-hashes --universal --no-emit-index-url --no-emit-find-links --no-header \
 	  --output-file requirements.lock $(LOCK_OPTIONS)

@@ -284,3 +284,14 @@ def test_a_mark_is_written_down_until_it_is_forgotten(banks):
     assert banks.marked("built-1")
     banks.unmark("built-1")
     assert not banks.marked("built-1")
+
+
+def test_what_the_operator_disabled_stays_so_when_the_list_comes_again(banks):
+    banks.create("known", actor="me")
+    new = NewEntry("pdq", HASHES[0], "src", "ref")
+    (entry_id,) = banks.add("known", [new], actor="me").entry_ids
+    banks.set_state(entry_id, EntryState.DISABLED, reason="a false match", actor="lead")
+    assert banks.add("known", [new], actor="me").unchanged == 1
+    assert banks.entry(entry_id).state is EntryState.DISABLED
+    banks.set_state(entry_id, EntryState.ACTIVE, reason="no false match", actor="lead")
+    assert banks.entry(entry_id).state is EntryState.ACTIVE

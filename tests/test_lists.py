@@ -310,3 +310,21 @@ def test_any_note_and_reference_survive_csv(note, reference):
     assert entry.value == PDQ[0]
     assert (entry.note or "").split() == " ".join(note.splitlines()).split()
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        (Format.CSV, "PDQ,state\n" + "".join(f"{HEX[i]},{s}\n" for i, s in enumerate(("active", "withdrawn", "")))),
+        (
+            Format.JSON,
+            json.dumps([{"pdq": HEX[0], "state": "active"}, {"pdq": HEX[1], "state": "disabled"}, {"pdq": HEX[2]}]),
+        ),
+    ],
+)
+def test_a_column_named_after_a_type_is_of_it_and_only_active_lines_are_listed(form, text):
+    lines = list(read_list(io.BytesIO(text.encode()), format=form, source="src"))
+    entries = [line[1] for line in lines if not isinstance(line, BadLine)]
+    assert [(entry.signal, entry.value.hex()) for entry in entries] == [("pdq", HEX[0]), ("pdq", HEX[2])]
+    (bad,) = [line for line in lines if isinstance(line, BadLine)]
+    assert "only active entries" in bad.reason

@@ -176,3 +176,13 @@ def test_times_are_kept_to_the_microsecond():
     at = now()
     assert moment(at).tzinfo is not None
     assert microseconds(moment(at)) == at
+
+
+@pytest.mark.parametrize("opening", [Store.open, Store.create])
+def test_a_database_of_a_later_version_is_left_alone_with_a_clear_error(database, opening):
+    store = Store.create(database)
+    with store.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    store.close()
+    with pytest.raises(StoreError, match="later version"):
+        opening(database)

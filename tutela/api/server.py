@@ -5,8 +5,8 @@ import ipaddress
 import logging
 import logging.config
 import os
-import shutil
 import sys
+import tempfile
 from typing import Any
 
 import structlog
@@ -24,10 +24,12 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     if not settings.auth_required and not _is_loopback(host):
         raise InputError(f"without keys the service is only served on a loopback address, not on {host}")
     settings.open().close()  # what is wrong with the home or the database is said here, once, not by every worker
-    metrics = settings.home / "metrics"
-    shutil.rmtree(metrics, ignore_errors=True)
-    metrics.mkdir(mode=0o700)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
+    with tempfile.TemporaryDirectory(prefix="tutela-metrics-") as metrics:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+        _run(settings, host, port, workers)
+
+
+def _run(settings: Settings, host: str, port: int, workers: int) -> None:
     os.environ.update(settings.environment(workers))
     uvicorn.run(
         "tutela.api.server:app_from_environment",

@@ -164,7 +164,7 @@ class Banks:
         reason: str | None = None,
         import_id: int | None = None,
     ) -> Outcome:
-        """List values, all or none. Listing one again changes nothing; one that was withdrawn counts again.
+        """List values, all or none. Listing one again changes nothing, but one that was withdrawn counts again.
 
         A bank of kind *allow* needs the reason. Raises NotFoundError, InputError.
         """

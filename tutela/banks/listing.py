@@ -44,7 +44,10 @@ def list_entries(
     import_id: int | None = None,
     reason: str | None = None,
 ) -> Outcome:
-    """List values in a bank. What is listed already stays as it is, but a withdrawn or disabled entry counts again."""
+    """List values in a bank. What is listed already stays as it is, but a withdrawn entry counts again.
+
+    A disabled one stays disabled: the operator set it aside, and a list that comes again does not overrule that.
+    """
     advance_sequence(connection, 0)
     signal_ids = _signals(connection, entries)
     known = _known_entries(connection, bank_id, sorted({signal_ids[(e.signal, e.value)] for e in entries}))
@@ -72,7 +75,7 @@ def list_entries(
                     at,
                 )
             )
-        elif found[1] != EntryState.ACTIVE.value:
+        elif found[1] == EntryState.WITHDRAWN.value:
             known[identity] = (found[0], EntryState.ACTIVE.value)
             revived.append(found[0])
         ids.append(found[0])

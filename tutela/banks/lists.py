@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from tutela.banks.model import Entry, NewEntry
 from tutela.errors import InputError, InvalidSignalError
-from tutela.signals.registry import signal_type
+from tutela.signals.registry import signal_type, signal_types
 
 MAX_LINE = 64 * 1024
 _CHUNK = 1 << 20
@@ -60,13 +60,14 @@ class Columns:
     label: tuple[str, ...] = ("label", "category", "classification", "class")
     reference: tuple[str, ...] = ("reference", "id", "ref", "identifier")
     note: tuple[str, ...] = ("note", "comment", "description")
+    state: tuple[str, ...] = ("state",)
 
     def of(self, names: Iterable[str]) -> dict[str, str]:
         """Field by field, the column of these that carries it. Raises InputError when none carries the value."""
         by_name = {name.strip().lower().replace(" ", "_"): name for name in names}
         found = {
             field: by_name[candidate]
-            for field in ("value", "signal", "label", "reference", "note")
+            for field in ("value", "signal", "label", "reference", "note", "state")
             for candidate in reversed(getattr(self, field))
             if candidate in by_name
         }
@@ -180,7 +181,9 @@ class _Reader:
                 pass
             else:
                 return None
-        return {field: header.index(column) for field, column in self._columns.of(header).items()}
+        found = self._columns.of(header)
+        self._signal = self._signal or _type_named(found["value"])
+        return {field: header.index(column) for field, column in found.items()}
 
     def _row(self, cells: list[str], positions: Mapping[str, int]) -> NewEntry:
         if len(cells) <= positions["value"]:
@@ -192,14 +195,19 @@ class _Reader:
             return self._entry({"value": item})
         if not isinstance(item, dict):
             raise InputError("an item is an object or a text")
-        fields = {field: item[column] for field, column in self._columns.of(item).items()}
-        return self._entry({field: "" if value is None else str(value) for field, value in fields.items()})
+        found = self._columns.of(item)
+        fields = {field: "" if item[column] is None else str(item[column]) for field, column in found.items()}
+        if not fields.get("signal"):
+            fields["signal"] = self._signal or _type_named(found["value"]) or ""
+        return self._entry(fields)
 
     def _entry(self, fields: Mapping[str, str]) -> NewEntry:
         text = fields["value"].strip()
         name = fields.get("signal", "").lower() or self._signal or _DIGEST_OF_LENGTH.get(len(text))
         if name is None:
             raise InvalidSignalError(f"the type of {text[:80]!r} is not clear from its length; name it")
+        if (state := fields.get("state", "").lower()) not in ("", "active"):
+            raise InputError(f"the line's state is {state[:80]!r}: only active entries are listed")
         label, note = fields.get("label") or None, fields.get("note") or None
         if label is not None and label not in self._labels:
             label, note = None, f"listed as {label}" + (f"; {note}" if note else "")
@@ -207,6 +215,12 @@ class _Reader:
         if len(reference) > 255 or "\x00" in reference + (note or ""):
             raise InputError("the reference is too long, or a text holds a NUL")
         return NewEntry(name, signal_type(name).parse(text), self._source, reference, label, note)
+
+
+def _type_named(column: str) -> str | None:
+    """The signal type that a column of hashes is named after."""
+    name = column.strip().lower()
+    return name if name in signal_types() else None
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

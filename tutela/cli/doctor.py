@@ -23,7 +23,16 @@ from tutela.settings import Settings
 from tutela.signals.registry import signal_types
 from tutela.store.database import Store
 
-_PROTECTIONS = ("memory", "no-network", "no-privileges", "no-new-privileges", "core", "file-size", "open-files", "no-memory-dump")
+_PROTECTIONS = (
+    "memory",
+    "no-network",
+    "no-privileges",
+    "no-new-privileges",
+    "core",
+    "file-size",
+    "open-files",
+    "no-memory-dump",
+)
 _MIN_FREE_BYTES = 2 * 1024**3
 
 

@@ -171,7 +171,6 @@ class _Worker:
             "socket": theirs.fileno(),
             "memory": self._memory,
             "max_memory_bytes": limits.max_memory_bytes,
-            "path": sys.path,
         }
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603
@@ -275,6 +274,7 @@ def _environment() -> dict[str, str]:
     """What Python needs and nothing else: no credentials, and one thread a library."""
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TUTELA_SIMD") if name in os.environ}
     return kept | {
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "LC_ALL": "C.UTF-8",

@@ -32,7 +32,6 @@ _CLONE_NEWNET = 0x40000000
 def main() -> None:
     """Serve tasks as the JSON object in the first argument says."""
     arguments = json.loads(sys.argv[1])
-    sys.path[:] = arguments["path"]
     module, function = arguments["task"].split(":")
     task = getattr(import_module(module), function)
     for name in ("tutela.media.decode", "PIL.ImageCms"):

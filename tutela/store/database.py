@@ -42,6 +42,7 @@ class Store:
         try:
             with _answering(engine), engine.connect() as connection:
                 found, wanted = MigrationContext.configure(connection).get_current_revision(), head_revision()
+            _refuse_later(found)
             if found != wanted:
                 raise StoreError(
                     f"the database is at revision {found or 'none'}, this version needs {wanted}:"
@@ -139,6 +140,11 @@ def head_revision() -> str:
     return revision
 
 
+def _refuse_later(revision: str | None) -> None:
+    if revision is not None and revision not in {script.revision for script in _scripts().walk_revisions()}:
+        raise StoreError(f"the database is of a later version of Tutela (revision {revision}): update this one")
+
+
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory(str(_MIGRATIONS))
 
@@ -151,8 +157,7 @@ def migrate(engine: Engine) -> None:
         current = MigrationContext.configure(connection).get_current_revision()
         if current == head_revision():
             return
-        if current is not None and current not in {script.revision for script in _scripts().walk_revisions()}:
-            raise StoreError(f"the database is of a later version of Tutela (revision {current}): update this one")
+        _refuse_later(current)
         connection.rollback()
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
