@@ -416,6 +416,14 @@ def test_the_service_ends_its_deployment_when_it_is_stopped(tmp_path):
     wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 5)
 
 
+def test_every_problem_is_explained():
+    root = Path(__file__).parent.parent
+    sources = "".join(path.read_text() for path in (root / "tutela" / "api").glob("*.py"))
+    kinds = set(re.findall(r"(?:Problem|problem_response)\(\s*\d{3},\s*\"([a-z-]+)\"", sources))
+    assert len(kinds) > 10
+    assert kinds <= set(re.findall(r"^## ([a-z-]+)$", (root / "docs" / "problems.md").read_text(), re.MULTILINE))
+
+
 # --- several processes, killed processes
 
 
