@@ -54,6 +54,15 @@ class LookupIn(Strict):
     hashes: list[HashIn] = Field(min_length=1, max_length=MAX_BATCH)
 
 
+class RegionOut(BaseModel):
+    """A rectangle in the displayed picture, in fractions of its width and height."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
 class MatchOut(BaseModel):
     """An entry that matches."""
 
@@ -69,6 +78,9 @@ class MatchOut(BaseModel):
     source: str
     reference: str
     action: Action
+    region: RegionOut | None
+    part: str
+    seconds: float | None
     suppressed_by: str | None
 
 

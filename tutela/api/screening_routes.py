@@ -68,11 +68,14 @@ _EXAMPLE_VERDICT = {
             "source": "operator",
             "reference": "",
             "action": "block",
+            "region": None,
+            "part": "",
+            "seconds": None,
             "suppressed_by": None,
         }
     ],
     "matches_omitted": 0,
-    "hashes": [{"signal": "pdq", "value": EXAMPLE_PDQ, "view": "whole", "quality": 100}],
+    "hashes": [{"signal": "pdq", "value": EXAMPLE_PDQ, "view": "whole", "quality": 100, "part": "", "seconds": None}],
     "media_type": "image/jpeg",
     "width": 512,
     "height": 512,
@@ -110,7 +113,7 @@ def lookup(request: Request, body: LookupIn, _: Annotated[str, Depends(needs(Sco
     """Look up many hashes at once, each on its own. Nothing is decided and nothing is written down."""
     deployment: Deployment = request.app.state.deployment
     results = deployment.screener.lookup([_sample(item) for item in body.hashes])
-    return {"results": [[_match(match) for match in matches] for matches in results]}
+    return {"results": [[match.document() for match in matches] for matches in results]}
 
 
 @router.get("/verdicts/{verdict_id}", operation_id="get_verdict", responses=_VERDICT)
@@ -131,7 +134,3 @@ def _answer(request: Request, verdict: Verdict) -> Response:
 
 def _sample(item: HashIn) -> Sample:
     return Sample(item.signal, signal_type(item.signal).parse(item.value), quality=item.quality)
-
-
-def _match(match: Any) -> dict[str, Any]:
-    return {name: getattr(match, name) for name in match.__slots__}

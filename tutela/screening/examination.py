@@ -10,7 +10,7 @@ from typing import Any
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.media.content import Content, Limits, Mode, Shortcoming
 from tutela.screening.verdict import Reason
-from tutela.signals.base import Computable, Sample
+from tutela.signals.base import Computable, Region, Sample
 from tutela.signals.registry import signal_types
 
 TASK = "tutela.screening.examination:examine"
@@ -46,7 +46,7 @@ def examine(data: memoryview, options: Mapping[str, Any]) -> dict[str, Any]:
     except UnscreenableError as error:
         shortcomings, width, height = [(error.reason, str(error))], None, None
     return {
-        "samples": [[s.signal, s.value.hex(), s.view, s.quality] for s in samples],
+        "samples": [_sample_fields(sample) for sample in samples],
         "shortcomings": shortcomings,
         "media_type": content.media_type.value if content.media_type else None,
         "width": width,
@@ -58,10 +58,7 @@ def read_examination(document: Any) -> Examination:
     """The examination in a worker's answer. Raises TutelaError when the answer is not of its form."""
     try:
         return Examination(
-            tuple(
-                Sample(str(signal), bytes.fromhex(value), str(view), None if quality is None else int(quality))
-                for signal, value, view, quality in document["samples"]
-            ),
+            tuple(_sample(fields) for fields in document["samples"]),
             tuple(Reason(str(code), str(message)) for code, message in document["shortcomings"]),
             document["media_type"],
             document["width"],
@@ -69,6 +66,24 @@ def read_examination(document: Any) -> Examination:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise TutelaError(f"a worker's answer is not an examination: {error!r}") from error
+
+
+def _sample_fields(sample: Sample) -> list[Any]:
+    region = sample.region and [sample.region.left, sample.region.top, sample.region.right, sample.region.bottom]
+    return [sample.signal, sample.value.hex(), sample.view, sample.quality, region, sample.part, sample.seconds]
+
+
+def _sample(fields: Any) -> Sample:
+    signal, value, view, quality, region, part, seconds = fields
+    return Sample(
+        str(signal),
+        bytes.fromhex(value),
+        str(view),
+        None if quality is None else int(quality),
+        None if region is None else Region(*map(float, region)),
+        str(part),
+        None if seconds is None else float(seconds),
+    )
 
 
 def _shortcomings(content: Content) -> Sequence[tuple[str, str]]:

@@ -64,7 +64,7 @@ def _resolve(samples: Sequence[Sample], found: Sequence[Found]) -> list[Match]:
         for item in found
         if item.bank.kind is BankKind.KNOWN
     ]
-    return sorted(matches, key=lambda match: (match.distance, match.bank, match.entry_id, match.view))
+    return sorted(matches, key=lambda match: (match.distance, match.bank, match.entry_id, match.part, match.view))
 
 
 def _within_thresholds(samples: Sequence[Sample], searcher: Searcher, catalogue: Catalogue) -> list[Found]:
@@ -131,4 +131,7 @@ def _match(sample: Sample, item: Found) -> Match:
         source=entry.source,
         reference=entry.reference,
         action=bank.policy.action,
+        region=sample.region,
+        part=sample.part,
+        seconds=sample.seconds,
     )

@@ -131,7 +131,8 @@ class Screener:
             matches=tuple(matches[:MAX_MATCHES_LISTED]),
             matches_omitted=max(0, len(matches) - MAX_MATCHES_LISTED),
             hashes=tuple(
-                ContentHash(s.signal, signal_type(s.signal).format(s.value), s.view, s.quality) for s in samples
+                ContentHash(s.signal, signal_type(s.signal).format(s.value), s.view, s.quality, s.part, s.seconds)
+                for s in samples
             ),
             media_type=examination.media_type,
             width=examination.width,

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from tutela.banks.model import Action
+from tutela.signals.base import Region
 
 
 class Decision(StrEnum):
@@ -59,8 +60,18 @@ class Match:
     source: str
     reference: str
     action: Action
+    region: Region | None = None
+    """Where in the picture the view lies; None where it is the whole."""
+    part: str = ""
+    """Where in the content the picture lies; empty for the content itself."""
+    seconds: float | None = None
+    """When in a video or animation the picture is shown."""
     suppressed_by: str | None = None
     """The allow-list bank and entry that took this match out of the decision."""
+
+    def document(self) -> dict[str, Any]:
+        """The match as a JSON object."""
+        return _fields(self) | {"region": None if self.region is None else _fields(self.region)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,8 @@ class ContentHash:
     value: str
     view: str
     quality: int | None
+    part: str = ""
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +131,7 @@ class Verdict:
         return _fields(self) | {
             "at": self.at.isoformat(),
             "reasons": [_fields(reason) for reason in self.reasons],
-            "matches": [_fields(match) for match in self.matches],
+            "matches": [match.document() for match in self.matches],
             "hashes": [_fields(content_hash) for content_hash in self.hashes],
             "context": {"item": self.context.item, "details": dict(self.context.details)},
             "timings": _fields(self.timings),
@@ -126,5 +139,5 @@ class Verdict:
         }
 
 
-def _fields(record: Verdict | Reason | Match | ContentHash | Timings) -> dict[str, Any]:
+def _fields(record: Verdict | Reason | Match | ContentHash | Timings | Region) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__slots__}

@@ -29,14 +29,31 @@ WHOLE = "whole"
 
 
 @dataclass(frozen=True, slots=True)
+class Region:
+    """A rectangle in a picture as displayed, in fractions of its width and height: 0 is left and top, 1 right and
+    bottom."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """One value computed from one view of the content."""
+    """One value computed from one view of one part of the content."""
 
     signal: str
     value: bytes
     view: str = WHOLE
     quality: int | None = None
     """0-100 as the type defines it; None where the type has no notion of quality."""
+    region: Region | None = None
+    """Where in the picture the view lies; None where it is the whole."""
+    part: str = ""
+    """Where in the content the picture lies, for example `report.zip › page 3`; empty for the content itself."""
+    seconds: float | None = None
+    """When in a video or animation the picture is shown."""
 
 
 @runtime_checkable
