@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from tutela.store import entry_tables  # noqa: F401 - it adds its table to the metadata
 from tutela.store.tables import metadata
 
 connection = context.config.attributes["connection"]
