@@ -1,7 +1,8 @@
 """Cases as values: what was held of one uploader, what a person thinks of each item, and what follows from it.
 
-A case is one incident: everything held of one uploader until it is decided. An item is one piece of content in it. Items
-that show nearly the same picture have one group, in whatever case they are, so that the picture is looked at once.
+A case is one incident: everything held of one uploader until it is decided. An item is one piece of content in it.
+Items that show nearly the same picture have one group, in whatever case they are: the picture is looked at once.
+
 """
 
 from collections.abc import Mapping, Sequence
