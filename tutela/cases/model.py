@@ -2,7 +2,6 @@
 
 A case is one incident: everything held of one uploader until it is decided. An item is one piece of content in it.
 Items that show nearly the same picture have one group, in whatever case they are: the picture is looked at once.
-
 """
 
 from collections.abc import Mapping, Sequence
