@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from tests.pictures import draw_scene, file_of, photos
+from tests.pictures import file_of, photos
 from tests.waiting import wait_until
 from tutela.banks.model import Action, BankKind, EntryState, NewEntry, Policy
 from tutela.deployment import Deployment, open_deployment
@@ -136,10 +136,6 @@ def test_an_allowed_perceptual_hash_does_not_cover_an_exact_one_and_an_allowed_d
         (b"%PDF-1.7", "unsupported-type"),
         (b"\xff\xd8\xff\xe0broken", "unreadable"),
         (COPY[: len(COPY) // 2], "damaged"),
-        (
-            file_of(draw_scene(1, (60, 40)), "GIF", save_all=True, append_images=[draw_scene(2, (60, 40))]),
-            "partly-screened",
-        ),
     ],
 )
 def test_what_cannot_be_screened_wholly_is_held_and_written_down(deployment, content, code):
