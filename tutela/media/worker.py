@@ -6,6 +6,7 @@ ends when its parent closes the socket or dies.
 
 import contextlib
 import ctypes
+import gc
 import json
 import math
 import mmap
@@ -38,6 +39,7 @@ def main() -> None:
         import_module(name)
     _load_picture_formats()
     import_module("tutela.media.containers").load_all()
+    gc.freeze()  # modules stay: no collection looks through them again
     protections = _confine(arguments["max_memory_bytes"])
     with socket.socket(fileno=arguments["socket"]) as connection:
         _answer(connection, {"protections": protections})
