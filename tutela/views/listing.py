@@ -6,10 +6,11 @@ What a crop or an overlay leaves cannot be known when an upload comes; it can be
 import math
 
 from tutela.views.anchors import anchored_windows
+from tutela.views.finding import EDGES
 from tutela.views.view import Corners, Luma, View, turned_about_centre
 
-CROP_SCALES = tuple(0.965**step for step in range(9))
-"""Sides of the crops whose landmarks are listed: down to three quarters, so to 56 % of the area."""
+CROP_SCALES = tuple(0.95**step for step in range(9))
+"""Sides of the crops whose landmarks are listed: down to two thirds, so to 44 % of the area."""
 LANDMARKS = 10
 """Of each size."""
 ROTATIONS = (2.0, 4.0, 6.0, 8.0, 10.0)
@@ -19,6 +20,7 @@ ROTATIONS = (2.0, 4.0, 6.0, 8.0, 10.0)
 def views_to_list(luma: Luma) -> list[View]:
     """What is listed of a reduced picture, the whole left out."""
     found = [View("anchored", corners) for scale in CROP_SCALES for corners in anchored_windows(luma, LANDMARKS, scale)]
+    found += [View("edge", corners) for corners in EDGES]
     return found + [View("rotated", _rotated_crop(luma, sign * turn)) for turn in ROTATIONS for sign in (1, -1)]
 
 
