@@ -38,6 +38,10 @@ def main() -> None:
         import_module(name)
     _load_picture_formats()
     import_module("tutela.media.containers").load_all()
+    for name in ("pypdfium2", "py7zr", "zstandard"):
+        with contextlib.suppress(ImportError):
+            import_module(name)
+    import_module("tutela.media.containers.libarchive").load()
     protections = _confine(arguments["max_memory_bytes"])
     with socket.socket(fileno=arguments["socket"]) as connection:
         _answer(connection, {"protections": protections})

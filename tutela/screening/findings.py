@@ -11,10 +11,14 @@ from tutela.errors import UnscreenableError
 from tutela.media.containers import CONTAINERS
 from tutela.media.content import SEPARATOR, Content, Mode, Shortcoming
 from tutela.media.plain import SMALLEST_PICTURE, carries_no_picture, is_text
+from tutela.media.sniff import MediaType
 from tutela.media.walk import Place
 from tutela.signals.base import Computable, Digesting, Sample
 from tutela.signals.registry import signal_types
 
+DRAWINGS = frozenset({MediaType.SVG, MediaType.EMF, MediaType.WMF})
+MAX_ICON = 16 * 1024
+"""Bytes of a drawing inside that shows too little to be held for not being drawn."""
 MAX_NAMED = 20
 """Parts that are named for each reason; the others are counted."""
 
@@ -105,15 +109,24 @@ def look(content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]
 
 def _shows_nothing(content: Content) -> bool:
     """Whether a part is a file that is known to be no picture."""
-    if "picture" in vars(content) or content.media_type is not None:
+    if "picture" in vars(content):
         return False
-    small = len(content.data) < SMALLEST_PICTURE
-    return small or carries_no_picture(content.data) or is_text(content.data)
+    match content.media_type:
+        case None:
+            small = len(content.data) < SMALLEST_PICTURE
+            return small or carries_no_picture(content.data) or is_text(content.data)
+        case MediaType.HTML:
+            return True
+        case media_type:
+            return media_type in DRAWINGS and len(content.data) <= MAX_ICON
 
 
 def _code(place: Place, error: UnscreenableError) -> str:
-    inside = bool(place.path)
-    return Shortcoming.UNKNOWN_PART if inside and error.reason == Shortcoming.UNKNOWN_TYPE else error.reason
+    if not place.path or place.content is None:
+        return error.reason
+    if place.content.media_type in DRAWINGS:
+        return Shortcoming.NOT_RENDERED
+    return Shortcoming.UNKNOWN_PART if error.reason == Shortcoming.UNKNOWN_TYPE else error.reason
 
 
 def _joined(path: str, part: str) -> str:
