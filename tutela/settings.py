@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tutela.deployment import Deployment, open_deployment
-from tutela.media.content import Limits
+from tutela.media.content import Limits, ViewSet
 from tutela.outbox.webhooks import Endpoint, read_secret
 from tutela.screening.policy import ScreeningPolicy
 from tutela.screening.verdict import Decision
@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     rate: str = Field(default="1000/second", description="Requests one key may make, over all service processes.")
     max_in_flight: int = Field(default=64, gt=0, description="Screenings under way at once in a service process.")
     workers: int = Field(default=1, gt=0, description="Service processes.")
+    views: ViewSet = Field(
+        default=ViewSet.STANDARD, description="How many views of each picture are looked up: plain, standard, thorough."
+    )
     overrides: dict[str, Decision] = Field(
         default_factory=dict,
         description="Decision by reason code for content that could not be screened; what is not named is held.",
@@ -93,7 +96,7 @@ class Settings(BaseSettings):
     @property
     def limits(self) -> Limits:
         """What one piece of content may cost."""
-        return Limits(self.max_bytes, self.max_pixels, self.max_memory_bytes, self.timeout_s)
+        return Limits(self.max_bytes, self.max_pixels, self.max_memory_bytes, self.timeout_s, self.views)
 
     def open(self) -> Deployment:
         """Open the deployment these settings describe. Raises StoreError and IndexCorruptError as it does."""

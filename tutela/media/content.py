@@ -26,6 +26,17 @@ class Mode(StrEnum):
     """Full-resolution RGB, so that hashes equal the reference implementation's. For hashes that leave the house."""
 
 
+class ViewSet(StrEnum):
+    """How many views of a picture are looked up."""
+
+    PLAIN = "plain"
+    """The picture as it is displayed and, where that is another, as it is stored."""
+    STANDARD = "standard"
+    """Its turns, too, and what is found inside it: within borders, in screenshots and collages, around landmarks."""
+    THOROUGH = "thorough"
+    """More of each, and turns of what is found inside."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one piece of content may cost before it is held instead of decoded."""
@@ -35,6 +46,8 @@ class Limits:
     max_memory_bytes: int = 1024 * 1024 * 1024
     """Address space a worker may take beyond what it needs to start."""
     timeout_s: float = 10.0
+    views: ViewSet = ViewSet.STANDARD
+    """How many views of each picture are looked up."""
     max_depth: int = 8
     """How deep containers lie in each other before the inner ones are held."""
     max_parts: int = 5_000
