@@ -1,4 +1,4 @@
-"""A whole CyberTipline report, as `POST /submit` takes it, and the details of a file, as `POST /fileinfo` takes them."""
+"""A whole CyberTipline report, as `POST /submit` takes it, and a file's details, as `POST /fileinfo` takes them."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -37,7 +37,7 @@ class BatchedReport(Element):
 
 @dataclass(frozen=True, kw_only=True)
 class IncidentSummary(Element):
-    """What happened, and when. `escalate_to_high_priority` says why a child is in danger now; leave it out otherwise."""
+    """What happened, and when. Say in `escalate_to_high_priority` why a child is in danger now, or leave it out."""
 
     incident_type: IncidentType
     platform: str | None = None
