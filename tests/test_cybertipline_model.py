@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import os
 import types
 import typing
@@ -36,6 +37,7 @@ from tutela.reports.cybertipline.vocabulary import (
     FileRelevance,
     IncidentType,
 )
+from tutela.reports.draft import Draft, DraftFile
 
 SCHEMA_FILE = Path(__file__).parent.parent.parent / "shared" / "ncmec" / "cyber_tipline.xsd"
 EXAMPLES = int(os.environ.get("TUTELA_REPORT_EXAMPLES", "60"))
@@ -149,11 +151,31 @@ def test_any_text_is_carried_and_read_back_as_it_was_or_as_an_escape(text):
     node = dataclasses.replace(smallest_report(), additional_info=text)
     read = etree.fromstring(node.xml()).findtext("additionalInfo")
     assert read == writable(text)
-    assert all(character == "\n" or character not in "\r\0" for character in read or "")
+
+
+@SLOWLY
+@given(elements(Report), elements(FileDetails))
+def test_a_draft_is_read_back_as_it_was_written(report, details):
+    draft = Draft(report=report, files=(DraftFile(evidence="sealed", details=details),))
+    assert Draft.read(draft.json()).xml() == draft.xml()
+    assert Draft.read(draft.json()).json() == draft.json()
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"[]", b'{"report": 1}', b'{"report": {"incident_summary": {}}}'])
+def test_what_is_no_draft_is_refused_with_the_place(text):
+    with pytest.raises(InputError, match="no draft"):
+        Draft.read(text)
+
+
+def test_a_draft_with_an_unknown_field_is_refused():
+    text = json.loads(Draft(report=smallest_report()).json())
+    text["report"]["additionalInfo"] = "a name of the XML, not ours"
+    with pytest.raises(InputError, match="additionalInfo"):
+        Draft.read(json.dumps(text))
 
 
 def test_what_xml_cannot_carry_is_written_as_an_escape():
-    assert writable("a\x00b\x0c\rc\ud800\ufffe\nd\U0001f600") == "a\\x00b\\x0c\\x0dc\\ud800\\ufffe\nd\U0001f600"
+    assert writable("a\x00b\x0c\r\nc\ud800\ufffed\U0001f600") == "a\\x00b\\x0c\r\nc\\ud800\\ufffed\U0001f600"
 
 
 # --- the whole schema is in the model

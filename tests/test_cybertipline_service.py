@@ -39,17 +39,24 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def ncmec(clock: Clock) -> CyberTiplineStandIn:
+@pytest.fixture(scope="module")
+def service() -> Iterator[tuple[CyberTiplineStandIn, str]]:
     if not SCHEMA_FILE.is_file():
         pytest.skip("the published schema ../shared/ncmec/cyber_tipline.xsd is not there")
-    return CyberTiplineStandIn(SCHEMA_FILE, clock)
+    ncmec = CyberTiplineStandIn(SCHEMA_FILE)
+    with ncmec.serve() as address:
+        yield ncmec, address
 
 
 @pytest.fixture
-def address(ncmec: CyberTiplineStandIn) -> Iterator[str]:
-    with ncmec.serve() as address:
-        yield address
+def ncmec(service: tuple[CyberTiplineStandIn, str], clock: Clock) -> CyberTiplineStandIn:
+    service[0].reset(clock)
+    return service[0]
+
+
+@pytest.fixture
+def address(service: tuple[CyberTiplineStandIn, str], ncmec: CyberTiplineStandIn) -> str:
+    return service[1]
 
 
 @pytest.fixture
@@ -194,7 +201,9 @@ WRONG_REPORTS: dict[str, tuple[bytes, int]] = {
         4100,
     ),
     "a prior report that is no number": (
-        swapped("</report>", "<personOrUserReported><priorCTReports>x</priorCTReports></personOrUserReported></report>"),
+        swapped(
+            "</report>", "<personOrUserReported><priorCTReports>x</priorCTReports></personOrUserReported></report>"
+        ),
         4100,
     ),
     "a victim without a person": (swapped("</report>", "<victim><schoolName>x</schoolName></victim></report>"), 4100),
@@ -272,7 +281,7 @@ def _acting(ncmec: CyberTiplineStandIn, account: Account, act: Callable[[], obje
 
 WRONG_CALLS: dict[str, tuple[int, WrongCall]] = {
     "a wrong password": (2000, lambda t, n, c: CyberTipline("esp", "x", address=t.address).status()),
-    "an unknown user": (2000, lambda t, n, c: CyberTipline("x", "secret", address=t.address).submit(smallest_report())),
+    "an unknown user": (2000, lambda t, n, c: opened(CyberTipline("x", "secret", address=t.address))),
     "a user who was shut out": (3000, lambda t, n, c: _acting(n, Account("secret", active=False), t.status)),
     "no right to submit": (
         3100, lambda t, n, c: _acting(n, Account("secret", may_submit=False), lambda: opened(t))),
@@ -396,8 +405,9 @@ outcome.finished = (await client.finishReport({ id })).data;
 const second = await client.submitReport(report);
 outcome.retracted = (await client.cancelReport({ id: second.data.reportId })).data;
 outcome.refused = await client.finishReport({ id: 5 }).then(() => '', (error) => error.message);
+const incidentType = tools.IncidentType.OnlineEnticement;
 outcome.enticement = await client
-  .submitReport({ ...report, incidentSummary: { ...report.incidentSummary, incidentType: tools.IncidentType.OnlineEnticement } })
+  .submitReport({ ...report, incidentSummary: { ...report.incidentSummary, incidentType } })
   .then(() => 'accepted', (error) => error.message);
 console.log(JSON.stringify(outcome));
 """

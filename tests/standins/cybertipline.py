@@ -1,4 +1,4 @@
-"""A strict stand-in of NCMEC's CyberTipline Reporting API: every rule of the published schema and of the documentation.
+"""A strict stand-in of NCMEC's CyberTipline Reporting API: every rule of the schema and of the documentation.
 
 Everything is kept in memory, in the order in which it came. A report that is not finished is deleted 24 hours after it
 was opened, or one hour after its last change, whichever is later; the clock is the test's own.
@@ -23,8 +23,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 HTTP_STATUS = {
-    0: 200, 1000: 500, 1100: 500, 1110: 500, 1111: 500, 1210: 404, 1300: 500, 2000: 401, 3000: 403, 3100: 403, 3300: 403,
-    4000: 400, 4100: 422, 4110: 400, 4200: 400, 5001: 404, 5002: 404, 5101: 409, 5102: 409,
+    0: 200, 1000: 500, 1100: 500, 1110: 500, 1111: 500, 1210: 404, 1300: 500, 2000: 401, 3000: 403, 3100: 403,
+    3300: 403, 4000: 400, 4100: 422, 4110: 400, 4200: 400, 5001: 404, 5002: 404, 5101: 409, 5102: 409,
 }  # fmt: skip
 DESCRIPTION = {
     0: "Success", 1000: "Server error", 1100: "Save failed", 1110: "Upload failed", 1111: "File upload failed",
@@ -79,6 +79,16 @@ class CyberTiplineStandIn:
     def __init__(self, schema: Path, clock: Callable[[], float] = time.time) -> None:
         self.schema_text = schema.read_bytes()
         self.schema = etree.XMLSchema(etree.fromstring(self.schema_text))
+        self.reset(clock)
+        self._lock = threading.Lock()
+        routes = [
+            Route(f"/ispws/{name}", self._handle, methods=["GET", "POST"])
+            for name in ("status", "xsd", "submit", "upload", "fileinfo", "finish", "retract")
+        ]
+        self.app = Starlette(routes=[*routes, Route("/{rest:path}", self._unknown, methods=["GET", "POST"])])
+
+    def reset(self, clock: Callable[[], float] = time.time) -> None:
+        """Forget everything."""
         self.clock = clock
         self.accounts = {"esp": Account("secret")}
         self.reports: dict[int, StoredReport] = {}
@@ -89,12 +99,6 @@ class CyberTiplineStandIn:
         self.after: Callable[[str], None] = lambda _: None
         self.always_200 = False
         self._number, self._file, self._request = 1_000_000, 0, 0
-        self._lock = threading.Lock()
-        routes = [
-            Route(f"/ispws/{name}", self._handle, methods=["GET", "POST"])
-            for name in ("status", "xsd", "submit", "upload", "fileinfo", "finish", "retract")
-        ]
-        self.app = Starlette(routes=[*routes, Route("/{rest:path}", self._unknown, methods=["GET", "POST"])])
 
     def finished(self) -> list[StoredReport]:
         return [report for report in self.reports.values() if report.state == "finished"]

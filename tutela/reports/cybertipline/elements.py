@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from lxml import etree
 
@@ -44,6 +44,8 @@ def content() -> Any:
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Element:
     """One XML element with its attributes and children, in the schema's order."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -113,9 +115,9 @@ def writable(text: str) -> str:
 
 
 def _is_xml(character: str) -> bool:
-    # https://www.w3.org/TR/xml/#charsets; a carriage return would be read back as a line feed.
+    # https://www.w3.org/TR/xml/#charsets
     code = ord(character)
-    return code in (0x9, 0xA) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000
+    return code in (0x9, 0xA, 0xD) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000
 
 
 def _escape(character: str) -> str:
