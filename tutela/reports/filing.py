@@ -7,6 +7,7 @@ leaves at most an open report without a number of ours, which NCMEC deletes afte
 import logging
 import random
 import uuid
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -30,7 +31,13 @@ class Filer:
     """Moves filings on. Any number of processes may do so at once."""
 
     def __init__(
-        self, ledger: Ledger, tipline: CyberTipline, files: FileSource, *, lease_s: float = LEASE_S, longest_wait_s: float = LONGEST_WAIT_S
+        self,
+        ledger: Ledger,
+        tipline: CyberTipline,
+        files: FileSource,
+        *,
+        lease_s: float = LEASE_S,
+        longest_wait_s: float = LONGEST_WAIT_S,
     ) -> None:
         self._ledger = ledger
         self._tipline = tipline
@@ -240,10 +247,8 @@ class _Steps:
             change.note("finished", actor=_WORKER, number=self._number, code=answer.code, detail=detail)
 
     def _retract(self) -> None:
-        if self._filing.number is None:
-            answer = Answer(0)
-        else:
-            answer = self._tipline.retract(self._number)
+        number = self._filing.number
+        answer = Answer(0) if number is None else self._tipline.retract(number)
         if self._filing.state is State.RESTARTING:
             self._anew(answer)
         else:
@@ -286,10 +291,10 @@ class _Steps:
         return self._ledger.change(self._filing, self._holder, self._lease_s)
 
 
-_ADVICE = {
+_ADVICE: Mapping[int, str] = {
     Code.NO_SUCH_REPORT: "{}. It was asked to be finished, and no answer came; ask NCMEC whether they have it, then say"
     " `tutela report confirm` or `tutela report refile`",
-    Code.RETRACTED_ALREADY: "{}. It was retracted elsewhere; say `tutela report refile` if it is to be filed all the same",
+    Code.RETRACTED_ALREADY: "{}. It was retracted elsewhere; say `tutela report refile` to file it all the same",
     Code.FINISHED_ALREADY: "{}. It was finished elsewhere; ask NCMEC what it says, then say `tutela report confirm`",
     Code.AUTHENTICATION_REQUIRED: "{}. Correct the user and the password, then say `tutela report resume`",
     Code.NOT_AUTHORISED: "{}. Ask NCMEC for the right, then say `tutela report resume`",

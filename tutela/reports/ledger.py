@@ -301,7 +301,9 @@ class Change:
             .values(state=FileState.WAITING.value, file_id=None)
         )
 
-    def note(self, action: str, *, actor: str, number: int | None = None, code: int | None = None, detail: str = "") -> None:
+    def note(
+        self, action: str, *, actor: str, number: int | None = None, code: int | None = None, detail: str = ""
+    ) -> None:
         """Write a step into the history."""
         _note(self.connection, self.at, self.filing.id, actor, action, number, code, detail)
 

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from tutela.store import outbox_tables  # noqa: F401  (its tables are in the metadata once it is imported)
+from tutela.store import outbox_tables, reports_tables  # noqa: F401  (their tables are in the metadata once imported)
 from tutela.store.tables import metadata
 
 connection = context.config.attributes["connection"]
