@@ -38,7 +38,7 @@ class Named:
 def file_all(database: str, address: str) -> None:
     store = Store.open(database)
     tipline = CyberTipline("esp", "secret", address=address)
-    filer = Filer(Ledger(store, Unsealed()), tipline, Named(), lease_s=0.5, longest_wait_s=0.05)
+    filer = Filer(Ledger(store, Unsealed()), tipline, Named(), lease_s=0.05, longest_wait_s=0.05)
     while True:
         filer.run_due()
 
