@@ -20,6 +20,7 @@ from tutela.store.database import Store, moment, now
 from tutela.store.reports_tables import report, report_event, report_file
 
 MAX_KEY = 255
+MAX_DETAIL = 2_000
 
 
 class State(StrEnum):
@@ -113,6 +114,24 @@ class Step:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """A step of a filing, given to listeners inside the transaction that writes it."""
+
+    filing_id: str
+    case_id: str | None
+    key: str
+    environment: str
+    at: datetime
+    actor: str
+    action: str
+    number: int | None
+    code: int | None
+
+
+Listener = Callable[[Connection, Happened], None]
+
+
 class Ledger:
     """The filings of one store. Thread-safe; many processes may share it."""
 
@@ -121,6 +140,11 @@ class Ledger:
         self.store = store
         self._sealing = sealing
         self.clock = clock
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Have a function called inside every transaction that writes a step."""
+        self._listeners.append(listener)
 
     def add(self, key: str, draft: Draft, *, environment: str, actor: str, case_id: str | None = None) -> Filing:
         """Let a draft be filed. `key` says what it is for: a second one of the same key is the first one.
@@ -144,8 +168,9 @@ class Ledger:
                 )
             )  # fmt: skip
             _replace_files(connection, filing_id, draft)
-            _note(connection, at, filing_id, actor, "added", None, None, "")
-            return _filing(connection, filing_id)
+            filing = _filing(connection, filing_id)
+            Change(connection, filing, at, tuple(self._listeners)).note("added", actor=actor)
+            return filing
 
     def get(self, filing_id: str) -> Filing:
         """One filing. Raises NotFoundError."""
@@ -239,7 +264,7 @@ class Ledger:
             values = {"held_until": at + int(lease_s * 1e6), "updated_at": at}
             if not connection.execute(statement.values(**values)).rowcount:
                 raise OvertakenError(f"report {filing.id} is held by another process, or was changed")
-            yield Change(connection, filing, at)
+            yield Change(connection, filing, at, tuple(self._listeners))
 
     @contextmanager
     def decision(self, filing_id: str, allowed: Sequence[State]) -> Iterator["Change"]:
@@ -257,7 +282,7 @@ class Ledger:
             if not connection.execute(statement).rowcount:
                 found = _filing(connection, filing_id)
                 raise ConflictError(f"report {filing_id} is {found.state}; this takes {' or '.join(allowed)}")
-            yield Change(connection, _filing(connection, filing_id), at)
+            yield Change(connection, _filing(connection, filing_id), at, tuple(self._listeners))
 
     def replace_draft(self, change: "Change", draft: Draft) -> None:
         """Say something else in a filing whose files are all to be sent anew."""
@@ -272,6 +297,7 @@ class Change:
     connection: Connection
     filing: Filing
     at: int
+    listeners: tuple[Listener, ...] = ()
 
     def set(self, **values: Any) -> None:
         """Set columns of the filing."""
@@ -305,24 +331,18 @@ class Change:
         self, action: str, *, actor: str, number: int | None = None, code: int | None = None, detail: str = ""
     ) -> None:
         """Write a step into the history."""
-        _note(self.connection, self.at, self.filing.id, actor, action, number, code, detail)
-
-
-def _note(
-    connection: Connection,
-    at: int,
-    filing_id: str,
-    actor: str,
-    action: str,
-    number: int | None,
-    code: int | None,
-    detail: str,
-) -> None:
-    connection.execute(
-        insert(report_event).values(
-            at=at, report_id=filing_id, actor=actor, action=action, number=number, code=code, detail=detail[:2000]
+        filing = self.filing
+        self.connection.execute(
+            insert(report_event).values(
+                at=self.at, report_id=filing.id, actor=actor, action=action, number=number, code=code,
+                detail=detail[:MAX_DETAIL],
+            )
+        )  # fmt: skip
+        happened = Happened(
+            filing.id, filing.case_id, filing.key, filing.environment, moment(self.at), actor, action, number, code
         )
-    )
+        for listener in self.listeners:
+            listener(self.connection, happened)
 
 
 def _replace_files(connection: Connection, filing_id: str, draft: Draft) -> None:
