@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from tutela.store import outbox_tables  # noqa: F401  (its tables are in the metadata once it is imported)
+from tutela.store import case_tables, evidence_tables, outbox_tables  # noqa: F401  (the metadata knows their tables)
 from tutela.store.tables import metadata
 
 connection = context.config.attributes["connection"]
