@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from tutela.store import outbox_tables, reports_tables  # noqa: F401  (their tables are in the metadata once imported)
+# The metadata knows their tables once they are imported.
+from tutela.store import case_tables, evidence_tables, outbox_tables, reports_tables  # noqa: F401
 from tutela.store.tables import metadata
 
 connection = context.config.attributes["connection"]
