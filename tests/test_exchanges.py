@@ -13,6 +13,7 @@ from tests.standins.ncmec import NcmecEntry, NcmecStandIn
 from tests.standins.server import Fault, Faulty, served
 from tutela.banks.model import EntryState
 from tutela.errors import InputError
+from tutela.exchanges.base import ExchangeError
 from tutela.exchanges.exchanges import Exchanges
 from tutela.exchanges.http import HttpError, RefusedError
 
@@ -233,7 +234,7 @@ def test_a_fault_on_the_wire_never_makes_the_bank_differ(exchanges, fault):
             try:
                 puller(exchanges).pull("ncmec", actor="test")
                 break
-            except HttpError:
+            except (HttpError, ExchangeError):
                 pass
         else:
             pytest.fail("the pull never came through")

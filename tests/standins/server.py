@@ -55,7 +55,8 @@ class Faulty:
             case Fault.EMPTY:
                 await _send(send, start, b"")
             case Fault.STALE:
-                await _send(send, start, stale or body)
+                old = [(b"age", b"7")] if stale else []
+                await _send(send, {**start, "headers": [*start["headers"], *old]}, stale or body)
             case Fault.ERROR:
                 await _send(send, {**start, "status": 500}, b"fault")
             case Fault.BUSY:

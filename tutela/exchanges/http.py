@@ -114,6 +114,13 @@ class Http:
             url = f"{url}{'&' if '?' in url else '?'}{httpx.QueryParams(dict(parameters))}"
         return self.send("GET", url, headers=headers, max_bytes=max_bytes, sink=sink)
 
+    def get_fresh(self, url: str, parameters: Mapping[str, str] | None = None) -> Answer:
+        """As `get`, from the service itself: a cache's answer to an earlier question is refused (RFC 9111, Age)."""
+        answer = self.get(url, parameters, headers={"Cache-Control": "no-cache"})
+        if answer.headers.get("age", "0").strip() != "0":
+            raise HttpError(f"{place(url)}: a cache between us and the service answers in its place")
+        return answer
+
     def send(
         self,
         method: str,

@@ -7,10 +7,10 @@ end of the last one, for clocks that differ. Source: https://report.cybertip.org
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 from lxml import etree
 
@@ -124,7 +124,8 @@ class Ncmec(Exchange):
                     raise RestartError("NCMEC no longer knows the page", str(Checkpoint(at.since))) from None
                 raise
             listings, rejected = _entries(root, self._members)
-            following = _next(root)
+            following = _next(root, begin, end)
+            _check_range(root, listings, begin, end)
             if following is None:
                 yield Page(listings, str(Checkpoint(end)), final=last, rejected=rejected)
                 return
@@ -179,7 +180,7 @@ class Ncmec(Exchange):
         raise InputError(f"NCMEC takes these reasons against a {kind}: {', '.join(sorted(reasons))}; got {wanted!r}")
 
     def _get(self, address: str) -> etree._Element:
-        answer = self.http.get(f"{self._base}{address}")
+        answer = self.http.get_fresh(f"{self._base}{address}")
         if answer.date is not None:
             self._skew_s = answer.date - time.time()
         return _parse(answer.body)
@@ -256,13 +257,24 @@ def _votes(feedback: etree._Element | None) -> tuple[int, int]:
     return counts[0], counts[1]
 
 
-def _next(root: etree._Element) -> str | None:
-    """The next page's path. It is asked of NCMEC alone, with our credentials, whatever it says."""
+def _check_range(root: etree._Element, listings: Sequence[Listing], begin: int, end: int) -> None:
+    """Raise ExchangeError for the answer to another question, as a cache may give: it would end the range early."""
+    times = [listing.at for listing in listings if listing.at]
+    elsewhere = times and not any(begin <= at <= end for at in times)
+    if elsewhere or root.tag in (f"{_TAG}status", f"{_TAG}members"):
+        raise ExchangeError("NCMEC answered with what was not asked for: another range's page")
+
+
+def _next(root: etree._Element, begin: int, end: int) -> str | None:
+    """The next page's path, of the same range. It is asked of NCMEC alone, with our credentials, whatever it says."""
     following = (root.findtext(f"{_TAG}paging/{_TAG}next") or "").strip()
     if not following:
         return None
     if not following.startswith("/v2/entries?"):
         raise ExchangeError("NCMEC's next page is not among its entries")
+    query = parse_qs(following.partition("?")[2])
+    if any(_moment(query.get(name, [""])[0]) not in (0, wanted) for name, wanted in (("from", begin), ("to", end))):
+        raise ExchangeError("NCMEC's next page is of another range")
     return following
 
 
