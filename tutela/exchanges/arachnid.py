@@ -52,11 +52,8 @@ class Arachnid(Exchange):
         scanned = nested(document(answer, _SERVICE), "scanned_hashes")
         if missing := by_text.keys() - scanned.keys():
             raise ExchangeError(f"{_SERVICE} did not answer for {len(missing)} of {len(by_text)} hashes")
-        return [
-            finding
-            for asked, value in by_text.items()
-            if (finding := _finding(value, nested(scanned, asked))) is not None
-        ]
+        findings = [_finding(value, nested(scanned, asked)) for asked, value in by_text.items()]
+        return [finding for finding in findings if finding is not None]
 
 
 def _finding(value: bytes, match: Document) -> Finding | None:

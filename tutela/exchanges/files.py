@@ -134,8 +134,8 @@ class Files(Exchange):
 
     def _checked_path(self, path: Path) -> _File:
         try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            with path.open("rb") as stream:
+                digest = _sha256(stream)
             size = path.stat().st_size
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}") from None
@@ -147,8 +147,8 @@ class Files(Exchange):
                 raise ExchangeError(f"{path.name}{suffix} is not there, and the list needs it") from None
 
         def fetch(sink: BinaryIO) -> None:
-            with path.open("rb") as file:
-                while piece := file.read(_PIECE):
+            with path.open("rb") as stream:
+                while piece := stream.read(_PIECE):
                     sink.write(piece)
 
         file = _File(path.name, size, digest, fetch)
@@ -192,10 +192,8 @@ class Files(Exchange):
             if not words or words[0].lower() != file.digest:
                 raise ExchangeError(f"{file.name} is not what its checksum says: nothing of it was taken")
         if self._options["public_key"]:
-            content = tempfile.TemporaryFile()
-            with content:
+            with tempfile.TemporaryFile() as content:
                 _copy_of(file, cast(BinaryIO, content))
-                content.seek(0)
                 _verify(self._options["public_key"], beside(".sig"), content.read(), file.name)
 
 
@@ -211,18 +209,23 @@ def _verify(public_key: str, signature: bytes, content: bytes, name: str) -> Non
     try:
         key.verify(raw, content)
     except InvalidSignature:
-        raise ExchangeError(
-            f"{name} is not signed by the key that its list must have: nothing of it was taken"
-        ) from None
+        raise ExchangeError(f"{name} is not signed by the list's key: nothing of it was taken") from None
 
 
 def _copy_of(file: _File, copy: BinaryIO) -> None:
     """The file's bytes, if they are still those that were checked."""
     file.fetch(copy)
     copy.seek(0)
-    if hashlib.file_digest(copy, "sha256").hexdigest() != file.digest:
+    if _sha256(copy) != file.digest:
         raise ExchangeError(f"{file.name} changed while it was read; it is read again at the next pull")
     copy.seek(0)
+
+
+def _sha256(stream: BinaryIO) -> str:
+    hasher = hashlib.sha256()
+    while piece := stream.read(_PIECE):
+        hasher.update(piece)
+    return hasher.hexdigest()
 
 
 def _paths(path: Path) -> list[Path]:
@@ -239,11 +242,8 @@ def _digest(files: list[_File]) -> str:
 
 
 def _columns(options: Mapping[str, str]) -> Columns:
-    named = {
-        field: (options[f"column_{field}"].strip().lower().replace(" ", "_"),)
-        for field in _FIELDS
-        if options[f"column_{field}"]
-    }
+    given = {field: options[f"column_{field}"].strip().lower().replace(" ", "_") for field in _FIELDS}
+    named = {field: (name,) for field, name in given.items() if name}
     return replace(Columns(), **named)
 
 
