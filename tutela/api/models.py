@@ -10,6 +10,8 @@ from tutela.screening.verdict import Decision
 from tutela.signals.registry import signal_type
 
 Text = Annotated[str, StringConstraints(max_length=4_000)]
+ListedValue = Annotated[str, StringConstraints(max_length=4_000_000)]
+"""As long as a video's list of frames."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 MAX_BATCH = 10_000
 
@@ -201,7 +203,7 @@ class EntryIn(Strict):
     """A value to be listed."""
 
     signal: Name = Field(examples=["pdq"])
-    value: Text = Field(examples=[EXAMPLE_PDQ])
+    value: ListedValue = Field(examples=[EXAMPLE_PDQ])
     source: Annotated[str, StringConstraints(max_length=255)] = "operator"
     reference: Annotated[str, StringConstraints(max_length=255)] = ""
     label: Name | None = None

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, insert, update
 
-from tutela.banks.listing import chunks
+from tutela.banks.listing import chunks, settle, signals_of
 from tutela.banks.model import EntryState
 from tutela.store import tables
 from tutela.store.bulk import execute_many, select_in
@@ -57,30 +57,15 @@ def _leave(
 ) -> int:
     advance_sequence(connection, 0)
     entry = tables.entry
-    columns = (entry.c.id, entry.c.signal_id)
-    rows = list(select_in(connection, columns, entry.c.id, sorted(set(entry_ids)), {"state": EntryState.ACTIVE.value}))
-    for chunk in chunks([row[0] for row in rows]):
+    active = {"state": EntryState.ACTIVE.value}
+    ids = [row[0] for row in select_in(connection, (entry.c.id,), entry.c.id, sorted(set(entry_ids)), active)]
+    for chunk in chunks(ids):
         connection.execute(
             update(entry).where(entry.c.id.in_(chunk)).values(state=state.value, reason=reason, updated_at=at)
         )
-    _record(connection, [(row[0], state.value, {"reason": reason}) for row in rows], actor=actor, at=at)
-    _deactivate(connection, sorted({row[1] for row in rows}))
-    return len(rows)
-
-
-def _deactivate(connection: Connection, signal_ids: Sequence[int]) -> None:
-    """Give every value that no active entry lists any more a new sequence number and make it inactive."""
-    entry, signal = tables.entry, tables.signal
-    active = {"state": EntryState.ACTIVE.value}
-    still = {row[0] for row in select_in(connection, (entry.c.signal_id,), entry.c.signal_id, signal_ids, active)}
-    candidates = [signal_id for signal_id in signal_ids if signal_id not in still]
-    gone = sorted(row[0] for row in select_in(connection, (signal.c.id,), signal.c.id, candidates, {"active": True}))
-    first = advance_sequence(connection, len(gone))
-    execute_many(
-        connection,
-        "UPDATE signal SET active = ?, sequence = ? WHERE id = ?",
-        [(False, first + place, signal_id) for place, signal_id in enumerate(gone)],
-    )
+    _record(connection, [(entry_id, state.value, {"reason": reason}) for entry_id in ids], actor=actor, at=at)
+    settle(connection, signals_of(connection, ids))
+    return len(ids)
 
 
 def _record(

@@ -18,6 +18,7 @@ from tutela.banks.revising import relabel_entries, withdraw_entries
 from tutela.errors import InvalidSignalError
 from tutela.exchanges.base import Listing
 from tutela.exchanges.exchanges import ExchangeRow
+from tutela.exchanges.hygiene import NewValue
 from tutela.signals.registry import signal_types
 from tutela.store.bulk import execute_many, insert_rows, select_in
 from tutela.store.database import advance_sequence
@@ -41,8 +42,8 @@ class Applied:
     changed: int = 0
     withdrawn: int = 0
     unchanged: int = 0
-    new_entry_ids: tuple[int, ...] = ()
-    """Entries of the bank that the page made or made count again."""
+    values: tuple[NewValue, ...] = ()
+    """The values of entries that are new or changed."""
 
     @property
     def growth(self) -> int:
@@ -113,7 +114,7 @@ class Applier:
             elif before.generation != generation:
                 touched.append(before.id)
         revived = sum(not before.listed for before, _ in changed)
-        new_ids = self._list(connection, fresh, changed, at, generation)
+        values = self._list(connection, fresh, changed, at, generation)
         self._withdraw(connection, gone, at, generation)
         self._remember_tombstones(connection, tombstones, generation)
         execute_many(
@@ -123,7 +124,7 @@ class Applier:
         )
         listed = len(fresh) + revived
         used = listed + len(changed) - revived + len(gone)
-        return Applied(listed, len(changed) - revived, len(gone), len(listings) - used, new_ids)
+        return Applied(listed, len(changed) - revived, len(gone), len(listings) - used, values)
 
     def sweep(self, connection: Connection, *, at: int, generation: int, limit: int) -> int:
         """Withdraw up to so many entries that the whole list no longer names; how many there were."""
@@ -185,7 +186,7 @@ class Applier:
         changed: Sequence[tuple[_Known, _Read]],
         at: int,
         generation: int,
-    ) -> tuple[int, ...]:
+    ) -> tuple[NewValue, ...]:
         reads = [*fresh, *(read for _, read in changed)]
         entries: list[NewEntry] = []
         places: list[slice] = []
@@ -209,7 +210,10 @@ class Applier:
             ],
         )
         self._follow(connection, changed, ids[len(fresh) :], at, generation)
-        return tuple(dict.fromkeys(outcome.entry_ids))
+        return tuple(
+            NewValue(entry_id, entry.signal, entry.value)
+            for entry_id, entry in zip(outcome.entry_ids, entries, strict=True)
+        )
 
     def _follow(
         self,

@@ -155,7 +155,11 @@ class Exchanges:
     def all(self) -> list[ExchangeRow]:
         """Every exchange, by name."""
         with self.store.read() as connection:
-            return [_exchange(row) for row in connection.execute(_select().order_by(table.c.name))]
+            return self.all_in(connection)
+
+    def all_in(self, connection: Connection) -> list[ExchangeRow]:
+        """As `all`, inside a transaction of the caller's."""
+        return [_exchange(row) for row in connection.execute(_select().order_by(table.c.name))]
 
     def due(self, at: datetime) -> list[ExchangeRow]:
         """The enabled exchanges whose time has come, longest due first."""
@@ -191,6 +195,12 @@ class Exchanges:
         if values:
             with self.store.write() as connection:
                 connection.execute(update(table).where(table.c.id == before.id).values(next_at=now(), **values))
+        return self.get(name)
+
+    def hasten(self, name: str) -> ExchangeRow:
+        """Make an exchange due now. Raises NotFoundError."""
+        with self.store.write() as connection:
+            connection.execute(update(table).where(table.c.name == name).values(next_at=now()))
         return self.get(name)
 
     def open(self, row: ExchangeRow, patience: Patience | None = None) -> Exchange:

@@ -173,7 +173,7 @@ class Feeds:
     def take(self, name: str, key_id: str, idempotency: str, kind: str, document: Mapping[str, object]) -> None:
         """Keep what a member gives back; the same again is kept once. Raises NotFoundError, InputError."""
         if kind not in ("feedback", "share") or not 0 < len(idempotency) <= 128:
-            raise InputError("a member gives back feedback or a share, with an idempotency key of at most 128 characters")
+            raise InputError("a member gives back feedback or a share, with a key of at most 128 characters")
         feed = self.get(name)
         with self._store.write() as connection:
             advance_sequence(connection, 0)

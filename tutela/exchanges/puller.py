@@ -176,7 +176,7 @@ class _Run:
         with self._store.write() as connection:
             at = now()
             applied = self._applier.apply(connection, page.listings, at=at, generation=generation, whole=sweeping)
-            flagged = self._hygiene.examine(connection, applied.new_entry_ids, at)
+            flagged = self._hygiene.examine(connection, applied.values, at)
             row = replace(
                 self.row,
                 checkpoint=page.checkpoint,

@@ -60,6 +60,7 @@ def checked(kind: Kind, given: Mapping[str, str]) -> dict[str, str]:
 COMMON = {
     "proxy": "address of a proxy, or env:NAME or file:/path where it holds a password",
     "timeout_s": "seconds to wait for an answer",
+    "canaries": "published test hashes that its bank must match, TYPE:HASH by comma; see `tutela selftest`",
 }
 
 

@@ -136,7 +136,7 @@ class Schedule(threading.Thread):
 def start_pull(home: Path, database: str, name: str) -> subprocess.Popen[bytes]:
     """Pull an exchange in a process of its own; the database's credentials travel in its environment."""
     environment = os.environ | {"TUTELA_PULL_HOME": str(home), "TUTELA_PULL_DATABASE": database}
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "tutela.exchanges", name],
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -27,7 +27,8 @@ from tutela.media.content import Limits, Shortcoming
 
 log = logging.getLogger(__name__)
 
-MAX_RESULT_BYTES = 1024 * 1024
+MAX_RESULT_BYTES = 16 * 1024 * 1024
+"""Room for the hashes of thousands of parts, and still little to parse if a worker was taken over and means harm."""
 MAX_TASKS = 5_000
 """A worker is replaced after this many tasks, so that a slow leak stays small."""
 START_TIMEOUT_S = 30.0

@@ -19,7 +19,7 @@ from importlib import import_module
 from typing import Any
 
 _LENGTH = struct.Struct("<I")
-_MAX_RESULT_BYTES = 1024 * 1024
+_MAX_RESULT_BYTES = 16 * 1024 * 1024
 _MAX_OPEN_FILES = 32
 
 _PR_SET_DUMPABLE = 4
@@ -37,6 +37,7 @@ def main() -> None:
     for name in ("tutela.media.decode", "PIL.ImageCms"):
         import_module(name)
     _load_picture_formats()
+    import_module("tutela.media.containers").load_all()
     protections = _confine(arguments["max_memory_bytes"])
     with socket.socket(fileno=arguments["socket"]) as connection:
         _answer(connection, {"protections": protections})

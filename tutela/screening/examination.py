@@ -3,17 +3,21 @@
 The answer crosses back as JSON, so that a decoder which was taken over can lie but not run code in the service.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tutela.errors import TutelaError, UnscreenableError
+from tutela.errors import TutelaError
+from tutela.media.budget import Budget
 from tutela.media.content import Content, Limits, Mode, Shortcoming
+from tutela.media.walk import Place, walk
+from tutela.screening.findings import Findings
 from tutela.screening.verdict import Reason
-from tutela.signals.base import Computable, Region, Sample
-from tutela.signals.registry import signal_types
+from tutela.signals.base import Region, Sample
 
 TASK = "tutela.screening.examination:examine"
+MAX_SAMPLES = 40_000
+"""Hashes of one piece of content, all parts and views together: what fits into a worker's answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +38,28 @@ def options(mode: Mode, limits: Limits) -> dict[str, Any]:
 
 
 def examine(data: memoryview, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Decode the content once and compute every computable signal. The result is an `Examination` in JSON types."""
+    """Compute every computable signal of the content and, in fast mode, of everything in it.
+
+    The result is an `Examination` in JSON types. In exact mode only the content itself is looked at: its hashes are
+    for lists, not for a verdict.
+    """
     content = Content(data, Mode(options["mode"]), Limits(**options["limits"]))
-    samples: list[Sample] = []
-    try:
-        for signal_type in signal_types().values():
-            if isinstance(signal_type, Computable):
-                samples += signal_type.compute(content)
-        shortcomings = _shortcomings(content)
-        width, height = content.picture.width, content.picture.height
-    except UnscreenableError as error:
-        shortcomings, width, height = [(error.reason, str(error))], None, None
+    findings = Findings()
+    if content.mode is Mode.EXACT:
+        findings.add(Place("", content))
+    else:
+        for place in walk(content, Budget(content.limits, len(data))):
+            findings.add(place)
+            if len(findings.samples) > MAX_SAMPLES:
+                findings.fall_short("", Shortcoming.TOO_MANY_PARTS, f"only the first {MAX_SAMPLES:,} hashes count")
+                break
+    picture = content.picture if findings.has_picture else None
     return {
-        "samples": [_sample_fields(sample) for sample in samples],
-        "shortcomings": shortcomings,
+        "samples": [_sample_fields(sample) for sample in findings.samples],
+        "shortcomings": findings.shortcomings(),
         "media_type": content.media_type.value if content.media_type else None,
-        "width": width,
-        "height": height,
+        "width": picture.width if picture else None,
+        "height": picture.height if picture else None,
     }
 
 
@@ -84,13 +93,3 @@ def _sample(fields: Any) -> Sample:
         str(part),
         None if seconds is None else float(seconds),
     )
-
-
-def _shortcomings(content: Content) -> Sequence[tuple[str, str]]:
-    picture = content.picture
-    found = []
-    if picture.damaged:
-        found.append((Shortcoming.DAMAGED, "the file is damaged: only a part of the picture could be decoded"))
-    if picture.frames > 1:
-        found.append((Shortcoming.PARTLY_SCREENED, f"only the first of {picture.frames} frames or pages was looked at"))
-    return found

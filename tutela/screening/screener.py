@@ -31,6 +31,7 @@ from tutela.screening.verdict import (
 )
 from tutela.signals.base import Digesting, Sample
 from tutela.signals.registry import signal_type, signal_types
+from tutela.views.thresholds import ceiling
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ class Screener:
             matches_omitted=max(0, len(matches) - MAX_MATCHES_LISTED),
             hashes=tuple(
                 ContentHash(s.signal, signal_type(s.signal).format(s.value), s.view, s.quality, s.part, s.seconds)
-                for s in samples
+                for s in _told(samples, matches)
             ),
             media_type=examination.media_type,
             width=examination.width,
@@ -154,6 +155,17 @@ class Screener:
 
 _STALE = Reason("lists-stale", "the lists could not be brought up to date; see the service's log")
 _FAULT = Reason("engine-fault", "the engine failed while screening; see the service's log")
+
+
+def _told(samples: Sequence[Sample], matches: Sequence[Match]) -> list[Sample]:
+    """The samples that a verdict lists: of the many views of a picture only the plain ones and those that matched."""
+    matched = {(match.signal, match.part, match.view, match.region, match.seconds) for match in matches}
+    return [
+        sample
+        for sample in samples
+        if ceiling(sample.view) is None
+        or (sample.signal, sample.part, sample.view, sample.region, sample.seconds) in matched
+    ]
 
 
 def _digests(content: bytes | memoryview) -> tuple[Sample, ...]:
