@@ -176,8 +176,9 @@ def test_a_list_that_was_not_pulled_for_too_long_is_an_alarm(tmp_path, monkeypat
     assert doctor.returncode == 1
     status = subprocess.run([*command, "exchange", "status"], capture_output=True, text=True, check=False)
     assert status.returncode == 1
+    monkeypatch.delenv("NCMEC_PASSWORD")
     pull = subprocess.run([*command, "exchange", "pull", "ncmec"], capture_output=True, text=True, check=False)
-    assert pull.returncode == 3 and "does not answer" in pull.stderr and "Traceback" not in pull.stderr
+    assert pull.returncode == 2 and "env:NCMEC_PASSWORD is empty or not set" in pull.stderr
 
 
 # --- one Tutela follows another
@@ -240,7 +241,7 @@ def test_a_page_that_a_middleman_touched_is_refused(feed):
     page = verify(body, signature, public, feed="hotline", nonce="nonce-one")
     assert len(page.records) == 20 and page.head == 20
     assert check_follows(page, 0, BEGINNING).hex() == page.chain
-    broken = [body[:-1], body.replace(b'"withdrawn":false', b'"withdrawn":true '), body[: len(body) // 2]]
+    broken = [body[:-1], body.replace(b"false", b"true ", 1), body[: len(body) // 2]]
     for changed in broken:
         with pytest.raises(FeedError, match="not signed"):
             verify(changed, signature, public, feed="hotline", nonce="nonce-one")
