@@ -64,6 +64,7 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="Decision by reason code for content that could not be screened; what is not named is held.",
     )
+    pull_exchanges: bool = Field(default=True, description="Whether the service pulls exchanges by their schedule.")
     webhooks: dict[str, WebhookSettings] = Field(
         default_factory=dict, description="Addresses that are told what happens, by name, each with url and secrets."
     )
