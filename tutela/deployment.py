@@ -17,6 +17,10 @@ from types import TracebackType
 from tutela.banks.banks import Banks
 from tutela.errors import InputError, TutelaError
 from tutela.index.indexes import Indexes
+from tutela.jobs.jobs import Jobs
+from tutela.jobs.limits import JobLimits
+from tutela.jobs.runner import JobRunner
+from tutela.jobs.spool import Spool
 from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
 from tutela.outbox.dispatcher import Dispatcher, Handler
@@ -58,6 +62,7 @@ def open_deployment(
     decoders: int | None = None,
     policy: ScreeningPolicy | None = None,
     webhooks: Mapping[str, Endpoint] | None = None,
+    job_limits: JobLimits | None = None,
 ) -> "Deployment":
     """Open (and on first use make) the deployment in a folder. Close it, or use it as a context manager.
 
@@ -69,7 +74,13 @@ def open_deployment(
     prepare_home(folder)
     store = Store.create(database_url(folder, database))
     return Deployment(
-        folder, store, limits or Limits(), decoders or os.cpu_count() or 1, policy or ScreeningPolicy(), webhooks or {}
+        folder,
+        store,
+        limits or Limits(),
+        decoders or os.cpu_count() or 1,
+        policy or ScreeningPolicy(),
+        webhooks or {},
+        job_limits or JobLimits(),
     )
 
 
@@ -84,6 +95,7 @@ class Deployment:
         decoders: int,
         policy: ScreeningPolicy,
         webhooks: Mapping[str, Endpoint],
+        job_limits: JobLimits,
     ) -> None:
         self.home = home
         self.store = store
@@ -104,6 +116,12 @@ class Deployment:
         self.webhooks = webhooks
         self.handlers: dict[str, Handler] = {WEBHOOK: WebhookHandler(webhooks)}
         self.dispatcher = Dispatcher(self.outbox, self.handlers)
+        self.job_pool = WorkerPool(TASK, size=1, limits=job_limits.over(limits))
+        self.job_screener = self.screener.with_limits(self.job_pool, self.job_pool.limits)
+        self.jobs = Jobs(store, Spool(home / "jobs"), webhooks)
+        self.job_runner = JobRunner(
+            self.jobs, self.job_screener, self.journal, ready=self._lists_ready, interrupt=self.job_pool.abort
+        )
         self._refresher = Refresher(self)
         self._refresher.start()
 
@@ -125,8 +143,12 @@ class Deployment:
         """Seconds since the lists were last known to be current."""
         return self._refresher.age_s()
 
+    def _lists_ready(self) -> bool:
+        return not self.indexes.faults() and self.lists_age_s() <= STALE_S
+
     def close(self) -> None:
         """Stop the background threads and the workers, and leave the database."""
+        self.job_runner.stop()
         self.dispatcher.stop()
         self._refresher.stop()
         self.pool.close()

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tutela.deployment import Deployment, open_deployment
+from tutela.jobs.limits import JobLimits
 from tutela.media.content import Limits, ViewSet
 from tutela.outbox.webhooks import Endpoint, read_secret
 from tutela.screening.policy import ScreeningPolicy
@@ -48,6 +49,10 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=100_000_000, gt=0, description="Largest picture that is decoded, in pixels.")
     max_memory_bytes: int = Field(default=1024**3, gt=0, description="Memory one decoding worker may use.")
     timeout_s: float = Field(default=10.0, gt=0, description="Seconds one picture may take to decode.")
+    max_job_bytes: int = Field(
+        default=1024**3, gt=0, description="Largest content that is screened later, as a job, in bytes."
+    )
+    job_timeout_s: float = Field(default=600.0, gt=0, description="Seconds a job may take.")
     decoders: int | None = Field(
         default=None, gt=0, description="Decoding workers a service process has; by default one a core."
     )
@@ -106,5 +111,6 @@ class Settings(BaseSettings):
             limits=self.limits,
             decoders=self.decoders,
             policy=ScreeningPolicy(self.overrides),
+            job_limits=JobLimits(self.max_job_bytes, self.job_timeout_s),
             webhooks={name: webhook.endpoint(name) for name, webhook in self.webhooks.items()},
         )

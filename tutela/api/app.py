@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 import tutela
-from tutela.api import bank_routes, metrics, screening_routes
+from tutela.api import bank_routes, job_routes, metrics, screening_routes
 from tutela.api.access import AccessLog
 from tutela.api.bodies import BodyLimit
 from tutela.api.keys import Keys
@@ -75,11 +75,13 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
         anyio.to_thread.current_default_thread_limiter().total_tokens = options.max_in_flight + 40
         tasks = [asyncio.create_task(_warm(deployment)), asyncio.create_task(_write_used_keys(keys))]
         deployment.dispatcher.start()
+        deployment.job_runner.start()
         yield
         for task in tasks:
             task.cancel()
         with contextlib.suppress(TutelaError):
             await run_in_threadpool(keys.write_used)
+        await run_in_threadpool(deployment.job_runner.stop)
         await run_in_threadpool(deployment.dispatcher.stop)
         if options.closes_deployment:
             await run_in_threadpool(deployment.close)
@@ -98,6 +100,7 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
     app.state.bound = Bound(options.max_in_flight)
     answer_with_problems(app)
     app.include_router(screening_routes.router)
+    app.include_router(job_routes.router)
     app.include_router(bank_routes.router)
     _add_operations(app, deployment)
     _describe_keys(app)
