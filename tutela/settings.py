@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from tutela.case_settings import CaseSettings, EvidenceSettings, MailSettings, read_signing_key
 from tutela.cases.options import CaseOptions
 from tutela.deployment import Deployment, open_deployment
+from tutela.jobs.limits import JobLimits
 from tutela.media.content import Limits, ViewSet
 from tutela.outbox.webhooks import Endpoint, read_secret
 from tutela.screening.policy import ScreeningPolicy
@@ -50,6 +51,10 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=100_000_000, gt=0, description="Largest picture that is decoded, in pixels.")
     max_memory_bytes: int = Field(default=1024**3, gt=0, description="Memory one decoding worker may use.")
     timeout_s: float = Field(default=10.0, gt=0, description="Seconds one picture may take to decode.")
+    max_job_bytes: int = Field(
+        default=1024**3, gt=0, description="Largest content that is screened later, as a job, in bytes."
+    )
+    job_timeout_s: float = Field(default=600.0, gt=0, description="Seconds a job may take.")
     decoders: int | None = Field(
         default=None, gt=0, description="Decoding workers a service process has; by default one a core."
     )
@@ -128,6 +133,7 @@ class Settings(BaseSettings):
             limits=self.limits,
             decoders=self.decoders,
             policy=ScreeningPolicy(self.overrides),
+            job_limits=JobLimits(self.max_job_bytes, self.job_timeout_s),
             webhooks={name: webhook.endpoint(name) for name, webhook in self.webhooks.items()},
             evidence=self.evidence.options_of() if self.evidence else None,
             cases=self.case_options,

@@ -11,6 +11,7 @@ from typing import Any
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.media.budget import Budget
 from tutela.media.content import Content, Limits, Mode, Shortcoming
+from tutela.media.content_file import ContentFile
 from tutela.media.isolation import WorkerPool
 from tutela.media.walk import Place, walk
 from tutela.screening.findings import Findings
@@ -95,7 +96,9 @@ def read_examination(document: Any) -> Examination:
         raise TutelaError(f"a worker's answer is not an examination: {error!r}") from error
 
 
-def examine_isolated(pool: WorkerPool, content: bytes | memoryview, task_options: Mapping[str, Any]) -> Examination:
+def examine_isolated(
+    pool: WorkerPool, content: bytes | memoryview | ContentFile, task_options: Mapping[str, Any]
+) -> Examination:
     """The examination of content in a worker. Where the worker does not come to an end, what it found until then, with
     the reason. Raises TutelaError for a fault of ours."""
     parts: list[Any] = []

@@ -5,6 +5,7 @@ is logged loudly and the content stays unseen. A verdict that holds or blocks is
 written down durably.
 """
 
+import copy
 import logging
 import time
 import uuid
@@ -15,8 +16,9 @@ from functools import cache
 from typing import Protocol
 
 import tutela
-from tutela.errors import InputError, StoreError
+from tutela.errors import InputError, NotReadyError, StoreError
 from tutela.media.content import Limits, Mode
+from tutela.media.content_file import ContentFile
 from tutela.media.isolation import WorkerPool
 from tutela.screening.examination import Examination, examine_isolated, options
 from tutela.screening.matching import Catalogue, Searcher, find_matches, match_each
@@ -88,17 +90,32 @@ class Screener:
         self._custody = custody
         self._options = options(Mode.FAST, self.limits)
 
-    def screen(self, content: bytes | memoryview, context: Context | None = None) -> Verdict:
-        """The verdict for one upload. Never raises for anything in the content.
+    def screen(
+        self,
+        content: bytes | memoryview | ContentFile,
+        context: Context | None = None,
+        verdict_id: str | None = None,
+    ) -> Verdict:
+        """The verdict for one upload, of that id or of a new one. Never raises for anything in the content.
 
-        Raises StoreError when a verdict that must be written down cannot be; the content is then not allowed.
+        Raises StoreError when a verdict that must be written down cannot be, NotReadyError when this deployment is
+        closed meanwhile; the content is then not allowed.
         """
         started = time.perf_counter()
-        digests = _digests(content)
+        seen = content.view() if isinstance(content, ContentFile) else content
+        digests = _digests(seen)
         examination = self._examine(content)
         samples = (*digests, *examination.samples)
         sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
-        return self._conclude(started, samples, examination, context, content, sha256)
+        return self._conclude(started, samples, examination, context, seen, sha256, verdict_id)
+
+    def with_limits(self, pool: WorkerPool, limits: Limits) -> "Screener":
+        """A screener that differs in nothing but where content is examined, and what that may cost."""
+        other = copy.copy(self)
+        other.limits = limits
+        other._pool = pool
+        other._options = options(Mode.FAST, limits)
+        return other
 
     def screen_hashes(self, samples: Sequence[Sample], context: Context | None = None) -> Verdict:
         """The verdict for content that the caller hashed. Raises InputError when there is nothing to look up."""
@@ -110,9 +127,11 @@ class Screener:
         """The matches of each sample on its own, without a verdict. Raises TutelaError when lists cannot be read."""
         return match_each(samples, self._searcher, self._catalogue)
 
-    def _examine(self, content: bytes | memoryview) -> Examination:
+    def _examine(self, content: bytes | memoryview | ContentFile) -> Examination:
         try:
             return examine_isolated(self._pool, content, self._options)
+        except NotReadyError:
+            raise
         except Exception:
             log.exception("examination failed")
             return Examination(shortcomings=(_FAULT,))
@@ -125,6 +144,7 @@ class Screener:
         context: Context | None,
         content: bytes | memoryview | None,
         sha256: str | None,
+        verdict_id: str | None = None,
     ) -> Verdict:
         examined = time.perf_counter()
         shortcomings = examination.shortcomings
@@ -140,7 +160,7 @@ class Screener:
         decision, reasons = decide(matches, shortcomings, self.policy)
         searched = time.perf_counter()
         verdict = Verdict(
-            id=uuid.uuid4().hex,
+            id=verdict_id or uuid.uuid4().hex,
             at=datetime.now(UTC),
             decision=decision,
             reasons=reasons,
