@@ -33,7 +33,7 @@ class Zip:
         with zipfile.ZipFile(file_over(data)) as archive:
             members = archive.infolist()
             for member in members:
-                if not member.is_dir():
+                if not member.filename.endswith("/"):
                     yield from _member(archive, member, data, budget)
             yield from between(data, [_extent(member, data) for member in members])
 
