@@ -6,6 +6,7 @@ import gzip
 import io
 import lzma
 import os
+import struct
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -19,11 +20,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.containers import compound_of, every_container, mail_of, pdf_of, rar_of, seven_zip_of, tar_of, zip_of
+from tests.containers import (
+    compound_of,
+    every_container,
+    mail_of,
+    pdf_of,
+    rar_of,
+    seven_zip_of,
+    tar_of,
+    video_of,
+    zip_of,
+)
 from tests.pictures import draw_scene, file_of, mutations, photos
 from tests.test_media import png_claiming
 from tests.test_screening import list_in
 from tutela.banks.model import BankKind
+from tutela.deployment import open_deployment
 from tutela.errors import UnscreenableError
 from tutela.media.budget import Budget
 from tutela.media.containers import CONTAINERS, libarchive
@@ -76,11 +88,12 @@ def walked(data: bytes, **limits) -> dict[str, Place]:
     return {place.path: place for place in places_in(data, **limits)}
 
 
-@pytest.fixture
-def known(deployment):
+@pytest.fixture(scope="module")
+def known(tmp_path_factory):
     """A deployment that knows one picture."""
-    list_in(deployment, "known", KNOWN, "pdq", "sha256")
-    return deployment
+    with open_deployment(tmp_path_factory.mktemp("parts") / "home", decoders=1) as deployment:
+        list_in(deployment, "known", KNOWN, "pdq", "sha256")
+        yield deployment
 
 
 def frames_of(form: str, count: int = 4) -> bytes:
@@ -176,7 +189,8 @@ def test_pictures_that_text_carries_are_matched(known):
     encoded = base64.b64encode(COPY).decode()
     page = f'<html><body><img src="data:image/jpeg;base64,{encoded}"></body></html>'
     drawing = f'<svg xmlns="http://www.w3.org/2000/svg"><image href="data:image/jpeg;base64,{encoded}"/></svg>'
-    for text in (page, drawing, f"words\n{base64.encodebytes(COPY).decode()}\nwords"):
+    rich = "{\\rtf1 words {\\pict\\jpegblip " + COPY.hex("\n", 40) + "}}"
+    for text in (page, drawing, rich, f"words\n{base64.encodebytes(COPY).decode()}\nwords"):
         inside = known.screener.screen(zip_of({"text": text.encode()}))
         assert {match.part for match in inside.matches} == {"text › embedded 1"}
         alone = known.screener.screen(text.encode())
@@ -205,20 +219,55 @@ def test_a_thumbnail_that_shows_something_else_is_matched(known):
         assert {match.part for match in verdict.matches} == {"thumbnail 1"}, form
 
 
-def test_a_known_file_inside_is_found_by_its_digest(known):
+def test_what_a_film_or_a_picture_carries_in_boxes_is_found(known):
+    def box(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body) + 8) + kind + body
+
+    moving = file_of(photos()[1].resize((240, 160)), "HEIF") + box(b"mpvd", zip_of({"a.jpg": COPY}))
+    assert {match.part for match in known.screener.screen(moving).matches} == {"attached 1 › a.jpg"}
+    film = video_of("mp4", "mpeg4") + box(b"udta", box(b"covr", COPY))
+    assert {match.part for match in known.screener.screen(film).matches} == {"thumbnail 1"}
+
+
+def test_an_office_document_with_fonts_is_screened_and_other_unknown_parts_of_it_are_held(known):
+    parts = {
+        "[Content_Types].xml": b"<Types/>",
+        "word/document.xml": b"<w:document>words</w:document>",
+        "word/fonts/font1.odttf": os.urandom(5000),
+        "word/media/image1.jpg": OTHER,
+    }
+    assert known.screener.screen(zip_of(parts)).decision is Decision.ALLOW
+    verdict = known.screener.screen(zip_of(parts | {"word/media/image2.jpeg": COPY}))
+    assert {match.part for match in verdict.matches} == {"word/media/image2.jpeg"}
+    verdict = known.screener.screen(zip_of(parts | {"word/embeddings/a.bin": os.urandom(5000)}))
+    assert [reason.code for reason in verdict.reasons] == ["unknown-part"]
+    del parts["[Content_Types].xml"]
+    assert [reason.code for reason in known.screener.screen(zip_of(parts)).reasons] == ["unknown-part"]
+
+
+def test_a_thumbnail_of_the_picture_itself_costs_no_further_views(known):
+    exif = Image.Exif().tobytes() + bytes(8) + file_of(photos()[1].resize((120, 80)), "JPEG")
+    examination = examine_isolated(
+        known.pool, file_of(photos()[1].resize((240, 160)), "JPEG", exif=exif), options(Mode.FAST, Limits())
+    )
+    assert {sample.view for sample in examination.samples if sample.part == "thumbnail 1"} == {"whole"}
+
+
+def test_a_known_file_inside_is_found_by_its_digest(deployment):
     words = b"\x00\x01 words that no decoder reads" * 20
-    list_in(known, "files", words, "md5")
-    verdict = known.screener.screen(zip_of({"a.bin": words}))
+    list_in(deployment, "files", words, "md5")
+    verdict = deployment.screener.screen(zip_of({"a.bin": words}))
     assert {(match.bank, match.signal, match.part) for match in verdict.matches} == {("files", "md5", "a.bin")}
     assert verdict.decision is Decision.BLOCK
 
 
-def test_an_allowed_file_inside_covers_itself_and_not_its_neighbours(known):
-    list_in(known, "fine", OTHER, "sha256", kind=BankKind.ALLOW)
-    assert known.screener.screen(zip_of({"a.jpg": OTHER, "b.jpg": COPY})).decision is Decision.BLOCK
-    assert known.screener.screen(zip_of({"a.jpg": OTHER, "a.jpg ": COPY})).decision is Decision.BLOCK
-    list_in(known, "fine-too", COPY, "sha256", kind=BankKind.ALLOW)
-    assert known.screener.screen(zip_of({"a.jpg": OTHER, "b.jpg": COPY})).decision is Decision.ALLOW
+def test_an_allowed_file_inside_covers_itself_and_not_its_neighbours(deployment):
+    list_in(deployment, "known", KNOWN, "pdq", "sha256")
+    list_in(deployment, "fine", OTHER, "sha256", kind=BankKind.ALLOW)
+    assert deployment.screener.screen(zip_of({"a.jpg": OTHER, "b.jpg": COPY})).decision is Decision.BLOCK
+    assert deployment.screener.screen(zip_of({"a.jpg": OTHER, "a.jpg ": COPY})).decision is Decision.BLOCK
+    list_in(deployment, "fine-too", COPY, "sha256", kind=BankKind.ALLOW)
+    assert deployment.screener.screen(zip_of({"a.jpg": OTHER, "b.jpg": COPY})).decision is Decision.ALLOW
 
 
 def test_an_archive_of_other_pictures_is_allowed(known):
