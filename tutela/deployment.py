@@ -142,7 +142,7 @@ class Deployment:
         self.job_screener = self.screener.with_limits(self.job_pool, self.job_pool.limits)
         self.jobs = Jobs(store, Spool(home / "jobs"), webhooks)
         self.job_runner = JobRunner(
-            self.jobs, self.job_screener, self.journal, ready=self._lists_ready, interrupt=self.job_pool.abort
+            self.jobs, self.job_screener, self.journal, ready=self._lists_ready, interrupt=self.job_pool.interrupt
         )
         self._refresher = Refresher(self)
         self._refresher.start()
@@ -184,6 +184,7 @@ class Deployment:
         """Stop the background threads and the workers, and leave the database."""
         self.stop()
         self._refresher.stop()
+        self.job_pool.close()
         self.pool.close()
         self.store.close()
 

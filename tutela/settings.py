@@ -51,6 +51,11 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=100_000_000, gt=0, description="Largest picture that is decoded, in pixels.")
     max_memory_bytes: int = Field(default=1024**3, gt=0, description="Memory one decoding worker may use.")
     timeout_s: float = Field(default=10.0, gt=0, description="Seconds one picture may take to decode.")
+    max_depth: int = Field(default=8, gt=0, description="How deep containers may lie in each other.")
+    max_parts: int = Field(default=5_000, gt=0, description="Files, pages and frames looked at inside one content.")
+    max_expanded_bytes: int = Field(
+        default=512 * 1024 * 1024, gt=0, description="Bytes that may come out of the containers in one content."
+    )
     max_job_bytes: int = Field(
         default=1024**3, gt=0, description="Largest content that is screened later, as a job, in bytes."
     )
@@ -111,7 +116,16 @@ class Settings(BaseSettings):
     @property
     def limits(self) -> Limits:
         """What one piece of content may cost."""
-        return Limits(self.max_bytes, self.max_pixels, self.max_memory_bytes, self.timeout_s, self.views)
+        return Limits(
+            self.max_bytes,
+            self.max_pixels,
+            self.max_memory_bytes,
+            self.timeout_s,
+            self.views,
+            self.max_depth,
+            self.max_parts,
+            self.max_expanded_bytes,
+        )
 
     @property
     def case_options(self) -> CaseOptions:

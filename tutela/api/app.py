@@ -78,6 +78,7 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
         anyio.to_thread.current_default_thread_limiter().total_tokens = options.max_in_flight + 40
         tasks = [asyncio.create_task(_warm(deployment)), asyncio.create_task(_write_used_keys(keys))]
         stop_exchanges = _start_exchanges(deployment, pulls=options.pulls_exchanges)
+        deployment.job_runner.on_verdict = metrics.count_verdict
         deployment.start()
         yield
         await run_in_threadpool(stop_exchanges)

@@ -88,6 +88,7 @@ _EXAMPLE_VERDICT = {
     ],
     "matches_omitted": 0,
     "hashes": [{"signal": "pdq", "value": EXAMPLE_PDQ, "view": "whole", "quality": 100, "part": "", "seconds": None}],
+    "hashes_omitted": 0,
     "media_type": "image/jpeg",
     "width": 512,
     "height": 512,

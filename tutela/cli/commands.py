@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 import tutela
-from tutela.cli import bank, exchange, feed, index, key, outbox, store
+from tutela.cli import bank, exchange, feed, index, job, key, outbox, store
 from tutela.cli.state import State
 
 READER_GONE = 141
@@ -45,6 +45,7 @@ app.add_typer(bank.app, name="bank")
 app.add_typer(exchange.app, name="exchange")
 app.add_typer(feed.app, name="feed")
 app.add_typer(index.app, name="index")
+app.add_typer(job.app, name="job")
 app.add_typer(key.app, name="key")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(store.app, name="store")
