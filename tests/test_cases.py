@@ -21,12 +21,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 
+from tests.held_items import a_match
 from tests.pictures import file_of, photos
 from tutela.banks.banks import Banks
 from tutela.banks.model import Action, BankKind, EntryState, NewEntry, Policy
 from tutela.cases.alarms import AlarmMail
 from tutela.cases.cases import Cases
-from tutela.cases.custody import Custody
 from tutela.cases.deciding import Stage, is_final, stage_of, state_for
 from tutela.cases.effects import Effects
 from tutela.cases.joining import MAX_ITEMS
@@ -56,7 +56,7 @@ from tutela.outbox.dispatcher import Dispatcher, Retry
 from tutela.outbox.mail import MailHandler, MailServer, Security
 from tutela.outbox.outbox import Outbox
 from tutela.outbox.webhooks import Endpoint
-from tutela.screening.verdict import Context, Match, Verdict
+from tutela.screening.verdict import Context
 from tutela.screening.verdict import Decision as Screened
 from tutela.signals.base import Sample
 from tutela.store.case_tables import case_item
@@ -67,24 +67,6 @@ ROOT = Path(__file__).parent.parent
 SECRET, PUBLIC = new_identity()
 KEY = ReviewKey(SECRET)
 PLATFORM = {"platform": Endpoint("platform", "http://127.0.0.1:1/hook", [bytes(32)])}
-
-
-def a_match(entry_id: int = 1, bank: str = "known", label: str | None = "A1", **fields: object) -> Match:
-    values: dict[str, object] = {
-        "bank": bank,
-        "entry_id": entry_id,
-        "signal": "pdq",
-        "value": "00" * 32,
-        "distance": 0,
-        "threshold": 31,
-        "view": "whole",
-        "quality": 100,
-        "label": label,
-        "source": "s",
-        "reference": "r",
-        "action": Action.BLOCK,
-    }
-    return Match(**values | fields)  # type: ignore[arg-type]
 
 
 def some_pdq(seed: int, flips: int = 0, others: int = 0) -> bytes:
@@ -728,58 +710,6 @@ def test_a_reason_that_the_policy_leaves_out_opens_no_case(tmp_path):
 
 # --- kill -9
 
-_HOLDING = """
-import sys
-from tests.test_cases import holding
-holding(*sys.argv[1:])
-"""
-
-
-def holding(database: str, folder: str, out: str, recipient: str) -> None:
-    """Hold and decide without end, and write down what was answered."""
-    store = Store.open(database)
-    vault = Vault(store, Objects(f"file://{folder}"), Recipients([recipient]))
-    cases = Cases(store, effects=Effects(PLATFORM, callback=True))
-    custody = Custody(store, vault, cases)
-    rng, number = random.Random(os.getpid()), 0
-    with Path(out).open("a", buffering=1) as answers:
-        print("up", flush=True)
-        while True:
-            number += 1
-            verdict = a_held_verdict(f"{os.getpid()}-{number}", f"u{rng.randrange(5)}")
-            custody.keep(rng.randbytes(2_000), verdict)
-            answers.write(f"verdict {verdict.id}\n")
-            if rng.random() < 0.4:
-                case = cases.claim_next(by="r")
-                assert case is not None
-                outcome = rng.choice([Outcome.CONFIRM, Outcome.REJECT])
-                label = "A1" if outcome is Outcome.CONFIRM else None
-                cases.decide(case.id, outcome, by="r", reason="r", label=label)
-                answers.write(f"decided {case.id}\n")
-
-
-def a_held_verdict(item: str, uploader: str) -> Verdict:
-    from tutela.screening.verdict import ContentHash, Reason, Timings, Versions
-
-    digest = os.urandom(32).hex()
-    return Verdict(
-        id=os.urandom(16).hex(),
-        at=datetime.now(UTC),
-        decision=Screened.BLOCK,
-        reasons=(Reason("match-block", "a match"),),
-        matches=(a_match(),),
-        matches_omitted=0,
-        hashes=(ContentHash("pdq", digest, "whole", 100),),
-        media_type="image/jpeg",
-        width=1,
-        height=1,
-        byte_length=2_000,
-        sha256=digest,
-        context=Context(item, {"uploader": uploader}),
-        timings=Timings(0, 0, 0),
-        versions=Versions("0", {}),
-    )
-
 
 def test_kill_nine_leaves_no_evidence_without_a_case_and_no_case_without_evidence(database, tmp_path):
     """`TUTELA_KILLS` sets how many times; what was answered is there, whenever the kill came."""
@@ -788,7 +718,7 @@ def test_kill_nine_leaves_no_evidence_without_a_case_and_no_case_without_evidenc
     rng = random.Random(11)
     Banks(store).create("known", label="A1", policy=Policy(Action.BLOCK), actor="t")
     for _ in range(int(os.environ.get("TUTELA_KILLS", "6"))):
-        command = [sys.executable, "-c", _HOLDING, database, str(folder), str(out), PUBLIC]
+        command = [sys.executable, "-m", "tests.held_items", database, str(folder), str(out), PUBLIC]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
         assert process.stdout is not None
         assert process.stdout.readline() == b"up\n"
