@@ -3,7 +3,7 @@
 from alembic import context
 
 # The metadata knows their tables once they are imported.
-from tutela.store import case_tables, evidence_tables, outbox_tables, reports_tables  # noqa: F401
+from tutela.store import case_tables, evidence_tables, notices_tables, outbox_tables, reports_tables  # noqa: F401
 from tutela.store.tables import metadata
 
 connection = context.config.attributes["connection"]
