@@ -6,7 +6,7 @@ a process with the review key can make an incident.
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import BinaryIO, Protocol
 
@@ -94,10 +94,6 @@ class Incident:
         """When it happened: the earliest upload, as the platform says, or as it was screened."""
         return min(moment_of(file.details, "uploaded_at") or file.at for file in self.files)
 
-    def with_prior(self, numbers: tuple[int, ...]) -> "Incident":
-        """The incident with the numbers of earlier reports on the account."""
-        return replace(self, prior_numbers=numbers)
-
 
 def incident_of(
     case: Case,
@@ -105,6 +101,7 @@ def incident_of(
     *,
     items: Collection[CaseItem] | None = None,
     viewed: Collection[str] = (),
+    prior_numbers: tuple[int, ...] = (),
     by_person: bool | None = None,
 ) -> Incident:
     """The incident of a case: its confirmed items, or those given. Needs the review key.
@@ -123,6 +120,7 @@ def incident_of(
         case_id=case.id,
         opened_at=case.opened_at,
         files=files,
+        prior_numbers=prior_numbers,
         decided_by_person=items is None if by_person is None else by_person,
         details=details,
     )
