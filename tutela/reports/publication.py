@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-
-from markupsafe import Markup
+from typing import TYPE_CHECKING
 
 from tutela.reports.pages import page
 from tutela.reports.transparency import Figure, Figures
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 _COLUMNS = ("since", "until", "group", "name", "part", "value", "unit")
 
@@ -42,7 +44,7 @@ class Plot:
     """A plot, and what it shows in words."""
 
     title: str
-    svg: Markup
+    svg: "Markup"
     words: str
 
 
@@ -66,9 +68,10 @@ def _plots(figures: Figures) -> Iterator[Plot]:
             yield Plot(title, _bars(values), words)
 
 
-def _bars(values: Mapping[str, float]) -> Markup:
+def _bars(values: Mapping[str, float]) -> "Markup":
     """Horizontal bars as SVG."""
     import matplotlib
+    from markupsafe import Markup
     from matplotlib.figure import Figure as Drawing
 
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "tutela", "font.family": "sans-serif"}):
