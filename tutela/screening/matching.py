@@ -1,14 +1,16 @@
 """From samples to matches: search every index, look up who listed what was found, apply each bank's policy."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tutela.banks.model import Bank, BankKind, Entry, Listed
 from tutela.index.feed import Hit
+from tutela.media.content import SEPARATOR
 from tutela.screening.verdict import Match
-from tutela.signals.base import Kind, Sample
+from tutela.signals.base import WHOLE, Kind, Sample
 from tutela.signals.registry import signal_type
+from tutela.views.thresholds import ceiling
 
 
 class Searcher(Protocol):
@@ -64,16 +66,23 @@ def _resolve(samples: Sequence[Sample], found: Sequence[Found]) -> list[Match]:
         for item in found
         if item.bank.kind is BankKind.KNOWN
     ]
-    return sorted(matches, key=lambda match: (match.distance, match.bank, match.entry_id, match.part, match.view))
+    matches.sort(key=_nearest_and_plainest_first)
+    return list({_place(match): match for match in reversed(matches)}.values())[::-1]
+
+
+def _nearest_and_plainest_first(match: Match) -> tuple[int, str, int, str, bool, str]:
+    return match.distance, match.bank, match.entry_id, match.part, match.view != WHOLE, match.view
+
+
+def _place(match: Match) -> tuple[int, str, str, float | None, bool]:
+    """Of the views of one picture that match one entry, only the nearest is told."""
+    return match.entry_id, match.signal, match.part, match.seconds, match.suppressed_by is None
 
 
 def _within_thresholds(samples: Sequence[Sample], searcher: Searcher, catalogue: Catalogue) -> list[Found]:
     banks = catalogue.enabled()
     hits: list[tuple[int, Hit]] = []
-    for signal, positions in _by_signal(samples).items():
-        radius = max((threshold(bank, signal) for bank in banks), default=None)
-        if radius is None:
-            continue
+    for (signal, radius), positions in _by_radius(samples, banks).items():
         results = searcher.search_many(signal, [samples[i].value for i in positions], radius)
         hits += [(i, hit) for i, result in zip(positions, results, strict=True) for hit in result]
     if not hits:
@@ -85,8 +94,7 @@ def _within_thresholds(samples: Sequence[Sample], searcher: Searcher, catalogue:
         Found(i, hit.distance, limit, listed.bank, listed.entry)
         for i, hit in hits
         for listed in listings.get(hit.key, ())
-        if hit.distance <= (limit := threshold(listed.bank, samples[i].signal))
-        and _good_enough(samples[i], listed.bank)
+        if hit.distance <= (limit := _limit(listed.bank, samples[i])) and _good_enough(samples[i], listed.bank)
     ]
 
 
@@ -96,24 +104,39 @@ def threshold(bank: Bank, signal: str) -> int:
     return bank.policy.thresholds.get(signal, default)
 
 
+def _limit(bank: Bank, sample: Sample) -> int:
+    """A bank's threshold for a sample; a view that is one of many must come nearer."""
+    limit, most = threshold(bank, sample.signal), ceiling(sample.view)
+    return limit if most is None else min(limit, most)
+
+
 def _good_enough(sample: Sample, bank: Bank) -> bool:
     return sample.quality is None or sample.quality >= bank.policy.min_quality
 
 
-def _by_signal(samples: Iterable[Sample]) -> dict[str, list[int]]:
-    positions: dict[str, list[int]] = {}
+def _by_radius(samples: Sequence[Sample], banks: Sequence[Bank]) -> dict[tuple[str, int], list[int]]:
+    """The samples, by number, that are searched together."""
+    positions: dict[tuple[str, int], list[int]] = {}
     for i, sample in enumerate(samples):
-        positions.setdefault(sample.signal, []).append(i)
+        if banks:
+            radius = max(_limit(bank, sample) for bank in banks)
+            positions.setdefault((sample.signal, radius), []).append(i)
     return positions
 
 
 def _suppressor(samples: Sequence[Sample], item: Found, allowed: Sequence[Found]) -> str | None:
-    """An allowed digest covers the whole content; an allowed perceptual hash covers its own signal and view."""
+    """An allowed digest covers its file and all that is in it; a perceptual hash covers its own signal and view."""
     for allow in allowed:
         exact = signal_type(samples[allow.sample].signal).kind is Kind.EXACT
-        if exact or allow.sample == item.sample:
+        inside = _lies_in(samples[item.sample].part, samples[allow.sample].part)
+        if (exact and inside) or allow.sample == item.sample:
             return f"{allow.bank.name}#{allow.entry.id}"
     return None
+
+
+def _lies_in(part: str, whole: str) -> bool:
+    """Whether a part is another one, or lies in it. A step's name never has the separator in it."""
+    return not whole or part == whole or part.startswith(whole + SEPARATOR)
 
 
 def _match(sample: Sample, item: Found) -> Match:

@@ -5,6 +5,7 @@ is logged loudly and the content stays unseen. A verdict that holds or blocks is
 written down durably.
 """
 
+import copy
 import logging
 import time
 import uuid
@@ -15,10 +16,11 @@ from functools import cache
 from typing import Protocol
 
 import tutela
-from tutela.errors import InputError, StoreError, UnscreenableError
+from tutela.errors import InputError, NotReadyError, StoreError
 from tutela.media.content import Limits, Mode
+from tutela.media.content_file import ContentFile
 from tutela.media.isolation import WorkerPool
-from tutela.screening.examination import Examination, options, read_examination
+from tutela.screening.examination import Examination, examine_isolated, options
 from tutela.screening.matching import Catalogue, Searcher, find_matches, match_each
 from tutela.screening.policy import ScreeningPolicy, decide
 from tutela.screening.verdict import (
@@ -33,6 +35,7 @@ from tutela.screening.verdict import (
 )
 from tutela.signals.base import Digesting, Sample
 from tutela.signals.registry import signal_type, signal_types
+from tutela.views.thresholds import ceiling
 
 log = logging.getLogger(__name__)
 
@@ -87,17 +90,32 @@ class Screener:
         self._custody = custody
         self._options = options(Mode.FAST, self.limits)
 
-    def screen(self, content: bytes | memoryview, context: Context | None = None) -> Verdict:
-        """The verdict for one upload. Never raises for anything in the content.
+    def screen(
+        self,
+        content: bytes | memoryview | ContentFile,
+        context: Context | None = None,
+        verdict_id: str | None = None,
+    ) -> Verdict:
+        """The verdict for one upload, of that id or of a new one. Never raises for anything in the content.
 
-        Raises StoreError when a verdict that must be written down cannot be; the content is then not allowed.
+        Raises StoreError when a verdict that must be written down cannot be, NotReadyError when this deployment is
+        closed meanwhile; the content is then not allowed.
         """
         started = time.perf_counter()
-        digests = _digests(content)
+        seen = content.view() if isinstance(content, ContentFile) else content
+        digests = _digests(seen)
         examination = self._examine(content)
         samples = (*digests, *examination.samples)
         sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
-        return self._conclude(started, samples, examination, context, content, sha256)
+        return self._conclude(started, samples, examination, context, seen, sha256, verdict_id)
+
+    def with_limits(self, pool: WorkerPool, limits: Limits) -> "Screener":
+        """A screener that differs in nothing but where content is examined, and what that may cost."""
+        other = copy.copy(self)
+        other.limits = limits
+        other._pool = pool
+        other._options = options(Mode.FAST, limits)
+        return other
 
     def screen_hashes(self, samples: Sequence[Sample], context: Context | None = None) -> Verdict:
         """The verdict for content that the caller hashed. Raises InputError when there is nothing to look up."""
@@ -109,11 +127,11 @@ class Screener:
         """The matches of each sample on its own, without a verdict. Raises TutelaError when lists cannot be read."""
         return match_each(samples, self._searcher, self._catalogue)
 
-    def _examine(self, content: bytes | memoryview) -> Examination:
+    def _examine(self, content: bytes | memoryview | ContentFile) -> Examination:
         try:
-            return read_examination(self._pool.run(content, self._options))
-        except UnscreenableError as error:
-            return Examination(shortcomings=(Reason(error.reason, str(error)),))
+            return examine_isolated(self._pool, content, self._options)
+        except NotReadyError:
+            raise
         except Exception:
             log.exception("examination failed")
             return Examination(shortcomings=(_FAULT,))
@@ -126,6 +144,7 @@ class Screener:
         context: Context | None,
         content: bytes | memoryview | None,
         sha256: str | None,
+        verdict_id: str | None = None,
     ) -> Verdict:
         examined = time.perf_counter()
         shortcomings = examination.shortcomings
@@ -141,7 +160,7 @@ class Screener:
         decision, reasons = decide(matches, shortcomings, self.policy)
         searched = time.perf_counter()
         verdict = Verdict(
-            id=uuid.uuid4().hex,
+            id=verdict_id or uuid.uuid4().hex,
             at=datetime.now(UTC),
             decision=decision,
             reasons=reasons,
@@ -149,7 +168,7 @@ class Screener:
             matches_omitted=max(0, len(matches) - MAX_MATCHES_LISTED),
             hashes=tuple(
                 ContentHash(s.signal, signal_type(s.signal).format(s.value), s.view, s.quality, s.part, s.seconds)
-                for s in samples
+                for s in _told(samples, matches)
             ),
             media_type=examination.media_type,
             width=examination.width,
@@ -186,6 +205,17 @@ class Screener:
 _STALE = Reason("lists-stale", "the lists could not be brought up to date; see the service's log")
 _NOT_KEPT = Reason("evidence-not-kept", "the evidence could not be sealed, so keep the content; see the service's log")
 _FAULT = Reason("engine-fault", "the engine failed while screening; see the service's log")
+
+
+def _told(samples: Sequence[Sample], matches: Sequence[Match]) -> list[Sample]:
+    """The samples that a verdict lists: of the many views of a picture only the plain ones and those that matched."""
+    matched = {(match.signal, match.part, match.view, match.region, match.seconds) for match in matches}
+    return [
+        sample
+        for sample in samples
+        if ceiling(sample.view) is None
+        or (sample.signal, sample.part, sample.view, sample.region, sample.seconds) in matched
+    ]
 
 
 def _digests(content: bytes | memoryview) -> tuple[Sample, ...]:
