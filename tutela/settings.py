@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=100_000_000, gt=0, description="Largest picture that is decoded, in pixels.")
     max_memory_bytes: int = Field(default=1024**3, gt=0, description="Memory one decoding worker may use.")
     timeout_s: float = Field(default=10.0, gt=0, description="Seconds one picture may take to decode.")
+    video_timeout_s: float = Field(default=300.0, gt=0, description="Seconds one video may take to decode.")
     decoders: int | None = Field(
         default=None, gt=0, description="Decoding workers a service process has; by default one a core."
     )
@@ -76,7 +77,13 @@ class Settings(BaseSettings):
     @property
     def limits(self) -> Limits:
         """What one piece of content may cost."""
-        return Limits(self.max_bytes, self.max_pixels, self.max_memory_bytes, self.timeout_s)
+        return Limits(
+            self.max_bytes,
+            self.max_pixels,
+            self.max_memory_bytes,
+            self.timeout_s,
+            video_timeout_s=self.video_timeout_s,
+        )
 
     def open(self) -> Deployment:
         """Open the deployment these settings describe. Raises StoreError and IndexCorruptError as it does."""

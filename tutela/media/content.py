@@ -32,6 +32,8 @@ class Limits:
     max_memory_bytes: int = 1024 * 1024 * 1024
     """Address space a worker may take beyond what it needs to start."""
     timeout_s: float = 10.0
+    video_timeout_s: float = 300.0
+    """What a video may take, over all workers that are at it."""
 
 
 class Shortcoming(StrEnum):

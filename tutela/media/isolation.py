@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -62,6 +62,29 @@ class WorkerPool:
         Raises UnscreenableError: too many bytes, no worker free in time, timeout, crash, or what the task said.
         Raises TutelaError when the task itself failed.
         """
+        with self._borrowed(content) as worker:
+            return worker.run(content, options, self.limits.timeout_s)
+
+    def stream(
+        self,
+        content: bytes | memoryview,
+        options: Mapping[str, Any],
+        timeout_s: float,
+        *,
+        wait_s: float | None = None,
+        token: str | None = None,
+    ) -> Generator[Any, None, None]:
+        """What a task that is a generator gives, as it comes. Close the iterator to end the task early.
+
+        `timeout_s` is for all of it; `wait_s` is how long to wait for a free worker. Content that comes again under
+        the same token is not handed over again to a worker that has it. Raises as `run` does.
+        """
+        with self._borrowed(content, wait_s) as worker:
+            yield from worker.stream(content, options, timeout_s, token)
+
+    @contextlib.contextmanager
+    def _borrowed(self, content: bytes | memoryview, wait_s: float | None = None) -> Iterator["_Worker"]:
+        """A worker for this content, put back or replaced afterwards."""
         if self._closed or os.getpid() != self._process:
             raise TutelaError("this worker pool is closed, or was opened in another process")
         if len(content) > self.limits.max_bytes:
@@ -69,13 +92,14 @@ class WorkerPool:
                 Shortcoming.TOO_MANY_BYTES,
                 f"{len(content):,} bytes are over the limit of {self.limits.max_bytes:,}",
             )
+        wait_s = self._wait_s if wait_s is None else wait_s
         try:
-            worker = self._free.get(timeout=self._wait_s)
+            worker = self._free.get(timeout=wait_s)
         except queue.Empty:
-            raise UnscreenableError(Shortcoming.BUSY, f"no worker was free within {self._wait_s:g} s") from None
+            raise UnscreenableError(Shortcoming.BUSY, f"no worker was free within {wait_s:g} s") from None
         try:
             worker = worker or self._start()
-            return worker.run(content, options, self.limits.timeout_s)
+            yield worker
         finally:
             if worker is not None and (not worker.reusable or worker.tasks >= MAX_TASKS):
                 worker.kill()
@@ -165,6 +189,8 @@ class _Worker:
         self.protections: list[str] = []
         self._memory = _shared_memory_file()
         self._map: mmap.mmap | None = None
+        self._token: str | None = None
+        """Names the content that is in its memory."""
         self._socket, theirs = socket.socketpair()
         arguments = {
             "task": task,
@@ -192,12 +218,33 @@ class _Worker:
         self.reusable = True
 
     def run(self, content: bytes | memoryview, options: Mapping[str, Any], timeout_s: float) -> Any:
+        answers = self._answers(content, options, timeout_s)
+        answer = next(answers)
+        if "part" in answer:
+            raise TutelaError("a decoding worker's answer is not of its form")
+        return answer.get("result")
+
+    def stream(
+        self, content: bytes | memoryview, options: Mapping[str, Any], timeout_s: float, token: str | None
+    ) -> Iterator[Any]:
+        for answer in self._answers(content, options, timeout_s, token):
+            if "part" in answer:
+                yield answer["part"]
+
+    def _answers(
+        self, content: bytes | memoryview, options: Mapping[str, Any], timeout_s: float, token: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """What the worker sends, the result last. It is reusable only after that."""
         self.reusable = False
         self.tasks += 1
+        deadline = time.monotonic() + timeout_s
         try:
-            self._fill(content)
+            if token is None or token != self._token:
+                self._fill(content)
+            self._token = token
             self._send({"task": self.tasks, "length": len(content), "timeout_s": timeout_s, "options": options})
-            answer = self._receive(time.monotonic() + timeout_s)
+            while "part" in (answer := self._checked(self._receive(deadline))):
+                yield answer
         except TimeoutError:
             raise UnscreenableError(Shortcoming.TIMEOUT, f"decoding took longer than {timeout_s:g} s") from None
         except (OSError, EOFError):
@@ -208,15 +255,18 @@ class _Worker:
             ) from None
         except ValueError as error:
             raise TutelaError(f"a decoding worker's answer is not of its form: {error}") from error
-        if not isinstance(answer, dict) or answer.get("task") != self.tasks:
-            # Never taken for the answer to other content; the worker is not asked again.
-            raise TutelaError("a decoding worker's answer is not of its form")
         self.reusable = True
         if "unscreenable" in answer:
             raise UnscreenableError(str(answer["unscreenable"][0]), str(answer["unscreenable"][1]))
         if "fault" in answer:
             raise TutelaError(f"the task failed in its worker: {answer['fault']}")
-        return answer.get("result")
+        yield answer
+
+    def _checked(self, answer: Any) -> dict[str, Any]:
+        """Never the answer to other content; a worker that gives one is not asked again."""
+        if not isinstance(answer, dict) or answer.get("task") != self.tasks:
+            raise TutelaError("a decoding worker's answer is not of its form")
+        return answer
 
     def kill(self) -> None:
         self.reusable = False

@@ -15,6 +15,7 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -37,6 +38,7 @@ def main() -> None:
     for name in ("tutela.media.decode", "PIL.ImageCms"):
         import_module(name)
     _load_picture_formats()
+    _load_video_formats()
     protections = _confine(arguments["max_memory_bytes"])
     with socket.socket(fileno=arguments["socket"]) as connection:
         _answer(connection, {"protections": protections})
@@ -52,16 +54,32 @@ def _serve(connection: socket.socket, memory: int, task: Any) -> None:
         if content is None or len(content) < length:
             content = mmap.mmap(memory, 0, prot=mmap.PROT_READ)
         with memoryview(content)[:length] as view:
-            answer = _run(task, view, request["options"])
+            answer = _run(task, view, request["options"], _Sender(connection, request["task"]))
         signal.alarm(0)
         _answer(connection, answer | {"task": request["task"]})
 
 
-def _run(task: Any, view: memoryview, options: Any) -> dict[str, Any]:
+class _Sender:
+    """Sends what a task gives before its result."""
+
+    def __init__(self, connection: socket.socket, task: int) -> None:
+        self._connection = connection
+        self._task = task
+
+    def __call__(self, part: Any) -> None:
+        _answer(self._connection, {"task": self._task, "part": part})
+
+
+def _run(task: Any, view: memoryview, options: Any, send: _Sender) -> dict[str, Any]:
     from tutela.errors import UnscreenableError
 
     try:
-        return {"result": task(view, options)}
+        result = task(view, options)
+        if isinstance(result, Iterator):
+            for part in result:
+                send(part)
+            result = None
+        return {"result": result}
     except UnscreenableError as error:
         return {"unscreenable": [error.reason, str(error)]}
     except MemoryError:
@@ -97,6 +115,11 @@ def _load_picture_formats() -> None:
     with contextlib.suppress(ImportError):
         import_module("pillow_heif").register_heif_opener()
     Image._initialized = 2  # no further plug-in is looked for
+
+
+def _load_video_formats() -> None:
+    with contextlib.suppress(ImportError):
+        import_module("tutela.media.video")
 
 
 def _confine(max_memory_bytes: int) -> list[str]:

@@ -3,17 +3,18 @@
 The answer crosses back as JSON, so that a decoder which was taken over can lie but not run code in the service.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.media.content import Content, Limits, Mode, Shortcoming
 from tutela.screening.verdict import Reason
+from tutela.screening.watching import watch
 from tutela.signals.base import Computable, Region, Sample
 from tutela.signals.registry import signal_types
 
-TASK = "tutela.screening.examination:examine"
+TASK = "tutela.screening.examination:task"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class Examination:
 def options(mode: Mode, limits: Limits) -> dict[str, Any]:
     """The task's options as JSON carries them."""
     return {"mode": mode.value, "limits": asdict(limits)}
+
+
+def task(data: memoryview, options: Mapping[str, Any]) -> dict[str, Any] | Iterator[dict[str, Any]]:
+    """Watch a video, where the options say so, or examine content of any other kind."""
+    return watch(data, options) if "watch" in options else examine(data, options)
 
 
 def examine(data: memoryview, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Protocol
@@ -17,8 +18,10 @@ import tutela
 from tutela.errors import InputError, UnscreenableError
 from tutela.media.content import Limits, Mode
 from tutela.media.isolation import WorkerPool
+from tutela.media.sniff import VIDEOS, MediaType, sniff
+from tutela.screening.audience import SearchingAudience
 from tutela.screening.examination import Examination, options, read_examination
-from tutela.screening.matching import Catalogue, Searcher, find_matches, match_each
+from tutela.screening.matching import Catalogue, Matching, Searcher, find_matches, match_each
 from tutela.screening.policy import ScreeningPolicy, decide
 from tutela.screening.verdict import (
     ContentHash,
@@ -29,6 +32,7 @@ from tutela.screening.verdict import (
     Verdict,
     Versions,
 )
+from tutela.screening.viewing import Progress, Viewed, view
 from tutela.signals.base import Digesting, Sample
 from tutela.signals.registry import signal_type, signal_types
 
@@ -70,16 +74,23 @@ class Screener:
         self._lists_age_s = lists_age_s
         self._options = options(Mode.FAST, self.limits)
 
-    def screen(self, content: bytes | memoryview, context: Context | None = None) -> Verdict:
+    def screen(
+        self, content: bytes | memoryview, context: Context | None = None, *, on_progress: Progress | None = None
+    ) -> Verdict:
         """The verdict for one upload. Never raises for anything in the content.
+
+        A video is searched as it is decoded, and decoded no further than up to a match that blocks it; `on_progress`
+        hears how far it is.
 
         Raises StoreError when a verdict that must be written down cannot be; the content is then not allowed.
         """
         started = time.perf_counter()
         digests = _digests(content)
+        sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
+        if (media_type := sniff(content)) in VIDEOS:
+            return self._screen_video(started, content, media_type, digests, sha256, context, on_progress)
         examination = self._examine(content)
         samples = (*digests, *examination.samples)
-        sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
         return self._conclude(started, samples, examination, context, len(content), sha256)
 
     def screen_hashes(self, samples: Sequence[Sample], context: Context | None = None) -> Verdict:
@@ -91,6 +102,43 @@ class Screener:
     def lookup(self, samples: Sequence[Sample]) -> list[list[Match]]:
         """The matches of each sample on its own, without a verdict. Raises TutelaError when lists cannot be read."""
         return match_each(samples, self._searcher, self._catalogue)
+
+    def _screen_video(
+        self,
+        started: float,
+        content: bytes | memoryview,
+        media_type: MediaType | None,
+        digests: tuple[Sample, ...],
+        sha256: str,
+        context: Context | None,
+        on_progress: Progress | None,
+    ) -> Verdict:
+        matching = Matching(self._searcher, self._catalogue, self.policy.video)
+        audience = SearchingAudience(matching)
+        lists: dict[str, int] = {}
+        try:
+            lists = dict(self._searcher.sequences)
+            blocked = audience.take(digests)
+            viewed = Viewed() if blocked else view(content, self._pool, self.limits, audience, on_progress)
+        except Exception:
+            log.exception("a video could not be screened")
+            viewed = Viewed(shortcomings=[_FAULT])
+        facts = viewed.facts
+        examination = Examination(
+            (*digests, *audience.shown),
+            tuple(viewed.shortcomings),
+            media_type,
+            facts.width if facts else None,
+            facts.height if facts else None,
+        )
+        search = _Search(lists, matching.matches)
+        return self._conclude(started, examination.samples, examination, context, len(content), sha256, search)
+
+    def _search(self, samples: Sequence[Sample]) -> "_Search":
+        def search() -> list[Match]:
+            return find_matches(samples, self._searcher, self._catalogue, self.policy.video)
+
+        return _Search(dict(self._searcher.sequences), search)
 
     def _examine(self, content: bytes | memoryview) -> Examination:
         try:
@@ -109,6 +157,7 @@ class Screener:
         context: Context | None,
         byte_length: int | None,
         sha256: str | None,
+        search: "_Search | None" = None,
     ) -> Verdict:
         examined = time.perf_counter()
         shortcomings = examination.shortcomings
@@ -116,8 +165,9 @@ class Screener:
         if self._lists_age_s() > MAX_LISTS_AGE_S:
             shortcomings = (*shortcomings, _STALE)
         try:
-            lists = dict(self._searcher.sequences)
-            matches = find_matches(samples, self._searcher, self._catalogue)
+            search = search or self._search(samples)
+            lists = dict(search.lists)
+            matches = search.matches()
         except Exception:
             log.exception("the lists could not be searched")
             lists, shortcomings = {}, (*shortcomings, _FAULT)
@@ -150,6 +200,14 @@ class Screener:
         if matches or shortcomings:
             self._journal.record(verdict)
         return verdict
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """How the matches of one content are had, and the list versions that were searched."""
+
+    lists: Mapping[str, int]
+    matches: Callable[[], list[Match]]
 
 
 _STALE = Reason("lists-stale", "the lists could not be brought up to date; see the service's log")
