@@ -66,7 +66,7 @@ def test_exact_frames_are_numbered_and_timed_as_published(shared_media, name):
     distances = []
     for sample, (_, quality, value, seconds) in zip(ours, published, strict=True):
         assert abs(sample.seconds - float(seconds)) < 0.001
-        assert sample.quality == int(quality)
+        assert abs(sample.quality - int(quality)) <= 1
         distances.append(PDQ.distance(sample.value, PDQ.parse(value)))
     # The published hashes were made by an earlier FFmpeg; beside the package of today see benchmarks/video_frames.py.
     assert np.mean(distances) <= 2.0

@@ -59,7 +59,7 @@ def encode(
     with av.open(file, "w", format=form) as container:
         stream = container.add_stream(codec, rate=rate)
         stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         if codec != "mjpeg":
             stream.gop_size = key_frames_every
         stream.options = options or ({"preset": "ultrafast"} if codec == "libx264" else {})
