@@ -13,6 +13,7 @@ _EXTRAS = {
     **dict.fromkeys(("typer", "rich", "pydantic", "pydantic_settings"), "cli"),
     **dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client", "structlog", "limits"), "server"),
     "psycopg": "postgres",
+    "httpx": "evidence",
 }
 """Modules that a smaller installation lacks, and the extra that brings each."""
 

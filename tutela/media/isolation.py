@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -28,6 +28,9 @@ from tutela.media.content import Limits, Shortcoming
 log = logging.getLogger(__name__)
 
 MAX_RESULT_BYTES = 1024 * 1024
+"""Of one message. A worker that was taken over cannot make the service parse more in one go."""
+MAX_ANSWER_BYTES = 128 * 1024 * 1024
+"""Of all the messages about one piece of content."""
 MAX_TASKS = 5_000
 """A worker is replaced after this many tasks, so that a slow leak stays small."""
 START_TIMEOUT_S = 30.0
@@ -38,7 +41,8 @@ _LENGTH = struct.Struct("<I")
 class WorkerPool:
     """Runs `task`, a "module:function" taking (memoryview, options) and returning JSON types, on content.
 
-    Thread-safe. Workers start on `warm()` or on first use.
+    A task may be a generator function: what it yields is received while it still runs. Thread-safe. Workers start on
+    `warm()` or on first use.
     """
 
     def __init__(self, task: str, *, size: int, limits: Limits | None = None, wait_s: float = 10.0) -> None:
@@ -56,35 +60,24 @@ class WorkerPool:
         for _ in range(size):
             self._free.put(None)
 
-    def run(self, content: bytes | memoryview, options: Mapping[str, Any]) -> Any:
-        """The task's result for the content.
-
-        Raises UnscreenableError: too many bytes, no worker free in time, timeout, crash, or what the task said.
-        Raises TutelaError when the task itself failed.
-        """
-        with self._borrowed(content) as worker:
-            return worker.run(content, options, self.limits.timeout_s)
-
-    def stream(
+    def run(
         self,
         content: bytes | memoryview,
         options: Mapping[str, Any],
-        timeout_s: float,
+        receive: Callable[[Any], object] | None = None,
         *,
+        timeout_s: float | None = None,
         wait_s: float | None = None,
         token: str | None = None,
-    ) -> Generator[Any, None, None]:
-        """What a task that is a generator gives, as it comes. Close the iterator to end the task early.
+    ) -> Any:
+        """The task's result for the content. What it yields before goes to `receive`, or is in the result's `parts`.
 
-        `timeout_s` is for all of it; `wait_s` is how long to wait for a free worker. Content that comes again under
-        the same token is not handed over again to a worker that has it. Raises as `run` does.
+        What was received stays good when the task fails later. What `receive` raises ends the task. `timeout_s` and
+        `wait_s` stand for the pool's own; content that comes again under the same token is not handed over again to a
+        worker that has it.
+        Raises UnscreenableError: too many bytes, no worker free in time, timeout, crash, or what the task said.
+        Raises TutelaError when the task itself failed.
         """
-        with self._borrowed(content, wait_s) as worker:
-            yield from worker.stream(content, options, timeout_s, token)
-
-    @contextlib.contextmanager
-    def _borrowed(self, content: bytes | memoryview, wait_s: float | None = None) -> Iterator["_Worker"]:
-        """A worker for this content, put back or replaced afterwards."""
         if self._closed or os.getpid() != self._process:
             raise TutelaError("this worker pool is closed, or was opened in another process")
         if len(content) > self.limits.max_bytes:
@@ -92,14 +85,18 @@ class WorkerPool:
                 Shortcoming.TOO_MANY_BYTES,
                 f"{len(content):,} bytes are over the limit of {self.limits.max_bytes:,}",
             )
-        wait_s = self._wait_s if wait_s is None else wait_s
         try:
-            worker = self._free.get(timeout=wait_s)
+            worker = self._free.get(timeout=self._wait_s if wait_s is None else wait_s)
         except queue.Empty:
-            raise UnscreenableError(Shortcoming.BUSY, f"no worker was free within {wait_s:g} s") from None
+            raise UnscreenableError(Shortcoming.BUSY, f"no worker was free within {self._wait_s:g} s") from None
         try:
             worker = worker or self._start()
-            yield worker
+            timeout_s = self.limits.timeout_s if timeout_s is None else timeout_s
+            if receive is not None:
+                return worker.run(content, options, timeout_s, receive, token)
+            parts: list[Any] = []
+            result = worker.run(content, options, timeout_s, parts.append, token)
+            return {**result, "parts": parts} if parts else result
         finally:
             if worker is not None and (not worker.reusable or worker.tasks >= MAX_TASKS):
                 worker.kill()
@@ -187,6 +184,7 @@ class _Worker:
         self.tasks = 0
         self.reusable = False
         self.protections: list[str] = []
+        self._received = 0
         self._memory = _shared_memory_file()
         self._map: mmap.mmap | None = None
         self._token: str | None = None
@@ -217,34 +215,22 @@ class _Worker:
             raise TutelaError(f"a decoding worker did not start: {error!r}; see the log") from error
         self.reusable = True
 
-    def run(self, content: bytes | memoryview, options: Mapping[str, Any], timeout_s: float) -> Any:
-        answers = self._answers(content, options, timeout_s)
-        answer = next(answers)
-        if "part" in answer:
-            raise TutelaError("a decoding worker's answer is not of its form")
-        return answer.get("result")
-
-    def stream(
-        self, content: bytes | memoryview, options: Mapping[str, Any], timeout_s: float, token: str | None
-    ) -> Iterator[Any]:
-        for answer in self._answers(content, options, timeout_s, token):
-            if "part" in answer:
-                yield answer["part"]
-
-    def _answers(
-        self, content: bytes | memoryview, options: Mapping[str, Any], timeout_s: float, token: str | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """What the worker sends, the result last. It is reusable only after that."""
+    def run(
+        self,
+        content: bytes | memoryview,
+        options: Mapping[str, Any],
+        timeout_s: float,
+        receive: Callable[[Any], object],
+        token: str | None = None,
+    ) -> Any:
         self.reusable = False
         self.tasks += 1
-        deadline = time.monotonic() + timeout_s
         try:
             if token is None or token != self._token:
                 self._fill(content)
             self._token = token
             self._send({"task": self.tasks, "length": len(content), "timeout_s": timeout_s, "options": options})
-            while "part" in (answer := self._checked(self._receive(deadline))):
-                yield answer
+            answer = self._answer(time.monotonic() + timeout_s, receive)
         except TimeoutError:
             raise UnscreenableError(Shortcoming.TIMEOUT, f"decoding took longer than {timeout_s:g} s") from None
         except (OSError, EOFError):
@@ -260,13 +246,19 @@ class _Worker:
             raise UnscreenableError(str(answer["unscreenable"][0]), str(answer["unscreenable"][1]))
         if "fault" in answer:
             raise TutelaError(f"the task failed in its worker: {answer['fault']}")
-        yield answer
+        return answer.get("result")
 
-    def _checked(self, answer: Any) -> dict[str, Any]:
-        """Never the answer to other content; a worker that gives one is not asked again."""
-        if not isinstance(answer, dict) or answer.get("task") != self.tasks:
-            raise TutelaError("a decoding worker's answer is not of its form")
-        return answer
+    def _answer(self, deadline: float, receive: Callable[[Any], object]) -> dict[str, Any]:
+        """The last message about the content. Raises ValueError where a message is not of its form."""
+        self._received = 0
+        while True:
+            message = self._receive(deadline)
+            if not isinstance(message, dict) or message.get("task") != self.tasks:
+                # Never taken for the answer to other content; the worker is not asked again.
+                raise ValueError("a message is about something else")
+            if "part" not in message:
+                return message
+            receive(message["part"])
 
     def kill(self) -> None:
         self.reusable = False
@@ -294,8 +286,9 @@ class _Worker:
 
     def _receive(self, deadline: float) -> Any:
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size, deadline))
-        if length > MAX_RESULT_BYTES:
-            raise ValueError(f"it is {length:,} bytes long, over the limit of {MAX_RESULT_BYTES:,}")
+        self._received += length
+        if length > MAX_RESULT_BYTES or self._received > MAX_ANSWER_BYTES:
+            raise ValueError(f"it is longer than the limit of {MAX_RESULT_BYTES:,} bytes, {MAX_ANSWER_BYTES:,} in all")
         return json.loads(self._read(length, deadline))
 
     def _read(self, length: int, deadline: float) -> bytes:

@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 
 from tutela.errors import UnscreenableError
 from tutela.media.content import Limits, Mode, Shortcoming
+from tutela.media.stretch import Frame, Stretch
 
 av.logging.set_level(None)
 
@@ -35,19 +36,6 @@ _RELEASE_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """One frame at its time."""
-
-    seconds: float
-    pixels: npt.NDArray[np.uint8]
-    """(height, width) luma, or (height, width, 3) RGB in exact mode; as stored, `quarters` says how it is shown."""
-    quarters: int = 0
-    """Quarter turns counter-clockwise that a viewer gives it."""
-    stream: int = 0
-    """Which of the file's video streams, from 0."""
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
     """What a video's header says of it."""
 
@@ -56,17 +44,6 @@ class Facts:
     duration_s: float | None
     codec: str
     streams: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """A stretch of time, in seconds from the start; `end` is not in it."""
-
-    begin: float = 0.0
-    end: float = float("inf")
-
-    def __contains__(self, seconds: float) -> bool:
-        return self.begin <= seconds < self.end
 
 
 @dataclass(frozen=True, slots=True)

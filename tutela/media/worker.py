@@ -15,7 +15,7 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from importlib import import_module
 from typing import Any
 
@@ -38,7 +38,13 @@ def main() -> None:
     for name in ("tutela.media.decode", "PIL.ImageCms"):
         import_module(name)
     _load_picture_formats()
-    _load_video_formats()
+    import_module("tutela.media.containers").load_all()
+    for name in ("pypdfium2", "py7zr", "zstandard"):
+        with contextlib.suppress(ImportError):
+            import_module(name)
+    import_module("tutela.media.containers.libarchive").load()
+    with contextlib.suppress(ImportError):
+        import_module("tutela.media.video")
     protections = _confine(arguments["max_memory_bytes"])
     with socket.socket(fileno=arguments["socket"]) as connection:
         _answer(connection, {"protections": protections})
@@ -54,31 +60,18 @@ def _serve(connection: socket.socket, memory: int, task: Any) -> None:
         if content is None or len(content) < length:
             content = mmap.mmap(memory, 0, prot=mmap.PROT_READ)
         with memoryview(content)[:length] as view:
-            answer = _run(task, view, request["options"], _Sender(connection, request["task"]))
+            answer = _run(connection, request["task"], task, view, request["options"])
         signal.alarm(0)
         _answer(connection, answer | {"task": request["task"]})
 
 
-class _Sender:
-    """Sends what a task gives before its result."""
-
-    def __init__(self, connection: socket.socket, task: int) -> None:
-        self._connection = connection
-        self._task = task
-
-    def __call__(self, part: Any) -> None:
-        _answer(self._connection, {"task": self._task, "part": part})
-
-
-def _run(task: Any, view: memoryview, options: Any, send: _Sender) -> dict[str, Any]:
+def _run(connection: socket.socket, number: int, task: Any, view: memoryview, options: Any) -> dict[str, Any]:
     from tutela.errors import UnscreenableError
 
     try:
         result = task(view, options)
-        if isinstance(result, Iterator):
-            for part in result:
-                send(part)
-            result = None
+        if isinstance(result, Generator):
+            result = _tell_parts(connection, number, result)
         return {"result": result}
     except UnscreenableError as error:
         return {"unscreenable": [error.reason, str(error)]}
@@ -86,6 +79,16 @@ def _run(task: Any, view: memoryview, options: Any, send: _Sender) -> dict[str, 
         return {"unscreenable": ["out-of-memory", "decoding needs more memory than allowed"]}
     except Exception as error:
         return {"fault": f"{type(error).__name__}: {error}"[:1000]}
+
+
+def _tell_parts(connection: socket.socket, number: int, parts: Generator[Any, None, Any]) -> Any:
+    """Send what a task yields as it comes; what it returns in the end is the result."""
+    while True:
+        try:
+            part = next(parts)
+        except StopIteration as end:
+            return end.value
+        _answer(connection, {"task": number, "part": part})
 
 
 def _request(connection: socket.socket) -> dict[str, Any] | None:
@@ -98,7 +101,7 @@ def _request(connection: socket.socket) -> dict[str, Any] | None:
 
 
 def _answer(connection: socket.socket, answer: dict[str, Any]) -> None:
-    payload = json.dumps(answer).encode()
+    payload = json.dumps(answer, ensure_ascii=False).encode(errors="replace")
     if len(payload) > _MAX_RESULT_BYTES:
         fault = f"the result of {len(payload):,} bytes is too long"
         payload = json.dumps({"task": answer.get("task"), "fault": fault}).encode()
@@ -115,11 +118,6 @@ def _load_picture_formats() -> None:
     with contextlib.suppress(ImportError):
         import_module("pillow_heif").register_heif_opener()
     Image._initialized = 2  # no further plug-in is looked for
-
-
-def _load_video_formats() -> None:
-    with contextlib.suppress(ImportError):
-        import_module("tutela.media.video")
 
 
 def _confine(max_memory_bytes: int) -> list[str]:

@@ -16,7 +16,8 @@ class SearchingAudience:
 
     def __init__(self, matching: Matching) -> None:
         self.shown: list[Sample] = []
-        """The frames as displayed, up to a limit."""
+        """What a verdict lists of what was taken: of frames only the whole as displayed, and not without end."""
+        self._frames_shown = 0
         self._matching = matching
         self._near = 0
         self._judged = 0
@@ -24,7 +25,10 @@ class SearchingAudience:
 
     def take(self, samples: Sequence[Sample]) -> bool:
         """Search samples. True when a match blocks the content: nothing that follows can change that."""
-        self.shown += [sample for sample in samples if sample.view == WHOLE][: MAX_FRAMES_SHOWN - len(self.shown)]
+        frames = [sample for sample in samples if sample.seconds is not None and sample.view == WHOLE]
+        frames = frames[: MAX_FRAMES_SHOWN - self._frames_shown]
+        self._frames_shown += len(frames)
+        self.shown += [sample for sample in samples if sample.seconds is None] + frames
         near = self._matching.add(samples)
         self._near += near
         if near and self._near >= self._judged * _GROWTH:

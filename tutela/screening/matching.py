@@ -1,17 +1,22 @@
 """From samples to matches: search every index, look up who listed what was found, apply each bank's policy."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tutela.banks.model import Bank, BankKind, Entry, Extent, Listed
 from tutela.index.feed import Hit
+from tutela.media.content import SEPARATOR
 from tutela.screening.footage import Footage
 from tutela.screening.policy import VideoRule
 from tutela.screening.verdict import Match, TimeSpan
-from tutela.signals.base import Composite, Kind, Sample
-from tutela.signals.registry import signal_type, signal_types
+from tutela.signals.base import WHOLE, Composite, Kind, Sample
+from tutela.signals.pdq import PDQ
+from tutela.signals.registry import signal_type
+from tutela.signals.vpdq import VPDQ
+from tutela.views.thresholds import ceiling
+from tutela.views.view import TURNS
 
 
 class Searcher(Protocol):
@@ -69,8 +74,10 @@ def find_matches(
 
 def match_each(samples: Sequence[Sample], searcher: Searcher, catalogue: Catalogue) -> list[list[Match]]:
     """The matches of each sample on its own, as if it were all that is known of its content; one search for all."""
-    found = _within_thresholds(samples, searcher, catalogue, {})
-    return [_resolve([item for item in found if item.sample is sample], None) for sample in samples]
+    groups: dict[int, list[Found]] = {id(sample): [] for sample in samples}
+    for item in _within_thresholds(samples, searcher, catalogue, {}):
+        groups[id(item.sample)].append(item)
+    return [_resolve(groups[id(sample)], None) for sample in samples]
 
 
 class Matching:
@@ -107,47 +114,62 @@ class Matching:
 
 
 def _resolve(found: Sequence[Found], footage: Footage | None) -> list[Match]:
-    allowed = [item for item in found if item.bank.kind is BankKind.ALLOW]
-    suppress = _Suppression(allowed)
-    shown: dict[tuple[object, ...], list[Found]] = defaultdict(list)
+    suppression = _Suppression([item for item in found if item.bank.kind is BankKind.ALLOW])
+    known = [item for item in found if item.bank.kind is BankKind.KNOWN]
+    matches = [replace(_match(item), suppressed_by=suppression.of(item)) for item in known if not _is_frame(item)]
+    shown: dict[tuple[str, int, str], list[Found]] = defaultdict(list)
     filmed: dict[tuple[str, int], list[Found]] = defaultdict(list)
-    matches = []
-    for item in found:
-        if item.bank.kind is not BankKind.KNOWN:
-            continue
-        if item.sample.seconds is None:
-            matches.append(replace(_match(item), suppressed_by=suppress.of(item)))
-        elif item.listed.seconds is not None and footage is not None:
+    for item in known:
+        if _is_frame(item) and footage is not None and item.listed.seconds is not None:
             filmed[(item.sample.part, item.entry.id)].append(item)
-        else:
-            key = (item.sample.part, item.entry.id, item.sample.signal, item.sample.view)
-            shown[key].append(item)
-    for items in shown.values():
-        best = min(items, key=lambda item: item.distance)
-        suppressed_by = None if any(suppress.of(item) is None for item in items) else suppress.of(best)
-        span = footage.span_of_picture([item.sample for item in items]) if footage else None
-        matches.append(replace(_match(best), span=span, suppressed_by=suppressed_by))
-    for items in filmed.values():
+        elif _is_frame(item):
+            shown[(item.sample.part, item.entry.id, item.sample.signal)].append(item)
+    matches += [_match_of_frames(items, suppression, footage) for items in shown.values()]
+    if footage is not None:
+        matches += _matches_of_videos(filmed.values(), suppression, footage)
+    matches.sort(key=_nearest_and_plainest_first)
+    return list({_place(match): match for match in reversed(matches)}.values())[::-1]
+
+
+def _is_frame(item: Found) -> bool:
+    return item.sample.seconds is not None
+
+
+def _match_of_frames(items: Sequence[Found], suppression: "_Suppression", footage: Footage | None) -> Match:
+    """One match for all frames that show a listed picture: the nearest, and from when to when."""
+    free = [item for item in items if suppression.of(item) is None]
+    best = min(free or items, key=lambda item: item.distance)
+    span = footage.span_of_picture([item.sample for item in free or items]) if footage else None
+    return replace(_match(best), span=span, suppressed_by=suppression.of(best))
+
+
+def _matches_of_videos(
+    groups: Iterable[Sequence[Found]], suppression: "_Suppression", footage: Footage
+) -> Iterator[Match]:
+    for items in groups:
         # A frame that an allow list covers, such as a title card, says nothing of the video.
-        counted = [item for item in items if suppress.by_value(item) is None]
-        assert footage is not None
-        if aligned := footage.align(counted):
+        aligned = footage.align([item for item in items if suppression.of_value(item) is None])
+        if aligned is not None:
             item, distance, span = aligned
             match = replace(_match(item), distance=distance, span=span, part=_path(item.sample.part, span))
-            matches.append(replace(match, suppressed_by=suppress.by_digest))
-    return sorted(matches, key=lambda match: (match.distance, match.bank, match.entry_id, match.part, match.view))
+            yield replace(match, suppressed_by=suppression.of_file(item.sample.part))
+
+
+def _nearest_and_plainest_first(match: Match) -> tuple[int, str, int, str, bool, str]:
+    return match.distance, match.bank, match.entry_id, match.part, match.view != WHOLE, match.view
+
+
+def _place(match: Match) -> tuple[int, str, str, float | None, bool]:
+    """Of the views of one picture that match one entry, only the nearest is told."""
+    return match.entry_id, match.signal, match.part, match.seconds, match.suppressed_by is None
 
 
 def _within_thresholds(
     samples: Sequence[Sample], searcher: Searcher, catalogue: Catalogue, listings: dict[int, list[Listed]]
 ) -> list[Found]:
     """`listings` remembers who listed what, over several calls for the same content."""
-    banks = catalogue.enabled()
     hits: list[tuple[Sample, Hit]] = []
-    for signal, wanted in _by_signal(samples).items():
-        radius = max((_radius(bank, signal) for bank in banks), default=None)
-        if radius is None:
-            continue
+    for (signal, radius), wanted in _by_radius(samples, catalogue.enabled()).items():
         results = searcher.search_many(signal, [sample.value for sample in wanted], radius)
         hits += [(sample, hit) for sample, result in zip(wanted, results, strict=True) for hit in result]
     unknown = sorted({hit.key for _, hit in hits} - listings.keys())
@@ -159,22 +181,8 @@ def _within_thresholds(
         Found(sample, hit.distance, limit, listed)
         for sample, hit in hits
         for listed in listings[hit.key]
-        if hit.distance <= (limit := threshold(listed.bank, _compared_as(listed, sample)))
-        and _good_enough(sample, listed)
+        if hit.distance <= (limit := _limit(listed, sample)) and _good_enough(sample, listed)
     ]
-
-
-def _radius(bank: Bank, signal: str) -> int:
-    """How far to search for a bank: frames of videos are listed as pictures, with a threshold of their own."""
-    composites = (
-        [name for name, kind in signal_types().items() if isinstance(kind, Composite)] if signal == "pdq" else []
-    )
-    return max(threshold(bank, name) for name in (signal, *composites))
-
-
-def _compared_as(listed: Listed, sample: Sample) -> str:
-    """The signal type whose threshold counts: a frame's is that of its video."""
-    return listed.entry.signal if isinstance(signal_type(listed.entry.signal), Composite) else sample.signal
 
 
 def threshold(bank: Bank, signal: str) -> int:
@@ -183,38 +191,86 @@ def threshold(bank: Bank, signal: str) -> int:
     return bank.policy.thresholds.get(signal, default)
 
 
+def _limit(listed: Listed, sample: Sample) -> int:
+    """A bank's threshold for a sample. A view that is one of many must come nearer, but for a turned one of a video:
+    the other frames speak for it."""
+    filmed = sample.seconds is not None and listed.seconds is not None
+    views = [view for view in (sample.view, listed.view) if not (filmed and view in TURNS)]
+    return _capped(threshold(listed.bank, _compared_as(listed, sample)), *views)
+
+
+def _capped(limit: int, *views: str) -> int:
+    return min([limit, *(most for view in views if (most := ceiling(view)) is not None)])
+
+
+def _compared_as(listed: Listed, sample: Sample) -> str:
+    """The signal type whose threshold counts: a frame's is that of its video."""
+    return listed.entry.signal if isinstance(signal_type(listed.entry.signal), Composite) else sample.signal
+
+
+def _by_radius(samples: Sequence[Sample], banks: Sequence[Bank]) -> dict[tuple[str, int], list[Sample]]:
+    """The samples that are searched together. None of a quality that no bank takes."""
+    grouped: dict[tuple[str, int], list[Sample]] = defaultdict(list)
+    least = min((bank.policy.min_quality for bank in banks), default=0)
+    for sample in samples:
+        if banks and (sample.quality is None or sample.quality >= least):
+            grouped[(sample.signal, max(_radius(bank, sample) for bank in banks))].append(sample)
+    return grouped
+
+
+def _radius(bank: Bank, sample: Sample) -> int:
+    """How far a bank's entries may be; the frames of its videos are listed as pictures."""
+    limit = _capped(threshold(bank, sample.signal), sample.view)
+    if sample.signal != PDQ.name:
+        return limit
+    of_videos = threshold(bank, VPDQ.name)
+    turned_frame = sample.seconds is not None and sample.view in TURNS
+    return max(limit, of_videos if turned_frame else _capped(of_videos, sample.view))
+
+
 def _good_enough(sample: Sample, listed: Listed) -> bool:
     least = listed.bank.policy.min_quality
     return all(quality is None or quality >= least for quality in (sample.quality, listed.quality))
 
 
-def _by_signal(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
-    grouped: dict[str, list[Sample]] = {}
-    for sample in samples:
-        grouped.setdefault(sample.signal, []).append(sample)
-    return grouped
-
-
 class _Suppression:
-    """An allowed digest covers the whole content; an allowed perceptual hash covers its own signal and view."""
+    """An allowed digest covers its file and all that is in it, a perceptual hash the views that look like its own."""
 
     def __init__(self, allowed: Sequence[Found]) -> None:
-        self.by_digest: str | None = None
-        self._by_value: dict[int, str] = {}
-        for item in reversed(allowed):
-            name = f"{item.bank.name}#{item.entry.id}"
+        self._files: list[tuple[str, str]] = []
+        self._values: dict[tuple[str, str, float | None], list[tuple[bytes, str]]] = defaultdict(list)
+        for item in allowed:
             if signal_type(item.sample.signal).kind is Kind.EXACT:
-                self.by_digest = name
+                self._files.append((item.sample.part, _name(item)))
             else:
-                self._by_value[id(item.sample)] = name
+                self._values[_picture(item.sample)].append((item.sample.value, _name(item)))
 
-    def by_value(self, item: Found) -> str | None:
-        """What covers the sample itself."""
-        return self._by_value.get(id(item.sample))
+    def of_file(self, part: str) -> str | None:
+        """What covers a file."""
+        return next((name for whole, name in self._files if _lies_in(part, whole)), None)
+
+    def of_value(self, item: Found) -> str | None:
+        """What covers the sample itself, or is as good as the same view, such as the whole without a border."""
+        distance = signal_type(item.sample.signal).distance
+        allowed = self._values.get(_picture(item.sample), ())
+        return next((name for value, name in allowed if distance(item.sample.value, value) <= item.threshold), None)
 
     def of(self, item: Found) -> str | None:
         """What covers the match, None where nothing does."""
-        return self.by_digest or self.by_value(item)
+        return self.of_file(item.sample.part) or self.of_value(item)
+
+
+def _picture(sample: Sample) -> tuple[str, str, float | None]:
+    return sample.signal, sample.part, sample.seconds
+
+
+def _name(item: Found) -> str:
+    return f"{item.bank.name}#{item.entry.id}"
+
+
+def _lies_in(part: str, whole: str) -> bool:
+    """Whether a part is another one, or lies in it. A step's name never has the separator in it."""
+    return not whole or part == whole or part.startswith(whole + SEPARATOR)
 
 
 def _match(item: Found) -> Match:
@@ -242,7 +298,7 @@ def _match(item: Found) -> Match:
 def _path(part: str, span: TimeSpan) -> str:
     """Where in the content: `clip.mp4 › 00:01:03–00:01:09`."""
     times = f"{_clock(span.begin)}–{_clock(span.end)}"
-    return f"{part} › {times}" if part else times
+    return f"{part}{SEPARATOR}{times}" if part else times
 
 
 def _clock(seconds: float) -> str:

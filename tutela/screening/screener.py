@@ -12,15 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import tutela
-from tutela.errors import InputError, UnscreenableError
+from tutela.errors import InputError
 from tutela.media.content import Limits, Mode
 from tutela.media.isolation import WorkerPool
 from tutela.media.sniff import VIDEOS, MediaType, sniff
 from tutela.screening.audience import SearchingAudience
-from tutela.screening.examination import Examination, options, read_examination
+from tutela.screening.examination import Examination, examine_isolated, options
 from tutela.screening.matching import Catalogue, Matching, Searcher, find_matches, match_each
 from tutela.screening.policy import ScreeningPolicy, decide
 from tutela.screening.verdict import (
@@ -35,6 +35,7 @@ from tutela.screening.verdict import (
 from tutela.screening.viewing import Progress, Viewed, view
 from tutela.signals.base import Digesting, Sample
 from tutela.signals.registry import signal_type, signal_types
+from tutela.views.thresholds import ceiling
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class Screener:
         sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
         if (media_type := sniff(content)) in VIDEOS:
             return self._screen_video(started, content, media_type, digests, sha256, context, on_progress)
-        examination = self._examine(content)
+        examination = self._examine(content, self._options)
         samples = (*digests, *examination.samples)
         return self._conclude(started, samples, examination, context, len(content), sha256)
 
@@ -116,17 +117,23 @@ class Screener:
         matching = Matching(self._searcher, self._catalogue, self.policy.video)
         audience = SearchingAudience(matching)
         lists: dict[str, int] = {}
+        token = uuid.uuid4().hex
+        inside, viewed = Examination(), Viewed()
         try:
             lists = dict(self._searcher.sequences)
             blocked = audience.take(digests)
-            viewed = Viewed() if blocked else view(content, self._pool, self.limits, audience, on_progress)
+            if not blocked:
+                inside = self._examine(content, self._options | {"watched": True}, token)
+                blocked = audience.take(inside.samples)
+            if not blocked:
+                viewed = view(content, self._pool, self.limits, audience, on_progress, token)
         except Exception:
             log.exception("a video could not be screened")
             viewed = Viewed(shortcomings=[_FAULT])
         facts = viewed.facts
         examination = Examination(
-            (*digests, *audience.shown),
-            tuple(viewed.shortcomings),
+            tuple(audience.shown),
+            tuple(dict.fromkeys((*viewed.shortcomings, *inside.shortcomings))),
             media_type,
             facts.width if facts else None,
             facts.height if facts else None,
@@ -140,11 +147,11 @@ class Screener:
 
         return _Search(dict(self._searcher.sequences), search)
 
-    def _examine(self, content: bytes | memoryview) -> Examination:
+    def _examine(
+        self, content: bytes | memoryview, task_options: Mapping[str, Any], token: str | None = None
+    ) -> Examination:
         try:
-            return read_examination(self._pool.run(content, self._options))
-        except UnscreenableError as error:
-            return Examination(shortcomings=(Reason(error.reason, str(error)),))
+            return examine_isolated(self._pool, content, task_options, token)
         except Exception:
             log.exception("examination failed")
             return Examination(shortcomings=(_FAULT,))
@@ -182,7 +189,7 @@ class Screener:
             matches_omitted=max(0, len(matches) - MAX_MATCHES_LISTED),
             hashes=tuple(
                 ContentHash(s.signal, signal_type(s.signal).format(s.value), s.view, s.quality, s.part, s.seconds)
-                for s in samples
+                for s in _told(samples, matches)
             ),
             media_type=examination.media_type,
             width=examination.width,
@@ -212,6 +219,17 @@ class _Search:
 
 _STALE = Reason("lists-stale", "the lists could not be brought up to date; see the service's log")
 _FAULT = Reason("engine-fault", "the engine failed while screening; see the service's log")
+
+
+def _told(samples: Sequence[Sample], matches: Sequence[Match]) -> list[Sample]:
+    """The samples that a verdict lists: of the many views of a picture only the plain ones and those that matched."""
+    matched = {(match.signal, match.part, match.view, match.region, match.seconds) for match in matches}
+    return [
+        sample
+        for sample in samples
+        if ceiling(sample.view) is None
+        or (sample.signal, sample.part, sample.view, sample.region, sample.seconds) in matched
+    ]
 
 
 def _digests(content: bytes | memoryview) -> tuple[Sample, ...]:

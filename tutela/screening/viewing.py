@@ -3,31 +3,21 @@
 The serving process sees nothing of the video but samples: it searches them as they come and says when it has enough.
 """
 
-import contextlib
-import itertools
-import logging
 import math
 import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.media.content import Limits, Mode, Shortcoming
 from tutela.screening.verdict import Reason
-from tutela.screening.watching import VideoFacts, Watch, read_batch, read_facts
+from tutela.screening.watching import VideoFacts, Watch, gap_s, read_batch, read_facts
 from tutela.signals.base import Sample
 
-log = logging.getLogger(__name__)
-
-MAX_GAP_S = 2.0
-"""Samples are never further apart than this; in a short video they are nearer."""
-MIN_GAP_S = 0.25
-SAMPLES_OF_SHORT = 60
-"""A video is sampled so often at least, down to the smallest gap."""
 STRETCH_S = 300.0
 """What one worker watches at a time."""
 MAX_STRETCHES = 64
@@ -42,16 +32,17 @@ class Pool(Protocol):
 
     size: int
 
-    def stream(
+    def run(
         self,
         content: bytes | memoryview,
         options: Mapping[str, Any],
-        timeout_s: float,
+        receive: Callable[[Any], object] | None = None,
         *,
+        timeout_s: float | None = None,
         wait_s: float | None = None,
         token: str | None = None,
-    ) -> Generator[Any, None, None]:
-        """What a task gives, as it comes."""
+    ) -> Any:
+        """The task's result; what it gives before goes to `receive`."""
 
 
 class Audience(Protocol):
@@ -79,10 +70,18 @@ class Viewed:
 
 
 def view(
-    content: bytes | memoryview, pool: Pool, limits: Limits, audience: Audience, on_progress: Progress | None = None
+    content: bytes | memoryview,
+    pool: Pool,
+    limits: Limits,
+    audience: Audience,
+    on_progress: Progress | None = None,
+    token: str | None = None,
 ) -> Viewed:
-    """Watch a video. Raises nothing for what is in it: how it falls short is in the result."""
-    viewing = _Viewing(content, pool, limits, audience, on_progress)
+    """Watch a video. Raises nothing for what is in it: how it falls short is in the result.
+
+    `token` is the content's name for the pool.
+    """
+    viewing = _Viewing(content, pool, limits, audience, on_progress, token or uuid.uuid4().hex)
     try:
         viewing.watch()
     except UnscreenableError as error:
@@ -98,6 +97,7 @@ class _Viewing:
         limits: Limits,
         audience: Audience,
         on_progress: Progress | None,
+        token: str,
     ) -> None:
         self.result = Viewed()
         self._content = content
@@ -106,7 +106,7 @@ class _Viewing:
         self._audience = audience
         self._on_progress = on_progress
         self._deadline = time.monotonic() + limits.video_timeout_s
-        self._token = uuid.uuid4().hex
+        self._token = token
         self._taking = threading.Lock()
         self._enough = threading.Event()
         self._watched_s = 0.0
@@ -131,10 +131,11 @@ class _Viewing:
             self.result.shortcomings.append(reason)
 
     def _facts(self) -> VideoFacts:
-        with contextlib.closing(self._stream(Watch(0.0, 0.0, step_s=1.0), None)) as parts:
-            for part in parts:
-                return read_facts(part)
-        raise TutelaError("a worker said nothing of the video")
+        told: list[Any] = []
+        self._run(Watch(0.0, 0.0, step_s=1.0), told.append, None)
+        if not told:
+            raise TutelaError("a worker said nothing of the video")
+        return read_facts(told[0])
 
     def _in_parallel(self, stretches: Sequence[Watch]) -> None:
         """As many workers as are free, each with a stretch at a time; one worker is waited for."""
@@ -173,19 +174,24 @@ class _Viewing:
                 faults.append(error)
 
     def _watch(self, stretch: Watch, wait_s: float | None) -> None:
-        with contextlib.closing(self._stream(stretch, wait_s)) as parts:
-            for part in itertools.islice(parts, 1, None):
-                if self._enough.is_set():
-                    return
-                if "errors" in part:
-                    if int(part["errors"]):
-                        raise UnscreenableError(
-                            Shortcoming.DAMAGED, "the video is damaged: only a part of it could be decoded"
-                        )
-                    continue
-                batch = read_batch(part)
-                with self._taking:
+        try:
+            result = self._run(stretch, self._receive, wait_s)
+        except _EnoughError:
+            return
+        if int(result["errors"]):
+            raise UnscreenableError(Shortcoming.DAMAGED, "the video is damaged: only a part of it could be decoded")
+
+    def _receive(self, part: Any) -> None:
+        """Runs in the thread of the stretch. Whatever is raised here ends the worker's task."""
+        if "frames" in part:
+            batch = read_batch(part)
+            with self._taking:
+                try:
                     self._take(batch.samples, batch.seconds)
+                except Exception as error:
+                    raise _AudienceError from error  # a fault of ours, which is never taken for one of the worker's
+        if self._enough.is_set():
+            raise _EnoughError
 
     def _take(self, samples: Sequence[Sample], seconds: Sequence[float]) -> None:
         if self._enough.is_set():
@@ -197,21 +203,22 @@ class _Viewing:
             self._watched_s = max(self._watched_s, *seconds)
             self._on_progress(self._watched_s, self.result.facts.duration_s if self.result.facts else None)
 
-    def _stream(self, stretch: Watch, wait_s: float | None) -> Generator[Any, None, None]:
+    def _run(self, stretch: Watch, receive: Callable[[Any], object], wait_s: float | None) -> Any:
         left_s = self._deadline - time.monotonic()
         if left_s <= 0:
             raise UnscreenableError(
                 Shortcoming.TIMEOUT, f"only a part could be looked at within {self._limits.video_timeout_s:g} s"
             )
         options = stretch.options(Mode.FAST, self._limits)
-        return self._pool.stream(self._content, options, left_s, wait_s=wait_s, token=self._token)
+        return self._pool.run(self._content, options, receive, timeout_s=left_s, wait_s=wait_s, token=self._token)
 
 
-def gap_s(duration_s: float | None) -> float:
-    """How far apart samples of a video of that length may be."""
-    if duration_s is None:
-        return MAX_GAP_S
-    return min(MAX_GAP_S, max(MIN_GAP_S, duration_s / SAMPLES_OF_SHORT))
+class _EnoughError(Exception):
+    """Nothing more is needed of the video."""
+
+
+class _AudienceError(TutelaError):
+    """The samples could not be taken."""
 
 
 def _stretches(duration_s: float | None) -> list[Watch]:

@@ -1,25 +1,43 @@
 """The task that watches a stretch of a video in an isolated worker: frames in, batches of samples out, as they come.
 
-Each frame is hashed as it is shown, in its seven other turns, and without flat borders where it has some.
+Each frame is hashed as it is shown, in its seven other turns, and without flat borders where it has some; every few
+seconds all views of pictures are looked for in it.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+import math
+import time
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from tutela import _native
-from tutela.errors import TutelaError
-from tutela.media.content import Limits, Mode, Shortcoming
+from tutela.errors import TutelaError, UnscreenableError
+from tutela.media.content import Content, Limits, Mode, Picture, Shortcoming, ViewSet
+from tutela.media.stretch import Frame, Stretch
 from tutela.signals.base import WHOLE, Region, Sample
 from tutela.signals.pdq import PDQ
+from tutela.views.finding import reduced
+from tutela.views.listing import views_to_list
+from tutela.views.view import TURNS
+
+if TYPE_CHECKING:
+    from tutela.media.video import Video
 
 BATCH = 32
 """Frames that are sent together."""
-TURNS = (WHOLE, "turned-90", "turned-180", "turned-270", "flipped", "mirrored", "transposed", "anti-transposed")
-"""The views that the native core's dihedral hashes stand for, in its order."""
+VIEWS_EVERY_S = 2.0
+"""Views that must be looked for are looked for in frames at least so far apart."""
+MAX_GAP_S = 2.0
+"""Samples are never further apart than this; in a short video they are nearer."""
+MIN_GAP_S = 0.25
+SAMPLES_OF_SHORT = 60
+"""A video is sampled so often at least, down to the smallest gap."""
+_SHARE_INSIDE = 0.5
+"""Of a worker's time for content, so much may go to one video inside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +53,8 @@ class Watch:
     """Frames at least so far apart; every frame for 0."""
     numbered: bool = False
     """Frames as the vPDQ tool numbers and times them, one in `step_s`."""
+    listing: bool = False
+    """For a list: only the whole of each frame, and now and then the views by which a crop is found."""
 
     def options(self, mode: Mode, limits: Limits) -> dict[str, Any]:
         """The task's options as JSON carries them."""
@@ -60,34 +80,68 @@ class VideoFacts:
     streams: int
 
 
-def watch(data: memoryview, options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """First the facts, then batches of samples, at last how often the decoder failed."""
+def _open(data: bytes | memoryview, mode: Mode, limits: Limits) -> "Video":
     try:
-        from tutela.media.video import Stretch, Video
+        from tutela.media.video import Video
     except ImportError:
-        from tutela.errors import UnscreenableError
-
         raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, "videos need the extra tutela[video]") from None
+    return Video(data, mode, limits)
+
+
+def _frames(video: "Video", asked: Watch) -> "Iterator[Frame]":
+    stretch = Stretch(asked.begin, math.inf if asked.end is None else asked.end)
+    if asked.numbered:
+        return video.numbered(asked.step_s)
+    if asked.max_gap_s is not None:
+        return video.sampled(stretch, asked.max_gap_s)
+    return video.every(stretch, asked.step_s)
+
+
+def watch(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str, Any], None, dict[str, Any]]:
+    """First the facts, then batches of samples; the result is how often the decoder failed."""
     mode, asked = Mode(options["mode"]), Watch(**options["watch"])
-    video = Video(data, mode, Limits(**options["limits"]))
+    limits = Limits(**options["limits"])
+    video = _open(data, mode, limits)
     facts = video.facts
     yield {"facts": [facts.width, facts.height, facts.duration_s, facts.streams]}
-    stretch = Stretch(asked.begin, float("inf") if asked.end is None else asked.end)
-    if asked.numbered:
-        frames = video.numbered(asked.step_s)
-    elif asked.max_gap_s is not None:
-        frames = video.sampled(stretch, asked.max_gap_s)
-    else:
-        frames = video.every(stretch, asked.step_s)
-    views = _whole if mode is Mode.EXACT else _views
+    eye = _Eye(limits.views, asked.listing)
     batch: list[list[Any]] = []
-    for frame in frames:
-        batch.append([round(frame.seconds, 4), frame.stream, views(np.rot90(frame.pixels, frame.quarters))])
+    for frame in _frames(video, asked):
+        batch.append([round(frame.seconds, 4), frame.stream, list(map(_fields, eye.see(frame)))])
         if len(batch) >= BATCH:
             yield {"frames": batch}
             batch = []
     yield {"frames": batch}
-    yield {"errors": video.errors}
+    return {"errors": video.errors}
+
+
+def watch_inside(content: Content) -> tuple[list[Sample], list[tuple[str, str]]]:
+    """The samples of a video that lies in other content, and how it falls short; in its share of that content's time.
+
+    Raises UnscreenableError where it cannot be opened.
+    """
+    video = _open(content.data, content.mode, content.limits)
+    until = time.monotonic() + content.limits.timeout_s * _SHARE_INSIDE
+    eye = _Eye(content.limits.views, listing=content.mode is Mode.EXACT)
+    samples: list[Sample] = []
+    for frame in video.sampled(Stretch(), gap_s(video.facts.duration_s)):
+        samples += [_placed(sample, frame.seconds, frame.stream) for sample in eye.see(frame)]
+        if time.monotonic() > until:
+            return samples, [
+                (Shortcoming.TIMEOUT, f"only a part of the video was watched, up to {frame.seconds:.0f} s")
+            ]
+    if not samples:
+        raise UnscreenableError(Shortcoming.UNREADABLE, "no frame of the video could be decoded")
+    if video.errors:
+        return samples, [(Shortcoming.DAMAGED, "the video is damaged: only a part of it could be decoded")]
+    return samples, []
+
+
+def gap_s(duration_s: float | None) -> float:
+    """How far apart samples of a video of that length may be."""
+    if duration_s is None:
+        return MAX_GAP_S
+    return min(MAX_GAP_S, max(MIN_GAP_S, duration_s / SAMPLES_OF_SHORT))
 
 
 def read_batch(part: Any) -> Batch:
@@ -111,25 +165,60 @@ def read_facts(part: Any) -> VideoFacts:
         raise TutelaError(f"a worker's answer is not the facts of a video: {error!r}") from error
 
 
-def _whole(pixels: npt.NDArray[np.uint8]) -> list[list[Any]]:
-    value, quality = _native.pdq(np.ascontiguousarray(pixels))
-    return [[WHOLE, value.hex(), quality, None]]
+class _Eye:
+    """Hashes frames as they come. What costs most, the views that must be looked for, is done every few seconds."""
+
+    def __init__(self, views: ViewSet, listing: bool) -> None:
+        self._views = ViewSet(views)
+        self._listing = listing
+        self._due: dict[int, float] = {}
+
+    def see(self, frame: Frame) -> list[Sample]:
+        """The samples of one frame, the whole as shown first."""
+        pixels = np.ascontiguousarray(np.rot90(frame.pixels, frame.quarters))
+        height, width = pixels.shape[:2]
+        plain = self._listing or self._views is ViewSet.PLAIN
+        full = abs(frame.seconds - self._due.get(frame.stream, -math.inf)) >= VIEWS_EVERY_S
+        if full:
+            self._due[frame.stream] = frame.seconds
+        if full and not plain:
+            return PDQ.of_picture(Picture(pixels, width, height), self._views)
+        if not plain:
+            return _turns(pixels) + _inside(pixels)
+        samples = PDQ.of_picture(Picture(pixels, width, height), ViewSet.PLAIN)
+        return samples + _listed(pixels) if full and self._listing and self._views is not ViewSet.PLAIN else samples
 
 
-def _views(pixels: npt.NDArray[np.uint8]) -> list[list[Any]]:
-    values, quality = _native.pdq_dihedral(np.ascontiguousarray(pixels))
-    views: list[list[Any]] = [[name, value.hex(), quality, None] for name, value in zip(TURNS, values, strict=True)]
+def _turns(pixels: npt.NDArray[np.uint8]) -> list[Sample]:
+    values, quality = _native.pdq_dihedral(pixels)
+    return [Sample(PDQ.name, value, turn or WHOLE, quality) for value, turn in zip(values, TURNS, strict=True)]
+
+
+def _inside(pixels: npt.NDArray[np.uint8]) -> list[Sample]:
+    """What lies within flat borders, with its turns; nothing where there are none."""
     inside = _without_borders(pixels)
-    if inside is not None:
-        left, top, right, bottom = inside
-        height, width = pixels.shape
-        region = [left / width, top / height, right / width, bottom / height]
-        values, quality = _native.pdq_dihedral(np.ascontiguousarray(pixels[top:bottom, left:right]))
-        views += [
-            ["trimmed" if name == WHOLE else f"trimmed/{name}", value.hex(), quality, region]
-            for name, value in zip(TURNS, values, strict=True)
-        ]
-    return views
+    if inside is None:
+        return []
+    left, top, right, bottom = inside
+    height, width = pixels.shape
+    region = Region(left / width, top / height, right / width, bottom / height)
+    turns = _turns(np.ascontiguousarray(pixels[top:bottom, left:right]))
+    return [
+        replace(item, view="piece" if item.view == WHOLE else f"piece/{item.view}", region=region) for item in turns
+    ]
+
+
+def _listed(pixels: npt.NDArray[np.uint8]) -> list[Sample]:
+    """The views that a list carries beside the whole, so that a crop is found."""
+    luma = reduced(pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L")))
+    views = [view for view in views_to_list(luma) if view.family == "anchored"]
+    if not views:
+        return []
+    hashes, qualities = _native.pdq_views(luma, np.stack([view.corners for view in views]), 0)
+    return [
+        Sample(PDQ.name, value.tobytes(), view.family, quality)
+        for view, value, quality in zip(views, hashes, qualities.tolist(), strict=True)
+    ]
 
 
 _FLAT = 10.0
@@ -152,14 +241,16 @@ def _busy(spread: npt.NDArray[np.float64]) -> tuple[int, int]:
     return (int(lines[0]), int(lines[-1]) + 1) if len(lines) else (0, 0)
 
 
+def _fields(sample: Sample) -> list[Any]:
+    region = sample.region and [sample.region.left, sample.region.top, sample.region.right, sample.region.bottom]
+    return [sample.view, sample.value.hex(), sample.quality, region]
+
+
 def _sample(seconds: float, stream: int, view: Any) -> Sample:
     name, value, quality, region = view
-    return Sample(
-        PDQ.name,
-        bytes.fromhex(value),
-        str(name),
-        int(quality),
-        None if region is None else Region(*map(float, region)),
-        f"stream {stream + 1}" if stream else "",
-        seconds,
-    )
+    shown = None if region is None else Region(*map(float, region))
+    return _placed(Sample(PDQ.name, bytes.fromhex(value), str(name), int(quality), shown), seconds, stream)
+
+
+def _placed(sample: Sample, seconds: float, stream: int) -> Sample:
+    return replace(sample, seconds=round(seconds, 4), part=f"stream {stream + 1}" if stream else "")

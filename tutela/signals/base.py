@@ -26,6 +26,8 @@ class Kind(StrEnum):
 
 WHOLE = "whole"
 """The view of the content as it is displayed."""
+STORED = "stored"
+"""The view of a picture as its file stores it, where EXIF says that it is to be shown turned."""
 
 
 @dataclass(frozen=True, slots=True)

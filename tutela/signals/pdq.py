@@ -3,16 +3,18 @@
 Source: "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm" (Facebook, 2019).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tutela import _native
-from tutela.media.content import Content
-from tutela.signals.base import WHOLE, Kind, Sample
-from tutela.signals.hexadecimal import parse_hexadecimal
+import numpy as np
+from PIL import Image
 
-STORED = "stored"
-"""The view of the picture as its file stores it, where EXIF says that it is to be shown turned."""
+from tutela import _native
+from tutela.media.content import Content, Mode, Picture, ViewSet
+from tutela.signals.base import STORED, WHOLE, Kind, Region, Sample
+from tutela.signals.hexadecimal import parse_hexadecimal
+from tutela.views.finding import find_views, reduced
+from tutela.views.view import TURNS, Luma, bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +40,39 @@ class Pdq:
         return (int.from_bytes(a) ^ int.from_bytes(b)).bit_count()
 
     def compute(self, content: Content) -> Sequence[Sample]:
-        """The hash of the picture as displayed, and as stored where that is another.
+        """The hashes of the content's picture. In exact mode, for hashes that leave the house, only the plain ones."""
+        views = ViewSet.PLAIN if content.mode is Mode.EXACT else ViewSet(content.limits.views)
+        return self.of_picture(content.picture, views)
 
-        Lists are made by tools that do not turn pictures by EXIF, so both views are asked about.
+    def of_picture(self, picture: Picture, views: ViewSet) -> list[Sample]:
+        """The hashes of a decoded picture, the whole as displayed first, then as stored where that is another.
+
+        Lists are made by tools that do not turn pictures by EXIF, so both are always asked about.
         """
-        picture = content.picture
-        stored, quality = _native.pdq(picture.pixels, picture.source)
-        if picture.orientation == 1:
-            return (Sample(self.name, stored, WHOLE, quality),)
-        displayed, displayed_quality = _native.pdq(*picture.displayed())
-        return (
-            Sample(self.name, displayed, WHOLE, displayed_quality),
-            Sample(self.name, stored, STORED, quality),
-        )
+        pixels, source = picture.displayed()
+        values, quality = _native.pdq_dihedral(pixels, source)
+        turns = 1 if views is ViewSet.PLAIN else len(TURNS)
+        samples = [Sample(self.name, values[i], TURNS[i] or WHOLE, quality) for i in range(turns)]
+        if picture.orientation != 1:
+            value, quality = _native.pdq(picture.pixels, picture.source)
+            samples.insert(1, Sample(self.name, value, STORED, quality))
+        if views is not ViewSet.PLAIN:
+            luma = pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
+            samples += self._of_views(reduced(luma), views)
+        return samples
+
+    def _of_views(self, luma: Luma, views: ViewSet) -> Iterator[Sample]:
+        found = find_views(luma, views)
+        if not found:
+            return
+        corners = np.stack([view.corners for view in found])
+        hashes, qualities = _native.pdq_views(luma, corners, sum(view.turned for view in found))
+        values = iter(hashes)
+        for view, quality in zip(found, qualities.tolist(), strict=True):
+            region = Region(*bounds(view.corners))
+            for turn in TURNS if view.turned else TURNS[:1]:
+                name = f"{view.family}/{turn}" if turn else view.family
+                yield Sample(self.name, next(values).tobytes(), name, quality, region)
 
 
 PDQ = Pdq()
