@@ -1,7 +1,7 @@
 """The shapes of requests and answers, as pydantic models with the limits that apply at the edge."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -131,6 +131,19 @@ class VerdictOut(BaseModel):
     context: dict[str, Any]
     timings: dict[str, float]
     versions: dict[str, Any]
+
+
+class JobOut(BaseModel):
+    """A screening that is answered later. Hold the content until the verdict is there, and where the job failed."""
+
+    id: str
+    state: Literal["pending", "running", "done", "failed"]
+    byte_length: int
+    attempts: int
+    created_at: datetime
+    updated_at: datetime
+    error: str | None
+    verdict: VerdictOut | None
 
 
 class PolicyModel(Strict):

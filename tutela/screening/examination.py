@@ -11,6 +11,7 @@ from typing import Any
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.media.budget import Budget
 from tutela.media.content import Content, Limits, Mode, Shortcoming
+from tutela.media.content_file import ContentFile
 from tutela.media.isolation import WorkerPool
 from tutela.media.walk import Place, walk
 from tutela.screening.findings import Findings
@@ -102,13 +103,13 @@ def read_examination(document: Any) -> Examination:
 
 
 def examine_isolated(
-    pool: WorkerPool, content: bytes | memoryview, task_options: Mapping[str, Any], token: str | None = None
+    pool: WorkerPool, content: bytes | memoryview | ContentFile, task_options: Mapping[str, Any]
 ) -> Examination:
     """The examination of content in a worker. Where the worker does not come to an end, what it found until then, with
     the reason. Raises TutelaError for a fault of ours."""
     parts: list[Any] = []
     try:
-        last = pool.run(content, task_options, parts.append, token=token)
+        last = pool.run(content, task_options, parts.append)
     except UnscreenableError as error:
         last = {"samples": (), "shortcomings": [(error.reason, str(error))]}
         last |= dict.fromkeys(("media_type", "width", "height"))

@@ -97,6 +97,13 @@ class Match:
         nested = {"region": self.region, "span": self.span}
         return _fields(self) | {name: None if value is None else _fields(value) for name, value in nested.items()}
 
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> "Match":
+        """The match of a document that `document` made, of this version or an earlier one."""
+        known = {name: document[name] for name in cls.__slots__ if name in document}
+        region = document.get("region")
+        return cls(**known | {"action": Action(document["action"]), "region": region and Region(**region)})
+
 
 @dataclass(frozen=True, slots=True)
 class ContentHash:

@@ -7,13 +7,13 @@ import math
 import queue
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.media.content import Limits, Mode, Shortcoming
+from tutela.media.content_file import ContentFile
 from tutela.screening.verdict import Reason
 from tutela.screening.watching import VideoFacts, Watch, gap_s, read_batch, read_facts
 from tutela.signals.base import Sample
@@ -34,13 +34,12 @@ class Pool(Protocol):
 
     def run(
         self,
-        content: bytes | memoryview,
+        content: ContentFile,
         options: Mapping[str, Any],
         receive: Callable[[Any], object] | None = None,
         *,
         timeout_s: float | None = None,
         wait_s: float | None = None,
-        token: str | None = None,
     ) -> Any:
         """The task's result; what it gives before goes to `receive`."""
 
@@ -70,18 +69,14 @@ class Viewed:
 
 
 def view(
-    content: bytes | memoryview,
+    content: ContentFile,
     pool: Pool,
     limits: Limits,
     audience: Audience,
     on_progress: Progress | None = None,
-    token: str | None = None,
 ) -> Viewed:
-    """Watch a video. Raises nothing for what is in it: how it falls short is in the result.
-
-    `token` is the content's name for the pool.
-    """
-    viewing = _Viewing(content, pool, limits, audience, on_progress, token or uuid.uuid4().hex)
+    """Watch a video. Raises nothing for what is in it: how it falls short is in the result."""
+    viewing = _Viewing(content, pool, limits, audience, on_progress)
     try:
         viewing.watch()
     except UnscreenableError as error:
@@ -92,12 +87,11 @@ def view(
 class _Viewing:
     def __init__(
         self,
-        content: bytes | memoryview,
+        content: ContentFile,
         pool: Pool,
         limits: Limits,
         audience: Audience,
         on_progress: Progress | None,
-        token: str,
     ) -> None:
         self.result = Viewed()
         self._content = content
@@ -106,7 +100,6 @@ class _Viewing:
         self._audience = audience
         self._on_progress = on_progress
         self._deadline = time.monotonic() + limits.video_timeout_s
-        self._token = token
         self._taking = threading.Lock()
         self._enough = threading.Event()
         self._watched_s = 0.0
@@ -210,7 +203,7 @@ class _Viewing:
                 Shortcoming.TIMEOUT, f"only a part could be looked at within {self._limits.video_timeout_s:g} s"
             )
         options = stretch.options(Mode.FAST, self._limits)
-        return self._pool.run(self._content, options, receive, timeout_s=left_s, wait_s=wait_s, token=self._token)
+        return self._pool.run(self._content, options, receive, timeout_s=left_s, wait_s=wait_s)
 
 
 class _EnoughError(Exception):
