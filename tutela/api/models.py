@@ -39,7 +39,7 @@ class HashIn(Strict):
     """A hash that the caller computed."""
 
     signal: Name = Field(examples=["pdq"])
-    value: Text = Field(examples=[EXAMPLE_PDQ])
+    value: ListedValue = Field(examples=[EXAMPLE_PDQ])
     quality: int | None = Field(None, ge=0, le=100)
 
 

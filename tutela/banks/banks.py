@@ -30,8 +30,8 @@ from tutela.banks.model import (
 )
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.index.feed import Change
-from tutela.signals.base import WHOLE, Composite
-from tutela.signals.registry import signal_type
+from tutela.signals.base import WHOLE
+from tutela.signals.registry import composite_type, signal_type
 from tutela.store import tables
 from tutela.store.database import Store, advance_banks, moment, now
 from tutela.store.entry_tables import entry_value
@@ -189,7 +189,7 @@ class Banks:
                 width = signal_type(item.signal).width
                 if len(item.value) != width:
                     raise InputError(f"a {item.signal} value has {width} bytes, got {len(item.value)}")
-            if isinstance(signal_type(new.signal), Composite) and not new.values:
+            if composite_type(new.signal) and not new.values:
                 raise InputError(f"an entry of type {new.signal} needs the values that it stands for")
             if new.label is not None and new.label not in labels:
                 raise InputError(f"unknown label {new.label!r}; known here: {', '.join(labels)}")

@@ -11,9 +11,9 @@ from tutela.media.content import SEPARATOR
 from tutela.screening.footage import Footage
 from tutela.screening.policy import VideoRule
 from tutela.screening.verdict import Match, TimeSpan
-from tutela.signals.base import WHOLE, Composite, Kind, Sample
+from tutela.signals.base import WHOLE, Kind, Sample
 from tutela.signals.pdq import PDQ
-from tutela.signals.registry import signal_type
+from tutela.signals.registry import composite_type, signal_type
 from tutela.signals.vpdq import VPDQ
 from tutela.views.thresholds import ceiling
 from tutela.views.view import TURNS
@@ -205,7 +205,7 @@ def _capped(limit: int, *views: str) -> int:
 
 def _compared_as(listed: Listed, sample: Sample) -> str:
     """The signal type whose threshold counts: a frame's is that of its video."""
-    return listed.entry.signal if isinstance(signal_type(listed.entry.signal), Composite) else sample.signal
+    return listed.entry.signal if composite_type(listed.entry.signal) else sample.signal
 
 
 def _by_radius(samples: Sequence[Sample], banks: Sequence[Bank]) -> dict[tuple[str, int], list[Sample]]:
@@ -275,7 +275,7 @@ def _lies_in(part: str, whole: str) -> bool:
 
 def _match(item: Found) -> Match:
     sample, entry, bank = item.sample, item.entry, item.bank
-    composite = isinstance(signal_type(entry.signal), Composite)
+    composite = composite_type(entry.signal) is not None
     return Match(
         bank=bank.name,
         entry_id=entry.id,
