@@ -147,7 +147,7 @@ class Deployment:
         if cases.mail_server is not None:
             self.handlers[MAIL] = MailHandler(cases.mail_server)
         self.dispatcher = Dispatcher(self.outbox, self.handlers)
-        self.job_pool = WorkerPool(TASK, size=1, limits=job_limits.over(limits))
+        self.job_pool = WorkerPool(TASK, size=decoders, limits=job_limits.over(limits))  # a long video takes several
         self.job_screener = self.screener.with_limits(self.job_pool, self.job_pool.limits)
         self.jobs = Jobs(store, Spool(home / "jobs"), webhooks)
         self.job_runner = JobRunner(

@@ -61,6 +61,7 @@ class Settings(BaseSettings):
         default=1024**3, gt=0, description="Largest content that is screened later, as a job, in bytes."
     )
     job_timeout_s: float = Field(default=600.0, gt=0, description="Seconds a job may take.")
+    video_timeout_s: float = Field(default=300.0, gt=0, description="Seconds one video may take to decode.")
     decoders: int | None = Field(
         default=None, gt=0, description="Decoding workers a service process has; by default one a core."
     )
@@ -129,6 +130,7 @@ class Settings(BaseSettings):
             self.max_depth,
             self.max_parts,
             self.max_expanded_bytes,
+            video_timeout_s=self.video_timeout_s,
         )
 
     @property

@@ -20,7 +20,7 @@ from tutela.deployment import Deployment
 from tutela.jobs.spool import Upload
 from tutela.screening.verdict import Context, Verdict
 from tutela.signals.base import Sample
-from tutela.signals.registry import signal_type
+from tutela.signals.registry import composite_type, signal_type
 
 router = APIRouter(prefix="/v1", tags=["screening"])
 Asker = Annotated[str, Depends(needs(Scope.SCREEN))]
@@ -152,7 +152,10 @@ def screen_hashes(request: Request, body: HashesIn, _: Annotated[str, Depends(ne
     """Screen content that you hashed yourself."""
     deployment: Deployment = request.app.state.deployment
     context = Context(body.context.item, body.context.details) if body.context else Context()
-    return _answer(request, deployment.screener.screen_hashes([_sample(item) for item in body.hashes], context))
+    return _answer(
+        request,
+        deployment.screener.screen_hashes([sample for item in body.hashes for sample in _samples(item)], context),
+    )
 
 
 @router.post("/lookup", operation_id="lookup", response_model=LookupOut)
@@ -177,6 +180,12 @@ def _answer(request: Request, verdict: Verdict) -> Response:
     request.scope["tutela.verdict"] = verdict.id
     request.scope["tutela.decision"] = verdict.decision.value
     return Response(json.dumps(verdict.document()), media_type="application/json")
+
+
+def _samples(item: HashIn) -> list[Sample]:
+    """The sample of a hash, or those of a composite one, such as the frames of a video."""
+    composite = composite_type(item.signal)
+    return [_sample(item)] if composite is None else list(composite.read(item.value))
 
 
 def _sample(item: HashIn) -> Sample:

@@ -56,6 +56,8 @@ class Limits:
     """Bytes that come out of containers, at every depth together."""
     max_ratio: int = 100
     """How many times the content's own bytes may come out of it, once that is more than 64 MiB."""
+    video_timeout_s: float = 300.0
+    """What a video may take, over all workers that are at it."""
 
 
 class Shortcoming(StrEnum):

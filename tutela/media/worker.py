@@ -44,6 +44,8 @@ def main() -> None:
         with contextlib.suppress(ImportError):
             import_module(name)
     import_module("tutela.media.containers.libarchive").load()
+    with contextlib.suppress(ImportError):
+        import_module("tutela.media.video")
     gc.freeze()  # modules stay: no collection looks through them again
     protections = _confine(arguments["max_memory_bytes"] + arguments["max_bytes"])
     with socket.socket(fileno=arguments["socket"]) as connection:

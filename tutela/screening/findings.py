@@ -12,8 +12,9 @@ from tutela.media.containers import CONTAINERS
 from tutela.media.containers.base import InnerFile
 from tutela.media.content import SEPARATOR, Content, Mode, Shortcoming, ViewSet
 from tutela.media.plain import SMALLEST_PICTURE, carries_no_picture, is_text
-from tutela.media.sniff import MediaType
+from tutela.media.sniff import VIDEOS, MediaType
 from tutela.media.walk import Place
+from tutela.screening.watching import watch_inside
 from tutela.signals.base import WHOLE, Computable, Digesting, Sample
 from tutela.signals.registry import signal_type, signal_types
 
@@ -29,7 +30,9 @@ MAX_NAMED = 20
 class Findings:
     """Collects, place by place."""
 
-    def __init__(self) -> None:
+    def __init__(self, watched: bool = False) -> None:
+        """`watched` says that the content is a video which is watched otherwise: only what else is in it counts."""
+        self._watched = watched
         self.samples: list[Sample] = []
         self.weight = 0
         """About how many bytes the samples take in an answer."""
@@ -64,6 +67,8 @@ class Findings:
         return self._shortcomings + [(code, f"and {count:,} parts more") for code, count in more.items()]
 
     def _add_content(self, place: Place, content: Content) -> None:
+        if self._watched and not place.path:
+            return
         looked_into = content.mode is Mode.FAST and content.media_type in CONTAINERS
         if looked_into or (place.path and _shows_nothing(content)):
             self._add_digests(content, place.path)
@@ -130,6 +135,8 @@ def shortened(path: str) -> str:
 
 def look(content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]:
     """The samples of one picture or video, and how it falls short. Raises UnscreenableError where it is none."""
+    if content.media_type in VIDEOS:
+        return watch_inside(content)
     samples: list[Sample] = []
     for kind in signal_types().values():
         if isinstance(kind, Computable):
