@@ -112,7 +112,7 @@ def list_entries(
         active = (identity[0] for identity, (_, state) in known.items() if state == EntryState.ACTIVE.value)
         _activate(connection, set(active))
     if revived or with_values:
-        _settle(connection, _signals_of(connection, sorted({*revived, *with_values})))
+        settle(connection, signals_of(connection, sorted({*revived, *with_values})))
     added = len(rows) + len(revived)
     return Outcome(tuple(ids), added, len(entries) - added)
 
@@ -136,7 +136,7 @@ def set_entry_state(
             detail={"reason": reason},
         )
     )
-    _settle(connection, _signals_of(connection, [entry_id]))
+    settle(connection, signals_of(connection, [entry_id]))
 
 
 def chunks(items: Sequence[Item], size: int = CHUNK) -> Iterator[Sequence[Item]]:
@@ -200,7 +200,7 @@ def _add_values(
     return [entry_id for entry_id, values in wanted.items() if values]
 
 
-def _signals_of(connection: Connection, entry_ids: Sequence[int]) -> set[int]:
+def signals_of(connection: Connection, entry_ids: Sequence[int]) -> set[int]:
     """The signal rows of these entries: of their own values and of what else they stand for."""
     return {
         signal_id
@@ -214,7 +214,7 @@ def _signals_of(connection: Connection, entry_ids: Sequence[int]) -> set[int]:
     }
 
 
-def _settle(connection: Connection, signal_ids: Collection[int]) -> None:
+def settle(connection: Connection, signal_ids: Collection[int]) -> None:
     """Make each of these values active exactly if an active entry lists it."""
     signal = tables.signal
     ordered = sorted(signal_ids)

@@ -15,8 +15,7 @@ from typing import BinaryIO
 from tutela.banks.model import Entry, EntryValue, NewEntry
 from tutela.banks.reading import new_entry, text_of
 from tutela.errors import InputError, InvalidSignalError
-from tutela.signals.base import Composite
-from tutela.signals.registry import signal_type, signal_types
+from tutela.signals.registry import composite_type, signal_types
 
 MAX_LINE = 4 * 1024 * 1024
 """Characters of a line: as long as a video's list of frames."""
@@ -99,18 +98,19 @@ def read_list(
     source: str,
     signal: str | None = None,
     columns: Columns | None = None,
-    labels: Iterable[str] = (),
+    labels: Iterable[str] | None = (),
     skip: int = 0,
 ) -> Iterator[Line]:
     """The entries of a list, with the number of each line (or array item), and what is wrong with the others.
 
     `signal` is the type of values whose line does not say it. A label that is not among `labels` is kept in the
-    note, so that the value still counts. The first `skip` lines are passed over unread.
+    note, so that the value still counts; where `labels` is None every label is kept. The first `skip` lines are passed
+    over unread.
     Raises InputError when the whole file is not of the format.
     """
-    reader = _Reader(source, signal, columns or Columns(), frozenset(labels))
+    reader = _Reader(source, signal, columns or Columns(), None if labels is None else frozenset(labels))
     match format:
-        case Format.TEXT if signal is not None and isinstance(signal_type(signal), Composite):
+        case Format.TEXT if signal is not None and composite_type(signal) is not None:
             yield from reader.each(_joined(_lines(stream, skip)), reader.text)
         case Format.TEXT:
             yield from reader.each(_lines(stream, skip), reader.text)
@@ -123,7 +123,7 @@ def read_list(
 
 
 class _Reader:
-    def __init__(self, source: str, signal: str | None, columns: Columns, labels: frozenset[str]) -> None:
+    def __init__(self, source: str, signal: str | None, columns: Columns, labels: frozenset[str] | None) -> None:
         self._source = source
         self._signal = signal
         self._columns = columns
@@ -216,7 +216,7 @@ class _Reader:
         if (state := fields.get("state", "").lower()) not in ("", "active"):
             raise InputError(f"the line's state is {state[:80]!r}: only active entries are listed")
         label, note = fields.get("label") or None, fields.get("note") or None
-        if label is not None and label not in self._labels:
+        if label is not None and self._labels is not None and label not in self._labels:
             label, note = None, f"listed as {label}" + (f"; {note}" if note else "")
         reference = fields.get("reference", "")
         if len(reference) > 255 or "\x00" in reference + (note or ""):

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from tutela.banks.model import Entry, EntryValue, NewEntry
 from tutela.errors import InvalidSignalError
-from tutela.signals.base import Composite, Sample
-from tutela.signals.registry import signal_type
+from tutela.signals.base import WHOLE, Sample
+from tutela.signals.registry import composite_type, signal_type
 
 
 def new_entry(
@@ -17,12 +17,12 @@ def new_entry(
     note: str | None = None,
 ) -> NewEntry:
     """The entry whose value a text stands for. Raises InvalidSignalError, and InputError for an unknown type."""
-    kind = signal_type(signal)
-    if not isinstance(kind, Composite):
-        return NewEntry(signal, kind.parse(text), source, reference, label, note)
+    composite = composite_type(signal)
+    if composite is None:
+        return NewEntry(signal, signal_type(signal).parse(text), source, reference, label, note)
     if "," not in text:
         raise InvalidSignalError(f"{signal} is listed by its values, not by {text[:80]!r}")
-    return composite_entry(signal, kind.read(text), source, reference, label, note)
+    return composite_entry(signal, composite.read(text), source, reference, label, note)
 
 
 def composite_entry(
@@ -32,18 +32,20 @@ def composite_entry(
     reference: str = "",
     label: str | None = None,
     note: str | None = None,
+    views: Sequence[Sample] = (),
 ) -> NewEntry:
-    """The entry of a composite type that stands for these samples."""
-    kind = signal_type(signal)
-    if not isinstance(kind, Composite):
+    """The entry of a composite type that stands for these samples. Further views of them are found too; they are not
+    part of what a list of that type carries."""
+    kind = composite_type(signal)
+    if kind is None:
         raise InvalidSignalError(f"{signal} stands for one value, not for several")
-    values = tuple(map(EntryValue.of, samples))
+    values = tuple(map(EntryValue.of, (*samples, *views)))
     return NewEntry(signal, kind.identity(samples), source, reference, label, note, values)
 
 
 def text_of(entry: Entry, values: Sequence[EntryValue]) -> str:
     """The text that `new_entry` reads back as the same entry."""
-    kind = signal_type(entry.signal)
-    if isinstance(kind, Composite):
-        return kind.write([value.sample() for value in values])
-    return kind.format(entry.value)
+    composite = composite_type(entry.signal)
+    if composite is not None:
+        return composite.write([value.sample() for value in values if value.view == WHOLE])
+    return signal_type(entry.signal).format(entry.value)

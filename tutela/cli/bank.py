@@ -118,7 +118,7 @@ def add(
     context: typer.Context,
     name: Name,
     paths: Annotated[
-        list[str] | None, typer.Argument(help="Pictures that the curator holds; their hashes are listed.")
+        list[str] | None, typer.Argument(help="Pictures and videos that the curator holds; their hashes are listed.")
     ] = None,
     signal: Annotated[
         list[str] | None, typer.Option(help="Type of the values; or which hashes of the pictures.")
@@ -139,7 +139,9 @@ def add(
     from tutela.errors import InputError, UnscreenableError
     from tutela.media.content import Mode
     from tutela.media.isolation import WorkerPool
+    from tutela.media.sniff import VIDEOS, sniff
     from tutela.screening.examination import TASK
+    from tutela.screening.video_listing import entry_of, frames_of
 
     if not paths and not value:
         raise InputError("give pictures, or --signal and --value")
@@ -153,7 +155,9 @@ def add(
         for path in paths or []:
             content = read(path, limits.max_bytes)
             try:
-                samples, gaps = samples_of(content, pool, limits, Mode.EXACT, signal or ["pdq", "sha256"])
+                samples, gaps = samples_of(content, pool, limits, Mode.EXACT, signal or _listed_of(content))
+                if sniff(content) in VIDEOS and (not signal or "vpdq" in signal):
+                    entries.append(entry_of(frames_of(content, pool, limits), reference, label, note))
             except UnscreenableError as error:
                 raise InputError(f"{path}: {error}") from error
             for gap in gaps:
@@ -419,6 +423,13 @@ def _set_state(context: typer.Context, ids: list[int], state: EntryState, reason
         for entry_id in ids:
             entry = banks.set_state(entry_id, state, reason=reason, actor=actor)
             typer.echo(f"entry {entry.id} of bank {entry.bank} is {entry.state.value}")
+
+
+def _listed_of(content: bytes) -> list[str]:
+    """What is listed of a file where nothing is asked for: of a video its frames too."""
+    from tutela.media.sniff import VIDEOS, sniff
+
+    return ["sha256"] if sniff(content) in VIDEOS else ["pdq", "sha256"]
 
 
 def _thresholds(texts: list[str] | None) -> dict[str, int]:

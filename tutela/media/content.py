@@ -56,6 +56,8 @@ class Limits:
     """Bytes that come out of containers, at every depth together."""
     max_ratio: int = 100
     """How many times the content's own bytes may come out of it, once that is more than 64 MiB."""
+    video_timeout_s: float = 300.0
+    """What a video may take, over all workers that are at it."""
 
 
 class Shortcoming(StrEnum):
@@ -80,6 +82,8 @@ class Shortcoming(StrEnum):
     EXPANDS_TOO_FAR = "expands-too-far"
     UNKNOWN_PART = "unknown-part"
     """Something inside that is of no known type, neither a picture nor known to be none."""
+    NOT_RENDERED = "not-rendered"
+    """A drawing or document whose pictures were looked at, but which is not drawn as a viewer would."""
     TRAILING_DATA = "trailing-data"
     """Bytes behind the end of a file that are of no known type."""
 

@@ -4,14 +4,16 @@ The central directory says what the archive holds. Bytes that no member covers a
 local headers shows files that the directory does not name, and an archive may stand behind anything.
 """
 
+import re
 import struct
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 
 from tutela.errors import UnscreenableError
 from tutela.media.budget import Budget, BudgetSpentError
-from tutela.media.carving import carve
-from tutela.media.containers.base import InnerFile, Part, Unread, file_over, read_within, unreadable
+from tutela.media.containers.base import InnerFile, Part, Unread, encrypted, file_over, read_within, unreadable
+from tutela.media.containers.gaps import between
 from tutela.media.content import Content, Shortcoming
 
 _ENCRYPTED = 0x1
@@ -21,6 +23,9 @@ _BYTES_A_MEMBER = 1024
 """More of the directory than this for each part that may be looked at is not read: its list alone would be a bomb."""
 _LONGEST_END = 22 + 65_535 + 20 + 56
 """The end record with its longest comment, and the two records of ZIP64 before it."""
+_DOCUMENT = frozenset({"[Content_Types].xml", "META-INF/container.xml"})
+_NEVER_SHOWN = re.compile(r"xl/printerSettings/.*\.bin|(word|ppt)/fonts/.*\.(odttf|fntdata)|.*\.(otf|ttf|woff2?)")
+"""What an Office document or an e-book carries in forms of its own: printers' settings, fonts made unreadable."""
 _ODF_KEYS = b"manifest:encryption-data"
 
 
@@ -32,15 +37,18 @@ class Zip:
         _refuse_huge_directory(data, budget)
         with zipfile.ZipFile(file_over(data)) as archive:
             members = archive.infolist()
+            document = any(member.filename in _DOCUMENT for member in members)
             for member in members:
-                if not member.is_dir():
-                    yield from _member(archive, member, data, budget)
-            yield from _between(data, members)
+                if not member.filename.endswith("/"):
+                    for part in _member(archive, member, data, budget):
+                        may_be_unknown = document and bool(_NEVER_SHOWN.fullmatch(member.filename))
+                        yield replace(part, may_be_unknown=may_be_unknown) if isinstance(part, InnerFile) else part
+            yield from between(data, [_extent(member, data) for member in members])
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, data: memoryview, budget: Budget) -> Iterator[Part]:
     if member.flag_bits & _ENCRYPTED:
-        yield Unread(member.filename, UnscreenableError(Shortcoming.ENCRYPTED, "it opens only with a password"))
+        yield Unread(member.filename, encrypted())
         return
     try:
         if member.compress_type == zipfile.ZIP_STORED:
@@ -59,9 +67,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, data: memoryview,
     else:
         yield InnerFile(member.filename, inner)
         if member.filename == "META-INF/manifest.xml" and _ODF_KEYS in inner:
-            yield Unread(
-                member.filename, UnscreenableError(Shortcoming.ENCRYPTED, "the document opens only with a password")
-            )
+            yield Unread(member.filename, encrypted())
 
 
 def _stored(member: zipfile.ZipInfo, data: memoryview) -> memoryview:
@@ -84,15 +90,6 @@ def _extent(member: zipfile.ZipInfo, data: memoryview) -> tuple[int, int]:
         return member.header_offset, _start(member, data) + member.compress_size
     except UnscreenableError:
         return member.header_offset, member.header_offset
-
-
-def _between(data: memoryview, members: Sequence[zipfile.ZipInfo]) -> Iterator[Part]:
-    """Files in the bytes that no member covers."""
-    at = 0
-    for start, end in [*sorted(_extent(member, data) for member in members), (len(data), len(data))]:
-        if start > at:
-            yield from carve(data[at:start])
-        at = max(at, end)
 
 
 def _refuse_huge_directory(data: memoryview, budget: Budget) -> None:
