@@ -22,7 +22,7 @@ EDGES = tuple(
 )
 """Strips and halves along the sides, which an overlay elsewhere leaves as they are."""
 
-LIMITS = {ViewSet.STANDARD: (8, 12, 8), ViewSet.THOROUGH: (16, 20, 14)}
+LIMITS = {ViewSet.STANDARD: (10, 20, 8), ViewSet.THOROUGH: (16, 20, 14)}
 """Pieces, rectangles and landmarks, at most."""
 
 

@@ -27,6 +27,12 @@ MIN_CUT = 0.6
 """A line cuts a rectangle in two when this share of it, from side to side, is an edge."""
 MAX_DEPTH = 3
 """How often the pieces of a cut are cut again."""
+MIN_GRID = 0.4
+"""The inner lines of an even grid are edges for at least this share."""
+SNAP = 4
+"""Pixels that a side may be moved to a better line."""
+NEARLY = 0.75
+"""A line with this share of the best one's support is as good."""
 SAME = 0.02
 """Rectangles whose sides differ by less than this share of their own size are the same."""
 
@@ -45,10 +51,12 @@ def find_rectangles(luma: Luma, limit: int) -> list[Found]:
     """The likeliest rectangles, best first; none for a picture that has no other inside."""
     height, width = luma.shape
     vertical, horizontal = find_edges(luma)
-    pieces = np.array(list(_pieces((0, 0, width, height), vertical, horizontal, MAX_DEPTH)), np.intp).reshape(-1, 4)
+    cut = _pieces((0, 0, width, height), vertical, horizontal, MAX_DEPTH)
+    pieces = np.array([*_grids(vertical, horizontal), *cut], np.intp).reshape(-1, 4)
     boxes = _combinations(_lines(vertical, width), _lines(horizontal, height), width, height)
     kept: list[Found] = []
     for candidates, least in ((pieces, 0.3), (boxes, MIN_SUPPORT)):
+        candidates = _snapped(candidates, vertical, horizontal)
         scores = _scores(candidates, vertical, horizontal, least)
         good = np.flatnonzero(scores > 0)
         ranked = good[np.argsort(-scores[good], kind="stable")][: 12 * limit]
@@ -124,6 +132,52 @@ def _pairs(lines: Integers, least: float) -> tuple[Integers, Integers]:
     first, second = np.triu_indices(len(lines), 1)
     far = lines[second] - lines[first] >= least
     return lines[first[far]], lines[second[far]]
+
+
+def _grids(vertical: Edges, horizontal: Edges) -> Iterator[Rectangle]:
+    """The cells of even grids whose inner lines show at least faintly."""
+    width, height = horizontal.length, vertical.length
+    across = [parts for parts in (1, 2, 3, 4) if _is_divided(vertical, width, parts)]
+    down = [parts for parts in (1, 2, 3, 4) if _is_divided(horizontal, height, parts)]
+    for columns in across:
+        for rows in down:
+            if columns * rows > 1:
+                for i in range(columns * rows):
+                    x, y = i % columns, i // columns
+                    yield (
+                        round(width * x / columns),
+                        round(height * y / rows),
+                        round(width * (x + 1) / columns),
+                        round(height * (y + 1) / rows),
+                    )
+
+
+def _is_divided(edges: Edges, length: int, parts: int) -> bool:
+    for i in range(1, parts):
+        place = round(length * i / parts)
+        if edges.totals[place - SNAP : place + SNAP + 1].max() < MIN_GRID:
+            return False
+    return True
+
+
+def _snapped(boxes: Integers, vertical: Edges, horizontal: Edges) -> Integers:
+    """The rectangles with every side moved to the innermost of the good lines close by, by its own length alone."""
+    snapped = boxes.copy()
+    for side, edges, begin, end, inwards in (
+        (0, vertical, 1, 3, 1),
+        (2, vertical, 1, 3, -1),
+        (1, horizontal, 0, 2, 1),
+        (3, horizontal, 0, 2, -1),
+    ):
+        places = snapped[:, side, None] + inwards * np.arange(-SNAP, SNAP + 1)[None, :]
+        known = np.clip(places, 0, edges.sums.shape[1] - 1)
+        support = edges.support(known, snapped[:, begin, None], snapped[:, end, None])
+        support = np.where(known == places, support, 0.0)
+        good = (support >= NEARLY * support.max(axis=1, keepdims=True)) & (support >= MIN_SUPPORT)
+        innermost = 2 * SNAP - np.argmax(good[:, ::-1], axis=1)
+        moved = places[np.arange(len(boxes)), innermost]
+        snapped[:, side] = np.where(good.any(axis=1), moved, snapped[:, side])
+    return snapped
 
 
 def _scores(boxes: Integers, vertical: Edges, horizontal: Edges, least: float) -> npt.NDArray[np.float32]:
