@@ -124,12 +124,19 @@ def _by_radius(samples: Sequence[Sample], banks: Sequence[Bank]) -> dict[tuple[s
 
 
 def _suppressor(samples: Sequence[Sample], item: Found, allowed: Sequence[Found]) -> str | None:
-    """An allowed digest covers the whole content; an allowed perceptual hash covers its own signal and view."""
+    """An allowed digest covers the whole content; an allowed perceptual hash covers the views that look like its own."""
     for allow in allowed:
         exact = signal_type(samples[allow.sample].signal).kind is Kind.EXACT
-        if exact or allow.sample == item.sample:
+        if exact or _looks_like(samples[item.sample], samples[allow.sample], item.threshold):
             return f"{allow.bank.name}#{allow.entry.id}"
     return None
+
+
+def _looks_like(sample: Sample, allowed: Sample, limit: int) -> bool:
+    """Whether two views of one picture are as good as the same, such as the whole and the whole without a border."""
+    if (sample.signal, sample.part, sample.seconds) != (allowed.signal, allowed.part, allowed.seconds):
+        return False
+    return signal_type(sample.signal).distance(sample.value, allowed.value) <= limit
 
 
 def _match(sample: Sample, item: Found) -> Match:

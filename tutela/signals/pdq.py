@@ -14,7 +14,7 @@ from tutela.media.content import Content, Mode, Picture, ViewSet
 from tutela.signals.base import STORED, WHOLE, Kind, Region, Sample
 from tutela.signals.hexadecimal import parse_hexadecimal
 from tutela.views.finding import find_views, reduced
-from tutela.views.view import TURNS, Luma, bounds
+from tutela.views.view import TURNS, Luma, bounds, view_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,11 @@ class Pdq:
         Lists are made by tools that do not turn pictures by EXIF, so both are always asked about.
         """
         pixels, source = picture.displayed()
-        values, quality = _native.pdq_dihedral(pixels, source)
-        turns = 1 if views is ViewSet.PLAIN else len(TURNS)
-        samples = [Sample(self.name, values[i], TURNS[i] or WHOLE, quality) for i in range(turns)]
+        value, quality = _native.pdq(pixels, source)
+        samples = [Sample(self.name, value, WHOLE, quality)]
         if picture.orientation != 1:
             value, quality = _native.pdq(picture.pixels, picture.source)
-            samples.insert(1, Sample(self.name, value, STORED, quality))
+            samples.append(Sample(self.name, value, STORED, quality))
         if views is not ViewSet.PLAIN:
             luma = pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
             samples += self._of_views(reduced(luma), views)
@@ -69,10 +68,11 @@ class Pdq:
         hashes, qualities = _native.pdq_views(luma, corners, sum(view.turned for view in found))
         values = iter(hashes)
         for view, quality in zip(found, qualities.tolist(), strict=True):
-            region = Region(*bounds(view.corners))
+            region = None if view.family == WHOLE else Region(*bounds(view.corners))
             for turn in TURNS if view.turned else TURNS[:1]:
-                name = f"{view.family}/{turn}" if turn else view.family
-                yield Sample(self.name, next(values).tobytes(), name, quality, region)
+                value = next(values).tobytes()
+                if turn or view.family != WHOLE:
+                    yield Sample(self.name, value, view_name(view.family, turn), quality, region)
 
 
 PDQ = Pdq()

@@ -8,7 +8,8 @@ from tutela.views.anchors import anchored_windows
 from tutela.views.blanks import find_pieces
 from tutela.views.borders import find_inside
 from tutela.views.rectangles import find_rectangles, same
-from tutela.views.view import Corners, Luma, View, rectangle
+from tutela.views.tilted import find_tilted
+from tutela.views.view import WHOLE, WHOLE_FAMILY, Corners, Luma, View, rectangle
 
 SHORT_SIDE = 256
 """Views are looked for, and hashed, with the picture's short side brought to 256 to 511 pixels."""
@@ -33,7 +34,7 @@ def reduced(luma: Luma) -> Luma:
 
 
 def find_views(luma: Luma, views: ViewSet) -> list[View]:
-    """What is to be looked up of a reduced picture, the whole and its turns left out; turned views first."""
+    """What is to be looked up of a reduced picture, turned views first; the whole stands for its turns."""
     height, width = luma.shape
     if views is ViewSet.PLAIN or min(height, width) < MIN_SIDE:
         return []
@@ -42,11 +43,13 @@ def find_views(luma: Luma, views: ViewSet) -> list[View]:
     boxes = [(box, "piece") for box in find_pieces(luma, pieces)]
     boxes += [(box, "piece") for box in find_inside(luma)]
     boxes += [(item.rectangle, "rectangle") for item in find_rectangles(luma, rectangles)]
-    found = [
+    found = [View(WHOLE_FAMILY, WHOLE, turned=True)]
+    found += [
         View(family, _fractions(box, luma), turned=thorough)
         for i, (box, family) in enumerate(boxes)
         if not any(same(box, other) for other, _ in boxes[:i])
     ]
+    found += [View("deskewed", corners, turned=thorough) for corners in find_tilted(luma)]
     found += [View("edge", corners) for corners in EDGES]
     found += [View("anchored", corners, turned=thorough) for corners in anchored_windows(luma, landmarks)]
     return sorted(found, key=lambda view: not view.turned)

@@ -13,7 +13,7 @@ CROP_SCALES = tuple(0.95**step for step in range(9))
 """Sides of the crops whose landmarks are listed: down to two thirds, so to 44 % of the area."""
 LANDMARKS = 10
 """Of each size."""
-ROTATIONS = (2.0, 4.0, 6.0, 8.0, 10.0)
+ROTATIONS = (1.5, 3.0, 4.5, 6.0, 7.5, 9.0, 10.5)
 """Degrees, both ways, of the rotated crops that are listed."""
 
 

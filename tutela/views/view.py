@@ -16,6 +16,16 @@ TURNS = ("", "turned-90", "turned-180", "turned-270", "flipped", "mirrored", "tr
 """The eight ways to turn a view, in the native core's order; turns are counter-clockwise."""
 
 
+WHOLE_FAMILY = "whole"
+
+
+def view_name(family: str, turn: str) -> str:
+    """What a match calls a view: the family, and the turn where there is one; a turned whole by its turn alone."""
+    if not turn:
+        return family
+    return turn if family == WHOLE_FAMILY else f"{family}/{turn}"
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """One view to be hashed."""
