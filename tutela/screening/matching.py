@@ -124,7 +124,7 @@ def _by_radius(samples: Sequence[Sample], banks: Sequence[Bank]) -> dict[tuple[s
 
 
 def _suppressor(samples: Sequence[Sample], item: Found, allowed: Sequence[Found]) -> str | None:
-    """An allowed digest covers the whole content; an allowed perceptual hash covers the views that look like its own."""
+    """An allowed digest covers the whole content; an allowed perceptual hash the views that look like its own."""
     for allow in allowed:
         exact = signal_type(samples[allow.sample].signal).kind is Kind.EXACT
         if exact or _looks_like(samples[item.sample], samples[allow.sample], item.threshold):
