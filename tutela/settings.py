@@ -6,11 +6,15 @@ One flat set with a default for everything, so that a small site needs none.
 import os
 from pathlib import Path
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tutela.case_settings import CaseSettings, EvidenceSettings, MailSettings, read_signing_key
+from tutela.cases.options import CaseOptions
 from tutela.deployment import Deployment, open_deployment
+from tutela.jobs.limits import JobLimits
 from tutela.media.content import Limits, ViewSet
+from tutela.outbox.webhooks import Endpoint, read_secret
 from tutela.screening.policy import ScreeningPolicy
 from tutela.screening.verdict import Decision
 
@@ -18,6 +22,19 @@ from tutela.screening.verdict import Decision
 def default_home() -> Path:
     """`$XDG_DATA_HOME/tutela`, by the XDG base directory specification."""
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "tutela"
+
+
+class WebhookSettings(BaseModel):
+    """Where the platform wants to be told."""
+
+    url: str
+    secrets: list[SecretStr] = Field(min_length=1, description="The current one; while it changes, the former too.")
+    events: set[str] = Field(default_factory=set, description="Event types it wants; all when empty.")
+
+    def endpoint(self, name: str) -> Endpoint:
+        """The endpoint that this describes. Raises InputError."""
+        secrets = [read_secret(secret.get_secret_value()) for secret in self.secrets]
+        return Endpoint(name, self.url, secrets, frozenset(self.events))
 
 
 class Settings(BaseSettings):
@@ -34,6 +51,10 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=100_000_000, gt=0, description="Largest picture that is decoded, in pixels.")
     max_memory_bytes: int = Field(default=1024**3, gt=0, description="Memory one decoding worker may use.")
     timeout_s: float = Field(default=10.0, gt=0, description="Seconds one picture may take to decode.")
+    max_job_bytes: int = Field(
+        default=1024**3, gt=0, description="Largest content that is screened later, as a job, in bytes."
+    )
+    job_timeout_s: float = Field(default=600.0, gt=0, description="Seconds a job may take.")
     decoders: int | None = Field(
         default=None, gt=0, description="Decoding workers a service process has; by default one a core."
     )
@@ -48,6 +69,17 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="Decision by reason code for content that could not be screened; what is not named is held.",
     )
+    pull_exchanges: bool = Field(default=True, description="Whether the service pulls exchanges by their schedule.")
+    webhooks: dict[str, WebhookSettings] = Field(
+        default_factory=dict, description="Addresses that are told what happens, by name, each with url and secrets."
+    )
+
+    evidence: EvidenceSettings | None = Field(
+        default=None, description="Where what is held is kept, sealed, and to whom; without it nothing is kept."
+    )
+    cases: CaseSettings = Field(default_factory=CaseSettings, description="What happens to cases, and who is told.")
+    mail: MailSettings | None = Field(default=None, description="The mail server that alarms go through.")
+    audit_key: Path | None = Field(default=None, description="File of the key that signs the audit log every hour.")
 
     @field_validator("rate")
     @classmethod
@@ -81,6 +113,18 @@ class Settings(BaseSettings):
         """What one piece of content may cost."""
         return Limits(self.max_bytes, self.max_pixels, self.max_memory_bytes, self.timeout_s, self.views)
 
+    @property
+    def case_options(self) -> CaseOptions:
+        """What happens to cases, and who is told. Raises InputError."""
+        return CaseOptions(
+            policies=self.cases.policies(),
+            callback=self.cases.callback,
+            mail_server=self.mail.server() if self.mail else None,
+            alarm_mail=tuple(self.cases.alarm_mail),
+            console=self.cases.console,
+            signing_key=read_signing_key(self.audit_key),
+        )
+
     def open(self) -> Deployment:
         """Open the deployment these settings describe. Raises StoreError and IndexCorruptError as it does."""
         return open_deployment(
@@ -89,4 +133,8 @@ class Settings(BaseSettings):
             limits=self.limits,
             decoders=self.decoders,
             policy=ScreeningPolicy(self.overrides),
+            job_limits=JobLimits(self.max_job_bytes, self.job_timeout_s),
+            webhooks={name: webhook.endpoint(name) for name, webhook in self.webhooks.items()},
+            evidence=self.evidence.options_of() if self.evidence else None,
+            cases=self.case_options,
         )

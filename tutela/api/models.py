@@ -1,7 +1,7 @@
 """The shapes of requests and answers, as pydantic models with the limits that apply at the edge."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -10,6 +10,8 @@ from tutela.screening.verdict import Decision
 from tutela.signals.registry import signal_type
 
 Text = Annotated[str, StringConstraints(max_length=4_000)]
+ListedValue = Annotated[str, StringConstraints(max_length=4_000_000)]
+"""As long as a video's list of frames."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 MAX_BATCH = 10_000
 
@@ -117,6 +119,19 @@ class VerdictOut(BaseModel):
     versions: dict[str, Any]
 
 
+class JobOut(BaseModel):
+    """A screening that is answered later. Hold the content until the verdict is there, and where the job failed."""
+
+    id: str
+    state: Literal["pending", "running", "done", "failed"]
+    byte_length: int
+    attempts: int
+    created_at: datetime
+    updated_at: datetime
+    error: str | None
+    verdict: VerdictOut | None
+
+
 class PolicyModel(Strict):
     """What a bank does with a match."""
 
@@ -201,7 +216,7 @@ class EntryIn(Strict):
     """A value to be listed."""
 
     signal: Name = Field(examples=["pdq"])
-    value: Text = Field(examples=[EXAMPLE_PDQ])
+    value: ListedValue = Field(examples=[EXAMPLE_PDQ])
     source: Annotated[str, StringConstraints(max_length=255)] = "operator"
     reference: Annotated[str, StringConstraints(max_length=255)] = ""
     label: Name | None = None

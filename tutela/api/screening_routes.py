@@ -8,12 +8,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from tutela.api import metrics
-from tutela.api.bodies import read_content
+from tutela.api.job_routes import accept
 from tutela.api.keys import Scope
-from tutela.api.models import EXAMPLE_PDQ, HashesIn, HashIn, LookupIn, LookupOut, VerdictOut
+from tutela.api.models import EXAMPLE_PDQ, HashesIn, HashIn, JobOut, LookupIn, LookupOut, VerdictOut
 from tutela.api.problems import Problem
 from tutela.api.security import needs
+from tutela.api.uploads import receive
 from tutela.deployment import Deployment
+from tutela.jobs.spool import Upload
 from tutela.screening.verdict import Context, Verdict
 from tutela.signals.base import Sample
 from tutela.signals.registry import signal_type
@@ -45,7 +47,14 @@ _BODY = {
             "required": False,
             "description": "The context as JSON, for raw bodies.",
             "schema": {"type": "string", "examples": ['{"item": "upload-4711"}']},
-        }
+        },
+        {
+            "in": "header",
+            "name": "Prefer",
+            "required": False,
+            "description": "`respond-async`: answer 202 with a job at once, whatever the content's length.",
+            "schema": {"type": "string", "examples": ["respond-async"]},
+        },
     ],
 }
 
@@ -90,12 +99,24 @@ _VERDICT: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/screen", operation_id="screen", responses=_VERDICT, openapi_extra=_BODY)
-async def screen(request: Request, _: Annotated[str, Depends(needs(Scope.SCREEN))]) -> Response:
-    """Screen one upload before anybody sees it. A hold is an answer like any other: status 200."""
+_LATER: dict[int | str, dict[str, Any]] = {
+    202: {"model": JobOut, "description": "Answered later: content over the limit, or `Prefer: respond-async`."}
+}
+
+
+@router.post("/screen", operation_id="screen", responses=_VERDICT | _LATER, openapi_extra=_BODY)
+async def screen(request: Request, actor: Annotated[str, Depends(needs(Scope.SCREEN))]) -> Response:
+    """Screen one upload before anybody sees it. A hold is an answer like any other: status 200.
+
+    Content that is too long to be answered at once is answered 202 with a job: hold it until its verdict is there.
+    """
     deployment: Deployment = request.app.state.deployment
+    limit, job_limit = deployment.screener.limits.max_bytes, deployment.job_screener.limits.max_bytes
     async with request.app.state.bound.place():
-        content, context = await read_content(request, deployment.screener.limits.max_bytes)
+        received = await receive(request, deployment.jobs, limit, job_limit)
+        if isinstance(received, Upload):
+            return await accept(deployment, received, actor)
+        content, context = received
         verdict = await run_in_threadpool(deployment.screener.screen, content, context)
     return _answer(request, verdict)
 

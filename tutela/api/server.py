@@ -55,7 +55,11 @@ def app_from_environment() -> FastAPI:
     deployment = settings.open()
     _guard_memory()
     options = ApiOptions(
-        settings.auth_required, settings.rate_of_a_worker(), settings.max_in_flight, closes_deployment=True
+        settings.auth_required,
+        settings.rate_of_a_worker(),
+        settings.max_in_flight,
+        pulls_exchanges=settings.pull_exchanges,
+        closes_deployment=True,
     )
     return create_app(deployment, options)
 

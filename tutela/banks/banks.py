@@ -20,6 +20,7 @@ from tutela.banks.model import (
     BankKind,
     Entry,
     EntryState,
+    EntryValue,
     Event,
     Listed,
     NewEntry,
@@ -28,9 +29,11 @@ from tutela.banks.model import (
 )
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.index.feed import Change
+from tutela.signals.base import Composite
 from tutela.signals.registry import signal_type
 from tutela.store import tables
 from tutela.store.database import Store, advance_banks, moment, now
+from tutela.store.entry_tables import entry_value
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 MAX_TEXT = 4_000
@@ -181,10 +184,12 @@ class Banks:
         """Raise InputError for the first entry that cannot be listed."""
         labels = self.labels()
         for new in entries:
-            if len(new.value) != signal_type(new.signal).width:
-                raise InputError(
-                    f"a {new.signal} value has {signal_type(new.signal).width} bytes, got {len(new.value)}"
-                )
+            for item in (EntryValue(new.signal, new.value), *new.values):
+                width = signal_type(item.signal).width
+                if len(item.value) != width:
+                    raise InputError(f"a {item.signal} value has {width} bytes, got {len(item.value)}")
+            if isinstance(signal_type(new.signal), Composite) and not new.values:
+                raise InputError(f"an entry of type {new.signal} needs the values that it stands for")
             if new.label is not None and new.label not in labels:
                 raise InputError(f"unknown label {new.label!r}; known here: {', '.join(labels)}")
             for text, limit in ((new.source, 255), (new.reference, 255), (new.note or "", MAX_TEXT)):
@@ -212,6 +217,18 @@ class Banks:
         query = _entries().where(tables.signal.c.type == signal, tables.signal.c.value == value)
         with self.store.read() as connection:
             return [_entry(row) for row in connection.execute(query.order_by(tables.entry.c.id))]
+
+    def values(self, entry_id: int) -> list[EntryValue]:
+        """What else an entry stands for, in the order listed; empty for an entry of one value."""
+        table, signal = entry_value, tables.signal
+        query = (
+            select(signal.c.type, signal.c.value, table.c.view, table.c.seconds, table.c.quality)
+            .join(signal, signal.c.id == table.c.signal_id)
+            .where(table.c.entry_id == entry_id)
+            .order_by(table.c.id)
+        )
+        with self.store.read() as connection:
+            return [EntryValue(row[0], bytes(row[1]), row[2], row[3], row[4]) for row in connection.execute(query)]
 
     def set_state(self, entry_id: int, state: EntryState, *, reason: str, actor: str) -> Entry:
         """Disable, enable or withdraw an entry. Raises NotFoundError, InputError (no reason)."""
@@ -247,23 +264,41 @@ class Banks:
                 self._version = version
 
     def listed(self, signal_ids: Sequence[int]) -> list[Listed]:
-        """The active entries, in enabled banks, of these signal rows."""
-        found: list[Listed] = []
+        """The active entries, in enabled banks, of these signal rows: one for each place where an entry has the row."""
         bank = tables.bank
+        counts = (tables.entry.c.state == EntryState.ACTIVE.value, bank.c.enabled.is_(True))
+        found: list[Listed] = []
         with self.store.read() as connection:
+            rows: list[Row[Any]] = []
+            among: list[Row[Any]] = []
             for chunk in chunks(signal_ids):
-                query = _entries().where(
-                    tables.entry.c.signal_id.in_(chunk),
-                    tables.entry.c.state == EntryState.ACTIVE.value,
-                    bank.c.enabled.is_(True),
+                rows += connection.execute(_entries().where(tables.entry.c.signal_id.in_(chunk), *counts))
+                among += connection.execute(
+                    select(*[column for column in entry_value.c if column.name != "id"])
+                    .join(tables.entry, tables.entry.c.id == entry_value.c.entry_id)
+                    .join(bank, bank.c.id == tables.entry.c.bank_id)
+                    .where(entry_value.c.signal_id.in_(chunk), *counts)
                 )
-                rows = connection.execute(query.order_by(tables.entry.c.id)).all()
-                banks = {
-                    row.id: _bank(row)
-                    for row in connection.execute(select(bank).where(bank.c.id.in_({r.bank_id for r in rows})))
-                }
-                found += [Listed(row.signal_id, _entry(row), banks[row.bank_id]) for row in rows]
-        return found
+            holders: dict[int, Row[Any]] = {}
+            for chunk in chunks(sorted({row.entry_id for row in among})):
+                holders |= {row.id: row for row in connection.execute(_entries().where(tables.entry.c.id.in_(chunk)))}
+            bank_ids = {row.bank_id for row in (*rows, *holders.values())}
+            banks = {row.id: _bank(row) for row in connection.execute(select(bank).where(bank.c.id.in_(bank_ids)))}
+        entries = {row.id: _entry(row) for row in (*rows, *holders.values())}
+        found = [Listed(row.signal_id, entries[row.id], banks[row.bank_id]) for row in rows]
+        found += [
+            Listed(
+                row.signal_id,
+                entries[row.entry_id],
+                banks[holders[row.entry_id].bank_id],
+                row.view,
+                row.seconds,
+                row.quality,
+            )
+            for row in among
+            if row.entry_id in holders
+        ]
+        return sorted(found, key=lambda item: (item.entry.id, item.seconds or 0.0, item.view))
 
     def head(self, signal: str) -> int:
         """As `ChangeFeed.head`."""

@@ -12,7 +12,9 @@ import traceback
 _EXTRAS = {
     **dict.fromkeys(("typer", "rich", "pydantic", "pydantic_settings"), "cli"),
     **dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client", "structlog", "limits"), "server"),
+    **dict.fromkeys(("httpx", "lxml", "cryptography"), "exchanges"),
     "psycopg": "postgres",
+    "httpx": "evidence",
 }
 """Modules that a smaller installation lacks, and the extra that brings each."""
 

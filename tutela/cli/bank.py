@@ -133,22 +133,20 @@ def add(
     import os
 
     from tutela.banks.model import NewEntry
+    from tutela.banks.reading import new_entry
     from tutela.cli.output import complain
     from tutela.cli.screening import read, samples_of
     from tutela.errors import InputError, UnscreenableError
     from tutela.media.content import Mode
     from tutela.media.isolation import WorkerPool
     from tutela.screening.examination import TASK
-    from tutela.signals.registry import signal_type
 
     if not paths and not value:
         raise InputError("give pictures, or --signal and --value")
     if value and (signal is None or len(signal) != 1):
         raise InputError("values need exactly one --signal")
     entries = [
-        NewEntry(name_, signal_type(name_).parse(text), "operator", reference, label, note)
-        for name_ in signal or []
-        for text in value or []
+        new_entry(name_, text, "operator", reference, label, note) for name_ in signal or [] for text in value or []
     ]
     limits = context.obj.settings().limits
     with WorkerPool(TASK, size=os.cpu_count() or 1, limits=limits) as pool:

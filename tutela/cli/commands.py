@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 import tutela
-from tutela.cli import bank, index, key, store
+from tutela.cli import bank, exchange, feed, index, key, outbox, store
 from tutela.cli.state import State
 
 READER_GONE = 141
@@ -42,8 +42,11 @@ app = typer.Typer(
     "  ·  tutela screen uploads/  ·  tutela key create my-site --scope screen  ·  tutela serve",
 )
 app.add_typer(bank.app, name="bank")
+app.add_typer(exchange.app, name="exchange")
+app.add_typer(feed.app, name="feed")
 app.add_typer(index.app, name="index")
 app.add_typer(key.app, name="key")
+app.add_typer(outbox.app, name="outbox")
 app.add_typer(store.app, name="store")
 
 Paths = Annotated[list[str], typer.Argument(help="Files, folders (all files below), or - for standard input.")]
@@ -118,6 +121,18 @@ def doctor(context: typer.Context, json: Annotated[bool, typer.Option("--json", 
     from tutela.cli.doctor import examine
 
     raise typer.Exit(examine(context.obj.settings(), as_json=json))
+
+
+@app.command(epilog="tutela selftest  ·  tutela selftest --url http://127.0.0.1:8080")
+def selftest(
+    context: typer.Context,
+    url: Annotated[str | None, typer.Option(help="Ask this running service; its key is in TUTELA_KEY.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON lines.")] = False,
+) -> None:
+    """Prove end to end, with canaries, that matching works. Exit code 1 when it does not."""
+    from tutela.cli.selftest import run
+
+    raise typer.Exit(run(context.obj.settings(), url, as_json=json))
 
 
 @app.command()

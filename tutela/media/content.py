@@ -13,6 +13,9 @@ import numpy.typing as npt
 
 from tutela.media.sniff import MediaType, sniff
 
+SEPARATOR = " › "
+"""Between the steps to a part of the content: `report.zip › holiday.pdf › page 3`. No step's own name contains it."""
+
 
 class Mode(StrEnum):
     """How closely a picture is decoded."""
@@ -45,6 +48,14 @@ class Limits:
     timeout_s: float = 10.0
     views: ViewSet = ViewSet.STANDARD
     """How many views of each picture are looked up."""
+    max_depth: int = 8
+    """How deep containers lie in each other before the inner ones are held."""
+    max_parts: int = 5_000
+    """Files, pages and frames inside one piece of content, at every depth together."""
+    max_expanded_bytes: int = 512 * 1024 * 1024
+    """Bytes that come out of containers, at every depth together."""
+    max_ratio: int = 100
+    """How many times the content's own bytes may come out of it, once that is more than 64 MiB."""
 
 
 class Shortcoming(StrEnum):
@@ -62,6 +73,17 @@ class Shortcoming(StrEnum):
     TIMEOUT = "timeout"
     DECODER_CRASH = "decoder-crash"
     BUSY = "busy"
+    ENCRYPTED = "encrypted"
+    """An archive or document that opens only with a password."""
+    TOO_DEEP = "too-deep"
+    TOO_MANY_PARTS = "too-many-parts"
+    EXPANDS_TOO_FAR = "expands-too-far"
+    UNKNOWN_PART = "unknown-part"
+    """Something inside that is of no known type, neither a picture nor known to be none."""
+    NOT_RENDERED = "not-rendered"
+    """A drawing or document whose pictures were looked at, but which is not drawn as a viewer would."""
+    TRAILING_DATA = "trailing-data"
+    """Bytes behind the end of a file that are of no known type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +136,13 @@ class Content:
         self.data = data
         self.mode = mode
         self.limits = limits
+
+    @classmethod
+    def of_picture(cls, picture: Picture, mode: Mode, limits: Limits) -> "Content":
+        """Content without bytes of its own: a frame, or a page that was drawn."""
+        content = cls(b"", mode, limits)
+        vars(content)["picture"] = picture
+        return content
 
     @cached_property
     def media_type(self) -> MediaType | None:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from tutela.banks.model import Bank, BankKind, Entry, Listed
 from tutela.index.feed import Hit
+from tutela.media.content import SEPARATOR
 from tutela.screening.verdict import Match
 from tutela.signals.base import WHOLE, Kind, Sample
 from tutela.signals.registry import signal_type
@@ -124,12 +125,18 @@ def _by_radius(samples: Sequence[Sample], banks: Sequence[Bank]) -> dict[tuple[s
 
 
 def _suppressor(samples: Sequence[Sample], item: Found, allowed: Sequence[Found]) -> str | None:
-    """An allowed digest covers the whole content; an allowed perceptual hash the views that look like its own."""
+    """An allowed digest covers its file and all that is in it, a perceptual hash the views that look like its own."""
     for allow in allowed:
         exact = signal_type(samples[allow.sample].signal).kind is Kind.EXACT
-        if exact or _looks_like(samples[item.sample], samples[allow.sample], item.threshold):
+        inside = _lies_in(samples[item.sample].part, samples[allow.sample].part)
+        if (exact and inside) or _looks_like(samples[item.sample], samples[allow.sample], item.threshold):
             return f"{allow.bank.name}#{allow.entry.id}"
     return None
+
+
+def _lies_in(part: str, whole: str) -> bool:
+    """Whether a part is another one, or lies in it. A step's name never has the separator in it."""
+    return not whole or part == whole or part.startswith(whole + SEPARATOR)
 
 
 def _looks_like(sample: Sample, allowed: Sample, limit: int) -> bool:

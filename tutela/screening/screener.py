@@ -5,24 +5,28 @@ is logged loudly and the content stays unseen. A verdict that holds or blocks is
 written down durably.
 """
 
+import copy
 import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Protocol
 
 import tutela
-from tutela.errors import InputError, UnscreenableError
+from tutela.errors import InputError, NotReadyError, StoreError
 from tutela.media.content import Limits, Mode
+from tutela.media.content_file import ContentFile
 from tutela.media.isolation import WorkerPool
-from tutela.screening.examination import Examination, options, read_examination
+from tutela.screening.examination import Examination, examine_isolated, options
 from tutela.screening.matching import Catalogue, Searcher, find_matches, match_each
 from tutela.screening.policy import ScreeningPolicy, decide
 from tutela.screening.verdict import (
     ContentHash,
     Context,
+    Decision,
     Match,
     Reason,
     Timings,
@@ -47,6 +51,16 @@ class Journal(Protocol):
         """Return only after the verdict is durable."""
 
 
+class Custody(Protocol):
+    """Where content that is held is kept as evidence: `tutela.cases.custody.Custody`."""
+
+    def wants(self, verdict: Verdict) -> bool:
+        """Whether a verdict that is not an allow is kept."""
+
+    def keep(self, content: bytes | memoryview | None, verdict: Verdict) -> object:
+        """Return only after verdict, evidence and case are durable. Raises StoreError, and others when it cannot."""
+
+
 class Screener:
     """Screens content. Thread-safe; share one in a process."""
 
@@ -60,8 +74,12 @@ class Screener:
         policy: ScreeningPolicy | None = None,
         limits: Limits | None = None,
         lists_age_s: Callable[[], float] = lambda: 0.0,
+        custody: Custody | None = None,
     ) -> None:
-        """`lists_age_s` says how long ago the lists were last known to be current."""
+        """`lists_age_s` says how long ago the lists were last known to be current.
+
+        Without custody nothing of the content is kept.
+        """
         self.policy = policy or ScreeningPolicy()
         self.limits = limits or Limits()
         self._pool = pool
@@ -69,19 +87,35 @@ class Screener:
         self._catalogue = catalogue
         self._journal = journal
         self._lists_age_s = lists_age_s
+        self._custody = custody
         self._options = options(Mode.FAST, self.limits)
 
-    def screen(self, content: bytes | memoryview, context: Context | None = None) -> Verdict:
-        """The verdict for one upload. Never raises for anything in the content.
+    def screen(
+        self,
+        content: bytes | memoryview | ContentFile,
+        context: Context | None = None,
+        verdict_id: str | None = None,
+    ) -> Verdict:
+        """The verdict for one upload, of that id or of a new one. Never raises for anything in the content.
 
-        Raises StoreError when a verdict that must be written down cannot be; the content is then not allowed.
+        Raises StoreError when a verdict that must be written down cannot be, NotReadyError when this deployment is
+        closed meanwhile; the content is then not allowed.
         """
         started = time.perf_counter()
-        digests = _digests(content)
+        seen = content.view() if isinstance(content, ContentFile) else content
+        digests = _digests(seen)
         examination = self._examine(content)
         samples = (*digests, *examination.samples)
         sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
-        return self._conclude(started, samples, examination, context, len(content), sha256)
+        return self._conclude(started, samples, examination, context, seen, sha256, verdict_id)
+
+    def with_limits(self, pool: WorkerPool, limits: Limits) -> "Screener":
+        """A screener that differs in nothing but where content is examined, and what that may cost."""
+        other = copy.copy(self)
+        other.limits = limits
+        other._pool = pool
+        other._options = options(Mode.FAST, limits)
+        return other
 
     def screen_hashes(self, samples: Sequence[Sample], context: Context | None = None) -> Verdict:
         """The verdict for content that the caller hashed. Raises InputError when there is nothing to look up."""
@@ -93,11 +127,11 @@ class Screener:
         """The matches of each sample on its own, without a verdict. Raises TutelaError when lists cannot be read."""
         return match_each(samples, self._searcher, self._catalogue)
 
-    def _examine(self, content: bytes | memoryview) -> Examination:
+    def _examine(self, content: bytes | memoryview | ContentFile) -> Examination:
         try:
-            return read_examination(self._pool.run(content, self._options))
-        except UnscreenableError as error:
-            return Examination(shortcomings=(Reason(error.reason, str(error)),))
+            return examine_isolated(self._pool, content, self._options)
+        except NotReadyError:
+            raise
         except Exception:
             log.exception("examination failed")
             return Examination(shortcomings=(_FAULT,))
@@ -108,8 +142,9 @@ class Screener:
         samples: tuple[Sample, ...],
         examination: Examination,
         context: Context | None,
-        byte_length: int | None,
+        content: bytes | memoryview | None,
         sha256: str | None,
+        verdict_id: str | None = None,
     ) -> Verdict:
         examined = time.perf_counter()
         shortcomings = examination.shortcomings
@@ -125,7 +160,7 @@ class Screener:
         decision, reasons = decide(matches, shortcomings, self.policy)
         searched = time.perf_counter()
         verdict = Verdict(
-            id=uuid.uuid4().hex,
+            id=verdict_id or uuid.uuid4().hex,
             at=datetime.now(UTC),
             decision=decision,
             reasons=reasons,
@@ -138,7 +173,7 @@ class Screener:
             media_type=examination.media_type,
             width=examination.width,
             height=examination.height,
-            byte_length=byte_length,
+            byte_length=None if content is None else len(content),
             sha256=sha256,
             context=context or Context(),
             timings=Timings(
@@ -148,12 +183,27 @@ class Screener:
             ),
             versions=Versions(tutela.__version__, lists),
         )
+        if verdict.decision is not Decision.ALLOW and self._custody is not None and self._custody.wants(verdict):
+            return self._keep(self._custody, content, verdict)
         if matches or shortcomings:
+            self._journal.record(verdict)
+        return verdict
+
+    def _keep(self, custody: Custody, content: bytes | memoryview | None, verdict: Verdict) -> Verdict:
+        """The verdict once its evidence is kept; where that fails a hold, so that the platform keeps the content."""
+        try:
+            custody.keep(content, verdict)
+        except StoreError:
+            raise  # nothing can be written down: there is no verdict
+        except Exception:
+            log.exception("the evidence of verdict %s could not be kept", verdict.id)
+            verdict = replace(verdict, decision=Decision.HOLD, reasons=(*verdict.reasons, _NOT_KEPT))
             self._journal.record(verdict)
         return verdict
 
 
 _STALE = Reason("lists-stale", "the lists could not be brought up to date; see the service's log")
+_NOT_KEPT = Reason("evidence-not-kept", "the evidence could not be sealed, so keep the content; see the service's log")
 _FAULT = Reason("engine-fault", "the engine failed while screening; see the service's log")
 
 
