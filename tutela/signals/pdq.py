@@ -40,8 +40,10 @@ class Pdq:
         return (int.from_bytes(a) ^ int.from_bytes(b)).bit_count()
 
     def compute(self, content: Content) -> Sequence[Sample]:
-        """The hashes of the content's picture. In exact mode, for hashes that leave the house, only the plain ones."""
-        views = ViewSet.PLAIN if content.mode is Mode.EXACT else ViewSet(content.limits.views)
+        """The hashes of the content's picture. In exact mode, for lists, the plain ones or what a bank lists."""
+        views = ViewSet(content.limits.views)
+        if content.mode is Mode.EXACT and views is not ViewSet.LISTED:
+            views = ViewSet.PLAIN
         return self.of_picture(content.picture, views)
 
     def of_picture(self, picture: Picture, views: ViewSet) -> list[Sample]:

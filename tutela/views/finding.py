@@ -7,6 +7,7 @@ from tutela.media.content import ViewSet
 from tutela.views.anchors import anchored_windows
 from tutela.views.blanks import find_pieces
 from tutela.views.borders import find_inside
+from tutela.views.listing import EDGES, views_to_list
 from tutela.views.rectangles import find_rectangles, same
 from tutela.views.tilted import find_tilted
 from tutela.views.view import WHOLE, WHOLE_FAMILY, Corners, Luma, View, rectangle
@@ -15,13 +16,6 @@ SHORT_SIDE = 256
 """Views are looked for, and hashed, with the picture's short side brought to 256 to 511 pixels."""
 MIN_SIDE = 48
 """Smaller pictures have no views but the whole."""
-
-EDGES = tuple(
-    rectangle(*box)
-    for share in (0.27, 0.5)
-    for box in ((0, 0, share, 1), (1 - share, 0, 1, 1), (0, 0, 1, share), (0, 1 - share, 1, 1))
-)
-"""Strips and halves along the sides, which an overlay elsewhere leaves as they are."""
 
 LIMITS = {ViewSet.STANDARD: (10, 20, 8), ViewSet.THOROUGH: (16, 20, 14)}
 """Pieces, rectangles and landmarks, at most."""
@@ -38,6 +32,8 @@ def find_views(luma: Luma, views: ViewSet) -> list[View]:
     height, width = luma.shape
     if views is ViewSet.PLAIN or min(height, width) < MIN_SIDE:
         return []
+    if views is ViewSet.LISTED:
+        return views_to_list(luma)
     thorough = views is ViewSet.THOROUGH
     pieces, rectangles, landmarks = LIMITS[views]
     boxes = [(box, "piece") for box in find_pieces(luma, pieces)]

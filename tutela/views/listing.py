@@ -6,9 +6,14 @@ What a crop or an overlay leaves cannot be known when an upload comes; it can be
 import math
 
 from tutela.views.anchors import anchored_windows
-from tutela.views.finding import EDGES
-from tutela.views.view import Corners, Luma, View, turned_about_centre
+from tutela.views.view import Corners, Luma, View, rectangle, turned_about_centre
 
+EDGES = tuple(
+    rectangle(*box)
+    for share in (0.27, 0.5)
+    for box in ((0, 0, share, 1), (1 - share, 0, 1, 1), (0, 0, 1, share), (0, 1 - share, 1, 1))
+)
+"""Strips and halves along the sides, which an overlay elsewhere leaves as they are."""
 CROP_SCALES = tuple(0.95**step for step in range(9))
 """Sides of the crops whose landmarks are listed: down to two thirds, so to 44 % of the area."""
 LANDMARKS = 10

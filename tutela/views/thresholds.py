@@ -11,6 +11,7 @@ CEILINGS: Mapping[str, int] = {
     "piece": 31,
     "rectangle": 31,
     "deskewed": 31,
+    "rotated": 31,
     "anchored": 29,
     "edge": 27,
 }
