@@ -13,7 +13,7 @@ from tutela import _native
 from tutela.media.content import Content, Mode, Picture, ViewSet
 from tutela.signals.base import STORED, WHOLE, Kind, Region, Sample
 from tutela.signals.hexadecimal import parse_hexadecimal
-from tutela.views.finding import find_views, reduced
+from tutela.views.finding import find_frames, reduced
 from tutela.views.view import TURNS, Luma, bounds, view_name
 
 
@@ -63,18 +63,16 @@ class Pdq:
         return samples
 
     def _of_views(self, luma: Luma, views: ViewSet) -> Iterator[Sample]:
-        found = find_views(luma, views)
-        if not found:
-            return
-        corners = np.stack([view.corners for view in found])
-        hashes, qualities = _native.pdq_views(luma, corners, sum(view.turned for view in found))
-        values = iter(hashes)
-        for view, quality in zip(found, qualities.tolist(), strict=True):
-            region = None if view.family == WHOLE else Region(*bounds(view.corners))
-            for turn in TURNS if view.turned else TURNS[:1]:
-                value = next(values).tobytes()
-                if turn or view.family != WHOLE:
-                    yield Sample(self.name, value, view_name(view.family, turn), quality, region)
+        for frame in find_frames(luma, views):
+            corners = np.stack([view.corners for view in frame.views])
+            hashes, qualities = _native.pdq_views(frame.luma, corners, sum(view.turned for view in frame.views))
+            values = iter(hashes)
+            for view, quality in zip(frame.views, qualities.tolist(), strict=True):
+                region = None if view.family == WHOLE else Region(*bounds(frame.place(view)))
+                for turn in TURNS if view.turned else TURNS[:1]:
+                    value = next(values).tobytes()
+                    if turn or view.family != WHOLE:
+                        yield Sample(self.name, value, view_name(view.family, turn), quality, region)
 
 
 PDQ = Pdq()

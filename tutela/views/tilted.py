@@ -48,7 +48,7 @@ def find_tilted(luma: Luma) -> list[Corners]:
     if MIN_TILT <= abs(tilt) <= MAX_TILT:
         found.append(_box_at(hull, tilt) / size)
     quadrilateral = _quadrilateral(sides)
-    if quadrilateral is not None:
+    if quadrilateral is not None and not _is_upright(quadrilateral):
         found.append(quadrilateral / size)
     return [corners for corners in found if np.all(np.abs(corners - 0.5) < 1.0)]
 
@@ -167,6 +167,12 @@ def _quadrilateral(sides: list[tuple[Points, Points]]) -> Points | None:
         return None
     points = np.array(known)
     return np.roll(points, -int(points.sum(axis=1).argmin()), axis=0)
+
+
+def _is_upright(corners: Points) -> bool:
+    """Whether it is as good as an upright rectangle, which is found otherwise."""
+    sides = [(corners[i - 1], corners[i]) for i in range(4)]
+    return all(abs((_direction(side) + 45) % 90 - 45) < MIN_TILT for side in sides)
 
 
 def _meeting(a: tuple[Points, Points], b: tuple[Points, Points]) -> Points | None:

@@ -52,6 +52,15 @@ def bounds(corners: Corners) -> tuple[float, float, float, float]:
     return float(left), float(top), float(right), float(bottom)
 
 
+def placed(corners: Corners, frame: Corners) -> Corners:
+    """Corners in a frame, itself a quadrilateral of the whole, as corners in the whole; perspective is left out."""
+    across, down = corners[:, :1], corners[:, 1:]
+    top = frame[0] + (frame[1] - frame[0]) * across
+    bottom = frame[3] + (frame[2] - frame[3]) * across
+    inside: Corners = top + (bottom - top) * down
+    return inside
+
+
 def turned_about_centre(width: int, height: int, share: float, degrees: float) -> Corners:
     """A rectangle of the picture's shape, `share` of its size, turned counter-clockwise about the picture's centre."""
     angle = math.radians(degrees)
