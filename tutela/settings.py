@@ -91,6 +91,13 @@ class Settings(BaseSettings):
     mail: MailSettings | None = Field(default=None, description="The mail server that alarms go through.")
     audit_key: Path | None = Field(default=None, description="File of the key that signs the audit log every hour.")
 
+    @field_validator("views")
+    @classmethod
+    def _is_for_uploads(cls, views: ViewSet) -> ViewSet:
+        if views is ViewSet.LISTED:
+            raise ValueError("the views of uploads are plain, standard or thorough")
+        return views
+
     @field_validator("rate")
     @classmethod
     def _is_a_rate(cls, text: str) -> str:
