@@ -6,15 +6,31 @@
 namespace tutela {
 namespace {
 
-// Strength of each step between neighbours: a soft edge is spread over two or three, and counts once, where it is
-// steepest, with what lies beside it.
-void strengths(const std::vector<float>& steps, size_t positions, float* out, const float* before) {
+// How many positions on either side tell what a usual step is here, and how many times that counts as an edge whole.
+constexpr size_t around = 12;
+constexpr float outstanding = 1.0f;
+
+// A little less for what lies one position off, so that the line itself is the best of the three.
+constexpr float beside = 0.0f;
+
+// Adds the strength of each step between neighbours. A soft edge is spread over two or three, and counts once, where it
+// is steepest, with what lies beside it; in noise, where every step is large, a step must stand out. A line may waver by
+// one position.
+void add_strengths(const std::vector<float>& steps, std::vector<float>& strength, std::vector<float>& running, float* out,
+                   const float* before) {
+    const size_t positions = steps.size();
+    for (size_t x = 0; x < positions; ++x) running[x + 1] = running[x] + steps[x];
+    for (size_t x = 1; x + 1 < positions; ++x) {
+        strength[x] = 0.0f;
+        if (steps[x] < steps[x - 1] || steps[x] < steps[x + 1]) continue;
+        const size_t first = x > around ? x - around : 0, last = std::min(positions, x + around + 1);
+        const float usual = (running[last] - running[first]) / static_cast<float>(last - first);
+        const float whole = std::max(full_step, outstanding * usual);
+        strength[x] = std::min((steps[x] + 0.5f * (steps[x - 1] + steps[x + 1])) / whole, 1.0f);
+    }
     for (size_t x = 0; x < positions; ++x) {
-        float strength = 0.0f;
-        if (x > 0 && x + 1 < positions && steps[x] >= steps[x - 1] && steps[x] >= steps[x + 1]) {
-            strength = std::min((steps[x] + 0.5f * (steps[x - 1] + steps[x + 1])) / full_step, 1.0f);
-        }
-        out[x] = before[x] + strength;
+        const float left = x > 0 ? strength[x - 1] : 0.0f, right = x + 1 < positions ? strength[x + 1] : 0.0f;
+        out[x] = before[x] + std::max({strength[x], beside * left, beside * right});
     }
 }
 
@@ -23,12 +39,12 @@ template <typename Means>
 LineSums line_sums(size_t extent, size_t length, Means means) {
     LineSums all{std::max<size_t>(1, extent / edge_block), length + 1, {}};
     all.sums.assign((all.blocks + 1) * all.positions, 0.0f);
-    std::vector<float> line(length), steps(all.positions);
+    std::vector<float> line(length), steps(all.positions), strength(all.positions), running(all.positions + 1);
     for (size_t block = 0; block < all.blocks; ++block) {
         means(block, std::min(edge_block, extent), line);
         for (size_t x = 1; x < length; ++x) steps[x] = std::abs(line[x] - line[x - 1]);
         float* out = all.sums.data() + (block + 1) * all.positions;
-        strengths(steps, all.positions, out, out - all.positions);
+        add_strengths(steps, strength, running, out, out - all.positions);
     }
     return all;
 }

@@ -80,6 +80,8 @@ class Shortcoming(StrEnum):
     EXPANDS_TOO_FAR = "expands-too-far"
     UNKNOWN_PART = "unknown-part"
     """Something inside that is of no known type, neither a picture nor known to be none."""
+    NOT_RENDERED = "not-rendered"
+    """A drawing or document whose pictures were looked at, but which is not drawn as a viewer would."""
     TRAILING_DATA = "trailing-data"
     """Bytes behind the end of a file that are of no known type."""
 

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -27,8 +27,10 @@ from tutela.media.content import Limits, Shortcoming
 
 log = logging.getLogger(__name__)
 
-MAX_RESULT_BYTES = 16 * 1024 * 1024
-"""Room for the hashes of thousands of parts, and still little to parse if a worker was taken over and means harm."""
+MAX_RESULT_BYTES = 1024 * 1024
+"""Of one message. A worker that was taken over cannot make the service parse more in one go."""
+MAX_ANSWER_BYTES = 128 * 1024 * 1024
+"""Of all the messages about one piece of content."""
 MAX_TASKS = 5_000
 """A worker is replaced after this many tasks, so that a slow leak stays small."""
 START_TIMEOUT_S = 30.0
@@ -39,7 +41,8 @@ _LENGTH = struct.Struct("<I")
 class WorkerPool:
     """Runs `task`, a "module:function" taking (memoryview, options) and returning JSON types, on content.
 
-    Thread-safe. Workers start on `warm()` or on first use.
+    A task may be a generator function: what it yields is received while it still runs. Thread-safe. Workers start on
+    `warm()` or on first use.
     """
 
     def __init__(self, task: str, *, size: int, limits: Limits | None = None, wait_s: float = 10.0) -> None:
@@ -57,9 +60,12 @@ class WorkerPool:
         for _ in range(size):
             self._free.put(None)
 
-    def run(self, content: bytes | memoryview, options: Mapping[str, Any]) -> Any:
-        """The task's result for the content.
+    def run(
+        self, content: bytes | memoryview, options: Mapping[str, Any], receive: Callable[[Any], object] | None = None
+    ) -> Any:
+        """The task's result for the content. What it yields before goes to `receive`, or is in the result's `parts`.
 
+        What was received stays good when the task fails later.
         Raises UnscreenableError: too many bytes, no worker free in time, timeout, crash, or what the task said.
         Raises TutelaError when the task itself failed.
         """
@@ -76,7 +82,11 @@ class WorkerPool:
             raise UnscreenableError(Shortcoming.BUSY, f"no worker was free within {self._wait_s:g} s") from None
         try:
             worker = worker or self._start()
-            return worker.run(content, options, self.limits.timeout_s)
+            if receive is not None:
+                return worker.run(content, options, self.limits.timeout_s, receive)
+            parts: list[Any] = []
+            result = worker.run(content, options, self.limits.timeout_s, parts.append)
+            return {**result, "parts": parts} if parts else result
         finally:
             if worker is not None and (not worker.reusable or worker.tasks >= MAX_TASKS):
                 worker.kill()
@@ -164,6 +174,7 @@ class _Worker:
         self.tasks = 0
         self.reusable = False
         self.protections: list[str] = []
+        self._received = 0
         self._memory = _shared_memory_file()
         self._map: mmap.mmap | None = None
         self._socket, theirs = socket.socketpair()
@@ -192,13 +203,19 @@ class _Worker:
             raise TutelaError(f"a decoding worker did not start: {error!r}; see the log") from error
         self.reusable = True
 
-    def run(self, content: bytes | memoryview, options: Mapping[str, Any], timeout_s: float) -> Any:
+    def run(
+        self,
+        content: bytes | memoryview,
+        options: Mapping[str, Any],
+        timeout_s: float,
+        receive: Callable[[Any], object],
+    ) -> Any:
         self.reusable = False
         self.tasks += 1
         try:
             self._fill(content)
             self._send({"task": self.tasks, "length": len(content), "timeout_s": timeout_s, "options": options})
-            answer = self._receive(time.monotonic() + timeout_s)
+            answer = self._answer(time.monotonic() + timeout_s, receive)
         except TimeoutError:
             raise UnscreenableError(Shortcoming.TIMEOUT, f"decoding took longer than {timeout_s:g} s") from None
         except (OSError, EOFError):
@@ -209,15 +226,24 @@ class _Worker:
             ) from None
         except ValueError as error:
             raise TutelaError(f"a decoding worker's answer is not of its form: {error}") from error
-        if not isinstance(answer, dict) or answer.get("task") != self.tasks:
-            # Never taken for the answer to other content; the worker is not asked again.
-            raise TutelaError("a decoding worker's answer is not of its form")
         self.reusable = True
         if "unscreenable" in answer:
             raise UnscreenableError(str(answer["unscreenable"][0]), str(answer["unscreenable"][1]))
         if "fault" in answer:
             raise TutelaError(f"the task failed in its worker: {answer['fault']}")
         return answer.get("result")
+
+    def _answer(self, deadline: float, receive: Callable[[Any], object]) -> dict[str, Any]:
+        """The last message about the content. Raises ValueError where a message is not of its form."""
+        self._received = 0
+        while True:
+            message = self._receive(deadline)
+            if not isinstance(message, dict) or message.get("task") != self.tasks:
+                # Never taken for the answer to other content; the worker is not asked again.
+                raise ValueError("a message is about something else")
+            if "part" not in message:
+                return message
+            receive(message["part"])
 
     def kill(self) -> None:
         self.reusable = False
@@ -245,8 +271,9 @@ class _Worker:
 
     def _receive(self, deadline: float) -> Any:
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size, deadline))
-        if length > MAX_RESULT_BYTES:
-            raise ValueError(f"it is {length:,} bytes long, over the limit of {MAX_RESULT_BYTES:,}")
+        self._received += length
+        if length > MAX_RESULT_BYTES or self._received > MAX_ANSWER_BYTES:
+            raise ValueError(f"it is longer than the limit of {MAX_RESULT_BYTES:,} bytes, {MAX_ANSWER_BYTES:,} in all")
         return json.loads(self._read(length, deadline))
 
     def _read(self, length: int, deadline: float) -> bytes:

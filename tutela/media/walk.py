@@ -58,7 +58,8 @@ class _Walk:
                 yield Place(path, error=unreadable("what is inside", error))
 
     def _part(self, part: Part, path: str, taken: dict[str, int]) -> Iterator[Place]:
-        here = _below(path, part.name, taken)
+        step = f"{_shown(part.within)}{SEPARATOR}" if part.within else ""
+        here = _below(path, step + _shown(part.name), taken)
         match part:
             case Unread(error=error):
                 yield Place(here, error=error)
@@ -80,7 +81,7 @@ class _Walk:
 
 def _below(path: str, name: str, taken: dict[str, int]) -> str:
     """The path of a part. No two parts have the same one, and no name can pass for two steps."""
-    first = shown = _shown(name)
+    first = shown = name
     while shown in taken:
         taken[first] += 1
         shown = f"{first} ({taken[first]})"

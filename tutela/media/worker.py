@@ -15,11 +15,12 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Generator
 from importlib import import_module
 from typing import Any
 
 _LENGTH = struct.Struct("<I")
-_MAX_RESULT_BYTES = 16 * 1024 * 1024
+_MAX_RESULT_BYTES = 1024 * 1024
 _MAX_OPEN_FILES = 32
 
 _PR_SET_DUMPABLE = 4
@@ -38,6 +39,10 @@ def main() -> None:
         import_module(name)
     _load_picture_formats()
     import_module("tutela.media.containers").load_all()
+    for name in ("pypdfium2", "py7zr", "zstandard"):
+        with contextlib.suppress(ImportError):
+            import_module(name)
+    import_module("tutela.media.containers.libarchive").load()
     protections = _confine(arguments["max_memory_bytes"])
     with socket.socket(fileno=arguments["socket"]) as connection:
         _answer(connection, {"protections": protections})
@@ -53,22 +58,35 @@ def _serve(connection: socket.socket, memory: int, task: Any) -> None:
         if content is None or len(content) < length:
             content = mmap.mmap(memory, 0, prot=mmap.PROT_READ)
         with memoryview(content)[:length] as view:
-            answer = _run(task, view, request["options"])
+            answer = _run(connection, request["task"], task, view, request["options"])
         signal.alarm(0)
         _answer(connection, answer | {"task": request["task"]})
 
 
-def _run(task: Any, view: memoryview, options: Any) -> dict[str, Any]:
+def _run(connection: socket.socket, number: int, task: Any, view: memoryview, options: Any) -> dict[str, Any]:
     from tutela.errors import UnscreenableError
 
     try:
-        return {"result": task(view, options)}
+        result = task(view, options)
+        if isinstance(result, Generator):
+            result = _tell_parts(connection, number, result)
+        return {"result": result}
     except UnscreenableError as error:
         return {"unscreenable": [error.reason, str(error)]}
     except MemoryError:
         return {"unscreenable": ["out-of-memory", "decoding needs more memory than allowed"]}
     except Exception as error:
         return {"fault": f"{type(error).__name__}: {error}"[:1000]}
+
+
+def _tell_parts(connection: socket.socket, number: int, parts: Generator[Any, None, Any]) -> Any:
+    """Send what a task yields as it comes; what it returns in the end is the result."""
+    while True:
+        try:
+            part = next(parts)
+        except StopIteration as end:
+            return end.value
+        _answer(connection, {"task": number, "part": part})
 
 
 def _request(connection: socket.socket) -> dict[str, Any] | None:
@@ -81,7 +99,7 @@ def _request(connection: socket.socket) -> dict[str, Any] | None:
 
 
 def _answer(connection: socket.socket, answer: dict[str, Any]) -> None:
-    payload = json.dumps(answer).encode()
+    payload = json.dumps(answer, ensure_ascii=False).encode(errors="replace")
     if len(payload) > _MAX_RESULT_BYTES:
         fault = f"the result of {len(payload):,} bytes is too long"
         payload = json.dumps({"task": answer.get("task"), "fault": fault}).encode()

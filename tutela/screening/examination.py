@@ -3,21 +3,26 @@
 The answer crosses back as JSON, so that a decoder which was taken over can lie but not run code in the service.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tutela.errors import TutelaError
+from tutela.errors import TutelaError, UnscreenableError
 from tutela.media.budget import Budget
 from tutela.media.content import Content, Limits, Mode, Shortcoming
+from tutela.media.isolation import WorkerPool
 from tutela.media.walk import Place, walk
 from tutela.screening.findings import Findings
 from tutela.screening.verdict import Reason
 from tutela.signals.base import Region, Sample
 
 TASK = "tutela.screening.examination:examine"
-MAX_SAMPLES = 40_000
-"""Hashes of one piece of content, all parts and views together: what fits into a worker's answer."""
+MAX_SAMPLES = 200_000
+"""Hashes of one piece of content, of all parts and views together."""
+_BATCH_BYTES = 256 * 1024
+"""About so much goes into one message of a worker."""
+_TELL_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +42,27 @@ def options(mode: Mode, limits: Limits) -> dict[str, Any]:
     return {"mode": mode.value, "limits": asdict(limits)}
 
 
-def examine(data: memoryview, options: Mapping[str, Any]) -> dict[str, Any]:
+def examine(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str, Any], None, dict[str, Any]]:
     """Compute every computable signal of the content and, in fast mode, of everything in it.
 
-    The result is an `Examination` in JSON types. In exact mode only the content itself is looked at: its hashes are
-    for lists, not for a verdict.
+    What is found is yielded as it comes, so that it counts even if a later part ends the worker. In exact mode only the
+    content itself is looked at: its hashes are for lists, not for a verdict.
     """
     content = Content(data, Mode(options["mode"]), Limits(**options["limits"]))
     findings = Findings()
-    if content.mode is Mode.EXACT:
-        findings.add(Place("", content))
-    else:
-        for place in walk(content, Budget(content.limits, len(data))):
-            findings.add(place)
-            if len(findings.samples) > MAX_SAMPLES:
+    told, at = 0, time.monotonic()
+    for place in _places(content):
+        findings.add(place)
+        if findings.weight >= _BATCH_BYTES or time.monotonic() - at > _TELL_EVERY_S:
+            told += len(findings.samples)
+            yield _found(findings.take())
+            at = time.monotonic()
+            if told > MAX_SAMPLES:
                 findings.fall_short("", Shortcoming.TOO_MANY_PARTS, f"only the first {MAX_SAMPLES:,} hashes count")
                 break
     picture = content.picture if findings.has_picture else None
     return {
-        "samples": [_sample_fields(sample) for sample in findings.samples],
+        **_found(findings.take()),
         "shortcomings": findings.shortcomings(),
         "media_type": content.media_type.value if content.media_type else None,
         "width": picture.width if picture else None,
@@ -63,18 +70,41 @@ def examine(data: memoryview, options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _places(content: Content) -> Iterator[Place]:
+    if content.mode is Mode.EXACT:
+        return iter((Place("", content),))
+    return walk(content, Budget(content.limits, len(content.data)))
+
+
+def _found(samples: Sequence[Sample]) -> dict[str, Any]:
+    return {"samples": [_sample_fields(sample) for sample in samples]}
+
+
 def read_examination(document: Any) -> Examination:
     """The examination in a worker's answer. Raises TutelaError when the answer is not of its form."""
     try:
+        parts = document.get("parts", ())
         return Examination(
-            tuple(_sample(fields) for fields in document["samples"]),
+            tuple(_sample(fields) for found in (*parts, document) for fields in found["samples"]),
             tuple(Reason(str(code), str(message)) for code, message in document["shortcomings"]),
             document["media_type"],
             document["width"],
             document["height"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TutelaError(f"a worker's answer is not an examination: {error!r}") from error
+
+
+def examine_isolated(pool: WorkerPool, content: bytes | memoryview, task_options: Mapping[str, Any]) -> Examination:
+    """The examination of content in a worker. Where the worker does not come to an end, what it found until then, with
+    the reason. Raises TutelaError for a fault of ours."""
+    parts: list[Any] = []
+    try:
+        last = pool.run(content, task_options, parts.append)
+    except UnscreenableError as error:
+        last = {"samples": (), "shortcomings": [(error.reason, str(error))]}
+        last |= dict.fromkeys(("media_type", "width", "height"))
+    return read_examination({**last, "parts": parts})
 
 
 def _sample_fields(sample: Sample) -> list[Any]:

@@ -11,10 +11,16 @@ from tutela.errors import UnscreenableError
 from tutela.media.containers import CONTAINERS
 from tutela.media.content import SEPARATOR, Content, Mode, Shortcoming
 from tutela.media.plain import SMALLEST_PICTURE, carries_no_picture, is_text
+from tutela.media.sniff import MediaType
 from tutela.media.walk import Place
 from tutela.signals.base import Computable, Digesting, Sample
 from tutela.signals.registry import signal_types
 
+DRAWINGS = frozenset({MediaType.SVG, MediaType.EMF, MediaType.WMF})
+MAX_ICON = 16 * 1024
+"""Bytes of a drawing inside that shows too little to be held for not being drawn."""
+_BYTES_A_SAMPLE = 256
+_MAX_PATH = 300
 MAX_NAMED = 20
 """Parts that are named for each reason; the others are counted."""
 
@@ -24,6 +30,8 @@ class Findings:
 
     def __init__(self) -> None:
         self.samples: list[Sample] = []
+        self.weight = 0
+        """About how many bytes the samples take in an answer."""
         self.has_picture = False
         """Whether the content itself is a picture that could be decoded."""
         self._shortcomings: list[tuple[str, str]] = []
@@ -41,7 +49,12 @@ class Findings:
         """Something was not, or not wholly, screened."""
         self._counts[code] += 1
         if self._counts[code] <= MAX_NAMED:
-            self._shortcomings.append((code, f"{path}: {message}" if path else message))
+            self._shortcomings.append((code, f"{shortened(path)}: {message}" if path else message))
+
+    def take(self) -> list[Sample]:
+        """The samples since the last call."""
+        samples, self.samples, self.weight = self.samples, [], 0
+        return samples
 
     def shortcomings(self) -> list[tuple[str, str]]:
         """Every reason code that came up, with the parts it concerns."""
@@ -76,7 +89,7 @@ class Findings:
                 continue
             self._shown.add(shown)
             seconds = place.seconds if sample.seconds is None else sample.seconds
-            self.samples.append(replace(sample, part=_joined(place.path, sample.part), seconds=seconds))
+            self._append(replace(sample, part=_joined(place.path, sample.part), seconds=seconds))
 
     def _add_digests(self, content: Content, path: str) -> None:
         """Those of files inside; of the whole content the serving process makes them."""
@@ -84,7 +97,16 @@ class Findings:
             return
         for name, signal_type in signal_types().items():
             if isinstance(signal_type, Digesting):
-                self.samples.append(Sample(name, signal_type.digest(content.data), part=path))
+                self._append(Sample(name, signal_type.digest(content.data), part=path))
+
+    def _append(self, sample: Sample) -> None:
+        self.samples.append(sample)
+        self.weight += _BYTES_A_SAMPLE + len(sample.part.encode())
+
+
+def shortened(path: str) -> str:
+    """A path of a length that fits into a sentence."""
+    return path if len(path) <= _MAX_PATH else f"{path[: _MAX_PATH // 2]}…{path[-_MAX_PATH // 2 :]}"
 
 
 def look(content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]:
@@ -105,15 +127,24 @@ def look(content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]
 
 def _shows_nothing(content: Content) -> bool:
     """Whether a part is a file that is known to be no picture."""
-    if "picture" in vars(content) or content.media_type is not None:
+    if "picture" in vars(content):
         return False
-    small = len(content.data) < SMALLEST_PICTURE
-    return small or carries_no_picture(content.data) or is_text(content.data)
+    match content.media_type:
+        case None:
+            small = len(content.data) < SMALLEST_PICTURE
+            return small or carries_no_picture(content.data) or is_text(content.data)
+        case MediaType.HTML:
+            return True
+        case media_type:
+            return media_type in DRAWINGS and len(content.data) <= MAX_ICON
 
 
 def _code(place: Place, error: UnscreenableError) -> str:
-    inside = bool(place.path)
-    return Shortcoming.UNKNOWN_PART if inside and error.reason == Shortcoming.UNKNOWN_TYPE else error.reason
+    if not place.path or place.content is None:
+        return error.reason
+    if place.content.media_type in DRAWINGS:
+        return Shortcoming.NOT_RENDERED
+    return Shortcoming.UNKNOWN_PART if error.reason == Shortcoming.UNKNOWN_TYPE else error.reason
 
 
 def _joined(path: str, part: str) -> str:

@@ -14,10 +14,10 @@ from functools import cache
 from typing import Protocol
 
 import tutela
-from tutela.errors import InputError, UnscreenableError
+from tutela.errors import InputError
 from tutela.media.content import Limits, Mode
 from tutela.media.isolation import WorkerPool
-from tutela.screening.examination import Examination, options, read_examination
+from tutela.screening.examination import Examination, examine_isolated, options
 from tutela.screening.matching import Catalogue, Searcher, find_matches, match_each
 from tutela.screening.policy import ScreeningPolicy, decide
 from tutela.screening.verdict import (
@@ -95,9 +95,7 @@ class Screener:
 
     def _examine(self, content: bytes | memoryview) -> Examination:
         try:
-            return read_examination(self._pool.run(content, self._options))
-        except UnscreenableError as error:
-            return Examination(shortcomings=(Reason(error.reason, str(error)),))
+            return examine_isolated(self._pool, content, self._options)
         except Exception:
             log.exception("examination failed")
             return Examination(shortcomings=(_FAULT,))

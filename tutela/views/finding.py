@@ -5,8 +5,9 @@ from PIL import Image
 
 from tutela.media.content import ViewSet
 from tutela.views.anchors import anchored_windows
-from tutela.views.borders import trim
-from tutela.views.rectangles import find_rectangles
+from tutela.views.blanks import find_pieces
+from tutela.views.borders import find_inside
+from tutela.views.rectangles import find_rectangles, same
 from tutela.views.view import Corners, Luma, View, rectangle
 
 SHORT_SIDE = 256
@@ -14,8 +15,15 @@ SHORT_SIDE = 256
 MIN_SIDE = 48
 """Smaller pictures have no views but the whole."""
 
-LIMITS = {ViewSet.STANDARD: (10, 8), ViewSet.THOROUGH: (16, 16)}
-"""Rectangles and landmarks, at most."""
+EDGES = tuple(
+    rectangle(*box)
+    for share in (0.27, 0.5)
+    for box in ((0, 0, share, 1), (1 - share, 0, 1, 1), (0, 0, 1, share), (0, 1 - share, 1, 1))
+)
+"""Strips and halves along the sides, which an overlay elsewhere leaves as they are."""
+
+LIMITS = {ViewSet.STANDARD: (8, 12, 8), ViewSet.THOROUGH: (16, 20, 14)}
+"""Pieces, rectangles and landmarks, at most."""
 
 
 def reduced(luma: Luma) -> Luma:
@@ -30,16 +38,16 @@ def find_views(luma: Luma, views: ViewSet) -> list[View]:
     if views is ViewSet.PLAIN or min(height, width) < MIN_SIDE:
         return []
     thorough = views is ViewSet.THOROUGH
-    rectangles, landmarks = LIMITS[views]
-    found: list[View] = []
-    trimmed = trim(luma)
-    if trimmed != (0, 0, width, height):
-        found.append(View("trimmed", _fractions(trimmed, luma), turned=True))
-    found += [
-        View("rectangle", _fractions(item.rectangle, luma), turned=thorough)
-        for item in find_rectangles(luma, rectangles)
-        if item.rectangle != trimmed
+    pieces, rectangles, landmarks = LIMITS[views]
+    boxes = [(box, "piece") for box in find_pieces(luma, pieces)]
+    boxes += [(box, "piece") for box in find_inside(luma)]
+    boxes += [(item.rectangle, "rectangle") for item in find_rectangles(luma, rectangles)]
+    found = [
+        View(family, _fractions(box, luma), turned=thorough)
+        for i, (box, family) in enumerate(boxes)
+        if not any(same(box, other) for other, _ in boxes[:i])
     ]
+    found += [View("edge", corners) for corners in EDGES]
     found += [View("anchored", corners, turned=thorough) for corners in anchored_windows(luma, landmarks)]
     return sorted(found, key=lambda view: not view.turned)
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from tutela.views.view import TURNS
 
 CEILINGS: Mapping[str, int] = {
-    "trimmed": 31,
+    "piece": 29,
     "rectangle": 29,
     "anchored": 27,
+    "edge": 27,
     "deskewed": 29,
 }
 """By family, the largest PDQ distance that matches, whatever the bank's own threshold."""

@@ -1,5 +1,6 @@
 """A view: a named quadrilateral of a picture, as it would look if it were the whole picture."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,3 +40,12 @@ def bounds(corners: Corners) -> tuple[float, float, float, float]:
     left, top = np.clip(corners.min(axis=0), 0.0, 1.0)
     right, bottom = np.clip(corners.max(axis=0), 0.0, 1.0)
     return float(left), float(top), float(right), float(bottom)
+
+
+def turned_about_centre(width: int, height: int, share: float, degrees: float) -> Corners:
+    """A rectangle of the picture's shape, `share` of its size, turned counter-clockwise about the picture's centre."""
+    angle = math.radians(degrees)
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    size = np.array([width, height], np.float64)
+    corners: Corners = ((WHOLE - 0.5) * share * size) @ turn / size + 0.5
+    return corners

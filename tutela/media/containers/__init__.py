@@ -6,11 +6,12 @@ from importlib import import_module
 
 from tutela.media.containers.base import Container
 from tutela.media.content import Content
-from tutela.media.plain import carries_no_picture
+from tutela.media.plain import carries_no_picture, is_text
 from tutela.media.sniff import PICTURES, MediaType
 
 _PICTURE = ("metadata:Metadata", "trailing:Trailing")
 _ANIMATED = ("frames:Frames", *_PICTURE)
+_TEXT = ("text:Text",)
 _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.JPEG: _PICTURE,
     MediaType.BMP: ("trailing:Trailing",),
@@ -21,10 +22,24 @@ _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.HEIC: _ANIMATED,
     MediaType.TIFF: _ANIMATED,
     MediaType.ZIP: ("zip:Zip",),
+    MediaType.TAR: ("tar:Tar",),
+    MediaType.GZIP: ("compressed:Compressed",),
+    MediaType.BZIP2: ("compressed:Compressed",),
+    MediaType.XZ: ("compressed:Compressed",),
+    MediaType.ZSTD: ("compressed:Compressed",),
+    MediaType.SEVEN_ZIP: ("seven_zip:SevenZip",),
+    MediaType.RAR: ("libarchive:Libarchive",),
+    MediaType.CAB: ("libarchive:Libarchive",),
+    MediaType.ISO: ("libarchive:Libarchive",),
+    MediaType.PDF: ("pdf:Pdf", "trailing:Trailing"),
+    MediaType.EMAIL: ("mail:Mail",),
+    MediaType.OLE: ("ole:Ole",),
+    MediaType.HTML: _TEXT,
+    MediaType.SVG: _TEXT,
 }
 _LOOKED_THROUGH: Sequence[str] = ("carved:Carved",)
 
-CONTAINERS = frozenset(_WAYS) - PICTURES
+CONTAINERS = frozenset(_WAYS) - PICTURES - {MediaType.HTML, MediaType.SVG}
 """Types that are nothing but what they hold: looked into, they are screened."""
 
 
@@ -34,7 +49,10 @@ def containers_for(content: Content) -> Sequence[Container]:
         return ()
     if content.media_type is None and carries_no_picture(content.data):
         return ()
-    ways = _LOOKED_THROUGH if content.media_type is None else _WAYS.get(content.media_type, _LOOKED_THROUGH)
+    if content.media_type is not None:
+        ways = _WAYS.get(content.media_type, _LOOKED_THROUGH)
+    else:
+        ways = _TEXT if is_text(content.data) else _LOOKED_THROUGH
     return [_container(way) for way in ways]
 
 

@@ -24,6 +24,8 @@ class InnerFile:
 
     name: str
     data: bytes | memoryview
+    within: str = ""
+    """A step between the container and the name, such as the page of a document."""
     speculative: bool = False
     """Found by a signature alone: where it turns out to be none, nothing was missed."""
 
@@ -36,6 +38,7 @@ class InnerPicture:
     picture: Picture
     seconds: float | None = None
     """When it is shown, in an animation."""
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Unread:
 
     name: str
     error: UnscreenableError
+    within: str = ""
 
 
 Part = InnerFile | InnerPicture | Unread
@@ -101,21 +105,38 @@ def file_over(data: memoryview) -> BinaryIO:
     return io.BufferedReader(_ViewFile(data))
 
 
-def read_within(stream: Stream, budget: Budget) -> bytes:
-    """Everything in a stream. Raises UnscreenableError past the size of one content, BudgetSpentError past the whole.
+class Counted(io.RawIOBase):
+    """A stream that spends the budget's bytes as they come out; what an archive claims about sizes is not believed."""
 
-    The bytes are counted as they come out; what an archive claims about its sizes is not believed.
-    """
+    def __init__(self, stream: Stream, budget: Budget) -> None:
+        self._stream = stream
+        self._budget = budget
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "Buffer") -> int:
+        into = memoryview(buffer).cast("B")
+        block = self._stream.read(len(into))
+        self._budget.spend_bytes(len(block))
+        into[: len(block)] = block
+        return len(block)
+
+
+def read_all(stream: Stream, max_bytes: int) -> bytes:
+    """Everything in a stream. Raises UnscreenableError where that is longer than the limit."""
     blocks, length = [], 0
     while block := stream.read(_BLOCK):
-        budget.spend_bytes(len(block))
         length += len(block)
-        if length > budget.limits.max_bytes:
-            raise UnscreenableError(
-                Shortcoming.TOO_MANY_BYTES, f"it is longer than the limit of {budget.limits.max_bytes:,} bytes"
-            )
+        if length > max_bytes:
+            raise UnscreenableError(Shortcoming.TOO_MANY_BYTES, f"it is longer than the limit of {max_bytes:,} bytes")
         blocks.append(block)
     return b"".join(blocks)
+
+
+def read_within(stream: Stream, budget: Budget) -> bytes:
+    """Everything in a stream. Raises UnscreenableError past the size of one content, BudgetSpentError past all."""
+    return read_all(Counted(stream, budget), budget.limits.max_bytes)
 
 
 def unreadable(what: str, error: Exception) -> UnscreenableError:
@@ -125,3 +146,8 @@ def unreadable(what: str, error: Exception) -> UnscreenableError:
     if isinstance(error, MemoryError):
         return UnscreenableError(Shortcoming.OUT_OF_MEMORY, f"{what} needs more memory than allowed")
     return UnscreenableError(Shortcoming.UNREADABLE, f"{what} cannot be read: {type(error).__name__}")
+
+
+def encrypted() -> UnscreenableError:
+    """The error for what opens only with a password. A new one each time: one that is kept would keep its traceback."""
+    return UnscreenableError(Shortcoming.ENCRYPTED, "it opens only with a password")

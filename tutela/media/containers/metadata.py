@@ -9,7 +9,7 @@ from tutela.media.budget import Budget
 from tutela.media.carving import carve
 from tutela.media.containers.base import InnerFile, Part
 from tutela.media.content import Content
-from tutela.media.sniff import MediaType
+from tutela.media.sniff import MediaType, sniff
 
 _MIN_BYTES = 128
 
@@ -25,6 +25,8 @@ class Metadata:
                 continue
             budget.check_time()
             for part in carve(block):
+                if sniff(part.data) is MediaType.TIFF:  # EXIF itself begins like one
+                    continue
                 number += 1
                 yield InnerFile(f"thumbnail {number}", part.data, speculative=True)
 

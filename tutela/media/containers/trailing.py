@@ -13,7 +13,7 @@ from tutela.media.sniff import sniff
 NAME = "trailing data"
 MAX_UNKNOWN = 4096
 """Bytes behind a picture that may be of no known type: cameras write notes of their own there."""
-_PADDING = b"\x00\xff \r\n\t"
+_PADDING = b"\x00 \r\n\t"
 
 
 class Trailing:
@@ -38,9 +38,7 @@ class Trailing:
         if unknown > MAX_UNKNOWN:
             yield Unread(
                 NAME,
-                UnscreenableError(
-                    Shortcoming.TRAILING_DATA, f"{unknown:,} bytes behind the picture's end are of no known type"
-                ),
+                UnscreenableError(Shortcoming.TRAILING_DATA, f"{unknown:,} bytes behind its end are of no known type"),
             )
 
 

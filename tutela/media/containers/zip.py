@@ -6,12 +6,12 @@ local headers shows files that the directory does not name, and an archive may s
 
 import struct
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from tutela.errors import UnscreenableError
 from tutela.media.budget import Budget, BudgetSpentError
-from tutela.media.carving import carve
-from tutela.media.containers.base import InnerFile, Part, Unread, file_over, read_within, unreadable
+from tutela.media.containers.base import InnerFile, Part, Unread, encrypted, file_over, read_within, unreadable
+from tutela.media.containers.gaps import between
 from tutela.media.content import Content, Shortcoming
 
 _ENCRYPTED = 0x1
@@ -35,12 +35,12 @@ class Zip:
             for member in members:
                 if not member.is_dir():
                     yield from _member(archive, member, data, budget)
-            yield from _between(data, members)
+            yield from between(data, [_extent(member, data) for member in members])
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, data: memoryview, budget: Budget) -> Iterator[Part]:
     if member.flag_bits & _ENCRYPTED:
-        yield Unread(member.filename, UnscreenableError(Shortcoming.ENCRYPTED, "it opens only with a password"))
+        yield Unread(member.filename, encrypted())
         return
     try:
         if member.compress_type == zipfile.ZIP_STORED:
@@ -59,9 +59,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, data: memoryview,
     else:
         yield InnerFile(member.filename, inner)
         if member.filename == "META-INF/manifest.xml" and _ODF_KEYS in inner:
-            yield Unread(
-                member.filename, UnscreenableError(Shortcoming.ENCRYPTED, "the document opens only with a password")
-            )
+            yield Unread(member.filename, encrypted())
 
 
 def _stored(member: zipfile.ZipInfo, data: memoryview) -> memoryview:
@@ -84,15 +82,6 @@ def _extent(member: zipfile.ZipInfo, data: memoryview) -> tuple[int, int]:
         return member.header_offset, _start(member, data) + member.compress_size
     except UnscreenableError:
         return member.header_offset, member.header_offset
-
-
-def _between(data: memoryview, members: Sequence[zipfile.ZipInfo]) -> Iterator[Part]:
-    """Files in the bytes that no member covers."""
-    at = 0
-    for start, end in [*sorted(_extent(member, data) for member in members), (len(data), len(data))]:
-        if start > at:
-            yield from carve(data[at:start])
-        at = max(at, end)
 
 
 def _refuse_huge_directory(data: memoryview, budget: Budget) -> None:

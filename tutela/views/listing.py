@@ -1,0 +1,32 @@
+"""The views of a picture that a bank lists beside its whole, where the curator holds the picture itself.
+
+What a crop or an overlay leaves cannot be known when an upload comes; it can be listed beforehand.
+"""
+
+import math
+
+from tutela.views.anchors import anchored_windows
+from tutela.views.finding import EDGES
+from tutela.views.view import Corners, Luma, View, turned_about_centre
+
+CROP_SCALES = tuple(0.95**step for step in range(9))
+"""Sides of the crops whose landmarks are listed: down to two thirds, so to 44 % of the area."""
+LANDMARKS = 10
+"""Of each size."""
+ROTATIONS = (2.0, 4.0, 6.0, 8.0, 10.0)
+"""Degrees, both ways, of the rotated crops that are listed."""
+
+
+def views_to_list(luma: Luma) -> list[View]:
+    """What is listed of a reduced picture, the whole left out."""
+    found = [View("anchored", corners) for scale in CROP_SCALES for corners in anchored_windows(luma, LANDMARKS, scale)]
+    found += [View("edge", corners) for corners in EDGES]
+    return found + [View("rotated", _rotated_crop(luma, sign * turn)) for turn in ROTATIONS for sign in (1, -1)]
+
+
+def _rotated_crop(luma: Luma, degrees: float) -> Corners:
+    """The largest rectangle of the picture's shape that lies inside it, turned by so much."""
+    height, width = luma.shape
+    angle = math.radians(abs(degrees))
+    share = 1 / (math.cos(angle) + math.sin(angle) * max(width / height, height / width))
+    return turned_about_centre(width, height, share, degrees)
