@@ -12,6 +12,7 @@ import traceback
 _EXTRAS = {
     **dict.fromkeys(("typer", "rich", "pydantic", "pydantic_settings"), "cli"),
     **dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client", "structlog", "limits"), "server"),
+    **dict.fromkeys(("webauthn", "authlib", "babel", "jinja2"), "console"),
     "psycopg": "postgres",
 }
 """Modules that a smaller installation lacks, and the extra that brings each."""

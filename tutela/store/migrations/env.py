@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from tutela.store import console_tables  # noqa: F401
 from tutela.store.tables import metadata
 
 connection = context.config.attributes["connection"]

@@ -1,0 +1,131 @@
+"""The console as an application: its rooms put together around one store, and its pages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Protocol
+
+from fastapi import Depends, FastAPI
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from tutela.console import people_routes, sign_in_routes
+from tutela.console.ceremonies import Ceremonies
+from tutela.console.exposure import Exposures
+from tutela.console.guard import Guard
+from tutela.console.helplines import helplines
+from tutela.console.languages import Languages
+from tutela.console.oidc import Oidc
+from tutela.console.options import ConsoleSettings
+from tutela.console.pages import answer_with_pages
+from tutela.console.passkeys import Passkeys
+from tutela.console.people import People, Person
+from tutela.console.reveals import TASK, Reveals
+from tutela.console.roles import Permission
+from tutela.console.second_looks import SecondLooks
+from tutela.console.sessions import Sessions
+from tutela.console.visits import Brake, Visit, needs
+from tutela.errors import NotFoundError
+from tutela.media.content import Limits
+from tutela.media.isolation import WorkerPool
+from tutela.store.database import Store
+
+_STATIC = {"console.css": "text/css", "keys.js": "text/javascript", "reveal.js": "text/javascript"} | {
+    "passkeys.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+_HOMES = (
+    (Permission.SEE_CASES, "/cases"),
+    (Permission.SEE_REPORTS, "/reports"),
+    (Permission.AUDIT, "/audit"),
+    (Permission.PEOPLE, "/people"),
+)
+"""Where a person starts: the first page of these that they may see."""
+
+
+class Ledger(Protocol):
+    """Where everything that is done is written down: the audit log."""
+
+    def append(self, actor: str, action: str, subject: str, detail: Mapping[str, str]) -> None:
+        """Return only after the line is durable."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleRooms:
+    """The rooms that the console shows."""
+
+    store: Store
+    home: Path
+    ledger: Ledger
+
+
+class Console:
+    """Everything that the pages call. Thread-safe."""
+
+    def __init__(self, rooms: ConsoleRooms, settings: ConsoleSettings, limits: Limits | None = None) -> None:
+        store = rooms.store
+        self.rooms = rooms
+        self.settings = settings
+        self.origin = settings.origin
+        self.people = People(store)
+        self.sessions = Sessions(store, self.people, settings.lifetimes)
+        self.brake = Brake()
+        self.exposures = Exposures(store, settings.exposure)
+        self.second_looks = SecondLooks(store)
+        self.languages = Languages(rooms.home)
+        self.helplines = helplines(rooms.home)
+        self.pool = WorkerPool(TASK, size=1, limits=limits)
+        self.reveals = Reveals(self.pool, self.exposures)
+        ceremonies = Ceremonies(store)
+        self.passkeys = Passkeys(store, self.people, ceremonies, settings.origin)
+        self.oidc = Oidc(settings.oidc, self.people, ceremonies, settings.origin) if settings.oidc else None
+
+    def record(self, actor: str, action: str, subject: str, **detail: str) -> None:
+        """Write into the audit log; what cannot be written down is not done."""
+        self.rooms.ledger.append(actor, action, subject, detail)
+
+    def waiting(self, person: Person) -> int:
+        """How many second looks this person could grant."""
+        return len(self.second_looks.open(person)) if person.may(Permission.DECIDE) else 0
+
+    def close(self) -> None:
+        """End the workers."""
+        self.pool.close()
+
+
+def create_console(console: Console) -> FastAPI:
+    """The application around an open console."""
+    app = FastAPI(title="Tutela console", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.console = console
+    answer_with_pages(app)
+    for routes in (sign_in_routes, people_routes):
+        app.include_router(routes.router)
+    _add_start(app)
+    _add_static(app)
+    app.add_middleware(Guard, origin=console.origin)
+    return app
+
+
+def _add_start(app: FastAPI) -> None:
+    @app.get("/")
+    def start(visit: Annotated[Visit, Depends(needs(None))]) -> Response:
+        """The first page that the person may see."""
+        return RedirectResponse(next((to for need, to in _HOMES if visit.person.may(need)), "/settings"), 303)
+
+    @app.get("/healthz")
+    def health() -> Response:
+        """The process is up."""
+        return JSONResponse({"status": "up"})
+
+
+def _add_static(app: FastAPI) -> None:
+    folder = files("tutela.console") / "static"
+    served = {name: ((folder / name).read_bytes(), media_type) for name, media_type in _STATIC.items()}
+
+    @app.get("/static/{name}")
+    def static(name: str) -> Response:
+        """One of our own few files, from memory: no path reaches the disk."""
+        if name not in served:
+            raise NotFoundError("there is no such file")
+        content, media_type = served[name]
+        return Response(content, media_type=media_type)
