@@ -30,6 +30,7 @@ stop: ## Stop the service that `make run` left running
 	@$(BIN)/tutela --home $(HOME_DIR) demo --stop
 
 test: setup ## Run every test
+	@.ci/browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: setup ## Check style and types

@@ -18,6 +18,9 @@ from tutela.console.people import Person
 from tutela.errors import InputError, NotFoundError, TutelaError
 from tutela.media.isolation import WorkerPool
 
+clock = time.monotonic
+"""What the time of a reveal is told by."""
+
 TASK = "tutela.console.rendition:render"
 
 
@@ -98,12 +101,12 @@ class Reveals:
             raise
         token = secrets.token_urlsafe(24)
         with self._lock:
-            self._under_way[token] = _Reveal(person.id, exposure, pictures, frames, time.monotonic())
+            self._under_way[token] = _Reveal(person.id, exposure, pictures, frames, clock())
         return Begun(token, len(pictures), frames, waits_for_second=not subject.clear)
 
     def picture(self, person: Person, token: str, step: int) -> bytes:
         """The JPEG of a step: the next one, or one shown before. Raises NotFoundError, InputError."""
-        at = time.monotonic()
+        at = clock()
         with self._lock:
             reveal = self._mine(person, token)
             if at - (reveal.first_shown or at) > LASTS_S or at - reveal.began > 2 * LASTS_S:
@@ -127,7 +130,7 @@ class Reveals:
 
     def end_all(self, person: Person) -> None:
         """Cover everything the person has open, and forget what others left open too long."""
-        at = time.monotonic()
+        at = clock()
         with self._lock:
             over = {
                 token: reveal
@@ -146,7 +149,7 @@ class Reveals:
         return reveal
 
     def _account(self, reveal: _Reveal) -> float:
-        seconds = 0.0 if reveal.first_shown is None else min(LASTS_S, time.monotonic() - reveal.first_shown)
+        seconds = 0.0 if reveal.first_shown is None else min(LASTS_S, clock() - reveal.first_shown)
         self._exposures.close(reveal.exposure, seconds, max(0, reveal.step))
         return seconds
 
