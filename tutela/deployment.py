@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -18,6 +19,10 @@ from tutela.errors import InputError, TutelaError
 from tutela.index.indexes import Indexes
 from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
+from tutela.outbox.dispatcher import Dispatcher, Handler
+from tutela.outbox.outbox import Outbox
+from tutela.outbox.webhooks import TOPIC as WEBHOOK
+from tutela.outbox.webhooks import Endpoint, WebhookHandler
 from tutela.screening.examination import TASK
 from tutela.screening.journal import VerdictJournal
 from tutela.screening.policy import ScreeningPolicy
@@ -52,22 +57,34 @@ def open_deployment(
     limits: Limits | None = None,
     decoders: int | None = None,
     policy: ScreeningPolicy | None = None,
+    webhooks: Mapping[str, Endpoint] | None = None,
 ) -> "Deployment":
     """Open (and on first use make) the deployment in a folder. Close it, or use it as a context manager.
 
     `database` is a SQLAlchemy URL, by default a SQLite file in the folder. `decoders` is the number of isolated
-    decoding workers, by default one a core. Raises StoreError when the database is unreachable or of another version.
+    decoding workers, by default one a core. `webhooks` are told what happens, once `dispatcher` is started. Raises
+    StoreError when the database is unreachable or of another version.
     """
     folder = Path(home)
     prepare_home(folder)
     store = Store.create(database_url(folder, database))
-    return Deployment(folder, store, limits or Limits(), decoders or os.cpu_count() or 1, policy or ScreeningPolicy())
+    return Deployment(
+        folder, store, limits or Limits(), decoders or os.cpu_count() or 1, policy or ScreeningPolicy(), webhooks or {}
+    )
 
 
 class Deployment:
     """The rooms of one running Tutela. Thread-safe."""
 
-    def __init__(self, home: Path, store: Store, limits: Limits, decoders: int, policy: ScreeningPolicy) -> None:
+    def __init__(
+        self,
+        home: Path,
+        store: Store,
+        limits: Limits,
+        decoders: int,
+        policy: ScreeningPolicy,
+        webhooks: Mapping[str, Endpoint],
+    ) -> None:
         self.home = home
         self.store = store
         self.banks = Banks(store, home)
@@ -83,6 +100,10 @@ class Deployment:
             limits=limits,
             lists_age_s=self.lists_age_s,
         )
+        self.outbox = Outbox(store)
+        self.webhooks = webhooks
+        self.handlers: dict[str, Handler] = {WEBHOOK: WebhookHandler(webhooks)}
+        self.dispatcher = Dispatcher(self.outbox, self.handlers)
         self._refresher = Refresher(self)
         self._refresher.start()
 
@@ -105,7 +126,8 @@ class Deployment:
         return self._refresher.age_s()
 
     def close(self) -> None:
-        """Stop the background thread and the workers, and leave the database."""
+        """Stop the background threads and the workers, and leave the database."""
+        self.dispatcher.stop()
         self._refresher.stop()
         self.pool.close()
         self.store.close()

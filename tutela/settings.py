@@ -6,11 +6,12 @@ One flat set with a default for everything, so that a small site needs none.
 import os
 from pathlib import Path
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tutela.deployment import Deployment, open_deployment
 from tutela.media.content import Limits
+from tutela.outbox.webhooks import Endpoint, read_secret
 from tutela.screening.policy import ScreeningPolicy
 from tutela.screening.verdict import Decision
 
@@ -18,6 +19,19 @@ from tutela.screening.verdict import Decision
 def default_home() -> Path:
     """`$XDG_DATA_HOME/tutela`, by the XDG base directory specification."""
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "tutela"
+
+
+class WebhookSettings(BaseModel):
+    """Where the platform wants to be told."""
+
+    url: str
+    secrets: list[SecretStr] = Field(min_length=1, description="The current one; while it changes, the former too.")
+    events: set[str] = Field(default_factory=set, description="Event types it wants; all when empty.")
+
+    def endpoint(self, name: str) -> Endpoint:
+        """The endpoint that this describes. Raises InputError."""
+        secrets = [read_secret(secret.get_secret_value()) for secret in self.secrets]
+        return Endpoint(name, self.url, secrets, frozenset(self.events))
 
 
 class Settings(BaseSettings):
@@ -44,6 +58,9 @@ class Settings(BaseSettings):
     overrides: dict[str, Decision] = Field(
         default_factory=dict,
         description="Decision by reason code for content that could not be screened; what is not named is held.",
+    )
+    webhooks: dict[str, WebhookSettings] = Field(
+        default_factory=dict, description="Addresses that are told what happens, by name, each with url and secrets."
     )
 
     @field_validator("rate")
@@ -86,4 +103,5 @@ class Settings(BaseSettings):
             limits=self.limits,
             decoders=self.decoders,
             policy=ScreeningPolicy(self.overrides),
+            webhooks={name: webhook.endpoint(name) for name, webhook in self.webhooks.items()},
         )

@@ -49,7 +49,10 @@ class _DeploymentGauges(Collector):
         restarts.add_metric([], self._deployment.pool.starts)
         ready = GaugeMetricFamily("tutela_ready", "1 when this process answers safely.")
         ready.add_metric([], 0 if self._deployment.shortcomings() else 1)
-        yield from (size, changed, sequence, age, restarts, ready)
+        waiting = GaugeMetricFamily("tutela_outbox", "Outward calls, by topic and state.", labels=["topic", "state"])
+        for (topic, state), count in self._deployment.outbox.counts().items():
+            waiting.add_metric([topic, state.value], count)
+        yield from (size, changed, sequence, age, restarts, ready, waiting)
 
 
 def exposition(deployment: Deployment) -> bytes:

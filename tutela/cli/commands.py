@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 import tutela
-from tutela.cli import bank, console, index, key, store
+from tutela.cli import bank, console, index, key, outbox, store
 from tutela.cli.state import State
 
 READER_GONE = 141
@@ -45,6 +45,7 @@ app.add_typer(bank.app, name="bank")
 app.add_typer(console.app, name="console")
 app.add_typer(index.app, name="index")
 app.add_typer(key.app, name="key")
+app.add_typer(outbox.app, name="outbox")
 app.add_typer(store.app, name="store")
 
 Paths = Annotated[list[str], typer.Argument(help="Files, folders (all files below), or - for standard input.")]
