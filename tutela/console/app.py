@@ -9,7 +9,9 @@ from typing import Annotated, Protocol
 from fastapi import Depends, FastAPI
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from tutela.console import people_routes, sign_in_routes
+from tutela.banks.labels import labels_of
+from tutela.cases.cases import Cases
+from tutela.console import case_routes, people_routes, reveal_routes, sign_in_routes
 from tutela.console.ceremonies import Ceremonies
 from tutela.console.exposure import Exposures
 from tutela.console.guard import Guard
@@ -20,6 +22,7 @@ from tutela.console.options import ConsoleSettings
 from tutela.console.pages import answer_with_pages
 from tutela.console.passkeys import Passkeys
 from tutela.console.people import People, Person
+from tutela.console.reveal_policy import RevealPolicy
 from tutela.console.reveals import TASK, Reveals
 from tutela.console.roles import Permission
 from tutela.console.second_looks import SecondLooks
@@ -28,6 +31,7 @@ from tutela.console.visits import Brake, Visit, needs
 from tutela.errors import NotFoundError
 from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
+from tutela.screening.journal import VerdictJournal
 from tutela.store.database import Store
 
 _STATIC = {"console.css": "text/css", "keys.js": "text/javascript", "reveal.js": "text/javascript"} | {
@@ -50,6 +54,16 @@ class Ledger(Protocol):
         """Return only after the line is durable."""
 
 
+class Evidence(Protocol):
+    """Sealed evidence, opened with the review key; every opening is written down by it."""
+
+    def read(self, evidence_id: str, *, actor: str) -> bytes:
+        """The content. Raises NotFoundError, and UnscreenableError when it was destroyed."""
+
+    def context(self, evidence_id: str, *, actor: str) -> Mapping[str, str]:
+        """What the platform said of the content and its uploader."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConsoleRooms:
     """The rooms that the console shows."""
@@ -57,6 +71,8 @@ class ConsoleRooms:
     store: Store
     home: Path
     ledger: Ledger
+    cases: Cases
+    evidence: Evidence
 
 
 class Console:
@@ -65,7 +81,10 @@ class Console:
     def __init__(self, rooms: ConsoleRooms, settings: ConsoleSettings, limits: Limits | None = None) -> None:
         store = rooms.store
         self.rooms = rooms
-        self.settings = settings
+        self.cases = rooms.cases
+        self.evidence = rooms.evidence
+        self.journal = VerdictJournal(store)
+        self.labels = labels_of(rooms.home)
         self.origin = settings.origin
         self.people = People(store)
         self.sessions = Sessions(store, self.people, settings.lifetimes)
@@ -76,6 +95,7 @@ class Console:
         self.helplines = helplines(rooms.home)
         self.pool = WorkerPool(TASK, size=1, limits=limits)
         self.reveals = Reveals(self.pool, self.exposures)
+        self.policy = RevealPolicy(settings.severe_labels, settings.two_person, self.second_looks)
         ceremonies = Ceremonies(store)
         self.passkeys = Passkeys(store, self.people, ceremonies, settings.origin)
         self.oidc = Oidc(settings.oidc, self.people, ceremonies, settings.origin) if settings.oidc else None
@@ -98,7 +118,7 @@ def create_console(console: Console) -> FastAPI:
     app = FastAPI(title="Tutela console", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.console = console
     answer_with_pages(app)
-    for routes in (sign_in_routes, people_routes):
+    for routes in (sign_in_routes, people_routes, case_routes, reveal_routes):
         app.include_router(routes.router)
     _add_start(app)
     _add_static(app)

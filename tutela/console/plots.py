@@ -1,4 +1,4 @@
-"""Plots as SVG, drawn by matplotlib in this process: nothing is loaded from elsewhere, and nothing runs in the browser."""
+"""Plots as SVG, drawn by matplotlib in this process: nothing comes from elsewhere, nothing runs in the browser."""
 
 import io
 import threading

@@ -32,7 +32,7 @@ class Step:
     shown: int
 
 
-STEPS = (Step(10, 240), Step(24, 240), Step(56, 240), Step(240, 240), Step(480, 480))
+STEPS = (Step(10, 240), Step(20, 240), Step(40, 240), Step(240, 240), Step(480, 480))
 CLEAR = 3
 """The first step that is not blurred: from here on the two-person rule applies."""
 PACE_S = 0.35

@@ -1,5 +1,5 @@
 // Keys: single letters act as the page says with data-key, unless the person switched them off or is typing.
-// A letter presses a button or follows a link; j and k walk a list; ? opens the list of keys.
+// A letter presses a button or follows a link; j and k walk a list; ? opens the list of keys; Esc goes back to the page.
 "use strict";
 
 const shortcuts = document.documentElement.dataset.shortcuts === "on";
@@ -18,6 +18,7 @@ function walk(step) {
 }
 
 document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) document.activeElement.blur();
   if (!shortcuts || event.ctrlKey || event.metaKey || event.altKey || event.repeat || typing(event.target)) return;
   if (document.querySelector("dialog[open]") && event.key !== "?") return;
   if (event.key === "j" || event.key === "k") return walk(event.key === "j" ? 1 : -1);

@@ -123,8 +123,10 @@ class Reveal {
     if (!token) return;
     try {
       const told = await (await this.post(`/reveals/${token}/end`)).json();
-      const seen = document.querySelector("[data-seen]");
-      if (seen) seen.textContent = told.says;
+      for (const name of ["items", "seconds"]) {
+        const seen = document.querySelector(`[data-seen-${name}]`);
+        if (seen) seen.textContent = told[name];
+      }
     } catch { /* it ended by itself */ }
   }
 
