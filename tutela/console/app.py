@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from tutela.banks.labels import labels_of
 from tutela.cases.cases import Cases
-from tutela.console import case_routes, people_routes, reveal_routes, sign_in_routes
+from tutela.console import case_routes, people_routes, reveal_routes, sign_in_routes, statistics_routes
 from tutela.console.ceremonies import Ceremonies
 from tutela.console.exposure import Exposures
 from tutela.console.guard import Guard
@@ -27,6 +27,7 @@ from tutela.console.reveals import TASK, Reveals
 from tutela.console.roles import Permission
 from tutela.console.second_looks import SecondLooks
 from tutela.console.sessions import Sessions
+from tutela.console.statistics import Statistics
 from tutela.console.visits import Brake, Visit, needs
 from tutela.errors import NotFoundError
 from tutela.media.content import Limits
@@ -50,7 +51,7 @@ _HOMES = (
 class Ledger(Protocol):
     """Where everything that is done is written down: the audit log."""
 
-    def append(self, actor: str, action: str, subject: str, detail: Mapping[str, str]) -> None:
+    def record(self, actor: str, action: str, subject: str, detail: Mapping[str, str]) -> int:
         """Return only after the line is durable."""
 
 
@@ -84,6 +85,7 @@ class Console:
         self.cases = rooms.cases
         self.evidence = rooms.evidence
         self.journal = VerdictJournal(store)
+        self.statistics = Statistics(store)
         self.labels = labels_of(rooms.home)
         self.origin = settings.origin
         self.people = People(store)
@@ -102,7 +104,7 @@ class Console:
 
     def record(self, actor: str, action: str, subject: str, **detail: str) -> None:
         """Write into the audit log; what cannot be written down is not done."""
-        self.rooms.ledger.append(actor, action, subject, detail)
+        self.rooms.ledger.record(actor, action, subject, detail)
 
     def waiting(self, person: Person) -> int:
         """How many second looks this person could grant."""
@@ -118,7 +120,7 @@ def create_console(console: Console) -> FastAPI:
     app = FastAPI(title="Tutela console", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.console = console
     answer_with_pages(app)
-    for routes in (sign_in_routes, people_routes, case_routes, reveal_routes):
+    for routes in (sign_in_routes, people_routes, case_routes, reveal_routes, statistics_routes):
         app.include_router(routes.router)
     _add_start(app)
     _add_static(app)

@@ -46,20 +46,22 @@ def draw(chart: Chart, *, dark: bool) -> bytes:
             bottom = [below + value for below, value in zip(bottom, values, strict=True)]
         _label(axes, chart, ink, line)
         if len(chart.series) > 1:
-            axes.legend(loc="upper left", frameon=False, labelcolor=ink, ncols=3)
+            figure.legend(loc="outside upper left", frameon=False, labelcolor=ink, ncols=5)
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Title": chart.title})
     return out.getvalue()
 
 
 def _label(axes: "Axes", chart: Chart, ink: str, line: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axes.set_ylabel(chart.unit, color=ink)
     step = max(1, len(chart.labels) // 10)
     axes.set_xticks(range(0, len(chart.labels), step), list(chart.labels)[::step])
     axes.tick_params(colors=ink)
     axes.grid(axis="y", color=line, linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.margins(y=0.25)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.set_ylim(bottom=0)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

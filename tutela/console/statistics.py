@@ -30,21 +30,22 @@ class Statistics:
 
     def _lists(self, days: int) -> Chart:
         return _by_day(
-            "Matches by list", "verdicts", days, self._rows(days), lambda row: {m["bank"] for m in row.document["matches"]}
+            "Matches by list",
+            "verdicts",
+            days,
+            self._rows(days),
+            lambda row: {m["bank"] for m in row.document["matches"]},
         )
 
     def _rows(self, days: int) -> Sequence[Row[Any]]:
         with self._store.read() as connection:
-            return connection.execute(
-                select(verdict.c.at, verdict.c.decision, verdict.c.document)
-                .where(verdict.c.at >= _start(days))
-                .order_by(verdict.c.at)
-            ).all()
+            found = connection.execute(
+                select(verdict.c.at, verdict.c.decision, verdict.c.document).where(verdict.c.at >= _start(days))
+            )
+            return [*found]
 
 
-def _by_day(
-    title: str, unit: str, days: int, rows: Sequence[Row[Any]], names: Callable[[Row[Any]], Any]
-) -> Chart:
+def _by_day(title: str, unit: str, days: int, rows: Sequence[Row[Any]], names: Callable[[Row[Any]], Any]) -> Chart:
     """How often each name comes up on each day."""
     counted: Counter[tuple[str, date]] = Counter()
     for row in rows:
