@@ -31,6 +31,8 @@ from tutela.store.console_tables import passkey
 from tutela.store.database import Store, now
 
 _REFUSED = "this passkey was not accepted"
+_WRONG = (WebAuthnException, ValueError, KeyError, TypeError, RecursionError)
+"""What reading a hostile answer may raise."""
 
 
 class Passkeys:
@@ -72,7 +74,7 @@ class Passkeys:
                 expected_origin=self._origin,
                 require_user_verification=True,
             )
-        except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+        except _WRONG as error:
             raise InputError(_REFUSED) from error
         return self._people.enrol(
             remembered["invitation"], verified.credential_id, verified.credential_public_key, verified.sign_count
@@ -100,7 +102,7 @@ class Passkeys:
                 credential_current_sign_count=row.sign_count,
                 require_user_verification=True,
             )
-        except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+        except _WRONG as error:
             raise InputError(_REFUSED) from error
         with self._store.write() as connection:
             connection.execute(
