@@ -208,14 +208,14 @@ def test_a_long_delivery_is_kept_while_it_works(outbox):
         calls.append(delivery.id)
         release.wait(PATIENCE_S)
 
-    both = [Dispatcher(outbox, {"t": handle}, lease_s=3.0, poll_s=0.05) for _ in range(2)]
-    for dispatcher in both:
-        dispatcher.start()
-    time.sleep(4.5)
+    dispatcher = Dispatcher(outbox, {"t": handle}, lease_s=6.0, poll_s=0.05)
+    dispatcher.start()
+    wait_until(lambda: calls, "the handler")
+    taken = outbox.all()[0].next_at
+    wait_until(lambda: outbox.all()[0].next_at > taken, "the holder to keep what it has")
     release.set()
     wait_until(lambda: outbox.all()[0].state is State.DONE, "the delivery")
-    for dispatcher in both:
-        dispatcher.stop()
+    dispatcher.stop()
     assert len(calls) == 1
 
 

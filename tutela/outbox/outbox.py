@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError
 from tutela.store.database import Store, microseconds, moment, now
@@ -85,13 +86,9 @@ def enqueue(
         "created_at": at,
         "updated_at": at,
     }
-    if connection.dialect.name == "sqlite":
-        from sqlalchemy.dialects import sqlite
-
-        return bool(connection.execute(sqlite.insert(outbox).values(row).on_conflict_do_nothing()).rowcount)
-    from sqlalchemy.dialects import postgresql
-
-    return bool(connection.execute(postgresql.insert(outbox).values(row).on_conflict_do_nothing()).rowcount)
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(outbox).values(row).on_conflict_do_nothing().returning(outbox.c.id)
+    return connection.execute(statement).first() is not None
 
 
 class Outbox:

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from tutela.store import console_tables, outbox_tables  # noqa: F401  (the metadata has them once they are imported)
+from tutela.store import case_tables, console_tables, evidence_tables, outbox_tables  # noqa: F401  (for the metadata)
 from tutela.store.tables import metadata
 
 connection = context.config.attributes["connection"]
