@@ -1,23 +1,24 @@
 """The console as an application: its rooms put together around one store, and its pages."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from fastapi import Depends, FastAPI
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from tutela.banks.labels import labels_of
 from tutela.cases.cases import Cases
-from tutela.console import case_routes, people_routes, reveal_routes, sign_in_routes, statistics_routes
+from tutela.console import audit_routes, case_routes, people_routes, reveal_routes, sign_in_routes, statistics_routes
 from tutela.console.ceremonies import Ceremonies
 from tutela.console.exposure import Exposures
 from tutela.console.guard import Guard
 from tutela.console.helplines import helplines
 from tutela.console.languages import Languages
 from tutela.console.oidc import Oidc
+from tutela.console.opened_evidence import OpenedEvidence
 from tutela.console.options import ConsoleSettings
 from tutela.console.pages import answer_with_pages
 from tutela.console.passkeys import Passkeys
@@ -30,6 +31,8 @@ from tutela.console.sessions import Sessions
 from tutela.console.statistics import Statistics
 from tutela.console.visits import Brake, Visit, needs
 from tutela.errors import NotFoundError
+from tutela.evidence.audit import AuditLog
+from tutela.evidence.verification import Verification
 from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
 from tutela.screening.journal import VerdictJournal
@@ -48,32 +51,17 @@ _HOMES = (
 """Where a person starts: the first page of these that they may see."""
 
 
-class Ledger(Protocol):
-    """Where everything that is done is written down: the audit log."""
-
-    def record(self, actor: str, action: str, subject: str, detail: Mapping[str, str]) -> int:
-        """Return only after the line is durable."""
-
-
-class Evidence(Protocol):
-    """Sealed evidence, opened with the review key; every opening is written down by it."""
-
-    def read(self, evidence_id: str, *, actor: str) -> bytes:
-        """The content. Raises NotFoundError, and UnscreenableError when it was destroyed."""
-
-    def context(self, evidence_id: str, *, actor: str) -> Mapping[str, str]:
-        """What the platform said of the content and its uploader."""
-
-
 @dataclass(frozen=True, slots=True)
 class ConsoleRooms:
     """The rooms that the console shows."""
 
     store: Store
     home: Path
-    ledger: Ledger
+    audit: AuditLog
     cases: Cases
-    evidence: Evidence
+    evidence: OpenedEvidence
+    verify_audit: Callable[[], Verification]
+    """Goes through the whole audit log."""
 
 
 class Console:
@@ -104,7 +92,7 @@ class Console:
 
     def record(self, actor: str, action: str, subject: str, **detail: str) -> None:
         """Write into the audit log; what cannot be written down is not done."""
-        self.rooms.ledger.record(actor, action, subject, detail)
+        self.rooms.audit.record(actor, action, subject, detail)
 
     def waiting(self, person: Person) -> int:
         """How many second looks this person could grant."""
@@ -120,7 +108,7 @@ def create_console(console: Console) -> FastAPI:
     app = FastAPI(title="Tutela console", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.console = console
     answer_with_pages(app)
-    for routes in (sign_in_routes, people_routes, case_routes, reveal_routes, statistics_routes):
+    for routes in (sign_in_routes, people_routes, case_routes, reveal_routes, statistics_routes, audit_routes):
         app.include_router(routes.router)
     _add_start(app)
     _add_static(app)

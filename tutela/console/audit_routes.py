@@ -11,6 +11,7 @@ from tutela.console.pages import page
 from tutela.console.roles import Permission
 from tutela.console.visits import Visit, needs
 from tutela.evidence.audit import AuditLog, AuditRow
+from tutela.evidence.verification import Verification
 
 if TYPE_CHECKING:
     from tutela.console.app import Console
@@ -42,11 +43,11 @@ def verify(request: Request, visit: Auditing) -> Response:
 
 
 def _audit_page(
-    request: Request, visit: Visit, subject: str, action: str, before: int | None, verification: object
+    request: Request, visit: Visit, subject: str, action: str, before: int | None, verification: Verification | None
 ) -> Response:
     console: Console = request.app.state.console
     log = console.rooms.audit
-    console.record(visit.person.actor, "audit.read", "audit", subject=subject, action=action)
+    log.record(visit.person.actor, "audit.read", "audit", {"about": subject, "action": action})
     rows = _filtered(log, subject, action) if subject or action else _newest(log, before)
     return page(
         request,
