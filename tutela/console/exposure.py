@@ -89,23 +89,30 @@ class Exposures:
                     started_at=at,
                     milliseconds=int(most_s * 1000),
                     step=0,
+                    whole=False,
                 )
                 .returning(exposure.c.id)
             )
             return int(inserted.scalar_one())
 
-    def close(self, number: int, seconds: float, step: int) -> None:
-        """Put how long the reveal lasted and how clear it became."""
+    def close(self, number: int, seconds: float, step: int, *, whole: bool = False) -> None:
+        """Put how long the reveal lasted, how clear it became, and whether all of the content was shown clearly."""
         with self._store.write() as connection:
             connection.execute(
                 update(exposure)
                 .where(exposure.c.id == number)
-                .values(milliseconds=max(0, round(seconds * 1000)), step=step)
+                .values(milliseconds=max(0, round(seconds * 1000)), step=step, whole=whole)
             )
 
     def of(self, person: Person) -> Totals:
         """What the person was shown in the last 24 hours."""
         return _totals(self._rows(person))
+
+    def viewed(self, case_id: str) -> frozenset[str]:
+        """The items of a case that somebody has seen whole and clearly: what a report must be honest about."""
+        with self._store.read() as connection:
+            query = select(exposure.c.item_id).where(exposure.c.case_id == case_id, exposure.c.whole)
+            return frozenset(connection.execute(query).scalars())
 
     def pause(self, person: Person) -> PauseError | None:
         """Why the person may see nothing at the moment, if so."""

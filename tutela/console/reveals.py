@@ -150,7 +150,9 @@ class Reveals:
 
     def _account(self, reveal: _Reveal) -> float:
         seconds = 0.0 if reveal.first_shown is None else min(LASTS_S, clock() - reveal.first_shown)
-        self._exposures.close(reveal.exposure, seconds, max(0, reveal.step))
+        # A contact sheet is not the whole of a video.
+        whole = reveal.step >= CLEAR and reveal.frames == 1
+        self._exposures.close(reveal.exposure, seconds, max(0, reveal.step), whole=whole)
         return seconds
 
 

@@ -84,9 +84,10 @@ exposure = Table(
     Column("started_at", BigInteger, nullable=False),
     Column("milliseconds", BigInteger, nullable=False),
     Column("step", Integer, nullable=False),
+    Column("whole", Boolean, nullable=False),
     Index(None, "person_id", "started_at"),
     Index(None, "started_at"),
-    comment="One row a reveal. step: how clear the picture became, 0 the least.",
+    comment="One row a reveal. step: how clear the picture became, 0 the least; whole: all of the content was shown clearly.",
 )
 
 second_look = Table(

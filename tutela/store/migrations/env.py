@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from tutela.store import case_tables, console_tables, evidence_tables, outbox_tables  # noqa: F401  (for the metadata)
+# Imported so that the metadata has their tables.
+from tutela.store import case_tables, console_tables, evidence_tables, outbox_tables, reports_tables  # noqa: F401
 from tutela.store.tables import metadata
 
 connection = context.config.attributes["connection"]

@@ -1,0 +1,392 @@
+"""The ledger of reports: what is filed, how far it is, and every step, durable before the next one is made.
+
+A report is worked on by one holder at a time. Every change is made only while the holder still has it; whoever was
+overtaken learns it before anything is changed.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+
+from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError
+from tutela.reports.draft import Draft, Sealing
+from tutela.store.database import Store, moment, now
+from tutela.store.reports_tables import report, report_event, report_file
+
+MAX_KEY = 255
+MAX_DETAIL = 2_000
+
+
+class State(StrEnum):
+    """How far a report is. `docs/rooms/reports.md` draws it."""
+
+    READY = "ready"
+    """To be opened; nothing of it is at NCMEC, or nothing that counts."""
+    OPENING = "opening"
+    """Asked to be opened; the answer with its number is not stored yet."""
+    OPEN = "open"
+    """Opened, its number is stored; its files and their details are under way."""
+    FINISHING = "finishing"
+    """Asked to be finished; the answer is not stored yet."""
+    FINISHED = "finished"
+    """It counts. Nothing changes any more."""
+    RESTARTING = "restarting"
+    """To be retracted and opened anew."""
+    RETRACTING = "retracting"
+    """To be retracted, because a person said so."""
+    RETRACTED = "retracted"
+    ATTENTION = "attention"
+    """Only a person can go on; `reason` says why."""
+
+
+MOVING = (State.READY, State.OPENING, State.OPEN, State.FINISHING, State.RESTARTING, State.RETRACTING)
+"""States in which there is something to do without a person."""
+AT_NCMEC = (State.OPEN, State.FINISHING, State.RESTARTING, State.RETRACTING)
+"""States in which an open report may be at NCMEC, whose clock runs."""
+
+
+class FileState(StrEnum):
+    """How far a file of a report is."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    """Its upload was begun; the answer is not stored yet."""
+    SENT = "sent"
+    DESCRIBED = "described"
+
+
+class OvertakenError(TutelaError):
+    """Another process holds the report, or it was changed meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class FiledFile:
+    """A file of a filing, with the number that the server gave it."""
+
+    position: int
+    evidence: str
+    state: FileState
+    file_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """A report on its way. What it says is sealed; see `Ledger.draft`."""
+
+    id: str
+    key: str
+    case_id: str | None
+    environment: str
+    state: State
+    stuck_in: State | None
+    """The state in which a person is needed."""
+    reason: str | None
+    number: int | None
+    """NCMEC's number of the report."""
+    opened_at: datetime | None
+    changed_at: datetime | None
+    restarts: int
+    attempts: int
+    """Tries of the present step that failed, one after the other."""
+    due_at: datetime
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+    files: tuple[FiledFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step in a filing's history."""
+
+    at: datetime
+    actor: str
+    action: str
+    number: int | None
+    code: int | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """A step of a filing, given to listeners inside the transaction that writes it."""
+
+    filing_id: str
+    case_id: str | None
+    key: str
+    environment: str
+    at: datetime
+    actor: str
+    action: str
+    number: int | None
+    code: int | None
+
+
+Listener = Callable[[Connection, Happened], None]
+
+
+class Ledger:
+    """The filings of one store. Thread-safe; many processes may share it."""
+
+    def __init__(self, store: Store, sealing: Sealing, clock: Callable[[], int] = now) -> None:
+        """`clock` gives microseconds since the epoch."""
+        self.store = store
+        self._sealing = sealing
+        self.clock = clock
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Have a function called inside every transaction that writes a step."""
+        self._listeners.append(listener)
+
+    def add(self, key: str, draft: Draft, *, environment: str, actor: str, case_id: str | None = None) -> Filing:
+        """Let a draft be filed. `key` says what it is for: a second one of the same key is the first one.
+
+        Raises InputError for a draft with problems.
+        """
+        if not key or len(key) > MAX_KEY:
+            raise InputError(f"the key of a report has 1 to {MAX_KEY} characters")
+        if found := draft.problems():
+            raise InputError(f"the report would be refused: {'; '.join(found[:5])}")
+        at, filing_id = self.clock(), uuid.uuid4().hex
+        with self.store.write() as connection:
+            existing = connection.execute(select(report.c.id).where(report.c.key == key)).scalar()
+            if existing is not None:
+                return _filing(connection, existing)
+            connection.execute(
+                insert(report).values(
+                    id=filing_id, key=key, case_id=case_id, environment=environment, state=State.READY.value,
+                    sealed=self._sealing.seal(draft.json()), restarts=0, attempts=0, due_at=at, held_until=0,
+                    created_by=actor, created_at=at, updated_at=at,
+                )
+            )  # fmt: skip
+            _replace_files(connection, filing_id, draft)
+            filing = _filing(connection, filing_id)
+            Change(connection, filing, at, tuple(self._listeners)).note("added", actor=actor)
+            return filing
+
+    def get(self, filing_id: str) -> Filing:
+        """One filing. Raises NotFoundError."""
+        with self.store.read() as connection:
+            return _filing(connection, filing_id)
+
+    def of_key(self, key: str) -> Filing | None:
+        """The filing of that key, if there is one."""
+        with self.store.read() as connection:
+            found = connection.execute(select(report.c.id).where(report.c.key == key)).scalar()
+            return None if found is None else _filing(connection, found)
+
+    def all(self, *, case_id: str | None = None, states: Sequence[State] = (), limit: int = 1000) -> list[Filing]:
+        """Filings, the newest first."""
+        query = select(report.c.id).order_by(report.c.created_at.desc(), report.c.id).limit(limit)
+        if case_id is not None:
+            query = query.where(report.c.case_id == case_id)
+        if states:
+            query = query.where(report.c.state.in_([state.value for state in states]))
+        with self.store.read() as connection:
+            return [_filing(connection, found) for found in connection.execute(query).scalars().all()]
+
+    def due(self, environment: str, limit: int = 100) -> list[str]:
+        """Ids of filings that have something to do now and that nobody holds."""
+        at = self.clock()
+        query = (
+            select(report.c.id)
+            .where(
+                report.c.state.in_([state.value for state in MOVING]),
+                report.c.environment == environment,
+                report.c.due_at <= at,
+                or_(report.c.holder.is_(None), report.c.held_until <= at),
+            )
+            .order_by(report.c.due_at)
+            .limit(limit)
+        )
+        with self.store.read() as connection:
+            return list(connection.execute(query).scalars().all())
+
+    def history(self, filing_id: str) -> list[Step]:
+        """What happened to a filing, oldest first."""
+        query = select(report_event).where(report_event.c.report_id == filing_id).order_by(report_event.c.id)
+        with self.store.read() as connection:
+            return [
+                Step(moment(row.at), row.actor, row.action, row.number, row.code, row.detail)
+                for row in connection.execute(query)
+            ]
+
+    def draft(self, filing_id: str) -> Draft:
+        """What a filing says. Needs the review key. Raises NotFoundError, TutelaError without the key."""
+        with self.store.read() as connection:
+            sealed = connection.execute(select(report.c.sealed).where(report.c.id == filing_id)).scalar()
+        if sealed is None:
+            raise NotFoundError(f"there is no report {filing_id!r}")
+        return Draft.read(self._sealing.unseal(bytes(sealed)))
+
+    # --- one holder at a time
+
+    def take(self, filing_id: str, holder: str, lease_s: float) -> Filing | None:
+        """Hold a filing that has something to do, or None where another holds it or nothing is to be done."""
+        at = self.clock()
+        with self.store.write() as connection:
+            statement = (
+                update(report)
+                .where(
+                    report.c.id == filing_id,
+                    report.c.state.in_([state.value for state in MOVING]),
+                    or_(report.c.holder.is_(None), report.c.held_until <= at, report.c.holder == holder),
+                )
+                .values(holder=holder, held_until=at + int(lease_s * 1e6))
+            )
+            return _filing(connection, filing_id) if connection.execute(statement).rowcount else None
+
+    def release(self, filing_id: str, holder: str) -> None:
+        """Let others have it, if it is still held."""
+        with self.store.write() as connection:
+            connection.execute(
+                update(report)
+                .where(report.c.id == filing_id, report.c.holder == holder)
+                .values(holder=None, held_until=0)
+            )
+
+    @contextmanager
+    def change(self, filing: Filing, holder: str, lease_s: float = 0.0) -> Iterator["Change"]:
+        """One durable step of whoever holds the filing. Raises OvertakenError where it is held or changed by others."""
+        at = self.clock()
+        with self.store.write() as connection:
+            statement = update(report).where(
+                report.c.id == filing.id, report.c.holder == holder, report.c.state == filing.state.value
+            )
+            values = {"held_until": at + int(lease_s * 1e6), "updated_at": at}
+            if not connection.execute(statement.values(**values)).rowcount:
+                raise OvertakenError(f"report {filing.id} is held by another process, or was changed")
+            yield Change(connection, filing, at, tuple(self._listeners))
+
+    @contextmanager
+    def decision(self, filing_id: str, allowed: Sequence[State]) -> Iterator["Change"]:
+        """A person's change of a filing in one of these states; whoever works on it is overtaken.
+
+        Raises NotFoundError, ConflictError.
+        """
+        at = self.clock()
+        with self.store.write() as connection:
+            statement = (
+                update(report)
+                .where(report.c.id == filing_id, report.c.state.in_([state.value for state in allowed]))
+                .values(holder=None, held_until=0, updated_at=at, due_at=at, attempts=0)
+            )
+            if not connection.execute(statement).rowcount:
+                found = _filing(connection, filing_id)
+                raise ConflictError(f"report {filing_id} is {found.state}; this takes {' or '.join(allowed)}")
+            yield Change(connection, _filing(connection, filing_id), at, tuple(self._listeners))
+
+    def replace_draft(self, change: "Change", draft: Draft) -> None:
+        """Say something else in a filing whose files are all to be sent anew."""
+        change.set(sealed=self._sealing.seal(draft.json()))
+        _replace_files(change.connection, change.filing.id, draft)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is written in one transaction about one filing."""
+
+    connection: Connection
+    filing: Filing
+    at: int
+    listeners: tuple[Listener, ...] = ()
+
+    def set(self, **values: Any) -> None:
+        """Set columns of the filing."""
+        self.connection.execute(update(report).where(report.c.id == self.filing.id).values(**values))
+
+    def to(self, state: State, **values: Any) -> None:
+        """Go to a state, with nothing that failed there yet."""
+        self.set(state=state.value, attempts=0, due_at=self.at, reason=None, stuck_in=None, **values)
+
+    def stop(self, reason: str) -> None:
+        """Wait for a person."""
+        self.set(state=State.ATTENTION.value, stuck_in=self.filing.state.value, reason=reason, attempts=0)
+
+    def file(self, position: int, state: FileState, file_id: str | None = None) -> None:
+        """Set how far a file is."""
+        self.connection.execute(
+            update(report_file)
+            .where(report_file.c.report_id == self.filing.id, report_file.c.position == position)
+            .values(state=state.value, file_id=file_id)
+        )
+
+    def forget_files(self) -> None:
+        """Every file is to be sent anew."""
+        self.connection.execute(
+            update(report_file)
+            .where(report_file.c.report_id == self.filing.id)
+            .values(state=FileState.WAITING.value, file_id=None)
+        )
+
+    def note(
+        self, action: str, *, actor: str, number: int | None = None, code: int | None = None, detail: str = ""
+    ) -> None:
+        """Write a step into the history."""
+        filing = self.filing
+        self.connection.execute(
+            insert(report_event).values(
+                at=self.at, report_id=filing.id, actor=actor, action=action, number=number, code=code,
+                detail=detail[:MAX_DETAIL],
+            )
+        )  # fmt: skip
+        happened = Happened(
+            filing.id, filing.case_id, filing.key, filing.environment, moment(self.at), actor, action, number, code
+        )
+        for listener in self.listeners:
+            listener(self.connection, happened)
+
+
+def _replace_files(connection: Connection, filing_id: str, draft: Draft) -> None:
+    connection.execute(delete(report_file).where(report_file.c.report_id == filing_id))
+    rows = [
+        {"report_id": filing_id, "position": position, "evidence": file.evidence, "state": FileState.WAITING.value}
+        for position, file in enumerate(draft.files)
+    ]
+    if rows:
+        connection.execute(insert(report_file), rows)
+
+
+def _filing(connection: Connection, filing_id: str) -> Filing:
+    row = connection.execute(select(report).where(report.c.id == filing_id)).first()
+    if row is None:
+        raise NotFoundError(f"there is no report {filing_id!r}")
+    files = connection.execute(
+        select(report_file).where(report_file.c.report_id == filing_id).order_by(report_file.c.position)
+    )
+    return Filing(
+        id=row.id,
+        key=row.key,
+        case_id=row.case_id,
+        environment=row.environment,
+        state=State(row.state),
+        stuck_in=State(row.stuck_in) if row.stuck_in else None,
+        reason=row.reason,
+        number=row.number,
+        opened_at=_moment(row.opened_at),
+        changed_at=_moment(row.changed_at),
+        restarts=row.restarts,
+        attempts=row.attempts,
+        due_at=moment(row.due_at),
+        created_by=row.created_by,
+        created_at=moment(row.created_at),
+        updated_at=moment(row.updated_at),
+        finished_at=_moment(row.finished_at),
+        files=tuple(_file(found) for found in files),
+    )
+
+
+def _file(row: Row[Any]) -> FiledFile:
+    return FiledFile(row.position, row.evidence, FileState(row.state), row.file_id)
+
+
+def _moment(value: int | None) -> datetime | None:
+    return None if value is None else moment(value)
