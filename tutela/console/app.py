@@ -11,7 +11,15 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from tutela.banks.labels import labels_of
 from tutela.cases.cases import Cases
-from tutela.console import audit_routes, case_routes, people_routes, reveal_routes, sign_in_routes, statistics_routes
+from tutela.console import (
+    audit_routes,
+    case_routes,
+    people_routes,
+    report_routes,
+    reveal_routes,
+    sign_in_routes,
+    statistics_routes,
+)
 from tutela.console.ceremonies import Ceremonies
 from tutela.console.exposure import Exposures
 from tutela.console.guard import Guard
@@ -23,6 +31,7 @@ from tutela.console.options import ConsoleSettings
 from tutela.console.pages import answer_with_pages
 from tutela.console.passkeys import Passkeys
 from tutela.console.people import People, Person
+from tutela.console.report_desk import ReportDesk
 from tutela.console.reveal_policy import RevealPolicy
 from tutela.console.reveals import TASK, Reveals
 from tutela.console.roles import Permission
@@ -35,6 +44,9 @@ from tutela.evidence.audit import AuditLog
 from tutela.evidence.verification import Verification
 from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
+from tutela.reports.cybertipline.client import Environment
+from tutela.reports.incident import Organisation
+from tutela.reports.ledger import Ledger
 from tutela.screening.journal import VerdictJournal
 from tutela.store.database import Store
 
@@ -52,6 +64,15 @@ _HOMES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Reporting:
+    """What reports need."""
+
+    ledger: Ledger
+    organisation: Organisation
+    environment: Environment
+
+
+@dataclass(frozen=True, slots=True)
 class ConsoleRooms:
     """The rooms that the console shows."""
 
@@ -62,6 +83,8 @@ class ConsoleRooms:
     evidence: OpenedEvidence
     verify_audit: Callable[[], Verification]
     """Goes through the whole audit log."""
+    reporting: Reporting | None = None
+    """Where reports go; None where that is not set up."""
 
 
 class Console:
@@ -85,6 +108,7 @@ class Console:
         self.helplines = helplines(rooms.home)
         self.pool = WorkerPool(TASK, size=1, limits=limits)
         self.reveals = Reveals(self.pool, self.exposures)
+        self.reports = _report_desk(rooms, self.exposures)
         self.policy = RevealPolicy(settings.severe_labels, settings.two_person, self.second_looks)
         ceremonies = Ceremonies(store)
         self.passkeys = Passkeys(store, self.people, ceremonies, settings.origin)
@@ -103,12 +127,26 @@ class Console:
         self.pool.close()
 
 
+def _report_desk(rooms: ConsoleRooms, exposures: Exposures) -> ReportDesk | None:
+    if (set_up := rooms.reporting) is None:
+        return None
+    return ReportDesk(set_up.ledger, rooms.cases, rooms.evidence, exposures, set_up.organisation, set_up.environment)
+
+
 def create_console(console: Console) -> FastAPI:
     """The application around an open console."""
     app = FastAPI(title="Tutela console", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.console = console
     answer_with_pages(app)
-    for routes in (sign_in_routes, people_routes, case_routes, reveal_routes, statistics_routes, audit_routes):
+    for routes in (
+        sign_in_routes,
+        people_routes,
+        case_routes,
+        reveal_routes,
+        statistics_routes,
+        audit_routes,
+        report_routes,
+    ):
         app.include_router(routes.router)
     _add_start(app)
     _add_static(app)

@@ -78,7 +78,7 @@ def context_page(request: Request, visit: Seeing, case_id: str) -> Response:
     """The case with what the platform said of the uploader. It is sealed; opening it is written down."""
     console = _console(request)
     told = [
-        (item.id, console.evidence.context(item.evidence_id, actor=visit.person.actor))
+        (item.id, console.evidence.details(item.evidence_id, actor=visit.person.actor))
         for item in console.cases.get(case_id).items
     ]
     return _case_page(request, visit, case_id, told)
