@@ -54,6 +54,15 @@ _STATIC = {"console.css": "text/css", "keys.js": "text/javascript", "reveal.js":
     "passkeys.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
+_ROUTES = (
+    sign_in_routes,
+    case_routes,
+    reveal_routes,
+    report_routes,
+    statistics_routes,
+    audit_routes,
+    people_routes,
+)
 _HOMES = (
     (Permission.SEE_CASES, "/cases"),
     (Permission.SEE_REPORTS, "/reports"),
@@ -138,15 +147,7 @@ def create_console(console: Console) -> FastAPI:
     app = FastAPI(title="Tutela console", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.console = console
     answer_with_pages(app)
-    for routes in (
-        sign_in_routes,
-        people_routes,
-        case_routes,
-        reveal_routes,
-        statistics_routes,
-        audit_routes,
-        report_routes,
-    ):
+    for routes in _ROUTES:
         app.include_router(routes.router)
     _add_start(app)
     _add_static(app)

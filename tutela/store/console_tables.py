@@ -87,7 +87,7 @@ exposure = Table(
     Column("whole", Boolean, nullable=False),
     Index(None, "person_id", "started_at"),
     Index(None, "started_at"),
-    comment="One row a reveal. step: how clear the picture became, 0 the least; whole: all of the content was shown clearly.",
+    comment="One row a reveal. step: how clear the picture became, 0 the least; whole: seen whole and clearly.",
 )
 
 second_look = Table(

@@ -68,7 +68,7 @@ def upgrade() -> None:
         sa.Column("whole", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_exposure_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_exposure")),
-        comment="One row a reveal. step: how clear the picture became, 0 the least.",
+        comment="One row a reveal. step: how clear the picture became, 0 the least; whole: seen whole and clearly.",
     )
     op.create_index(op.f("ix_exposure_person_id_started_at"), "exposure", ["person_id", "started_at"], unique=False)
     op.create_index(op.f("ix_exposure_started_at"), "exposure", ["started_at"], unique=False)
