@@ -6,22 +6,43 @@ import io
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from sqlalchemy import update
 
+import tutela.console
+from tutela.banks.model import Action
+from tutela.cases.model import Case, CaseItem, CaseState, Claim, Queue
 from tutela.console.exposure import MIN_PEOPLE, ExposurePolicy, Exposures, PauseError
+from tutela.console.helplines import helplines
+from tutela.console.languages import Languages
+from tutela.console.outlines import outline
 from tutela.console.people import People
+from tutela.console.plots import Chart, draw
+from tutela.console.reveal_policy import RevealPolicy
 from tutela.console.reveals import CLEAR, LASTS_S, PACE_S, STEPS, TASK, Reveals, Subject
+from tutela.console.rooms import read_review_key
 from tutela.console.second_looks import SecondLooks
 from tutela.console.sessions import Lifetimes, Sessions
+from tutela.console.statistics import Statistics
 from tutela.errors import ConflictError, InputError, NotFoundError, UnscreenableError
+from tutela.evidence.sealing import new_identity
 from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
+from tutela.screening.verdict import Match
+from tutela.signals.base import Region
 from tutela.store import console_tables as tables
 from tutela.store.database import Store, now
+from tutela.store.tables import verdict
 
 HOUR = 3600 * 1_000_000
 
@@ -452,3 +473,182 @@ def test_nothing_is_read_for_somebody_who_has_seen_enough(pool, people, store):
     reveals.begin(person, CLEARED, photo)
     with pytest.raises(PauseError):
         reveals.begin(person, CLEARED, lambda: pytest.fail("the evidence was read"))
+
+
+# --- who may be shown what
+
+
+def an_item(number: int = 1, label: str | None = "A1", **changes) -> CaseItem:
+    match = Match(
+        "known",
+        7,
+        "pdq",
+        "ab" * 32,
+        4,
+        31,
+        "whole",
+        90,
+        label,
+        "operator",
+        "",
+        Action.BLOCK,
+        changes.pop("region", None),
+    )
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    fields = {"sha256": None, "media_type": "image/jpeg", "byte_length": 9, "decision": None} | changes
+    return CaseItem(
+        number, "case", None, f"evidence-{number}", None, at=at, label=label, matches=(match,), group="g", **fields
+    )
+
+
+def a_case(claimed_by: str | None, *items: CaseItem) -> Case:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    claim = Claim(claimed_by, at) if claimed_by else None
+    return Case("case", CaseState.OPEN, Queue.MATCH, 50, "A1", None, at, at, claim, items, (), ())
+
+
+def test_only_who_has_the_claim_is_shown_anything(people, store):
+    policy = RevealPolicy({"A1"}, False, SecondLooks(store))
+    person, other = reviewer(people), reviewer(people, "Robin")
+    case = a_case(person.actor, an_item())
+    subject, item = policy.subject(person, case, 1)
+    assert (subject.item_id, subject.severe, subject.clear, item.id) == ("1", True, True, 1)
+    for nobody, theirs in ((other, case), (person, a_case(None, an_item())), (other, a_case(None, an_item()))):
+        with pytest.raises(ConflictError, match="claim the case first"):
+            policy.subject(nobody, theirs, 1)
+    with pytest.raises(NotFoundError):
+        policy.subject(person, case, 2)
+
+
+def test_the_severest_labels_become_clear_with_a_second_person_only(people, store):
+    looks = SecondLooks(store)
+    policy = RevealPolicy({"A1"}, True, looks)
+    person, second = reviewer(people), reviewer(people, "Robin")
+    case = a_case(person.actor, an_item(1, "A1"), an_item(2, "B2"))
+    assert [policy.subject(person, case, number)[0].clear for number in (1, 2)] == [False, True]
+    looks.ask(person, "case", "1")
+    assert not policy.subject(person, case, 1)[0].clear
+    looks.answer(second, looks.open(second)[0].id, True)
+    assert policy.subject(person, case, 1)[0].clear
+
+
+def test_a_report_is_honest_about_what_was_seen_whole(reveals, people, store, clock):
+    exposures, person = Exposures(store), reviewer(people)
+    frames = [Image.new("L", (90, 60), shade) for shade in (0, 120)]
+    out = io.BytesIO()
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
+    for item, content, steps in (("1", photo(), 1), ("2", photo(), CLEAR + 1), ("3", out.getvalue(), len(STEPS))):
+        begun = reveals.begin(person, Subject("case", item, severe=False, clear=True), lambda content=content: content)
+        for step in range(steps):
+            reveals.picture(person, begun.token, step)
+            clock.at += PACE_S
+        reveals.end(person, begun.token)
+    assert exposures.viewed("case") == {"2"}, "not a blurred one, and not a contact sheet"
+    assert exposures.viewed("another") == set()
+
+
+@given(
+    st.lists(st.floats(allow_nan=False), min_size=4, max_size=4),
+    st.none() | st.integers(-5, 10**6),
+    st.none() | st.integers(-5, 10**6),
+)
+def test_an_outline_stays_inside_its_frame_whatever_a_worker_says(edges, width, height):
+    drawn = outline([an_item(region=Region(*edges)).matches[0]], width, height)
+    (box,) = drawn.boxes
+    assert 0 < drawn.width <= 480
+    assert 0 < drawn.height <= 480
+    assert 0 <= box.x <= box.x + box.width <= drawn.width
+    assert 0 <= box.y <= box.y + box.height <= drawn.height
+
+
+# --- the review key
+
+
+def test_the_review_key_lies_outside_the_home_and_is_an_age_identity(tmp_path):
+    home, key = tmp_path / "home", tmp_path / "review.txt"
+    home.mkdir()
+    secret, public = new_identity()
+    key.write_text(f"# public key: {public}\n{secret}\n")
+    assert read_review_key(key, home).recipients == (public,)
+    (home / "review.txt").write_text(secret)
+    (tmp_path / "link.txt").symlink_to(home / "review.txt")
+    for path in (home / "review.txt", tmp_path / "link.txt"):
+        with pytest.raises(InputError, match="lies in the home"):
+            read_review_key(path, home)
+    for path, text in (
+        (None, None),
+        (tmp_path / "missing", None),
+        (key, "nonsense"),
+        (key, "# empty"),
+        (key, "\u00e9"),
+    ):
+        if text is not None:
+            key.write_text(text)
+        with pytest.raises(InputError) as error:
+            read_review_key(path, home)
+        assert secret not in str(error.value)
+
+
+# --- languages, helplines, plots
+
+
+def test_every_text_of_the_pages_is_in_the_template_for_translators():
+    folder = Path(tutela.console.__file__).parent
+    found = extract_from_dir(str(folder), [("**.html", "jinja2")], {"**.html": {"trimmed": "true"}})
+    texts = {message[0] if isinstance(message, tuple) else message for _, _, message, _, _ in found}
+    with (folder / "locale" / "console.pot").open("rb") as file:
+        listed = {message.id[0] if isinstance(message.id, tuple) else message.id for message in read_po(file)} - {""}
+    assert texts == listed, "run: make messages"
+
+
+def test_a_catalogue_in_the_home_is_used_without_a_build_step(tmp_path):
+    folder = tmp_path / "locale" / "de" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    (folder / "console.po").write_text(
+        'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\nPlural-Forms: nplurals=2; plural=n != 1;"\n\n'
+        'msgid "Sign in"\nmsgstr "Anmelden"\n',
+        encoding="utf-8",
+    )
+    languages = Languages(tmp_path)
+    german = languages.chosen("de-AT,de;q=0.9,en;q=0.5")
+    assert (german.tag, german.translations.gettext("Sign in")) == ("de", "Anmelden")
+    assert german.number(1234567.5) == "1.234.567,5"
+    for accepted in ("", "fr", "*", "en-GB", "x" * 5000, ";;,,"):
+        assert languages.chosen(accepted).tag == "en"
+    (folder / "console.po").write_text('msgid "broken\n')
+    with pytest.raises(InputError, match="cannot be read"):
+        Languages(tmp_path)
+
+
+def test_the_operators_helplines_come_first(tmp_path):
+    public = helplines(None)
+    assert len(public) >= 3
+    (tmp_path / "helplines.toml").write_text('[[helpline]]\nname = "Ours"\nreach = "room 12"\n')
+    assert [line.name for line in helplines(tmp_path)] == ["Ours", *(line.name for line in public)]
+    (tmp_path / "helplines.toml").write_text("helpline = 3")
+    with pytest.raises(InputError, match="helplines"):
+        helplines(tmp_path)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_plot_is_svg_that_loads_and_runs_nothing(dark):
+    chart = Chart("<b>Title</b>", "items", ["a", "b"], {"<script>x</script>": [1, 2], "other": [0, 3]})
+    root = ElementTree.fromstring(draw(chart, dark=dark))
+    assert root.tag.endswith("svg")
+    names = {element.tag.rpartition("}")[2] for element in root.iter()}
+    assert not names & {"script", "image", "foreignObject", "a"}
+    assert not [name for element in root.iter() for name in element.attrib if name.lower().startswith("on")]
+
+
+def test_statistics_count_what_the_store_has(store):
+    with store.write() as connection:
+        for number, decision in enumerate(["block", "block", "hold"]):
+            matches = [{"bank": "known"}, {"bank": "known"}, {"bank": "other"}] if decision == "block" else []
+            connection.execute(
+                verdict.insert().values(id=f"v{number}", at=now(), decision=decision, document={"matches": matches})
+            )
+    charts = Statistics(store).charts(7)
+    assert {name: sum(values) for name, values in charts["verdicts"].series.items()} == {"block": 2, "hold": 1}
+    assert {name: sum(values) for name, values in charts["lists"].series.items()} == {"known": 2, "other": 2}
+    assert all(len(values) == len(chart.labels) for chart in charts.values() for values in chart.series.values())
+    assert charts["decisions"].empty
