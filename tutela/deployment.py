@@ -15,11 +15,16 @@ from pathlib import Path
 from types import TracebackType
 
 from tutela.banks.banks import Banks
+from tutela.cases.effects import TOPIC as EFFECT
+from tutela.cases.effects import CallbackHandler
+from tutela.cases.options import CaseOptions, EvidenceOptions, open_case_rooms
 from tutela.errors import InputError, TutelaError
 from tutela.index.indexes import Indexes
 from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
 from tutela.outbox.dispatcher import Dispatcher, Handler
+from tutela.outbox.mail import TOPIC as MAIL
+from tutela.outbox.mail import MailHandler
 from tutela.outbox.outbox import Outbox
 from tutela.outbox.webhooks import TOPIC as WEBHOOK
 from tutela.outbox.webhooks import Endpoint, WebhookHandler
@@ -58,18 +63,28 @@ def open_deployment(
     decoders: int | None = None,
     policy: ScreeningPolicy | None = None,
     webhooks: Mapping[str, Endpoint] | None = None,
+    evidence: EvidenceOptions | None = None,
+    cases: CaseOptions | None = None,
 ) -> "Deployment":
     """Open (and on first use make) the deployment in a folder. Close it, or use it as a context manager.
 
     `database` is a SQLAlchemy URL, by default a SQLite file in the folder. `decoders` is the number of isolated
-    decoding workers, by default one a core. `webhooks` are told what happens, once `dispatcher` is started. Raises
-    StoreError when the database is unreachable or of another version.
+    decoding workers, by default one a core. `webhooks` are told what happens, once `start` was called. With
+    `evidence`, what is held is sealed and opens a case before it is answered.
+    Raises StoreError when the database is unreachable or of another version, InputError for options that are wrong.
     """
     folder = Path(home)
     prepare_home(folder)
     store = Store.create(database_url(folder, database))
     return Deployment(
-        folder, store, limits or Limits(), decoders or os.cpu_count() or 1, policy or ScreeningPolicy(), webhooks or {}
+        folder,
+        store,
+        limits or Limits(),
+        decoders or os.cpu_count() or 1,
+        policy or ScreeningPolicy(),
+        webhooks or {},
+        evidence,
+        cases or CaseOptions(),
     )
 
 
@@ -84,6 +99,8 @@ class Deployment:
         decoders: int,
         policy: ScreeningPolicy,
         webhooks: Mapping[str, Endpoint],
+        evidence: EvidenceOptions | None,
+        cases: CaseOptions,
     ) -> None:
         self.home = home
         self.store = store
@@ -91,6 +108,11 @@ class Deployment:
         self.indexes = Indexes(home / "index", signal_types(), self.banks, store.identity)
         self.pool = WorkerPool(TASK, size=decoders, limits=limits)
         self.journal = VerdictJournal(store)
+        rooms = open_case_rooms(
+            store, home, evidence=evidence, options=cases, endpoints=webhooks, labels=self.banks.labels
+        )
+        self.audit, self.cases, self.vault, self.custody = rooms.audit, rooms.cases, rooms.vault, rooms.custody
+        self.upkeep = rooms.upkeep
         self.screener = Screener(
             self.pool,
             self.indexes,
@@ -99,13 +121,28 @@ class Deployment:
             policy=policy,
             limits=limits,
             lists_age_s=self.lists_age_s,
+            custody=self.custody,
         )
         self.outbox = Outbox(store)
         self.webhooks = webhooks
         self.handlers: dict[str, Handler] = {WEBHOOK: WebhookHandler(webhooks)}
+        if cases.on_effect is not None:
+            self.handlers[EFFECT] = CallbackHandler(cases.on_effect)
+        if cases.mail_server is not None:
+            self.handlers[MAIL] = MailHandler(cases.mail_server)
         self.dispatcher = Dispatcher(self.outbox, self.handlers)
         self._refresher = Refresher(self)
         self._refresher.start()
+
+    def start(self) -> None:
+        """Deliver what the outbox holds, and do the upkeep of cases and evidence, until `stop` or `close`."""
+        self.dispatcher.start()
+        self.upkeep.start()
+
+    def stop(self) -> None:
+        """End what `start` began."""
+        self.upkeep.stop()
+        self.dispatcher.stop()
 
     def refresh(self) -> None:
         """Make every committed list change visible to this process now."""
@@ -127,7 +164,7 @@ class Deployment:
 
     def close(self) -> None:
         """Stop the background threads and the workers, and leave the database."""
-        self.dispatcher.stop()
+        self.stop()
         self._refresher.stop()
         self.pool.close()
         self.store.close()

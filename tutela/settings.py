@@ -9,6 +9,8 @@ from pathlib import Path
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tutela.case_settings import CaseSettings, EvidenceSettings, MailSettings, read_signing_key
+from tutela.cases.options import CaseOptions
 from tutela.deployment import Deployment, open_deployment
 from tutela.media.content import Limits
 from tutela.outbox.webhooks import Endpoint, read_secret
@@ -63,6 +65,13 @@ class Settings(BaseSettings):
         default_factory=dict, description="Addresses that are told what happens, by name, each with url and secrets."
     )
 
+    evidence: EvidenceSettings | None = Field(
+        default=None, description="Where what is held is kept, sealed, and to whom; without it nothing is kept."
+    )
+    cases: CaseSettings = Field(default_factory=CaseSettings, description="What happens to cases, and who is told.")
+    mail: MailSettings | None = Field(default=None, description="The mail server that alarms go through.")
+    audit_key: Path | None = Field(default=None, description="File of the key that signs the audit log every hour.")
+
     @field_validator("rate")
     @classmethod
     def _is_a_rate(cls, text: str) -> str:
@@ -95,6 +104,18 @@ class Settings(BaseSettings):
         """What one piece of content may cost."""
         return Limits(self.max_bytes, self.max_pixels, self.max_memory_bytes, self.timeout_s)
 
+    @property
+    def case_options(self) -> CaseOptions:
+        """What happens to cases, and who is told. Raises InputError."""
+        return CaseOptions(
+            policies=self.cases.policies(),
+            callback=self.cases.callback,
+            mail_server=self.mail.server() if self.mail else None,
+            alarm_mail=tuple(self.cases.alarm_mail),
+            console=self.cases.console,
+            signing_key=read_signing_key(self.audit_key),
+        )
+
     def open(self) -> Deployment:
         """Open the deployment these settings describe. Raises StoreError and IndexCorruptError as it does."""
         return open_deployment(
@@ -104,4 +125,6 @@ class Settings(BaseSettings):
             decoders=self.decoders,
             policy=ScreeningPolicy(self.overrides),
             webhooks={name: webhook.endpoint(name) for name, webhook in self.webhooks.items()},
+            evidence=self.evidence.options_of() if self.evidence else None,
+            cases=self.case_options,
         )

@@ -74,13 +74,13 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = options.max_in_flight + 40
         tasks = [asyncio.create_task(_warm(deployment)), asyncio.create_task(_write_used_keys(keys))]
-        deployment.dispatcher.start()
+        deployment.start()
         yield
         for task in tasks:
             task.cancel()
         with contextlib.suppress(TutelaError):
             await run_in_threadpool(keys.write_used)
-        await run_in_threadpool(deployment.dispatcher.stop)
+        await run_in_threadpool(deployment.stop)
         if options.closes_deployment:
             await run_in_threadpool(deployment.close)
 

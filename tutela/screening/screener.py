@@ -9,12 +9,13 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Protocol
 
 import tutela
-from tutela.errors import InputError, UnscreenableError
+from tutela.errors import InputError, StoreError, UnscreenableError
 from tutela.media.content import Limits, Mode
 from tutela.media.isolation import WorkerPool
 from tutela.screening.examination import Examination, options, read_examination
@@ -23,6 +24,7 @@ from tutela.screening.policy import ScreeningPolicy, decide
 from tutela.screening.verdict import (
     ContentHash,
     Context,
+    Decision,
     Match,
     Reason,
     Timings,
@@ -46,6 +48,16 @@ class Journal(Protocol):
         """Return only after the verdict is durable."""
 
 
+class Custody(Protocol):
+    """Where content that is held is kept as evidence: `tutela.cases.custody.Custody`."""
+
+    def wants(self, verdict: Verdict) -> bool:
+        """Whether a verdict that is not an allow is kept."""
+
+    def keep(self, content: bytes | memoryview | None, verdict: Verdict) -> object:
+        """Return only after verdict, evidence and case are durable. Raises StoreError, and others when it cannot."""
+
+
 class Screener:
     """Screens content. Thread-safe; share one in a process."""
 
@@ -59,8 +71,12 @@ class Screener:
         policy: ScreeningPolicy | None = None,
         limits: Limits | None = None,
         lists_age_s: Callable[[], float] = lambda: 0.0,
+        custody: Custody | None = None,
     ) -> None:
-        """`lists_age_s` says how long ago the lists were last known to be current."""
+        """`lists_age_s` says how long ago the lists were last known to be current.
+
+        Without custody nothing of the content is kept.
+        """
         self.policy = policy or ScreeningPolicy()
         self.limits = limits or Limits()
         self._pool = pool
@@ -68,6 +84,7 @@ class Screener:
         self._catalogue = catalogue
         self._journal = journal
         self._lists_age_s = lists_age_s
+        self._custody = custody
         self._options = options(Mode.FAST, self.limits)
 
     def screen(self, content: bytes | memoryview, context: Context | None = None) -> Verdict:
@@ -80,7 +97,7 @@ class Screener:
         examination = self._examine(content)
         samples = (*digests, *examination.samples)
         sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
-        return self._conclude(started, samples, examination, context, len(content), sha256)
+        return self._conclude(started, samples, examination, context, content, sha256)
 
     def screen_hashes(self, samples: Sequence[Sample], context: Context | None = None) -> Verdict:
         """The verdict for content that the caller hashed. Raises InputError when there is nothing to look up."""
@@ -107,7 +124,7 @@ class Screener:
         samples: tuple[Sample, ...],
         examination: Examination,
         context: Context | None,
-        byte_length: int | None,
+        content: bytes | memoryview | None,
         sha256: str | None,
     ) -> Verdict:
         examined = time.perf_counter()
@@ -137,7 +154,7 @@ class Screener:
             media_type=examination.media_type,
             width=examination.width,
             height=examination.height,
-            byte_length=byte_length,
+            byte_length=None if content is None else len(content),
             sha256=sha256,
             context=context or Context(),
             timings=Timings(
@@ -147,12 +164,27 @@ class Screener:
             ),
             versions=Versions(tutela.__version__, lists),
         )
+        if verdict.decision is not Decision.ALLOW and self._custody is not None and self._custody.wants(verdict):
+            return self._keep(self._custody, content, verdict)
         if matches or shortcomings:
+            self._journal.record(verdict)
+        return verdict
+
+    def _keep(self, custody: Custody, content: bytes | memoryview | None, verdict: Verdict) -> Verdict:
+        """The verdict once its evidence is kept; where that fails a hold, so that the platform keeps the content."""
+        try:
+            custody.keep(content, verdict)
+        except StoreError:
+            raise  # nothing can be written down: there is no verdict
+        except Exception:
+            log.exception("the evidence of verdict %s could not be kept", verdict.id)
+            verdict = replace(verdict, decision=Decision.HOLD, reasons=(*verdict.reasons, _NOT_KEPT))
             self._journal.record(verdict)
         return verdict
 
 
 _STALE = Reason("lists-stale", "the lists could not be brought up to date; see the service's log")
+_NOT_KEPT = Reason("evidence-not-kept", "the evidence could not be sealed, so keep the content; see the service's log")
 _FAULT = Reason("engine-fault", "the engine failed while screening; see the service's log")
 
 

@@ -73,6 +73,13 @@ class Match:
         """The match as a JSON object."""
         return _fields(self) | {"region": None if self.region is None else _fields(self.region)}
 
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> "Match":
+        """The match of a document that `document` made, of this version or an earlier one."""
+        known = {name: document[name] for name in cls.__slots__ if name in document}
+        region = document.get("region")
+        return cls(**known | {"action": Action(document["action"]), "region": region and Region(**region)})
+
 
 @dataclass(frozen=True, slots=True)
 class ContentHash:
