@@ -7,16 +7,14 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from tutela.cases.cases import Cases
+from tutela.banks.labels import labels_of
+from tutela.cases.options import open_case_rooms
 from tutela.console.app import ConsoleRooms
 from tutela.console.opened_evidence import OpenedEvidence
 from tutela.console.options import ConsoleSettings
 from tutela.deployment import database_url, prepare_home
 from tutela.errors import InputError
-from tutela.evidence.audit import AuditLog
-from tutela.evidence.objects import Objects
 from tutela.evidence.sealing import ReviewKey
-from tutela.evidence.vault import Vault
 from tutela.evidence.verification import verify_log
 from tutela.settings import Settings
 from tutela.store.database import Store
@@ -28,12 +26,28 @@ _MAX_KEY_BYTES = 64 * 1024
 def open_rooms(settings: Settings, options: ConsoleSettings) -> Iterator[ConsoleRooms]:
     """The rooms; closed at the end of the block. Raises InputError when the review key cannot be read."""
     key = read_review_key(options.identity, settings.home)
+    if settings.evidence is None:
+        raise InputError("the console needs to know where evidence lies: set TUTELA_EVIDENCE as the service has it")
     prepare_home(settings.home)
     store = Store.create(database_url(settings.home, settings.database_text))
     try:
-        audit = AuditLog(store)
-        vault = Vault(store, Objects(f"file://{settings.home / 'evidence'}"), None)
-        yield ConsoleRooms(store, settings.home, audit, Cases(), OpenedEvidence(vault, key), lambda: verify_log(audit))
+        rooms = open_case_rooms(
+            store,
+            settings.home,
+            evidence=settings.evidence.options_of(),
+            options=settings.case_options,
+            endpoints={name: webhook.endpoint(name) for name, webhook in settings.webhooks.items()},
+            labels=lambda: labels_of(settings.home),
+        )
+        assert rooms.vault is not None
+        yield ConsoleRooms(
+            store,
+            settings.home,
+            rooms.audit,
+            rooms.cases,
+            OpenedEvidence(rooms.vault, key),
+            lambda: verify_log(rooms.audit),
+        )
     finally:
         store.close()
 
