@@ -63,6 +63,7 @@ class IncidentFile:
     """The platform's own name of it."""
     at: datetime
     sha256: str
+    sha1: str
     md5: str
     length: int
     media_type: str | None
@@ -124,18 +125,20 @@ def incident_of(
 
 
 def _file(item: CaseItem, evidence: Evidence, viewed: bool) -> IncidentFile:
-    md5, sha256, length = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
+    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in ("md5", "sha1", "sha256")}
+    length = 0
     with evidence.open(item.evidence_id) as content:
         while part := content.read(_CHUNK):
-            md5.update(part)
-            sha256.update(part)
             length += len(part)
+            for found in hashes.values():
+                found.update(part)
     return IncidentFile(
         evidence=item.evidence_id,
         item=item.item,
         at=item.at,
-        sha256=sha256.hexdigest(),
-        md5=md5.hexdigest(),
+        sha256=hashes["sha256"].hexdigest(),
+        sha1=hashes["sha1"].hexdigest(),
+        md5=hashes["md5"].hexdigest(),
         length=length,
         media_type=item.media_type,
         label=(item.decision.label if item.decision else None) or item.label,
@@ -143,6 +146,26 @@ def _file(item: CaseItem, evidence: Evidence, viewed: bool) -> IncidentFile:
         matches=tuple(match for match in item.matches if match.suppressed_by is None),
         details=dict(evidence.context(item.evidence_id).details),
     )
+
+
+ENDINGS = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+    "image/heic": ".heic",
+    "image/avif": ".avif",
+    "video/mp4": ".mp4",
+    "video/webm": ".webm",
+    "video/quicktime": ".mov",
+    "application/pdf": ".pdf",
+    "application/zip": ".zip",
+}
+
+
+def neutral_name(file: IncidentFile) -> str:
+    """A name for a file that says nothing of what is in it; what the uploader called it is in the details."""
+    return file.sha256[:16] + ENDINGS.get(file.media_type or "", "")
 
 
 def moment_of(details: Mapping[str, str], name: str) -> datetime | None:

@@ -44,22 +44,10 @@ from tutela.reports.incident import (
     Organisation,
     date_of,
     moment_of,
+    neutral_name,
     truth_of,
 )
 
-_ENDINGS = {
-    "image/jpeg": ".jpg",
-    "image/png": ".png",
-    "image/gif": ".gif",
-    "image/webp": ".webp",
-    "image/heic": ".heic",
-    "image/avif": ".avif",
-    "video/mp4": ".mp4",
-    "video/webm": ".webm",
-    "video/quicktime": ".mov",
-    "application/pdf": ".pdf",
-    "application/zip": ".zip",
-}
 _PDQ_HASHES = ("pdq", "photodna")
 
 
@@ -179,7 +167,7 @@ def _devices(incident: Incident) -> Iterator[DeviceId]:
 def _file(file: IncidentFile) -> DraftFile:
     said = file.details
     details = FileDetails(
-        file_name=file.sha256[:16] + _ENDINGS.get(file.media_type or "", ""),
+        file_name=neutral_name(file),
         original_file_name=said.get("file_name"),
         uploaded_to_esp_timestamp=moment_of(said, "uploaded_at") or file.at,
         location_of_file=said.get("url"),
@@ -190,6 +178,7 @@ def _file(file: IncidentFile) -> DraftFile:
         industry_classification=_classification(file),
         original_file_hash=(
             FileHash(value=file.md5, hash_type="MD5"),
+            FileHash(value=file.sha1, hash_type="SHA1"),
             FileHash(value=file.sha256, hash_type="SHA256"),
         ),
         ip_capture_event=_upload(said, file.at),

@@ -2,8 +2,15 @@
 
 from alembic import context
 
-# Imported so that the metadata has their tables.
-from tutela.store import case_tables, console_tables, evidence_tables, outbox_tables, reports_tables  # noqa: F401
+# The metadata knows their tables once they are imported.
+from tutela.store import (  # noqa: F401
+    case_tables,
+    console_tables,
+    evidence_tables,
+    notices_tables,
+    outbox_tables,
+    reports_tables,
+)
 from tutela.store.tables import metadata
 
 connection = context.config.attributes["connection"]
