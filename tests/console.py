@@ -6,6 +6,7 @@ from types import TracebackType
 from starlette.testclient import TestClient
 
 from tutela.cases.cases import Cases
+from tutela.cases.custody import Custody
 from tutela.console.app import Console, ConsoleRooms, create_console
 from tutela.console.opened_evidence import OpenedEvidence
 from tutela.console.options import ConsoleSettings
@@ -15,6 +16,8 @@ from tutela.evidence.objects import Objects
 from tutela.evidence.sealing import Recipients, ReviewKey, new_identity
 from tutela.evidence.vault import Vault
 from tutela.evidence.verification import verify_log
+from tutela.reports.intake import Intake
+from tutela.reports.notices import Notices
 from tutela.store.database import Store
 
 ORIGIN = "https://console.test"
@@ -30,6 +33,7 @@ class Desk:
         self.vault = Vault(self.store, Objects(f"file://{home / 'evidence'}"), Recipients([public]))
         self.audit = AuditLog(self.store)
         self.cases = Cases(self.store)
+        self.custody = Custody(self.store, self.vault, self.cases)
         rooms = ConsoleRooms(
             self.store,
             home,
@@ -37,6 +41,8 @@ class Desk:
             self.cases,
             OpenedEvidence(self.vault, ReviewKey(secret)),
             lambda: verify_log(self.audit),
+            Notices(self.store),
+            Intake(self.store, self.vault, self.cases),
         )
         self.console = Console(rooms, ConsoleSettings(origin=ORIGIN, **settings))
         self.app = create_console(self.console)

@@ -1,18 +1,26 @@
 """Attacks on the console over HTTP: sign-in, sessions, roles, cross-site requests, hostile text, guessing."""
 
+import hashlib
+import io
 import re
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from fastapi.routing import APIRoute
+from PIL import Image
 
 from tests.console import ORIGIN, Desk
+from tutela.banks.model import Action
+from tutela.cases.model import CaseState
 from tutela.console.options import ConsoleSettings
 from tutela.console.roles import Permission, Role, permissions
 from tutela.errors import InputError
+from tutela.screening.verdict import Context, Decision, Match, Timings, Verdict, Versions
 
 PUBLIC = {
     "/healthz",
@@ -35,6 +43,7 @@ NEEDS = {
     "POST /cases/{case_id}/claim": Permission.DECIDE,
     "POST /cases/{case_id}/release": Permission.DECIDE,
     "POST /cases/{case_id}/decide": Permission.DECIDE,
+    "POST /cases/{case_id}/reopen": Permission.LEAD,
     "GET /cases/{case_id}/similar": Permission.SEE_CASES,
     "POST /cases/{case_id}/similar": Permission.DECIDE,
     "POST /cases/{case_id}/items/{item_id}/reveal": Permission.REVEAL,
@@ -59,6 +68,13 @@ NEEDS = {
     "GET /filings/{filing_id}": Permission.SEE_REPORTS,
     "POST /filings/{filing_id}/retract": Permission.FILE,
     "POST /filings/{filing_id}/resume": Permission.FILE,
+    "GET /notices": Permission.ANSWER,
+    "POST /notices": Permission.ANSWER,
+    "GET /notices/{notice_id}": Permission.ANSWER,
+    "POST /notices/{notice_id}/answer": Permission.ANSWER,
+    "POST /notices/{notice_id}/withdraw": Permission.ANSWER,
+    "GET /intake": Permission.ANSWER,
+    "POST /intake": Permission.ANSWER,
     "GET /": None,
     "GET /settings": None,
     "POST /settings": None,
@@ -206,7 +222,8 @@ def test_every_answer_is_kept_from_caches_frames_and_foreign_scripts(desk):
 
 def test_pages_hold_no_inline_script_style_or_handler(desk):
     somebody = desk.signed_in(Role.LEAD, Role.ADMIN, Role.AUDITOR, Role.REPORTER)
-    for path in ("/cases", "/people", "/settings", "/team", "/statistics", "/second-looks", "/sign-in"):
+    names = "cases people settings team statistics second-looks sign-in notices intake audit reports"
+    for path in (f"/{name}" for name in names.split()):
         text = somebody.get(path).text
         assert not re.search(r"<script(?![^>]*\ssrc=)", text)
         assert not re.search(r"\s(style|on\w+)\s*=", text)
@@ -429,3 +446,220 @@ def test_a_provider_that_is_not_the_configured_one_is_not_believed(tmp_path):
         with pytest.raises(InputError, match="another name"):
             desk.console.oidc.start()
         assert desk.client().get("/sign-in/oidc").status_code == 422
+
+
+# --- cases: with real evidence, sealed
+
+
+def hold(desk: Desk, content: bytes = b"", *, item: str = "photo.jpg", label: str = "A1", **details: str) -> str:
+    """Something that was held, as the service keeps it; the case it is in."""
+    sha256 = hashlib.sha256(content + item.encode()).hexdigest()
+    match = Match("known", 7, "sha256", sha256, 0, 0, "whole", None, label, "operator", "", Action.BLOCK)
+    verdict = Verdict(
+        uuid.uuid4().hex,
+        datetime.now(UTC),
+        Decision.BLOCK,
+        (),
+        (match,),
+        0,
+        (),
+        "image/png",
+        300,
+        200,
+        len(content),
+        sha256,
+        Context(item, details),
+        Timings(1, 1, 2),
+        Versions("test", {}),
+    )
+    return desk.custody.keep(content, verdict).case_id
+
+
+def test_hostile_text_from_the_platform_is_text(desk):
+    hostile = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}{% raw %}\u202e"
+    case_id = hold(desk, item=hostile, uploader=hostile, note=hostile, **{hostile[:60]: hostile})
+    somebody = desk.signed_in(Role.LEAD)
+    somebody.post(f"/cases/{case_id}/claim", data={"csrf": somebody.csrf})
+    decided = {"csrf": somebody.csrf, "outcome": "escalate", "reason": hostile}
+    assert somebody.post(f"/cases/{case_id}/decide", data=decided).status_code == 303
+    for page in (
+        somebody.get(f"/cases/{case_id}"),
+        somebody.post(f"/cases/{case_id}/context", data={"csrf": somebody.csrf}),
+        somebody.get("/cases"),
+        somebody.get(f"/cases/{case_id}/similar"),
+    ):
+        assert page.status_code == 200
+        assert "<script>alert" not in page.text
+        assert "<img src=x" not in page.text
+    shown = somebody.post(f"/cases/{case_id}/context", data={"csrf": somebody.csrf}).text
+    assert shown.count("&lt;script&gt;alert(1)") >= 4, "item, uploader, note and reason"
+    assert "{{7*7}}" in shown
+
+
+def test_what_the_platform_said_is_sealed_and_every_opening_is_written_down(desk):
+    case_id = hold(desk, uploader="user-4711", ip_address="192.0.2.7")
+    somebody = desk.signed_in(Role.REPORTER)
+    assert "192.0.2.7" not in somebody.get(f"/cases/{case_id}").text
+    assert "192.0.2.7" in somebody.post(f"/cases/{case_id}/context", data={"csrf": somebody.csrf}).text
+    opened = [row for row in desk.audit.rows(action="evidence.opened") if row.actor == somebody.person.actor]
+    assert [row.detail["what"] for row in opened] == ["context"]
+
+
+def picture() -> bytes:
+    out = io.BytesIO()
+    Image.linear_gradient("L").resize((300, 200)).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_a_reveal_needs_the_claim_and_its_token_is_its_owners(desk):
+    case_id = hold(desk, picture(), item=uuid.uuid4().hex)
+    owner, other, reporter = (desk.signed_in(role) for role in (Role.REVIEWER, Role.LEAD, Role.REPORTER))
+    (item,) = desk.cases.get(case_id).items
+    begin = f"/cases/{case_id}/items/{item.id}/reveal"
+    json = {"accept": "application/json"}
+
+    def post(client, path):
+        return client.post(path, data={"csrf": client.csrf}, headers=json)
+
+    assert post(owner, begin).status_code == 409, "nobody has claimed it"
+    owner.post(f"/cases/{case_id}/claim", data={"csrf": owner.csrf})
+    assert post(other, begin).status_code == 409
+    assert post(reporter, begin).status_code == 403
+    begun = post(owner, begin).json()
+    assert begun["steps"] == 5
+    for thief in (other, desk.signed_in(Role.REVIEWER)):
+        assert post(thief, f"/reveals/{begun['token']}/steps/0").status_code == 404
+        assert post(thief, f"/reveals/{begun['token']}/end").status_code == 404
+    shown = post(owner, f"/reveals/{begun['token']}/steps/0")
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
+    assert shown.headers["cache-control"] == "no-store"
+    assert owner.get(f"/reveals/{begun['token']}/steps/0").status_code == 405
+    assert post(owner, f"/reveals/{begun['token']}/steps/3").status_code == 422
+    owner.post(f"/cases/{case_id}/release", data={"csrf": owner.csrf})
+    assert post(owner, f"/reveals/{begun['token']}/steps/0").status_code == 404, "letting go covers it"
+    rows = [row.action for row in desk.audit.rows() if row.actor == owner.person.actor]
+    assert rows.index("evidence.reveal") < rows.index("evidence.opened")
+
+
+def test_an_item_of_another_case_is_not_reached_through_ones_own(desk):
+    mine, theirs = (hold(desk, picture(), item=name, uploader=name) for name in (uuid.uuid4().hex, uuid.uuid4().hex))
+    assert mine != theirs
+    somebody = desk.signed_in(Role.REVIEWER)
+    somebody.post(f"/cases/{mine}/claim", data={"csrf": somebody.csrf})
+    (item,) = desk.cases.get(theirs).items
+    for path in ("reveal", "second-look"):
+        answer = somebody.post(f"/cases/{mine}/items/{item.id}/{path}", data={"csrf": somebody.csrf})
+        assert answer.status_code == 404
+    chosen = {"csrf": somebody.csrf, "outcome": "reject", "reason": "x", "item": str(item.id)}
+    assert somebody.post(f"/cases/{mine}/decide", data=chosen).status_code in (404, 409, 422)
+    assert desk.cases.get(theirs).undecided()
+
+
+def test_a_reviewer_cannot_make_the_final_decision_of_a_lead(desk):
+    case_id = hold(desk, item=uuid.uuid4().hex)
+    reviewer = desk.signed_in(Role.REVIEWER)
+    form = {"csrf": reviewer.csrf, "outcome": "escalate", "reason": "unsure", "senior": "yes"}
+    reviewer.post(f"/cases/{case_id}/decide", data=form)
+    assert desk.cases.get(case_id).state is CaseState.ESCALATED
+    again = {"csrf": reviewer.csrf, "outcome": "reject", "reason": "mine", "senior": "true"}
+    assert reviewer.post(f"/cases/{case_id}/decide", data=again).status_code == 409
+    lead = desk.signed_in(Role.LEAD)
+    done = {"csrf": lead.csrf, "outcome": "reject", "reason": "harmless"}
+    assert lead.post(f"/cases/{case_id}/decide", data=done).status_code == 303
+    assert desk.cases.get(case_id).state is CaseState.DECIDED
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"outcome": ""},
+        {"outcome": "delete"},
+        {"outcome": "confirm", "reason": "x"},
+        {"outcome": "confirm", "reason": "x", "label": "Z9"},
+        {"outcome": "reject", "reason": ""},
+        {"outcome": "reject", "reason": "x" * 5000},
+        {"outcome": "reject", "reason": "x", "item": "1 OR 1=1"},
+        {"outcome": "reject", "reason": "x", "item": "9" * 30},
+        {"outcome": "reject", "reason": "x", "item": "-1"},
+    ],
+)
+def test_a_decision_that_is_wrong_is_an_answer_and_changes_nothing(desk, fields):
+    case_id = hold(desk, item=uuid.uuid4().hex)
+    somebody = desk.signed_in(Role.REVIEWER)
+    assert somebody.post(f"/cases/{case_id}/decide", data={"csrf": somebody.csrf} | fields).status_code == 422
+    assert desk.cases.get(case_id).undecided()
+
+
+def test_a_break_is_enforced_over_http_and_says_until_when(tmp_path):
+    with Desk(tmp_path, items_before_break=1) as desk:
+        case_id = hold(desk, picture())
+        somebody = desk.signed_in(Role.REVIEWER)
+        somebody.post(f"/cases/{case_id}/claim", data={"csrf": somebody.csrf})
+        (item,) = desk.cases.get(case_id).items
+        path, headers = f"/cases/{case_id}/items/{item.id}/reveal", {"accept": "application/json"}
+        assert somebody.post(path, data={"csrf": somebody.csrf}, headers=headers).status_code == 200
+        refused = somebody.post(path, data={"csrf": somebody.csrf}, headers=headers)
+        assert refused.status_code == 429
+        assert {"detail", "until"} == set(refused.json())
+        assert "break" in somebody.get(f"/cases/{case_id}").text
+        assert "data-reveal" not in somebody.get(f"/cases/{case_id}").text
+
+
+def test_one_decision_covers_nearly_identical_items_of_other_cases(desk):
+    shared = hashlib.sha256(uuid.uuid4().bytes).hexdigest()[:16]
+    first = hold(desk, picture(), item=shared, uploader="one")
+    others = [hold(desk, picture(), item=shared, uploader=name) for name in ("two", "three")]
+    assert len({first, *others}) == 3
+    somebody, busy = desk.signed_in(Role.REVIEWER), desk.signed_in(Role.REVIEWER)
+    page = somebody.get(f"/cases/{first}/similar")
+    assert "<img" not in page.text
+    items = re.findall(r'name="item" value="(\d+)"', page.text)
+    assert len(items) == 2
+    busy.post(f"/cases/{others[1]}/claim", data={"csrf": busy.csrf})
+    form = {"csrf": somebody.csrf, "outcome": "confirm", "label": "B1", "reason": "as listed", "item": items}
+    answer = somebody.post(f"/cases/{first}/similar", data=form)
+    assert answer.headers["location"].endswith("some-left"), "one of them is with somebody else"
+    assert desk.cases.get(others[0]).state is CaseState.DECIDED
+    assert desk.cases.get(others[1]).undecided()
+
+
+# --- notices and intake
+
+
+def test_a_notice_is_registered_answered_and_shown_as_text(desk):
+    somebody = desk.signed_in(Role.REPORTER)
+    form = {
+        "csrf": somebody.csrf,
+        "authority": "<b>Authority</b>",
+        "reference": uuid.uuid4().hex,
+        "clock": "1h",
+        "kind": "url",
+        "targets": "https://platform.example/a?x=<script>\nhttps://platform.example/b\n\n",
+    }
+    path = somebody.post("/notices", data=form).headers["location"].partition("?")[0]
+    page = somebody.get(path).text
+    assert "&lt;b&gt;Authority" in page
+    assert "<script>" not in page
+    assert 'href="https://platform' not in page, "addresses are not links"
+    answer = {"csrf": somebody.csrf, "target-0": "removed", "target-1": "refused"}
+    assert somebody.post(f"{path}/answer", data=answer).status_code == 422, "what stays up needs a reason"
+    assert somebody.post(f"{path}/answer", data=answer | {"text": "not ours"}).status_code == 303
+    assert "answered" in somebody.get(path).text
+    assert somebody.post(f"{path}/answer", data=answer | {"text": "again"}).status_code == 409
+    for bad in ({"clock": "soon"}, {"targets": ""}, {"kind": "file"}, {"targets": "javascript:alert(1)"}):
+        assert somebody.post("/notices", data=form | {"reference": "x"} | bad).status_code == 422
+
+
+def test_a_report_of_the_public_opens_a_case_without_a_picture(desk):
+    somebody = desk.signed_in(Role.REVIEWER)
+    link = "https://elsewhere.example/<script>"
+    form = {"csrf": somebody.csrf, "category": "grooming", "links": link, "text": "a <b>caller</b>"}
+    path = somebody.post("/intake", data=form).headers["location"].partition("?")[0]
+    assert path.removeprefix("/cases/")[:8] in somebody.get("/intake").text
+    assert link not in somebody.get(path).text
+    shown = somebody.post(f"{path}/context", data={"csrf": somebody.csrf}).text
+    assert "&lt;b&gt;caller" in shown
+    assert 'href="https://elsewhere' not in shown
+    assert "data-reveal" not in shown
+    for bad in ({"links": "javascript:alert(1)"}, {"links": "", "text": ""}, {"category": "x"}):
+        assert somebody.post("/intake", data=form | bad).status_code == 422

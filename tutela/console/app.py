@@ -14,6 +14,7 @@ from tutela.cases.cases import Cases
 from tutela.console import (
     audit_routes,
     case_routes,
+    notice_routes,
     people_routes,
     report_routes,
     reveal_routes,
@@ -46,7 +47,9 @@ from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
 from tutela.reports.cybertipline.client import Environment
 from tutela.reports.incident import Organisation
+from tutela.reports.intake import Intake
 from tutela.reports.ledger import Ledger
+from tutela.reports.notices import Notices
 from tutela.screening.journal import VerdictJournal
 from tutela.store.database import Store
 
@@ -59,6 +62,7 @@ _ROUTES = (
     case_routes,
     reveal_routes,
     report_routes,
+    notice_routes,
     statistics_routes,
     audit_routes,
     people_routes,
@@ -92,6 +96,8 @@ class ConsoleRooms:
     evidence: OpenedEvidence
     verify_audit: Callable[[], Verification]
     """Goes through the whole audit log."""
+    notices: Notices
+    intake: Intake
     reporting: Reporting | None = None
     """Where reports go; None where that is not set up."""
 
@@ -117,6 +123,8 @@ class Console:
         self.helplines = helplines(rooms.home)
         self.pool = WorkerPool(TASK, size=1, limits=limits)
         self.reveals = Reveals(self.pool, self.exposures)
+        self.notices = rooms.notices
+        self.intake = rooms.intake
         self.reports = _report_desk(rooms, self.exposures)
         self.policy = RevealPolicy(settings.severe_labels, settings.two_person, self.second_looks)
         ceremonies = Ceremonies(store)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 router = APIRouter()
 
 Seeing = Annotated[Visit, Depends(needs(Permission.SEE_CASES))]
+Leading = Annotated[Visit, Depends(needs(Permission.LEAD))]
 Deciding = Annotated[Visit, Depends(needs(Permission.DECIDE))]
 _WAITING = (CaseState.OPEN, CaseState.CLAIMED, CaseState.SECOND_OPINION, CaseState.ESCALATED)
 _PAGE = 50
@@ -114,6 +115,13 @@ def decide(request: Request, visit: Deciding, case_id: str) -> Response:
         senior=visit.person.may(Permission.OPPOSE),
     )
     return back(f"/cases/{case_id}", "decided" if case.state is CaseState.DECIDED else "waits")
+
+
+@router.post("/cases/{case_id}/reopen")
+def reopen(request: Request, visit: Leading, case_id: str) -> Response:
+    """Set the decisions aside."""
+    _console(request).cases.reopen(case_id, by=visit.person.actor, reason=_reason(visit))
+    return back(f"/cases/{case_id}", "reopened")
 
 
 @router.get("/cases/{case_id}/similar")

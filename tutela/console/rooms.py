@@ -16,6 +16,8 @@ from tutela.deployment import database_url, prepare_home
 from tutela.errors import InputError
 from tutela.evidence.sealing import ReviewKey
 from tutela.evidence.verification import verify_log
+from tutela.reports.intake import Intake
+from tutela.reports.notices import Notices
 from tutela.settings import Settings
 from tutela.store.database import Store
 
@@ -31,12 +33,13 @@ def open_rooms(settings: Settings, options: ConsoleSettings) -> Iterator[Console
     prepare_home(settings.home)
     store = Store.create(database_url(settings.home, settings.database_text))
     try:
+        endpoints = {name: webhook.endpoint(name) for name, webhook in settings.webhooks.items()}
         rooms = open_case_rooms(
             store,
             settings.home,
             evidence=settings.evidence.options_of(),
             options=settings.case_options,
-            endpoints={name: webhook.endpoint(name) for name, webhook in settings.webhooks.items()},
+            endpoints=endpoints,
             labels=lambda: labels_of(settings.home),
         )
         assert rooms.vault is not None
@@ -47,6 +50,8 @@ def open_rooms(settings: Settings, options: ConsoleSettings) -> Iterator[Console
             rooms.cases,
             OpenedEvidence(rooms.vault, key),
             lambda: verify_log(rooms.audit),
+            Notices(store, endpoints),
+            Intake(store, rooms.vault, rooms.cases),
         )
     finally:
         store.close()
