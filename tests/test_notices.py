@@ -1,4 +1,4 @@
-"""Takedown notices: registered once, told to the platform, alarms by the clock, answered, and written into the audit."""
+"""Takedown notices: registered once, told to the platform, alarms by the clock, answered, and in the audit log."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

@@ -28,6 +28,7 @@ from tutela.outbox.mail import MailHandler
 from tutela.outbox.outbox import Outbox
 from tutela.outbox.webhooks import TOPIC as WEBHOOK
 from tutela.outbox.webhooks import Endpoint, WebhookHandler
+from tutela.reports.options import ReportOptions, open_report_rooms
 from tutela.screening.examination import TASK
 from tutela.screening.journal import VerdictJournal
 from tutela.screening.policy import ScreeningPolicy
@@ -65,6 +66,7 @@ def open_deployment(
     webhooks: Mapping[str, Endpoint] | None = None,
     evidence: EvidenceOptions | None = None,
     cases: CaseOptions | None = None,
+    reports: ReportOptions | None = None,
 ) -> "Deployment":
     """Open (and on first use make) the deployment in a folder. Close it, or use it as a context manager.
 
@@ -85,6 +87,7 @@ def open_deployment(
         webhooks or {},
         evidence,
         cases or CaseOptions(),
+        reports or ReportOptions(),
     )
 
 
@@ -101,6 +104,7 @@ class Deployment:
         webhooks: Mapping[str, Endpoint],
         evidence: EvidenceOptions | None,
         cases: CaseOptions,
+        reports: ReportOptions,
     ) -> None:
         self.home = home
         self.store = store
@@ -113,6 +117,11 @@ class Deployment:
         )
         self.audit, self.cases, self.vault, self.custody = rooms.audit, rooms.cases, rooms.vault, rooms.custody
         self.upkeep = rooms.upkeep
+        recipients = evidence.recipients if evidence is not None else ()
+        self.reports = open_report_rooms(
+            store, self.cases, self.vault, recipients=recipients, options=reports, endpoints=webhooks
+        )
+        self.upkeep.also(self.reports.watch.run_due)
         self.screener = Screener(
             self.pool,
             self.indexes,
