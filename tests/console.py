@@ -7,17 +7,16 @@ from starlette.testclient import TestClient
 
 from tutela.cases.cases import Cases
 from tutela.cases.custody import Custody
-from tutela.console.app import Console, ConsoleRooms, create_console
-from tutela.console.opened_evidence import OpenedEvidence
+from tutela.console.app import Console, create_console
 from tutela.console.options import ConsoleSettings
 from tutela.console.roles import Role
+from tutela.console.rooms import ConsoleRooms
 from tutela.evidence.audit import AuditLog
 from tutela.evidence.objects import Objects
 from tutela.evidence.sealing import Recipients, ReviewKey, new_identity
 from tutela.evidence.vault import Vault
-from tutela.evidence.verification import verify_log
-from tutela.reports.intake import Intake
-from tutela.reports.notices import Notices
+from tutela.reports.incident import Organisation
+from tutela.reports.options import ReportOptions, open_report_rooms
 from tutela.store.database import Store
 
 ORIGIN = "https://console.test"
@@ -34,16 +33,17 @@ class Desk:
         self.audit = AuditLog(self.store)
         self.cases = Cases(self.store)
         self.custody = Custody(self.store, self.vault, self.cases)
-        rooms = ConsoleRooms(
+        key = ReviewKey(secret)
+        reports = open_report_rooms(
             self.store,
-            home,
-            self.audit,
             self.cases,
-            OpenedEvidence(self.vault, ReviewKey(secret)),
-            lambda: verify_log(self.audit),
-            Notices(self.store),
-            Intake(self.store, self.vault, self.cases),
+            self.vault,
+            recipients=[public],
+            options=ReportOptions(Organisation("Test Company")),
+            endpoints={},
+            key=key,
         )
+        rooms = ConsoleRooms(self.store, home, self.audit, self.cases, self.vault, key, reports)
         self.console = Console(rooms, ConsoleSettings(origin=ORIGIN, **settings))
         self.app = create_console(self.console)
 

@@ -1,16 +1,12 @@
 """The console as an application: its rooms put together around one store, and its pages."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, FastAPI
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from tutela.banks.labels import labels_of
-from tutela.cases.cases import Cases
 from tutela.console import (
     audit_routes,
     case_routes,
@@ -36,22 +32,15 @@ from tutela.console.report_desk import ReportDesk
 from tutela.console.reveal_policy import RevealPolicy
 from tutela.console.reveals import TASK, Reveals
 from tutela.console.roles import Permission
+from tutela.console.rooms import ConsoleRooms
 from tutela.console.second_looks import SecondLooks
 from tutela.console.sessions import Sessions
 from tutela.console.statistics import Statistics
 from tutela.console.visits import Brake, Visit, needs
 from tutela.errors import NotFoundError
-from tutela.evidence.audit import AuditLog
-from tutela.evidence.verification import Verification
 from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
-from tutela.reports.cybertipline.client import Environment
-from tutela.reports.incident import Organisation
-from tutela.reports.intake import Intake
-from tutela.reports.ledger import Ledger
-from tutela.reports.notices import Notices
 from tutela.screening.journal import VerdictJournal
-from tutela.store.database import Store
 
 _STATIC = {"console.css": "text/css", "keys.js": "text/javascript", "reveal.js": "text/javascript"} | {
     "passkeys.js": "text/javascript",
@@ -76,32 +65,6 @@ _HOMES = (
 """Where a person starts: the first page of these that they may see."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reporting:
-    """What reports need."""
-
-    ledger: Ledger
-    organisation: Organisation
-    environment: Environment
-
-
-@dataclass(frozen=True, slots=True)
-class ConsoleRooms:
-    """The rooms that the console shows."""
-
-    store: Store
-    home: Path
-    audit: AuditLog
-    cases: Cases
-    evidence: OpenedEvidence
-    verify_audit: Callable[[], Verification]
-    """Goes through the whole audit log."""
-    notices: Notices
-    intake: Intake
-    reporting: Reporting | None = None
-    """Where reports go; None where that is not set up."""
-
-
 class Console:
     """Everything that the pages call. Thread-safe."""
 
@@ -109,7 +72,7 @@ class Console:
         store = rooms.store
         self.rooms = rooms
         self.cases = rooms.cases
-        self.evidence = rooms.evidence
+        self.evidence = OpenedEvidence(rooms.vault, rooms.key)
         self.journal = VerdictJournal(store)
         self.statistics = Statistics(store)
         self.labels = labels_of(rooms.home)
@@ -123,9 +86,9 @@ class Console:
         self.helplines = helplines(rooms.home)
         self.pool = WorkerPool(TASK, size=1, limits=limits)
         self.reveals = Reveals(self.pool, self.exposures)
-        self.notices = rooms.notices
-        self.intake = rooms.intake
-        self.reports = _report_desk(rooms, self.exposures)
+        self.notices = rooms.reports.notices
+        self.intake = rooms.reports.intake
+        self.reports = ReportDesk(rooms.reports.desk(rooms.cases), rooms.cases, rooms.vault, rooms.key, self.exposures)
         self.policy = RevealPolicy(settings.severe_labels, settings.two_person, self.second_looks)
         ceremonies = Ceremonies(store)
         self.passkeys = Passkeys(store, self.people, ceremonies, settings.origin)
@@ -142,12 +105,6 @@ class Console:
     def close(self) -> None:
         """End the workers."""
         self.pool.close()
-
-
-def _report_desk(rooms: ConsoleRooms, exposures: Exposures) -> ReportDesk | None:
-    if (set_up := rooms.reporting) is None:
-        return None
-    return ReportDesk(set_up.ledger, rooms.cases, rooms.evidence, exposures, set_up.organisation, set_up.environment)
 
 
 def create_console(console: Console) -> FastAPI:

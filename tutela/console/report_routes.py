@@ -9,7 +9,7 @@ from tutela.console.pages import back, page
 from tutela.console.report_desk import ReportDesk
 from tutela.console.roles import Permission
 from tutela.console.visits import Visit, needs
-from tutela.errors import InputError, NotFoundError
+from tutela.errors import InputError
 from tutela.reports.alarms import alarms, deadline
 from tutela.reports.draft import Draft
 from tutela.reports.ledger import State
@@ -29,24 +29,20 @@ def _console(request: Request) -> "Console":
 
 
 def _desk(request: Request) -> ReportDesk:
-    desk = _console(request).reports
-    if desk is None:
-        raise NotFoundError("reports are not set up here")
-    return desk
+    return _console(request).reports
 
 
 @router.get("/reports")
 def reports_page(request: Request, visit: Seeing) -> Response:
     """What waits, and what was filed. It says nothing of what the reports say."""
-    desk = _console(request).reports
+    desk = _desk(request)
     return page(
         request,
         "reports.html",
         visit,
-        set_up=desk is not None,
-        unreported=desk.unreported() if desk else [],
-        filings=desk.ledger.all(limit=200) if desk else [],
-        alarms=alarms(desk.ledger) if desk else [],
+        unreported=desk.unreported(),
+        filings=desk.ledger.all(limit=200),
+        alarms=alarms(desk.ledger),
         names=_console(request).people.names(),
     )
 
@@ -55,6 +51,9 @@ def reports_page(request: Request, visit: Seeing) -> Response:
 def preview_page(request: Request, visit: Filing, case_id: str) -> Response:
     """What would be filed about a case. It opens the sealed evidence, which is written down."""
     desk, case = _desk(request), _console(request).cases.get(case_id)
+    filings = desk.filings(case_id)
+    if filings and not desk.desk.unreported(case):
+        return back(f"/filings/{filings[0].id}")
     draft = desk.draft(case_id, actor=visit.person.actor)
     return page(
         request,
@@ -64,8 +63,8 @@ def preview_page(request: Request, visit: Filing, case_id: str) -> Response:
         draft=draft,
         problems=draft.problems(),
         documents=readable(draft),
-        filed=desk.filed(case),
-        environment=desk.environment,
+        filings=filings,
+        environment=desk.desk.environment,
     )
 
 

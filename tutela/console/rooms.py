@@ -5,23 +5,44 @@ The review key is read from a file that the operator names. It is held in this p
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tutela.banks.labels import labels_of
+from tutela.cases.cases import Cases
 from tutela.cases.options import open_case_rooms
-from tutela.console.app import ConsoleRooms
-from tutela.console.opened_evidence import OpenedEvidence
 from tutela.console.options import ConsoleSettings
 from tutela.deployment import database_url, prepare_home
 from tutela.errors import InputError
+from tutela.evidence.audit import AuditLog
+from tutela.evidence.checkpoints import PublicKey
 from tutela.evidence.sealing import ReviewKey
-from tutela.evidence.verification import verify_log
-from tutela.reports.intake import Intake
-from tutela.reports.notices import Notices
+from tutela.evidence.vault import Vault
+from tutela.evidence.verification import Verification, verify_log
+from tutela.reports.options import ReportOptions, ReportRooms, open_report_rooms
 from tutela.settings import Settings
 from tutela.store.database import Store
 
 _MAX_KEY_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleRooms:
+    """The rooms that the console shows."""
+
+    store: Store
+    home: Path
+    audit: AuditLog
+    cases: Cases
+    vault: Vault
+    key: ReviewKey
+    reports: ReportRooms
+    audit_key: PublicKey | None = None
+    """Whose signatures on checkpoints are believed."""
+
+    def verify_audit(self) -> Verification:
+        """Go through the whole audit log."""
+        return verify_log(self.audit, key=self.audit_key)
 
 
 @contextlib.contextmanager
@@ -30,6 +51,7 @@ def open_rooms(settings: Settings, options: ConsoleSettings) -> Iterator[Console
     key = read_review_key(options.identity, settings.home)
     if settings.evidence is None:
         raise InputError("the console needs to know where evidence lies: set TUTELA_EVIDENCE as the service has it")
+    evidence, case_options = settings.evidence.options_of(), settings.case_options
     prepare_home(settings.home)
     store = Store.create(database_url(settings.home, settings.database_text))
     try:
@@ -37,22 +59,24 @@ def open_rooms(settings: Settings, options: ConsoleSettings) -> Iterator[Console
         rooms = open_case_rooms(
             store,
             settings.home,
-            evidence=settings.evidence.options_of(),
-            options=settings.case_options,
+            evidence=evidence,
+            options=case_options,
             endpoints=endpoints,
             labels=lambda: labels_of(settings.home),
         )
         assert rooms.vault is not None
-        yield ConsoleRooms(
+        reports = open_report_rooms(
             store,
-            settings.home,
-            rooms.audit,
             rooms.cases,
-            OpenedEvidence(rooms.vault, key),
-            lambda: verify_log(rooms.audit),
-            Notices(store, endpoints),
-            Intake(store, rooms.vault, rooms.cases),
+            rooms.vault,
+            recipients=evidence.recipients,
+            options=ReportOptions(),
+            endpoints=endpoints,
+            key=key,
         )
+        signing = case_options.signing_key
+        audit_key = signing.public if signing is not None else None
+        yield ConsoleRooms(store, settings.home, rooms.audit, rooms.cases, rooms.vault, key, reports, audit_key)
     finally:
         store.close()
 
