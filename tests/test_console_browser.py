@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from sqlalchemy import select
 
 from tests.browser import Somebody, open_browser
 from tests.pictures import draw_scene, file_of
@@ -29,6 +30,7 @@ from tutela.banks.model import Action, NewEntry, Policy
 from tutela.evidence.sealing import new_identity
 from tutela.outbox.webhooks import new_secret, read_secret, verify
 from tutela.signals.registry import signal_type
+from tutela.store.case_tables import case_item
 from tutela.store.database import Store
 
 pytestmark = pytest.mark.slow
@@ -269,3 +271,201 @@ def assert_sealed(house: House, marker: bytes) -> None:
     files = [path for path in house.home.rglob("*") if path.is_file()]
     assert len(list((house.home / "evidence").rglob("*.age"))) >= 2
     assert [path for path in files if marker in path.read_bytes()] == []
+
+
+# --- every page, for every eye
+
+
+def a_case(house: House, seed: int, **details: str) -> str:
+    """A picture that was held, and the case it is in."""
+    verdict = house.upload(file_of(draw_scene(seed).resize((320, 240)), "PNG"), f"photo-{seed}.png", **details)
+    assert verdict["decision"] == "block"
+    with house.store.read() as connection:
+        query = select(case_item.c.case_id).where(case_item.c.verdict_id == verdict["id"])
+        return str(connection.execute(query).scalar_one())
+
+
+@pytest.fixture(scope="module")
+def cases(house: House) -> list[str]:
+    """Two cases of two uploaders, of one picture each."""
+    for seed in (21, 22):
+        house.list_as_known(file_of(draw_scene(seed), "PNG"))
+    wait_until(
+        lambda: house.upload(file_of(draw_scene(22), "PNG"), "warm-up")["decision"] == "block", "the list is not read"
+    )
+    return [a_case(house, seed, uploader=f"user-{seed}", ip_address="192.0.2.1") for seed in (21, 22)]
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_every_page_has_no_issue_that_axe_core_finds(house, cases, colours):
+    dark = colours == "dark"
+    everything = house.somebody(f"Everything {colours}", "reviewer", "lead", "reporter", "auditor", "admin", dark=dark)
+    page = everything.page
+    case = cases[dark]
+    page.goto(f"/cases/{case}")
+    check_page(everything, f"case-{colours}")
+    page.keyboard.press("c")
+    page.wait_for_url("**done=claimed")
+    check_page(everything, f"case-claimed-{colours}")
+    page.keyboard.press("?")
+    check_page(everything, f"keys-{colours}")
+    page.keyboard.press("Escape")
+    hold_space(everything)
+    page.wait_for_selector(".reveal[data-state=open]")
+    check_page(everything, f"case-uncovered-{colours}")
+    page.keyboard.up(" ")
+    page.get_by_role("button", name="Show what the platform said").click()
+    page.get_by_text("192.0.2.1").wait_for()
+    check_page(everything, f"case-context-{colours}")
+    names = "cases second-looks reports notices intake statistics team audit people settings nothing"
+    for name in names.split():
+        page.goto(f"/{name}")
+        check_page(everything, f"{name}-{colours}")
+    page.goto(f"/cases/{case}/similar")
+    check_page(everything, f"similar-{colours}")
+    page.goto("/people")
+    page.get_by_label("Name", exact=True).fill("Newcomer")
+    page.locator("section:last-child input[value=reviewer]").check()
+    page.get_by_role("button", name="Make an invitation").click()
+    check_page(everything, f"people-invited-{colours}")
+    link = page.locator("[data-link]").inner_text()
+    page.goto("/notices")
+    page.get_by_label("Authority").fill("Authority")
+    page.get_by_label("Its reference").fill(f"reference {colours}")
+    page.get_by_label("Content, one a line").fill("https://platform.example/1\nhttps://platform.example/2")
+    page.get_by_role("button", name="Register").click()
+    page.wait_for_url("**done=registered")
+    check_page(everything, f"notice-{colours}")
+    page.goto(link)
+    check_page(everything, f"enrol-{colours}")
+    page.goto("/sign-in")
+    check_page(everything, f"sign-in-{colours}")
+    assert [problem for problem in everything.problems if "404" not in problem] == []
+
+
+# --- the reveal, as a person meets it
+
+
+@pytest.fixture(scope="module")
+def reviewer(house: House, cases: list[str]) -> Somebody:
+    return house.somebody("Robin", "reviewer")
+
+
+def open_claimed(house: House, somebody: Somebody, seed: int) -> str:
+    case = a_case(house, seed, uploader=f"user-{seed}-{time.monotonic_ns()}")
+    somebody.page.goto(f"/cases/{case}")
+    somebody.page.keyboard.press("c")
+    somebody.page.wait_for_url("**done=claimed")
+    return case
+
+
+def test_a_picture_is_covered_when_the_person_looks_away_and_none_stays_behind(house, reviewer):
+    page = reviewer.page
+    open_claimed(house, reviewer, 21)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(f"{request.method} {urlsplit(request.url).path}"))
+    for look_away in ("window.dispatchEvent(new Event('blur'))", "window.dispatchEvent(new Event('pagehide'))"):
+        hold_space(reviewer)
+        page.wait_for_selector(".reveal[data-state=open]")
+        address = page.locator("main img:visible").first.get_attribute("src")
+        page.evaluate(look_away)
+        page.wait_for_selector(".reveal[data-state=covered]")
+        assert not shows_a_picture(reviewer)
+        gone = "async (address) => { try { await fetch(address); return 'there' } catch { return 'gone' } }"
+        assert page.evaluate(gone, address) == "gone", "the object URL is revoked"
+        page.keyboard.up(" ")
+    assert not [one for one in asked if one.startswith("GET") and "reveal" in one], "pictures have no address"
+    stored = "() => [localStorage.length, sessionStorage.length, document.cookie]"
+    assert page.evaluate(stored) == [0, 0, ""]
+    assert page.evaluate("async () => (await caches.keys()).length") == 0
+    assert page.locator("a[download], video, audio, iframe, object, embed").count() == 0
+    menu = "() => document.querySelector('.reveal').dispatchEvent(new MouseEvent('contextmenu', {cancelable: true}))"
+    assert page.evaluate(menu) is False, "there is no context menu"
+
+
+def test_a_press_uncovers_for_hands_that_cannot_hold_and_covers_itself(house, cases):
+    hand = house.somebody("Hand", "reviewer")
+    page = hand.page
+    page.goto("/settings")
+    hand.press_to("Press instead of hold")
+    page.keyboard.press("Space")
+    hand.press_to("Save")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**done=saved")
+    open_claimed(house, hand, 22)
+    hand.press_to("Press to uncover")
+    page.keyboard.press("Space")
+    page.wait_for_selector(".reveal[data-state=open]")
+    page.wait_for_selector(".reveal[data-state=covered]")
+    assert not shows_a_picture(hand)
+    seconds = page.locator("[data-seen-seconds]")
+    wait_until(lambda: int(seconds.inner_text()) >= 7, "the whole time is counted")
+
+
+def test_single_letters_do_nothing_for_who_switched_them_off(house, cases):
+    hand = house.somebody("Dictates", "reviewer")
+    page = hand.page
+    page.goto("/settings")
+    page.get_by_label("Single-letter keys").uncheck()
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url("**done=saved")
+    page.goto("/cases")
+    page.keyboard.press("n")
+    page.keyboard.press("?")
+    assert urlsplit(page.url).path == "/cases"
+    assert page.locator("dialog[open]").count() == 0
+    assert page.get_by_role("button", name="Take the next case").count() == 1
+
+
+def test_the_severest_becomes_clear_when_a_second_person_agrees(house, reviewer):
+    page = reviewer.page
+    open_claimed(house, reviewer, 22)
+    most = "() => document.querySelector('[data-says]').innerText"
+    hold_space(reviewer)
+    page.wait_for_function("() => /second person/.test(document.querySelector('[data-says]').innerText)")
+    assert "second person" in page.evaluate(most)
+    page.keyboard.up(" ")
+    reviewer.press_to("Ask a second person")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**done=asked")
+    second = house.somebody("Second", "reviewer")
+    second.page.goto("/second-looks")
+    check_page(second, "second-looks-asked")
+    assert not shows_a_picture(second), "the second person need not look"
+    second.press_to("Agree")
+    second.page.keyboard.press("Enter")
+    second.page.wait_for_url("**done=granted")
+    page.reload()
+    hold_space(reviewer)
+    page.wait_for_function("() => /5 . 5/.test(document.querySelector('[data-says]').innerText)")
+    page.keyboard.up(" ")
+
+
+def test_hostile_names_run_nothing_in_a_browser(house, reviewer):
+    hostile = '"><script>window.run=1</script><img src=x onerror=window.run=1>'
+    content = file_of(draw_scene(21).resize((320, 240)), "PNG")
+    house.upload(content, hostile, uploader=f"hostile-{time.monotonic_ns()}", note=hostile)
+    page = reviewer.page
+    page.goto("/cases")
+    shown = 0
+    for address in page.eval_on_selector_all("[data-row]", "rows => rows.map(row => row.href)"):
+        page.goto(address)
+        page.get_by_role("button", name="Show what the platform said").click()
+        page.wait_for_load_state()
+        assert page.evaluate("() => window.run") is None
+        shown += page.get_by_text("window.run=1").count()
+    assert shown >= 2, "the item's name and the note were on the pages, as text"
+
+
+def test_signing_out_ends_everything_and_the_passkey_lets_in_again(house, reviewer):
+    reviewer.page.goto("/settings")
+    reviewer.press_to("Sign out")
+    reviewer.page.keyboard.press("Enter")
+    reviewer.page.wait_for_url("**/sign-in")
+    reviewer.page.goto("/cases")
+    assert urlsplit(reviewer.page.url).path == "/sign-in"
+    reviewer.page.go_back()
+    reviewer.page.wait_for_load_state()
+    assert reviewer.page.get_by_text("Robin").count() == 0, "nothing comes back from the browser's memory"
+    reviewer.sign_in()
+    assert urlsplit(reviewer.page.url).path == "/cases"
