@@ -27,6 +27,7 @@ from tests.pictures import draw_scene, file_of
 from tests.service import Service
 from tutela.banks.banks import Banks
 from tutela.banks.model import Action, NewEntry, Policy
+from tutela.console.people import People
 from tutela.evidence.sealing import new_identity
 from tutela.outbox.webhooks import new_secret, read_secret, verify
 from tutela.signals.registry import signal_type
@@ -154,9 +155,13 @@ class House:
         return answer.raise_for_status().json()
 
     def somebody(self, name: str, *roles: str, dark: bool = False) -> Somebody:
-        """A person who came in by an invitation from the command line."""
-        options = [part for role in roles for part in ("--role", role)]
-        link = self.run("console", "invite", name, *options).stdout.strip()
+        """A person who came in by an invitation."""
+        people = People(self.store)
+        token = people.invite(people.add(name, roles, by="test").id, by="test")
+        return self.enrol(name, f"{self.origin}/enrol/{token}", dark=dark)
+
+    def enrol(self, name: str, link: str, *, dark: bool = False) -> Somebody:
+        """A person at a window of their own who makes a passkey."""
         person = Somebody(self._browser, self.origin, dark=dark)
         person.enrol(link)
         self.people[name] = person
@@ -221,7 +226,8 @@ def test_from_an_upload_to_a_verified_audit_log_by_keyboard_alone(house):
     assert_sealed(house, marker)
 
     # A reviewer takes the next case, uncovers it, lets go, and confirms it.
-    rae = house.somebody("Rae", "reviewer")
+    link = house.run("console", "invite", "Rae", "--role", "reviewer").stdout.strip()
+    rae = house.enrol("Rae", link)
     page = rae.page
     page.keyboard.press("n")
     page.wait_for_url("**/cases/*")
