@@ -14,6 +14,7 @@ from tutela.cases.options import CaseOptions
 from tutela.deployment import Deployment, open_deployment
 from tutela.media.content import Limits
 from tutela.outbox.webhooks import Endpoint, read_secret
+from tutela.report_settings import ReportSettings
 from tutela.screening.policy import ScreeningPolicy
 from tutela.screening.verdict import Decision
 
@@ -69,6 +70,9 @@ class Settings(BaseSettings):
         default=None, description="Where what is held is kept, sealed, and to whom; without it nothing is kept."
     )
     cases: CaseSettings = Field(default_factory=CaseSettings, description="What happens to cases, and who is told.")
+    reports: ReportSettings = Field(
+        default_factory=ReportSettings, description="Who reports what to whom; takedown notices and intake."
+    )
     mail: MailSettings | None = Field(default=None, description="The mail server that alarms go through.")
     audit_key: Path | None = Field(default=None, description="File of the key that signs the audit log every hour.")
 
@@ -127,4 +131,5 @@ class Settings(BaseSettings):
             webhooks={name: webhook.endpoint(name) for name, webhook in self.webhooks.items()},
             evidence=self.evidence.options_of() if self.evidence else None,
             cases=self.case_options,
+            reports=self.reports.options(),
         )

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 import tutela
-from tutela.api import bank_routes, metrics, screening_routes
+from tutela.api import bank_routes, intake_routes, metrics, report_routes, screening_routes
 from tutela.api.access import AccessLog
 from tutela.api.bodies import BodyLimit
 from tutela.api.keys import Keys
@@ -99,6 +99,9 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
     answer_with_problems(app)
     app.include_router(screening_routes.router)
     app.include_router(bank_routes.router)
+    app.include_router(report_routes.router)
+    app.include_router(intake_routes.router)
+    app.state.intake_brake = intake_routes.IntakeBrake(deployment.reports.options.intake_rate)
     _add_operations(app, deployment)
     _describe_keys(app)
     # The page of the API comes from this process: an operator's browser asks nobody else.

@@ -127,6 +127,8 @@ class Notices:
         """
         checked = [_checked(target) for target in targets]
         _check(authority, reference, law, text, within, checked)
+        if received_at is not None and received_at.utcoffset() is None:
+            raise InputError("the time at which a notice came needs a time zone")
         at = self._clock()
         received = at if received_at is None else microseconds(received_at)
         if received > at:

@@ -50,6 +50,8 @@ class ReportOptions:
     """Banks whose matches are filed before anybody looked: none unless the operator says so."""
     public_intake: bool = False
     """Whether anybody may report, by the form at /report."""
+    intake_rate: str = "10/hour"
+    """Reports that one address of the network may make."""
     mail: tuple[str, ...] = ()
     """Who gets mail about clocks that run out."""
 
