@@ -113,6 +113,10 @@ class Settings(BaseSettings):
         """What one piece of content may cost."""
         return Limits(self.max_bytes, self.max_pixels, self.max_memory_bytes, self.timeout_s, self.views)
 
+    def endpoints(self) -> dict[str, Endpoint]:
+        """The webhooks' addresses, by name. Raises InputError."""
+        return {name: webhook.endpoint(name) for name, webhook in self.webhooks.items()}
+
     @property
     def case_options(self) -> CaseOptions:
         """What happens to cases, and who is told. Raises InputError."""
@@ -134,7 +138,7 @@ class Settings(BaseSettings):
             decoders=self.decoders,
             policy=ScreeningPolicy(self.overrides),
             job_limits=JobLimits(self.max_job_bytes, self.job_timeout_s),
-            webhooks={name: webhook.endpoint(name) for name, webhook in self.webhooks.items()},
+            webhooks=self.endpoints(),
             evidence=self.evidence.options_of() if self.evidence else None,
             cases=self.case_options,
         )

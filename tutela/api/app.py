@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 import tutela
-from tutela.api import bank_routes, job_routes, metrics, screening_routes
+from tutela.api import bank_routes, case_routes, job_routes, metrics, screening_routes
 from tutela.api.access import AccessLog
 from tutela.api.bodies import BodyLimit
 from tutela.api.keys import Keys
@@ -105,6 +105,7 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
     app.include_router(screening_routes.router)
     app.include_router(job_routes.router)
     app.include_router(bank_routes.router)
+    app.include_router(case_routes.router)
     if exchanges_installed():
         from tutela.api import exchange_routes, feed_routes
 

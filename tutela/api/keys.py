@@ -31,6 +31,8 @@ class Scope(StrEnum):
 
     SCREEN = "screen"
     CURATE = "curate"
+    REVIEW = "review"
+    LEAD = "lead"
     FOLLOW = "follow"
     """Read feeds that it was admitted to."""
     ADMIN = "admin"
