@@ -213,6 +213,22 @@ def reconcile(
     raise typer.Exit(1 if found.missing else 0)
 
 
+@app.command(epilog="tutela --home /restored evidence drill --key review.key")
+def drill(
+    context: typer.Context,
+    key: KeyFile,
+    sample: Annotated[int, typer.Option(min=1, help="So many items are opened, the latest first.")] = 20,
+) -> None:
+    """Try a restored copy: the log is whole, the evidence is there, the review key opens it. Exit code 1 if not."""
+    from tutela.evidence.drill import try_restored
+
+    with _vault(context) as vault:
+        found = try_restored(vault, read_review_key(key), sample=sample, actor=actor())
+    for line in found.lines():
+        typer.echo(line)
+    raise typer.Exit(0 if found.sound else 1)
+
+
 def read_review_key(path: Path) -> "ReviewKey":
     """The review key in a file; the passphrase is asked for where it is locked. Raises InputError, EvidenceError."""
     from tutela.errors import InputError
