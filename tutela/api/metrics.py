@@ -88,12 +88,15 @@ def _work_gauges(deployment: Deployment) -> Iterator[Metric]:
     waiting = GaugeMetricFamily("tutela_outbox", "Outward calls, by topic and state.", labels=["topic", "state"])
     for (topic, state), count in deployment.outbox.counts().items():
         waiting.add_metric([topic, state.value], count)
+    jobs = GaugeMetricFamily("tutela_jobs", "Screenings that are answered later, by state.", labels=["state"])
+    for job_state, count in deployment.jobs.counts().items():
+        jobs.add_metric([job_state.value], count)
     cases = GaugeMetricFamily("tutela_cases", "Cases, by queue and state.", labels=["queue", "state"])
     for (queue, case_state), count in deployment.cases.counts().items():
         cases.add_metric([queue.value, case_state.value], count)
     oldest = GaugeMetricFamily("tutela_case_oldest_seconds", "Since the oldest undecided case was opened.")
     oldest.add_metric([], deployment.cases.oldest_s())
-    yield from (waiting, cases, oldest)
+    yield from (waiting, jobs, cases, oldest)
 
 
 def exposition(deployment: Deployment) -> bytes:

@@ -136,6 +136,10 @@ class ReviewKey:
         except pyrage.DecryptError as error:
             raise EvidenceError(f"the evidence could not be opened: {error}") from None
 
+    def unwrap(self, sealed: bytes) -> bytes:
+        """What a whole age file holds. Raises EvidenceError."""
+        return self.open(b"", sealed)
+
     def rewrap(self, wrapped_key: bytes, recipients: Recipients) -> bytes:
         """The heads of an item's objects, for other recipients. Raises EvidenceError."""
         try:
