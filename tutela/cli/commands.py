@@ -9,7 +9,22 @@ import typer
 from typer.core import TyperGroup
 
 import tutela
-from tutela.cli import bank, console, exchange, feed, index, job, key, notice, outbox, report, store
+from tutela.cli import (
+    audit,
+    bank,
+    case,
+    console,
+    evidence,
+    exchange,
+    feed,
+    index,
+    job,
+    key,
+    notice,
+    outbox,
+    report,
+    store,
+)
 from tutela.cli.state import State
 
 READER_GONE = 141
@@ -41,7 +56,10 @@ app = typer.Typer(
     epilog="Start:  tutela bank create known --action block  ·  tutela bank import known list.csv --signal pdq"
     "  ·  tutela screen uploads/  ·  tutela key create my-site --scope screen  ·  tutela serve",
 )
+app.add_typer(audit.app, name="audit")
 app.add_typer(bank.app, name="bank")
+app.add_typer(case.app, name="case")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(console.app, name="console")
 app.add_typer(exchange.app, name="exchange")
 app.add_typer(feed.app, name="feed")
