@@ -17,6 +17,7 @@ NAMES = (
     "service_start",
     "import_time",
     "video_robustness",
+    "video_speed",
 )
 
 
