@@ -1,6 +1,7 @@
 """Videos: frames as the vPDQ tool hashes them, and a verdict that says which seconds match."""
 
 import hashlib
+import os
 import threading
 
 import av
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from tests.pictures import file_of
+from tests.pictures import file_of, mutations
 from tests.videos import RATE, each, encode, scene, still
 from tutela import _native
 from tutela.banks.model import Action, BankKind, NewEntry, Policy
@@ -333,3 +334,26 @@ def test_shared_videos_match_their_original_and_never_the_other_family(shared_me
         verdict = deployment.screener.screen(path.read_bytes())
         expected = {path.name.split("-")[0]} & families.keys()
         assert {match.bank for match in verdict.matches} == expected, path.name
+
+
+MUTATIONS = int(os.environ.get("TUTELA_VIDEO_MUTATIONS", "200"))
+
+
+def test_broken_videos_are_all_answered(tmp_path):
+    """Each is allowed, or held with a reason that is no fault of ours, by a pool that goes on."""
+    small = [np.ascontiguousarray(frame[::3, ::4]) for frame in scene(0)[:24]]
+    forms = [("mp4", "libx264"), ("matroska", "mpeg4"), ("avi", "mjpeg"), ("mpegts", "libx264"), ("flv", "libx264")]
+    seeds = [encode(small, form=form, codec=codec, key_frames_every=6) for form, codec in forms]
+    limits = Limits(max_pixels=2_000_000, video_timeout_s=60.0)
+    counts: dict[str, int] = {}
+    with open_deployment(tmp_path, decoders=2, limits=limits) as deployment:
+        for content in mutations(seeds, MUTATIONS, seed=11):
+            verdict = deployment.screener.screen(content)
+            codes = {reason.code for reason in verdict.reasons} or {"allow"}
+            assert not codes & {"engine-fault", "busy"}, codes
+            for code in codes:
+                counts[code] = counts.get(code, 0) + 1
+        assert deployment.pool.starts <= 2 + MUTATIONS // 50
+    assert counts["allow"] > MUTATIONS // 20
+    assert sum(counts.values()) - counts["allow"] > MUTATIONS // 20
+    print(counts)
