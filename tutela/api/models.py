@@ -123,6 +123,7 @@ class VerdictOut(BaseModel):
     matches: list[MatchOut]
     matches_omitted: int
     hashes: list[dict[str, Any]]
+    hashes_omitted: int = 0
     media_type: str | None
     width: int | None
     height: int | None

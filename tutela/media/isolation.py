@@ -54,7 +54,6 @@ class WorkerPool:
         self._wait_s = wait_s
         self._process = os.getpid()
         self._closed = False
-        self._aborted = False
         self._busy: set[_Worker] = set()
         self._warm = False
         self._lock = threading.Lock()
@@ -76,7 +75,7 @@ class WorkerPool:
         What was received stays good when the task fails later; what `receive` raises ends the task. `timeout_s` and
         `wait_s` stand for the pool's own.
         Raises UnscreenableError: too many bytes, no worker free in time, timeout, crash, or what the task said.
-        Raises TutelaError when the task itself failed, NotReadyError when the pool is closed, or is while it runs.
+        Raises TutelaError when the task itself failed, NotReadyError when the pool is closed, or the task interrupted.
         """
         if self._closed or os.getpid() != self._process:
             raise NotReadyError("this worker pool is closed, or was opened in another process")
@@ -100,8 +99,8 @@ class WorkerPool:
             result = worker.run(content, options, timeout_s, parts.append)
             return {**result, "parts": parts} if parts else result
         except UnscreenableError:
-            if self._aborted:
-                raise NotReadyError("this worker pool was closed while the content was examined") from None
+            if worker is not None and worker.interrupted:
+                raise NotReadyError("the examination of the content was interrupted") from None
             raise
         finally:
             if worker is not None:
@@ -156,10 +155,12 @@ class WorkerPool:
         self._closed = True
         self._drain()
 
-    def abort(self) -> None:
-        """End the workers, and what they are at: its callers get NotReadyError, and no verdict comes of it."""
-        self._aborted = True
-        self.close()
+    def busy(self) -> bool:
+        """Whether a worker is at a task."""
+        return bool(self._busy)
+
+    def interrupt(self) -> None:
+        """End what the workers are at: its callers get NotReadyError, and no verdict comes of it."""
         for worker in tuple(self._busy):
             worker.interrupt()
 
@@ -198,6 +199,7 @@ class _Worker:
     def __init__(self, task: str, limits: Limits) -> None:
         self.tasks = 0
         self.reusable = False
+        self.interrupted = False
         self.protections: list[str] = []
         self._received = 0
         self._memory = nameless_file()
@@ -277,6 +279,7 @@ class _Worker:
 
     def interrupt(self) -> None:
         """End the process under a task; whoever waits for the task cleans up."""
+        self.interrupted = True
         self._process.kill()
 
     def kill(self) -> None:

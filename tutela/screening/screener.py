@@ -44,6 +44,7 @@ from tutela.views.thresholds import ceiling
 log = logging.getLogger(__name__)
 
 MAX_MATCHES_LISTED = 100
+MAX_HASHES_LISTED = 1_000
 MAX_LISTS_AGE_S = 30.0
 """Content that is compared with lists older than this is held: what was listed since would be missed."""
 
@@ -213,6 +214,7 @@ class Screener:
             log.exception("the lists could not be searched")
             lists, shortcomings = {}, (*shortcomings, _FAULT)
         decision, reasons = decide(matches, shortcomings, self.policy)
+        told = _told(samples, matches)
         searched = time.perf_counter()
         verdict = Verdict(
             id=verdict_id or uuid.uuid4().hex,
@@ -223,8 +225,9 @@ class Screener:
             matches_omitted=max(0, len(matches) - MAX_MATCHES_LISTED),
             hashes=tuple(
                 ContentHash(s.signal, signal_type(s.signal).format(s.value), s.view, s.quality, s.part, s.seconds)
-                for s in _told(samples, matches)
+                for s in told[:MAX_HASHES_LISTED]
             ),
+            hashes_omitted=max(0, len(told) - MAX_HASHES_LISTED),
             media_type=examination.media_type,
             width=examination.width,
             height=examination.height,

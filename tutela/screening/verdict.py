@@ -147,6 +147,8 @@ class Verdict:
     matches_omitted: int
     """Further, more distant matches that are counted but not listed."""
     hashes: tuple[ContentHash, ...]
+    hashes_omitted: int
+    """Further hashes of what is inside, that are counted but not listed."""
     media_type: str | None
     width: int | None
     height: int | None
