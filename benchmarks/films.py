@@ -119,7 +119,7 @@ def encode(frames: Frames, bit_rate: int | None = None, key_frames_every: int = 
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.gop_size = key_frames_every
-        stream.options = {"preset": "veryfast"} | ({} if bit_rate else {"crf": "23"})
+        stream.options = {"preset": "superfast"} | ({} if bit_rate else {"crf": "23"})
         if bit_rate:
             stream.bit_rate = bit_rate
         for number, pixels in enumerate(frames):

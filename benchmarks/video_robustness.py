@@ -17,7 +17,7 @@ from tutela.deployment import Deployment, open_deployment
 from tutela.media.content import Limits
 from tutela.screening.video_listing import entry_of, frames_of
 
-_FILMS = {Scale.TINY: 2, Scale.USUAL: 6, Scale.FULL: 1000}
+_FILMS = {Scale.TINY: 2, Scale.USUAL: 5, Scale.FULL: 1000}
 _ATTACKS = {Scale.TINY: 4, Scale.USUAL: len(ATTACKS), Scale.FULL: len(ATTACKS)}
 _LONG_S = {Scale.TINY: 20, Scale.USUAL: 600, Scale.FULL: 600}
 CLIP = "3-second clip in 10 minutes"
@@ -49,7 +49,7 @@ def run(scale: Scale) -> list[Table]:
 def _films(scale: Scale) -> tuple[list[Frames], list[Frames]]:
     """Those that are listed and those that are not; the last one is the ground of other attacks."""
     made = film_count() - 1
-    kept_out = 1 if scale is Scale.TINY else 4
+    kept_out = 1 if scale is Scale.TINY else 3
     listed: list[Frames] = [film(i) for i in range(min(made - kept_out, _FILMS[scale]))]
     if scale is not Scale.TINY:
         listed += list(shared_films().values())
@@ -67,13 +67,19 @@ def _uploads(folder: Path, listed: Sequence[Frames], unlisted: Sequence[Frames],
     carrier = film(film_count() - 1, _LONG_S[scale] / 2)
     before, after = encode(carrier), encode(carrier[::-1])
     for i in usual:
-        content = join([before, encode(listed[i][40:70]), after])
+        content = join([before, encode(_clip(listed[i])), after])
         uploads.append(Upload(CLIP, _write(folder, f"clip-{i}", content), frozenset({i})))
     uploads.append(Upload(CLIP, _write(folder, "clip-none", join([before, after])), frozenset()))
     chosen = usual[:20]
-    mixed = join([encode(listed[i][40:70]) for i in chosen])
+    mixed = join([encode(_clip(listed[i])) for i in chosen])
     uploads.append(Upload(COMPILATION, _write(folder, "compilation", mixed), frozenset(chosen)))
     return uploads
+
+
+def _clip(frames: Frames) -> Frames:
+    """Three seconds from the middle."""
+    begin = max(0, len(frames) // 2 - 15)
+    return frames[begin : begin + 30]
 
 
 def _write(folder: Path, name: str, content: bytes) -> Path:
