@@ -16,6 +16,8 @@ NAMES = (
     "import_list",
     "service_start",
     "import_time",
+    "video_robustness",
+    "video_speed",
 )
 
 
