@@ -71,10 +71,10 @@ class WorkerPool:
 
         What was received stays good when the task fails later.
         Raises UnscreenableError: too many bytes, no worker free in time, timeout, crash, or what the task said.
-        Raises TutelaError when the task itself failed, NotReadyError when the pool is closed, or the task interrupted.
+        Raises TutelaError when the pool is closed or the task itself failed, NotReadyError when it was interrupted.
         """
         if self._closed or os.getpid() != self._process:
-            raise NotReadyError("this worker pool is closed, or was opened in another process")
+            raise TutelaError("this worker pool is closed, or was opened in another process")
         if len(content) > self.limits.max_bytes:
             raise UnscreenableError(
                 Shortcoming.TOO_MANY_BYTES,

@@ -99,8 +99,8 @@ class Screener:
     ) -> Verdict:
         """The verdict for one upload, of that id or of a new one. Never raises for anything in the content.
 
-        Raises StoreError when a verdict that must be written down cannot be, NotReadyError when this deployment is
-        closed meanwhile; the content is then not allowed.
+        Raises StoreError when a verdict that must be written down cannot be, NotReadyError when the examination was
+        interrupted; the content is then not allowed.
         """
         started = time.perf_counter()
         seen = content.view() if isinstance(content, ContentFile) else content
