@@ -32,6 +32,7 @@ from tutela.outbox.mail import MailHandler
 from tutela.outbox.outbox import Outbox
 from tutela.outbox.webhooks import TOPIC as WEBHOOK
 from tutela.outbox.webhooks import Endpoint, WebhookHandler
+from tutela.reports.options import ReportOptions, open_report_rooms
 from tutela.screening.examination import TASK
 from tutela.screening.journal import VerdictJournal
 from tutela.screening.policy import ScreeningPolicy
@@ -69,6 +70,7 @@ def open_deployment(
     webhooks: Mapping[str, Endpoint] | None = None,
     evidence: EvidenceOptions | None = None,
     cases: CaseOptions | None = None,
+    reports: ReportOptions | None = None,
     job_limits: JobLimits | None = None,
 ) -> "Deployment":
     """Open (and on first use make) the deployment in a folder. Close it, or use it as a context manager.
@@ -90,6 +92,7 @@ def open_deployment(
         webhooks or {},
         evidence,
         cases or CaseOptions(),
+        reports or ReportOptions(),
         job_limits or JobLimits(),
     )
 
@@ -107,6 +110,7 @@ class Deployment:
         webhooks: Mapping[str, Endpoint],
         evidence: EvidenceOptions | None,
         cases: CaseOptions,
+        reports: ReportOptions,
         job_limits: JobLimits,
     ) -> None:
         self.home = home
@@ -120,6 +124,11 @@ class Deployment:
         )
         self.audit, self.cases, self.vault, self.custody = rooms.audit, rooms.cases, rooms.vault, rooms.custody
         self.upkeep = rooms.upkeep
+        recipients = evidence.recipients if evidence is not None else ()
+        self.reports = open_report_rooms(
+            store, self.cases, self.vault, recipients=recipients, options=reports, endpoints=webhooks
+        )
+        self.upkeep.also(self.reports.watch.run_due)
         self.screener = Screener(
             self.pool,
             self.indexes,
@@ -138,7 +147,7 @@ class Deployment:
         if cases.mail_server is not None:
             self.handlers[MAIL] = MailHandler(cases.mail_server)
         self.dispatcher = Dispatcher(self.outbox, self.handlers)
-        self.job_pool = WorkerPool(TASK, size=1, limits=job_limits.over(limits))
+        self.job_pool = WorkerPool(TASK, size=decoders, limits=job_limits.over(limits))  # a long video takes several
         self.job_screener = self.screener.with_limits(self.job_pool, self.job_pool.limits)
         self.jobs = Jobs(store, Spool(home / "jobs"), webhooks)
         self.job_runner = JobRunner(

@@ -15,6 +15,7 @@ from tutela.deployment import Deployment, open_deployment
 from tutela.jobs.limits import JobLimits
 from tutela.media.content import Limits, ViewSet
 from tutela.outbox.webhooks import Endpoint, read_secret
+from tutela.report_settings import ReportSettings
 from tutela.screening.policy import ScreeningPolicy
 from tutela.screening.verdict import Decision
 
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
         default=1024**3, gt=0, description="Largest content that is screened later, as a job, in bytes."
     )
     job_timeout_s: float = Field(default=600.0, gt=0, description="Seconds a job may take.")
+    video_timeout_s: float = Field(default=300.0, gt=0, description="Seconds one video may take to decode.")
     decoders: int | None = Field(
         default=None, gt=0, description="Decoding workers a service process has; by default one a core."
     )
@@ -83,8 +85,18 @@ class Settings(BaseSettings):
         default=None, description="Where what is held is kept, sealed, and to whom; without it nothing is kept."
     )
     cases: CaseSettings = Field(default_factory=CaseSettings, description="What happens to cases, and who is told.")
+    reports: ReportSettings = Field(
+        default_factory=ReportSettings, description="Who reports what to whom; takedown notices and intake."
+    )
     mail: MailSettings | None = Field(default=None, description="The mail server that alarms go through.")
     audit_key: Path | None = Field(default=None, description="File of the key that signs the audit log every hour.")
+
+    @field_validator("views")
+    @classmethod
+    def _is_for_uploads(cls, views: ViewSet) -> ViewSet:
+        if views is ViewSet.LISTED:
+            raise ValueError("the views of uploads are plain, standard or thorough")
+        return views
 
     @field_validator("rate")
     @classmethod
@@ -125,6 +137,7 @@ class Settings(BaseSettings):
             self.max_depth,
             self.max_parts,
             self.max_expanded_bytes,
+            video_timeout_s=self.video_timeout_s,
         )
 
     @property
@@ -151,4 +164,5 @@ class Settings(BaseSettings):
             webhooks={name: webhook.endpoint(name) for name, webhook in self.webhooks.items()},
             evidence=self.evidence.options_of() if self.evidence else None,
             cases=self.case_options,
+            reports=self.reports.options(),
         )

@@ -5,6 +5,7 @@ Any number of processes may run it: every step is done once, whoever does it.
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from tutela.cases.cases import Cases
@@ -34,19 +35,24 @@ class Upkeep:
         self._retention = retention
         self._checkpoints = checkpoints
         self._signing_key = signing_key
+        self._steps: list[Callable[[], object]] = [self._alarm, self._destroy_expired, self._sign]
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     def run_due(self) -> None:
         """Do what is due now. A step that fails holds up no other; the first failure is raised after all."""
         failures: list[TutelaError] = []
-        for step in (self._alarm, self._destroy_expired, self._sign):
+        for step in self._steps:
             try:
                 step()
             except TutelaError as error:
                 failures.append(error)
         if failures:
             raise failures[0]
+
+    def also(self, step: Callable[[], object]) -> None:
+        """Do something of another room too, whenever the upkeep is done."""
+        self._steps.append(step)
 
     def start(self) -> None:
         """Do it in the background until `stop`."""

@@ -66,31 +66,37 @@ class WorkerPool:
         content: bytes | memoryview | ContentFile,
         options: Mapping[str, Any],
         receive: Callable[[Any], object] | None = None,
+        *,
+        timeout_s: float | None = None,
+        wait_s: float | None = None,
     ) -> Any:
         """The task's result for the content. What it yields before goes to `receive`, or is in the result's `parts`.
 
-        What was received stays good when the task fails later.
+        What was received stays good when the task fails later; what `receive` raises ends the task. `timeout_s` and
+        `wait_s` stand for the pool's own.
         Raises UnscreenableError: too many bytes, no worker free in time, timeout, crash, or what the task said.
         Raises TutelaError when the pool is closed or the task itself failed, NotReadyError when it was interrupted.
         """
         if self._closed or os.getpid() != self._process:
             raise TutelaError("this worker pool is closed, or was opened in another process")
+        timeout_s = self.limits.timeout_s if timeout_s is None else timeout_s
+        wait_s = self._wait_s if wait_s is None else wait_s
         if len(content) > self.limits.max_bytes:
             raise UnscreenableError(
                 Shortcoming.TOO_MANY_BYTES,
                 f"{len(content):,} bytes are over the limit of {self.limits.max_bytes:,}",
             )
         try:
-            worker = self._free.get(timeout=self._wait_s)
+            worker = self._free.get(timeout=wait_s)
         except queue.Empty:
-            raise UnscreenableError(Shortcoming.BUSY, f"no worker was free within {self._wait_s:g} s") from None
+            raise UnscreenableError(Shortcoming.BUSY, f"no worker was free within {wait_s:g} s") from None
         try:
             worker = worker or self._start()
             self._busy.add(worker)
             if receive is not None:
-                return worker.run(content, options, self.limits.timeout_s, receive)
+                return worker.run(content, options, timeout_s, receive)
             parts: list[Any] = []
-            result = worker.run(content, options, self.limits.timeout_s, parts.append)
+            result = worker.run(content, options, timeout_s, parts.append)
             return {**result, "parts": parts} if parts else result
         except UnscreenableError:
             if worker is not None and worker.interrupted:

@@ -12,8 +12,9 @@ from tutela.media.containers import CONTAINERS
 from tutela.media.containers.base import InnerFile
 from tutela.media.content import SEPARATOR, Content, Mode, Shortcoming, ViewSet
 from tutela.media.plain import SMALLEST_PICTURE, carries_no_picture, is_text
-from tutela.media.sniff import MediaType
+from tutela.media.sniff import VIDEOS, MediaType
 from tutela.media.walk import Place
+from tutela.screening.watching import watch_inside
 from tutela.signals.base import WHOLE, Computable, Digesting, Sample
 from tutela.signals.registry import signal_type, signal_types
 
@@ -22,6 +23,8 @@ MAX_ICON = 16 * 1024
 """Bytes of a drawing inside that shows too little to be held for not being drawn."""
 _BYTES_A_SAMPLE = 256
 _MAX_PATH = 300
+MAX_VIEWED = 200
+"""Pictures of one piece of content, such as an animation's frames, of which more than the plain views are looked up."""
 MAX_NAMED = 20
 """Parts that are named for each reason; the others are counted."""
 
@@ -29,7 +32,9 @@ MAX_NAMED = 20
 class Findings:
     """Collects, place by place."""
 
-    def __init__(self) -> None:
+    def __init__(self, watched: bool = False) -> None:
+        """`watched` says that the content is a video which is watched otherwise: only what else is in it counts."""
+        self._watched = watched
         self.samples: list[Sample] = []
         self.weight = 0
         """About how many bytes the samples take in an answer."""
@@ -37,6 +42,7 @@ class Findings:
         """Whether the content itself is a picture that could be decoded."""
         self._shortcomings: list[tuple[str, str]] = []
         self._counts: Counter[str] = Counter()
+        self._pictures = 0
         self._shown: set[tuple[str, str, str, bytes]] = set()
         self._wholes: dict[tuple[str, str], bytes] = {}
 
@@ -64,10 +70,15 @@ class Findings:
         return self._shortcomings + [(code, f"and {count:,} parts more") for code, count in more.items()]
 
     def _add_content(self, place: Place, content: Content) -> None:
+        if self._watched and not place.path:
+            return
         looked_into = content.mode is Mode.FAST and content.media_type in CONTAINERS
         if looked_into or (place.path and _shows_nothing(content)):
             self._add_digests(content, place.path)
             return
+        self._pictures += 1
+        if self._pictures > MAX_VIEWED:
+            content.limits = replace(content.limits, views=ViewSet.PLAIN)
         try:
             samples, flaws = self._look(place, content)
         except UnscreenableError as error:
@@ -130,6 +141,8 @@ def shortened(path: str) -> str:
 
 def look(content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]:
     """The samples of one picture or video, and how it falls short. Raises UnscreenableError where it is none."""
+    if content.media_type in VIDEOS:
+        return watch_inside(content)
     samples: list[Sample] = []
     for kind in signal_types().values():
         if isinstance(kind, Computable):
