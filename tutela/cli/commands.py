@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 import tutela
-from tutela.cli import bank, exchange, feed, index, key, outbox, store
+from tutela.cli import bank, evaluate, exchange, feed, index, key, outbox, store
 from tutela.cli.state import State
 
 READER_GONE = 141
@@ -42,6 +42,7 @@ app = typer.Typer(
     "  ·  tutela screen uploads/  ·  tutela key create my-site --scope screen  ·  tutela serve",
 )
 app.add_typer(bank.app, name="bank")
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(exchange.app, name="exchange")
 app.add_typer(feed.app, name="feed")
 app.add_typer(index.app, name="index")
