@@ -19,7 +19,8 @@ from tests.standins.cybertipline import DAY_S, HOUR_S, HTTP_STATUS, Account, Cyb
 from tests.test_cybertipline_model import NOON, SCHEMA_FILE, smallest_report
 from tutela.errors import InputError
 from tutela.reports.cybertipline.answers import RefusedError, UncertainError, read_answer
-from tutela.reports.cybertipline.client import ADDRESSES, CyberTipline, Environment
+from tutela.reports.cybertipline.client import CyberTipline
+from tutela.reports.cybertipline.environment import ADDRESSES, Environment
 from tutela.reports.cybertipline.report import FileDetails
 from tutela.reports.cybertipline.vocabulary import FileClassification, FileRelevance, IncidentType
 

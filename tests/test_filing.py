@@ -22,7 +22,8 @@ from tests.test_cybertipline_model import SCHEMA_FILE, smallest_report
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.reports import decisions
 from tutela.reports.alarms import Kind, alarms
-from tutela.reports.cybertipline.client import CyberTipline, Environment
+from tutela.reports.cybertipline.client import CyberTipline
+from tutela.reports.cybertipline.environment import Environment
 from tutela.reports.cybertipline.report import FileDetails
 from tutela.reports.draft import Draft, DraftFile
 from tutela.reports.filing import Filer

@@ -15,14 +15,24 @@ from pathlib import Path
 from types import TracebackType
 
 from tutela.banks.banks import Banks
+from tutela.cases.effects import TOPIC as EFFECT
+from tutela.cases.effects import CallbackHandler
+from tutela.cases.options import CaseOptions, EvidenceOptions, open_case_rooms
 from tutela.errors import InputError, TutelaError
 from tutela.index.indexes import Indexes
+from tutela.jobs.jobs import Jobs
+from tutela.jobs.limits import JobLimits
+from tutela.jobs.runner import JobRunner
+from tutela.jobs.spool import Spool
 from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
 from tutela.outbox.dispatcher import Dispatcher, Handler
+from tutela.outbox.mail import TOPIC as MAIL
+from tutela.outbox.mail import MailHandler
 from tutela.outbox.outbox import Outbox
 from tutela.outbox.webhooks import TOPIC as WEBHOOK
 from tutela.outbox.webhooks import Endpoint, WebhookHandler
+from tutela.reports.options import ReportOptions, open_report_rooms
 from tutela.screening.examination import TASK
 from tutela.screening.journal import VerdictJournal
 from tutela.screening.policy import ScreeningPolicy
@@ -58,18 +68,32 @@ def open_deployment(
     decoders: int | None = None,
     policy: ScreeningPolicy | None = None,
     webhooks: Mapping[str, Endpoint] | None = None,
+    evidence: EvidenceOptions | None = None,
+    cases: CaseOptions | None = None,
+    reports: ReportOptions | None = None,
+    job_limits: JobLimits | None = None,
 ) -> "Deployment":
     """Open (and on first use make) the deployment in a folder. Close it, or use it as a context manager.
 
     `database` is a SQLAlchemy URL, by default a SQLite file in the folder. `decoders` is the number of isolated
-    decoding workers, by default one a core. `webhooks` are told what happens, once `dispatcher` is started. Raises
-    StoreError when the database is unreachable or of another version.
+    decoding workers, by default one a core. `webhooks` are told what happens, once `start` was called. With
+    `evidence`, what is held is sealed and opens a case before it is answered.
+    Raises StoreError when the database is unreachable or of another version, InputError for options that are wrong.
     """
     folder = Path(home)
     prepare_home(folder)
     store = Store.create(database_url(folder, database))
     return Deployment(
-        folder, store, limits or Limits(), decoders or os.cpu_count() or 1, policy or ScreeningPolicy(), webhooks or {}
+        folder,
+        store,
+        limits or Limits(),
+        decoders or os.cpu_count() or 1,
+        policy or ScreeningPolicy(),
+        webhooks or {},
+        evidence,
+        cases or CaseOptions(),
+        reports or ReportOptions(),
+        job_limits or JobLimits(),
     )
 
 
@@ -84,6 +108,10 @@ class Deployment:
         decoders: int,
         policy: ScreeningPolicy,
         webhooks: Mapping[str, Endpoint],
+        evidence: EvidenceOptions | None,
+        cases: CaseOptions,
+        reports: ReportOptions,
+        job_limits: JobLimits,
     ) -> None:
         self.home = home
         self.store = store
@@ -91,6 +119,16 @@ class Deployment:
         self.indexes = Indexes(home / "index", signal_types(), self.banks, store.identity)
         self.pool = WorkerPool(TASK, size=decoders, limits=limits)
         self.journal = VerdictJournal(store)
+        rooms = open_case_rooms(
+            store, home, evidence=evidence, options=cases, endpoints=webhooks, labels=self.banks.labels
+        )
+        self.audit, self.cases, self.vault, self.custody = rooms.audit, rooms.cases, rooms.vault, rooms.custody
+        self.upkeep = rooms.upkeep
+        recipients = evidence.recipients if evidence is not None else ()
+        self.reports = open_report_rooms(
+            store, self.cases, self.vault, recipients=recipients, options=reports, endpoints=webhooks
+        )
+        self.upkeep.also(self.reports.watch.run_due)
         self.screener = Screener(
             self.pool,
             self.indexes,
@@ -99,13 +137,36 @@ class Deployment:
             policy=policy,
             limits=limits,
             lists_age_s=self.lists_age_s,
+            custody=self.custody,
         )
         self.outbox = Outbox(store)
         self.webhooks = webhooks
         self.handlers: dict[str, Handler] = {WEBHOOK: WebhookHandler(webhooks)}
+        if cases.on_effect is not None:
+            self.handlers[EFFECT] = CallbackHandler(cases.on_effect)
+        if cases.mail_server is not None:
+            self.handlers[MAIL] = MailHandler(cases.mail_server)
         self.dispatcher = Dispatcher(self.outbox, self.handlers)
+        self.job_pool = WorkerPool(TASK, size=decoders, limits=job_limits.over(limits))  # a long video takes several
+        self.job_screener = self.screener.with_limits(self.job_pool, self.job_pool.limits)
+        self.jobs = Jobs(store, Spool(home / "jobs"), webhooks)
+        self.job_runner = JobRunner(
+            self.jobs, self.job_screener, self.journal, ready=self._lists_ready, interrupt=self.job_pool.interrupt
+        )
         self._refresher = Refresher(self)
         self._refresher.start()
+
+    def start(self) -> None:
+        """Deliver what the outbox holds, run jobs, and do the upkeep of cases and evidence, until `stop` or `close`."""
+        self.dispatcher.start()
+        self.upkeep.start()
+        self.job_runner.start()
+
+    def stop(self) -> None:
+        """End what `start` began."""
+        self.job_runner.stop()
+        self.upkeep.stop()
+        self.dispatcher.stop()
 
     def refresh(self) -> None:
         """Make every committed list change visible to this process now."""
@@ -125,10 +186,14 @@ class Deployment:
         """Seconds since the lists were last known to be current."""
         return self._refresher.age_s()
 
+    def _lists_ready(self) -> bool:
+        return not self.indexes.faults() and self.lists_age_s() <= STALE_S
+
     def close(self) -> None:
         """Stop the background threads and the workers, and leave the database."""
-        self.dispatcher.stop()
+        self.stop()
         self._refresher.stop()
+        self.job_pool.close()
         self.pool.close()
         self.store.close()
 

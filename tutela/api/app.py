@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 import tutela
-from tutela.api import bank_routes, metrics, screening_routes
+from tutela.api import bank_routes, intake_routes, job_routes, metrics, report_routes, screening_routes
 from tutela.api.access import AccessLog
 from tutela.api.bodies import BodyLimit
 from tutela.api.keys import Keys
@@ -77,15 +77,16 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = options.max_in_flight + 40
         tasks = [asyncio.create_task(_warm(deployment)), asyncio.create_task(_write_used_keys(keys))]
-        deployment.dispatcher.start()
         stop_exchanges = _start_exchanges(deployment, pulls=options.pulls_exchanges)
+        deployment.job_runner.on_verdict = metrics.count_verdict
+        deployment.start()
         yield
         await run_in_threadpool(stop_exchanges)
         for task in tasks:
             task.cancel()
         with contextlib.suppress(TutelaError):
             await run_in_threadpool(keys.write_used)
-        await run_in_threadpool(deployment.dispatcher.stop)
+        await run_in_threadpool(deployment.stop)
         if options.closes_deployment:
             await run_in_threadpool(deployment.close)
 
@@ -103,7 +104,11 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
     app.state.bound = Bound(options.max_in_flight)
     answer_with_problems(app)
     app.include_router(screening_routes.router)
+    app.include_router(job_routes.router)
     app.include_router(bank_routes.router)
+    app.include_router(report_routes.router)
+    app.include_router(intake_routes.router)
+    app.state.intake_brake = intake_routes.IntakeBrake(deployment.reports.options.intake_rate)
     if exchanges_installed():
         from tutela.api import exchange_routes, feed_routes
 

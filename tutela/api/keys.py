@@ -31,6 +31,10 @@ class Scope(StrEnum):
 
     SCREEN = "screen"
     CURATE = "curate"
+    REPORT = "report"
+    """See how far reports are, register and answer takedown notices, read transparency figures."""
+    FLAG = "flag"
+    """Report as a trusted flagger; the key's name is the flagger's."""
     FOLLOW = "follow"
     """Read feeds that it was admitted to."""
     ADMIN = "admin"

@@ -55,7 +55,10 @@ class _DeploymentGauges(Collector):
         waiting = GaugeMetricFamily("tutela_outbox", "Outward calls, by topic and state.", labels=["topic", "state"])
         for (topic, state), count in self._deployment.outbox.counts().items():
             waiting.add_metric([topic, state.value], count)
-        yield from (size, changed, sequence, age, restarts, ready, waiting)
+        jobs = GaugeMetricFamily("tutela_jobs", "Screenings that are answered later, by state.", labels=["state"])
+        for job_state, count in self._deployment.jobs.counts().items():
+            jobs.add_metric([job_state.value], count)
+        yield from (size, changed, sequence, age, restarts, ready, waiting, jobs)
         if exchanges_installed():
             yield from _exchange_gauges(self._deployment)
 

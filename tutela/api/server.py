@@ -1,6 +1,7 @@
 """Running the HTTP face: uvicorn with one or more worker processes, structured logs, metrics across processes."""
 
 import ctypes
+import gc
 import ipaddress
 import logging
 import logging.config
@@ -61,7 +62,9 @@ def app_from_environment() -> FastAPI:
         pulls_exchanges=settings.pull_exchanges,
         closes_deployment=True,
     )
-    return create_app(deployment, options)
+    app = create_app(deployment, options)
+    gc.freeze()  # what is there now stays: no collection looks through it again
+    return app
 
 
 def _guard_memory() -> None:

@@ -107,6 +107,10 @@ class CaseItem:
     """The same for items that show nearly the same picture, in any case."""
     decision: Decision | None
     """The final one."""
+    banks: tuple[str, ...] = ()
+    """Whose policy applies."""
+    precedent: Decision | None = None
+    """The last final decision of another item of its group: this picture has been looked at."""
     part: str = ""
     """Where in the content the nearest match lies; empty for the content itself."""
 

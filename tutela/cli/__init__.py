@@ -14,6 +14,7 @@ _EXTRAS = {
     **dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client", "structlog", "limits"), "server"),
     **dict.fromkeys(("httpx", "lxml", "cryptography"), "exchanges"),
     "psycopg": "postgres",
+    **dict.fromkeys(("lxml", "fpdf", "pyzipper", "jinja2", "markupsafe", "matplotlib"), "reports"),
     "httpx": "evidence",
 }
 """Modules that a smaller installation lacks, and the extra that brings each."""

@@ -34,25 +34,25 @@ class Hold:
     released_why: str | None
 
 
+def keep_until(connection: Connection, evidence_id: str, until: datetime, *, actor: str, why: str) -> None:
+    """Say, in the caller's transaction, until when an item is kept; a later time that it has already stays."""
+    lock(connection)
+    row = connection.execute(select(table).where(table.c.id == evidence_id)).first()
+    if row is None:
+        raise NotFoundError(f"there is no evidence {evidence_id!r}")
+    wanted = microseconds(until)
+    if row.keep_until is not None and row.keep_until >= wanted:
+        return
+    connection.execute(update(table).where(table.c.id == evidence_id).values(keep_until=wanted))
+    append(connection, actor, "evidence.kept", f"evidence:{evidence_id}", {"until": until.isoformat(), "why": why})
+
+
 class Retention:
     """Holds and ends of the evidence in one vault. Thread-safe."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._store = vault.store
-
-    def keep_until(self, connection: Connection, evidence_id: str, until: datetime, *, actor: str, why: str) -> None:
-        """Keep an item at least until then; a longer time that it has already stays."""
-        lock(connection)
-        row = connection.execute(select(table).where(table.c.id == evidence_id)).first()
-        if row is None:
-            raise NotFoundError(f"there is no evidence {evidence_id!r}")
-        wanted = microseconds(until)
-        if row.keep_until is not None and row.keep_until >= wanted:
-            return
-        connection.execute(update(table).where(table.c.id == evidence_id).values(keep_until=wanted))
-        detail = {"until": until.isoformat(), "why": why}
-        append(connection, actor, "evidence.kept", f"evidence:{evidence_id}", detail)
 
     def place_hold(self, evidence_id: str, *, reference: str, reason: str, actor: str) -> Hold:
         """Keep an item, whatever its time, until the hold is released. Raises NotFoundError, ConflictError."""

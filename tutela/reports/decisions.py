@@ -1,8 +1,12 @@
 """What a person may do with a report that is on its way, or that waits for one. Each is one durable change."""
 
+from typing import TYPE_CHECKING
+
 from tutela.errors import ConflictError, InputError
-from tutela.reports.draft import Draft
 from tutela.reports.ledger import Filing, Ledger, State
+
+if TYPE_CHECKING:
+    from tutela.reports.draft import Draft
 
 _OPEN_STILL = (State.READY, State.OPENING, State.OPEN, State.RESTARTING, State.ATTENTION)
 
@@ -25,7 +29,7 @@ def retract(ledger: Ledger, filing_id: str, actor: str, reason: str) -> Filing:
     return ledger.get(filing_id)
 
 
-def amend(ledger: Ledger, filing_id: str, draft: Draft, actor: str, reason: str) -> Filing:
+def amend(ledger: Ledger, filing_id: str, draft: "Draft", actor: str, reason: str) -> Filing:
     """Say something else instead; what is open at NCMEC is retracted first.
 
     Raises NotFoundError, ConflictError when it may be finished already, InputError for a draft with problems.

@@ -102,10 +102,12 @@ def incident_of(
     items: Collection[CaseItem] | None = None,
     viewed: Collection[str] = (),
     prior_numbers: tuple[int, ...] = (),
+    by_person: bool | None = None,
 ) -> Incident:
     """The incident of a case: its confirmed items, or those given. Needs the review key.
 
-    `viewed` are the evidence ids that a person has seen whole. Raises InputError when there is nothing to report.
+    `viewed` are the evidence ids that a person has seen whole; `by_person` says whether a person decided, by default
+    unless items are given. Raises InputError when there is nothing to report.
     """
     chosen = case.confirmed() if items is None else tuple(items)
     if not chosen:
@@ -119,7 +121,7 @@ def incident_of(
         opened_at=case.opened_at,
         files=files,
         prior_numbers=prior_numbers,
-        decided_by_person=items is None,
+        decided_by_person=items is None if by_person is None else by_person,
         details=details,
     )
 

@@ -10,14 +10,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError
-from tutela.reports.draft import Draft, Sealing
+from tutela.store.bulk import CHUNK
 from tutela.store.database import Store, moment, now
 from tutela.store.reports_tables import report, report_event, report_file
+
+if TYPE_CHECKING:
+    from tutela.reports.draft import Draft, Sealing
 
 MAX_KEY = 255
 MAX_DETAIL = 2_000
@@ -135,7 +138,7 @@ Listener = Callable[[Connection, Happened], None]
 class Ledger:
     """The filings of one store. Thread-safe; many processes may share it."""
 
-    def __init__(self, store: Store, sealing: Sealing, clock: Callable[[], int] = now) -> None:
+    def __init__(self, store: Store, sealing: "Sealing", clock: Callable[[], int] = now) -> None:
         """`clock` gives microseconds since the epoch."""
         self.store = store
         self._sealing = sealing
@@ -146,10 +149,11 @@ class Ledger:
         """Have a function called inside every transaction that writes a step."""
         self._listeners.append(listener)
 
-    def add(self, key: str, draft: Draft, *, environment: str, actor: str, case_id: str | None = None) -> Filing:
+    def add(self, key: str, draft: "Draft", *, environment: str, actor: str, case_id: str | None = None) -> Filing:
         """Let a draft be filed. `key` says what it is for: a second one of the same key is the first one.
 
-        Raises InputError for a draft with problems.
+        Raises InputError for a draft with problems, ConflictError when a piece of its evidence is in another filing
+        that was not retracted: nothing is reported twice.
         """
         if not key or len(key) > MAX_KEY:
             raise InputError(f"the key of a report has 1 to {MAX_KEY} characters")
@@ -160,6 +164,9 @@ class Ledger:
             existing = connection.execute(select(report.c.id).where(report.c.key == key)).scalar()
             if existing is not None:
                 return _filing(connection, existing)
+            if found_in := _reported(connection, [file.evidence for file in draft.files]):
+                evidence, other = next(iter(found_in.items()))
+                raise ConflictError(f"evidence {evidence} is in report {other} already; leave it out")
             connection.execute(
                 insert(report).values(
                     id=filing_id, key=key, case_id=case_id, environment=environment, state=State.READY.value,
@@ -182,6 +189,11 @@ class Ledger:
         with self.store.read() as connection:
             found = connection.execute(select(report.c.id).where(report.c.key == key)).scalar()
             return None if found is None else _filing(connection, found)
+
+    def reported(self, evidence: Sequence[str]) -> dict[str, Filing]:
+        """Which of these pieces of evidence are in a filing that was not retracted, and in which."""
+        with self.store.read() as connection:
+            return {one: _filing(connection, other) for one, other in _reported(connection, evidence).items()}
 
     def all(self, *, case_id: str | None = None, states: Sequence[State] = (), limit: int = 1000) -> list[Filing]:
         """Filings, the newest first."""
@@ -219,12 +231,14 @@ class Ledger:
                 for row in connection.execute(query)
             ]
 
-    def draft(self, filing_id: str) -> Draft:
+    def draft(self, filing_id: str) -> "Draft":
         """What a filing says. Needs the review key. Raises NotFoundError, TutelaError without the key."""
         with self.store.read() as connection:
             sealed = connection.execute(select(report.c.sealed).where(report.c.id == filing_id)).scalar()
         if sealed is None:
             raise NotFoundError(f"there is no report {filing_id!r}")
+        from tutela.reports.draft import Draft
+
         return Draft.read(self._sealing.unseal(bytes(sealed)))
 
     # --- one holder at a time
@@ -284,7 +298,7 @@ class Ledger:
                 raise ConflictError(f"report {filing_id} is {found.state}; this takes {' or '.join(allowed)}")
             yield Change(connection, _filing(connection, filing_id), at, tuple(self._listeners))
 
-    def replace_draft(self, change: "Change", draft: Draft) -> None:
+    def replace_draft(self, change: "Change", draft: "Draft") -> None:
         """Say something else in a filing whose files are all to be sent anew."""
         change.set(sealed=self._sealing.seal(draft.json()))
         _replace_files(change.connection, change.filing.id, draft)
@@ -345,7 +359,21 @@ class Change:
             listener(self.connection, happened)
 
 
-def _replace_files(connection: Connection, filing_id: str, draft: Draft) -> None:
+def _reported(connection: Connection, evidence: Sequence[str]) -> dict[str, str]:
+    gone = (State.RETRACTED.value, State.RETRACTING.value)
+    found: dict[str, str] = {}
+    for start in range(0, len(evidence), CHUNK):
+        chunk = evidence[start : start + CHUNK]
+        query = (
+            select(report_file.c.evidence, report_file.c.report_id)
+            .join(report, report.c.id == report_file.c.report_id)
+            .where(report_file.c.evidence.in_(chunk), report.c.state.not_in(gone))
+        )
+        found |= {row.evidence: row.report_id for row in connection.execute(query)}
+    return found
+
+
+def _replace_files(connection: Connection, filing_id: str, draft: "Draft") -> None:
     connection.execute(delete(report_file).where(report_file.c.report_id == filing_id))
     rows = [
         {"report_id": filing_id, "position": position, "evidence": file.evidence, "state": FileState.WAITING.value}

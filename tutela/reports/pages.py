@@ -3,13 +3,18 @@
 from functools import cache
 from typing import TYPE_CHECKING
 
+from tutela.errors import NotReadyError
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 
 @cache
 def _environment() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ModuleNotFoundError as error:
+        raise NotReadyError("pages of reports need more packages: pip install 'tutela[reports]'") from error
 
     return Environment(
         loader=PackageLoader("tutela.reports"),
@@ -20,6 +25,6 @@ def _environment() -> "Environment":
     )
 
 
-def page(name: str, **values: object) -> str:
+def page(template: str, /, **values: object) -> str:
     """A template of this room, filled in."""
-    return _environment().get_template(name).render(**values)
+    return _environment().get_template(template).render(**values)

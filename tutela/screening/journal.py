@@ -2,12 +2,27 @@
 
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from tutela.errors import NotFoundError
 from tutela.screening.verdict import Verdict
 from tutela.store.database import Store, microseconds
 from tutela.store.tables import verdict as verdicts
+
+
+def write_verdict(connection: Connection, verdict: Verdict) -> None:
+    """Write a verdict in the caller's transaction."""
+    document = verdict.document()
+    document["context"] = {"item": verdict.context.item}
+    connection.execute(
+        insert(verdicts).values(
+            id=verdict.id,
+            at=microseconds(verdict.at),
+            decision=verdict.decision.value,
+            content_sha256=verdict.sha256,
+            document=document,
+        )
+    )
 
 
 class VerdictJournal:
@@ -18,18 +33,8 @@ class VerdictJournal:
 
     def record(self, verdict: Verdict) -> None:
         """Write the verdict; return only once it is durable. Raises StoreError when it cannot be."""
-        document = verdict.document()
-        document["context"] = {"item": verdict.context.item}
         with self._store.write() as connection:
-            connection.execute(
-                insert(verdicts).values(
-                    id=verdict.id,
-                    at=microseconds(verdict.at),
-                    decision=verdict.decision.value,
-                    content_sha256=verdict.sha256,
-                    document=document,
-                )
-            )
+            write_verdict(connection, verdict)
 
     def get(self, verdict_id: str) -> dict[str, Any]:
         """The document of one verdict. Raises NotFoundError."""

@@ -58,9 +58,12 @@ case_item = Table(
     Column("byte_length", BigInteger),
     Column("label", String(64)),
     Column("banks", JSON, nullable=False),
+    Column("entry_id", BigInteger),
     Column("similar", String(32), nullable=False, index=True),
     Column("decided", Boolean, nullable=False),
-    comment="similar: the same for items that show nearly the same picture, in any case.",
+    Index(None, "entry_id"),
+    comment="similar: the same for items that show nearly the same picture, in any case. "
+    "entry_id: of its nearest match.",
 )
 
 case_decision = Table(
@@ -75,6 +78,7 @@ case_decision = Table(
     Column("at", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("final", Boolean, nullable=False),
+    Column("set_aside", Boolean, nullable=False),
 )
 
 case_report = Table(

@@ -51,7 +51,7 @@ report_file = Table(
     Column("id", _Id, primary_key=True),
     Column("report_id", String(32), ForeignKey("report.id"), nullable=False),
     Column("position", Integer, nullable=False),
-    Column("evidence", String(255), nullable=False),
+    Column("evidence", String(255), nullable=False, index=True),
     Column("state", String(16), nullable=False),
     Column("file_id", String(255)),
     UniqueConstraint("report_id", "position"),

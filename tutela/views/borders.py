@@ -40,10 +40,20 @@ def find_inside(luma: Luma) -> list[Rectangle]:
     """What lies within a blurred or a noisy border, where there is one."""
     found = []
     for is_border in (_blurred, _noisy):
+        if not (_is_likely(luma, is_border) or _is_likely(luma.T, is_border)):
+            continue
         box = _inside(luma, is_border)
         if box is not None:
             found.append(box)
     return found
+
+
+def _is_likely(luma: Luma, is_border: Callable[[_Lines], npt.NDArray[np.bool_]]) -> bool:
+    """Whether the first or the last of a sixteenth of the rows are border."""
+    step = max(1, len(luma) // 16)
+    rows = np.r_[0, 1, 2 : len(luma) - 2 : step, len(luma) - 2, len(luma) - 1]
+    found = is_border(_measured(luma[rows]))
+    return bool(found[:2].any() or found[-2:].any())
 
 
 def _inside(luma: Luma, is_border: Callable[[_Lines], npt.NDArray[np.bool_]]) -> Rectangle | None:

@@ -21,6 +21,9 @@ _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.AVIF: _ANIMATED,
     MediaType.HEIC: _ANIMATED,
     MediaType.TIFF: _ANIMATED,
+    MediaType.MP4: _PICTURE,
+    MediaType.WEBM: ("metadata:Metadata",),
+    MediaType.AVI: _PICTURE,
     MediaType.ZIP: ("zip:Zip",),
     MediaType.TAR: ("tar:Tar",),
     MediaType.GZIP: ("compressed:Compressed",),
@@ -39,7 +42,8 @@ _WAYS: Mapping[MediaType, Sequence[str]] = {
 }
 _LOOKED_THROUGH: Sequence[str] = ("carved:Carved",)
 
-CONTAINERS = frozenset(_WAYS) - PICTURES - {MediaType.HTML, MediaType.SVG}
+_SHOWN = PICTURES | {MediaType.MP4, MediaType.WEBM, MediaType.AVI, MediaType.HTML, MediaType.SVG}
+CONTAINERS = frozenset(_WAYS) - _SHOWN
 """Types that are nothing but what they hold: looked into, they are screened."""
 
 

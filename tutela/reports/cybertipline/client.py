@@ -5,7 +5,6 @@ them is for `tutela.reports.filing`.
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
@@ -13,25 +12,13 @@ import httpx
 
 from tutela.errors import InputError
 from tutela.reports.cybertipline.answers import Answer, RefusedError, UncertainError, read_answer
+from tutela.reports.cybertipline.environment import ADDRESSES, Environment
 from tutela.reports.cybertipline.report import FileDetails, Report
 from tutela.reports.cybertipline.schema import Schema
 
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
 _TIMEOUT = httpx.Timeout(120.0, connect=10.0)
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
-
-
-class Environment(StrEnum):
-    """Which CyberTipline a report goes to. Reports to the test server reach nobody."""
-
-    TEST = "test"
-    PRODUCTION = "production"
-
-
-ADDRESSES: Mapping[Environment, str] = {
-    Environment.TEST: "https://exttest.cybertip.org/ispws",
-    Environment.PRODUCTION: "https://report.cybertip.org/ispws",
-}
 
 
 class CyberTipline:

@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("byte_length", sa.BigInteger(), nullable=True),
         sa.Column("label", sa.String(length=64), nullable=True),
         sa.Column("banks", sa.JSON(), nullable=False),
+        sa.Column("entry_id", sa.BigInteger(), nullable=True),
         sa.Column("similar", sa.String(length=32), nullable=False),
         sa.Column("decided", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["case_id"], ["case_file.id"], name=op.f("fk_case_item_case_id")),
@@ -57,9 +58,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_case_item")),
         sa.UniqueConstraint("evidence_id", name=op.f("uq_case_item_evidence_id")),
         sa.UniqueConstraint("verdict_id", name=op.f("uq_case_item_verdict_id")),
-        comment="similar: the same for items that show nearly the same picture, in any case.",
+        comment="similar: the same for items that show nearly the same picture, in any case. "
+        "entry_id: of its nearest match.",
     )
     op.create_index(op.f("ix_case_item_case_id"), "case_item", ["case_id"], unique=False)
+    op.create_index(op.f("ix_case_item_entry_id"), "case_item", ["entry_id"], unique=False)
     op.create_index(op.f("ix_case_item_item"), "case_item", ["item"], unique=False)
     op.create_index(op.f("ix_case_item_sha256"), "case_item", ["sha256"], unique=False)
     op.create_index(op.f("ix_case_item_similar"), "case_item", ["similar"], unique=False)
@@ -74,6 +77,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("final", sa.Boolean(), nullable=False),
+        sa.Column("set_aside", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["case_id"], ["case_file.id"], name=op.f("fk_case_decision_case_id")),
         sa.ForeignKeyConstraint(["item_id"], ["case_item.id"], name=op.f("fk_case_decision_item_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_case_decision")),

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_report_file")),
         sa.UniqueConstraint("report_id", "position", name=op.f("uq_report_file_report_id_position")),
     )
+    op.create_index(op.f("ix_report_file_evidence"), "report_file", ["evidence"])
     op.create_table(
         "report_event",
         sa.Column("id", row_id, nullable=False),

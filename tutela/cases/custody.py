@@ -1,0 +1,137 @@
+"""Custody: what is held goes into evidence and into a case, in one go with its verdict, before the verdict is answered.
+
+The sealed objects are stored first; then one transaction writes verdict, evidence, case, audit log and outbox. A kill
+between the two leaves a sealed object that nobody can open and no row knows; there is never evidence without a case,
+nor a case without evidence.
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tutela.cases.cases import Cases
+from tutela.cases.model import CaseItem, NewItem, Queue
+from tutela.evidence.vault import Vault
+from tutela.screening.journal import write_verdict
+from tutela.screening.verdict import Verdict
+from tutela.signals.base import WHOLE
+from tutela.store.database import Store
+from tutela.store.tables import meta
+
+ACTOR = "screening"
+UPLOADER = "uploader"
+"""The detail by which the platform names who uploaded."""
+_PSEUDONYM_KEY = "pseudonym-key"
+_MIN_PDQ_QUALITY = 50
+
+
+class Custody:
+    """Seals what is held and brings it before people. Thread-safe."""
+
+    def __init__(self, store: Store, vault: Vault, cases: Cases) -> None:
+        self._store = store
+        self._vault = vault
+        self._cases = cases
+
+    def wants(self, verdict: Verdict) -> bool:
+        """Whether a held verdict opens a case: a match always, a shortcoming unless the policy leaves it out."""
+        codes = {reason.code for reason in verdict.reasons}
+        return _matched(verdict) or not codes <= self._cases.policies.unsealed_reasons
+
+    def keep(self, content: bytes | memoryview | None, verdict: Verdict) -> CaseItem:
+        """Keep a held verdict with its content and context; return when all of it is durable.
+
+        Raises EvidenceError when it cannot be sealed, StoreError when it cannot be written down.
+        """
+        context = {
+            "verdict": verdict.id,
+            "at": verdict.at.isoformat(),
+            "item": verdict.context.item,
+            "details": dict(verdict.context.details),
+            "media_type": verdict.media_type,
+            "byte_length": verdict.byte_length,
+            "sha256": verdict.sha256,
+        }
+        sealed = self._vault.seal(content, json.dumps(context).encode())
+        with self._store.write() as connection:
+            write_verdict(connection, verdict)
+            evidence_id = self._vault.record(connection, sealed, content_sha256=verdict.sha256, actor=ACTOR)
+            new = self._new_item(connection, verdict, evidence_id)
+            return self._cases.add(connection, new, actor=ACTOR)
+
+    def take_in(
+        self,
+        document: Mapping[str, object],
+        *,
+        at: datetime,
+        actor: str,
+        uploader: str | None = None,
+        item: str | None = None,
+        sha256: str | None = None,
+        urgency: int | None = None,
+        label: str | None = None,
+    ) -> CaseItem:
+        """Open a case from what somebody said, with nothing to screen: only the document is sealed.
+
+        Raises EvidenceError, StoreError.
+        """
+        sealed = self._vault.seal(None, json.dumps(dict(document)).encode())
+        with self._store.write() as connection:
+            evidence_id = self._vault.record(connection, sealed, content_sha256=sha256, actor=actor)
+            new = NewItem(
+                evidence_id=evidence_id,
+                queue=Queue.INTAKE,
+                at=at,
+                item=item,
+                sha256=sha256,
+                uploader=self._pseudonym(connection, uploader),
+                urgency=urgency,
+                label=label,
+            )
+            return self._cases.add(connection, new, actor=actor)
+
+    def _new_item(self, connection: Connection, verdict: Verdict, evidence_id: str) -> NewItem:
+        matches = tuple(match for match in verdict.matches if match.suppressed_by is None)
+        return NewItem(
+            evidence_id=evidence_id,
+            queue=Queue.MATCH if _matched(verdict) else Queue.UNSCREENED,
+            at=verdict.at,
+            verdict_id=verdict.id,
+            item=verdict.context.item,
+            sha256=verdict.sha256,
+            media_type=verdict.media_type,
+            byte_length=verdict.byte_length,
+            matches=matches,
+            pdq=_picture(verdict),
+            uploader=self._pseudonym(connection, verdict.context.details.get(UPLOADER)),
+            banks=tuple(dict.fromkeys(match.bank for match in matches)),
+        )
+
+    def _pseudonym(self, connection: Connection, uploader: str | None) -> str | None:
+        """A name that is the same for the same uploader of this deployment, and says nothing else."""
+        if not uploader:
+            return None
+        insert = sqlite.insert if self._store.is_sqlite else postgresql.insert
+        fresh = {"name": _PSEUDONYM_KEY, "value": secrets.token_hex(32)}
+        connection.execute(insert(meta).values(fresh).on_conflict_do_nothing())
+        value = connection.execute(select(meta.c.value).where(meta.c.name == _PSEUDONYM_KEY)).scalar_one()
+        return hmac.digest(bytes.fromhex(value), uploader.encode("utf-8", "surrogatepass"), hashlib.sha256).hex()
+
+
+def _matched(verdict: Verdict) -> bool:
+    return any(match.suppressed_by is None for match in verdict.matches)
+
+
+def _picture(verdict: Verdict) -> bytes | None:
+    """The PDQ hash of the whole picture, if it is good enough to compare pictures by."""
+    for one in verdict.hashes:
+        whole = one.signal == "pdq" and one.view == WHOLE and not one.part and one.seconds is None
+        if whole and (one.quality is None or one.quality >= _MIN_PDQ_QUALITY):
+            return bytes.fromhex(one.value)
+    return None
