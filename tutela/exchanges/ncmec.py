@@ -84,6 +84,7 @@ class Ncmec(Exchange):
         self._overlap_s = _number(options, "overlap_s")
         self._settle_s = _number(options, "settle_s")
         self._range_s = _number(options, "range_days") * 86_400
+        self._reject_reason = options["reject_reason"]
         self._members = frozenset(options["only_members"].replace(" ", "").split(",")) - {""}
         super().__init__(http.with_identity(auth=(options["user"], options["password"])))
         self._skew_s = 0.0
@@ -149,7 +150,7 @@ class Ncmec(Exchange):
             etree.SubElement(root, f"{_TAG}affirmative")
         else:
             reasons = etree.SubElement(etree.SubElement(root, f"{_TAG}negative"), f"{_TAG}reasonIds")
-            etree.SubElement(reasons, f"{_TAG}guid").text = self._reason(kind, feedback.reason)
+            etree.SubElement(reasons, f"{_TAG}guid").text = self._reason(kind, feedback.reason or self._reject_reason)
         path = f"/v2/entries/{quote(member, safe='')}/{quote(entry, safe='')}/{kind}/feedback"
         self._send("PUT", path, root)
 
@@ -304,6 +305,7 @@ KIND = Kind(
         Option("user", "account name", required=True, secret=True),
         Option("password", "password", required=True, secret=True),
         Option("only_members", "ids of the members whose entries are taken, by comma; all by default"),
+        Option("reject_reason", "NCMEC's name of the reason of a down-vote, where it has several"),
         Option("overlap_s", "seconds before the last range that are read again", default="600"),
         Option("settle_s", "seconds before now that are left for the next pull", default="30"),
         Option("range_days", "longest range that is read in one go", default="90"),
