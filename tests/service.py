@@ -2,17 +2,16 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-import pytest
 
+from tests.waiting import PATIENCE_S, wait_until
 from tutela.api.keys import Keys, Scope
 from tutela.store.database import Store
 
@@ -27,8 +26,7 @@ class Service:
         self.keys = Keys(store)
         self.workers = workers
         self.environment = os.environ | {"TUTELA_DECODERS": "2"} | environment
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.admin = self.keys.create("admin", [Scope.ADMIN])[1]
         self.start()
@@ -43,18 +41,17 @@ class Service:
             env=self.environment,
             start_new_session=True,
         )
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"{self.address}/readyz").status_code == 200:
-                    return
-            assert self.process.poll() is None, (self.home / "log").read_text()[-3000:]
-            time.sleep(0.05)
-        pytest.fail(f"not ready: {(self.home / 'log').read_text()[-3000:]}")
+        wait_until(self._is_ready, "the service is ready")
+
+    def _is_ready(self) -> bool:
+        assert self.process.poll() is None, (self.home / "log").read_text()[-3000:]
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"{self.address}/readyz").status_code == 200
+        return False
 
     def client(self, key: str | None = None, **options) -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.admin if key is None else key}"}
-        return httpx.Client(base_url=self.address, headers=headers, timeout=30, **options)
+        return httpx.Client(base_url=self.address, headers=headers, timeout=PATIENCE_S, **options)
 
     def kill(self) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
@@ -62,12 +59,14 @@ class Service:
 
     def stop(self) -> int:
         self.process.terminate()
-        status = self.process.wait(30)
+        status = self.process.wait(PATIENCE_S)
         self.log.close()
         return status
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 1.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "not within the time"
+def free_port() -> int:
+    """A port that nobody listens on, below those that the system gives to outgoing connections."""
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port

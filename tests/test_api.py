@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from tests.feeds import random_hashes
 from tests.pictures import draw_scene, every_format, file_of, mutations, photos
-from tests.service import Service, wait_for
+from tests.service import Service
+from tests.waiting import PATIENCE_S, wait_until
 from tutela.api.keys import Scope
 
 HEX = [row.tobytes().hex() for row in random_hashes(500, seed=21)]
@@ -41,7 +42,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         value = next(item["value"] for item in verdict["hashes"] if item["signal"] == "pdq")
         listed = client.post("/v1/banks/known/entries", json={"entries": [{"signal": "pdq", "value": value}]})
         assert listed.status_code == 201, listed.text
-        wait_for(lambda: client.post("/v1/screen", content=PICTURE).json()["decision"] == "block")
+        wait_until(
+            lambda: client.post("/v1/screen", content=PICTURE).json()["decision"] == "block", "the entry is matched"
+        )
     yield service
     service.stop()
 
@@ -187,14 +190,14 @@ def test_a_key_does_what_its_scopes_say(service):
         assert problem(client.post("/v1/screen", content=COPY), 403, "scope-missing")
 
 
-def test_a_revoked_or_expired_key_stops_within_a_second(service):
+def test_a_revoked_or_expired_key_stops(service):
     from datetime import UTC, datetime, timedelta
 
     key, text = service.keys.create("short", [Scope.SCREEN])
     with service.client(text) as client:
         assert client.get("/v1/signals").status_code == 200
         service.keys.revoke(key.id)
-        wait_for(lambda: client.get("/v1/signals").status_code == 401, 1.5)
+        wait_until(lambda: client.get("/v1/signals").status_code == 401, "the key is refused")
     _, expired = service.keys.create("old", [Scope.SCREEN], expires_at=datetime.now(UTC) - timedelta(seconds=1))
     with service.client(expired) as client:
         assert client.get("/v1/signals").status_code == 401
@@ -208,11 +211,11 @@ def test_secrets_are_kept_only_as_hashes(service):
 
 
 def test_a_key_that_asks_too_often_is_told_to_wait(tmp_path):
-    service = Service(tmp_path / "home", TUTELA_RATE="5/minute")
+    service = Service(tmp_path / "home", TUTELA_RATE="5/hour")
     try:
         with service.client() as client:
             answers = [client.get("/v1/signals") for _ in range(8)]
-        assert [answer.status_code for answer in answers].count(200) <= 5
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 3
         assert problem(answers[-1], 429, "rate-limited")
         assert answers[-1].headers["retry-after"]
     finally:
@@ -351,15 +354,16 @@ def test_health_readiness_and_metrics(service, client):
 
 
 def test_the_log_is_structured_and_holds_no_content(service, client):
-    client.post(
+    verdict = client.post(
         "/v1/screen?note=querysecret",
         files={"file": ("secret-name.jpg", COPY)},
         data={"context": '{"item": "ctx-secret"}'},
-    )
-    wait_for(lambda: b'"status": 200' in (service.home / "log").read_bytes())
+    ).json()
+    wait_until(lambda: verdict["id"] in (service.home / "log").read_text(), "the request is logged")
     text = (service.home / "log").read_text()
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-    assert any(line.get("route") == "/v1/screen" and line.get("decision") == "block" for line in lines)
+    (logged,) = [line for line in lines if line.get("verdict") == verdict["id"]]
+    assert (logged["route"], logged["status"], logged["decision"]) == ("/v1/screen", 200, "block")
     for secret in ("secret-name", "ctx-secret", "querysecret", service.admin):
         assert secret not in text
     assert all(line.startswith("{") for line in text.splitlines()), text
@@ -414,7 +418,7 @@ def test_the_service_ends_its_deployment_when_it_is_stopped(tmp_path):
     children = [child for thread in threads for child in thread.read_text().split()]
     assert children
     service.stop()
-    wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 5)
+    wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), "its workers end")
 
 
 def test_every_problem_is_explained():
@@ -428,13 +432,17 @@ def test_every_problem_is_explained():
 # --- several processes, killed processes
 
 
-def test_a_change_through_one_process_is_seen_by_all_within_a_second(tmp_path):
+def test_a_change_through_one_process_is_seen_by_all(tmp_path):
     service = Service(tmp_path / "home", workers=2, TUTELA_DECODERS="1")
     query = {"hashes": [{"signal": "pdq", "value": HEX[0]}]}
+    asked = 0
 
     def found() -> bool:
         """By a fresh connection each time, so that both processes answer."""
-        return bool(httpx.post(f"{service.address}/v1/lookup", json=query, headers=headers).json()["results"][0])
+        nonlocal asked
+        asked += 1
+        answer = httpx.post(f"{service.address}/v1/lookup", json=query, headers=headers, timeout=PATIENCE_S)
+        return bool(answer.json()["results"][0])
 
     headers = {"Authorization": f"Bearer {service.admin}"}
     try:
@@ -443,17 +451,15 @@ def test_a_change_through_one_process_is_seen_by_all_within_a_second(tmp_path):
             added = client.post(
                 "/v1/banks/known/entries", json={"entries": [{"signal": "pdq", "value": HEX[0]}]}
             ).json()
-            time.sleep(1.0)
-            assert all(found() for _ in range(30))
+            wait_until(lambda: all(found() for _ in range(30)), "both processes find it")
             reason = {"state": "withdrawn", "reason": "x"}
             client.patch(f"/v1/entries/{added['entry_ids'][0]}", json=reason)
-            time.sleep(1.0)
-            assert not any(found() for _ in range(30))
+            wait_until(lambda: not any(found() for _ in range(30)), "neither process finds it any longer")
             metrics = client.get("/metrics").text
             counted = re.search(
                 r'tutela_requests_total\{method="POST",route="/v1/lookup",status="200"\} (\d+)', metrics
             )
-            assert counted and int(counted[1]) == 60
+            assert counted and int(counted[1]) == asked
     finally:
         assert service.stop() in (0, -signal.SIGTERM)
 
@@ -480,7 +486,7 @@ def test_what_was_answered_survives_kill_nine(tmp_path):
 
         with ThreadPoolExecutor(3) as executor:
             futures = [executor.submit(write, number, round_, answered, killed) for number in range(3)]
-            assert answered.wait(30)
+            assert answered.wait(PATIENCE_S)
             time.sleep(rng.random() * 0.25)
             service.kill()
             killed.set()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.feeds import random_hashes
+from tests.waiting import PATIENCE_S
 from tutela.banks.banks import Banks
 from tutela.banks.labels import labels_of, read_labels, standard_labels
 from tutela.banks.model import Action, BankKind, EntryState, NewEntry, Policy
@@ -255,7 +256,7 @@ for row in random_hashes(40, seed=11):
 """
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
     processes = [subprocess.Popen([sys.executable, "-c", script], env=environment) for _ in range(3)]
-    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    assert [process.wait(PATIENCE_S) for process in processes] == [0, 0, 0]
     banks = Banks(store)
     assert len(banks.entries("known")) == len(banks.changes("pdq", 0, 100)) == 40
     store.close()

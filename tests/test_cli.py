@@ -8,14 +8,12 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import stat
 import struct
 import subprocess
 import sys
 import termios
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +27,8 @@ from typer.testing import CliRunner
 import tutela
 from tests.feeds import random_hashes
 from tests.pictures import draw_scene, file_of
+from tests.service import free_port
+from tests.waiting import PATIENCE_S, wait_until
 from tutela.banks.banks import Banks
 from tutela.banks.model import Action, BankKind, EntryState, NewEntry, Policy
 from tutela.cli import main
@@ -38,8 +38,6 @@ from tutela.deployment import open_deployment
 from tutela.store.database import Store
 
 COMMAND = [str(Path(sys.executable).with_name("tutela"))]
-PATIENCE_S = 60.0
-"""How long a test waits for what must come; it fails after that."""
 LIST = [row.tobytes().hex() for row in random_hashes(20, seed=71)]
 
 
@@ -144,13 +142,6 @@ def filled(home: Path, filled_home: Path) -> Path:
 
 def banks_of(home: Path) -> Banks:
     return Banks(Store.open(f"sqlite:///{home / 'tutela.db'}"), home)
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.005)
 
 
 # --- exit codes and JSON lines
@@ -795,24 +786,10 @@ def test_an_import_that_was_killed_goes_on_where_it_was(call, filled, tmp_path):
     hashes = random_hashes(45_000, seed=72)
     path.write_text("hash,type,id\n" + "".join(f"{row.tobytes().hex()},pdq,{i}\n" for i, row in enumerate(hashes)))
     process = tutela_process(filled, "bank", "import", "known", path)
-    watch = sqlite3.connect(filled / "tutela.db", timeout=0, isolation_level=None)
-
-    def holds_after_a_batch() -> bool:
-        """Stop the import by the database's one writing lock, once it wrote something and before it wrote all."""
-        assert process.poll() is None
-        try:
-            watch.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            return False
-        if watch.execute("SELECT count(*) FROM import_run WHERE lines > 0").fetchone()[0]:
-            return True
-        watch.execute("ROLLBACK")
-        return False
-
-    wait_until(holds_after_a_batch, "a batch is written")
+    watch = sqlite3.connect(filled / "tutela.db", isolation_level=None)
+    wait_until(lambda: watch.execute("SELECT 1 FROM import_run WHERE lines > 0").fetchone(), "a batch is written")
     process.kill()
     process.communicate()
-    watch.execute("ROLLBACK")
     ((lines, finished),) = watch.execute("SELECT lines, finished FROM import_run")
     watch.close()
     assert 0 < lines < 45_001
@@ -1057,12 +1034,6 @@ def children(pid: int) -> list[int]:
     return [
         int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
     ]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_the_demonstration_screens_altered_copies_and_stops(home, tmp_path):

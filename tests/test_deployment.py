@@ -3,13 +3,13 @@
 import fcntl
 import json
 import os
+import socket
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,31 +18,27 @@ from hypothesis import strategies as st
 
 from tests.feeds import random_hashes
 from tests.pictures import draw_scene, file_of
+from tests.waiting import PATIENCE_S, wait_until
 from tutela import deployment as deployment_module
 from tutela.banks.banks import Banks
 from tutela.banks.labels import Label, labels_of, read_labels, standard_labels
 from tutela.banks.model import Action, EntryState, NewEntry, Policy
+from tutela.case_settings import CaseSettings, EvidenceSettings, MailSettings
 from tutela.cli.state import State
 from tutela.deployment import Deployment, open_deployment, start_builder
 from tutela.errors import InputError, StoreError
 from tutela.index.manifest import read_manifest
 from tutela.media.content import Limits
+from tutela.outbox.webhooks import new_secret
 from tutela.screening.policy import ScreeningPolicy
 from tutela.screening.verdict import Decision
-from tutela.settings import Settings, default_home
+from tutela.settings import Settings, WebhookSettings, default_home
 from tutela.signals.base import Sample
 from tutela.store.database import Store
 
-PATIENCE_S = 60.0
-"""How long a test waits for what must come; it fails after that."""
 KNOWN = bytes(range(32))
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.005)
+WEBHOOK = {"url": "https://platform.example/hook", "secrets": [new_secret()], "events": ["case.opened"]}
+MAIL = {"host": "mail.example", "sender": "tutela@site.example", "security": "tls"}
 
 
 def children() -> dict[int, list[str]]:
@@ -173,10 +169,9 @@ def test_a_refresh_shows_a_change_at_once(tmp_path, monkeypatch):
 
 
 def test_a_deployment_is_ready_once_its_workers_are_up(deployment):
-    deployment.refresh()
-    assert deployment.shortcomings() == ["the decoding workers are not up yet"]
+    wait_until(lambda: deployment.shortcomings() == ["the decoding workers are not up yet"], "only they are missing")
     deployment.pool.warm()
-    assert deployment.shortcomings() == []
+    wait_until(lambda: deployment.shortcomings() == [], "it is ready")
 
 
 def test_lists_that_cannot_be_read_make_a_deployment_not_ready_until_they_can(deployment, monkeypatch, caplog):
@@ -218,37 +213,45 @@ def many() -> list[bytes]:
     return [row.tobytes() for row in random_hashes(10_500, seed=81)]
 
 
-def test_many_changes_are_built_into_the_index_by_a_process_aside(deployment, many):
+@pytest.fixture
+def builders(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """The processes that were started to build the index."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(home: Path, database: str) -> subprocess.Popen[bytes]:
+        started.append(start_builder(home, database))
+        return started[-1]
+
+    monkeypatch.setattr(deployment_module, "start_builder", start)
+    return started
+
+
+def test_many_changes_are_built_into_the_index_by_a_process_aside(deployment, many, builders):
     deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="me")
     deployment.banks.add(
         "known", [NewEntry("pdq", value, reference=str(i)) for i, value in enumerate(many)], actor="me"
     )
     index = deployment.indexes.by_signal["pdq"]
-    seen: list[list[str]] = []
 
     def built() -> bool:
-        seen.extend(line for line in children().values() if "tutela.rebuild" in line)
         assert index.fault is None
         return read_manifest(index.directory) is not None and index.changed == 0
 
     wait_until(built, "the index is built")
-    assert seen
+    assert all("tutela.rebuild" in process.args for process in builders)
+    assert builders
     assert len(index) == len(many)
     for value in (many[0], many[5_000], many[-1]):
         assert decision_of(deployment, value) is Decision.BLOCK
     assert read_manifest(deployment.home / "index" / "md5") is None  # nothing was due there
 
 
-def test_closing_while_the_index_is_built_ends_the_builder(tmp_path, many):
+def test_closing_while_the_index_is_built_ends_the_builder(tmp_path, many, builders):
     with open_deployment(tmp_path / "home", decoders=1) as deployment:
         deployment.banks.create("known", actor="me")
         deployment.banks.add("known", [NewEntry("pdq", value) for value in many], actor="me")
-
-        def builders() -> list[int]:
-            return [pid for pid, line in children().items() if "tutela.rebuild" in line]
-
-        wait_until(builders, "a build begins")
-    assert builders() == []
+        wait_until(lambda: builders, "a build begins")
+    assert all(process.poll() is not None for process in builders)
     with open_deployment(tmp_path / "home", decoders=1) as deployment:
         assert len(deployment.indexes.by_signal["pdq"]) == len(many)
         assert deployment.indexes.faults() == {}
@@ -279,11 +282,12 @@ def test_a_damaged_index_is_never_served_and_heals_by_itself(tmp_path):
 
 
 def test_a_builder_is_told_of_the_database_where_nobody_else_sees_it(tmp_path):
-    url = f"sqlite:///{tmp_path / 'nothing-there' / 's3cret.db'}"
-    process = start_builder(tmp_path, url)
-    command = b""
-    while not command and process.poll() is None:  # for a moment after it starts, a process has no command line
-        command = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(PATIENCE_S)
+        process = start_builder(tmp_path, f"postgresql://somebody:s3cret@127.0.0.1:{server.getsockname()[1]}/tutela")
+        connection, _ = server.accept()  # the builder runs, and waits for what its database says
+        with connection:
+            command = Path(f"/proc/{process.pid}/cmdline").read_bytes()
     status = process.wait(PATIENCE_S)
     assert b"tutela.rebuild" in command
     assert b"s3cret" not in command
@@ -435,6 +439,11 @@ def test_every_setting_is_read_from_the_environment(bare, tmp_path):
         "max_in_flight": ("7", 7),
         "workers": ("2", 2),
         "overrides": ('{"unknown-type": "allow", "damaged": "block"}', {"unknown-type": "allow", "damaged": "block"}),
+        "webhooks": (json.dumps({"p": WEBHOOK}), {"p": WebhookSettings.model_validate(WEBHOOK)}),
+        "evidence": ('{"recipients": ["age1x"]}', EvidenceSettings(recipients=["age1x"])),
+        "cases": ('{"allow_bank": "false-ones"}', CaseSettings(allow_bank="false-ones")),
+        "mail": (json.dumps(MAIL), MailSettings.model_validate(MAIL)),
+        "audit_key": ("/keys/audit", Path("/keys/audit")),
     }
     assert set(given) == set(Settings.model_fields)
     for name, (text, _) in given.items():

@@ -1,5 +1,6 @@
 """The example applications, each run as its README says, with a benign picture that stands for known material."""
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -16,7 +17,8 @@ import httpx
 import pytest
 
 from tests.pictures import draw_scene, file_of, photos
-from tests.service import Service
+from tests.service import Service, free_port
+from tests.waiting import PATIENCE_S, wait_until
 from tutela.banks.model import Action, NewEntry, Policy
 from tutela.deployment import open_deployment
 
@@ -57,11 +59,6 @@ def home_with_a_known_picture(home: Path) -> Path:
     return home
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 def run_site(folder: Path, command: list[str], example: str, port: int, **environment: str) -> Iterator[Site]:
     uploads = folder / "site" / "uploads"
     uploads.mkdir(parents=True)
@@ -73,20 +70,21 @@ def run_site(folder: Path, command: list[str], example: str, port: int, **enviro
         stdout=subprocess.DEVNULL,
     )
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            deadline = time.monotonic() + 60
-            while True:
-                try:
-                    answer = client.get("/pictures")
-                    break
-                except httpx.TransportError:
-                    assert process.poll() is None and time.monotonic() < deadline, f"{example} does not start"
-                    time.sleep(0.1)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as client:
+
+            def answers() -> bool:
+                assert process.poll() is None, f"{example} does not start"
+                with contextlib.suppress(httpx.TransportError):
+                    return client.get("/pictures").status_code < 500
+                return False
+
+            wait_until(answers, f"{example} answers")
+            answer = client.get("/pictures")
             fields = answer.json() if answer.status_code == 200 else {}
             yield Site(client, uploads, fields)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +99,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         case "fastapi_app":
             service = Service(home)
             command = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port)]
-            settings = {"TUTELA_URL": service.address, "TUTELA_KEY": service.admin}
+            settings = {"TUTELA_URL": service.address, "TUTELA_KEY": service.admin, "TUTELA_TIMEOUT_S": str(PATIENCE_S)}
             yield from run_site(folder, command, request.param, port, **settings)
             service.stop()
         case "django_app":
@@ -199,19 +197,23 @@ def reply(text: bytes) -> Callable[[socket.socket], None]:
     return answer
 
 
+def say_nothing(connection: socket.socket) -> None:
+    """Until the other side gives up."""
+    with connection, contextlib.suppress(OSError):
+        while connection.recv(1 << 20):
+            pass
+
+
 def trickle(connection: socket.socket) -> None:
     """One byte now and then, so that no single read times out."""
-    with connection:
-        try:
-            for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + bytes(1000):
-                connection.sendall(bytes([byte]))
-                time.sleep(0.3)
-        except OSError:
-            return
+    with connection, contextlib.suppress(OSError):
+        for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + bytes(1000):
+            connection.sendall(bytes([byte]))
+            time.sleep(0.3)
 
 
 MISBEHAVIOUR: dict[str, Callable[[socket.socket], None]] = {
-    "never answers": lambda connection: time.sleep(20),
+    "never answers": say_nothing,
     "trickles": trickle,
     "closes": lambda connection: connection.close(),
     "no JSON": reply(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),

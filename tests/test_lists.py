@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.feeds import random_hashes
 from tutela.banks.banks import Banks
-from tutela.banks.lists import BadLine, Columns, Format, read_list, write_list
+from tutela.banks.lists import MAX_LINE, BadLine, Columns, Format, read_list, write_list
 from tutela.banks.model import BankKind, EntryState, NewEntry
 from tutela.banks.transfer import Importer, export_list, format_of
 from tutela.errors import InputError, NotFoundError
@@ -105,7 +105,7 @@ def test_bad_lines_are_named_and_the_rest_is_read():
         HEX[0].encode(),
         b"no hash",
         b"\xff\xfe" + HEX[1].encode(),
-        b"x" * 200_000,
+        b"x" * (MAX_LINE + 1),
         b"\x00" * 64,
         HEX[2].encode(),
         b"0" * 63,

@@ -41,7 +41,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*command: str | Path) -> str:
-    finished = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=300)
+    finished = subprocess.run([str(part) for part in command], capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr[-4000:]
     return finished.stdout
 

@@ -2,11 +2,11 @@
 
 import json
 import logging
-import time
 
 import pytest
 
-from tests.pictures import draw_scene, file_of, photos
+from tests.pictures import file_of, photos
+from tests.waiting import wait_until
 from tutela.banks.model import Action, BankKind, EntryState, NewEntry, Policy
 from tutela.deployment import Deployment, open_deployment
 from tutela.errors import InputError, NotFoundError, StoreError
@@ -97,22 +97,14 @@ def test_a_disabled_bank_or_entry_no_longer_counts(deployment):
     assert deployment.screener.screen(COPY).decision is Decision.ALLOW
 
 
-def test_changes_are_seen_within_a_second_without_being_told(deployment):
+def test_changes_are_seen_without_being_told(deployment):
     value = hashes(deployment, KNOWN)["pdq"]
     with open_deployment(deployment.home, decoders=1) as elsewhere:
         elsewhere.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
         (entry_id,) = elsewhere.banks.add("known", [NewEntry("pdq", value)], actor="test").entry_ids
-        assert _within_a_second(lambda: deployment.screener.screen(COPY).decision is Decision.BLOCK)
+        wait_until(lambda: deployment.screener.screen(COPY).decision is Decision.BLOCK, "the new entry matches")
         elsewhere.banks.set_state(entry_id, EntryState.WITHDRAWN, reason="x", actor="test")
-        assert _within_a_second(lambda: deployment.screener.screen(COPY).decision is Decision.ALLOW)
-
-
-def _within_a_second(condition) -> bool:
-    deadline = time.monotonic() + 1.0
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-    return False
+        wait_until(lambda: deployment.screener.screen(COPY).decision is Decision.ALLOW, "it matches no longer")
 
 
 def test_the_allow_list_takes_a_match_out_of_the_decision_and_says_so(deployment):
@@ -141,13 +133,9 @@ def test_an_allowed_perceptual_hash_does_not_cover_an_exact_one_and_an_allowed_d
     [
         (b"", "empty"),
         (b"only words", "unknown-type"),
-        (b"%PDF-1.7", "unsupported-type"),
+        (b"8BPS a layered picture", "unsupported-type"),
         (b"\xff\xd8\xff\xe0broken", "unreadable"),
         (COPY[: len(COPY) // 2], "damaged"),
-        (
-            file_of(draw_scene(1, (60, 40)), "GIF", save_all=True, append_images=[draw_scene(2, (60, 40))]),
-            "partly-screened",
-        ),
     ],
 )
 def test_what_cannot_be_screened_wholly_is_held_and_written_down(deployment, content, code):
@@ -293,11 +281,12 @@ def test_the_index_is_built_aside_when_enough_changed_and_serves_on(tmp_path):
         rows = [row.tobytes() for row in random_hashes(12_000, seed=15)]
         deployment.banks.add("known", [NewEntry("pdq", value) for value in rows], actor="test")
         deployment.refresh()
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and deployment.indexes.by_signal["pdq"].changed:
-            assert deployment.screener.screen_hashes([Sample("pdq", rows[77])]).decision in ("block", "allow")
-            time.sleep(0.05)
-        assert deployment.indexes.by_signal["pdq"].changed == 0
+
+        def built_while_serving() -> bool:
+            assert deployment.screener.screen_hashes([Sample("pdq", rows[77])]).decision is Decision.BLOCK
+            return deployment.indexes.by_signal["pdq"].changed == 0
+
+        wait_until(built_while_serving, "the index is built")
         assert (tmp_path / "index" / "pdq" / "manifest.json").exists()
         assert deployment.screener.screen_hashes([Sample("pdq", rows[77])]).decision is Decision.BLOCK
     with open_deployment(tmp_path, decoders=1) as again:

@@ -102,6 +102,5 @@ def test_a_plug_in_of_one_file_is_installed_and_matches(tmp_path):
         [sys.executable, "-c", f"import sys; sys.path[:0] = [{str(site)!r}, {str(root)!r}]\n" + _USE_PLUGIN],
         capture_output=True,
         text=True,
-        timeout=120,
     )
     assert finished.stdout == "block averagehash allow\n", finished.stderr

@@ -23,6 +23,26 @@ def pdq_dihedral(pixels: Pixels, source: Source | None = None) -> tuple[tuple[by
 def pdq_downsample(pixels: Pixels, source: Source | None = None) -> npt.NDArray[np.float32]:
     """The picture brought down to (64, 64) luma, as PDQ does."""
 
+def pdq_views(
+    luma: npt.NDArray[np.uint8], corners: npt.NDArray[np.float64], turned: int = 0
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """(hashes (n + 7 turned, 32), qualities (n,)) of the views of (h, w) luma with the given (n, 4, 2) corners.
+
+    Corners are left-top, right-top, right-bottom, left-bottom as (x, y) in fractions; beyond the picture is its mirror
+    image. The first `turned` views have eight hashes each, in the order of `pdq_dihedral`. A view that is no convex
+    quadrilateral of some size, or reaches more than four pictures away, hashes to zero at quality 0.
+    """
+
+def line_edges(luma: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Running sums of the strength of vertical edges, (h // 4 + 1, w + 1), and of horizontal ones, (w // 4 + 1, h + 1).
+
+    Row i is the sum, 0-1 a block, over the first i blocks of four pixels along the line; position j of a row lies
+    between the lines j - 1 and j.
+    """
+
+def blobs(luma: npt.NDArray[np.uint8], fine: float, coarse: float, reach: int) -> npt.NDArray[np.float32]:
+    """(n, 3): x, y in pixels and strength of the extremes of a difference of two Gaussians, strongest first."""
+
 def simd() -> str:
     """The instruction-set level in use: the fastest this processor has, or TUTELA_SIMD."""
 

@@ -20,6 +20,10 @@ from tutela.cases.effects import CallbackHandler
 from tutela.cases.options import CaseOptions, EvidenceOptions, open_case_rooms
 from tutela.errors import InputError, TutelaError
 from tutela.index.indexes import Indexes
+from tutela.jobs.jobs import Jobs
+from tutela.jobs.limits import JobLimits
+from tutela.jobs.runner import JobRunner
+from tutela.jobs.spool import Spool
 from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
 from tutela.outbox.dispatcher import Dispatcher, Handler
@@ -67,6 +71,7 @@ def open_deployment(
     evidence: EvidenceOptions | None = None,
     cases: CaseOptions | None = None,
     reports: ReportOptions | None = None,
+    job_limits: JobLimits | None = None,
 ) -> "Deployment":
     """Open (and on first use make) the deployment in a folder. Close it, or use it as a context manager.
 
@@ -88,6 +93,7 @@ def open_deployment(
         evidence,
         cases or CaseOptions(),
         reports or ReportOptions(),
+        job_limits or JobLimits(),
     )
 
 
@@ -105,6 +111,7 @@ class Deployment:
         evidence: EvidenceOptions | None,
         cases: CaseOptions,
         reports: ReportOptions,
+        job_limits: JobLimits,
     ) -> None:
         self.home = home
         self.store = store
@@ -140,16 +147,24 @@ class Deployment:
         if cases.mail_server is not None:
             self.handlers[MAIL] = MailHandler(cases.mail_server)
         self.dispatcher = Dispatcher(self.outbox, self.handlers)
+        self.job_pool = WorkerPool(TASK, size=decoders, limits=job_limits.over(limits))  # a long video takes several
+        self.job_screener = self.screener.with_limits(self.job_pool, self.job_pool.limits)
+        self.jobs = Jobs(store, Spool(home / "jobs"), webhooks)
+        self.job_runner = JobRunner(
+            self.jobs, self.job_screener, self.journal, ready=self._lists_ready, interrupt=self.job_pool.interrupt
+        )
         self._refresher = Refresher(self)
         self._refresher.start()
 
     def start(self) -> None:
-        """Deliver what the outbox holds, and do the upkeep of cases and evidence, until `stop` or `close`."""
+        """Deliver what the outbox holds, run jobs, and do the upkeep of cases and evidence, until `stop` or `close`."""
         self.dispatcher.start()
         self.upkeep.start()
+        self.job_runner.start()
 
     def stop(self) -> None:
         """End what `start` began."""
+        self.job_runner.stop()
         self.upkeep.stop()
         self.dispatcher.stop()
 
@@ -171,10 +186,14 @@ class Deployment:
         """Seconds since the lists were last known to be current."""
         return self._refresher.age_s()
 
+    def _lists_ready(self) -> bool:
+        return not self.indexes.faults() and self.lists_age_s() <= STALE_S
+
     def close(self) -> None:
         """Stop the background threads and the workers, and leave the database."""
         self.stop()
         self._refresher.stop()
+        self.job_pool.close()
         self.pool.close()
         self.store.close()
 

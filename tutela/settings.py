@@ -12,7 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from tutela.case_settings import CaseSettings, EvidenceSettings, MailSettings, read_signing_key
 from tutela.cases.options import CaseOptions
 from tutela.deployment import Deployment, open_deployment
-from tutela.media.content import Limits
+from tutela.jobs.limits import JobLimits
+from tutela.media.content import Limits, ViewSet
 from tutela.outbox.webhooks import Endpoint, read_secret
 from tutela.report_settings import ReportSettings
 from tutela.screening.policy import ScreeningPolicy
@@ -51,6 +52,16 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=100_000_000, gt=0, description="Largest picture that is decoded, in pixels.")
     max_memory_bytes: int = Field(default=1024**3, gt=0, description="Memory one decoding worker may use.")
     timeout_s: float = Field(default=10.0, gt=0, description="Seconds one picture may take to decode.")
+    max_depth: int = Field(default=8, gt=0, description="How deep containers may lie in each other.")
+    max_parts: int = Field(default=5_000, gt=0, description="Files, pages and frames looked at inside one content.")
+    max_expanded_bytes: int = Field(
+        default=512 * 1024 * 1024, gt=0, description="Bytes that may come out of the containers in one content."
+    )
+    max_job_bytes: int = Field(
+        default=1024**3, gt=0, description="Largest content that is screened later, as a job, in bytes."
+    )
+    job_timeout_s: float = Field(default=600.0, gt=0, description="Seconds a job may take.")
+    video_timeout_s: float = Field(default=300.0, gt=0, description="Seconds one video may take to decode.")
     decoders: int | None = Field(
         default=None, gt=0, description="Decoding workers a service process has; by default one a core."
     )
@@ -58,10 +69,14 @@ class Settings(BaseSettings):
     rate: str = Field(default="1000/second", description="Requests one key may make, over all service processes.")
     max_in_flight: int = Field(default=64, gt=0, description="Screenings under way at once in a service process.")
     workers: int = Field(default=1, gt=0, description="Service processes.")
+    views: ViewSet = Field(
+        default=ViewSet.STANDARD, description="How many views of each picture are looked up: plain, standard, thorough."
+    )
     overrides: dict[str, Decision] = Field(
         default_factory=dict,
         description="Decision by reason code for content that could not be screened; what is not named is held.",
     )
+    pull_exchanges: bool = Field(default=True, description="Whether the service pulls exchanges by their schedule.")
     webhooks: dict[str, WebhookSettings] = Field(
         default_factory=dict, description="Addresses that are told what happens, by name, each with url and secrets."
     )
@@ -75,6 +90,13 @@ class Settings(BaseSettings):
     )
     mail: MailSettings | None = Field(default=None, description="The mail server that alarms go through.")
     audit_key: Path | None = Field(default=None, description="File of the key that signs the audit log every hour.")
+
+    @field_validator("views")
+    @classmethod
+    def _is_for_uploads(cls, views: ViewSet) -> ViewSet:
+        if views is ViewSet.LISTED:
+            raise ValueError("the views of uploads are plain, standard or thorough")
+        return views
 
     @field_validator("rate")
     @classmethod
@@ -106,7 +128,17 @@ class Settings(BaseSettings):
     @property
     def limits(self) -> Limits:
         """What one piece of content may cost."""
-        return Limits(self.max_bytes, self.max_pixels, self.max_memory_bytes, self.timeout_s)
+        return Limits(
+            self.max_bytes,
+            self.max_pixels,
+            self.max_memory_bytes,
+            self.timeout_s,
+            self.views,
+            self.max_depth,
+            self.max_parts,
+            self.max_expanded_bytes,
+            video_timeout_s=self.video_timeout_s,
+        )
 
     @property
     def case_options(self) -> CaseOptions:
@@ -128,6 +160,7 @@ class Settings(BaseSettings):
             limits=self.limits,
             decoders=self.decoders,
             policy=ScreeningPolicy(self.overrides),
+            job_limits=JobLimits(self.max_job_bytes, self.job_timeout_s),
             webhooks={name: webhook.endpoint(name) for name, webhook in self.webhooks.items()},
             evidence=self.evidence.options_of() if self.evidence else None,
             cases=self.case_options,

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import anyio.to_thread
@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 import tutela
-from tutela.api import bank_routes, intake_routes, metrics, report_routes, screening_routes
+from tutela.api import bank_routes, intake_routes, job_routes, metrics, report_routes, screening_routes
 from tutela.api.access import AccessLog
 from tutela.api.bodies import BodyLimit
 from tutela.api.keys import Keys
@@ -21,6 +21,7 @@ from tutela.api.problems import Problem, answer_with_problems
 from tutela.api.security import Gate
 from tutela.deployment import Deployment
 from tutela.errors import TutelaError
+from tutela.exchanges import installed as exchanges_installed
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +29,7 @@ _DESCRIPTION = """
 Screens content against hash lists before anybody sees it.
 
 Every route under `/v1` needs `Authorization: Bearer KEY`; keys are made with `tutela key create`. Whatever is not a 2xx
-is a problem document (RFC 9457). No route ever fetches an address.
+is a problem document (RFC 9457). No route fetches an address but those of exchanges, which an operator names.
 """
 _KEYS_WRITTEN_EVERY_S = 30.0
 
@@ -42,6 +43,8 @@ class ApiOptions:
     """Requests a key may make."""
     max_in_flight: int = 64
     """Screenings under way at once; one more is answered 503 at once instead of waiting."""
+    pulls_exchanges: bool = False
+    """Whether this process takes part in the schedule of exchanges."""
     closes_deployment: bool = False
     """Whether the deployment ends with the application; otherwise closing it stays the caller's."""
 
@@ -74,8 +77,11 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = options.max_in_flight + 40
         tasks = [asyncio.create_task(_warm(deployment)), asyncio.create_task(_write_used_keys(keys))]
+        stop_exchanges = _start_exchanges(deployment, pulls=options.pulls_exchanges)
+        deployment.job_runner.on_verdict = metrics.count_verdict
         deployment.start()
         yield
+        await run_in_threadpool(stop_exchanges)
         for task in tasks:
             task.cancel()
         with contextlib.suppress(TutelaError):
@@ -98,10 +104,16 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
     app.state.bound = Bound(options.max_in_flight)
     answer_with_problems(app)
     app.include_router(screening_routes.router)
+    app.include_router(job_routes.router)
     app.include_router(bank_routes.router)
     app.include_router(report_routes.router)
     app.include_router(intake_routes.router)
     app.state.intake_brake = intake_routes.IntakeBrake(deployment.reports.options.intake_rate)
+    if exchanges_installed():
+        from tutela.api import exchange_routes, feed_routes
+
+        app.include_router(exchange_routes.router)
+        app.include_router(feed_routes.router)
     _add_operations(app, deployment)
     _describe_keys(app)
     # The page of the API comes from this process: an operator's browser asks nobody else.
@@ -143,6 +155,22 @@ def _describe_keys(app: FastAPI) -> None:
         return document
 
     app.openapi = described  # type: ignore[method-assign]
+
+
+def _start_exchanges(deployment: Deployment, *, pulls: bool) -> Callable[[], None]:
+    """Deliver to exchanges, and pull them where this process takes part in that; what is returned ends it."""
+    if not exchanges_installed():
+        return lambda: None
+    from tutela.exchanges.exchanges import Exchanges
+    from tutela.exchanges.giving import Deliveries
+    from tutela.exchanges.schedule import Schedule
+
+    deployment.handlers.update(Deliveries(deployment.banks).handlers)
+    if not pulls:
+        return lambda: None
+    schedule = Schedule(Exchanges(deployment.banks), deployment.home)
+    schedule.start()
+    return schedule.stop
 
 
 async def _warm(deployment: Deployment) -> None:

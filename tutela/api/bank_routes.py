@@ -26,11 +26,12 @@ from tutela.api.models import (
 from tutela.api.security import needs
 from tutela.banks.banks import Banks
 from tutela.banks.lists import Format
-from tutela.banks.model import EntryState, NewEntry
+from tutela.banks.model import EntryState
+from tutela.banks.reading import new_entry
 from tutela.banks.transfer import Importer, export_list
 from tutela.deployment import Deployment
 from tutela.signals.base import Computable, Digesting
-from tutela.signals.registry import signal_type, signal_types
+from tutela.signals.registry import signal_types
 
 router = APIRouter(prefix="/v1", tags=["banks"])
 Curator = Annotated[str, Depends(needs(Scope.CURATE))]
@@ -112,10 +113,7 @@ def list_entries(
 def add_entries(request: Request, name: str, body: EntriesIn, actor: Curator) -> EntriesAdded:
     """List values in a bank, all or none; every process matches them within a second."""
     entries = [
-        NewEntry(
-            item.signal, signal_type(item.signal).parse(item.value), item.source, item.reference, item.label, item.note
-        )
-        for item in body.entries
+        new_entry(item.signal, item.value, item.source, item.reference, item.label, item.note) for item in body.entries
     ]
     outcome = _banks(request).add(name, entries, actor=actor, reason=body.reason)
     return EntriesAdded(entry_ids=list(outcome.entry_ids), added=outcome.added, unchanged=outcome.unchanged)

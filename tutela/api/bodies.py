@@ -53,11 +53,20 @@ async def read_content(request: Request, max_bytes: int) -> tuple[bytes, Context
 
     Raises Problem: 400 when the form or the context is malformed, 413 when it is too long.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type == "multipart/form-data":
+    if is_form(request):
         return await _read_form(request, max_bytes)
     parts = [part async for part in limited(request, max_bytes)]
-    return b"".join(parts), _context(request.headers.get(CONTEXT_HEADER))
+    return b"".join(parts), raw_context(request)
+
+
+def is_form(request: Request) -> bool:
+    """Whether the body is a form."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data"
+
+
+def raw_context(request: Request) -> Context:
+    """The context of a raw body. Raises Problem 400."""
+    return _context(request.headers.get(CONTEXT_HEADER))
 
 
 async def limited(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:

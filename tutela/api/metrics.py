@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -9,6 +10,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from tutela.deployment import Deployment
+from tutela.errors import StoreError
+from tutela.exchanges import installed as exchanges_installed
 from tutela.screening.verdict import Verdict
 
 _LATENCY_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
@@ -52,7 +55,35 @@ class _DeploymentGauges(Collector):
         waiting = GaugeMetricFamily("tutela_outbox", "Outward calls, by topic and state.", labels=["topic", "state"])
         for (topic, state), count in self._deployment.outbox.counts().items():
             waiting.add_metric([topic, state.value], count)
-        yield from (size, changed, sequence, age, restarts, ready, waiting)
+        jobs = GaugeMetricFamily("tutela_jobs", "Screenings that are answered later, by state.", labels=["state"])
+        for job_state, count in self._deployment.jobs.counts().items():
+            jobs.add_metric([job_state.value], count)
+        yield from (size, changed, sequence, age, restarts, ready, waiting, jobs)
+        if exchanges_installed():
+            yield from _exchange_gauges(self._deployment)
+
+
+def _exchange_gauges(deployment: Deployment) -> Iterator[Metric]:
+    """How old every enabled exchange's list is, and how it fares."""
+    from tutela.exchanges.exchanges import Exchanges
+
+    labels = ["exchange", "kind"]
+    age = GaugeMetricFamily("tutela_exchange_age_seconds", "Since everything was last read.", labels=labels)
+    stale = GaugeMetricFamily("tutela_exchange_stale", "1 when the list is older than accepted.", labels=labels)
+    listed = GaugeMetricFamily("tutela_exchange_entries", "Entries that the list names now.", labels=labels)
+    failures = GaugeMetricFamily("tutela_exchange_failures", "Pulls that failed in a row.", labels=labels)
+    try:
+        rows, at = Exchanges(deployment.banks).all(), datetime.now(UTC)
+    except StoreError:
+        return  # the age of the lists says that the database is away
+    for row in rows:
+        if row.enabled:
+            names = [row.name, row.kind]
+            age.add_metric(names, row.age_s(at))
+            stale.add_metric(names, 1 if row.stale(at) else 0)
+            listed.add_metric(names, row.listed)
+            failures.add_metric(names, row.failures)
+    yield from (age, stale, listed, failures)
 
 
 def exposition(deployment: Deployment) -> bytes:

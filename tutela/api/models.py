@@ -1,7 +1,7 @@
 """The shapes of requests and answers, as pydantic models with the limits that apply at the edge."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -10,6 +10,8 @@ from tutela.screening.verdict import Decision
 from tutela.signals.registry import signal_type
 
 Text = Annotated[str, StringConstraints(max_length=4_000)]
+ListedValue = Annotated[str, StringConstraints(max_length=4_000_000)]
+"""As long as a video's list of frames."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 MAX_BATCH = 10_000
 
@@ -37,7 +39,7 @@ class HashIn(Strict):
     """A hash that the caller computed."""
 
     signal: Name = Field(examples=["pdq"])
-    value: Text = Field(examples=[EXAMPLE_PDQ])
+    value: ListedValue = Field(examples=[EXAMPLE_PDQ])
     quality: int | None = Field(None, ge=0, le=100)
 
 
@@ -63,6 +65,19 @@ class RegionOut(BaseModel):
     bottom: float
 
 
+class TimeSpanOut(BaseModel):
+    """Which seconds of the content match which seconds of the entry."""
+
+    begin: float
+    end: float
+    entry_begin: float | None
+    entry_end: float | None
+    speed: float | None
+    frames: int
+    upload_share: float
+    entry_share: float | None
+
+
 class MatchOut(BaseModel):
     """An entry that matches."""
 
@@ -81,6 +96,7 @@ class MatchOut(BaseModel):
     region: RegionOut | None
     part: str
     seconds: float | None
+    span: TimeSpanOut | None
     suppressed_by: str | None
 
 
@@ -107,6 +123,7 @@ class VerdictOut(BaseModel):
     matches: list[MatchOut]
     matches_omitted: int
     hashes: list[dict[str, Any]]
+    hashes_omitted: int = 0
     media_type: str | None
     width: int | None
     height: int | None
@@ -115,6 +132,19 @@ class VerdictOut(BaseModel):
     context: dict[str, Any]
     timings: dict[str, float]
     versions: dict[str, Any]
+
+
+class JobOut(BaseModel):
+    """A screening that is answered later. Hold the content until the verdict is there, and where the job failed."""
+
+    id: str
+    state: Literal["pending", "running", "done", "failed"]
+    byte_length: int
+    attempts: int
+    created_at: datetime
+    updated_at: datetime
+    error: str | None
+    verdict: VerdictOut | None
 
 
 class PolicyModel(Strict):
@@ -201,7 +231,7 @@ class EntryIn(Strict):
     """A value to be listed."""
 
     signal: Name = Field(examples=["pdq"])
-    value: Text = Field(examples=[EXAMPLE_PDQ])
+    value: ListedValue = Field(examples=[EXAMPLE_PDQ])
     source: Annotated[str, StringConstraints(max_length=255)] = "operator"
     reference: Annotated[str, StringConstraints(max_length=255)] = ""
     label: Name | None = None

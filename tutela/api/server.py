@@ -1,6 +1,7 @@
 """Running the HTTP face: uvicorn with one or more worker processes, structured logs, metrics across processes."""
 
 import ctypes
+import gc
 import ipaddress
 import logging
 import logging.config
@@ -55,9 +56,15 @@ def app_from_environment() -> FastAPI:
     deployment = settings.open()
     guard_memory()
     options = ApiOptions(
-        settings.auth_required, settings.rate_of_a_worker(), settings.max_in_flight, closes_deployment=True
+        settings.auth_required,
+        settings.rate_of_a_worker(),
+        settings.max_in_flight,
+        pulls_exchanges=settings.pull_exchanges,
+        closes_deployment=True,
     )
-    return create_app(deployment, options)
+    app = create_app(deployment, options)
+    gc.freeze()  # what is there now stays: no collection looks through it again
+    return app
 
 
 def guard_memory() -> None:

@@ -7,10 +7,11 @@ a value; and the feed of changes that the index reads.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
 
 from tutela.banks.labels import Label, labels_of
 from tutela.banks.listing import Outcome, chunks, list_entries, set_entry_state
@@ -20,7 +21,9 @@ from tutela.banks.model import (
     BankKind,
     Entry,
     EntryState,
+    EntryValue,
     Event,
+    Extent,
     Listed,
     NewEntry,
     Policy,
@@ -28,9 +31,11 @@ from tutela.banks.model import (
 )
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.index.feed import Change
-from tutela.signals.registry import signal_type
+from tutela.signals.base import WHOLE
+from tutela.signals.registry import composite_type, signal_type
 from tutela.store import tables
 from tutela.store.database import Store, advance_banks, moment, now
+from tutela.store.entry_tables import entry_value
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 MAX_TEXT = 4_000
@@ -166,9 +171,12 @@ class Banks:
     ) -> Outcome:
         """List values, all or none. Listing one again changes nothing, but one that was withdrawn counts again.
 
-        A bank of kind *allow* needs the reason. Raises NotFoundError, InputError.
+        A bank of kind *allow* needs the reason, and lists no further views of a picture: what it lists is let through.
+        Raises NotFoundError, InputError.
         """
         target = self.get(bank)
+        if target.kind is BankKind.ALLOW:
+            entries = [_without_views(entry) for entry in entries]
         if target.kind is BankKind.ALLOW and not (reason or "").strip():
             raise InputError(f"bank {bank!r} is an allow list: give the reason why these are known false matches")
         self.check_entries(entries)
@@ -181,10 +189,12 @@ class Banks:
         """Raise InputError for the first entry that cannot be listed."""
         labels = self.labels()
         for new in entries:
-            if len(new.value) != signal_type(new.signal).width:
-                raise InputError(
-                    f"a {new.signal} value has {signal_type(new.signal).width} bytes, got {len(new.value)}"
-                )
+            for item in (EntryValue(new.signal, new.value), *new.values):
+                width = signal_type(item.signal).width
+                if len(item.value) != width:
+                    raise InputError(f"a {item.signal} value has {width} bytes, got {len(item.value)}")
+            if composite_type(new.signal) and not new.values:
+                raise InputError(f"an entry of type {new.signal} needs the values that it stands for")
             if new.label is not None and new.label not in labels:
                 raise InputError(f"unknown label {new.label!r}; known here: {', '.join(labels)}")
             for text, limit in ((new.source, 255), (new.reference, 255), (new.note or "", MAX_TEXT)):
@@ -212,6 +222,18 @@ class Banks:
         query = _entries().where(tables.signal.c.type == signal, tables.signal.c.value == value)
         with self.store.read() as connection:
             return [_entry(row) for row in connection.execute(query.order_by(tables.entry.c.id))]
+
+    def values(self, entry_id: int) -> list[EntryValue]:
+        """What else an entry stands for, in the order listed; empty for an entry of one value."""
+        table, signal = entry_value, tables.signal
+        query = (
+            select(signal.c.type, signal.c.value, table.c.view, table.c.seconds, table.c.quality)
+            .join(signal, signal.c.id == table.c.signal_id)
+            .where(table.c.entry_id == entry_id)
+            .order_by(table.c.id)
+        )
+        with self.store.read() as connection:
+            return [EntryValue(row[0], bytes(row[1]), row[2], row[3], row[4]) for row in connection.execute(query)]
 
     def set_state(self, entry_id: int, state: EntryState, *, reason: str, actor: str) -> Entry:
         """Disable, enable or withdraw an entry. Raises NotFoundError, InputError (no reason)."""
@@ -247,23 +269,57 @@ class Banks:
                 self._version = version
 
     def listed(self, signal_ids: Sequence[int]) -> list[Listed]:
-        """The active entries, in enabled banks, of these signal rows."""
-        found: list[Listed] = []
+        """The active entries, in enabled banks, of these signal rows: one for each place where an entry has the row."""
         bank = tables.bank
+        counts = (tables.entry.c.state == EntryState.ACTIVE.value, bank.c.enabled.is_(True))
+        found: list[Listed] = []
         with self.store.read() as connection:
+            rows: list[Row[Any]] = []
+            among: list[Row[Any]] = []
             for chunk in chunks(signal_ids):
-                query = _entries().where(
-                    tables.entry.c.signal_id.in_(chunk),
-                    tables.entry.c.state == EntryState.ACTIVE.value,
-                    bank.c.enabled.is_(True),
+                rows += connection.execute(_entries().where(tables.entry.c.signal_id.in_(chunk), *counts))
+                among += connection.execute(
+                    select(*[column for column in entry_value.c if column.name != "id"], tables.signal.c.value)
+                    .join(tables.signal, tables.signal.c.id == entry_value.c.signal_id)
+                    .join(tables.entry, tables.entry.c.id == entry_value.c.entry_id)
+                    .join(bank, bank.c.id == tables.entry.c.bank_id)
+                    .where(entry_value.c.signal_id.in_(chunk), *counts)
                 )
-                rows = connection.execute(query.order_by(tables.entry.c.id)).all()
-                banks = {
-                    row.id: _bank(row)
-                    for row in connection.execute(select(bank).where(bank.c.id.in_({r.bank_id for r in rows})))
-                }
-                found += [Listed(row.signal_id, _entry(row), banks[row.bank_id]) for row in rows]
-        return found
+            holders: dict[int, Row[Any]] = {}
+            for chunk in chunks(sorted({row.entry_id for row in among})):
+                holders |= {row.id: row for row in connection.execute(_entries().where(tables.entry.c.id.in_(chunk)))}
+            bank_ids = {row.bank_id for row in (*rows, *holders.values())}
+            banks = {row.id: _bank(row) for row in connection.execute(select(bank).where(bank.c.id.in_(bank_ids)))}
+        entries = {row.id: _entry(row) for row in (*rows, *holders.values())}
+        found = [
+            Listed(row.signal_id, entries[row.id], banks[row.bank_id], value=entries[row.id].value) for row in rows
+        ]
+        found += [
+            Listed(
+                row.signal_id,
+                entries[row.entry_id],
+                banks[holders[row.entry_id].bank_id],
+                row.view,
+                row.seconds,
+                row.quality,
+                bytes(row.value),
+            )
+            for row in among
+            if row.entry_id in holders
+        ]
+        return sorted(found, key=lambda item: (item.entry.id, item.seconds or 0.0, item.view))
+
+    def extent(self, entry_id: int, min_quality: int) -> Extent:
+        """How much a video entry stands for, in frames of at least that quality."""
+        table = entry_value.c
+        query = select(func.count(), func.max(table.seconds)).where(
+            table.entry_id == entry_id,
+            table.view == WHOLE,
+            or_(table.quality.is_(None), table.quality >= min_quality),
+        )
+        with self.store.read() as connection:
+            frames, seconds = connection.execute(query).one()
+        return Extent(int(frames), float(seconds or 0.0))
 
     def head(self, signal: str) -> int:
         """As `ChangeFeed.head`."""
@@ -336,6 +392,10 @@ def check_text(text: str, limit: int) -> None:
         raise InputError(f"a text of {len(text):,} characters is over the limit of {limit:,}")
     if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise InputError("a text holds characters that cannot be stored")
+
+
+def _without_views(entry: NewEntry) -> NewEntry:
+    return entry if composite_type(entry.signal) else replace(entry, values=())
 
 
 def _entries() -> Select[Any]:

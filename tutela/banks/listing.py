@@ -4,24 +4,29 @@ Every function here first takes the clock's row, so that list changes happen one
 rows can be looked up first and written after without a race, and sequence numbers are in the order of commits.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, exists, func, insert, select, update
+from sqlalchemy import Connection, Table, func, insert, select, update
 
 from tutela.banks.model import EntryState, NewEntry
 from tutela.store import tables
 from tutela.store.bulk import CHUNK, insert_rows, select_in
 from tutela.store.database import advance_sequence
+from tutela.store.entry_tables import entry_value
 
 Item = TypeVar("Item")
-
+Stored = tuple[int, str, float | None, int | None]
+"""A value of an entry as its row has it: signal row, view, seconds, quality."""
 
 _ENTRY_COLUMNS = (
     *("id", "bank_id", "signal_id", "source", "reference", "label", "note"),
     *("state", "reason", "created_by", "import_id", "created_at", "updated_at"),
 )
+
+
+_VALUE_COLUMNS = ("id", "entry_id", "signal_id", "view", "seconds", "quality")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ def list_entries(
     """List values in a bank. What is listed already stays as it is, but a withdrawn entry counts again.
 
     A disabled one stays disabled: the operator set it aside, and a list that comes again does not overrule that.
+    Further values of an entry that is listed already are added to those it has.
     """
     advance_sequence(connection, 0)
     signal_ids = _signals(connection, entries)
@@ -101,8 +107,12 @@ def list_entries(
                 for entry_id in revived
             ],
         )
-    touched = sorted({signal_ids[(e.signal, e.value)] for e in entries}) if rows or revived else []
-    _activate(connection, touched)
+    with_values = _add_values(connection, entries, ids, signal_ids, fresh_from=next_id)
+    if rows or revived:
+        active = (identity[0] for identity, (_, state) in known.items() if state == EntryState.ACTIVE.value)
+        _activate(connection, set(active))
+    if revived or with_values:
+        settle(connection, signals_of(connection, sorted({*revived, *with_values})))
     added = len(rows) + len(revived)
     return Outcome(tuple(ids), added, len(entries) - added)
 
@@ -126,15 +136,7 @@ def set_entry_state(
             detail={"reason": reason},
         )
     )
-    signal_id = connection.execute(select(entry.c.signal_id).where(entry.c.id == entry_id)).scalar_one()
-    signal = tables.signal
-    active = connection.execute(
-        select(exists().where(entry.c.signal_id == signal_id, entry.c.state == EntryState.ACTIVE.value))
-    ).scalar_one()
-    was = connection.execute(select(signal.c.active).where(signal.c.id == signal_id)).scalar_one()
-    if bool(active) != bool(was):
-        sequence = advance_sequence(connection, 1)
-        connection.execute(update(signal).where(signal.c.id == signal_id).values(active=active, sequence=sequence))
+    settle(connection, signals_of(connection, [entry_id]))
 
 
 def chunks(items: Sequence[Item], size: int = CHUNK) -> Iterator[Sequence[Item]]:
@@ -145,7 +147,9 @@ def chunks(items: Sequence[Item], size: int = CHUNK) -> Iterator[Sequence[Item]]
 
 def _signals(connection: Connection, entries: Sequence[NewEntry]) -> dict[tuple[str, bytes], int]:
     """The signal row of every value; missing ones are made, inactive as yet."""
-    wanted = dict.fromkeys((entry.signal, entry.value) for entry in entries)
+    wanted = dict.fromkeys(
+        key for new in entries for key in ((new.signal, new.value), *((item.signal, item.value) for item in new.values))
+    )
     found: dict[tuple[str, bytes], int] = {}
     signal = tables.signal.c
     for name in {signal_name for signal_name, _ in wanted}:
@@ -171,21 +175,92 @@ def _known_entries(
     return {(signal_id, source, reference): (entry_id, state) for signal_id, source, reference, entry_id, state in rows}
 
 
-def _activate(connection: Connection, signal_ids: Sequence[int]) -> None:
+def _add_values(
+    connection: Connection,
+    entries: Sequence[NewEntry],
+    entry_ids: Sequence[int],
+    signal_ids: Mapping[tuple[str, bytes], int],
+    *,
+    fresh_from: int,
+) -> list[int]:
+    """Write down the values that the entries do not have yet. Returns the entries that got any."""
+    wanted: dict[int, dict[Stored, None]] = {}
+    for entry_id, new in zip(entry_ids, entries, strict=True):
+        for item in new.values:
+            row = (signal_ids[(item.signal, item.value)], item.view, item.seconds, item.quality)
+            wanted.setdefault(entry_id, {})[row] = None
+    column = entry_value.c
+    columns = (column.entry_id, column.signal_id, column.view, column.seconds, column.quality)
+    listed_before = [entry_id for entry_id in wanted if entry_id < fresh_from]
+    for entry_id, *row in select_in(connection, columns, column.entry_id, listed_before):
+        wanted[entry_id].pop(tuple(row), None)
+    next_id = _next_id(connection, entry_value)
+    rows = [(entry_id, *row) for entry_id, values in wanted.items() for row in values]
+    insert_rows(connection, entry_value, _VALUE_COLUMNS, [(next_id + i, *row) for i, row in enumerate(rows)])
+    return [entry_id for entry_id, values in wanted.items() if values]
+
+
+def signals_of(connection: Connection, entry_ids: Sequence[int]) -> set[int]:
+    """The signal rows of these entries: of their own values and of what else they stand for."""
+    return {
+        signal_id
+        for table in (tables.entry, entry_value)
+        for (signal_id,) in select_in(
+            connection,
+            (table.c.signal_id,),
+            table.c.id if table is tables.entry else table.c.entry_id,
+            entry_ids,
+        )
+    }
+
+
+def settle(connection: Connection, signal_ids: Collection[int]) -> None:
+    """Make each of these values active exactly if an active entry lists it."""
+    signal = tables.signal
+    ordered = sorted(signal_ids)
+    listed = _listed_actively(connection, ordered)
+    _activate(connection, listed)
+    unlisted = [signal_id for signal_id in ordered if signal_id not in listed]
+    rows = select_in(connection, (signal.c.id,), signal.c.id, unlisted, {"active": True})
+    _number(connection, sorted(row[0] for row in rows), active=False)
+
+
+def _listed_actively(connection: Connection, signal_ids: Sequence[int]) -> set[int]:
+    """Those of these values that an active entry lists."""
+    entry = tables.entry
+    found: set[int] = set()
+    active = entry.c.state == EntryState.ACTIVE.value
+    for chunk in chunks(signal_ids):
+        own = select(entry.c.signal_id).where(entry.c.signal_id.in_(chunk), active)
+        among = (
+            select(entry_value.c.signal_id)
+            .join(entry, entry.c.id == entry_value.c.entry_id)
+            .where(entry_value.c.signal_id.in_(chunk), active)
+        )
+        found.update(connection.execute(own.union(among)).scalars())
+    return found
+
+
+def _activate(connection: Connection, signal_ids: Collection[int]) -> None:
     """Give every inactive one of these values a new sequence number and make it active."""
     signal = tables.signal
-    rows = select_in(connection, (signal.c.id,), signal.c.id, signal_ids, {"active": False})
-    inactive = sorted(row[0] for row in rows)
-    first = advance_sequence(connection, len(inactive))
+    rows = select_in(connection, (signal.c.id,), signal.c.id, sorted(signal_ids), {"active": False})
+    _number(connection, sorted(row[0] for row in rows), active=True)
+
+
+def _number(connection: Connection, signal_ids: Sequence[int], *, active: bool) -> None:
+    """Write down a change of these rows, in ascending order, each under a new sequence number."""
+    signal = tables.signal
+    first = advance_sequence(connection, len(signal_ids))
     # Rows made together have row numbers in a row: one statement numbers each run of them.
     begin = 0
-    for end in range(1, len(inactive) + 1):
-        if end == len(inactive) or inactive[end] != inactive[end - 1] + 1:
-            offset = first + begin - inactive[begin]
+    for end in range(1, len(signal_ids) + 1):
+        if end == len(signal_ids) or signal_ids[end] != signal_ids[end - 1] + 1:
+            offset = first + begin - signal_ids[begin]
             connection.execute(
                 update(signal)
-                .where(signal.c.id.between(inactive[begin], inactive[end - 1]))
-                .values(active=True, sequence=signal.c.id + offset)
+                .where(signal.c.id.between(signal_ids[begin], signal_ids[end - 1]))
+                .values(active=active, sequence=signal.c.id + offset)
             )
             begin = end
 

@@ -7,18 +7,22 @@ length, so memory stays flat whatever a file claims to be.
 import codecs
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO
 
-from tutela.banks.model import Entry, NewEntry
+from tutela.banks.model import Entry, EntryValue, NewEntry
+from tutela.banks.reading import new_entry, text_of
 from tutela.errors import InputError, InvalidSignalError
-from tutela.signals.registry import signal_type, signal_types
+from tutela.signals.registry import composite_type, signal_types
 
-MAX_LINE = 64 * 1024
+MAX_LINE = 4 * 1024 * 1024
+"""Characters of a line: as long as a video's list of frames."""
 _CHUNK = 1 << 20
 _DIGEST_OF_LENGTH = {32: "md5", 40: "sha1"}
+
+csv.field_size_limit(MAX_LINE)
 
 
 class Format(StrEnum):
@@ -94,17 +98,20 @@ def read_list(
     source: str,
     signal: str | None = None,
     columns: Columns | None = None,
-    labels: Iterable[str] = (),
+    labels: Iterable[str] | None = (),
     skip: int = 0,
 ) -> Iterator[Line]:
     """The entries of a list, with the number of each line (or array item), and what is wrong with the others.
 
     `signal` is the type of values whose line does not say it. A label that is not among `labels` is kept in the
-    note, so that the value still counts. The first `skip` lines are passed over unread.
+    note, so that the value still counts; where `labels` is None every label is kept. The first `skip` lines are passed
+    over unread.
     Raises InputError when the whole file is not of the format.
     """
-    reader = _Reader(source, signal, columns or Columns(), frozenset(labels))
+    reader = _Reader(source, signal, columns or Columns(), None if labels is None else frozenset(labels))
     match format:
+        case Format.TEXT if signal is not None and composite_type(signal) is not None:
+            yield from reader.each(_joined(_lines(stream, skip)), reader.text)
         case Format.TEXT:
             yield from reader.each(_lines(stream, skip), reader.text)
         case Format.JSONL:
@@ -116,7 +123,7 @@ def read_list(
 
 
 class _Reader:
-    def __init__(self, source: str, signal: str | None, columns: Columns, labels: frozenset[str]) -> None:
+    def __init__(self, source: str, signal: str | None, columns: Columns, labels: frozenset[str] | None) -> None:
         self._source = source
         self._signal = signal
         self._columns = columns
@@ -209,12 +216,12 @@ class _Reader:
         if (state := fields.get("state", "").lower()) not in ("", "active"):
             raise InputError(f"the line's state is {state[:80]!r}: only active entries are listed")
         label, note = fields.get("label") or None, fields.get("note") or None
-        if label is not None and label not in self._labels:
+        if label is not None and self._labels is not None and label not in self._labels:
             label, note = None, f"listed as {label}" + (f"; {note}" if note else "")
         reference = fields.get("reference", "")
         if len(reference) > 255 or "\x00" in reference + (note or ""):
             raise InputError("the reference is too long, or a text holds a NUL")
-        return NewEntry(name, signal_type(name).parse(text), self._source, reference, label, note)
+        return new_entry(name, text, self._source, reference, label, note)
 
 
 def _type_named(column: str) -> str | None:
@@ -250,6 +257,31 @@ def _lines(stream: BinaryIO, skip: int) -> Iterator[tuple[int, str] | BadLine]:
             yield number, raw.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
             yield BadLine(number, "the line is not UTF-8")
+
+
+def _joined(lines: Iterable[tuple[int, str] | BadLine]) -> Iterator[tuple[int, str] | BadLine]:
+    """The published lines of a video's frames, one frame a line, as one line; another video begins after a blank line
+    or where the frames are numbered anew. What is on one line already stays."""
+    gathered: list[str] = []
+    last_line, last_frame = 0, -1
+    for item in lines:
+        if isinstance(item, BadLine):
+            yield item
+            continue
+        number, line = item
+        line = line.partition("#")[0].strip()
+        frame = int(head) if (head := line.partition(",")[0]).isdecimal() and len(head) < 16 else last_frame + 1
+        whole = ";" in line or line.startswith("[")
+        if gathered and (not line or whole or frame <= last_frame):
+            yield last_line, ";".join(gathered)
+            gathered, last_frame = [], -1
+        if whole:
+            yield number, line
+        elif line:
+            gathered.append(line)
+            last_line, last_frame = number, frame
+    if gathered:
+        yield last_line, ";".join(gathered)
 
 
 def _array_items(stream: BinaryIO) -> Iterator[object]:
@@ -299,31 +331,35 @@ def _array_items(stream: BinaryIO) -> Iterator[object]:
 FIELDS = ("signal", "value", "label", "source", "reference", "state", "reason", "note")
 
 
-def write_list(entries: Iterable[Entry], format: Format) -> Iterator[str]:
+Values = Callable[[Entry], Sequence[EntryValue]]
+"""What else an entry stands for, looked up when it is written."""
+
+
+def write_list(entries: Iterable[Entry], format: Format, values: Values = lambda entry: ()) -> Iterator[str]:
     """A list as text, piece by piece; `read_list` reads it back."""
     match format:
         case Format.TEXT:
             for entry in entries:
-                yield f"{signal_type(entry.signal).format(entry.value)}\n"
+                yield f"{text_of(entry, values(entry))}\n"
         case Format.CSV:
             yield ",".join(FIELDS) + "\n"
             for entry in entries:
-                yield ",".join(map(_csv_cell, _fields(entry).values())) + "\n"
+                yield ",".join(map(_csv_cell, _fields(entry, values).values())) + "\n"
         case Format.JSONL:
             for entry in entries:
-                yield json.dumps(_fields(entry)) + "\n"
+                yield json.dumps(_fields(entry, values)) + "\n"
         case Format.JSON:
             separator = "[\n"
             for entry in entries:
-                yield separator + json.dumps(_fields(entry))
+                yield separator + json.dumps(_fields(entry, values))
                 separator = ",\n"
             yield "[]\n" if separator == "[\n" else "\n]\n"
 
 
-def _fields(entry: Entry) -> dict[str, str | None]:
+def _fields(entry: Entry, values: Values) -> dict[str, str | None]:
     return {
         "signal": entry.signal,
-        "value": signal_type(entry.signal).format(entry.value),
+        "value": text_of(entry, values(entry)),
         "label": entry.label,
         "source": entry.source,
         "reference": entry.reference,

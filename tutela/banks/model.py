@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from tutela.signals.base import WHOLE, Sample
+
 
 class Action(StrEnum):
     """What a match with a bank's entry asks for."""
@@ -103,11 +105,49 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An active entry of an enabled bank, with the signal row it lists."""
+    """An active entry of an enabled bank, with the signal row it lists: as its own value, or among its values."""
 
     signal_id: int
     entry: Entry
     bank: Bank
+    view: str = WHOLE
+    """Which view of what the entry stands for has the value."""
+    seconds: float | None = None
+    """When in the entry's video the value is shown."""
+    quality: int | None = None
+    """The quality of the listed value, None where unknown."""
+    value: bytes = b""
+    """The value of the signal row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much an entry that is a video stands for."""
+
+    frames: int
+    """Its listed frames of good enough a quality."""
+    seconds: float
+    """When the last of them is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryValue:
+    """One of several values that an entry stands for: a frame of its video, a further view of its picture."""
+
+    signal: str
+    value: bytes
+    view: str = WHOLE
+    seconds: float | None = None
+    quality: int | None = None
+
+    @classmethod
+    def of(cls, sample: Sample) -> "EntryValue":
+        """The value of a sample of what is listed."""
+        return cls(sample.signal, sample.value, sample.view, sample.seconds, sample.quality)
+
+    def sample(self) -> Sample:
+        """The value as the sample that it was."""
+        return Sample(self.signal, self.value, self.view, self.quality, seconds=self.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +160,5 @@ class NewEntry:
     reference: str = ""
     label: str | None = None
     note: str | None = None
+    values: tuple[EntryValue, ...] = ()
+    """What else the entry stands for; found in the index like `value` itself."""

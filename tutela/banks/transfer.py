@@ -6,7 +6,7 @@ killed goes on where the last batch ended: nothing is listed twice and nothing i
 
 import gzip
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -17,8 +17,9 @@ from sqlalchemy import insert, select, update
 from tutela.banks.banks import Banks
 from tutela.banks.listing import list_entries
 from tutela.banks.lists import BadLine, Columns, Format, Line, read_list, write_list
-from tutela.banks.model import Bank, BankKind, Entry, EntryState, NewEntry
+from tutela.banks.model import Bank, BankKind, Entry, EntryState, EntryValue, NewEntry
 from tutela.errors import InputError
+from tutela.signals.registry import composite_type
 from tutela.store import tables
 from tutela.store.database import now
 
@@ -218,7 +219,10 @@ def export_list(banks: Banks, bank: str, format: Format, *, state: EntryState | 
     """A bank's entries as a list, piece by piece. Raises NotFoundError before the first piece."""
     banks.get(bank)
 
-    return write_list(_entries(banks, bank, state), format)
+    def values(entry: Entry) -> Sequence[EntryValue]:
+        return banks.values(entry.id) if composite_type(entry.signal) else ()
+
+    return write_list(_entries(banks, bank, state), format, values)
 
 
 def _entries(banks: Banks, bank: str, state: EntryState | None) -> Iterator[Entry]:
@@ -244,17 +248,19 @@ def format_of(path: Path) -> Format:
 def _batches(lines: Iterator[Line], size: int, start: int) -> Iterator[tuple[list[NewEntry], list[BadLine], int]]:
     entries: list[NewEntry] = []
     bad: list[BadLine] = []
-    last = start
+    last, weight = start, 0
     for line in lines:
         if isinstance(line, BadLine):
             bad.append(line)
             last = line.line
+            weight += 1
         else:
             last, entry = line
             entries.append(entry)
-        if len(entries) + len(bad) >= size:
+            weight += 1 + len(entry.values)
+        if weight >= size:
             yield entries, bad, last
-            entries, bad = [], []
+            entries, bad, weight = [], [], 0
     yield entries, bad, last
 
 

@@ -12,7 +12,8 @@ import traceback
 _EXTRAS = {
     **dict.fromkeys(("typer", "rich", "pydantic", "pydantic_settings"), "cli"),
     **dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client", "structlog", "limits"), "server"),
-    **dict.fromkeys(("webauthn", "authlib", "babel", "jinja2"), "console"),
+    **dict.fromkeys(("webauthn", "authlib", "joserfc", "babel"), "console"),
+    **dict.fromkeys(("httpx", "lxml", "cryptography"), "exchanges"),
     "psycopg": "postgres",
     **dict.fromkeys(("lxml", "fpdf", "pyzipper", "jinja2", "markupsafe", "matplotlib"), "reports"),
     "httpx": "evidence",

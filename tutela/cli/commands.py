@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 import tutela
-from tutela.cli import bank, console, index, key, outbox, store
+from tutela.cli import bank, console, exchange, feed, index, job, key, notice, outbox, report, store
 from tutela.cli.state import State
 
 READER_GONE = 141
@@ -43,9 +43,14 @@ app = typer.Typer(
 )
 app.add_typer(bank.app, name="bank")
 app.add_typer(console.app, name="console")
+app.add_typer(exchange.app, name="exchange")
+app.add_typer(feed.app, name="feed")
 app.add_typer(index.app, name="index")
+app.add_typer(job.app, name="job")
 app.add_typer(key.app, name="key")
 app.add_typer(outbox.app, name="outbox")
+app.add_typer(notice.app, name="notice")
+app.add_typer(report.app, name="report")
 app.add_typer(store.app, name="store")
 
 Paths = Annotated[list[str], typer.Argument(help="Files, folders (all files below), or - for standard input.")]
@@ -114,12 +119,38 @@ def hash_(
     raise typer.Exit(hash_paths(paths, signal or [], context.obj.settings().limits, fast=fast, as_json=json))
 
 
+@app.command(epilog="tutela transparency --since 2026-01-01 --until 2026-07-01 --form html --output figures.html")
+def transparency(
+    context: typer.Context,
+    since: Annotated[str, typer.Option(help="First day of the period, such as 2026-01-01.")],
+    until: Annotated[str, typer.Option(help="First day after it.")],
+    form: Annotated[str, typer.Option(help="csv, json or html.")] = "csv",
+    output: Annotated[Path | None, typer.Option(help="A file to write; standard output without it.")] = None,
+) -> None:
+    """Print transparency figures of a period, counted from the audit log."""
+    from tutela.cli.transparency import print_figures
+
+    print_figures(context, since, until, form, output)
+
+
 @app.command()
 def doctor(context: typer.Context, json: Annotated[bool, typer.Option("--json", help="JSON lines.")] = False) -> None:
     """Check this installation and say what to mend. Exit code 1 when something fails."""
     from tutela.cli.doctor import examine
 
     raise typer.Exit(examine(context.obj.settings(), as_json=json))
+
+
+@app.command(epilog="tutela selftest  ·  tutela selftest --url http://127.0.0.1:8080")
+def selftest(
+    context: typer.Context,
+    url: Annotated[str | None, typer.Option(help="Ask this running service; its key is in TUTELA_KEY.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON lines.")] = False,
+) -> None:
+    """Prove end to end, with canaries, that matching works. Exit code 1 when it does not."""
+    from tutela.cli.selftest import run
+
+    raise typer.Exit(run(context.obj.settings(), url, as_json=json))
 
 
 @app.command()

@@ -5,6 +5,9 @@ import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +18,7 @@ from tutela.banks.banks import Banks
 from tutela.cli.output import coloured, print_json, print_table
 from tutela.deployment import database_url
 from tutela.errors import InputError, TutelaError
+from tutela.exchanges import installed as exchanges_installed
 from tutela.index.indexes import Indexes
 from tutela.media.content import Limits, Mode
 from tutela.media.isolation import WorkerPool
@@ -22,6 +26,9 @@ from tutela.screening.examination import TASK, options, read_examination
 from tutela.settings import Settings
 from tutela.signals.registry import signal_types
 from tutela.store.database import Store
+
+if TYPE_CHECKING:
+    from tutela.exchanges.exchanges import ExchangeRow
 
 _PROTECTIONS = (
     "memory",
@@ -60,7 +67,7 @@ def examine(settings: Settings, *, as_json: bool) -> int:
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
-    for check in (_native_core, _formats, _isolation, _home, _database):
+    for check in (_native_core, _formats, _containers, _isolation, _home, _database, _exchanges):
         try:
             yield from check(settings)
         except (TutelaError, OSError) as error:
@@ -105,6 +112,27 @@ def _formats(_: Settings) -> Iterator[Finding]:
         "warn" if missing else "ok",
         "picture formats",
         f"held, not decoded: {', '.join(missing)}" if missing else "JPEG PNG GIF WebP BMP TIFF AVIF HEIC",
+    )
+
+
+def _containers(_: Settings) -> Iterator[Finding]:
+    from tutela.media.containers import libarchive
+
+    looked_into = ["ZIP Office EPUB TAR gzip bzip2 xz OLE e-mail"]
+    missing = []
+    for kind, module in (("PDF", "pypdfium2"), ("7z", "py7zr"), ("Zstandard", "zstandard")):
+        if find_spec(module) is None:
+            missing.append(f"{kind} (install tutela[archives])")
+        else:
+            looked_into.append(kind)
+    if libarchive.load() is None:
+        missing.append("RAR CAB ISO (install tutela[archives] and the system's libarchive)")
+    else:
+        looked_into.append("RAR CAB ISO")
+    yield Finding(
+        "warn" if missing else "ok",
+        "containers",
+        f"held, not looked into: {', '.join(missing)}" if missing else " ".join(looked_into),
     )
 
 
@@ -165,3 +193,31 @@ def _database(settings: Settings) -> Iterator[Finding]:
                 yield Finding("ok", f"index of {name}", f"{len(index):,} values{lag}")
     finally:
         store.close()
+
+
+def _exchanges(settings: Settings) -> Iterator[Finding]:
+    if settings.database is None and not (settings.home / "tutela.db").exists():
+        return
+    if not exchanges_installed():
+        yield Finding("warn", "exchanges", "none can be pulled (install tutela[exchanges])")
+        return
+    from tutela.exchanges.exchanges import Exchanges
+
+    store = Store.open(database_url(settings.home, settings.database_text))
+    try:
+        at = datetime.now(UTC)
+        for row in Exchanges(Banks(store, settings.home)).all():
+            if row.enabled:
+                yield _exchange(row, at)
+    finally:
+        store.close()
+
+
+def _exchange(row: "ExchangeRow", at: datetime) -> Finding:
+    age_s = row.age_s(at)
+    age = f"{age_s / 3600:.1f} h" if age_s >= 3600 else f"{age_s / 60:.0f} min"
+    why = f"; {row.failures} pulls failed: {row.error}" if row.failures else ""
+    if row.stale(at):
+        return Finding("fail", f"exchange {row.name}", f"not pulled for {age}{why}")
+    since = f"pulled {age} ago" if row.pulled_at else f"not pulled yet, added {age} ago"
+    return Finding("warn" if row.failures else "ok", f"exchange {row.name}", f"{since}, {row.listed:,} entries{why}")

@@ -13,6 +13,9 @@ import numpy.typing as npt
 
 from tutela.media.sniff import MediaType, sniff
 
+SEPARATOR = " › "
+"""Between the steps to a part of the content: `report.zip › holiday.pdf › page 3`. No step's own name contains it."""
+
 
 class Mode(StrEnum):
     """How closely a picture is decoded."""
@@ -21,6 +24,19 @@ class Mode(StrEnum):
     """Grey, scaled in the decoder. For screening."""
     EXACT = "exact"
     """Full-resolution RGB, so that hashes equal the reference implementation's. For hashes that leave the house."""
+
+
+class ViewSet(StrEnum):
+    """How many views of a picture are looked up."""
+
+    PLAIN = "plain"
+    """The picture as it is displayed and, where that is another, as it is stored."""
+    STANDARD = "standard"
+    """Its turns, too, and what is found inside it: within borders, in screenshots and collages, around landmarks."""
+    THOROUGH = "thorough"
+    """More of each, and turns of what is found inside."""
+    LISTED = "listed"
+    """Not for uploads: what a bank lists of a picture that the curator holds, so that crops of it match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +48,18 @@ class Limits:
     max_memory_bytes: int = 1024 * 1024 * 1024
     """Address space a worker may take beyond what it needs to start."""
     timeout_s: float = 10.0
+    views: ViewSet = ViewSet.STANDARD
+    """How many views of each picture are looked up."""
+    max_depth: int = 8
+    """How deep containers lie in each other before the inner ones are held."""
+    max_parts: int = 5_000
+    """Files, pages and frames inside one piece of content, at every depth together."""
+    max_expanded_bytes: int = 512 * 1024 * 1024
+    """Bytes that come out of containers, at every depth together."""
+    max_ratio: int = 100
+    """How many times the content's own bytes may come out of it, once that is more than 64 MiB."""
+    video_timeout_s: float = 300.0
+    """What a video may take, over all workers that are at it."""
 
 
 class Shortcoming(StrEnum):
@@ -49,6 +77,17 @@ class Shortcoming(StrEnum):
     TIMEOUT = "timeout"
     DECODER_CRASH = "decoder-crash"
     BUSY = "busy"
+    ENCRYPTED = "encrypted"
+    """An archive or document that opens only with a password."""
+    TOO_DEEP = "too-deep"
+    TOO_MANY_PARTS = "too-many-parts"
+    EXPANDS_TOO_FAR = "expands-too-far"
+    UNKNOWN_PART = "unknown-part"
+    """Something inside that is of no known type, neither a picture nor known to be none."""
+    NOT_RENDERED = "not-rendered"
+    """A drawing or document whose pictures were looked at, but which is not drawn as a viewer would."""
+    TRAILING_DATA = "trailing-data"
+    """Bytes behind the end of a file that are of no known type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +140,13 @@ class Content:
         self.data = data
         self.mode = mode
         self.limits = limits
+
+    @classmethod
+    def of_picture(cls, picture: Picture, mode: Mode, limits: Limits) -> "Content":
+        """Content without bytes of its own: a frame, or a page that was drawn."""
+        content = cls(b"", mode, limits)
+        vars(content)["picture"] = picture
+        return content
 
     @cached_property
     def media_type(self) -> MediaType | None:

@@ -13,7 +13,8 @@ from PIL import Image, ImageFile
 
 from tutela.errors import UnscreenableError
 from tutela.media import colour
-from tutela.media.content import Limits, Mode, Picture, Shortcoming
+from tutela.media.content import Content, Limits, Mode, Picture, Shortcoming
+from tutela.media.endings import count_gif_frames
 from tutela.media.sniff import PICTURES, MediaType
 
 FAST_MIN_SIDE = 256
@@ -29,6 +30,8 @@ _PILLOW_FORMAT = {
     MediaType.AVIF: "AVIF",
     MediaType.HEIC: "HEIF",
 }
+_TIMED_ON_LOAD = frozenset({MediaType.WEBP, MediaType.AVIF})
+"""Their decoders tell how long a frame is shown only once it is decoded."""
 _ORIENTATION_TAG = 0x0112
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit applies, to every format alike
@@ -62,12 +65,7 @@ def decode_picture(data: bytes | memoryview, media_type: MediaType | None, mode:
 
 def _decode(data: bytes | memoryview, media_type: MediaType, mode: Mode, limits: Limits) -> Picture:
     image = Image.open(io.BytesIO(data), formats=[_PILLOW_FORMAT[media_type]])
-    width, height = image.size
-    if width * height > limits.max_pixels:
-        raise UnscreenableError(
-            Shortcoming.TOO_MANY_PIXELS,
-            f"{width:,} x {height:,} pixels are over the limit of {limits.max_pixels:,}",
-        )
+    width, height = _size(image, limits)
     pixels, damaged = None, False
     if media_type is MediaType.JPEG and mode is Mode.FAST and _plain_jpeg(image):
         pixels, damaged = _scaled_grey(data)
@@ -80,8 +78,54 @@ def _decode(data: bytes | memoryview, media_type: MediaType, mode: Mode, limits:
         eighths=_eighths((width, height), pixels.shape),
         orientation=_orientation(image),
         damaged=damaged,
-        frames=1 if media_type is MediaType.JPEG else int(getattr(image, "n_frames", 1)),
+        frames=_frames(image, data, media_type, limits),
     )
+
+
+class FrameReader:
+    """The frames or pages of a picture, in order; each is what a viewer shows at that time."""
+
+    def __init__(self, content: Content) -> None:
+        assert content.media_type is not None
+        self._image = Image.open(io.BytesIO(content.data), formats=[_PILLOW_FORMAT[content.media_type]])
+        self._mode = content.mode
+        self._limits = content.limits
+        if content.media_type in _TIMED_ON_LOAD:
+            self._image.load()
+        self._shown_at_ms = float(self._image.info.get("duration") or 0)
+
+    def frame(self, number: int) -> tuple[Picture, float | None]:
+        """The frame of that number, from 1 on, and the second at which it is shown, None where nothing says that.
+
+        Ask in ascending order. Raises EOFError past the last one, and whatever the decoder makes of a hostile one.
+        """
+        self._image.seek(number)
+        width, height = _size(self._image, self._limits)
+        pixels, damaged = _through_pillow(self._image, self._mode)
+        shown_at_ms = self._shown_at_ms
+        self._shown_at_ms += float(self._image.info.get("duration") or 0)
+        picture = Picture(
+            np.ascontiguousarray(pixels), width, height, orientation=_orientation(self._image), damaged=damaged
+        )
+        return picture, shown_at_ms / 1000 if shown_at_ms else None
+
+
+def _size(image: Image.Image, limits: Limits) -> tuple[int, int]:
+    width, height = image.size
+    if width * height > limits.max_pixels:
+        raise UnscreenableError(
+            Shortcoming.TOO_MANY_PIXELS,
+            f"{width:,} x {height:,} pixels are over the limit of {limits.max_pixels:,}",
+        )
+    return width, height
+
+
+def _frames(image: Image.Image, data: bytes | memoryview, media_type: MediaType, limits: Limits) -> int:
+    if media_type is MediaType.JPEG:
+        return 1
+    if media_type is MediaType.GIF:  # Pillow would read through every one of them to count them
+        return max(1, count_gif_frames(memoryview(data), limits.max_parts + 2))
+    return int(getattr(image, "n_frames", 1))
 
 
 def _eighths(size: tuple[int, int], shape: tuple[int, ...]) -> int:

@@ -15,19 +15,22 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from tutela.errors import TutelaError, UnscreenableError
+from tutela.errors import NotReadyError, TutelaError, UnscreenableError
 from tutela.media.content import Limits, Shortcoming
+from tutela.media.content_file import ContentFile, nameless_file
 
 log = logging.getLogger(__name__)
 
 MAX_RESULT_BYTES = 1024 * 1024
+"""Of one message. A worker that was taken over cannot make the service parse more in one go."""
+MAX_ANSWER_BYTES = 128 * 1024 * 1024
+"""Of all the messages about one piece of content."""
 MAX_TASKS = 5_000
 """A worker is replaced after this many tasks, so that a slow leak stays small."""
 START_TIMEOUT_S = 30.0
@@ -38,7 +41,8 @@ _LENGTH = struct.Struct("<I")
 class WorkerPool:
     """Runs `task`, a "module:function" taking (memoryview, options) and returning JSON types, on content.
 
-    Thread-safe. Workers start on `warm()` or on first use.
+    A task may be a generator function: what it yields is received while it still runs. Thread-safe. Workers start on
+    `warm()` or on first use.
     """
 
     def __init__(self, task: str, *, size: int, limits: Limits | None = None, wait_s: float = 10.0) -> None:
@@ -50,33 +54,57 @@ class WorkerPool:
         self._wait_s = wait_s
         self._process = os.getpid()
         self._closed = False
+        self._busy: set[_Worker] = set()
         self._warm = False
         self._lock = threading.Lock()
         self._free: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         for _ in range(size):
             self._free.put(None)
 
-    def run(self, content: bytes | memoryview, options: Mapping[str, Any]) -> Any:
-        """The task's result for the content.
+    def run(
+        self,
+        content: bytes | memoryview | ContentFile,
+        options: Mapping[str, Any],
+        receive: Callable[[Any], object] | None = None,
+        *,
+        timeout_s: float | None = None,
+        wait_s: float | None = None,
+    ) -> Any:
+        """The task's result for the content. What it yields before goes to `receive`, or is in the result's `parts`.
 
+        What was received stays good when the task fails later; what `receive` raises ends the task. `timeout_s` and
+        `wait_s` stand for the pool's own.
         Raises UnscreenableError: too many bytes, no worker free in time, timeout, crash, or what the task said.
-        Raises TutelaError when the task itself failed.
+        Raises TutelaError when the task itself failed, NotReadyError when the pool is closed, or the task interrupted.
         """
         if self._closed or os.getpid() != self._process:
-            raise TutelaError("this worker pool is closed, or was opened in another process")
+            raise NotReadyError("this worker pool is closed, or was opened in another process")
+        timeout_s = self.limits.timeout_s if timeout_s is None else timeout_s
+        wait_s = self._wait_s if wait_s is None else wait_s
         if len(content) > self.limits.max_bytes:
             raise UnscreenableError(
                 Shortcoming.TOO_MANY_BYTES,
                 f"{len(content):,} bytes are over the limit of {self.limits.max_bytes:,}",
             )
         try:
-            worker = self._free.get(timeout=self._wait_s)
+            worker = self._free.get(timeout=wait_s)
         except queue.Empty:
-            raise UnscreenableError(Shortcoming.BUSY, f"no worker was free within {self._wait_s:g} s") from None
+            raise UnscreenableError(Shortcoming.BUSY, f"no worker was free within {wait_s:g} s") from None
         try:
             worker = worker or self._start()
-            return worker.run(content, options, self.limits.timeout_s)
+            self._busy.add(worker)
+            if receive is not None:
+                return worker.run(content, options, timeout_s, receive)
+            parts: list[Any] = []
+            result = worker.run(content, options, timeout_s, parts.append)
+            return {**result, "parts": parts} if parts else result
+        except UnscreenableError:
+            if worker is not None and worker.interrupted:
+                raise NotReadyError("the examination of the content was interrupted") from None
+            raise
         finally:
+            if worker is not None:
+                self._busy.discard(worker)
             if worker is not None and (not worker.reusable or worker.tasks >= MAX_TASKS):
                 worker.kill()
                 worker = None
@@ -127,6 +155,15 @@ class WorkerPool:
         self._closed = True
         self._drain()
 
+    def busy(self) -> bool:
+        """Whether a worker is at a task."""
+        return bool(self._busy)
+
+    def interrupt(self) -> None:
+        """End what the workers are at: its callers get NotReadyError, and no verdict comes of it."""
+        for worker in tuple(self._busy):
+            worker.interrupt()
+
     def __enter__(self) -> "WorkerPool":
         return self
 
@@ -162,8 +199,10 @@ class _Worker:
     def __init__(self, task: str, limits: Limits) -> None:
         self.tasks = 0
         self.reusable = False
+        self.interrupted = False
         self.protections: list[str] = []
-        self._memory = _shared_memory_file()
+        self._received = 0
+        self._memory = nameless_file()
         self._map: mmap.mmap | None = None
         self._socket, theirs = socket.socketpair()
         arguments = {
@@ -171,6 +210,7 @@ class _Worker:
             "socket": theirs.fileno(),
             "memory": self._memory,
             "max_memory_bytes": limits.max_memory_bytes,
+            "max_bytes": limits.max_bytes,
         }
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603
@@ -191,13 +231,23 @@ class _Worker:
             raise TutelaError(f"a decoding worker did not start: {error!r}; see the log") from error
         self.reusable = True
 
-    def run(self, content: bytes | memoryview, options: Mapping[str, Any], timeout_s: float) -> Any:
+    def run(
+        self,
+        content: bytes | memoryview | ContentFile,
+        options: Mapping[str, Any],
+        timeout_s: float,
+        receive: Callable[[Any], object],
+    ) -> Any:
         self.reusable = False
         self.tasks += 1
         try:
-            self._fill(content)
-            self._send({"task": self.tasks, "length": len(content), "timeout_s": timeout_s, "options": options})
-            answer = self._receive(time.monotonic() + timeout_s)
+            request = {"task": self.tasks, "length": len(content), "timeout_s": timeout_s, "options": options}
+            if isinstance(content, ContentFile):
+                self._send(request | {"own_file": True}, content.descriptor)
+            else:
+                self._fill(content)
+                self._send(request | {"own_file": False})
+            answer = self._answer(time.monotonic() + timeout_s, receive)
         except TimeoutError:
             raise UnscreenableError(Shortcoming.TIMEOUT, f"decoding took longer than {timeout_s:g} s") from None
         except (OSError, EOFError):
@@ -208,15 +258,29 @@ class _Worker:
             ) from None
         except ValueError as error:
             raise TutelaError(f"a decoding worker's answer is not of its form: {error}") from error
-        if not isinstance(answer, dict) or answer.get("task") != self.tasks:
-            # Never taken for the answer to other content; the worker is not asked again.
-            raise TutelaError("a decoding worker's answer is not of its form")
         self.reusable = True
         if "unscreenable" in answer:
             raise UnscreenableError(str(answer["unscreenable"][0]), str(answer["unscreenable"][1]))
         if "fault" in answer:
             raise TutelaError(f"the task failed in its worker: {answer['fault']}")
         return answer.get("result")
+
+    def _answer(self, deadline: float, receive: Callable[[Any], object]) -> dict[str, Any]:
+        """The last message about the content. Raises ValueError where a message is not of its form."""
+        self._received = 0
+        while True:
+            message = self._receive(deadline)
+            if not isinstance(message, dict) or message.get("task") != self.tasks:
+                # Never taken for the answer to other content; the worker is not asked again.
+                raise ValueError("a message is about something else")
+            if "part" not in message:
+                return message
+            receive(message["part"])
+
+    def interrupt(self) -> None:
+        """End the process under a task; whoever waits for the task cleans up."""
+        self.interrupted = True
+        self._process.kill()
 
     def kill(self) -> None:
         self.reusable = False
@@ -237,15 +301,17 @@ class _Worker:
             self._map = mmap.mmap(self._memory, size)
         self._map[: len(content)] = content
 
-    def _send(self, message: Mapping[str, Any]) -> None:
+    def _send(self, message: Mapping[str, Any], *descriptors: int) -> None:
         payload = json.dumps(message).encode()
         self._socket.settimeout(START_TIMEOUT_S)
-        self._socket.sendall(_LENGTH.pack(len(payload)) + payload)
+        socket.send_fds(self._socket, [_LENGTH.pack(len(payload))], descriptors)
+        self._socket.sendall(payload)
 
     def _receive(self, deadline: float) -> Any:
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size, deadline))
-        if length > MAX_RESULT_BYTES:
-            raise ValueError(f"it is {length:,} bytes long, over the limit of {MAX_RESULT_BYTES:,}")
+        self._received += length
+        if length > MAX_RESULT_BYTES or self._received > MAX_ANSWER_BYTES:
+            raise ValueError(f"it is longer than the limit of {MAX_RESULT_BYTES:,} bytes, {MAX_ANSWER_BYTES:,} in all")
         return json.loads(self._read(length, deadline))
 
     def _read(self, length: int, deadline: float) -> bytes:
@@ -260,14 +326,6 @@ class _Worker:
                 raise EOFError
             parts += part
         return bytes(parts)
-
-
-def _shared_memory_file() -> int:
-    """A file descriptor of memory that has no name and reaches no disk where the system can do that."""
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("tutela-content", os.MFD_CLOEXEC)
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
 
 
 def _environment() -> dict[str, str]:

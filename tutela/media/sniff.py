@@ -4,6 +4,7 @@ Signatures as in the WHATWG MIME Sniffing standard and the formats' own specific
 signature: a browser shows a picture only if it begins at the first byte.
 """
 
+import re
 from enum import StrEnum
 
 
@@ -26,12 +27,27 @@ class MediaType(StrEnum):
     MP4 = "video/mp4"
     WEBM = "video/webm"
     AVI = "video/x-msvideo"
+    MPEG = "video/mpeg"
+    MPEG_TS = "video/mp2t"
+    FLV = "video/x-flv"
+    WMV = "video/x-ms-wmv"
+    OGG = "video/ogg"
     PDF = "application/pdf"
     ZIP = "application/zip"
     GZIP = "application/gzip"
     SEVEN_ZIP = "application/x-7z-compressed"
     RAR = "application/vnd.rar"
     HTML = "text/html"
+    TAR = "application/x-tar"
+    BZIP2 = "application/x-bzip2"
+    XZ = "application/x-xz"
+    ZSTD = "application/zstd"
+    CAB = "application/vnd.ms-cab-compressed"
+    ISO = "application/x-iso9660-image"
+    OLE = "application/x-ole-storage"
+    EMAIL = "message/rfc822"
+    EMF = "image/emf"
+    WMF = "image/wmf"
 
 
 PICTURES = frozenset(
@@ -44,6 +60,19 @@ PICTURES = frozenset(
         MediaType.TIFF,
         MediaType.AVIF,
         MediaType.HEIC,
+    }
+)
+
+VIDEOS = frozenset(
+    {
+        MediaType.MP4,
+        MediaType.WEBM,
+        MediaType.AVI,
+        MediaType.MPEG,
+        MediaType.MPEG_TS,
+        MediaType.FLV,
+        MediaType.WMV,
+        MediaType.OGG,
     }
 )
 
@@ -64,14 +93,28 @@ _SIGNATURES = (
     (b"\x00\x00\x01\x00", MediaType.ICO),
     (b"8BPS", MediaType.PSD),
     (b"\x1a\x45\xdf\xa3", MediaType.WEBM),
+    (b"\x00\x00\x01\xba", MediaType.MPEG),
+    (b"\x00\x00\x01\xb3", MediaType.MPEG),
+    (b"FLV\x01", MediaType.FLV),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", MediaType.WMV),
+    (b"OggS", MediaType.OGG),
     (b"%PDF-", MediaType.PDF),
     (b"PK\x03\x04", MediaType.ZIP),
     (b"PK\x05\x06", MediaType.ZIP),
     (b"\x1f\x8b", MediaType.GZIP),
     (b"7z\xbc\xaf\x27\x1c", MediaType.SEVEN_ZIP),
     (b"Rar!\x1a\x07", MediaType.RAR),
+    (b"BZh", MediaType.BZIP2),
+    (b"\xfd7zXZ\x00", MediaType.XZ),
+    (b"\x28\xb5\x2f\xfd", MediaType.ZSTD),
+    (b"MSCF\x00\x00\x00\x00", MediaType.CAB),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", MediaType.OLE),
+    (b"\xd7\xcd\xc6\x9a", MediaType.WMF),
 )
 
+_EMAIL = re.compile(rb"(From .*\n)?([!-9;-~]+:.*\n([ \t].*\n)*)*?(MIME-Version|Content-Type|Received):", re.IGNORECASE)
+"""Header fields from the first byte on, one of those that say what it is among them (RFC 5322, RFC 2045)."""
+_ISO_AT = 32_769
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 
@@ -86,12 +129,38 @@ def sniff(data: bytes | memoryview) -> MediaType | None:
         return {b"WEBP": MediaType.WEBP, b"AVI ": MediaType.AVI}.get(head[8:12])
     if head[4:8] == b"ftyp":
         return _iso_base_media(head)
+    if head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"):  # QuickTime before it had a `ftyp`
+        return MediaType.MP4
+    if _is_transport_stream(head):
+        return MediaType.MPEG_TS
+    if head[:4] == b"\x01\x00\x00\x00" and head[40:44] == b" EMF":
+        return MediaType.EMF
+    if _is_tar(head):
+        return MediaType.TAR
+    if bytes(data[_ISO_AT : _ISO_AT + 5]) == b"CD001":
+        return MediaType.ISO
     text = head.lstrip(b"\xef\xbb\xbf\t\n\x0c\r ").lower()
     if text.startswith((b"<svg", b"<?xml")) and b"<svg" in text:
         return MediaType.SVG
     if text.startswith((b"<!doctype html", b"<html", b"<script")):
         return MediaType.HTML
-    return None
+    return MediaType.EMAIL if head[:1].isalpha() and _EMAIL.match(bytes(data[:8192])) else None
+
+
+def _is_tar(head: bytes) -> bool:
+    """By the header's checksum (POSIX.1-2017, pax): old archives have no other mark."""
+    if len(head) < 512 or not head[0]:
+        return False
+    try:
+        claimed = int(head[148:156].strip(b" \x00") or b"-", 8)
+    except ValueError:
+        return False
+    return claimed == sum(head[:148]) + 8 * 0x20 + sum(head[156:512])
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """Sync bytes at the start of its packets, of 188 bytes or of 192 with a time before each (ISO/IEC 13818-1)."""
+    return any(head[begin::size][:2] == b"GG" and len(head) > size for size, begin in ((188, 0), (192, 4)))
 
 
 def _iso_base_media(head: bytes) -> MediaType:

@@ -6,6 +6,7 @@ ends when its parent closes the socket or dies.
 
 import contextlib
 import ctypes
+import gc
 import json
 import math
 import mmap
@@ -15,6 +16,7 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Generator
 from importlib import import_module
 from typing import Any
 
@@ -37,31 +39,56 @@ def main() -> None:
     for name in ("tutela.media.decode", "PIL.ImageCms"):
         import_module(name)
     _load_picture_formats()
-    protections = _confine(arguments["max_memory_bytes"])
+    import_module("tutela.media.containers").load_all()
+    for name in ("pypdfium2", "py7zr", "zstandard"):
+        with contextlib.suppress(ImportError):
+            import_module(name)
+    import_module("tutela.media.containers.libarchive").load()
+    with contextlib.suppress(ImportError):
+        import_module("tutela.media.video")
+    gc.freeze()  # modules stay: no collection looks through them again
+    protections = _confine(arguments["max_memory_bytes"] + arguments["max_bytes"])
     with socket.socket(fileno=arguments["socket"]) as connection:
         _answer(connection, {"protections": protections})
         _serve(connection, arguments["memory"], task)
 
 
 def _serve(connection: socket.socket, memory: int, task: Any) -> None:
-    content: mmap.mmap | None = None
-    while request := _request(connection):
+    shared: mmap.mmap | None = None
+    while received := _request(connection):
+        request, descriptors = received
         # A backstop for a parent that died while we hang: the alarm's default action ends the process.
         signal.alarm(math.ceil(request["timeout_s"]) + 5)
         length = request["length"]
-        if content is None or len(content) < length:
-            content = mmap.mmap(memory, 0, prot=mmap.PROT_READ)
-        with memoryview(content)[:length] as view:
-            answer = _run(task, view, request["options"])
+        if request["own_file"]:
+            content = _mapped(descriptors.pop(), length)
+        else:
+            if shared is None or len(shared) < length:
+                shared = mmap.mmap(memory, 0, prot=mmap.PROT_READ)
+            content = memoryview(shared)[:length]
+        answer = _run(connection, request["task"], task, content, request["options"])
+        content.release()
+        del content
         signal.alarm(0)
         _answer(connection, answer | {"task": request["task"]})
 
 
-def _run(task: Any, view: memoryview, options: Any) -> dict[str, Any]:
+def _mapped(descriptor: int, length: int) -> memoryview:
+    """Content in a file of its own; unmapped with the last view of it."""
+    try:
+        return memoryview(mmap.mmap(descriptor, length, prot=mmap.PROT_READ) if length else b"")
+    finally:
+        os.close(descriptor)
+
+
+def _run(connection: socket.socket, number: int, task: Any, view: memoryview, options: Any) -> dict[str, Any]:
     from tutela.errors import UnscreenableError
 
     try:
-        return {"result": task(view, options)}
+        result = task(view, options)
+        if isinstance(result, Generator):
+            result = _tell_parts(connection, number, result)
+        return {"result": result}
     except UnscreenableError as error:
         return {"unscreenable": [error.reason, str(error)]}
     except MemoryError:
@@ -70,17 +97,28 @@ def _run(task: Any, view: memoryview, options: Any) -> dict[str, Any]:
         return {"fault": f"{type(error).__name__}: {error}"[:1000]}
 
 
-def _request(connection: socket.socket) -> dict[str, Any] | None:
-    header = connection.recv(_LENGTH.size, socket.MSG_WAITALL)
+def _tell_parts(connection: socket.socket, number: int, parts: Generator[Any, None, Any]) -> Any:
+    """Send what a task yields as it comes; what it returns in the end is the result."""
+    while True:
+        try:
+            part = next(parts)
+        except StopIteration as end:
+            return end.value
+        _answer(connection, {"task": number, "part": part})
+
+
+def _request(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """The next task and the descriptors that come with it."""
+    header, descriptors, _, _ = socket.recv_fds(connection, _LENGTH.size, 1)
     if len(header) < _LENGTH.size:
         return None
     (length,) = _LENGTH.unpack(header)
     message: dict[str, Any] = json.loads(connection.recv(length, socket.MSG_WAITALL))
-    return message
+    return message, descriptors
 
 
 def _answer(connection: socket.socket, answer: dict[str, Any]) -> None:
-    payload = json.dumps(answer).encode()
+    payload = json.dumps(answer, ensure_ascii=False).encode(errors="replace")
     if len(payload) > _MAX_RESULT_BYTES:
         fault = f"the result of {len(payload):,} bytes is too long"
         payload = json.dumps({"task": answer.get("task"), "fault": fault}).encode()

@@ -3,17 +3,28 @@
 The answer crosses back as JSON, so that a decoder which was taken over can lie but not run code in the service.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tutela.errors import TutelaError, UnscreenableError
+from tutela.media.budget import Budget
 from tutela.media.content import Content, Limits, Mode, Shortcoming
+from tutela.media.content_file import ContentFile
+from tutela.media.isolation import WorkerPool
+from tutela.media.walk import Place, walk
+from tutela.screening.findings import Findings
 from tutela.screening.verdict import Reason
-from tutela.signals.base import Computable, Region, Sample
-from tutela.signals.registry import signal_types
+from tutela.screening.watching import watch
+from tutela.signals.base import Region, Sample
 
-TASK = "tutela.screening.examination:examine"
+TASK = "tutela.screening.examination:task"
+MAX_SAMPLES = 200_000
+"""Hashes of one piece of content, of all parts and views together."""
+_BATCH_BYTES = 256 * 1024
+"""About so much goes into one message of a worker."""
+_TELL_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,39 +44,76 @@ def options(mode: Mode, limits: Limits) -> dict[str, Any]:
     return {"mode": mode.value, "limits": asdict(limits)}
 
 
-def examine(data: memoryview, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Decode the content once and compute every computable signal. The result is an `Examination` in JSON types."""
+def task(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str, Any], None, dict[str, Any]]:
+    """Watch a video, where the options say so; examine content of any other kind, and what is in it."""
+    return watch(data, options) if "watch" in options else examine(data, options)
+
+
+def examine(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str, Any], None, dict[str, Any]]:
+    """Compute every computable signal of the content and, in fast mode, of everything in it.
+
+    What is found is yielded as it comes, so that it counts even if a later part ends the worker. In exact mode only the
+    content itself is looked at: its hashes are for lists, not for a verdict.
+    """
     content = Content(data, Mode(options["mode"]), Limits(**options["limits"]))
-    samples: list[Sample] = []
-    try:
-        for signal_type in signal_types().values():
-            if isinstance(signal_type, Computable):
-                samples += signal_type.compute(content)
-        shortcomings = _shortcomings(content)
-        width, height = content.picture.width, content.picture.height
-    except UnscreenableError as error:
-        shortcomings, width, height = [(error.reason, str(error))], None, None
+    findings = Findings(bool(options.get("watched")))
+    told, at = 0, time.monotonic()
+    for place in _places(content):
+        findings.add(place)
+        if findings.weight >= _BATCH_BYTES or time.monotonic() - at > _TELL_EVERY_S:
+            told += len(findings.samples)
+            yield _found(findings.take())
+            at = time.monotonic()
+            if told > MAX_SAMPLES:
+                findings.fall_short("", Shortcoming.TOO_MANY_PARTS, f"only the first {MAX_SAMPLES:,} hashes count")
+                break
+    picture = content.picture if findings.has_picture else None
     return {
-        "samples": [_sample_fields(sample) for sample in samples],
-        "shortcomings": shortcomings,
+        **_found(findings.take()),
+        "shortcomings": findings.shortcomings(),
         "media_type": content.media_type.value if content.media_type else None,
-        "width": width,
-        "height": height,
+        "width": picture.width if picture else None,
+        "height": picture.height if picture else None,
     }
+
+
+def _places(content: Content) -> Iterator[Place]:
+    if content.mode is Mode.EXACT:
+        return iter((Place("", content),))
+    return walk(content, Budget(content.limits, len(content.data)))
+
+
+def _found(samples: Sequence[Sample]) -> dict[str, Any]:
+    return {"samples": [_sample_fields(sample) for sample in samples]}
 
 
 def read_examination(document: Any) -> Examination:
     """The examination in a worker's answer. Raises TutelaError when the answer is not of its form."""
     try:
+        parts = document.get("parts", ())
         return Examination(
-            tuple(_sample(fields) for fields in document["samples"]),
+            tuple(_sample(fields) for found in (*parts, document) for fields in found["samples"]),
             tuple(Reason(str(code), str(message)) for code, message in document["shortcomings"]),
             document["media_type"],
             document["width"],
             document["height"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TutelaError(f"a worker's answer is not an examination: {error!r}") from error
+
+
+def examine_isolated(
+    pool: WorkerPool, content: bytes | memoryview | ContentFile, task_options: Mapping[str, Any]
+) -> Examination:
+    """The examination of content in a worker. Where the worker does not come to an end, what it found until then, with
+    the reason. Raises TutelaError for a fault of ours."""
+    parts: list[Any] = []
+    try:
+        last = pool.run(content, task_options, parts.append)
+    except UnscreenableError as error:
+        last = {"samples": (), "shortcomings": [(error.reason, str(error))]}
+        last |= dict.fromkeys(("media_type", "width", "height"))
+    return read_examination({**last, "parts": parts})
 
 
 def _sample_fields(sample: Sample) -> list[Any]:
@@ -84,13 +132,3 @@ def _sample(fields: Any) -> Sample:
         str(part),
         None if seconds is None else float(seconds),
     )
-
-
-def _shortcomings(content: Content) -> Sequence[tuple[str, str]]:
-    picture = content.picture
-    found = []
-    if picture.damaged:
-        found.append((Shortcoming.DAMAGED, "the file is damaged: only a part of the picture could be decoded"))
-    if picture.frames > 1:
-        found.append((Shortcoming.PARTLY_SCREENED, f"only the first of {picture.frames} frames or pages was looked at"))
-    return found

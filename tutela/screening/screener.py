@@ -5,21 +5,26 @@ is logged loudly and the content stays unseen. A verdict that holds or blocks is
 written down durably.
 """
 
+import contextlib
+import copy
 import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import tutela
-from tutela.errors import InputError, StoreError, UnscreenableError
+from tutela.errors import InputError, NotReadyError, StoreError
 from tutela.media.content import Limits, Mode
+from tutela.media.content_file import ContentFile
 from tutela.media.isolation import WorkerPool
-from tutela.screening.examination import Examination, options, read_examination
-from tutela.screening.matching import Catalogue, Searcher, find_matches, match_each
+from tutela.media.sniff import VIDEOS, MediaType, sniff
+from tutela.screening.audience import SearchingAudience
+from tutela.screening.examination import Examination, examine_isolated, options
+from tutela.screening.matching import Catalogue, Matching, Searcher, find_matches, match_each
 from tutela.screening.policy import ScreeningPolicy, decide
 from tutela.screening.verdict import (
     ContentHash,
@@ -31,12 +36,15 @@ from tutela.screening.verdict import (
     Verdict,
     Versions,
 )
+from tutela.screening.viewing import Progress, Viewed, view
 from tutela.signals.base import Digesting, Sample
 from tutela.signals.registry import signal_type, signal_types
+from tutela.views.thresholds import ceiling
 
 log = logging.getLogger(__name__)
 
 MAX_MATCHES_LISTED = 100
+MAX_HASHES_LISTED = 1_000
 MAX_LISTS_AGE_S = 30.0
 """Content that is compared with lists older than this is held: what was listed since would be missed."""
 
@@ -87,17 +95,42 @@ class Screener:
         self._custody = custody
         self._options = options(Mode.FAST, self.limits)
 
-    def screen(self, content: bytes | memoryview, context: Context | None = None) -> Verdict:
-        """The verdict for one upload. Never raises for anything in the content.
+    def screen(
+        self,
+        content: bytes | memoryview | ContentFile,
+        context: Context | None = None,
+        verdict_id: str | None = None,
+        *,
+        on_progress: Progress | None = None,
+    ) -> Verdict:
+        """The verdict for one upload, of that id or of a new one. Never raises for anything in the content.
 
-        Raises StoreError when a verdict that must be written down cannot be; the content is then not allowed.
+        A video is searched as it is decoded, and decoded no further than up to a match that blocks it; `on_progress`
+        hears how far it is.
+
+        Raises StoreError when a verdict that must be written down cannot be, NotReadyError when this deployment is
+        closed meanwhile; the content is then not allowed.
         """
         started = time.perf_counter()
-        digests = _digests(content)
-        examination = self._examine(content)
-        samples = (*digests, *examination.samples)
+        seen = content.view() if isinstance(content, ContentFile) else content
+        digests = _digests(seen)
         sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
-        return self._conclude(started, samples, examination, context, content, sha256)
+        search: _Search | None = None
+        if (media_type := sniff(seen)) in VIDEOS:
+            examination, search = self._watch(content, media_type, digests, on_progress)
+            samples = examination.samples
+        else:
+            examination = self._examine(content, self._options)
+            samples = (*digests, *examination.samples)
+        return self._conclude(started, samples, examination, context, seen, sha256, verdict_id, search)
+
+    def with_limits(self, pool: WorkerPool, limits: Limits) -> "Screener":
+        """A screener that differs in nothing but where content is examined, and what that may cost."""
+        other = copy.copy(self)
+        other.limits = limits
+        other._pool = pool
+        other._options = options(Mode.FAST, limits)
+        return other
 
     def screen_hashes(self, samples: Sequence[Sample], context: Context | None = None) -> Verdict:
         """The verdict for content that the caller hashed. Raises InputError when there is nothing to look up."""
@@ -109,11 +142,50 @@ class Screener:
         """The matches of each sample on its own, without a verdict. Raises TutelaError when lists cannot be read."""
         return match_each(samples, self._searcher, self._catalogue)
 
-    def _examine(self, content: bytes | memoryview) -> Examination:
+    def _watch(
+        self,
+        content: bytes | memoryview | ContentFile,
+        media_type: MediaType | None,
+        digests: tuple[Sample, ...],
+        on_progress: Progress | None,
+    ) -> "tuple[Examination, _Search]":
+        """A video: what else is in the file, then its frames, until something blocks it anyway."""
+        matching = Matching(self._searcher, self._catalogue, self.policy.video)
+        audience = SearchingAudience(matching)
+        inside, viewed, lists = Examination(), Viewed(), {}
         try:
-            return read_examination(self._pool.run(content, self._options))
-        except UnscreenableError as error:
-            return Examination(shortcomings=(Reason(error.reason, str(error)),))
+            lists = dict(self._searcher.sequences)
+            with contextlib.ExitStack() as stack:
+                file = content if isinstance(content, ContentFile) else stack.enter_context(_as_file(content))
+                if not audience.take(digests):
+                    inside = self._examine(file, {**self._options, "watched": True})
+                    if not audience.take(inside.samples):
+                        viewed = view(file, self._pool, self.limits, audience, on_progress)
+        except NotReadyError:
+            raise
+        except Exception:
+            log.exception("a video could not be screened")
+            viewed = Viewed(shortcomings=[_FAULT])
+        examination = Examination(
+            tuple(audience.shown),
+            tuple(dict.fromkeys((*viewed.shortcomings, *inside.shortcomings))),
+            media_type,
+            viewed.facts.width if viewed.facts else None,
+            viewed.facts.height if viewed.facts else None,
+        )
+        return examination, _Search(lists, matching.matches)
+
+    def _search(self, samples: Sequence[Sample]) -> "_Search":
+        def search() -> list[Match]:
+            return find_matches(samples, self._searcher, self._catalogue, self.policy.video)
+
+        return _Search(dict(self._searcher.sequences), search)
+
+    def _examine(self, content: bytes | memoryview | ContentFile, task_options: Mapping[str, Any]) -> Examination:
+        try:
+            return examine_isolated(self._pool, content, task_options)
+        except NotReadyError:
+            raise
         except Exception:
             log.exception("examination failed")
             return Examination(shortcomings=(_FAULT,))
@@ -126,6 +198,8 @@ class Screener:
         context: Context | None,
         content: bytes | memoryview | None,
         sha256: str | None,
+        verdict_id: str | None = None,
+        search: "_Search | None" = None,
     ) -> Verdict:
         examined = time.perf_counter()
         shortcomings = examination.shortcomings
@@ -133,15 +207,17 @@ class Screener:
         if self._lists_age_s() > MAX_LISTS_AGE_S:
             shortcomings = (*shortcomings, _STALE)
         try:
-            lists = dict(self._searcher.sequences)
-            matches = find_matches(samples, self._searcher, self._catalogue)
+            search = search or self._search(samples)
+            lists = dict(search.lists)
+            matches = search.matches()
         except Exception:
             log.exception("the lists could not be searched")
             lists, shortcomings = {}, (*shortcomings, _FAULT)
         decision, reasons = decide(matches, shortcomings, self.policy)
+        told = _told(samples, matches)
         searched = time.perf_counter()
         verdict = Verdict(
-            id=uuid.uuid4().hex,
+            id=verdict_id or uuid.uuid4().hex,
             at=datetime.now(UTC),
             decision=decision,
             reasons=reasons,
@@ -149,8 +225,9 @@ class Screener:
             matches_omitted=max(0, len(matches) - MAX_MATCHES_LISTED),
             hashes=tuple(
                 ContentHash(s.signal, signal_type(s.signal).format(s.value), s.view, s.quality, s.part, s.seconds)
-                for s in samples
+                for s in told[:MAX_HASHES_LISTED]
             ),
+            hashes_omitted=max(0, len(told) - MAX_HASHES_LISTED),
             media_type=examination.media_type,
             width=examination.width,
             height=examination.height,
@@ -183,9 +260,39 @@ class Screener:
         return verdict
 
 
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """How the matches of one content are had, and the list versions that were searched."""
+
+    lists: Mapping[str, int]
+    matches: Callable[[], list[Match]]
+
+
 _STALE = Reason("lists-stale", "the lists could not be brought up to date; see the service's log")
 _NOT_KEPT = Reason("evidence-not-kept", "the evidence could not be sealed, so keep the content; see the service's log")
 _FAULT = Reason("engine-fault", "the engine failed while screening; see the service's log")
+
+
+def _told(samples: Sequence[Sample], matches: Sequence[Match]) -> list[Sample]:
+    """The samples that a verdict lists: of the many views of a picture only the plain ones and those that matched."""
+    matched = {(match.signal, match.part, match.view, match.region, match.seconds) for match in matches}
+    return [
+        sample
+        for sample in samples
+        if ceiling(sample.view) is None
+        or (sample.signal, sample.part, sample.view, sample.region, sample.seconds) in matched
+    ]
+
+
+def _as_file(content: bytes | memoryview) -> ContentFile:
+    """The content where several workers can see it at once, without a copy for each."""
+    file = ContentFile()
+    try:
+        file.write(content)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def _digests(content: bytes | memoryview) -> tuple[Sample, ...]:

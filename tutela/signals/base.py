@@ -26,6 +26,8 @@ class Kind(StrEnum):
 
 WHOLE = "whole"
 """The view of the content as it is displayed."""
+STORED = "stored"
+"""The view of a picture as its file stores it, where EXIF says that it is to be shown turned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +92,20 @@ class Computable(Protocol):
 
     def compute(self, content: Content) -> Sequence[Sample]:
         """The samples of this type in the content. Raises UnscreenableError when it cannot be decoded."""
+
+
+@runtime_checkable
+class Composite(Protocol):
+    """A signal type that stands for many values of another type, such as a video for its frames.
+
+    Its own value only tells one such set from another; what is searched are the values of the set.
+    """
+
+    def read(self, text: str) -> tuple[Sample, ...]:
+        """The values that a text lists. Raises InvalidSignalError with what is wrong."""
+
+    def write(self, samples: Sequence[Sample]) -> str:
+        """The text of such values, on one line; `read(write(s))` has the values of s."""
+
+    def identity(self, samples: Sequence[Sample]) -> bytes:
+        """The type's own value for these: the same for the same values in the same order."""

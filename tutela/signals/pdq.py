@@ -3,16 +3,18 @@
 Source: "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm" (Facebook, 2019).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tutela import _native
-from tutela.media.content import Content
-from tutela.signals.base import WHOLE, Kind, Sample
-from tutela.signals.hexadecimal import parse_hexadecimal
+import numpy as np
+from PIL import Image
 
-STORED = "stored"
-"""The view of the picture as its file stores it, where EXIF says that it is to be shown turned."""
+from tutela import _native
+from tutela.media.content import Content, Mode, Picture, ViewSet
+from tutela.signals.base import STORED, WHOLE, Kind, Region, Sample
+from tutela.signals.hexadecimal import parse_hexadecimal
+from tutela.views.finding import find_frames, reduced
+from tutela.views.view import TURNS, Luma, bounds, view_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +40,39 @@ class Pdq:
         return (int.from_bytes(a) ^ int.from_bytes(b)).bit_count()
 
     def compute(self, content: Content) -> Sequence[Sample]:
-        """The hash of the picture as displayed, and as stored where that is another.
+        """The hashes of the content's picture. In exact mode, for lists, the plain ones or what a bank lists."""
+        views = ViewSet(content.limits.views)
+        if content.mode is Mode.EXACT and views is not ViewSet.LISTED:
+            views = ViewSet.PLAIN
+        return self.of_picture(content.picture, views)
 
-        Lists are made by tools that do not turn pictures by EXIF, so both views are asked about.
+    def of_picture(self, picture: Picture, views: ViewSet) -> list[Sample]:
+        """The hashes of a decoded picture, the whole as displayed first, then as stored where that is another.
+
+        Lists are made by tools that do not turn pictures by EXIF, so both are always asked about.
         """
-        picture = content.picture
-        stored, quality = _native.pdq(picture.pixels, picture.source)
-        if picture.orientation == 1:
-            return (Sample(self.name, stored, WHOLE, quality),)
-        displayed, displayed_quality = _native.pdq(*picture.displayed())
-        return (
-            Sample(self.name, displayed, WHOLE, displayed_quality),
-            Sample(self.name, stored, STORED, quality),
-        )
+        pixels, source = picture.displayed()
+        value, quality = _native.pdq(pixels, source)
+        samples = [Sample(self.name, value, WHOLE, quality)]
+        if picture.orientation != 1:
+            value, quality = _native.pdq(picture.pixels, picture.source)
+            samples.append(Sample(self.name, value, STORED, quality))
+        if views is not ViewSet.PLAIN:
+            luma = pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
+            samples += self._of_views(reduced(luma), views)
+        return samples
+
+    def _of_views(self, luma: Luma, views: ViewSet) -> Iterator[Sample]:
+        for frame in find_frames(luma, views):
+            corners = np.stack([view.corners for view in frame.views])
+            hashes, qualities = _native.pdq_views(frame.luma, corners, sum(view.turned for view in frame.views))
+            values = iter(hashes)
+            for view, quality in zip(frame.views, qualities.tolist(), strict=True):
+                region = None if view.family == WHOLE else Region(*bounds(frame.place(view)))
+                for turn in TURNS if view.turned else TURNS[:1]:
+                    value = next(values).tobytes()
+                    if turn or view.family != WHOLE:
+                        yield Sample(self.name, value, view_name(view.family, turn), quality, region)
 
 
 PDQ = Pdq()

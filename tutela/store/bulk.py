@@ -37,3 +37,9 @@ def select_in(
 
 def _mark(connection: Connection) -> str:
     return "?" if connection.dialect.name == "sqlite" else "%s"
+
+
+def execute_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run a statement, written with ? for every value, once for each row of driver-ready values."""
+    if rows:
+        connection.exec_driver_sql(statement.replace("?", _mark(connection)), list(rows))

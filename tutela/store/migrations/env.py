@@ -1,17 +1,17 @@
 """Alembic's entry: run the migrations on the connection that `tutela.store.database.migrate` hands over."""
 
+import pkgutil
+from importlib import import_module
+
 from alembic import context
 
-# The metadata knows their tables once they are imported.
-from tutela.store import (  # noqa: F401
-    case_tables,
-    console_tables,
-    evidence_tables,
-    notices_tables,
-    outbox_tables,
-    reports_tables,
-)
+from tutela import store
 from tutela.store.tables import metadata
+
+# A room's tables are in the metadata once their module is imported.
+for module in pkgutil.iter_modules(store.__path__, "tutela.store."):
+    if module.name.endswith("_tables"):
+        import_module(module.name)
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=metadata, render_as_batch=connection.dialect.name == "sqlite")

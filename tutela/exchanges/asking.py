@@ -1,0 +1,43 @@
+"""Asking a list that is not given away, and keeping what it answered: known values are listed from then on."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import update
+
+from tutela.exchanges.applying import Applier
+from tutela.exchanges.base import Finding
+from tutela.exchanges.exchanges import Exchanges
+from tutela.exchanges.http import Patience
+from tutela.signals.registry import signal_type
+from tutela.store.database import now
+from tutela.store.exchange_tables import exchange as table
+
+
+def look_up(
+    exchanges: Exchanges,
+    name: str,
+    values: Sequence[tuple[str, str]],
+    *,
+    actor: str,
+    patience: Patience | None = None,
+) -> list[Finding]:
+    """What an exchange knows of (signal type, text) pairs; the entries that it names are listed in its bank.
+
+    Raises InputError, HttpError, ExchangeError.
+    """
+    row = exchanges.get(name)
+    asked = [(signal, signal_type(signal).format(signal_type(signal).parse(text))) for signal, text in values]
+    connection = exchanges.open(row, patience)
+    try:
+        findings = connection.look_up(asked)
+    finally:
+        connection.close()
+    listings = [listing for finding in findings for listing in finding.listings]
+    if listings:
+        applier = Applier(row, exchanges.banks.labels(), actor)
+        with exchanges.store.write() as connection_:
+            applied = applier.apply(connection_, listings, at=now(), generation=row.generation, whole=False)
+            connection_.execute(
+                update(table).where(table.c.id == row.id).values(listed=table.c.listed + applied.growth)
+            )
+    return findings

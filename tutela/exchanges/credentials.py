@@ -1,0 +1,50 @@
+"""Secrets by reference: the database keeps where a secret is, never the secret.
+
+A reference is `env:NAME` or `file:/path`. It is resolved when a connection is opened, so that a changed secret counts
+at the next pull.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from tutela.errors import InputError
+
+MAX_BYTES = 64 * 1024
+
+
+def check_reference(text: str, option: str) -> None:
+    """Raise InputError for what is no reference: most likely the secret itself. The text is not repeated."""
+    scheme, _, rest = text.partition(":")
+    if scheme == "env" and rest.replace("_", "a").isalnum():
+        return
+    if scheme == "file" and rest.startswith("/"):
+        return
+    raise InputError(
+        f"{option} is a secret: give where it is, as env:NAME or file:/path, not the secret itself;"
+        " what was given is not kept, but your shell may remember it"
+    )
+
+
+def resolve(reference: str, option: str) -> str:
+    """The secret that a reference stands for. Raises InputError when it is not there."""
+    check_reference(reference, option)
+    scheme, _, rest = reference.partition(":")
+    secret = os.environ.get(rest, "") if scheme == "env" else _read(Path(rest), option)
+    if not secret:
+        raise InputError(f"{option}: {reference} is empty or not set")
+    return secret
+
+
+def _read(path: Path, option: str) -> str:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+            raise InputError(f"{option}: {path} is no file, or larger than {MAX_BYTES:,} bytes")
+        if status.st_mode & stat.S_IROTH:
+            raise InputError(f"{option}: everybody on this machine can read {path}; run: chmod o-r {path}")
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise InputError(f"{option}: {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{option}: {path} is not UTF-8 text") from None

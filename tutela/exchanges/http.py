@@ -1,0 +1,275 @@
+"""Requests to other services: bounded in time and size, retried where that helps, silent about secrets.
+
+An address is named in errors by its host and path alone: queries and headers carry credentials.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+from tutela.errors import InputError, TutelaError
+
+if TYPE_CHECKING:
+    import httpx
+
+# It writes whole addresses at level INFO, and an address may carry a token.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+logging.getLogger("httpcore").setLevel(logging.WARNING)
+
+_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+_CHUNK = 64 * 1024
+
+
+class HttpError(TutelaError):
+    """A service did not answer, or refused."""
+
+    def __init__(self, message: str, status: int | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        """The answer's status, None where there was none."""
+        self.retry_after_s = retry_after_s
+        """How long the service asks to be left alone."""
+
+
+class RefusedError(HttpError):
+    """The service answered that the request is wrong or not allowed: asking again does not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def date(self) -> float | None:
+        """The service's own clock, seconds since the epoch."""
+        return _moment(self.headers.get("date"))
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for whom."""
+
+    timeout_s: float = 30.0
+    """For a connection, and for the next byte."""
+    deadline_s: float = 300.0
+    """For a whole answer: a service that sends a byte now and then does not hold us."""
+    attempts: int = 5
+    pause_s: float = 1.0
+    """Before the second attempt; doubled for each further one."""
+    longest_pause_s: float = 60.0
+
+
+class Http:
+    """A client of one service. Close it."""
+
+    def __init__(
+        self,
+        *,
+        auth: tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        proxy: str | None = None,
+        patience: Patience | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`proxy` is an address; without one HTTPS_PROXY and its kin of the environment count."""
+        import httpx
+
+        self.patience = patience or Patience()
+        self._sleep = sleep
+        try:
+            self._client = httpx.Client(
+                auth=auth,
+                headers={"User-Agent": "tutela", **(headers or {})},
+                proxy=proxy or None,
+                timeout=self.patience.timeout_s,
+                follow_redirects=False,  # credentials go to the address that the operator named, and to no other
+            )
+        except (ValueError, httpx.InvalidURL):
+            raise InputError("the proxy's address cannot be read") from None
+
+    def with_identity(self, *, auth: tuple[str, str] | None = None, headers: Mapping[str, str] | None = None) -> "Http":
+        """This client, sending these credentials."""
+        import httpx
+
+        if auth is not None:
+            self._client.auth = httpx.BasicAuth(*auth)
+        self._client.headers.update(headers or {})
+        return self
+
+    def get(
+        self,
+        url: str,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = 64 * 1024 * 1024,
+        sink: Callable[[bytes], object] | None = None,
+    ) -> Answer:
+        """As `send`, with a query. A `sink` is given the body piece by piece, and the answer has none."""
+        if parameters:
+            url = f"{url}{'&' if '?' in url else '?'}{urlencode(parameters)}"
+        return self.send("GET", url, headers=headers, max_bytes=max_bytes, sink=sink)
+
+    def get_fresh(self, url: str, parameters: Mapping[str, str] | None = None) -> Answer:
+        """As `get`, from the service itself: a cache's answer to an earlier question is refused (RFC 9111, Age)."""
+        answer = self.get(url, parameters, headers={"Cache-Control": "no-cache"})
+        if answer.headers.get("age", "0").strip() != "0":
+            raise HttpError(f"{place(url)}: a cache between us and the service answers in its place")
+        return answer
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = 64 * 1024 * 1024,
+        sink: Callable[[bytes], object] | None = None,
+    ) -> Answer:
+        """The answer with status 2xx or 304. What may pass is tried again, but never after a sink was given bytes.
+
+        Raises RefusedError for other statuses, HttpError when the service does not answer well.
+        """
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise InputError(f"{place(url)} is no http address")
+        attempt = 0
+        while True:
+            attempt += 1
+            request = self._client.build_request(method, url, content=body, headers=dict(headers or {}))
+            try:
+                return self._once(request, max_bytes, sink)
+            except RefusedError:
+                raise
+            except HttpError as error:
+                pause = self._pause(attempt, error)
+                if pause is None:
+                    raise
+                self._sleep(pause)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._client.close()
+
+    def __enter__(self) -> "Http":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _pause(self, attempt: int, error: HttpError) -> float | None:
+        """How long to wait before the next attempt; None when there is none."""
+        asked = error.retry_after_s or 0.0
+        if (
+            attempt >= self.patience.attempts
+            or asked > self.patience.longest_pause_s
+            or isinstance(error, _HalfReadError)
+        ):
+            return None
+        backed_off: float = self.patience.pause_s * 2 ** (attempt - 1) * random.uniform(0.8, 1.2)  # noqa: S311
+        return max(asked, min(backed_off, self.patience.longest_pause_s))
+
+    def _once(self, request: "httpx.Request", max_bytes: int, sink: Callable[[bytes], object] | None) -> Answer:
+        import httpx
+
+        where = place(str(request.url))
+        received = _Received(sink)
+        try:
+            response = self._client.send(request, stream=True)
+            try:
+                self._receive(response, received, max_bytes, where)
+            finally:
+                response.close()
+        except httpx.HTTPError as error:
+            kind = _HalfReadError if received.given else HttpError
+            raise kind(f"{where} does not answer: {type(error).__name__}") from None
+        except (httpx.InvalidURL, ValueError):
+            raise RefusedError(f"{where} is no address") from None
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status_code, headers, b"".join(received.pieces))
+
+    def _receive(self, response: "httpx.Response", received: "_Received", max_bytes: int, where: str) -> None:
+        deadline = time.monotonic() + self.patience.deadline_s
+        good = response.is_success or response.status_code == 304
+        if not good:
+            _refuse(response, where)
+        for piece in response.iter_bytes(_CHUNK):
+            received.take(piece)
+            if received.length > max_bytes:
+                raise RefusedError(f"{where}: the answer is longer than {max_bytes:,} bytes")
+            if time.monotonic() > deadline:
+                kind = _HalfReadError if received.given else HttpError
+                raise kind(f"{where}: the answer took longer than {self.patience.deadline_s:.0f} s")
+
+
+class _HalfReadError(HttpError):
+    """The answer broke off after a part of it was given away."""
+
+
+@dataclass(slots=True)
+class _Received:
+    sink: Callable[[bytes], object] | None
+    pieces: list[bytes] = field(default_factory=list)
+    length: int = 0
+    given: bool = False
+
+    def take(self, piece: bytes) -> None:
+        self.length += len(piece)
+        if self.sink is None:
+            self.pieces.append(piece)
+        else:
+            self.given = True
+            self.sink(piece)
+
+
+def place(url: str) -> str:
+    """An address without what may be secret in it."""
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    except ValueError:
+        return "the address"
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Whether two addresses are of the same service, so that one's credentials may go to the other."""
+    a, b = urlsplit(one), urlsplit(other)
+    return (a.scheme, a.hostname, a.port) == (b.scheme, b.hostname, b.port) and not (b.username or b.password)
+
+
+def _refuse(response: "httpx.Response", where: str) -> None:
+    status = response.status_code
+    if status in _RETRIED:
+        raise HttpError(f"{where} answers {status}", status, _retry_after(response.headers.get("retry-after")))
+    if status in (401, 403):
+        raise RefusedError(f"{where} refuses our credentials (status {status})", status)
+    raise RefusedError(f"{where} answers {status}", status)
+
+
+def _retry_after(text: str | None) -> float | None:
+    """Seconds, from a number or a date (RFC 9110, section 10.2.3)."""
+    if text is None:
+        return None
+    if text.strip().isdecimal():
+        return min(float(text), 86_400.0)
+    moment = _moment(text)
+    return None if moment is None else min(max(0.0, moment - time.time()), 86_400.0)
+
+
+def _moment(text: str | None) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp() if text else None
+    except ValueError:
+        return None

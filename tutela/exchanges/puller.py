@@ -1,0 +1,290 @@
+"""Pulling: an outside list's changes into its bank, page by page, each in one transaction with its checkpoint.
+
+A pull may be killed anywhere: the next one goes on where the last applied page says. Of two pulls of one exchange only
+the one that began later can write.
+"""
+
+import queue
+import random
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection, update
+
+from tutela.errors import ConflictError, TutelaError
+from tutela.exchanges.applying import Applied, Applier
+from tutela.exchanges.base import Page, RestartError
+from tutela.exchanges.exchanges import ExchangeRow, Exchanges, earliest
+from tutela.exchanges.http import HttpError, Patience
+from tutela.exchanges.hygiene import Hygiene
+from tutela.exchanges.registry import kind
+from tutela.store.database import microseconds, now
+from tutela.store.exchange_tables import exchange as table
+
+SWEEP = 5_000
+MAX_SHRINKING = 0.2
+"""A whole list that lacks more than this share of what it had is taken for a broken one."""
+_SHRINKING_ALWAYS = 20
+_MAX_RESTARTS = 3
+_FIRST_BACK_OFF_S = 30.0
+_LONGEST_BACK_OFF_S = 3600.0
+
+Item = TypeVar("Item")
+
+
+class ShrunkenError(TutelaError):
+    """A whole list lacks much of what it had: it is not believed until a person says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullResult:
+    """What a pull did."""
+
+    pages: int = 0
+    listed: int = 0
+    changed: int = 0
+    withdrawn: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    flagged: int = 0
+
+    def after(self, applied: Applied, rejected: int, flagged: int) -> "PullResult":
+        """With one more page."""
+        return PullResult(
+            self.pages + 1,
+            self.listed + applied.listed,
+            self.changed + applied.changed,
+            self.withdrawn + applied.withdrawn,
+            self.unchanged + applied.unchanged,
+            self.rejected + rejected,
+            self.flagged + flagged,
+        )
+
+
+class Puller:
+    """Pulls exchanges of one store."""
+
+    def __init__(self, exchanges: Exchanges, *, patience: Patience | None = None) -> None:
+        self._exchanges = exchanges
+        self._store = exchanges.store
+        self._patience = patience
+
+    def pull(
+        self,
+        name: str,
+        *,
+        actor: str,
+        full: bool = False,
+        accept_shrinking: bool = False,
+        on_page: Callable[[PullResult], None] | None = None,
+    ) -> PullResult:
+        """Read everything up to now. `full` begins at the very beginning and withdraws what the list no longer has.
+
+        Raises HttpError, ExchangeError, ShrunkenError, InputError, ConflictError (another pull began), StoreError; what
+        was applied until then stays, and is written down with the failure.
+        """
+        run = _Run(self._exchanges, self._begin(name, full), actor, accept_shrinking, on_page)
+        try:
+            return run.all(self._patience)
+        except ConflictError:
+            raise
+        except TutelaError as error:
+            self._fail(run.row, error)
+            raise
+
+    def _begin(self, name: str, full: bool) -> ExchangeRow:
+        row = self._exchanges.get(name)
+        sort = kind(row.kind)
+        at = datetime.now(UTC)
+        forgotten = sort.max_age_s is not None and row.pulled_at is not None and row.age_s(at) > sort.max_age_s
+        values: dict[str, object] = {"version": table.c.version + 1, "attempted_at": microseconds(at)}
+        if full or forgotten:
+            values |= {"checkpoint": None, "sweeping": True, "generation": table.c.generation + 1}
+        with self._store.write() as connection:
+            connection.execute(update(table).where(table.c.id == row.id).values(**values))
+        return self._exchanges.get(name)
+
+    def _fail(self, row: ExchangeRow, error: TutelaError) -> None:
+        asked = error.retry_after_s if isinstance(error, HttpError) else None
+        pause = max(back_off_s(row.failures + 1, row.interval_s), asked or 0.0)
+        with self._store.write() as connection:
+            connection.execute(
+                update(table)
+                .where(table.c.id == row.id)
+                .values(
+                    failures=table.c.failures + 1,
+                    error=f"{type(error).__name__}: {error}"[:1000],
+                    next_at=earliest(datetime.now(UTC), pause),
+                )
+            )
+
+
+class _Run:
+    """One pull under way."""
+
+    def __init__(
+        self,
+        exchanges: Exchanges,
+        row: ExchangeRow,
+        actor: str,
+        accept_shrinking: bool,
+        on_page: Callable[[PullResult], None] | None,
+    ) -> None:
+        self.row = row
+        self._exchanges = exchanges
+        self._store = exchanges.store
+        self._accept_shrinking = accept_shrinking
+        self._on_page = on_page
+        self._applier = Applier(row, exchanges.banks.labels(), actor)
+        self._hygiene = Hygiene(exchanges.banks)
+        self._whole = kind(row.kind).whole
+        self._result = PullResult()
+
+    def all(self, patience: Patience | None) -> PullResult:
+        restarts = 0
+        with_connection = self._exchanges.open(self.row, patience)
+        try:
+            while True:
+                try:
+                    self._pages(ahead(with_connection.pull(self.row.checkpoint)))
+                    break
+                except RestartError as error:
+                    restarts += 1
+                    if restarts > _MAX_RESTARTS:
+                        raise
+                    self._write(checkpoint=error.checkpoint)
+        finally:
+            with_connection.close()
+        self._finish()
+        return self._result
+
+    def _pages(self, pages: Iterable[Page]) -> None:
+        for page in pages:
+            self._apply(page)
+            if self._on_page is not None:
+                self._on_page(self._result)
+            if page.final and self.row.sweeping:
+                self._sweep()
+
+    def _apply(self, page: Page) -> None:
+        begins = page.begins and self._whole
+        generation = self.row.generation + (1 if begins else 0)
+        sweeping = self.row.sweeping or begins
+        with self._store.write() as connection:
+            at = now()
+            applied = self._applier.apply(connection, page.listings, at=at, generation=generation, whole=sweeping)
+            flagged = self._hygiene.examine(connection, applied.values, at)
+            row = replace(
+                self.row,
+                checkpoint=page.checkpoint,
+                generation=generation,
+                sweeping=sweeping,
+                listed=self.row.listed + applied.growth,
+                rejected=(0 if begins else self.row.rejected) + page.rejected,
+            )
+            self._advance(connection, row)
+        self.row = replace(row, version=row.version + 1)
+        self._result = self._result.after(applied, page.rejected, flagged)
+
+    def _sweep(self) -> None:
+        """Withdraw what the whole list did not name, unless that is so much that the list must be broken."""
+        with self._store.read() as connection:
+            missing = self._applier.unnamed(connection, self.row.generation)
+        if missing > max(_SHRINKING_ALWAYS, MAX_SHRINKING * self.row.listed) and not self._accept_shrinking:
+            raise ShrunkenError(
+                f"the list lacks {missing:,} of {self.row.listed:,} entries that it had: nothing was withdrawn."
+                f" If that is right: tutela exchange pull {self.row.name} --full --accept-shrinking"
+            )
+        while True:
+            with self._store.write() as connection:
+                swept = self._applier.sweep(connection, at=now(), generation=self.row.generation, limit=SWEEP)
+                row = replace(self.row, listed=self.row.listed - swept, sweeping=swept == SWEEP)
+                self._advance(connection, row)
+            self.row = replace(row, version=row.version + 1)
+            self._result = replace(self._result, withdrawn=self._result.withdrawn + swept)
+            if swept < SWEEP:
+                return
+
+    def _finish(self) -> None:
+        at = datetime.now(UTC)
+        pause = self.row.interval_s * random.uniform(0.9, 1.1)  # noqa: S311
+        self._write(pulled_at=microseconds(at), failures=0, error=None, next_at=earliest(at, pause))
+
+    def _write(self, **values: object) -> None:
+        with self._store.write() as connection:
+            self._advance(connection, self.row, **values)
+        checkpoint = values.get("checkpoint", self.row.checkpoint)
+        assert checkpoint is None or isinstance(checkpoint, str)
+        self.row = replace(self.row, version=self.row.version + 1, checkpoint=checkpoint)
+
+    def _advance(self, connection: Connection, row: ExchangeRow, **values: object) -> None:
+        """Write how far the pull is, if it is still the one that may write. Raises ConflictError."""
+        changed = connection.execute(
+            update(table)
+            .where(table.c.id == row.id, table.c.version == self.row.version)
+            .values(
+                {
+                    "version": self.row.version + 1,
+                    "checkpoint": row.checkpoint,
+                    "generation": row.generation,
+                    "sweeping": row.sweeping,
+                    "listed": row.listed,
+                    "rejected": row.rejected,
+                    **values,
+                }
+            )
+        )
+        if changed.rowcount != 1:
+            raise ConflictError(f"another pull of {row.name} began, or it was removed: this one ends")
+
+
+def back_off_s(failures: int, interval_s: int) -> float:
+    """How long to leave a failing service alone: doubled each time, with jitter so that not all come back at once."""
+    longest = max(_LONGEST_BACK_OFF_S, float(interval_s))
+    return float(min(_FIRST_BACK_OFF_S * 2 ** min(failures - 1, 20), longest) * random.uniform(0.8, 1.2))  # noqa: S311
+
+
+_END = object()
+
+
+def ahead(items: Iterator[Item]) -> Generator[Item, None, None]:
+    """The same items, the next one being fetched by a thread while the caller works on this one."""
+    places: queue.Queue[object] = queue.Queue(maxsize=1)
+    stopping = threading.Event()
+
+    def put(item: object) -> bool:
+        while not stopping.is_set():
+            try:
+                places.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def fetch() -> None:
+        try:
+            for item in items:
+                if not put(item):
+                    return
+            put(_END)
+        except BaseException as error:
+            put(_Raised(error))
+
+    thread = threading.Thread(target=fetch, name="tutela-pull", daemon=True)
+    thread.start()
+    try:
+        while (item := places.get()) is not _END:
+            if isinstance(item, _Raised):
+                raise item.error
+            yield item  # type: ignore[misc]
+    finally:
+        stopping.set()
+        thread.join()
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    error: BaseException

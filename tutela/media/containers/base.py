@@ -1,0 +1,157 @@
+"""What a container is: something in content that holds further content, and a way to go through it within a budget.
+
+A new kind of container is one file with one object that satisfies `Container`, named in `containers/__init__.py`.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from tutela.errors import UnscreenableError
+from tutela.media.budget import Budget
+from tutela.media.content import Content, Picture, Shortcoming
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_BLOCK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class InnerFile:
+    """A file inside: bytes that are looked at like content of their own."""
+
+    name: str
+    data: bytes | memoryview
+    within: str = ""
+    """A step between the container and the name, such as the page of a document."""
+    speculative: bool = False
+    """Found by a signature alone: where it turns out to be none, nothing was missed."""
+    likeness: bool = False
+    """Most likely a smaller copy of what it lies in; where it is one, its plain hashes are enough."""
+    may_be_unknown: bool = False
+    """Of a kind that documents carry and no viewer shows: where its type is unknown, nothing was missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class InnerPicture:
+    """A picture inside that is decoded already: a frame, or a page that was drawn."""
+
+    name: str
+    picture: Picture
+    seconds: float | None = None
+    """When it is shown, in an animation."""
+    within: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Something inside that could not be had, and why."""
+
+    name: str
+    error: UnscreenableError
+    within: str = ""
+
+
+Part = InnerFile | InnerPicture | Unread
+
+
+class Container(Protocol):
+    """A way into content."""
+
+    def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
+        """Everything inside, one level down, one part at a time.
+
+        Whatever it raises means that the rest of this container could not be looked at. BudgetSpentError ends the
+        whole content.
+        """
+
+
+class Stream(Protocol):
+    """Anything that is read in blocks, such as a file inside an archive."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most so many; none at the end."""
+
+
+class _ViewFile(io.RawIOBase):
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._data)}[whence]
+        if origin + offset < 0:
+            raise OSError("a position before the beginning")
+        self._at = origin + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: "Buffer") -> int:
+        into = memoryview(buffer).cast("B")
+        block = self._data[self._at : self._at + len(into)]
+        into[: len(block)] = block
+        self._at += len(block)
+        return len(block)
+
+
+def file_over(data: memoryview) -> BinaryIO:
+    """A file to read that copies nothing of its data beforehand."""
+    return io.BufferedReader(_ViewFile(data))
+
+
+class Counted(io.RawIOBase):
+    """A stream that spends the budget's bytes as they come out; what an archive claims about sizes is not believed."""
+
+    def __init__(self, stream: Stream, budget: Budget) -> None:
+        self._stream = stream
+        self._budget = budget
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "Buffer") -> int:
+        into = memoryview(buffer).cast("B")
+        block = self._stream.read(len(into))
+        self._budget.spend_bytes(len(block))
+        into[: len(block)] = block
+        return len(block)
+
+
+def read_all(stream: Stream, max_bytes: int) -> bytes:
+    """Everything in a stream. Raises UnscreenableError where that is longer than the limit."""
+    blocks, length = [], 0
+    while block := stream.read(_BLOCK):
+        length += len(block)
+        if length > max_bytes:
+            raise UnscreenableError(Shortcoming.TOO_MANY_BYTES, f"it is longer than the limit of {max_bytes:,} bytes")
+        blocks.append(block)
+    return b"".join(blocks)
+
+
+def read_within(stream: Stream, budget: Budget) -> bytes:
+    """Everything in a stream. Raises UnscreenableError past the size of one content, BudgetSpentError past all."""
+    return read_all(Counted(stream, budget), budget.limits.max_bytes)
+
+
+def unreadable(what: str, error: Exception) -> UnscreenableError:
+    """The error for a part that its library cannot read."""
+    if isinstance(error, UnscreenableError):
+        return error
+    if isinstance(error, MemoryError):
+        return UnscreenableError(Shortcoming.OUT_OF_MEMORY, f"{what} needs more memory than allowed")
+    return UnscreenableError(Shortcoming.UNREADABLE, f"{what} cannot be read: {type(error).__name__}")
+
+
+def encrypted() -> UnscreenableError:
+    """The error for what opens only with a password. A new one each time: one that is kept would keep its traceback."""
+    return UnscreenableError(Shortcoming.ENCRYPTED, "it opens only with a password")

@@ -1,0 +1,89 @@
+"""RAR, CAB and ISO 9660, read by the system's libarchive where there is one."""
+
+import ctypes
+import os
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+from typing import Protocol
+
+from tutela.errors import UnscreenableError
+from tutela.media.budget import Budget, BudgetSpentError
+from tutela.media.containers.base import InnerFile, Part, Unread, encrypted, file_over, unreadable
+from tutela.media.content import Content, Shortcoming
+
+_NAMES = ("libarchive.so.13", "libarchive.dylib", "libarchive.13.dylib")
+_PASSWORD = ("passphrase", "password", "encrypt")
+
+
+class Libarchive:
+    """Members, one at a time."""
+
+    def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
+        libarchive = load()
+        if libarchive is None:
+            raise UnscreenableError(
+                Shortcoming.UNSUPPORTED_TYPE, f"{content.media_type} needs tutela[archives] and the system's libarchive"
+            )
+        with libarchive.stream_reader(file_over(memoryview(content.data)), block_size=64 * 1024) as archive:
+            try:
+                for entry in archive:
+                    budget.check_time()
+                    if not entry.isreg:
+                        continue
+                    if libarchive.ffi.libarchive.archive_entry_is_encrypted(ctypes.c_void_p(entry._entry_p)):
+                        yield Unread(entry.pathname, encrypted())
+                    else:
+                        yield _read(entry, budget)
+            except libarchive.ArchiveError as error:
+                raise _explained(error) from error
+
+
+class Entry(Protocol):
+    """What is used of an entry of the library's."""
+
+    pathname: str
+
+    def get_blocks(self) -> Iterator[bytes]:
+        """The entry's bytes."""
+
+
+def _read(entry: Entry, budget: Budget) -> Part:
+    blocks, length = [], 0
+    try:
+        for block in entry.get_blocks():
+            budget.spend_bytes(len(block))
+            length += len(block)
+            if length > budget.limits.max_bytes:
+                raise UnscreenableError(
+                    Shortcoming.TOO_MANY_BYTES, f"it is longer than the limit of {budget.limits.max_bytes:,} bytes"
+                )
+            blocks.append(block)
+    except BudgetSpentError:
+        raise
+    except Exception as error:
+        return Unread(entry.pathname, _explained(error))
+    return InnerFile(entry.pathname, b"".join(blocks))
+
+
+def _explained(error: Exception) -> UnscreenableError:
+    if any(word in str(error).lower() for word in _PASSWORD):
+        return encrypted()
+    return unreadable("the archive", error)
+
+
+@cache
+def load() -> ModuleType | None:
+    """The Python face of libarchive, or None where one of the two is missing."""
+    for name in _NAMES:
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            continue
+        os.environ.setdefault("LIBARCHIVE", name)  # otherwise it is searched for by starting programs
+        break
+    try:
+        return import_module("libarchive")
+    except (ImportError, OSError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,47 @@
+"""What stands behind the end of a picture: the film of a motion photo, an archive, a second picture."""
+
+from collections.abc import Iterator
+
+from tutela.errors import UnscreenableError
+from tutela.media.budget import Budget
+from tutela.media.carving import carve
+from tutela.media.containers.base import InnerFile, Part, Unread
+from tutela.media.content import Content, Shortcoming
+from tutela.media.endings import end_of
+from tutela.media.sniff import sniff
+
+NAME = "trailing data"
+MAX_UNKNOWN = 4096
+"""Bytes behind a picture that may be of no known type: cameras write notes of their own there."""
+_PADDING = b"\x00 \r\n\t"
+
+
+class Trailing:
+    """One part with everything behind the end, or what signatures give away in it."""
+
+    def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
+        data = memoryview(content.data)
+        end = end_of(data, content.media_type) if content.media_type else None
+        if end is None or end >= len(data):
+            return
+        budget.check_time()
+        rest = data[end + _padding(data[end:]) :]
+        if sniff(rest) is not None:
+            yield InnerFile(NAME, rest)
+            return
+        unknown = len(rest)
+        for part in carve(rest):
+            media_type = sniff(part.data)
+            if media_type is not None and end_of(memoryview(part.data), media_type) is not None:
+                unknown -= len(part.data)
+            yield part
+        if unknown > MAX_UNKNOWN:
+            yield Unread(
+                NAME,
+                UnscreenableError(Shortcoming.TRAILING_DATA, f"{unknown:,} bytes behind its end are of no known type"),
+            )
+
+
+def _padding(data: memoryview) -> int:
+    start = bytes(data[: 1024 * 1024])
+    return len(start) - len(start.lstrip(_PADDING))

@@ -1,0 +1,188 @@
+"""What a walk through content comes to: the samples of every part, and what could not be screened.
+
+Runs inside an isolated worker.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tutela.errors import UnscreenableError
+from tutela.media.containers import CONTAINERS
+from tutela.media.containers.base import InnerFile
+from tutela.media.content import SEPARATOR, Content, Mode, Shortcoming, ViewSet
+from tutela.media.plain import SMALLEST_PICTURE, carries_no_picture, is_text
+from tutela.media.sniff import VIDEOS, MediaType
+from tutela.media.walk import Place
+from tutela.screening.watching import watch_inside
+from tutela.signals.base import WHOLE, Computable, Digesting, Sample
+from tutela.signals.registry import signal_type, signal_types
+
+DRAWINGS = frozenset({MediaType.SVG, MediaType.EMF, MediaType.WMF})
+MAX_ICON = 16 * 1024
+"""Bytes of a drawing inside that shows too little to be held for not being drawn."""
+_BYTES_A_SAMPLE = 256
+_MAX_PATH = 300
+MAX_VIEWED = 200
+"""Pictures of one piece of content, such as an animation's frames, of which more than the plain views are looked up."""
+MAX_NAMED = 20
+"""Parts that are named for each reason; the others are counted."""
+
+
+class Findings:
+    """Collects, place by place."""
+
+    def __init__(self, watched: bool = False) -> None:
+        """`watched` says that the content is a video which is watched otherwise: only what else is in it counts."""
+        self._watched = watched
+        self.samples: list[Sample] = []
+        self.weight = 0
+        """About how many bytes the samples take in an answer."""
+        self.has_picture = False
+        """Whether the content itself is a picture that could be decoded."""
+        self._shortcomings: list[tuple[str, str]] = []
+        self._counts: Counter[str] = Counter()
+        self._pictures = 0
+        self._shown: set[tuple[str, str, str, bytes]] = set()
+        self._wholes: dict[tuple[str, str], bytes] = {}
+
+    def add(self, place: Place) -> None:
+        """What is at one place."""
+        if place.error is not None:
+            self.fall_short(place.path, place.error.reason, str(place.error))
+        elif place.content is not None:
+            self._add_content(place, place.content)
+
+    def fall_short(self, path: str, code: str, message: str) -> None:
+        """Something was not, or not wholly, screened."""
+        self._counts[code] += 1
+        if self._counts[code] <= MAX_NAMED:
+            self._shortcomings.append((code, f"{shortened(path)}: {message}" if path else message))
+
+    def take(self) -> list[Sample]:
+        """The samples since the last call."""
+        samples, self.samples, self.weight = self.samples, [], 0
+        return samples
+
+    def shortcomings(self) -> list[tuple[str, str]]:
+        """Every reason code that came up, with the parts it concerns."""
+        more = {code: count - MAX_NAMED for code, count in self._counts.items() if count > MAX_NAMED}
+        return self._shortcomings + [(code, f"and {count:,} parts more") for code, count in more.items()]
+
+    def _add_content(self, place: Place, content: Content) -> None:
+        if self._watched and not place.path:
+            return
+        looked_into = content.mode is Mode.FAST and content.media_type in CONTAINERS
+        if looked_into or (place.path and _shows_nothing(content)):
+            self._add_digests(content, place.path)
+            return
+        self._pictures += 1
+        if self._pictures > MAX_VIEWED:
+            content.limits = replace(content.limits, views=ViewSet.PLAIN)
+        try:
+            samples, flaws = self._look(place, content)
+        except UnscreenableError as error:
+            if not place.speculative:
+                self._add_digests(content, place.path)
+                if not _may_be_unknown(place, error):
+                    self.fall_short(place.path, _code(place, error), str(error))
+            return
+        self.has_picture = self.has_picture or not place.path
+        self._add_digests(content, place.path)
+        self._add_samples(place, samples)
+        for code, message in flaws:
+            if not place.speculative:
+                self.fall_short(place.path, code, message)
+
+    def _look(self, place: Place, content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]:
+        """As `look`; a thumbnail that shows what its picture shows has its plain hashes only."""
+        if isinstance(place.part, InnerFile) and place.part.likeness:
+            plain = Content(content.data, content.mode, replace(content.limits, views=ViewSet.PLAIN))
+            samples, flaws = look(plain)
+            if all(self._is_like(place, sample) for sample in samples):
+                return samples, flaws
+        return look(content)
+
+    def _is_like(self, place: Place, sample: Sample) -> bool:
+        original = self._wholes.get((place.path.rpartition(SEPARATOR)[0], sample.signal))
+        kind = signal_type(sample.signal)
+        return original is not None and kind.distance(original, sample.value) <= kind.default_threshold
+
+    def _add_samples(self, place: Place, samples: Sequence[Sample]) -> None:
+        # Frames that hash alike are one picture, shown for longer.
+        whole = place.path.rpartition(SEPARATOR)[0] if place.seconds is not None else place.path
+        for sample in samples:
+            if sample.view == WHOLE:
+                self._wholes[place.path, sample.signal] = sample.value
+            shown = (whole, sample.signal, sample.view, sample.value)
+            if sample.seconds is None and shown in self._shown:
+                continue
+            self._shown.add(shown)
+            seconds = place.seconds if sample.seconds is None else sample.seconds
+            self._append(replace(sample, part=_joined(place.path, sample.part), seconds=seconds))
+
+    def _add_digests(self, content: Content, path: str) -> None:
+        """Those of files inside; of the whole content the serving process makes them."""
+        if not path or not content.data:
+            return
+        for name, kind in signal_types().items():
+            if isinstance(kind, Digesting):
+                self._append(Sample(name, kind.digest(content.data), part=path))
+
+    def _append(self, sample: Sample) -> None:
+        self.samples.append(sample)
+        self.weight += _BYTES_A_SAMPLE + len(sample.part.encode())
+
+
+def shortened(path: str) -> str:
+    """A path of a length that fits into a sentence."""
+    return path if len(path) <= _MAX_PATH else f"{path[: _MAX_PATH // 2]}…{path[-_MAX_PATH // 2 :]}"
+
+
+def look(content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]:
+    """The samples of one picture or video, and how it falls short. Raises UnscreenableError where it is none."""
+    if content.media_type in VIDEOS:
+        return watch_inside(content)
+    samples: list[Sample] = []
+    for kind in signal_types().values():
+        if isinstance(kind, Computable):
+            samples += kind.compute(content)
+    flaws = []
+    picture = content.picture
+    if picture.damaged:
+        flaws.append((Shortcoming.DAMAGED, "the file is damaged: only a part of the picture could be decoded"))
+    if picture.frames > 1 and content.mode is Mode.EXACT:
+        only = f"only the first of {picture.frames} frames or pages was looked at"
+        flaws.append((Shortcoming.PARTLY_SCREENED, only))
+    return samples, flaws
+
+
+def _shows_nothing(content: Content) -> bool:
+    """Whether a part is a file that is known to be no picture."""
+    if "picture" in vars(content):
+        return False
+    match content.media_type:
+        case None:
+            small = len(content.data) < SMALLEST_PICTURE
+            return small or carries_no_picture(content.data) or is_text(content.data)
+        case MediaType.HTML:
+            return True
+        case media_type:
+            return media_type in DRAWINGS and len(content.data) <= MAX_ICON
+
+
+def _may_be_unknown(place: Place, error: UnscreenableError) -> bool:
+    unknown = error.reason == Shortcoming.UNKNOWN_TYPE
+    return unknown and isinstance(place.part, InnerFile) and place.part.may_be_unknown
+
+
+def _code(place: Place, error: UnscreenableError) -> str:
+    if not place.path or place.content is None:
+        return error.reason
+    if place.content.media_type in DRAWINGS:
+        return Shortcoming.NOT_RENDERED
+    return Shortcoming.UNKNOWN_PART if error.reason == Shortcoming.UNKNOWN_TYPE else error.reason
+
+
+def _joined(path: str, part: str) -> str:
+    return f"{path}{SEPARATOR}{part}" if path and part else path or part

@@ -1,0 +1,28 @@
+"""How near a view must come to match: the more views are asked about, the nearer each must be.
+
+Chosen from the measured curve of false matches against distance; see docs/views-measured.md.
+"""
+
+from collections.abc import Mapping
+
+from tutela.views.view import TURNS
+
+CEILINGS: Mapping[str, int] = {
+    "piece": 31,
+    "rectangle": 31,
+    "deskewed": 31,
+    "rotated": 31,
+    "anchored": 29,
+    "edge": 27,
+}
+"""By family, the largest PDQ distance that matches, whatever the bank's own threshold."""
+TURNED = 31
+"""The same for a turned view."""
+
+
+def ceiling(view: str) -> int | None:
+    """The largest distance at which a view matches; None where only the bank's threshold counts."""
+    family, _, turn = view.partition("/")
+    if turn or family in TURNS:
+        return min(TURNED, CEILINGS.get(family, TURNED))
+    return CEILINGS.get(family)

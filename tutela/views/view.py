@@ -1,0 +1,70 @@
+"""A view: a named quadrilateral of a picture, as it would look if it were the whole picture."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Luma = npt.NDArray[np.uint8]
+"""(height, width)."""
+
+Corners = npt.NDArray[np.float64]
+"""(4, 2): left-top, right-top, right-bottom, left-bottom as (x, y) in fractions of the picture's width and height."""
+
+TURNS = ("", "turned-90", "turned-180", "turned-270", "flipped", "mirrored", "transposed", "anti-transposed")
+"""The eight ways to turn a view, in the native core's order; turns are counter-clockwise."""
+
+
+WHOLE_FAMILY = "whole"
+
+
+def view_name(family: str, turn: str) -> str:
+    """What a match calls a view: the family, and the turn where there is one; a turned whole by its turn alone."""
+    if not turn:
+        return family
+    return turn if family == WHOLE_FAMILY else f"{family}/{turn}"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One view to be hashed."""
+
+    family: str
+    """How it was found: `trimmed`, `rectangle`, `anchored`, ..."""
+    corners: Corners
+    turned: bool = False
+    """Whether its seven other turns are hashed too."""
+
+
+def rectangle(left: float, top: float, right: float, bottom: float) -> Corners:
+    """The corners of an upright rectangle."""
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float64)
+
+
+WHOLE = rectangle(0.0, 0.0, 1.0, 1.0)
+
+
+def bounds(corners: Corners) -> tuple[float, float, float, float]:
+    """(left, top, right, bottom) of the part of the picture that the view covers."""
+    left, top = np.clip(corners.min(axis=0), 0.0, 1.0)
+    right, bottom = np.clip(corners.max(axis=0), 0.0, 1.0)
+    return float(left), float(top), float(right), float(bottom)
+
+
+def placed(corners: Corners, frame: Corners) -> Corners:
+    """Corners in a frame, itself a quadrilateral of the whole, as corners in the whole; perspective is left out."""
+    across, down = corners[:, :1], corners[:, 1:]
+    top = frame[0] + (frame[1] - frame[0]) * across
+    bottom = frame[3] + (frame[2] - frame[3]) * across
+    inside: Corners = top + (bottom - top) * down
+    return inside
+
+
+def turned_about_centre(width: int, height: int, share: float, degrees: float) -> Corners:
+    """A rectangle of the picture's shape, `share` of its size, turned counter-clockwise about the picture's centre."""
+    angle = math.radians(degrees)
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    size = np.array([width, height], np.float64)
+    corners: Corners = ((WHOLE - 0.5) * share * size) @ turn / size + 0.5
+    return corners
