@@ -20,7 +20,7 @@ from PIL import Image
 from sqlalchemy import update
 
 import tutela.console
-from tutela.banks.model import Action
+from tests.held_items import a_match
 from tutela.cases.model import Case, CaseItem, CaseState, Claim, Queue
 from tutela.console.exposure import MIN_PEOPLE, ExposurePolicy, Exposures, PauseError
 from tutela.console.helplines import helplines
@@ -38,7 +38,6 @@ from tutela.errors import ConflictError, InputError, NotFoundError, Unscreenable
 from tutela.evidence.sealing import new_identity
 from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
-from tutela.screening.verdict import Match
 from tutela.signals.base import Region
 from tutela.store import console_tables as tables
 from tutela.store.database import Store, now
@@ -478,27 +477,11 @@ def test_nothing_is_read_for_somebody_who_has_seen_enough(pool, people, store):
 # --- who may be shown what
 
 
-def an_item(number: int = 1, label: str | None = "A1", **changes) -> CaseItem:
-    match = Match(
-        "known",
-        7,
-        "pdq",
-        "ab" * 32,
-        4,
-        31,
-        "whole",
-        90,
-        label,
-        "operator",
-        "",
-        Action.BLOCK,
-        changes.pop("region", None),
-    )
-    at = datetime(2026, 1, 1, tzinfo=UTC)
+def an_item(number: int = 1, label: str | None = "A1", region: Region | None = None, **changes) -> CaseItem:
     fields = {"sha256": None, "media_type": "image/jpeg", "byte_length": 9, "decision": None} | changes
-    return CaseItem(
-        number, "case", None, f"evidence-{number}", None, at=at, label=label, matches=(match,), group="g", **fields
-    )
+    fields |= {"at": datetime(2026, 1, 1, tzinfo=UTC), "label": label, "group": "g"}
+    match = a_match(label=label, region=region)
+    return CaseItem(number, "case", None, f"evidence-{number}", None, matches=(match,), **fields)
 
 
 def a_case(claimed_by: str | None, *items: CaseItem) -> Case:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +27,7 @@ from tests.pictures import draw_scene, file_of
 from tests.service import Service
 from tests.standins.cybertipline import CyberTiplineStandIn
 from tests.test_cybertipline_model import SCHEMA_FILE
+from tests.waiting import PATIENCE_S, wait_until
 from tutela.banks.banks import Banks
 from tutela.banks.model import Action, NewEntry, Policy
 from tutela.console.people import People
@@ -37,15 +38,6 @@ from tutela.store.case_tables import case_item
 from tutela.store.database import Store
 
 pytestmark = pytest.mark.slow
-
-PATIENCE_S = 120.0
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 class Platform:
