@@ -338,6 +338,10 @@ def a_case(house: House, seed: int, **details: str) -> str:
     """A picture that was held, and the case it is in."""
     verdict = house.upload(file_of(draw_scene(seed).resize((320, 240)), "PNG"), f"photo-{seed}.png", **details)
     assert verdict["decision"] == "block"
+    return case_of(house, verdict)
+
+
+def case_of(house: House, verdict: dict) -> str:
     with house.store.read() as connection:
         query = select(case_item.c.case_id).where(case_item.c.verdict_id == verdict["id"])
         return str(connection.execute(query).scalar_one())
@@ -436,6 +440,31 @@ def test_a_picture_is_covered_when_the_person_looks_away_and_none_stays_behind(h
     assert page.locator("a[download], video, audio, iframe, object, embed").count() == 0
     menu = "() => document.querySelector('.reveal').dispatchEvent(new MouseEvent('contextmenu', {cancelable: true}))"
     assert page.evaluate(menu) is False, "there is no context menu"
+
+
+def test_an_animation_is_a_sheet_and_then_single_frames(house, reviewer):
+    scene = draw_scene(21).resize((320, 240))
+    frames = [scene, *(draw_scene(seed).resize((320, 240)) for seed in (31, 32))]
+    content = file_of(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=200)
+    verdict = house.upload(content, "moving.gif", uploader=f"moving-{time.monotonic_ns()}")
+    assert verdict["decision"] == "block"
+    page = reviewer.page
+    page.goto(f"/cases/{case_of(house, verdict)}")
+    page.keyboard.press("c")
+    page.wait_for_url("**done=claimed")
+    reviewer.press_to("Hold to uncover")
+    page.keyboard.down(" ")
+    page.wait_for_selector(".reveal[data-state=open]")
+    page.keyboard.up(" ")
+    page.wait_for_selector(".reveal[data-state=covered]")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert "2 / " in page.locator("[data-says]").inner_text()
+    assert not shows_a_picture(reviewer), "choosing a frame uncovers nothing"
+    page.keyboard.down(" ")
+    page.wait_for_selector(".reveal[data-state=open]")
+    page.keyboard.up(" ")
+    page.wait_for_selector(".reveal[data-state=covered]")
 
 
 def test_a_press_uncovers_for_hands_that_cannot_hold_and_covers_itself(house, cases):
