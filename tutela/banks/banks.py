@@ -7,6 +7,7 @@ a value; and the feed of changes that the index reads.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,9 +171,12 @@ class Banks:
     ) -> Outcome:
         """List values, all or none. Listing one again changes nothing, but one that was withdrawn counts again.
 
-        A bank of kind *allow* needs the reason. Raises NotFoundError, InputError.
+        A bank of kind *allow* needs the reason, and lists no further views of a picture: what it lists is let through.
+        Raises NotFoundError, InputError.
         """
         target = self.get(bank)
+        if target.kind is BankKind.ALLOW:
+            entries = [_without_views(entry) for entry in entries]
         if target.kind is BankKind.ALLOW and not (reason or "").strip():
             raise InputError(f"bank {bank!r} is an allow list: give the reason why these are known false matches")
         self.check_entries(entries)
@@ -388,6 +392,10 @@ def check_text(text: str, limit: int) -> None:
         raise InputError(f"a text of {len(text):,} characters is over the limit of {limit:,}")
     if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise InputError("a text holds characters that cannot be stored")
+
+
+def _without_views(entry: NewEntry) -> NewEntry:
+    return entry if composite_type(entry.signal) else replace(entry, values=())
 
 
 def _entries() -> Select[Any]:

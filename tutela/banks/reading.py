@@ -6,6 +6,10 @@ from tutela.banks.model import Entry, EntryValue, NewEntry
 from tutela.errors import InvalidSignalError
 from tutela.signals.base import WHOLE, Sample
 from tutela.signals.registry import composite_type, signal_type
+from tutela.views.thresholds import ceiling
+
+MIN_LISTED_QUALITY = 60
+"""Views of less quality are not listed: a piece of sky looks like every other."""
 
 
 def new_entry(
@@ -41,6 +45,37 @@ def composite_entry(
         raise InvalidSignalError(f"{signal} stands for one value, not for several")
     values = tuple(map(EntryValue.of, (*samples, *views)))
     return NewEntry(signal, kind.identity(samples), source, reference, label, note, values)
+
+
+def picture_entries(
+    samples: Sequence[Sample],
+    source: str = "operator",
+    reference: str = "",
+    label: str | None = None,
+    note: str | None = None,
+) -> list[NewEntry]:
+    """The entries of one file's samples: its own values each, with a picture's further views as values of the whole's.
+
+    A view too poor to match is left out.
+    """
+    own = [sample for sample in samples if ceiling(sample.view) is None]
+    views = [sample for sample in samples if ceiling(sample.view) is not None]
+    return [
+        NewEntry(
+            sample.signal,
+            sample.value,
+            source,
+            reference,
+            label,
+            note,
+            tuple(
+                EntryValue.of(view)
+                for view in views
+                if sample.view == WHOLE and view.signal == sample.signal and (view.quality or 0) >= MIN_LISTED_QUALITY
+            ),
+        )
+        for sample in own
+    ]
 
 
 def text_of(entry: Entry, values: Sequence[EntryValue]) -> str:

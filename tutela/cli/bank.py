@@ -128,16 +128,19 @@ def add(
     reference: Annotated[str, typer.Option(help="Your own name of it.")] = "",
     note: Annotated[str | None, typer.Option(help="Kept beside it, for people.")] = None,
     reason: Annotated[str | None, typer.Option(help="Needed for an allow list: why these are false matches.")] = None,
+    views: Annotated[
+        bool, typer.Option(help="List further views of pictures too, so that crops and covered copies match.")
+    ] = True,
 ) -> None:
     """List hashes: of pictures, or given ones."""
     import os
+    from dataclasses import replace
 
-    from tutela.banks.model import NewEntry
-    from tutela.banks.reading import new_entry
+    from tutela.banks.reading import new_entry, picture_entries
     from tutela.cli.output import complain
     from tutela.cli.screening import read, samples_of
     from tutela.errors import InputError, UnscreenableError
-    from tutela.media.content import Mode
+    from tutela.media.content import Mode, ViewSet
     from tutela.media.isolation import WorkerPool
     from tutela.media.sniff import VIDEOS, sniff
     from tutela.screening.examination import TASK
@@ -150,7 +153,7 @@ def add(
     entries = [
         new_entry(name_, text, "operator", reference, label, note) for name_ in signal or [] for text in value or []
     ]
-    limits = context.obj.settings().limits
+    limits = replace(context.obj.settings().limits, views=ViewSet.LISTED if views else ViewSet.PLAIN)
     with WorkerPool(TASK, size=os.cpu_count() or 1, limits=limits) as pool:
         for path in paths or []:
             content = read(path, limits.max_bytes)
@@ -162,7 +165,7 @@ def add(
                 raise InputError(f"{path}: {error}") from error
             for gap in gaps:
                 complain(f"{path}: {gap.message}")
-            entries += [NewEntry(sample.signal, sample.value, "operator", reference, label, note) for sample in samples]
+            entries += picture_entries(samples, "operator", reference, label, note)
     with _banks(context) as (banks, actor):
         outcome = banks.add(name, entries, actor=actor, reason=reason)
         typer.echo(

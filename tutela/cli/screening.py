@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from tutela.cli.output import (
 )
 from tutela.deployment import Deployment
 from tutela.errors import InputError, UnscreenableError
-from tutela.media.content import Limits, Mode
+from tutela.media.content import Limits, Mode, ViewSet
 from tutela.media.isolation import WorkerPool
 from tutela.media.sniff import VIDEOS, sniff
 from tutela.screening.examination import TASK, options, read_examination
@@ -73,6 +74,7 @@ def hash_paths(paths: Sequence[str], signals: Sequence[str], limits: Limits, *, 
     for name in signals:
         signal_type(name)
     failed, mode = 0, Mode.FAST if fast else Mode.EXACT
+    limits = replace(limits, views=ViewSet.PLAIN)
     with WorkerPool(TASK, size=os.cpu_count() or 1, limits=limits) as pool:
 
         def samples(path: str, content: bytes) -> tuple[list[Sample], Sequence[Reason], str]:

@@ -35,6 +35,8 @@ class ViewSet(StrEnum):
     """Its turns, too, and what is found inside it: within borders, in screenshots and collages, around landmarks."""
     THOROUGH = "thorough"
     """More of each, and turns of what is found inside."""
+    LISTED = "listed"
+    """Not for uploads: what a bank lists of a picture that the curator holds, so that crops of it match."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ MAX_ICON = 16 * 1024
 """Bytes of a drawing inside that shows too little to be held for not being drawn."""
 _BYTES_A_SAMPLE = 256
 _MAX_PATH = 300
+MAX_VIEWED = 200
+"""Pictures of one piece of content, such as an animation's frames, of which more than the plain views are looked up."""
 MAX_NAMED = 20
 """Parts that are named for each reason; the others are counted."""
 
@@ -40,6 +42,7 @@ class Findings:
         """Whether the content itself is a picture that could be decoded."""
         self._shortcomings: list[tuple[str, str]] = []
         self._counts: Counter[str] = Counter()
+        self._pictures = 0
         self._shown: set[tuple[str, str, str, bytes]] = set()
         self._wholes: dict[tuple[str, str], bytes] = {}
 
@@ -73,6 +76,9 @@ class Findings:
         if looked_into or (place.path and _shows_nothing(content)):
             self._add_digests(content, place.path)
             return
+        self._pictures += 1
+        if self._pictures > MAX_VIEWED:
+            content.limits = replace(content.limits, views=ViewSet.PLAIN)
         try:
             samples, flaws = self._look(place, content)
         except UnscreenableError as error:
