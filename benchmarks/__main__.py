@@ -13,6 +13,7 @@ NAMES = (
     "fast_mode",
     "index_speed",
     "http_screening",
+    "list_change",
     "import_list",
     "exchange_pull",
     "service_start",
