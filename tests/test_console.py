@@ -4,6 +4,7 @@ import base64
 import contextlib
 import io
 import threading
+import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from PIL import Image
 from sqlalchemy import update
 
 import tutela.console
-from tutela.banks.model import Action
+from tests.held_items import a_match
 from tutela.cases.model import Case, CaseItem, CaseState, Claim, Queue
 from tutela.console.exposure import MIN_PEOPLE, ExposurePolicy, Exposures, PauseError
 from tutela.console.helplines import helplines
@@ -38,7 +39,6 @@ from tutela.errors import ConflictError, InputError, NotFoundError, Unscreenable
 from tutela.evidence.sealing import new_identity
 from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
-from tutela.screening.verdict import Match
 from tutela.signals.base import Region
 from tutela.store import console_tables as tables
 from tutela.store.database import Store, now
@@ -310,8 +310,9 @@ def photo(size: tuple[int, int] = (900, 600), form: str = "PNG", **options) -> b
     return out.getvalue()
 
 
-def rendered(pool: WorkerPool, content: bytes, frame: int | None = None) -> list[Image.Image]:
-    options = {"steps": [[s.detail, s.shown] for s in STEPS], "frame": frame, "limits": asdict(Limits())}
+def rendered(pool: WorkerPool, content: bytes, frame: int | None = None, parts=()) -> list[Image.Image]:
+    steps = [[step.detail, step.shown] for step in STEPS]
+    options = {"steps": steps, "frame": frame, "parts": list(parts), "limits": asdict(Limits())}
     answer = pool.run(content, options)
     return [Image.open(io.BytesIO(base64.b64decode(text))) for text in answer["steps"]]
 
@@ -338,7 +339,7 @@ def test_nothing_of_the_file_but_grey_pixels_leaves_the_worker(pool):
     exif[0x010E] = marker.decode()
     content = photo(form="JPEG", exif=exif) + marker
     assert content.count(marker) == 2
-    options = {"steps": [[s.detail, s.shown] for s in STEPS], "frame": None, "limits": asdict(Limits())}
+    options = {"steps": [[s.detail, s.shown] for s in STEPS], "frame": None, "parts": [], "limits": asdict(Limits())}
     for text in pool.run(content, options)["steps"]:
         assert b"MARKER" not in base64.b64decode(text)
 
@@ -354,7 +355,7 @@ def test_an_animation_is_a_contact_sheet_and_its_frames(pool):
     frames = [Image.new("L", (90, 60), shade) for shade in (0, 60, 120, 240)]
     out = io.BytesIO()
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=100)
-    options = {"steps": [[s.detail, s.shown] for s in STEPS], "frame": None, "limits": asdict(Limits())}
+    options = {"steps": [[s.detail, s.shown] for s in STEPS], "frame": None, "parts": [], "limits": asdict(Limits())}
     assert pool.run(out.getvalue(), options)["frames"] == 4
     shades = [np.asarray(rendered(pool, out.getvalue(), number)[-1]).mean() for number in range(4)]
     assert shades == sorted(shades)
@@ -377,6 +378,28 @@ def test_a_video_is_a_grey_contact_sheet_from_all_over_it(pool):
     assert rendered(pool, out.getvalue())[-1].mode == "L"
     assert sheet[: len(sheet) // 4, : sheet.shape[1] // 4].mean() < 60
     assert sheet[-len(sheet) // 4 :, -sheet.shape[1] // 4 :].mean() > 150
+
+
+def test_of_an_archive_the_pictures_that_matched_are_shown(pool):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for shade in (10, 100, 200):
+            archive.writestr(f"{shade}.png", photo_of(shade))
+        archive.writestr("inner/notes.txt", "words")
+    assert abs(np.asarray(rendered(pool, out.getvalue(), parts=["100.png"])[-1]).mean() - 100) < 3
+    with pytest.raises(UnscreenableError):
+        rendered(pool, out.getvalue(), parts=["missing.png"])
+    two = [np.asarray(rendered(pool, out.getvalue(), number, ["200.png", "10.png"])[-1]).mean() for number in (0, 1)]
+    assert sorted(round(float(mean), -1) for mean in two) == [10, 200]
+    options = {"steps": [[10, 10]], "frame": None, "parts": [], "limits": asdict(Limits())}
+    answer = pool.run(out.getvalue(), options)
+    assert (answer["frames"], answer["whole"]) == (3, False), "held for another reason: the first pictures in it"
+
+
+def photo_of(shade: int) -> bytes:
+    out = io.BytesIO()
+    Image.new("L", (80, 60), shade).save(out, "PNG")
+    return out.getvalue()
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"%PDF-1.7", photo()[:40], b"\x00\x00\x00\x18ftypmp42" + bytes(64)])
@@ -478,27 +501,11 @@ def test_nothing_is_read_for_somebody_who_has_seen_enough(pool, people, store):
 # --- who may be shown what
 
 
-def an_item(number: int = 1, label: str | None = "A1", **changes) -> CaseItem:
-    match = Match(
-        "known",
-        7,
-        "pdq",
-        "ab" * 32,
-        4,
-        31,
-        "whole",
-        90,
-        label,
-        "operator",
-        "",
-        Action.BLOCK,
-        changes.pop("region", None),
-    )
-    at = datetime(2026, 1, 1, tzinfo=UTC)
+def an_item(number: int = 1, label: str | None = "A1", region: Region | None = None, **changes) -> CaseItem:
     fields = {"sha256": None, "media_type": "image/jpeg", "byte_length": 9, "decision": None} | changes
-    return CaseItem(
-        number, "case", None, f"evidence-{number}", None, at=at, label=label, matches=(match,), group="g", **fields
-    )
+    fields |= {"at": datetime(2026, 1, 1, tzinfo=UTC), "label": label, "group": "g"}
+    match = a_match(label=label, region=region)
+    return CaseItem(number, "case", None, f"evidence-{number}", None, matches=(match,), **fields)
 
 
 def a_case(claimed_by: str | None, *items: CaseItem) -> Case:
