@@ -16,6 +16,7 @@ NAMES = (
     "import_list",
     "service_start",
     "import_time",
+    "video_frames",
     "video_robustness",
     "video_speed",
 )
