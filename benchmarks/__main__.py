@@ -14,6 +14,7 @@ NAMES = (
     "index_speed",
     "http_screening",
     "import_list",
+    "exchange_pull",
     "service_start",
     "import_time",
     "video_frames",
