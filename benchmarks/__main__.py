@@ -18,6 +18,7 @@ NAMES = (
     "exchange_pull",
     "service_start",
     "import_time",
+    "video_frames",
     "video_robustness",
     "video_speed",
 )

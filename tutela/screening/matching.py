@@ -8,6 +8,7 @@ from typing import Protocol
 from tutela.banks.model import Bank, BankKind, Entry, Extent, Listed
 from tutela.index.feed import Hit
 from tutela.media.content import SEPARATOR
+from tutela.screening.alignment import NEAREST
 from tutela.screening.footage import Footage
 from tutela.screening.policy import VideoRule
 from tutela.screening.verdict import Match, TimeSpan
@@ -94,7 +95,7 @@ class Matching:
         """Search these too. How many times one of them is near an entry."""
         found = _within_thresholds(samples, self._searcher, self._catalogue, self._listings)
         self._footage.count(samples)
-        self._found += found
+        self._found += _few_of_each_frame(found)
         return len(found)
 
     def matches(self) -> list[Match]:
@@ -111,6 +112,19 @@ class Matching:
                 if item.sample.seconds is not None and item.entry.id not in matched and item.bank.kind is BankKind.KNOWN
             }
         )
+
+
+def _few_of_each_frame(found: Sequence[Found]) -> list[Found]:
+    """For each frame of the content, the few frames of an entry that are nearest: the others are never aligned, and in
+    hours of hardly any motion they would fill the memory."""
+    counts: dict[tuple[str, float | None, int], int] = defaultdict(int)
+    kept = []
+    for item in sorted(found, key=lambda item: item.distance):
+        place = (item.sample.part, item.sample.seconds, item.entry.id)
+        counts[place] += 1
+        if item.sample.seconds is None or item.listed.seconds is None or counts[place] <= NEAREST:
+            kept.append(item)
+    return kept
 
 
 def _resolve(found: Sequence[Found], footage: Footage | None) -> list[Match]:
