@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from tutela.banks.model import Bank, BankKind, Entry, Listed
+from tutela.banks.model import Action, Bank, BankKind, Entry, Listed
 from tutela.index.feed import Hit
 from tutela.media.content import SEPARATOR
 from tutela.screening.verdict import Match
-from tutela.signals.base import WHOLE, Kind, Sample
+from tutela.signals.base import WHOLE, Kind, OnlyHolding, Sample
 from tutela.signals.registry import signal_type
 from tutela.views.thresholds import ceiling
 
@@ -146,6 +146,13 @@ def _looks_like(sample: Sample, allowed: Sample, limit: int) -> bool:
     return signal_type(sample.signal).distance(sample.value, allowed.value) <= limit
 
 
+def _action(signal: str, bank: Bank) -> Action:
+    """What the bank asks for, or less where the signal is too loose for that."""
+    kind, action = signal_type(signal), bank.policy.action
+    loose = isinstance(kind, OnlyHolding) and kind.only_holds
+    return Action.HOLD if loose and action is Action.BLOCK else action
+
+
 def _match(sample: Sample, item: Found) -> Match:
     entry, bank = item.entry, item.bank
     return Match(
@@ -160,7 +167,7 @@ def _match(sample: Sample, item: Found) -> Match:
         label=entry.label or bank.label,
         source=entry.source,
         reference=entry.reference,
-        action=bank.policy.action,
+        action=_action(sample.signal, bank),
         region=sample.region,
         part=sample.part,
         seconds=sample.seconds,

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import tutela
 from tutela.errors import InputError, NotReadyError, StoreError
-from tutela.media.content import Limits, Mode
+from tutela.media.content import Limits, Mode, ViewSet
 from tutela.media.content_file import ContentFile
 from tutela.media.isolation import WorkerPool
 from tutela.screening.examination import Examination, examine_isolated, options
@@ -95,16 +95,18 @@ class Screener:
         content: bytes | memoryview | ContentFile,
         context: Context | None = None,
         verdict_id: str | None = None,
+        views: ViewSet | None = None,
     ) -> Verdict:
         """The verdict for one upload, of that id or of a new one. Never raises for anything in the content.
 
+        `views` says how many views of each picture are looked up, where that is not what the limits say.
         Raises StoreError when a verdict that must be written down cannot be, NotReadyError when this deployment is
         closed meanwhile; the content is then not allowed.
         """
         started = time.perf_counter()
         seen = content.view() if isinstance(content, ContentFile) else content
         digests = _digests(seen)
-        examination = self._examine(content)
+        examination = self._examine(content, views)
         samples = (*digests, *examination.samples)
         sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
         return self._conclude(started, samples, examination, context, seen, sha256, verdict_id)
@@ -127,9 +129,12 @@ class Screener:
         """The matches of each sample on its own, without a verdict. Raises TutelaError when lists cannot be read."""
         return match_each(samples, self._searcher, self._catalogue)
 
-    def _examine(self, content: bytes | memoryview | ContentFile) -> Examination:
+    def _examine(self, content: bytes | memoryview | ContentFile, views: ViewSet | None) -> Examination:
+        task_options = self._options
+        if views is not None:
+            task_options = options(Mode.FAST, replace(self.limits, views=views))
         try:
-            return examine_isolated(self._pool, content, self._options)
+            return examine_isolated(self._pool, content, task_options)
         except NotReadyError:
             raise
         except Exception:
