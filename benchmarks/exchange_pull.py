@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlencode
 from xml.sax.saxutils import escape
 
 import numpy as np
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from benchmarks.hashes import random_hashes
 from benchmarks.report import Scale, Table, duration, ratio, resident_bytes
@@ -169,17 +169,17 @@ def _follow(deployment: Deployment, count: int, round_: int) -> tuple[float, flo
     fresh = random_hashes(third, seed=1_000 + int(time.time()) + round_)
     texts = [row.tobytes().hex() for row in fresh]
     new = [NcmecEntry(42, f"new-{at}-{round_}-{i}", at, fingerprints=(("pdq", t),)) for i, t in enumerate(texts)]
-    listed = random_hashes(begin + 2 * third, seed=1)[begin:]
+    listed = _listed(deployment.store, begin, 2 * third)
     gone = [NcmecEntry(42, f"e{begin + i}", at, deleted=True) for i in range(third)]
     relabelled = [
-        NcmecEntry(42, f"e{begin + i}", at, classification="B2", fingerprints=(("pdq", listed[i].tobytes().hex()),))
+        NcmecEntry(42, f"e{begin + i}", at, classification="B2", fingerprints=(("pdq", listed[i].hex()),))
         for i in range(third, 2 * third)
     ]
     for item in [*new, *gone, *relabelled]:
         source.put(item)
 
     def visible() -> bool:
-        asked = [Sample("pdq", fresh[-1].tobytes()), Sample("pdq", listed[0].tobytes())]
+        asked = [Sample("pdq", fresh[-1].tobytes()), Sample("pdq", listed[0])]
         found = deployment.screener.lookup(asked)
         return bool(found[0]) and not found[1]
 
@@ -214,10 +214,13 @@ def _fill(folder: Path, count: int) -> None:
         bank = banks.create("known", actor="benchmark")
         exchanges = Exchanges(banks)
         row = exchanges.add("ncmec", "ncmec", "known", _options("http://127.0.0.1:1"), actor="benchmark")
+        hashes = np.random.default_rng(1).integers(0, 256, (count, 32), dtype=np.uint8)
+        hashes = (
+            np.sort(hashes.view("S32"), axis=0).view(np.uint8).reshape(count, 32)
+        )
         for begin in range(0, count, 100_000):
-            hashes = random_hashes(min(100_000, count - begin), seed=1) if begin == 0 else _any_hashes(begin, count)
             with store.write() as connection:
-                _write(connection, hashes, begin, bank.id, row.id)
+                _write(connection, hashes[begin : begin + 100_000], begin, bank.id, row.id)
         with store.write() as connection:
             connection.execute(text("UPDATE clock SET sequence = :count"), {"count": count})
             connection.execute(
@@ -228,8 +231,10 @@ def _fill(folder: Path, count: int) -> None:
         store.close()
 
 
-def _any_hashes(begin: int, count: int) -> np.ndarray:
-    return np.random.default_rng(begin).integers(0, 256, (min(100_000, count - begin), 32), dtype=np.uint8)
+def _listed(store: Store, begin: int, count: int) -> list[bytes]:
+    with store.read() as connection:
+        rows = connection.execute(select(signal.c.value).where(signal.c.id > begin).order_by(signal.c.id).limit(count))
+        return [bytes(value) for value in rows.scalars()]
 
 
 def _write(connection: Connection, hashes: np.ndarray, begin: int, bank_id: int, exchange_id: int) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 from threatexchange.exchanges.clients.ncmec.hash_api import NCMECEnvironment, NCMECHashAPI
 
-from tests.exchange_tools import expected, exported, listed, opened, puller
+from tests.exchange_tools import QUICK, expected, exported, listed, opened, puller
 from tests.standins.ncmec import NcmecEntry, NcmecStandIn
 from tests.standins.server import Fault, Faulty, served
 from tutela.banks.model import EntryState
@@ -16,6 +17,7 @@ from tutela.errors import InputError
 from tutela.exchanges.base import ExchangeError
 from tutela.exchanges.exchanges import Exchanges
 from tutela.exchanges.http import HttpError, RefusedError
+from tutela.exchanges.puller import Puller
 
 T0 = int(time.time()) - 400 * 86_400
 
@@ -134,6 +136,36 @@ def test_what_the_service_forgot_to_withdraw_goes_when_everything_is_pulled_agai
         assert exchanges.get("ncmec").listed == 100
         puller(exchanges).pull("ncmec", actor="test", full=True)
         assert listed(exchanges) == expected(service.current())
+
+
+def test_an_entry_that_moves_while_the_whole_list_is_read_is_not_taken_for_gone(exchanges):
+    service, moved = filled(200, page_size=20), []
+    with served(service.app()) as address:
+        add_ncmec(exchanges, address)
+        puller(exchanges).pull("ncmec", actor="test")
+        gone = ncmec_entry(5)
+        del service.entries[(gone.member, gone.id)]
+
+        def move(_) -> None:
+            if not moved:  # from a range that is not read yet to a time after the last one
+                latest = max(service.entries.values(), key=lambda entry: entry.at)
+                moved.append(latest)
+                service.put(replace(latest, at=int(time.time())))
+
+        patient = Puller(exchanges, patience=QUICK)
+        patient.pull("ncmec", actor="test", full=True, on_page=move)
+        assert {reference for reference, *_ in listed(exchanges)} >= {f"{moved[0].member}/{moved[0].id}", key_of(gone)}
+        patient.pull("ncmec", actor="test")
+        assert key_of(gone) in {reference for reference, *_ in listed(exchanges)}, "it is too early to know"
+        with exchanges.store.write() as connection:
+            connection.execute(text("UPDATE exchange SET sweep_at = 1"))
+        exchanges.update("ncmec", options={"settle_s": "0"})
+        patient.pull("ncmec", actor="test")
+        assert listed(exchanges) == expected(service.current())
+
+
+def key_of(entry: NcmecEntry) -> str:
+    return f"{entry.member}/{entry.id}"
 
 
 def test_fingerprints_of_unknown_types_are_kept_and_shown(exchanges):
