@@ -17,6 +17,8 @@ NAMES = (
     "exchange_pull",
     "service_start",
     "import_time",
+    "video_robustness",
+    "video_speed",
 )
 
 
