@@ -82,9 +82,10 @@ def _whole_list(scale: Scale) -> Table:
             ways = [("ours", _ours), ("threatexchange", _theirs)] if count == _BOTH[scale] else [("ours", _ours)]
             seconds = {}
             for name, pull in ways:
-                seconds[name], growth, later = _apart(partial(pull, address, Path(folder) / name, count))
+                seconds[name], busy, growth, later = _apart(partial(pull, address, Path(folder) / name, count))
                 table.add(
-                    *(f"{count:,}", name, duration(seconds[name]), f"{count / seconds[name]:,.0f}"),
+                    *(f"{count:,}", name, duration(seconds[name]), duration(busy)),
+                    f"{count / seconds[name]:,.0f}",
                     ratio(seconds["threatexchange"], seconds["ours"]) if name != "ours" else "",
                     f"{growth / 1e6:.0f} MB",
                     f"{later:.2f}" if later else "",
@@ -99,13 +100,13 @@ def _ours(address: str, folder: Path, count: int, pipe: Pipe) -> None:
     banks.create("known", actor="benchmark")
     exchanges = Exchanges(banks)
     exchanges.add("ncmec", "ncmec", "known", _options(address), actor="benchmark")
-    before, started, resident = resident_bytes(), time.perf_counter(), []
+    before, started, busy, resident = resident_bytes(), time.perf_counter(), time.process_time(), []
     Puller(exchanges).pull("ncmec", actor="benchmark", on_page=lambda _: resident.append(resident_bytes()))
-    seconds = time.perf_counter() - started
+    seconds, busy = time.perf_counter() - started, time.process_time() - busy
     if exchanges.get("ncmec").listed != count:
         raise AssertionError("not all of the list was pulled")
     half = len(resident) // 2
-    pipe.send((seconds, max(resident) - before, max(resident[half:]) / max(resident[:half]) if half else 0.0))
+    pipe.send((seconds, busy, max(resident) - before, max(resident[half:]) / max(resident[:half]) if half else 0.0))
 
 
 def _theirs(address: str, folder: Path, count: int, pipe: Pipe) -> None:
@@ -125,15 +126,15 @@ def _theirs(address: str, folder: Path, count: int, pipe: Pipe) -> None:
     config = NCMECCollabConfig(name="benchmark", environment=NCMECEnvironment.test_Industry)
     api = Here.for_collab(config, NCMECCredentials("esp", "password"))
     state = CliSimpleState(Here, folder)
-    before, started = resident_bytes(), time.perf_counter()
+    before, started, busy = resident_bytes(), time.perf_counter(), time.process_time()
     for delta in api.fetch_iter([VideoMD5Signal, PdqSignal], None):
         state.merge(config, delta)
     state.flush()
-    seconds = time.perf_counter() - started
+    seconds, busy = time.perf_counter() - started, time.process_time() - busy
     found = len(state._get_state(config).delta.updates)
     if found != count:
         raise AssertionError(f"threatexchange has {found} of {count} entries")
-    pipe.send((seconds, resident_bytes() - before, 0.0))
+    pipe.send((seconds, busy, resident_bytes() - before, 0.0))
 
 
 def _changes(scale: Scale) -> Table:
@@ -215,9 +216,7 @@ def _fill(folder: Path, count: int) -> None:
         exchanges = Exchanges(banks)
         row = exchanges.add("ncmec", "ncmec", "known", _options("http://127.0.0.1:1"), actor="benchmark")
         hashes = np.random.default_rng(1).integers(0, 256, (count, 32), dtype=np.uint8)
-        hashes = (
-            np.sort(hashes.view("S32"), axis=0).view(np.uint8).reshape(count, 32)
-        )
+        hashes = np.sort(hashes.view("S32"), axis=0).view(np.uint8).reshape(count, 32)
         for begin in range(0, count, 100_000):
             with store.write() as connection:
                 _write(connection, hashes[begin : begin + 100_000], begin, bank.id, row.id)
@@ -325,14 +324,14 @@ def _xml(numbers: range, step: float) -> str:
     )
 
 
-def _apart(work: partial[None]) -> tuple[float, int, float]:
-    """Run in a process of its own, so that one way's memory is not the other's. Seconds, growth, later over earlier."""
+def _apart(work: partial[None]) -> tuple[float, float, int, float]:
+    """Run in a process of its own, so that one way's memory is not the other's. Seconds, processor seconds, growth, later over earlier."""
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=work, args=(theirs,))
     process.start()
     theirs.close()
     try:
-        found: tuple[float, int, float] = ours.recv()
+        found: tuple[float, float, int, float] = ours.recv()
     except EOFError:
         raise AssertionError("the pull failed; see above") from None
     process.join()
