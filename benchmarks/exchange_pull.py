@@ -68,6 +68,7 @@ def _whole_list(scale: Scale) -> Table:
             "entries",
             "way",
             "time",
+            "on the processor",
             "entries/s",
             "ratio",
             "memory growth",
@@ -325,7 +326,10 @@ def _xml(numbers: range, step: float) -> str:
 
 
 def _apart(work: partial[None]) -> tuple[float, float, int, float]:
-    """Run in a process of its own, so that one way's memory is not the other's. Seconds, processor seconds, growth, later over earlier."""
+    """Run in a process of its own, so that one way's memory is not the other's.
+
+    Seconds, processor seconds, memory growth, peak of the last half over that of the first.
+    """
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=work, args=(theirs,))
     process.start()
