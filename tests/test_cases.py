@@ -426,6 +426,7 @@ def test_rejections_are_listed_on_the_allow_list_with_who_and_why_and_withdrawn_
     case = house.cases.reopen(item.case_id, by="lead", reason="a complaint")
     assert (case.state, case.items[0].decision) == (CaseState.OPEN, None)
     assert banks.entry(entry.id).state is EntryState.WITHDRAWN
+    assert house.vault.get(item.evidence_id).keep_until is None  # what is undecided has no end
     case = house.cases.decide(item.case_id, Outcome.CONFIRM, by="r2", reason="not a statue", label="A1")
     assert case.state is CaseState.DECIDED
     assert [decision.outcome for decision in case.decisions] == [Outcome.REJECT, Outcome.CONFIRM]
