@@ -15,6 +15,7 @@ NAMES = (
     "http_screening",
     "import_list",
     "service_start",
+    "held_uploads",
     "import_time",
 )
 
