@@ -14,9 +14,12 @@ NAMES = (
     "index_speed",
     "http_screening",
     "import_list",
+    "exchange_pull",
     "service_start",
     "held_uploads",
     "import_time",
+    "video_robustness",
+    "video_speed",
 )
 
 

@@ -43,7 +43,7 @@ def _run(settings: Settings, host: str, port: int, workers: int) -> None:
         workers=workers,
         access_log=False,
         server_header=False,
-        log_config=_log_config(),
+        log_config=log_config(),
         timeout_graceful_shutdown=15,
         timeout_keep_alive=15,
         h11_max_incomplete_event_size=64 * 1024,
@@ -57,7 +57,7 @@ def app_from_environment() -> FastAPI:
     configure_logs()
     settings = Settings()
     deployment = settings.open()
-    _guard_memory()
+    guard_memory()
     options = ApiOptions(
         settings.auth_required,
         settings.rate_of_a_worker(),
@@ -70,7 +70,7 @@ def app_from_environment() -> FastAPI:
     return app
 
 
-def _guard_memory() -> None:
+def guard_memory() -> None:
     """Let no process of the same user read this one's memory or environment: decoding workers meet hostile files."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -78,7 +78,7 @@ def _guard_memory() -> None:
 
 def configure_logs() -> None:
     """JSON lines on standard error, from our code and from libraries alike."""
-    logging.config.dictConfig(_log_config())
+    logging.config.dictConfig(log_config())
     structlog.configure(
         processors=[
             structlog.stdlib.add_log_level,
@@ -93,7 +93,7 @@ def configure_logs() -> None:
     )
 
 
-def _log_config() -> dict[str, Any]:
+def log_config() -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,

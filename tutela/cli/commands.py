@@ -13,6 +13,8 @@ from tutela.cli import (
     audit,
     bank,
     case,
+    console,
+    evaluate,
     evidence,
     exchange,
     feed,
@@ -55,19 +57,24 @@ app = typer.Typer(
     epilog="Start:  tutela bank create known --action block  ·  tutela bank import known list.csv --signal pdq"
     "  ·  tutela screen uploads/  ·  tutela key create my-site --scope screen  ·  tutela serve",
 )
-app.add_typer(audit.app, name="audit")
-app.add_typer(bank.app, name="bank")
-app.add_typer(case.app, name="case")
-app.add_typer(evidence.app, name="evidence")
-app.add_typer(exchange.app, name="exchange")
-app.add_typer(feed.app, name="feed")
-app.add_typer(index.app, name="index")
-app.add_typer(job.app, name="job")
-app.add_typer(key.app, name="key")
-app.add_typer(outbox.app, name="outbox")
-app.add_typer(notice.app, name="notice")
-app.add_typer(report.app, name="report")
-app.add_typer(store.app, name="store")
+for group in (
+    audit,
+    bank,
+    case,
+    console,
+    evaluate,
+    evidence,
+    exchange,
+    feed,
+    index,
+    job,
+    key,
+    notice,
+    outbox,
+    report,
+    store,
+):
+    app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 
 Paths = Annotated[list[str], typer.Argument(help="Files, folders (all files below), or - for standard input.")]
 

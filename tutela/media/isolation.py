@@ -76,10 +76,10 @@ class WorkerPool:
         What was received stays good when the task fails later; what `receive` raises ends the task. `timeout_s` and
         `wait_s` stand for the pool's own.
         Raises UnscreenableError: too many bytes, no worker free in time, timeout, crash, or what the task said.
-        Raises TutelaError when the task itself failed, NotReadyError when the pool is closed, or the task interrupted.
+        Raises TutelaError when the pool is closed or the task itself failed, NotReadyError when it was interrupted.
         """
         if self._closed or os.getpid() != self._process:
-            raise NotReadyError("this worker pool is closed, or was opened in another process")
+            raise TutelaError("this worker pool is closed, or was opened in another process")
         timeout_s = self.limits.timeout_s if timeout_s is None else timeout_s
         wait_s = self._wait_s if wait_s is None else wait_s
         if len(content) > self.limits.max_bytes:

@@ -108,8 +108,8 @@ class Screener:
         A video is searched as it is decoded, and decoded no further than up to a match that blocks it; `on_progress`
         hears how far it is.
 
-        Raises StoreError when a verdict that must be written down cannot be, NotReadyError when this deployment is
-        closed meanwhile; the content is then not allowed.
+        Raises StoreError when a verdict that must be written down cannot be, NotReadyError when the examination was
+        interrupted; the content is then not allowed.
         """
         started = time.perf_counter()
         seen = content.view() if isinstance(content, ContentFile) else content

@@ -1,0 +1,122 @@
+"""The rooms behind the console, opened for its one process: the store, the cases, the evidence, and the audit log.
+
+The review key is read from a file that the operator names. It is held in this process's memory and nowhere else.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tutela.banks.labels import labels_of
+from tutela.cases.cases import Cases
+from tutela.cases.options import open_case_rooms
+from tutela.console.options import ConsoleSettings
+from tutela.deployment import database_url, prepare_home
+from tutela.errors import InputError
+from tutela.evidence.audit import AuditLog
+from tutela.evidence.checkpoints import PublicKey
+from tutela.evidence.sealing import ReviewKey
+from tutela.evidence.vault import Vault
+from tutela.evidence.verification import Verification, verify_log
+from tutela.outbox.outbox import Outbox
+from tutela.outbox.webhooks import Endpoint
+from tutela.reports.cybertipline.schema import Schema
+from tutela.reports.desk import OpenedEvidence
+from tutela.reports.filing import Filer
+from tutela.reports.options import ReportRooms, open_report_rooms
+from tutela.reports.worker import ACTOR, ReportWorker
+from tutela.settings import Settings
+from tutela.store.database import Store
+
+_MAX_KEY_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleRooms:
+    """The rooms that the console shows."""
+
+    store: Store
+    home: Path
+    audit: AuditLog
+    cases: Cases
+    vault: Vault
+    key: ReviewKey
+    reports: ReportRooms
+    schema: Schema | None = None
+    """What drafts of reports are checked against before they are filed."""
+    audit_key: PublicKey | None = None
+    """Whose signatures on checkpoints are believed."""
+
+    def verify_audit(self) -> Verification:
+        """Go through the whole audit log."""
+        return verify_log(self.audit, key=self.audit_key)
+
+
+@contextlib.contextmanager
+def open_rooms(settings: Settings, options: ConsoleSettings) -> Iterator[ConsoleRooms]:
+    """The rooms; closed at the end of the block. Raises InputError when the review key cannot be read."""
+    key = read_review_key(options.identity, settings.home)
+    if settings.evidence is None:
+        raise InputError("the console needs to know where evidence lies: set TUTELA_EVIDENCE as the service has it")
+    evidence, case_options = settings.evidence.options_of(), settings.case_options
+    prepare_home(settings.home)
+    store = Store.create(database_url(settings.home, settings.database_text))
+    try:
+        endpoints = {name: webhook.endpoint(name) for name, webhook in settings.webhooks.items()}
+        rooms = open_case_rooms(
+            store,
+            settings.home,
+            evidence=evidence,
+            options=case_options,
+            endpoints=endpoints,
+            labels=lambda: labels_of(settings.home),
+        )
+        assert rooms.vault is not None
+        reports = open_report_rooms(
+            store,
+            rooms.cases,
+            rooms.vault,
+            recipients=evidence.recipients,
+            options=settings.reports.options(),
+            endpoints=endpoints,
+            key=key,
+        )
+        schema = Schema.read(settings.reports.xsd) if settings.reports.xsd else None
+        signing = case_options.signing_key
+        audit_key = signing.public if signing is not None else None
+        home, vault = settings.home, rooms.vault
+        found = ConsoleRooms(store, home, rooms.audit, rooms.cases, vault, key, reports, schema, audit_key)
+        with _report_worker(found, settings, endpoints):
+            yield found
+    finally:
+        store.close()
+
+
+@contextlib.contextmanager
+def _report_worker(rooms: ConsoleRooms, settings: Settings, endpoints: Mapping[str, Endpoint]) -> Iterator[None]:
+    """File what is to be filed, in the background: this process has the review key. Without credentials it waits."""
+    with contextlib.ExitStack() as stack:
+        evidence = OpenedEvidence(rooms.vault, rooms.key, actor=ACTOR, purpose="filing a report")
+        filer = None
+        if settings.reports.user is not None:
+            tipline = settings.reports.credentials().connect()
+            stack.callback(tipline.close)
+            filer = Filer(rooms.reports.ledger, tipline, evidence)
+        worker = ReportWorker(rooms.reports.desk(rooms.cases), evidence, filer, Outbox(rooms.store), endpoints)
+        worker.start()
+        stack.callback(worker.stop)
+        yield
+
+
+def read_review_key(path: Path | None, home: Path) -> ReviewKey:
+    """The review key in a file outside the home. Raises InputError saying what to do."""
+    if path is None:
+        raise InputError("the console needs the review key: set TUTELA_CONSOLE_IDENTITY to its file")
+    if path.resolve().is_relative_to(home.resolve()):
+        raise InputError(f"the review key {path} lies in the home, which the serving process reads; keep it elsewhere")
+    try:
+        with path.open(encoding="ascii") as file:
+            return ReviewKey(file.read(_MAX_KEY_BYTES))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the review key {path} cannot be read: {error}") from None
