@@ -7,7 +7,7 @@ HOME_DIR := .tutela
 NATIVE := $(wildcard native/*.cpp native/*.hpp native/CMakeLists.txt) CMakeLists.txt pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test lint format bench docs wheel lock clean
+.PHONY: help setup run stop test lint format bench messages docs wheel lock clean
 
 help: ## Show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,6 +30,7 @@ stop: ## Stop the service that `make run` left running
 	@$(BIN)/tutela --home $(HOME_DIR) demo --stop
 
 test: setup ## Run every test
+	@.ci/browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: setup ## Check style and types
@@ -43,6 +44,10 @@ format: setup ## Bring the code into its form
 
 bench: setup ## Benchmarks beside the peers; prints ratios (a few minutes)
 	$(BIN)/python -m benchmarks
+
+messages: setup ## Collect the console's texts for translators
+	$(BIN)/pybabel --quiet extract -F pyproject.toml --omit-header --no-location --sort-output \
+	  -o tutela/console/locale/console.pot tutela/console
 
 docs: setup ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict

@@ -23,18 +23,22 @@ from tutela import deployment as deployment_module
 from tutela.banks.banks import Banks
 from tutela.banks.labels import Label, labels_of, read_labels, standard_labels
 from tutela.banks.model import Action, EntryState, NewEntry, Policy
+from tutela.case_settings import CaseSettings, EvidenceSettings, MailSettings
 from tutela.cli.state import State
 from tutela.deployment import Deployment, open_deployment, start_builder
 from tutela.errors import InputError, StoreError
 from tutela.index.manifest import read_manifest
 from tutela.media.content import Limits
+from tutela.outbox.webhooks import new_secret
 from tutela.screening.policy import ScreeningPolicy
 from tutela.screening.verdict import Decision
-from tutela.settings import Settings, default_home
+from tutela.settings import Settings, WebhookSettings, default_home
 from tutela.signals.base import Sample
 from tutela.store.database import Store
 
 KNOWN = bytes(range(32))
+WEBHOOK = {"url": "https://platform.example/hook", "secrets": [new_secret()], "events": ["case.opened"]}
+MAIL = {"host": "mail.example", "sender": "tutela@site.example", "security": "tls"}
 
 
 def children() -> dict[int, list[str]]:
@@ -435,6 +439,11 @@ def test_every_setting_is_read_from_the_environment(bare, tmp_path):
         "max_in_flight": ("7", 7),
         "workers": ("2", 2),
         "overrides": ('{"unknown-type": "allow", "damaged": "block"}', {"unknown-type": "allow", "damaged": "block"}),
+        "webhooks": (json.dumps({"p": WEBHOOK}), {"p": WebhookSettings.model_validate(WEBHOOK)}),
+        "evidence": ('{"recipients": ["age1x"]}', EvidenceSettings(recipients=["age1x"])),
+        "cases": ('{"allow_bank": "false-ones"}', CaseSettings(allow_bank="false-ones")),
+        "mail": (json.dumps(MAIL), MailSettings.model_validate(MAIL)),
+        "audit_key": ("/keys/audit", Path("/keys/audit")),
     }
     assert set(given) == set(Settings.model_fields)
     for name, (text, _) in given.items():

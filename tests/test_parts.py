@@ -7,25 +7,43 @@ import io
 import lzma
 import os
 import struct
-import tarfile
+import warnings
 import zipfile
-import zlib
-from email.message import EmailMessage
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
-import py7zr
 import pytest
 import pyzipper
 import zstandard
 from fpdf import FPDF
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-from tests.pictures import draw_scene, file_of, photos
+from tests.containers import (
+    compound_of,
+    every_container,
+    mail_of,
+    pdf_of,
+    rar_of,
+    seven_zip_of,
+    tar_of,
+    video_of,
+    zip_of,
+)
+from tests.pictures import draw_scene, file_of, mutations, photos
+from tests.test_media import png_claiming
 from tests.test_screening import list_in
 from tutela.banks.model import BankKind
+from tutela.deployment import open_deployment
+from tutela.errors import UnscreenableError
 from tutela.media.budget import Budget
-from tutela.media.containers import libarchive
+from tutela.media.containers import CONTAINERS, libarchive
 from tutela.media.content import Content, Limits, Mode
+from tutela.media.isolation import WorkerPool
+from tutela.media.sniff import sniff
 from tutela.media.walk import Place, walk
+from tutela.screening.examination import TASK, examine_isolated, options
 from tutela.screening.verdict import Decision
 
 KNOWN = file_of(photos()[0].resize((256, 256)), "PNG")
@@ -33,25 +51,49 @@ COPY = file_of(photos()[0].resize((300, 300)), "JPEG", quality=60)
 OTHER = file_of(photos()[1].resize((240, 160)), "JPEG")
 
 
+HEADS = [
+    b"",
+    b"PK\x03\x04",
+    b"PK\x05\x06",
+    b"7z\xbc\xaf\x27\x1c",
+    b"Rar!\x1a\x07\x00",
+    b"\x1f\x8b\x08",
+    b"BZh9",
+    b"\xfd7zXZ\x00",
+    b"\x28\xb5\x2f\xfd",
+    b"%PDF-1.7\n",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + b"\x3e\x00\x03\x00\xfe\xff\x09\x00\x06\x00",
+    b"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n--x\n",
+    b"<html><img src='data:image/png;base64,",
+    b"\xff\xd8\xff\xe1",
+    b"\xff\xd8\xff\xda\x00\x02\xff\xd9",
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF89a",
+    b"RIFF\x40\x00\x00\x00WEBP",
+    b"II*\x00",
+    b"\x00\x00\x00\x18ftypheic",
+    b"MSCF\x00\x00\x00\x00",
+]
+MUTATIONS = int(os.environ.get("TUTELA_CONTAINER_MUTATIONS", "300"))
+
+
+def places_in(data: bytes, **limits) -> Iterator[Place]:
+    """Every place in the content."""
+    content = Content(data, Mode.FAST, Limits(**limits))
+    return walk(content, Budget(content.limits, len(data)))
+
+
 def walked(data: bytes, **limits) -> dict[str, Place]:
     """Every place inside, by its path."""
-    content = Content(data, Mode.FAST, Limits(**limits))
-    return {place.path: place for place in walk(content, Budget(content.limits, len(data)))}
+    return {place.path: place for place in places_in(data, **limits)}
 
 
-def zip_of(members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", compression) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    return file.getvalue()
-
-
-@pytest.fixture
-def known(deployment):
+@pytest.fixture(scope="module")
+def known(tmp_path_factory):
     """A deployment that knows one picture."""
-    list_in(deployment, "known", KNOWN, "pdq", "sha256")
-    return deployment
+    with open_deployment(tmp_path_factory.mktemp("parts") / "home", decoders=1) as deployment:
+        list_in(deployment, "known", KNOWN, "pdq", "sha256")
+        yield deployment
 
 
 def frames_of(form: str, count: int = 4) -> bytes:
@@ -79,64 +121,6 @@ def test_a_picture_in_an_archive_is_matched_and_its_path_said(known, compression
     assert {match.part for match in verdict.matches} == {"inner.zip › holiday/beach.jpg"}
     assert {reason.code for reason in verdict.reasons} == {"match-block"}
     assert verdict.media_type == "application/zip"
-
-
-def tar_of(members: dict[str, bytes], mode: str = "w") -> bytes:
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode=mode) as archive:
-        for name, data in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return file.getvalue()
-
-
-def seven_zip_of(members: dict[str, bytes], **options) -> bytes:
-    file = io.BytesIO()
-    with py7zr.SevenZipFile(file, "w", **options) as archive:
-        for name, data in members.items():
-            archive.writestr(data, name)
-    return file.getvalue()
-
-
-def rar_of(members: dict[str, bytes], flags: int = 0) -> bytes:
-    """A RAR 4 archive whose members are not compressed (the format's technical note)."""
-
-    def block(kind: int, flags: int, body: bytes) -> bytes:
-        head = struct.pack("<BHH", kind, flags, 7 + len(body)) + body
-        return struct.pack("<H", zlib.crc32(head) & 0xFFFF) + head
-
-    archive = b"Rar!\x1a\x07\x00" + block(0x73, 0, bytes(6))
-    for name, data in members.items():
-        sizes = struct.pack("<IIBIIBBHI", len(data), len(data), 3, zlib.crc32(data), 0, 20, 0x30, len(name), 0o100644)
-        archive += block(0x74, 0x8000 | flags, sizes + name.encode()) + data
-    return archive + block(0x7B, 0, b"")
-
-
-def mail_of(attachment: bytes, *, related: bool = False) -> bytes:
-    message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = "a@example.org", "b@example.org", "holiday"
-    message.set_content("words")
-    message.add_alternative("<html><body>words</body></html>", subtype="html")
-    message.add_attachment(attachment, maintype="image", subtype="jpeg", filename="beach.jpg")
-    if related:
-        outer = EmailMessage()
-        outer["Subject"] = "forwarded"
-        outer.set_content("see below")
-        outer.add_attachment(message)
-        return outer.as_bytes()
-    return message.as_bytes()
-
-
-def pdf_of(*pages: list[Image.Image], form: str = "JPEG", **options) -> bytes:
-    document = FPDF()
-    for pictures in pages:
-        document.add_page()
-        document.set_font("helvetica", size=12)
-        document.cell(text="words above the pictures")
-        for number, picture in enumerate(pictures):
-            document.image(io.BytesIO(file_of(picture, form)), x=20, y=30 + 110 * number, w=100)
-    return bytes(document.output())
 
 
 ARCHIVES = {
@@ -193,7 +177,7 @@ def test_a_page_that_is_the_picture_is_matched_as_it_is_drawn(known):
 
 
 def test_mail_and_messages_in_mail_are_gone_through(known):
-    for message in (mail_of(COPY), mail_of(COPY, related=True)):
+    for message in (mail_of(COPY), mail_of(COPY, forwarded=True)):
         verdict = known.screener.screen(message)
         assert verdict.decision is Decision.BLOCK, verdict.reasons
         assert {match.part for match in verdict.matches} == {"beach.jpg"}
@@ -205,7 +189,8 @@ def test_pictures_that_text_carries_are_matched(known):
     encoded = base64.b64encode(COPY).decode()
     page = f'<html><body><img src="data:image/jpeg;base64,{encoded}"></body></html>'
     drawing = f'<svg xmlns="http://www.w3.org/2000/svg"><image href="data:image/jpeg;base64,{encoded}"/></svg>'
-    for text in (page, drawing, f"words\n{base64.encodebytes(COPY).decode()}\nwords"):
+    rich = "{\\rtf1 words {\\pict\\jpegblip " + COPY.hex("\n", 40) + "}}"
+    for text in (page, drawing, rich, f"words\n{base64.encodebytes(COPY).decode()}\nwords"):
         inside = known.screener.screen(zip_of({"text": text.encode()}))
         assert {match.part for match in inside.matches} == {"text › embedded 1"}
         alone = known.screener.screen(text.encode())
@@ -234,20 +219,55 @@ def test_a_thumbnail_that_shows_something_else_is_matched(known):
         assert {match.part for match in verdict.matches} == {"thumbnail 1"}, form
 
 
-def test_a_known_file_inside_is_found_by_its_digest(known):
+def test_what_a_film_or_a_picture_carries_in_boxes_is_found(known):
+    def box(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body) + 8) + kind + body
+
+    moving = file_of(photos()[1].resize((240, 160)), "HEIF") + box(b"mpvd", zip_of({"a.jpg": COPY}))
+    assert {match.part for match in known.screener.screen(moving).matches} == {"attached 1 › a.jpg"}
+    film = video_of("mp4", "mpeg4") + box(b"udta", box(b"covr", COPY))
+    assert {match.part for match in known.screener.screen(film).matches} == {"thumbnail 1"}
+
+
+def test_an_office_document_with_fonts_is_screened_and_other_unknown_parts_of_it_are_held(known):
+    parts = {
+        "[Content_Types].xml": b"<Types/>",
+        "word/document.xml": b"<w:document>words</w:document>",
+        "word/fonts/font1.odttf": os.urandom(5000),
+        "word/media/image1.jpg": OTHER,
+    }
+    assert known.screener.screen(zip_of(parts)).decision is Decision.ALLOW
+    verdict = known.screener.screen(zip_of(parts | {"word/media/image2.jpeg": COPY}))
+    assert {match.part for match in verdict.matches} == {"word/media/image2.jpeg"}
+    verdict = known.screener.screen(zip_of(parts | {"word/embeddings/a.bin": os.urandom(5000)}))
+    assert [reason.code for reason in verdict.reasons] == ["unknown-part"]
+    del parts["[Content_Types].xml"]
+    assert [reason.code for reason in known.screener.screen(zip_of(parts)).reasons] == ["unknown-part"]
+
+
+def test_a_thumbnail_of_the_picture_itself_costs_no_further_views(known):
+    exif = Image.Exif().tobytes() + bytes(8) + file_of(photos()[1].resize((120, 80)), "JPEG")
+    examination = examine_isolated(
+        known.pool, file_of(photos()[1].resize((240, 160)), "JPEG", exif=exif), options(Mode.FAST, Limits())
+    )
+    assert {sample.view for sample in examination.samples if sample.part == "thumbnail 1"} == {"whole"}
+
+
+def test_a_known_file_inside_is_found_by_its_digest(deployment):
     words = b"\x00\x01 words that no decoder reads" * 20
-    list_in(known, "files", words, "md5")
-    verdict = known.screener.screen(zip_of({"a.bin": words}))
+    list_in(deployment, "files", words, "md5")
+    verdict = deployment.screener.screen(zip_of({"a.bin": words}))
     assert {(match.bank, match.signal, match.part) for match in verdict.matches} == {("files", "md5", "a.bin")}
     assert verdict.decision is Decision.BLOCK
 
 
-def test_an_allowed_file_inside_covers_itself_and_not_its_neighbours(known):
-    list_in(known, "fine", OTHER, "sha256", kind=BankKind.ALLOW)
-    assert known.screener.screen(zip_of({"a.jpg": OTHER, "b.jpg": COPY})).decision is Decision.BLOCK
-    assert known.screener.screen(zip_of({"a.jpg": OTHER, "a.jpg ": COPY})).decision is Decision.BLOCK
-    list_in(known, "fine-too", COPY, "sha256", kind=BankKind.ALLOW)
-    assert known.screener.screen(zip_of({"a.jpg": OTHER, "b.jpg": COPY})).decision is Decision.ALLOW
+def test_an_allowed_file_inside_covers_itself_and_not_its_neighbours(deployment):
+    list_in(deployment, "known", KNOWN, "pdq", "sha256")
+    list_in(deployment, "fine", OTHER, "sha256", kind=BankKind.ALLOW)
+    assert deployment.screener.screen(zip_of({"a.jpg": OTHER, "b.jpg": COPY})).decision is Decision.BLOCK
+    assert deployment.screener.screen(zip_of({"a.jpg": OTHER, "a.jpg ": COPY})).decision is Decision.BLOCK
+    list_in(deployment, "fine-too", COPY, "sha256", kind=BankKind.ALLOW)
+    assert deployment.screener.screen(zip_of({"a.jpg": OTHER, "b.jpg": COPY})).decision is Decision.ALLOW
 
 
 def test_an_archive_of_other_pictures_is_allowed(known):
@@ -289,3 +309,147 @@ def test_what_opens_only_with_a_password_is_held_or_as_the_operator_says(known):
         rar_of({"a.jpg": COPY}, flags=4),
     ):
         assert [reason.code for reason in known.screener.screen(content).reasons] == ["encrypted"]
+
+
+def test_compound_files_are_searched_and_held_because_they_are_not_drawn(known):
+    verdict = known.screener.screen(compound_of({"Data": bytes(100) + COPY, "Pictures": OTHER}))
+    assert verdict.decision is Decision.BLOCK
+    assert {match.part for match in verdict.matches} == {"Data › jpeg at byte 100"}
+    verdict = known.screener.screen(compound_of({"Data": bytes(100) + OTHER}))
+    assert [reason.code for reason in verdict.reasons] == ["not-rendered"]
+    verdict = known.screener.screen(compound_of({"EncryptedPackage": os.urandom(5000)}))
+    assert [reason.code for reason in verdict.reasons] == ["encrypted"]
+
+
+def code_of(place: Place) -> str:
+    assert place.error is not None
+    return place.error.reason
+
+
+BOMBS = {
+    "a file of zeros": (lambda: zip_of({"a.bin": bytes(5_000_000)}), "expands-too-far"),
+    "gzip in gzip": (lambda: gzip.compress(gzip.compress(bytes(5_000_000))), "expands-too-far"),
+    "bzip2": (lambda: bz2.compress(bytes(5_000_000)), "expands-too-far"),
+    "7z": (lambda: seven_zip_of({"a": bytes(5_000_000)}), "expands-too-far"),
+    "zstd": (lambda: zstandard.compress(bytes(5_000_000)), "expands-too-far"),
+    "a broad tree": (lambda: broad_tree(3, 18), "too-many-parts"),
+    "members without end": (lambda: zip_of({f"{n}.txt": b"" for n in range(6_000)}), "too-many-parts"),
+    "a deep chain": (lambda: deep_chain(20), "too-deep"),
+}
+
+
+def broad_tree(levels: int, width: int, name: str = "") -> bytes:
+    """Every archive holds archives, down to small texts, no two of them alike."""
+    if not levels:
+        return name.encode()
+    return zip_of({str(n): broad_tree(levels - 1, width, f"{name}/{n}") for n in range(width)}, zipfile.ZIP_STORED)
+
+
+def deep_chain(levels: int) -> bytes:
+    data = COPY
+    for level in range(levels):
+        data = zip_of({f"{level}.zip": data})
+    return data
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_ends_at_its_limit_and_says_which(name):
+    make, code = BOMBS[name]
+    places = list(places_in(make(), max_bytes=256 * 1024**2, max_expanded_bytes=4 * 1024**2, timeout_s=600))
+    assert code in {place.error.reason for place in places if place.error}
+
+
+def test_the_same_file_twice_is_looked_at_once():
+    """So an archive that contains itself ends, too."""
+    places = walked(zip_of({"a.jpg": OTHER, "b.jpg": OTHER, "c.zip": zip_of({"d.jpg": OTHER})}))
+    assert [path for path in places if path.endswith(".jpg")] == ["a.jpg"]
+
+
+def test_time_that_runs_out_keeps_what_was_found():
+    places = list(places_in(zip_of({"a.jpg": OTHER, "b.jpg": COPY}), timeout_s=0.0))
+    assert [place.path for place in places] == ["", ""]
+    assert code_of(places[-1]) == "timeout"
+
+
+def gif_without_end(frames: int) -> bytes:
+    """A GIF of very many frames, each a pixel on a large screen."""
+    start = file_of(draw_scene(1, (400, 300)).quantize(16), "GIF")
+    pixel = b"\x2c\x01\x00\x01\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00"
+    return start[:-1] + pixel * frames + b";"
+
+
+def test_an_animation_without_end_stops_at_the_limit_and_is_held():
+    places = list(places_in(gif_without_end(3_000), max_parts=200, timeout_s=600))
+    assert code_of(places[-1]) == "too-many-parts"
+    assert sum(place.path.startswith("frame") for place in places) <= 200
+
+
+def test_pictures_and_pages_of_absurd_sizes_are_refused_before_they_are_made():
+    huge = png_claiming(65_535, 65_535)
+    (place,) = [place for path, place in walked(zip_of({"a.png": huge})).items() if path == "a.png"]
+    with pytest.raises(UnscreenableError, match="over the limit"):
+        _ = place.content.picture
+    document = pdf_of([draw_scene(1, (64, 48))], form="PNG")
+    for claimed in (b"/Width 64", b"/Height 48"):
+        assert claimed in document
+        document = document.replace(claimed, claimed.split()[0] + b" 65535")
+    errors = {place.path: place.error.reason for place in places_in(document) if place.error}
+    assert errors["page 1 › picture 1"] in ("too-many-pixels", "unreadable")
+    vast = FPDF(unit="pt", format=(14_400, 14_400))
+    vast.add_page()
+    assert walked(bytes(vast.output()))["page 1"].content.picture.pixels.size <= 2048 * 2048
+
+
+def test_hostile_names_are_shown_safely_and_none_passes_for_two_steps():
+    names = ["a › b.jpg", "\u202egpj.exe", "x\ny\x1b[2J", "", "../../etc/passwd", "n" * 5000, "same", "same"]
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for number, name in enumerate(names):
+            archive.writestr(zipfile.ZipInfo(name), b"words %d" % number)
+    paths = list(walked(file.getvalue()))[1:]
+    assert len(set(paths)) == len(names)
+    assert all(path.isprintable() and "›" not in path and len(path) < 200 for path in paths)
+
+
+def test_members_that_the_directory_does_not_name_are_found(known):
+    hidden = zip_of({"secret.jpg": COPY}, zipfile.ZIP_STORED)
+    plain = zip_of({"other.jpg": OTHER})
+    local = hidden[: hidden.index(b"PK\x01\x02")]
+    verdict = known.screener.screen(b"PK\x03\x04" + local[4:] + plain)
+    assert verdict.decision is Decision.BLOCK
+    verdict = known.screener.screen(tar_of({"other.jpg": OTHER}) + COPY)
+    assert verdict.decision is Decision.BLOCK
+
+
+def test_random_bytes_in_every_shape_end_in_places():
+    """The walk raises nothing, whatever the bytes."""
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.sampled_from(HEADS), st.binary(max_size=400))
+    def check(head: bytes, rest: bytes) -> None:
+        assert list(places_in(head + rest))
+
+    check()
+
+
+def test_mutated_containers_and_videos_all_get_an_answer():
+    """Every answer is an examination with samples or reasons, from a pool that goes on; none is a fault of ours."""
+    seeds = list(every_container().values())
+    limits = Limits(max_pixels=4_000_000, timeout_s=60, max_expanded_bytes=32 * 1024**2)
+    looked_into = held = 0
+    with WorkerPool(TASK, size=2, limits=limits, wait_s=600) as pool:
+
+        def one(data: bytes) -> bool:
+            examination = examine_isolated(pool, data, options(Mode.FAST, limits))
+            assert examination.samples or examination.shortcomings or sniff(data) in CONTAINERS
+            assert not {"timeout", "busy"} & {reason.code for reason in examination.shortcomings}
+            return not examination.shortcomings
+
+        with ThreadPoolExecutor(2) as executor:
+            for clean in executor.map(one, mutations(seeds, MUTATIONS, seed=11), chunksize=20):
+                looked_into += clean
+                held += not clean
+        assert pool.starts <= 2 + MUTATIONS / 50
+    assert looked_into + held == MUTATIONS
+    assert min(looked_into, held) > MUTATIONS / 50

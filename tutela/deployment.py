@@ -19,6 +19,7 @@ from tutela.cases.effects import TOPIC as EFFECT
 from tutela.cases.effects import CallbackHandler
 from tutela.cases.options import CaseOptions, EvidenceOptions, open_case_rooms
 from tutela.errors import InputError, TutelaError
+from tutela.giving_back import GivingBack
 from tutela.index.indexes import Indexes
 from tutela.jobs.jobs import Jobs
 from tutela.jobs.limits import JobLimits
@@ -124,6 +125,7 @@ class Deployment:
         )
         self.audit, self.cases, self.vault, self.custody = rooms.audit, rooms.cases, rooms.vault, rooms.custody
         self.upkeep = rooms.upkeep
+        self.cases.listen(GivingBack(self.banks))
         recipients = evidence.recipients if evidence is not None else ()
         self.reports = open_report_rooms(
             store, self.cases, self.vault, recipients=recipients, options=reports, endpoints=webhooks
@@ -147,11 +149,11 @@ class Deployment:
         if cases.mail_server is not None:
             self.handlers[MAIL] = MailHandler(cases.mail_server)
         self.dispatcher = Dispatcher(self.outbox, self.handlers)
-        self.job_pool = WorkerPool(TASK, size=1, limits=job_limits.over(limits))
+        self.job_pool = WorkerPool(TASK, size=decoders, limits=job_limits.over(limits))  # a long video takes several
         self.job_screener = self.screener.with_limits(self.job_pool, self.job_pool.limits)
         self.jobs = Jobs(store, Spool(home / "jobs"), webhooks)
         self.job_runner = JobRunner(
-            self.jobs, self.job_screener, self.journal, ready=self._lists_ready, interrupt=self.job_pool.abort
+            self.jobs, self.job_screener, self.journal, ready=self._lists_ready, interrupt=self.job_pool.interrupt
         )
         self._refresher = Refresher(self)
         self._refresher.start()
@@ -193,6 +195,7 @@ class Deployment:
         """Stop the background threads and the workers, and leave the database."""
         self.stop()
         self._refresher.stop()
+        self.job_pool.close()
         self.pool.close()
         self.store.close()
 

@@ -52,10 +52,16 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=100_000_000, gt=0, description="Largest picture that is decoded, in pixels.")
     max_memory_bytes: int = Field(default=1024**3, gt=0, description="Memory one decoding worker may use.")
     timeout_s: float = Field(default=10.0, gt=0, description="Seconds one picture may take to decode.")
+    max_depth: int = Field(default=8, gt=0, description="How deep containers may lie in each other.")
+    max_parts: int = Field(default=5_000, gt=0, description="Files, pages and frames looked at inside one content.")
+    max_expanded_bytes: int = Field(
+        default=512 * 1024 * 1024, gt=0, description="Bytes that may come out of the containers in one content."
+    )
     max_job_bytes: int = Field(
         default=1024**3, gt=0, description="Largest content that is screened later, as a job, in bytes."
     )
     job_timeout_s: float = Field(default=600.0, gt=0, description="Seconds a job may take.")
+    video_timeout_s: float = Field(default=300.0, gt=0, description="Seconds one video may take to decode.")
     decoders: int | None = Field(
         default=None, gt=0, description="Decoding workers a service process has; by default one a core."
     )
@@ -84,6 +90,13 @@ class Settings(BaseSettings):
     )
     mail: MailSettings | None = Field(default=None, description="The mail server that alarms go through.")
     audit_key: Path | None = Field(default=None, description="File of the key that signs the audit log every hour.")
+
+    @field_validator("views")
+    @classmethod
+    def _is_for_uploads(cls, views: ViewSet) -> ViewSet:
+        if views is ViewSet.LISTED:
+            raise ValueError("the views of uploads are plain, standard or thorough")
+        return views
 
     @field_validator("rate")
     @classmethod
@@ -115,7 +128,21 @@ class Settings(BaseSettings):
     @property
     def limits(self) -> Limits:
         """What one piece of content may cost."""
-        return Limits(self.max_bytes, self.max_pixels, self.max_memory_bytes, self.timeout_s, self.views)
+        return Limits(
+            self.max_bytes,
+            self.max_pixels,
+            self.max_memory_bytes,
+            self.timeout_s,
+            self.views,
+            self.max_depth,
+            self.max_parts,
+            self.max_expanded_bytes,
+            video_timeout_s=self.video_timeout_s,
+        )
+
+    def endpoints(self) -> dict[str, Endpoint]:
+        """The webhooks' addresses, by name. Raises InputError."""
+        return {name: webhook.endpoint(name) for name, webhook in self.webhooks.items()}
 
     @property
     def case_options(self) -> CaseOptions:
@@ -138,7 +165,7 @@ class Settings(BaseSettings):
             decoders=self.decoders,
             policy=ScreeningPolicy(self.overrides),
             job_limits=JobLimits(self.max_job_bytes, self.job_timeout_s),
-            webhooks={name: webhook.endpoint(name) for name, webhook in self.webhooks.items()},
+            webhooks=self.endpoints(),
             evidence=self.evidence.options_of() if self.evidence else None,
             cases=self.case_options,
             reports=self.reports.options(),

@@ -13,7 +13,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 import tutela
-from tutela.api import bank_routes, intake_routes, job_routes, metrics, report_routes, screening_routes
+from tutela.api import (
+    bank_routes,
+    case_routes,
+    intake_routes,
+    job_routes,
+    metrics,
+    report_routes,
+    screening_routes,
+)
 from tutela.api.access import AccessLog
 from tutela.api.bodies import BodyLimit
 from tutela.api.keys import Keys
@@ -78,6 +86,7 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
         anyio.to_thread.current_default_thread_limiter().total_tokens = options.max_in_flight + 40
         tasks = [asyncio.create_task(_warm(deployment)), asyncio.create_task(_write_used_keys(keys))]
         stop_exchanges = _start_exchanges(deployment, pulls=options.pulls_exchanges)
+        deployment.job_runner.on_verdict = metrics.count_verdict
         deployment.start()
         yield
         await run_in_threadpool(stop_exchanges)
@@ -105,6 +114,7 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
     app.include_router(screening_routes.router)
     app.include_router(job_routes.router)
     app.include_router(bank_routes.router)
+    app.include_router(case_routes.router)
     app.include_router(report_routes.router)
     app.include_router(intake_routes.router)
     app.state.intake_brake = intake_routes.IntakeBrake(deployment.reports.options.intake_rate)

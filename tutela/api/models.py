@@ -39,7 +39,7 @@ class HashIn(Strict):
     """A hash that the caller computed."""
 
     signal: Name = Field(examples=["pdq"])
-    value: Text = Field(examples=[EXAMPLE_PDQ])
+    value: ListedValue = Field(examples=[EXAMPLE_PDQ])
     quality: int | None = Field(None, ge=0, le=100)
 
 
@@ -65,6 +65,19 @@ class RegionOut(BaseModel):
     bottom: float
 
 
+class TimeSpanOut(BaseModel):
+    """Which seconds of the content match which seconds of the entry."""
+
+    begin: float
+    end: float
+    entry_begin: float | None
+    entry_end: float | None
+    speed: float | None
+    frames: int
+    upload_share: float
+    entry_share: float | None
+
+
 class MatchOut(BaseModel):
     """An entry that matches."""
 
@@ -83,6 +96,7 @@ class MatchOut(BaseModel):
     region: RegionOut | None
     part: str
     seconds: float | None
+    span: TimeSpanOut | None
     suppressed_by: str | None
 
 
@@ -109,6 +123,7 @@ class VerdictOut(BaseModel):
     matches: list[MatchOut]
     matches_omitted: int
     hashes: list[dict[str, Any]]
+    hashes_omitted: int = 0
     media_type: str | None
     width: int | None
     height: int | None

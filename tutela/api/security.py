@@ -4,12 +4,11 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import Request
 from limits import parse
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
 
 from tutela.api.keys import ApiKey, Keys, Scope
 from tutela.api.problems import Problem
+from tutela.api.rates import Windows
 
 _GUESSES = parse("20/minute")
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="tutela"'}
@@ -23,7 +22,7 @@ class Gate:
         self.keys = keys
         self._rate = parse(rate)
         self._required = required
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._windows = Windows()
 
     async def admit(self, request: Request, scope: Scope) -> ApiKey | None:
         """The request's key, once it may do this. Raises Problem: 401, 403, 429."""
@@ -36,13 +35,13 @@ class Gate:
         key = self.keys.cached(text.strip()) or await run_in_threadpool(self.keys.verify, text.strip())
         if key is None:
             # Right keys from the address still pass: behind a proxy it may be everybody's.
-            if not self._limiter.hit(_GUESSES, "guess", address):
+            if not self._windows.hit(_GUESSES, "guess", address):
                 raise Problem(429, "too-many-attempts", "too many wrong keys from this address", {"Retry-After": "60"})
             raise Problem(401, "key-unknown", "the key is unknown, expired or revoked", _CHALLENGE)
         request.scope["tutela.key"] = key.id
         if not key.may(scope):
             raise Problem(403, "scope-missing", f"the key lacks the scope {scope.value!r}")
-        if not self._limiter.hit(self._rate, "key", key.id):
+        if not self._windows.hit(self._rate, "key", key.id):
             raise Problem(429, "rate-limited", "this key asks more often than it may", {"Retry-After": "1"})
         return key
 

@@ -1,6 +1,7 @@
 """Running the HTTP face: uvicorn with one or more worker processes, structured logs, metrics across processes."""
 
 import ctypes
+import gc
 import ipaddress
 import logging
 import logging.config
@@ -14,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from tutela.errors import InputError
+from tutela.evidence.memory import start_anew_with_clean_memory
 from tutela.settings import Settings
 
 _PR_SET_DUMPABLE = 4
@@ -21,6 +23,8 @@ _PR_SET_DUMPABLE = 4
 
 def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     """Serve until told to stop. Raises InputError when the address would be open to everybody without keys."""
+    if settings.evidence is not None:
+        start_anew_with_clean_memory()
     if not settings.auth_required and not _is_loopback(host):
         raise InputError(f"without keys the service is only served on a loopback address, not on {host}")
     settings.open().close()  # what is wrong with the home or the database is said here, once, not by every worker
@@ -39,7 +43,7 @@ def _run(settings: Settings, host: str, port: int, workers: int) -> None:
         workers=workers,
         access_log=False,
         server_header=False,
-        log_config=_log_config(),
+        log_config=log_config(),
         timeout_graceful_shutdown=15,
         timeout_keep_alive=15,
         h11_max_incomplete_event_size=64 * 1024,
@@ -53,7 +57,7 @@ def app_from_environment() -> FastAPI:
     configure_logs()
     settings = Settings()
     deployment = settings.open()
-    _guard_memory()
+    guard_memory()
     options = ApiOptions(
         settings.auth_required,
         settings.rate_of_a_worker(),
@@ -61,10 +65,12 @@ def app_from_environment() -> FastAPI:
         pulls_exchanges=settings.pull_exchanges,
         closes_deployment=True,
     )
-    return create_app(deployment, options)
+    app = create_app(deployment, options)
+    gc.freeze()  # what is there now stays: no collection looks through it again
+    return app
 
 
-def _guard_memory() -> None:
+def guard_memory() -> None:
     """Let no process of the same user read this one's memory or environment: decoding workers meet hostile files."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -72,7 +78,7 @@ def _guard_memory() -> None:
 
 def configure_logs() -> None:
     """JSON lines on standard error, from our code and from libraries alike."""
-    logging.config.dictConfig(_log_config())
+    logging.config.dictConfig(log_config())
     structlog.configure(
         processors=[
             structlog.stdlib.add_log_level,
@@ -87,7 +93,7 @@ def configure_logs() -> None:
     )
 
 
-def _log_config() -> dict[str, Any]:
+def log_config() -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -7,10 +7,11 @@ a value; and the feed of changes that the index reads.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
 
 from tutela.banks.labels import Label, labels_of
 from tutela.banks.listing import Outcome, chunks, list_entries, set_entry_state
@@ -22,6 +23,7 @@ from tutela.banks.model import (
     EntryState,
     EntryValue,
     Event,
+    Extent,
     Listed,
     NewEntry,
     Policy,
@@ -29,8 +31,8 @@ from tutela.banks.model import (
 )
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.index.feed import Change
-from tutela.signals.base import Composite
-from tutela.signals.registry import signal_type
+from tutela.signals.base import WHOLE
+from tutela.signals.registry import composite_type, signal_type
 from tutela.store import tables
 from tutela.store.database import Store, advance_banks, moment, now
 from tutela.store.entry_tables import entry_value
@@ -169,9 +171,12 @@ class Banks:
     ) -> Outcome:
         """List values, all or none. Listing one again changes nothing, but one that was withdrawn counts again.
 
-        A bank of kind *allow* needs the reason. Raises NotFoundError, InputError.
+        A bank of kind *allow* needs the reason, and lists no further views of a picture: what it lists is let through.
+        Raises NotFoundError, InputError.
         """
         target = self.get(bank)
+        if target.kind is BankKind.ALLOW:
+            entries = [_without_views(entry) for entry in entries]
         if target.kind is BankKind.ALLOW and not (reason or "").strip():
             raise InputError(f"bank {bank!r} is an allow list: give the reason why these are known false matches")
         self.check_entries(entries)
@@ -188,7 +193,7 @@ class Banks:
                 width = signal_type(item.signal).width
                 if len(item.value) != width:
                     raise InputError(f"a {item.signal} value has {width} bytes, got {len(item.value)}")
-            if isinstance(signal_type(new.signal), Composite) and not new.values:
+            if composite_type(new.signal) and not new.values:
                 raise InputError(f"an entry of type {new.signal} needs the values that it stands for")
             if new.label is not None and new.label not in labels:
                 raise InputError(f"unknown label {new.label!r}; known here: {', '.join(labels)}")
@@ -274,7 +279,8 @@ class Banks:
             for chunk in chunks(signal_ids):
                 rows += connection.execute(_entries().where(tables.entry.c.signal_id.in_(chunk), *counts))
                 among += connection.execute(
-                    select(*[column for column in entry_value.c if column.name != "id"])
+                    select(*[column for column in entry_value.c if column.name != "id"], tables.signal.c.value)
+                    .join(tables.signal, tables.signal.c.id == entry_value.c.signal_id)
                     .join(tables.entry, tables.entry.c.id == entry_value.c.entry_id)
                     .join(bank, bank.c.id == tables.entry.c.bank_id)
                     .where(entry_value.c.signal_id.in_(chunk), *counts)
@@ -285,7 +291,9 @@ class Banks:
             bank_ids = {row.bank_id for row in (*rows, *holders.values())}
             banks = {row.id: _bank(row) for row in connection.execute(select(bank).where(bank.c.id.in_(bank_ids)))}
         entries = {row.id: _entry(row) for row in (*rows, *holders.values())}
-        found = [Listed(row.signal_id, entries[row.id], banks[row.bank_id]) for row in rows]
+        found = [
+            Listed(row.signal_id, entries[row.id], banks[row.bank_id], value=entries[row.id].value) for row in rows
+        ]
         found += [
             Listed(
                 row.signal_id,
@@ -294,11 +302,24 @@ class Banks:
                 row.view,
                 row.seconds,
                 row.quality,
+                bytes(row.value),
             )
             for row in among
             if row.entry_id in holders
         ]
         return sorted(found, key=lambda item: (item.entry.id, item.seconds or 0.0, item.view))
+
+    def extent(self, entry_id: int, min_quality: int) -> Extent:
+        """How much a video entry stands for, in frames of at least that quality."""
+        table = entry_value.c
+        query = select(func.count(), func.max(table.seconds)).where(
+            table.entry_id == entry_id,
+            table.view == WHOLE,
+            or_(table.quality.is_(None), table.quality >= min_quality),
+        )
+        with self.store.read() as connection:
+            frames, seconds = connection.execute(query).one()
+        return Extent(int(frames), float(seconds or 0.0))
 
     def head(self, signal: str) -> int:
         """As `ChangeFeed.head`."""
@@ -371,6 +392,10 @@ def check_text(text: str, limit: int) -> None:
         raise InputError(f"a text of {len(text):,} characters is over the limit of {limit:,}")
     if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise InputError("a text holds characters that cannot be stored")
+
+
+def _without_views(entry: NewEntry) -> NewEntry:
+    return entry if composite_type(entry.signal) else replace(entry, values=())
 
 
 def _entries() -> Select[Any]:

@@ -15,8 +15,7 @@ from typing import BinaryIO
 from tutela.banks.model import Entry, EntryValue, NewEntry
 from tutela.banks.reading import new_entry, text_of
 from tutela.errors import InputError, InvalidSignalError
-from tutela.signals.base import Composite
-from tutela.signals.registry import signal_type, signal_types
+from tutela.signals.registry import composite_type, signal_types
 
 MAX_LINE = 4 * 1024 * 1024
 """Characters of a line: as long as a video's list of frames."""
@@ -111,7 +110,7 @@ def read_list(
     """
     reader = _Reader(source, signal, columns or Columns(), None if labels is None else frozenset(labels))
     match format:
-        case Format.TEXT if signal is not None and isinstance(signal_type(signal), Composite):
+        case Format.TEXT if signal is not None and composite_type(signal) is not None:
             yield from reader.each(_joined(_lines(stream, skip)), reader.text)
         case Format.TEXT:
             yield from reader.each(_lines(stream, skip), reader.text)

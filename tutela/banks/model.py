@@ -116,6 +116,18 @@ class Listed:
     """When in the entry's video the value is shown."""
     quality: int | None = None
     """The quality of the listed value, None where unknown."""
+    value: bytes = b""
+    """The value of the signal row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much an entry that is a video stands for."""
+
+    frames: int
+    """Its listed frames of good enough a quality."""
+    seconds: float
+    """When the last of them is shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,12 @@ from collections.abc import Sequence
 
 from tutela.banks.model import Entry, EntryValue, NewEntry
 from tutela.errors import InvalidSignalError
-from tutela.signals.base import Composite, Sample
-from tutela.signals.registry import signal_type
+from tutela.signals.base import WHOLE, Sample
+from tutela.signals.registry import composite_type, signal_type
+from tutela.views.thresholds import ceiling
+
+MIN_LISTED_QUALITY = 60
+"""Views of less quality are not listed: a piece of sky looks like every other."""
 
 
 def new_entry(
@@ -17,12 +21,12 @@ def new_entry(
     note: str | None = None,
 ) -> NewEntry:
     """The entry whose value a text stands for. Raises InvalidSignalError, and InputError for an unknown type."""
-    kind = signal_type(signal)
-    if not isinstance(kind, Composite):
-        return NewEntry(signal, kind.parse(text), source, reference, label, note)
+    composite = composite_type(signal)
+    if composite is None:
+        return NewEntry(signal, signal_type(signal).parse(text), source, reference, label, note)
     if "," not in text:
         raise InvalidSignalError(f"{signal} is listed by its values, not by {text[:80]!r}")
-    return composite_entry(signal, kind.read(text), source, reference, label, note)
+    return composite_entry(signal, composite.read(text), source, reference, label, note)
 
 
 def composite_entry(
@@ -32,18 +36,51 @@ def composite_entry(
     reference: str = "",
     label: str | None = None,
     note: str | None = None,
+    views: Sequence[Sample] = (),
 ) -> NewEntry:
-    """The entry of a composite type that stands for these samples."""
-    kind = signal_type(signal)
-    if not isinstance(kind, Composite):
+    """The entry of a composite type that stands for these samples. Further views of them are found too; they are not
+    part of what a list of that type carries."""
+    kind = composite_type(signal)
+    if kind is None:
         raise InvalidSignalError(f"{signal} stands for one value, not for several")
-    values = tuple(map(EntryValue.of, samples))
+    values = tuple(map(EntryValue.of, (*samples, *views)))
     return NewEntry(signal, kind.identity(samples), source, reference, label, note, values)
+
+
+def picture_entries(
+    samples: Sequence[Sample],
+    source: str = "operator",
+    reference: str = "",
+    label: str | None = None,
+    note: str | None = None,
+) -> list[NewEntry]:
+    """The entries of one file's samples: its own values each, with a picture's further views as values of the whole's.
+
+    A view too poor to match is left out.
+    """
+    own = [sample for sample in samples if ceiling(sample.view) is None]
+    views = [sample for sample in samples if ceiling(sample.view) is not None]
+    return [
+        NewEntry(
+            sample.signal,
+            sample.value,
+            source,
+            reference,
+            label,
+            note,
+            tuple(
+                EntryValue.of(view)
+                for view in views
+                if sample.view == WHOLE and view.signal == sample.signal and (view.quality or 0) >= MIN_LISTED_QUALITY
+            ),
+        )
+        for sample in own
+    ]
 
 
 def text_of(entry: Entry, values: Sequence[EntryValue]) -> str:
     """The text that `new_entry` reads back as the same entry."""
-    kind = signal_type(entry.signal)
-    if isinstance(kind, Composite):
-        return kind.write([value.sample() for value in values])
-    return kind.format(entry.value)
+    composite = composite_type(entry.signal)
+    if composite is not None:
+        return composite.write([value.sample() for value in values if value.view == WHOLE])
+    return signal_type(entry.signal).format(entry.value)

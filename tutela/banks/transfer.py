@@ -19,8 +19,7 @@ from tutela.banks.listing import list_entries
 from tutela.banks.lists import BadLine, Columns, Format, Line, read_list, write_list
 from tutela.banks.model import Bank, BankKind, Entry, EntryState, EntryValue, NewEntry
 from tutela.errors import InputError
-from tutela.signals.base import Composite
-from tutela.signals.registry import signal_type
+from tutela.signals.registry import composite_type
 from tutela.store import tables
 from tutela.store.database import now
 
@@ -221,7 +220,7 @@ def export_list(banks: Banks, bank: str, format: Format, *, state: EntryState | 
     banks.get(bank)
 
     def values(entry: Entry) -> Sequence[EntryValue]:
-        return banks.values(entry.id) if isinstance(signal_type(entry.signal), Composite) else ()
+        return banks.values(entry.id) if composite_type(entry.signal) else ()
 
     return write_list(_entries(banks, bank, state), format, values)
 

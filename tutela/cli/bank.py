@@ -118,7 +118,7 @@ def add(
     context: typer.Context,
     name: Name,
     paths: Annotated[
-        list[str] | None, typer.Argument(help="Pictures that the curator holds; their hashes are listed.")
+        list[str] | None, typer.Argument(help="Pictures and videos that the curator holds; their hashes are listed.")
     ] = None,
     signal: Annotated[
         list[str] | None, typer.Option(help="Type of the values; or which hashes of the pictures.")
@@ -128,18 +128,23 @@ def add(
     reference: Annotated[str, typer.Option(help="Your own name of it.")] = "",
     note: Annotated[str | None, typer.Option(help="Kept beside it, for people.")] = None,
     reason: Annotated[str | None, typer.Option(help="Needed for an allow list: why these are false matches.")] = None,
+    views: Annotated[
+        bool, typer.Option(help="List further views of pictures too, so that crops and covered copies match.")
+    ] = True,
 ) -> None:
     """List hashes: of pictures, or given ones."""
     import os
+    from dataclasses import replace
 
-    from tutela.banks.model import NewEntry
-    from tutela.banks.reading import new_entry
+    from tutela.banks.reading import new_entry, picture_entries
     from tutela.cli.output import complain
     from tutela.cli.screening import read, samples_of
     from tutela.errors import InputError, UnscreenableError
-    from tutela.media.content import Mode
+    from tutela.media.content import Mode, ViewSet
     from tutela.media.isolation import WorkerPool
+    from tutela.media.sniff import VIDEOS, sniff
     from tutela.screening.examination import TASK
+    from tutela.screening.video_listing import entry_of, frames_of
 
     if not paths and not value:
         raise InputError("give pictures, or --signal and --value")
@@ -148,17 +153,19 @@ def add(
     entries = [
         new_entry(name_, text, "operator", reference, label, note) for name_ in signal or [] for text in value or []
     ]
-    limits = context.obj.settings().limits
+    limits = replace(context.obj.settings().limits, views=ViewSet.LISTED if views else ViewSet.PLAIN)
     with WorkerPool(TASK, size=os.cpu_count() or 1, limits=limits) as pool:
         for path in paths or []:
             content = read(path, limits.max_bytes)
             try:
-                samples, gaps = samples_of(content, pool, limits, Mode.EXACT, signal or ["pdq", "sha256"])
+                samples, gaps = samples_of(content, pool, limits, Mode.EXACT, signal or _listed_of(content))
+                if sniff(content) in VIDEOS and (not signal or "vpdq" in signal):
+                    entries.append(entry_of(frames_of(content, pool, limits), reference, label, note))
             except UnscreenableError as error:
                 raise InputError(f"{path}: {error}") from error
             for gap in gaps:
                 complain(f"{path}: {gap.message}")
-            entries += [NewEntry(sample.signal, sample.value, "operator", reference, label, note) for sample in samples]
+            entries += picture_entries(samples, "operator", reference, label, note)
     with _banks(context) as (banks, actor):
         outcome = banks.add(name, entries, actor=actor, reason=reason)
         typer.echo(
@@ -419,6 +426,13 @@ def _set_state(context: typer.Context, ids: list[int], state: EntryState, reason
         for entry_id in ids:
             entry = banks.set_state(entry_id, state, reason=reason, actor=actor)
             typer.echo(f"entry {entry.id} of bank {entry.bank} is {entry.state.value}")
+
+
+def _listed_of(content: bytes) -> list[str]:
+    """What is listed of a file where nothing is asked for: of a video its frames too."""
+    from tutela.media.sniff import VIDEOS, sniff
+
+    return ["sha256"] if sniff(content) in VIDEOS else ["pdq", "sha256"]
 
 
 def _thresholds(texts: list[str] | None) -> dict[str, int]:

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,7 +67,7 @@ def examine(settings: Settings, *, as_json: bool) -> int:
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
-    for check in (_native_core, _formats, _isolation, _home, _database, _exchanges):
+    for check in (_native_core, _formats, _containers, _isolation, _home, _database, _exchanges):
         try:
             yield from check(settings)
         except (TutelaError, OSError) as error:
@@ -111,6 +112,27 @@ def _formats(_: Settings) -> Iterator[Finding]:
         "warn" if missing else "ok",
         "picture formats",
         f"held, not decoded: {', '.join(missing)}" if missing else "JPEG PNG GIF WebP BMP TIFF AVIF HEIC",
+    )
+
+
+def _containers(_: Settings) -> Iterator[Finding]:
+    from tutela.media.containers import libarchive
+
+    looked_into = ["ZIP Office EPUB TAR gzip bzip2 xz OLE e-mail"]
+    missing = []
+    for kind, module in (("PDF", "pypdfium2"), ("7z", "py7zr"), ("Zstandard", "zstandard")):
+        if find_spec(module) is None:
+            missing.append(f"{kind} (install tutela[archives])")
+        else:
+            looked_into.append(kind)
+    if libarchive.load() is None:
+        missing.append("RAR CAB ISO (install tutela[archives] and the system's libarchive)")
+    else:
+        looked_into.append("RAR CAB ISO")
+    yield Finding(
+        "warn" if missing else "ok",
+        "containers",
+        f"held, not looked into: {', '.join(missing)}" if missing else " ".join(looked_into),
     )
 
 

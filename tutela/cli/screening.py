@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,12 +23,15 @@ from tutela.cli.output import (
 )
 from tutela.deployment import Deployment
 from tutela.errors import InputError, UnscreenableError
-from tutela.media.content import Limits, Mode
+from tutela.media.content import Limits, Mode, ViewSet
 from tutela.media.isolation import WorkerPool
+from tutela.media.sniff import VIDEOS, sniff
 from tutela.screening.examination import TASK, options, read_examination
 from tutela.screening.verdict import Context, Reason
-from tutela.signals.base import Computable, Digesting, Sample
+from tutela.screening.video_listing import frames_of
+from tutela.signals.base import WHOLE, Computable, Digesting, Sample
 from tutela.signals.registry import signal_type, signal_types
+from tutela.signals.vpdq import VPDQ
 
 Result = TypeVar("Result")
 _SHOWN = 500
@@ -70,10 +74,16 @@ def hash_paths(paths: Sequence[str], signals: Sequence[str], limits: Limits, *, 
     for name in signals:
         signal_type(name)
     failed, mode = 0, Mode.FAST if fast else Mode.EXACT
+    limits = replace(limits, views=ViewSet.PLAIN)
     with WorkerPool(TASK, size=os.cpu_count() or 1, limits=limits) as pool:
 
-        def samples(path: str, content: bytes) -> tuple[list[Sample], Sequence[Reason]]:
-            return samples_of(content, pool, limits, mode, signals)
+        def samples(path: str, content: bytes) -> tuple[list[Sample], Sequence[Reason], str]:
+            found, gaps = samples_of(content, pool, limits, mode, signals)
+            frames = ""
+            if sniff(content) in VIDEOS and (not signals or "vpdq" in signals):
+                listed = frames_of(content, pool, limits)
+                frames = VPDQ.write([sample for sample in listed if sample.view == WHOLE])
+            return found, gaps, frames
 
         with closing(_each(paths, limits.max_bytes, samples, pool.size)) as results:
             for path, found in results:
@@ -91,6 +101,10 @@ def hash_paths(paths: Sequence[str], signals: Sequence[str], limits: Limits, *, 
                     else:
                         quality = "" if sample.quality is None else f"  quality {sample.quality}"
                         sys.stdout.write(f"{sample.signal}  {value}  {visible(path)}{quality}\n")
+                if found[2] and as_json:
+                    print_json({"path": path, "signal": VPDQ.name, "value": found[2], "view": WHOLE, "quality": None})
+                elif found[2]:
+                    sys.stdout.write(f"{VPDQ.name}  {found[2]}  {visible(path)}\n")
     return 2 if failed else 0
 
 
@@ -104,6 +118,8 @@ def samples_of(
     """
     wanted = [kind for kind in signal_types().values() if not signals or kind.name in signals]
     found = [Sample(kind.name, kind.digest(content)) for kind in wanted if isinstance(kind, Digesting)]
+    if sniff(content) in VIDEOS:  # its frames are hashed by `frames_of`
+        return found, ()
     for kind in wanted:
         if signals and not isinstance(kind, Digesting | Computable):
             raise InputError(f"{kind.name} hashes cannot be computed here, only listed and looked up")

@@ -13,7 +13,8 @@ import xxhash
 from sqlalchemy import Connection, func, select
 
 from tutela.banks.listing import list_entries
-from tutela.banks.model import NewEntry
+from tutela.banks.model import EntryValue, NewEntry
+from tutela.banks.reading import new_entry
 from tutela.banks.revising import relabel_entries, withdraw_entries
 from tutela.errors import InvalidSignalError
 from tutela.exchanges.base import Listing
@@ -68,7 +69,8 @@ class _Read:
     key: str
     listing: Listing
     digest: bytes
-    values: tuple[tuple[str, bytes], ...]
+    values: tuple[tuple[str, bytes, tuple[EntryValue, ...]], ...]
+    """Signal type, value, and what a composite one such as vPDQ stands for."""
     unknown: tuple[tuple[str, str], ...]
 
 
@@ -158,21 +160,21 @@ class Applier:
         return {row[0]: _Known(row[1], bool(row[2]), row[3], row[4], bytes(row[5]), _ids(row[6])) for row in rows}
 
     def _read(self, key: str, listing: Listing) -> _Read:
-        values: list[tuple[str, bytes]] = []
+        values: list[tuple[str, bytes, tuple[EntryValue, ...]]] = []
         unknown: list[tuple[str, str]] = []
         for name, text in listing.fingerprints:
-            kind = self._types.get(name)
             try:
-                if kind is None:
+                if name not in self._types:
                     raise InvalidSignalError(name)
-                values.append((name, kind.parse(text)))
+                entry = new_entry(name, text)
+                values.append((name, entry.value, entry.values))
             except InvalidSignalError:
                 unknown.append((name, text))
         digest = xxhash.xxh3_128(
             json.dumps(
                 [
                     *(listing.media, listing.labels, listing.note, listing.upvotes, listing.downvotes),
-                    sorted((name, value.hex()) for name, value in values),
+                    sorted((name, value.hex()) for name, value, _ in values),
                     sorted(unknown),
                 ]
             ).encode("utf-8", "surrogatepass")
@@ -194,7 +196,8 @@ class Applier:
             label, note = self._label_and_note(read.listing)
             begin = len(entries)
             entries += [
-                NewEntry(name, value, self._exchange.source, read.key, label, note) for name, value in read.values
+                NewEntry(name, value, self._exchange.source, read.key, label, note, among)
+                for name, value, among in read.values
             ]
             places.append(slice(begin, len(entries)))
         outcome = list_entries(connection, self._exchange.bank_id, entries, actor=self._actor, at=at)

@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from urllib.parse import urlsplit
-
-import httpx
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
 
 from tutela.errors import InputError, TutelaError
+
+if TYPE_CHECKING:
+    import httpx
 
 # It writes whole addresses at level INFO, and an address may carry a token.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -80,6 +82,8 @@ class Http:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`proxy` is an address; without one HTTPS_PROXY and its kin of the environment count."""
+        import httpx
+
         self.patience = patience or Patience()
         self._sleep = sleep
         try:
@@ -95,6 +99,8 @@ class Http:
 
     def with_identity(self, *, auth: tuple[str, str] | None = None, headers: Mapping[str, str] | None = None) -> "Http":
         """This client, sending these credentials."""
+        import httpx
+
         if auth is not None:
             self._client.auth = httpx.BasicAuth(*auth)
         self._client.headers.update(headers or {})
@@ -111,7 +117,7 @@ class Http:
     ) -> Answer:
         """As `send`, with a query. A `sink` is given the body piece by piece, and the answer has none."""
         if parameters:
-            url = f"{url}{'&' if '?' in url else '?'}{httpx.QueryParams(dict(parameters))}"
+            url = f"{url}{'&' if '?' in url else '?'}{urlencode(parameters)}"
         return self.send("GET", url, headers=headers, max_bytes=max_bytes, sink=sink)
 
     def get_fresh(self, url: str, parameters: Mapping[str, str] | None = None) -> Answer:
@@ -175,7 +181,9 @@ class Http:
         backed_off: float = self.patience.pause_s * 2 ** (attempt - 1) * random.uniform(0.8, 1.2)  # noqa: S311
         return max(asked, min(backed_off, self.patience.longest_pause_s))
 
-    def _once(self, request: httpx.Request, max_bytes: int, sink: Callable[[bytes], object] | None) -> Answer:
+    def _once(self, request: "httpx.Request", max_bytes: int, sink: Callable[[bytes], object] | None) -> Answer:
+        import httpx
+
         where = place(str(request.url))
         received = _Received(sink)
         try:
@@ -192,7 +200,7 @@ class Http:
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, headers, b"".join(received.pieces))
 
-    def _receive(self, response: httpx.Response, received: "_Received", max_bytes: int, where: str) -> None:
+    def _receive(self, response: "httpx.Response", received: "_Received", max_bytes: int, where: str) -> None:
         deadline = time.monotonic() + self.patience.deadline_s
         good = response.is_success or response.status_code == 304
         if not good:
@@ -241,7 +249,7 @@ def same_origin(one: str, other: str) -> bool:
     return (a.scheme, a.hostname, a.port) == (b.scheme, b.hostname, b.port) and not (b.username or b.password)
 
 
-def _refuse(response: httpx.Response, where: str) -> None:
+def _refuse(response: "httpx.Response", where: str) -> None:
     status = response.status_code
     if status in _RETRIED:
         raise HttpError(f"{where} answers {status}", status, _retry_after(response.headers.get("retry-after")))

@@ -108,6 +108,12 @@ class Jobs:
         with self._store.read() as connection:
             return [_job(row) for row in connection.execute(query)]
 
+    def counts(self) -> dict[JobState, int]:
+        """How many jobs of all machines are in each state."""
+        with self._store.read() as connection:
+            rows = connection.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state)).all()
+        return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in rows}
+
     def take(self, lease_s: float) -> Job | None:
         """The next job of this machine, held for that long; None when nothing waits."""
         at, holder = now(), uuid.uuid4().hex

@@ -22,6 +22,7 @@ class JobLimits:
             limits,
             max_bytes=max(self.max_bytes, limits.max_bytes),
             timeout_s=max(self.timeout_s, limits.timeout_s),
+            video_timeout_s=max(self.timeout_s, limits.video_timeout_s),
             max_parts=limits.max_parts * _TIMES_PARTS,
             max_expanded_bytes=max(limits.max_expanded_bytes, _TIMES_BYTES * self.max_bytes),
         )

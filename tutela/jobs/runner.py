@@ -6,13 +6,15 @@ instead of being made twice.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from tutela.errors import NotFoundError, NotReadyError, TutelaError
 from tutela.jobs.jobs import MAX_ATTEMPTS, Job, Jobs
 from tutela.jobs.sealing import SealError
 from tutela.screening.journal import VerdictJournal
 from tutela.screening.screener import Screener
+from tutela.screening.verdict import Verdict
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ class JobRunner:
         self._interrupt = interrupt
         self._lease_s = lease_s
         self._poll_s = poll_s
+        self.on_verdict: Callable[[Verdict], object] = lambda _: None
+        """Told every verdict that a job came to, for metrics."""
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -49,6 +53,7 @@ class JobRunner:
     def start(self) -> None:
         """Begin to take jobs."""
         if self._thread is None:
+            self._stopping.clear()
             self._thread = threading.Thread(target=self._run, name="tutela-jobs", daemon=True)
             self._thread.start()
 
@@ -59,11 +64,12 @@ class JobRunner:
     def stop(self) -> None:
         """Take no further job, and let go of the one under way: it is done anew by whoever comes next."""
         self._stopping.set()
-        self._interrupt()
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        while self._thread is not None:
+            self._interrupt()  # again and again: it may just have been about to begin
+            self._thread.join(0.2)
+            if not self._thread.is_alive():
+                self._thread = None
 
     def run_due(self) -> int:
         """Do what waits, in this thread; how many jobs were taken."""
@@ -109,12 +115,8 @@ class JobRunner:
             keeper.join()
 
     def _screen(self, job: Job) -> None:
-        try:
-            verdict = self._journal.get(job.id)
-        except NotFoundError:
-            pass
-        else:
-            self._jobs.finish(job, verdict)
+        if (document := self._made_before(job)) is not None:
+            self._jobs.finish(job, document)
             return
         if job.attempts > MAX_ATTEMPTS:
             log.error("job %s is given up after %d tries", job.id, MAX_ATTEMPTS)
@@ -124,8 +126,15 @@ class JobRunner:
             raise SealError("it has lost its key")
         content, context = self._jobs.spool.open(job.id, job.sealed_key)
         with content:
-            document = self._screener.screen(content, context, verdict_id=job.id).document()
-        self._jobs.finish(job, document)
+            verdict = self._screener.screen(content, context, verdict_id=job.id)
+        self._jobs.finish(job, verdict.document())
+        self.on_verdict(verdict)
+
+    def _made_before(self, job: Job) -> Mapping[str, Any] | None:
+        try:
+            return self._journal.get(job.id)
+        except NotFoundError:
+            return None
 
     def _keep(self, job: Job, ended: threading.Event) -> None:
         while not ended.wait(self._lease_s / 3):

@@ -29,7 +29,7 @@ _LITERALS = (
 _BITMAP = re.compile(rb"BM.{4}\x00\x00\x00\x00.{3}\x00[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00", re.DOTALL)
 _LONGEST = 32
 _OPEN_ENDED = frozenset({MediaType.ZIP, MediaType.SEVEN_ZIP, MediaType.RAR, MediaType.PDF})
-"""Archives are read from their end, or on to it: one that is found takes the rest."""
+"""Archives are read from their end, or on to it: one that is found takes the rest, which is searched on."""
 
 
 def carve(data: memoryview) -> Iterator[InnerFile]:
@@ -43,11 +43,12 @@ def carve(data: memoryview) -> Iterator[InnerFile]:
         media_type = sniff(rest)
         if media_type is None:
             continue
-        length = len(rest) if media_type in _OPEN_ENDED else end_of(rest, media_type)
-        if length is None:
-            length = (starts[number + 1] if number + 1 < len(starts) else len(data)) - start
-        else:
+        if media_type in _OPEN_ENDED:
+            length: int | None = len(rest)
+        elif length := end_of(rest, media_type):
             covered = start + length
+        else:
+            length = (starts[number + 1] if number + 1 < len(starts) else len(data)) - start
         yield InnerFile(f"{media_type.partition('/')[2]} at byte {start:,}", rest[:length], speculative=True)
 
 

@@ -35,6 +35,8 @@ class ViewSet(StrEnum):
     """Its turns, too, and what is found inside it: within borders, in screenshots and collages, around landmarks."""
     THOROUGH = "thorough"
     """More of each, and turns of what is found inside."""
+    LISTED = "listed"
+    """Not for uploads: what a bank lists of a picture that the curator holds, so that crops of it match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Limits:
     """Bytes that come out of containers, at every depth together."""
     max_ratio: int = 100
     """How many times the content's own bytes may come out of it, once that is more than 64 MiB."""
+    video_timeout_s: float = 300.0
+    """What a video may take, over all workers that are at it."""
 
 
 class Shortcoming(StrEnum):

@@ -108,17 +108,25 @@ def _bmp(data: memoryview) -> int | None:
 
 
 def _boxes(data: memoryview) -> int | None:
+    end = 0
+    for _, box in boxes(data):
+        end += 8 + len(box)
+    return end or None
+
+
+def boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    """(type, what follows the short header) of every box of the first level; the last may be cut short."""
     at = 0
     while at + 8 <= len(data) and _BOX_TYPE.fullmatch(data, at + 4, at + 8):
         (length,) = struct.unpack_from(">I", data, at)
         if length == 1 and at + 16 <= len(data):
             (length,) = struct.unpack_from(">Q", data, at + 8)
         if length == 0 or at + length > len(data):
-            return len(data)
+            length = len(data) - at
         if length < 8:
-            break
+            return
+        yield bytes(data[at + 4 : at + 8]), data[at + 8 : at + length]
         at += length
-    return at or None
 
 
 def _pdf(data: memoryview) -> int | None:

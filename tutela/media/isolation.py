@@ -36,6 +36,7 @@ MAX_TASKS = 5_000
 START_TIMEOUT_S = 30.0
 
 _LENGTH = struct.Struct("<I")
+_ZEROS = memoryview(bytes(256 * 1024))
 
 
 class WorkerPool:
@@ -54,7 +55,6 @@ class WorkerPool:
         self._wait_s = wait_s
         self._process = os.getpid()
         self._closed = False
-        self._aborted = False
         self._busy: set[_Worker] = set()
         self._warm = False
         self._lock = threading.Lock()
@@ -67,35 +67,41 @@ class WorkerPool:
         content: bytes | memoryview | ContentFile,
         options: Mapping[str, Any],
         receive: Callable[[Any], object] | None = None,
+        *,
+        timeout_s: float | None = None,
+        wait_s: float | None = None,
     ) -> Any:
         """The task's result for the content. What it yields before goes to `receive`, or is in the result's `parts`.
 
-        What was received stays good when the task fails later.
+        What was received stays good when the task fails later; what `receive` raises ends the task. `timeout_s` and
+        `wait_s` stand for the pool's own.
         Raises UnscreenableError: too many bytes, no worker free in time, timeout, crash, or what the task said.
-        Raises TutelaError when the task itself failed, NotReadyError when the pool is closed, or is while it runs.
+        Raises TutelaError when the pool is closed or the task itself failed, NotReadyError when it was interrupted.
         """
         if self._closed or os.getpid() != self._process:
-            raise NotReadyError("this worker pool is closed, or was opened in another process")
+            raise TutelaError("this worker pool is closed, or was opened in another process")
+        timeout_s = self.limits.timeout_s if timeout_s is None else timeout_s
+        wait_s = self._wait_s if wait_s is None else wait_s
         if len(content) > self.limits.max_bytes:
             raise UnscreenableError(
                 Shortcoming.TOO_MANY_BYTES,
                 f"{len(content):,} bytes are over the limit of {self.limits.max_bytes:,}",
             )
         try:
-            worker = self._free.get(timeout=self._wait_s)
+            worker = self._free.get(timeout=wait_s)
         except queue.Empty:
-            raise UnscreenableError(Shortcoming.BUSY, f"no worker was free within {self._wait_s:g} s") from None
+            raise UnscreenableError(Shortcoming.BUSY, f"no worker was free within {wait_s:g} s") from None
         try:
             worker = worker or self._start()
             self._busy.add(worker)
             if receive is not None:
-                return worker.run(content, options, self.limits.timeout_s, receive)
+                return worker.run(content, options, timeout_s, receive)
             parts: list[Any] = []
-            result = worker.run(content, options, self.limits.timeout_s, parts.append)
+            result = worker.run(content, options, timeout_s, parts.append)
             return {**result, "parts": parts} if parts else result
         except UnscreenableError:
-            if self._aborted:
-                raise NotReadyError("this worker pool was closed while the content was examined") from None
+            if worker is not None and worker.interrupted:
+                raise NotReadyError("the examination of the content was interrupted") from None
             raise
         finally:
             if worker is not None:
@@ -150,10 +156,12 @@ class WorkerPool:
         self._closed = True
         self._drain()
 
-    def abort(self) -> None:
-        """End the workers, and what they are at: its callers get NotReadyError, and no verdict comes of it."""
-        self._aborted = True
-        self.close()
+    def busy(self) -> bool:
+        """Whether a worker is at a task."""
+        return bool(self._busy)
+
+    def interrupt(self) -> None:
+        """End what the workers are at: its callers get NotReadyError, and no verdict comes of it."""
         for worker in tuple(self._busy):
             worker.interrupt()
 
@@ -192,6 +200,7 @@ class _Worker:
     def __init__(self, task: str, limits: Limits) -> None:
         self.tasks = 0
         self.reusable = False
+        self.interrupted = False
         self.protections: list[str] = []
         self._received = 0
         self._memory = nameless_file()
@@ -240,6 +249,8 @@ class _Worker:
                 self._fill(content)
                 self._send(request | {"own_file": False})
             answer = self._answer(time.monotonic() + timeout_s, receive)
+            if not isinstance(content, ContentFile):
+                self._wipe(len(content))
         except TimeoutError:
             raise UnscreenableError(Shortcoming.TIMEOUT, f"decoding took longer than {timeout_s:g} s") from None
         except (OSError, EOFError):
@@ -271,6 +282,7 @@ class _Worker:
 
     def interrupt(self) -> None:
         """End the process under a task; whoever waits for the task cleans up."""
+        self.interrupted = True
         self._process.kill()
 
     def kill(self) -> None:
@@ -291,6 +303,13 @@ class _Worker:
             os.ftruncate(self._memory, size)
             self._map = mmap.mmap(self._memory, size)
         self._map[: len(content)] = content
+
+    def _wipe(self, length: int) -> None:
+        """Leave nothing of the content in the memory that waits for the next."""
+        assert self._map is not None
+        for begin in range(0, length, len(_ZEROS)):
+            end = min(length, begin + len(_ZEROS))
+            self._map[begin:end] = _ZEROS[: end - begin]
 
     def _send(self, message: Mapping[str, Any], *descriptors: int) -> None:
         payload = json.dumps(message).encode()

@@ -27,6 +27,11 @@ class MediaType(StrEnum):
     MP4 = "video/mp4"
     WEBM = "video/webm"
     AVI = "video/x-msvideo"
+    MPEG = "video/mpeg"
+    MPEG_TS = "video/mp2t"
+    FLV = "video/x-flv"
+    WMV = "video/x-ms-wmv"
+    OGG = "video/ogg"
     PDF = "application/pdf"
     ZIP = "application/zip"
     GZIP = "application/gzip"
@@ -58,6 +63,19 @@ PICTURES = frozenset(
     }
 )
 
+VIDEOS = frozenset(
+    {
+        MediaType.MP4,
+        MediaType.WEBM,
+        MediaType.AVI,
+        MediaType.MPEG,
+        MediaType.MPEG_TS,
+        MediaType.FLV,
+        MediaType.WMV,
+        MediaType.OGG,
+    }
+)
+
 _SIGNATURES = (
     (b"\xff\xd8\xff", MediaType.JPEG),
     (b"\x89PNG\r\n\x1a\n", MediaType.PNG),
@@ -75,6 +93,11 @@ _SIGNATURES = (
     (b"\x00\x00\x01\x00", MediaType.ICO),
     (b"8BPS", MediaType.PSD),
     (b"\x1a\x45\xdf\xa3", MediaType.WEBM),
+    (b"\x00\x00\x01\xba", MediaType.MPEG),
+    (b"\x00\x00\x01\xb3", MediaType.MPEG),
+    (b"FLV\x01", MediaType.FLV),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", MediaType.WMV),
+    (b"OggS", MediaType.OGG),
     (b"%PDF-", MediaType.PDF),
     (b"PK\x03\x04", MediaType.ZIP),
     (b"PK\x05\x06", MediaType.ZIP),
@@ -106,6 +129,10 @@ def sniff(data: bytes | memoryview) -> MediaType | None:
         return {b"WEBP": MediaType.WEBP, b"AVI ": MediaType.AVI}.get(head[8:12])
     if head[4:8] == b"ftyp":
         return _iso_base_media(head)
+    if head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"):  # QuickTime before it had a `ftyp`
+        return MediaType.MP4
+    if _is_transport_stream(head):
+        return MediaType.MPEG_TS
     if head[:4] == b"\x01\x00\x00\x00" and head[40:44] == b" EMF":
         return MediaType.EMF
     if _is_tar(head):
@@ -129,6 +156,11 @@ def _is_tar(head: bytes) -> bool:
     except ValueError:
         return False
     return claimed == sum(head[:148]) + 8 * 0x20 + sum(head[156:512])
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """Sync bytes at the start of its packets, of 188 bytes or of 192 with a time before each (ISO/IEC 13818-1)."""
+    return any(head[begin::size][:2] == b"GG" and len(head) > size for size, begin in ((188, 0), (192, 4)))
 
 
 def _iso_base_media(head: bytes) -> MediaType:

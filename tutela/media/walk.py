@@ -25,8 +25,14 @@ class Place:
     content: Content | None = None
     """None where it could not be had; `error` says why."""
     seconds: float | None = None
-    speculative: bool = False
+    part: InnerFile | InnerPicture | None = None
+    """What the container said of it; None for the content itself."""
     error: UnscreenableError | None = None
+
+    @property
+    def speculative(self) -> bool:
+        """Whether a signature alone led here."""
+        return isinstance(self.part, InnerFile) and self.part.speculative
 
 
 def walk(content: Content, budget: Budget) -> Iterator[Place]:
@@ -64,18 +70,18 @@ class _Walk:
             case Unread(error=error):
                 yield Place(here, error=error)
             case InnerPicture(picture=picture, seconds=seconds):
-                yield Place(here, Content.of_picture(picture, *self._manner), seconds)
-            case InnerFile(data=data, speculative=speculative):
-                yield from self._file(data, here, speculative)
+                yield Place(here, Content.of_picture(picture, *self._manner), seconds, part)
+            case InnerFile():
+                yield from self._file(part, here)
 
-    def _file(self, data: bytes | memoryview, path: str, speculative: bool) -> Iterator[Place]:
+    def _file(self, part: InnerFile, path: str) -> Iterator[Place]:
         self._budget.spend_part()
-        digest = hashlib.sha256(data).digest()
+        digest = hashlib.sha256(part.data).digest()
         if digest in self._seen:  # the same file once more, or a file that contains itself
             return
         self._seen.add(digest)
-        content = Content(data, *self._manner)
-        yield Place(path, content, speculative=speculative)
+        content = Content(part.data, *self._manner)
+        yield Place(path, content, part=part)
         yield from self.inside(content, path)
 
 

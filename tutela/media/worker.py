@@ -6,6 +6,7 @@ ends when its parent closes the socket or dies.
 
 import contextlib
 import ctypes
+import gc
 import json
 import math
 import mmap
@@ -43,6 +44,9 @@ def main() -> None:
         with contextlib.suppress(ImportError):
             import_module(name)
     import_module("tutela.media.containers.libarchive").load()
+    with contextlib.suppress(ImportError):
+        import_module("tutela.media.video")
+    gc.freeze()  # modules stay: no collection looks through them again
     protections = _confine(arguments["max_memory_bytes"] + arguments["max_bytes"])
     with socket.socket(fileno=arguments["socket"]) as connection:
         _answer(connection, {"protections": protections})

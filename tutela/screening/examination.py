@@ -16,9 +16,10 @@ from tutela.media.isolation import WorkerPool
 from tutela.media.walk import Place, walk
 from tutela.screening.findings import Findings
 from tutela.screening.verdict import Reason
+from tutela.screening.watching import watch
 from tutela.signals.base import Region, Sample
 
-TASK = "tutela.screening.examination:examine"
+TASK = "tutela.screening.examination:task"
 MAX_SAMPLES = 200_000
 """Hashes of one piece of content, of all parts and views together."""
 _BATCH_BYTES = 256 * 1024
@@ -43,6 +44,11 @@ def options(mode: Mode, limits: Limits) -> dict[str, Any]:
     return {"mode": mode.value, "limits": asdict(limits)}
 
 
+def task(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str, Any], None, dict[str, Any]]:
+    """Watch a video, where the options say so; examine content of any other kind, and what is in it."""
+    return watch(data, options) if "watch" in options else examine(data, options)
+
+
 def examine(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str, Any], None, dict[str, Any]]:
     """Compute every computable signal of the content and, in fast mode, of everything in it.
 
@@ -50,7 +56,7 @@ def examine(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str,
     content itself is looked at: its hashes are for lists, not for a verdict.
     """
     content = Content(data, Mode(options["mode"]), Limits(**options["limits"]))
-    findings = Findings()
+    findings = Findings(bool(options.get("watched")))
     told, at = 0, time.monotonic()
     for place in _places(content):
         findings.add(place)

@@ -9,18 +9,22 @@ from dataclasses import replace
 
 from tutela.errors import UnscreenableError
 from tutela.media.containers import CONTAINERS
-from tutela.media.content import SEPARATOR, Content, Mode, Shortcoming
+from tutela.media.containers.base import InnerFile
+from tutela.media.content import SEPARATOR, Content, Mode, Shortcoming, ViewSet
 from tutela.media.plain import SMALLEST_PICTURE, carries_no_picture, is_text
-from tutela.media.sniff import MediaType
+from tutela.media.sniff import VIDEOS, MediaType
 from tutela.media.walk import Place
-from tutela.signals.base import Computable, Digesting, Sample
-from tutela.signals.registry import signal_types
+from tutela.screening.watching import watch_inside
+from tutela.signals.base import WHOLE, Computable, Digesting, Sample
+from tutela.signals.registry import signal_type, signal_types
 
 DRAWINGS = frozenset({MediaType.SVG, MediaType.EMF, MediaType.WMF})
 MAX_ICON = 16 * 1024
 """Bytes of a drawing inside that shows too little to be held for not being drawn."""
 _BYTES_A_SAMPLE = 256
 _MAX_PATH = 300
+MAX_VIEWED = 200
+"""Pictures of one piece of content, such as an animation's frames, of which more than the plain views are looked up."""
 MAX_NAMED = 20
 """Parts that are named for each reason; the others are counted."""
 
@@ -28,7 +32,9 @@ MAX_NAMED = 20
 class Findings:
     """Collects, place by place."""
 
-    def __init__(self) -> None:
+    def __init__(self, watched: bool = False) -> None:
+        """`watched` says that the content is a video which is watched otherwise: only what else is in it counts."""
+        self._watched = watched
         self.samples: list[Sample] = []
         self.weight = 0
         """About how many bytes the samples take in an answer."""
@@ -36,7 +42,9 @@ class Findings:
         """Whether the content itself is a picture that could be decoded."""
         self._shortcomings: list[tuple[str, str]] = []
         self._counts: Counter[str] = Counter()
+        self._pictures = 0
         self._shown: set[tuple[str, str, str, bytes]] = set()
+        self._wholes: dict[tuple[str, str], bytes] = {}
 
     def add(self, place: Place) -> None:
         """What is at one place."""
@@ -62,16 +70,22 @@ class Findings:
         return self._shortcomings + [(code, f"and {count:,} parts more") for code, count in more.items()]
 
     def _add_content(self, place: Place, content: Content) -> None:
+        if self._watched and not place.path:
+            return
         looked_into = content.mode is Mode.FAST and content.media_type in CONTAINERS
         if looked_into or (place.path and _shows_nothing(content)):
             self._add_digests(content, place.path)
             return
+        self._pictures += 1
+        if self._pictures > MAX_VIEWED:
+            content.limits = replace(content.limits, views=ViewSet.PLAIN)
         try:
-            samples, flaws = look(content)
+            samples, flaws = self._look(place, content)
         except UnscreenableError as error:
             if not place.speculative:
                 self._add_digests(content, place.path)
-                self.fall_short(place.path, _code(place, error), str(error))
+                if not _may_be_unknown(place, error):
+                    self.fall_short(place.path, _code(place, error), str(error))
             return
         self.has_picture = self.has_picture or not place.path
         self._add_digests(content, place.path)
@@ -80,10 +94,26 @@ class Findings:
             if not place.speculative:
                 self.fall_short(place.path, code, message)
 
+    def _look(self, place: Place, content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]:
+        """As `look`; a thumbnail that shows what its picture shows has its plain hashes only."""
+        if isinstance(place.part, InnerFile) and place.part.likeness:
+            plain = Content(content.data, content.mode, replace(content.limits, views=ViewSet.PLAIN))
+            samples, flaws = look(plain)
+            if all(self._is_like(place, sample) for sample in samples):
+                return samples, flaws
+        return look(content)
+
+    def _is_like(self, place: Place, sample: Sample) -> bool:
+        original = self._wholes.get((place.path.rpartition(SEPARATOR)[0], sample.signal))
+        kind = signal_type(sample.signal)
+        return original is not None and kind.distance(original, sample.value) <= kind.default_threshold
+
     def _add_samples(self, place: Place, samples: Sequence[Sample]) -> None:
         # Frames that hash alike are one picture, shown for longer.
         whole = place.path.rpartition(SEPARATOR)[0] if place.seconds is not None else place.path
         for sample in samples:
+            if sample.view == WHOLE:
+                self._wholes[place.path, sample.signal] = sample.value
             shown = (whole, sample.signal, sample.view, sample.value)
             if sample.seconds is None and shown in self._shown:
                 continue
@@ -95,9 +125,9 @@ class Findings:
         """Those of files inside; of the whole content the serving process makes them."""
         if not path or not content.data:
             return
-        for name, signal_type in signal_types().items():
-            if isinstance(signal_type, Digesting):
-                self._append(Sample(name, signal_type.digest(content.data), part=path))
+        for name, kind in signal_types().items():
+            if isinstance(kind, Digesting):
+                self._append(Sample(name, kind.digest(content.data), part=path))
 
     def _append(self, sample: Sample) -> None:
         self.samples.append(sample)
@@ -111,10 +141,12 @@ def shortened(path: str) -> str:
 
 def look(content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]:
     """The samples of one picture or video, and how it falls short. Raises UnscreenableError where it is none."""
+    if content.media_type in VIDEOS:
+        return watch_inside(content)
     samples: list[Sample] = []
-    for signal_type in signal_types().values():
-        if isinstance(signal_type, Computable):
-            samples += signal_type.compute(content)
+    for kind in signal_types().values():
+        if isinstance(kind, Computable):
+            samples += kind.compute(content)
     flaws = []
     picture = content.picture
     if picture.damaged:
@@ -137,6 +169,11 @@ def _shows_nothing(content: Content) -> bool:
             return True
         case media_type:
             return media_type in DRAWINGS and len(content.data) <= MAX_ICON
+
+
+def _may_be_unknown(place: Place, error: UnscreenableError) -> bool:
+    unknown = error.reason == Shortcoming.UNKNOWN_TYPE
+    return unknown and isinstance(place.part, InnerFile) and place.part.may_be_unknown
 
 
 def _code(place: Place, error: UnscreenableError) -> str:

@@ -1,16 +1,22 @@
 """From samples to matches: search every index, look up who listed what was found, apply each bank's policy."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from tutela.banks.model import Bank, BankKind, Entry, Listed
+from tutela.banks.model import Bank, BankKind, Entry, Extent, Listed
 from tutela.index.feed import Hit
 from tutela.media.content import SEPARATOR
-from tutela.screening.verdict import Match
+from tutela.screening.footage import Footage
+from tutela.screening.policy import VideoRule
+from tutela.screening.verdict import Match, TimeSpan
 from tutela.signals.base import WHOLE, Kind, Sample
-from tutela.signals.registry import signal_type
+from tutela.signals.pdq import PDQ
+from tutela.signals.registry import composite_type, signal_type
+from tutela.signals.vpdq import VPDQ
 from tutela.views.thresholds import ceiling
+from tutela.views.view import TURNS
 
 
 class Searcher(Protocol):
@@ -33,41 +39,120 @@ class Catalogue(Protocol):
     def listed(self, signal_ids: Sequence[int]) -> Sequence[Listed]:
         """The active entries, in enabled banks, of these signal rows."""
 
+    def extent(self, entry_id: int, min_quality: int) -> Extent:
+        """How much a video entry stands for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """An entry within its bank's threshold of a sample."""
 
-    sample: int
-    """Index of the sample."""
+    sample: Sample
     distance: int
     threshold: int
-    bank: Bank
-    entry: Entry
+    listed: Listed
+
+    @property
+    def bank(self) -> Bank:
+        """The bank of the entry."""
+        return self.listed.bank
+
+    @property
+    def entry(self) -> Entry:
+        """The entry."""
+        return self.listed.entry
 
 
-def find_matches(samples: Sequence[Sample], searcher: Searcher, catalogue: Catalogue) -> list[Match]:
+def find_matches(
+    samples: Sequence[Sample], searcher: Searcher, catalogue: Catalogue, rule: VideoRule | None = None
+) -> list[Match]:
     """Every match of one piece of content, nearest first; those the allow list covers name what suppressed them."""
-    return _resolve(samples, _within_thresholds(samples, searcher, catalogue))
+    matching = Matching(searcher, catalogue, rule)
+    matching.add(samples)
+    return matching.matches()
 
 
 def match_each(samples: Sequence[Sample], searcher: Searcher, catalogue: Catalogue) -> list[list[Match]]:
     """The matches of each sample on its own, as if it were all that is known of its content; one search for all."""
-    groups: list[list[Found]] = [[] for _ in samples]
-    for item in _within_thresholds(samples, searcher, catalogue):
-        groups[item.sample].append(item)
-    return [_resolve(samples, group) for group in groups]
+    groups: dict[int, list[Found]] = {id(sample): [] for sample in samples}
+    for item in _within_thresholds(samples, searcher, catalogue, {}):
+        groups[id(item.sample)].append(item)
+    return [_resolve(groups[id(sample)], None) for sample in samples]
 
 
-def _resolve(samples: Sequence[Sample], found: Sequence[Found]) -> list[Match]:
-    allowed = [item for item in found if item.bank.kind is BankKind.ALLOW]
-    matches = [
-        replace(_match(samples[item.sample], item), suppressed_by=_suppressor(samples, item, allowed))
-        for item in found
-        if item.bank.kind is BankKind.KNOWN
-    ]
+class Matching:
+    """What is found of one piece of content, which may come in parts: a long video is searched as it is decoded."""
+
+    def __init__(self, searcher: Searcher, catalogue: Catalogue, rule: VideoRule | None = None) -> None:
+        self._searcher = searcher
+        self._catalogue = catalogue
+        self._listings: dict[int, list[Listed]] = {}
+        self._found: list[Found] = []
+        self._footage = Footage(catalogue, rule or VideoRule())
+
+    def add(self, samples: Sequence[Sample]) -> int:
+        """Search these too. How many times one of them is near an entry."""
+        found = _within_thresholds(samples, self._searcher, self._catalogue, self._listings)
+        self._footage.count(samples)
+        self._found += found
+        return len(found)
+
+    def matches(self) -> list[Match]:
+        """Every match so far, nearest first."""
+        return _resolve(self._found, self._footage)
+
+    def undecided(self) -> list[float]:
+        """Seconds of the content whose frames are near an entry that does not match yet: worth a closer look."""
+        matched = {match.entry_id for match in self.matches()}
+        return sorted(
+            {
+                item.sample.seconds
+                for item in self._found
+                if item.sample.seconds is not None and item.entry.id not in matched and item.bank.kind is BankKind.KNOWN
+            }
+        )
+
+
+def _resolve(found: Sequence[Found], footage: Footage | None) -> list[Match]:
+    suppression = _Suppression([item for item in found if item.bank.kind is BankKind.ALLOW])
+    known = [item for item in found if item.bank.kind is BankKind.KNOWN]
+    matches = [replace(_match(item), suppressed_by=suppression.of(item)) for item in known if not _is_frame(item)]
+    shown: dict[tuple[str, int, str], list[Found]] = defaultdict(list)
+    filmed: dict[tuple[str, int], list[Found]] = defaultdict(list)
+    for item in known:
+        if _is_frame(item) and footage is not None and item.listed.seconds is not None:
+            filmed[(item.sample.part, item.entry.id)].append(item)
+        elif _is_frame(item):
+            shown[(item.sample.part, item.entry.id, item.sample.signal)].append(item)
+    matches += [_match_of_frames(items, suppression, footage) for items in shown.values()]
+    if footage is not None:
+        matches += _matches_of_videos(filmed.values(), suppression, footage)
     matches.sort(key=_nearest_and_plainest_first)
     return list({_place(match): match for match in reversed(matches)}.values())[::-1]
+
+
+def _is_frame(item: Found) -> bool:
+    return item.sample.seconds is not None
+
+
+def _match_of_frames(items: Sequence[Found], suppression: "_Suppression", footage: Footage | None) -> Match:
+    """One match for all frames that show a listed picture: the nearest, and from when to when."""
+    free = [item for item in items if suppression.of(item) is None]
+    best = min(free or items, key=lambda item: item.distance)
+    span = footage.span_of_picture([item.sample for item in free or items]) if footage else None
+    return replace(_match(best), span=span, suppressed_by=suppression.of(best))
+
+
+def _matches_of_videos(
+    groups: Iterable[Sequence[Found]], suppression: "_Suppression", footage: Footage
+) -> Iterator[Match]:
+    for items in groups:
+        # A frame that an allow list covers, such as a title card, says nothing of the video.
+        aligned = footage.align([item for item in items if suppression.of_value(item) is None])
+        if aligned is not None:
+            item, distance, span = aligned
+            match = replace(_match(item), distance=distance, span=span, part=_path(item.sample.part, span))
+            yield replace(match, suppressed_by=suppression.of_file(item.sample.part))
 
 
 def _nearest_and_plainest_first(match: Match) -> tuple[int, str, int, str, bool, str]:
@@ -79,22 +164,24 @@ def _place(match: Match) -> tuple[int, str, str, float | None, bool]:
     return match.entry_id, match.signal, match.part, match.seconds, match.suppressed_by is None
 
 
-def _within_thresholds(samples: Sequence[Sample], searcher: Searcher, catalogue: Catalogue) -> list[Found]:
-    banks = catalogue.enabled()
-    hits: list[tuple[int, Hit]] = []
-    for (signal, radius), positions in _by_radius(samples, banks).items():
-        results = searcher.search_many(signal, [samples[i].value for i in positions], radius)
-        hits += [(i, hit) for i, result in zip(positions, results, strict=True) for hit in result]
-    if not hits:
-        return []
-    listings: dict[int, list[Listed]] = {}
-    for listed in catalogue.listed(sorted({hit.key for _, hit in hits})):
-        listings.setdefault(listed.signal_id, []).append(listed)
+def _within_thresholds(
+    samples: Sequence[Sample], searcher: Searcher, catalogue: Catalogue, listings: dict[int, list[Listed]]
+) -> list[Found]:
+    """`listings` remembers who listed what, over several calls for the same content."""
+    hits: list[tuple[Sample, Hit]] = []
+    for (signal, radius), wanted in _by_radius(samples, catalogue.enabled()).items():
+        results = searcher.search_many(signal, [sample.value for sample in wanted], radius)
+        hits += [(sample, hit) for sample, result in zip(wanted, results, strict=True) for hit in result]
+    unknown = sorted({hit.key for _, hit in hits} - listings.keys())
+    if unknown:
+        listings.update({key: [] for key in unknown})
+        for listed in catalogue.listed(unknown):
+            listings[listed.signal_id].append(listed)
     return [
-        Found(i, hit.distance, limit, listed.bank, listed.entry)
-        for i, hit in hits
-        for listed in listings.get(hit.key, ())
-        if hit.distance <= (limit := _limit(listed.bank, samples[i])) and _good_enough(samples[i], listed.bank)
+        Found(sample, hit.distance, limit, listed)
+        for sample, hit in hits
+        for listed in listings[hit.key]
+        if hit.distance <= (limit := _limit(listed, sample)) and _good_enough(sample, listed)
     ]
 
 
@@ -104,34 +191,81 @@ def threshold(bank: Bank, signal: str) -> int:
     return bank.policy.thresholds.get(signal, default)
 
 
-def _limit(bank: Bank, sample: Sample) -> int:
-    """A bank's threshold for a sample; a view that is one of many must come nearer."""
-    limit, most = threshold(bank, sample.signal), ceiling(sample.view)
-    return limit if most is None else min(limit, most)
+def _limit(listed: Listed, sample: Sample) -> int:
+    """A bank's threshold for a sample. A view that is one of many must come nearer, but for a turned one of a video:
+    the other frames speak for it."""
+    filmed = sample.seconds is not None and listed.seconds is not None
+    views = [view for view in (sample.view, listed.view) if not (filmed and view in TURNS)]
+    return _capped(threshold(listed.bank, _compared_as(listed, sample)), *views)
 
 
-def _good_enough(sample: Sample, bank: Bank) -> bool:
-    return sample.quality is None or sample.quality >= bank.policy.min_quality
+def _capped(limit: int, *views: str) -> int:
+    return min([limit, *(most for view in views if (most := ceiling(view)) is not None)])
 
 
-def _by_radius(samples: Sequence[Sample], banks: Sequence[Bank]) -> dict[tuple[str, int], list[int]]:
-    """The samples, by number, that are searched together."""
-    positions: dict[tuple[str, int], list[int]] = {}
-    for i, sample in enumerate(samples):
-        if banks:
-            radius = max(_limit(bank, sample) for bank in banks)
-            positions.setdefault((sample.signal, radius), []).append(i)
-    return positions
+def _compared_as(listed: Listed, sample: Sample) -> str:
+    """The signal type whose threshold counts: a frame's is that of its video."""
+    return listed.entry.signal if composite_type(listed.entry.signal) else sample.signal
 
 
-def _suppressor(samples: Sequence[Sample], item: Found, allowed: Sequence[Found]) -> str | None:
-    """An allowed digest covers its file and all that is in it; a perceptual hash covers its own signal and view."""
-    for allow in allowed:
-        exact = signal_type(samples[allow.sample].signal).kind is Kind.EXACT
-        inside = _lies_in(samples[item.sample].part, samples[allow.sample].part)
-        if (exact and inside) or allow.sample == item.sample:
-            return f"{allow.bank.name}#{allow.entry.id}"
-    return None
+def _by_radius(samples: Sequence[Sample], banks: Sequence[Bank]) -> dict[tuple[str, int], list[Sample]]:
+    """The samples that are searched together. None of a quality that no bank takes."""
+    grouped: dict[tuple[str, int], list[Sample]] = defaultdict(list)
+    least = min((bank.policy.min_quality for bank in banks), default=0)
+    for sample in samples:
+        if banks and (sample.quality is None or sample.quality >= least):
+            grouped[(sample.signal, max(_radius(bank, sample) for bank in banks))].append(sample)
+    return grouped
+
+
+def _radius(bank: Bank, sample: Sample) -> int:
+    """How far a bank's entries may be; the frames of its videos are listed as pictures."""
+    limit = _capped(threshold(bank, sample.signal), sample.view)
+    if sample.signal != PDQ.name:
+        return limit
+    of_videos = threshold(bank, VPDQ.name)
+    turned_frame = sample.seconds is not None and sample.view in TURNS
+    return max(limit, of_videos if turned_frame else _capped(of_videos, sample.view))
+
+
+def _good_enough(sample: Sample, listed: Listed) -> bool:
+    least = listed.bank.policy.min_quality
+    return all(quality is None or quality >= least for quality in (sample.quality, listed.quality))
+
+
+class _Suppression:
+    """An allowed digest covers its file and all that is in it, a perceptual hash the views that look like its own."""
+
+    def __init__(self, allowed: Sequence[Found]) -> None:
+        self._files: list[tuple[str, str]] = []
+        self._values: dict[tuple[str, str, float | None], list[tuple[bytes, str]]] = defaultdict(list)
+        for item in allowed:
+            if signal_type(item.sample.signal).kind is Kind.EXACT:
+                self._files.append((item.sample.part, _name(item)))
+            else:
+                self._values[_picture(item.sample)].append((item.sample.value, _name(item)))
+
+    def of_file(self, part: str) -> str | None:
+        """What covers a file."""
+        return next((name for whole, name in self._files if _lies_in(part, whole)), None)
+
+    def of_value(self, item: Found) -> str | None:
+        """What covers the sample itself, or is as good as the same view, such as the whole without a border."""
+        distance = signal_type(item.sample.signal).distance
+        allowed = self._values.get(_picture(item.sample), ())
+        return next((name for value, name in allowed if distance(item.sample.value, value) <= item.threshold), None)
+
+    def of(self, item: Found) -> str | None:
+        """What covers the match, None where nothing does."""
+        return self.of_file(item.sample.part) or self.of_value(item)
+
+
+def _picture(sample: Sample) -> tuple[str, str, float | None]:
+    return sample.signal, sample.part, sample.seconds
+
+
+def _name(item: Found) -> str:
+    return f"{item.bank.name}#{item.entry.id}"
 
 
 def _lies_in(part: str, whole: str) -> bool:
@@ -139,13 +273,14 @@ def _lies_in(part: str, whole: str) -> bool:
     return not whole or part == whole or part.startswith(whole + SEPARATOR)
 
 
-def _match(sample: Sample, item: Found) -> Match:
-    entry, bank = item.entry, item.bank
+def _match(item: Found) -> Match:
+    sample, entry, bank = item.sample, item.entry, item.bank
+    composite = composite_type(entry.signal) is not None
     return Match(
         bank=bank.name,
         entry_id=entry.id,
-        signal=sample.signal,
-        value=signal_type(sample.signal).format(entry.value),
+        signal=entry.signal if composite else sample.signal,
+        value=signal_type(entry.signal).format(entry.value),
         distance=item.distance,
         threshold=item.threshold,
         view=sample.view,
@@ -158,3 +293,14 @@ def _match(sample: Sample, item: Found) -> Match:
         part=sample.part,
         seconds=sample.seconds,
     )
+
+
+def _path(part: str, span: TimeSpan) -> str:
+    """Where in the content: `clip.mp4 › 00:01:03–00:01:09`."""
+    times = f"{_clock(span.begin)}–{_clock(span.end)}"
+    return f"{part}{SEPARATOR}{times}" if part else times
+
+
+def _clock(seconds: float) -> str:
+    whole = int(seconds)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"

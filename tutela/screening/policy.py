@@ -11,6 +11,22 @@ _DECISION_OF = {Action.LOG: Decision.ALLOW, Action.HOLD: Decision.HOLD, Action.B
 
 
 @dataclass(frozen=True, slots=True)
+class VideoRule:
+    """When a video matches an entry that is a video.
+
+    Either so much of the upload's frames match (the vPDQ tool's rule, with its defaults), or a stretch of both videos
+    runs along for long enough and shows pictures that differ: a still that both hold for long proves nothing.
+    """
+
+    min_upload_share: float = 0.8
+    min_entry_share: float = 0.0
+    """Of the entry, beside the upload's share."""
+    min_run_s: float = 2.0
+    min_run_frames: int = 3
+    min_run_pictures: int = 2
+
+
+@dataclass(frozen=True, slots=True)
 class ScreeningPolicy:
     """What happens to content that could not be screened, or not wholly.
 
@@ -19,6 +35,7 @@ class ScreeningPolicy:
     """
 
     overrides: Mapping[str, Decision] = field(default_factory=dict)
+    video: VideoRule = VideoRule()
 
     def on(self, code: str) -> Decision:
         """The decision for content with that shortcoming."""

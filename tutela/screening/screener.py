@@ -5,23 +5,26 @@ is logged loudly and the content stays unseen. A verdict that holds or blocks is
 written down durably.
 """
 
+import contextlib
 import copy
 import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import tutela
 from tutela.errors import InputError, NotReadyError, StoreError
 from tutela.media.content import Limits, Mode
 from tutela.media.content_file import ContentFile
 from tutela.media.isolation import WorkerPool
+from tutela.media.sniff import VIDEOS, MediaType, sniff
+from tutela.screening.audience import SearchingAudience
 from tutela.screening.examination import Examination, examine_isolated, options
-from tutela.screening.matching import Catalogue, Searcher, find_matches, match_each
+from tutela.screening.matching import Catalogue, Matching, Searcher, find_matches, match_each
 from tutela.screening.policy import ScreeningPolicy, decide
 from tutela.screening.verdict import (
     ContentHash,
@@ -33,6 +36,7 @@ from tutela.screening.verdict import (
     Verdict,
     Versions,
 )
+from tutela.screening.viewing import Progress, Viewed, view
 from tutela.signals.base import Digesting, Sample
 from tutela.signals.registry import signal_type, signal_types
 from tutela.views.thresholds import ceiling
@@ -40,6 +44,7 @@ from tutela.views.thresholds import ceiling
 log = logging.getLogger(__name__)
 
 MAX_MATCHES_LISTED = 100
+MAX_HASHES_LISTED = 1_000
 MAX_LISTS_AGE_S = 30.0
 """Content that is compared with lists older than this is held: what was listed since would be missed."""
 
@@ -95,19 +100,29 @@ class Screener:
         content: bytes | memoryview | ContentFile,
         context: Context | None = None,
         verdict_id: str | None = None,
+        *,
+        on_progress: Progress | None = None,
     ) -> Verdict:
         """The verdict for one upload, of that id or of a new one. Never raises for anything in the content.
 
-        Raises StoreError when a verdict that must be written down cannot be, NotReadyError when this deployment is
-        closed meanwhile; the content is then not allowed.
+        A video is searched as it is decoded, and decoded no further than up to a match that blocks it; `on_progress`
+        hears how far it is.
+
+        Raises StoreError when a verdict that must be written down cannot be, NotReadyError when the examination was
+        interrupted; the content is then not allowed.
         """
         started = time.perf_counter()
         seen = content.view() if isinstance(content, ContentFile) else content
         digests = _digests(seen)
-        examination = self._examine(content)
-        samples = (*digests, *examination.samples)
         sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
-        return self._conclude(started, samples, examination, context, seen, sha256, verdict_id)
+        search: _Search | None = None
+        if (media_type := sniff(seen)) in VIDEOS:
+            examination, search = self._watch(content, media_type, digests, on_progress)
+            samples = examination.samples
+        else:
+            examination = self._examine(content, self._options)
+            samples = (*digests, *examination.samples)
+        return self._conclude(started, samples, examination, context, seen, sha256, verdict_id, search)
 
     def with_limits(self, pool: WorkerPool, limits: Limits) -> "Screener":
         """A screener that differs in nothing but where content is examined, and what that may cost."""
@@ -127,9 +142,48 @@ class Screener:
         """The matches of each sample on its own, without a verdict. Raises TutelaError when lists cannot be read."""
         return match_each(samples, self._searcher, self._catalogue)
 
-    def _examine(self, content: bytes | memoryview | ContentFile) -> Examination:
+    def _watch(
+        self,
+        content: bytes | memoryview | ContentFile,
+        media_type: MediaType | None,
+        digests: tuple[Sample, ...],
+        on_progress: Progress | None,
+    ) -> "tuple[Examination, _Search]":
+        """A video: what else is in the file, then its frames, until something blocks it anyway."""
+        matching = Matching(self._searcher, self._catalogue, self.policy.video)
+        audience = SearchingAudience(matching)
+        inside, viewed, lists = Examination(), Viewed(), {}
         try:
-            return examine_isolated(self._pool, content, self._options)
+            lists = dict(self._searcher.sequences)
+            with contextlib.ExitStack() as stack:
+                file = content if isinstance(content, ContentFile) else stack.enter_context(_as_file(content))
+                if not audience.take(digests):
+                    inside = self._examine(file, {**self._options, "watched": True})
+                    if not audience.take(inside.samples):
+                        viewed = view(file, self._pool, self.limits, audience, on_progress)
+        except NotReadyError:
+            raise
+        except Exception:
+            log.exception("a video could not be screened")
+            viewed = Viewed(shortcomings=[_FAULT])
+        examination = Examination(
+            tuple(audience.shown),
+            tuple(dict.fromkeys((*viewed.shortcomings, *inside.shortcomings))),
+            media_type,
+            viewed.facts.width if viewed.facts else None,
+            viewed.facts.height if viewed.facts else None,
+        )
+        return examination, _Search(lists, matching.matches)
+
+    def _search(self, samples: Sequence[Sample]) -> "_Search":
+        def search() -> list[Match]:
+            return find_matches(samples, self._searcher, self._catalogue, self.policy.video)
+
+        return _Search(dict(self._searcher.sequences), search)
+
+    def _examine(self, content: bytes | memoryview | ContentFile, task_options: Mapping[str, Any]) -> Examination:
+        try:
+            return examine_isolated(self._pool, content, task_options)
         except NotReadyError:
             raise
         except Exception:
@@ -145,6 +199,7 @@ class Screener:
         content: bytes | memoryview | None,
         sha256: str | None,
         verdict_id: str | None = None,
+        search: "_Search | None" = None,
     ) -> Verdict:
         examined = time.perf_counter()
         shortcomings = examination.shortcomings
@@ -152,12 +207,14 @@ class Screener:
         if self._lists_age_s() > MAX_LISTS_AGE_S:
             shortcomings = (*shortcomings, _STALE)
         try:
-            lists = dict(self._searcher.sequences)
-            matches = find_matches(samples, self._searcher, self._catalogue)
+            search = search or self._search(samples)
+            lists = dict(search.lists)
+            matches = search.matches()
         except Exception:
             log.exception("the lists could not be searched")
             lists, shortcomings = {}, (*shortcomings, _FAULT)
         decision, reasons = decide(matches, shortcomings, self.policy)
+        told = _told(samples, matches)
         searched = time.perf_counter()
         verdict = Verdict(
             id=verdict_id or uuid.uuid4().hex,
@@ -168,8 +225,9 @@ class Screener:
             matches_omitted=max(0, len(matches) - MAX_MATCHES_LISTED),
             hashes=tuple(
                 ContentHash(s.signal, signal_type(s.signal).format(s.value), s.view, s.quality, s.part, s.seconds)
-                for s in _told(samples, matches)
+                for s in told[:MAX_HASHES_LISTED]
             ),
+            hashes_omitted=max(0, len(told) - MAX_HASHES_LISTED),
             media_type=examination.media_type,
             width=examination.width,
             height=examination.height,
@@ -184,22 +242,35 @@ class Screener:
             versions=Versions(tutela.__version__, lists),
         )
         if verdict.decision is not Decision.ALLOW and self._custody is not None and self._custody.wants(verdict):
-            return self._keep(self._custody, content, verdict)
+            return self._keep(self._custody, content, verdict, is_job=verdict_id is not None)
         if matches or shortcomings:
             self._journal.record(verdict)
         return verdict
 
-    def _keep(self, custody: Custody, content: bytes | memoryview | None, verdict: Verdict) -> Verdict:
-        """The verdict once its evidence is kept; where that fails a hold, so that the platform keeps the content."""
+    def _keep(self, custody: Custody, content: bytes | memoryview | None, verdict: Verdict, *, is_job: bool) -> Verdict:
+        """The verdict once its evidence is kept; where that fails a hold, so that the platform keeps the content.
+
+        A job's platform has let go of the content: there the failure is raised, and the job comes again.
+        """
         try:
             custody.keep(content, verdict)
         except StoreError:
             raise  # nothing can be written down: there is no verdict
         except Exception:
+            if is_job:
+                raise
             log.exception("the evidence of verdict %s could not be kept", verdict.id)
             verdict = replace(verdict, decision=Decision.HOLD, reasons=(*verdict.reasons, _NOT_KEPT))
             self._journal.record(verdict)
         return verdict
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """How the matches of one content are had, and the list versions that were searched."""
+
+    lists: Mapping[str, int]
+    matches: Callable[[], list[Match]]
 
 
 _STALE = Reason("lists-stale", "the lists could not be brought up to date; see the service's log")
@@ -216,6 +287,17 @@ def _told(samples: Sequence[Sample], matches: Sequence[Match]) -> list[Sample]:
         if ceiling(sample.view) is None
         or (sample.signal, sample.part, sample.view, sample.region, sample.seconds) in matched
     ]
+
+
+def _as_file(content: bytes | memoryview) -> ContentFile:
+    """The content where several workers can see it at once, without a copy for each."""
+    file = ContentFile()
+    try:
+        file.write(content)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def _digests(content: bytes | memoryview) -> tuple[Sample, ...]:

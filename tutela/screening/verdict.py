@@ -41,6 +41,27 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeSpan:
+    """Which seconds of the content match which seconds of the entry, for a person to look there."""
+
+    begin: float
+    """Seconds from the start of the content's video."""
+    end: float
+    entry_begin: float | None
+    """Seconds from the start of the entry's video; None where the entry is a picture."""
+    entry_end: float | None
+    speed: float | None
+    """Seconds of the entry for a second of the content, negative where it is played backwards; None for a picture,
+    or where no stretch of both videos runs along."""
+    frames: int
+    """Frames of the content that match."""
+    upload_share: float
+    """The share of the content's frames, of those good enough to be compared, that match: 0-1."""
+    entry_share: float | None
+    """The share of the entry's video that was seen: 0-1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """One entry of one bank that the content matches."""
 
@@ -66,12 +87,15 @@ class Match:
     """Where in the content the picture lies; empty for the content itself."""
     seconds: float | None = None
     """When in a video or animation the picture is shown."""
+    span: TimeSpan | None = None
+    """In a video, from when to when it matches."""
     suppressed_by: str | None = None
     """The allow-list bank and entry that took this match out of the decision."""
 
     def document(self) -> dict[str, Any]:
         """The match as a JSON object."""
-        return _fields(self) | {"region": None if self.region is None else _fields(self.region)}
+        nested = {"region": self.region, "span": self.span}
+        return _fields(self) | {name: None if value is None else _fields(value) for name, value in nested.items()}
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Match":
@@ -123,6 +147,8 @@ class Verdict:
     matches_omitted: int
     """Further, more distant matches that are counted but not listed."""
     hashes: tuple[ContentHash, ...]
+    hashes_omitted: int
+    """Further hashes of what is inside, that are counted but not listed."""
     media_type: str | None
     width: int | None
     height: int | None
@@ -146,5 +172,5 @@ class Verdict:
         }
 
 
-def _fields(record: Verdict | Reason | Match | ContentHash | Timings | Region) -> dict[str, Any]:
+def _fields(record: Verdict | Reason | Match | ContentHash | Timings | Region | TimeSpan) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__slots__}

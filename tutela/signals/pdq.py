@@ -13,8 +13,8 @@ from tutela import _native
 from tutela.media.content import Content, Mode, Picture, ViewSet
 from tutela.signals.base import STORED, WHOLE, Kind, Region, Sample
 from tutela.signals.hexadecimal import parse_hexadecimal
-from tutela.views.finding import find_views, reduced
-from tutela.views.view import TURNS, Luma, bounds
+from tutela.views.finding import find_frames, reduced
+from tutela.views.view import TURNS, Luma, bounds, view_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,10 @@ class Pdq:
         return (int.from_bytes(a) ^ int.from_bytes(b)).bit_count()
 
     def compute(self, content: Content) -> Sequence[Sample]:
-        """The hashes of the content's picture. In exact mode, for hashes that leave the house, only the plain ones."""
-        views = ViewSet.PLAIN if content.mode is Mode.EXACT else ViewSet(content.limits.views)
+        """The hashes of the content's picture. In exact mode, for lists, the plain ones or what a bank lists."""
+        views = ViewSet(content.limits.views)
+        if content.mode is Mode.EXACT and views is not ViewSet.LISTED:
+            views = ViewSet.PLAIN
         return self.of_picture(content.picture, views)
 
     def of_picture(self, picture: Picture, views: ViewSet) -> list[Sample]:
@@ -50,29 +52,27 @@ class Pdq:
         Lists are made by tools that do not turn pictures by EXIF, so both are always asked about.
         """
         pixels, source = picture.displayed()
-        values, quality = _native.pdq_dihedral(pixels, source)
-        turns = 1 if views is ViewSet.PLAIN else len(TURNS)
-        samples = [Sample(self.name, values[i], TURNS[i] or WHOLE, quality) for i in range(turns)]
+        value, quality = _native.pdq(pixels, source)
+        samples = [Sample(self.name, value, WHOLE, quality)]
         if picture.orientation != 1:
             value, quality = _native.pdq(picture.pixels, picture.source)
-            samples.insert(1, Sample(self.name, value, STORED, quality))
+            samples.append(Sample(self.name, value, STORED, quality))
         if views is not ViewSet.PLAIN:
             luma = pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
             samples += self._of_views(reduced(luma), views)
         return samples
 
     def _of_views(self, luma: Luma, views: ViewSet) -> Iterator[Sample]:
-        found = find_views(luma, views)
-        if not found:
-            return
-        corners = np.stack([view.corners for view in found])
-        hashes, qualities = _native.pdq_views(luma, corners, sum(view.turned for view in found))
-        values = iter(hashes)
-        for view, quality in zip(found, qualities.tolist(), strict=True):
-            region = Region(*bounds(view.corners))
-            for turn in TURNS if view.turned else TURNS[:1]:
-                name = f"{view.family}/{turn}" if turn else view.family
-                yield Sample(self.name, next(values).tobytes(), name, quality, region)
+        for frame in find_frames(luma, views):
+            corners = np.stack([view.corners for view in frame.views])
+            hashes, qualities = _native.pdq_views(frame.luma, corners, sum(view.turned for view in frame.views))
+            values = iter(hashes)
+            for view, quality in zip(frame.views, qualities.tolist(), strict=True):
+                region = None if view.family == WHOLE else Region(*bounds(frame.place(view)))
+                for turn in TURNS if view.turned else TURNS[:1]:
+                    value = next(values).tobytes()
+                    if turn or view.family != WHOLE:
+                        yield Sample(self.name, value, view_name(view.family, turn), quality, region)
 
 
 PDQ = Pdq()

@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 
 from tutela.errors import InputError, TutelaError
-from tutela.signals.base import SignalType
+from tutela.signals.base import Composite, SignalType
 
 GROUP = "tutela.signals"
 
@@ -32,3 +32,10 @@ def signal_type(name: str) -> SignalType:
     except KeyError:
         known = ", ".join(signal_types())
         raise InputError(f"unknown signal type {name!r}; known here: {known}") from None
+
+
+@cache
+def composite_type(name: str) -> Composite | None:
+    """The type of that name where it stands for many values; None for any other. Raises InputError for no type."""
+    found = signal_type(name)
+    return found if isinstance(found, Composite) else None

@@ -31,8 +31,9 @@ class Vpdq:
     name: str = "vpdq"
     kind: Kind = Kind.EXACT
     width: int = 32
-    default_threshold: int = 0
-    max_threshold: int = 0
+    default_threshold: int = PDQ.default_threshold
+    """Of each frame; how many frames must match, the screening policy says."""
+    max_threshold: int = PDQ.max_threshold
 
     def parse(self, text: str) -> bytes:
         """The identity of the frames that the text lists, or the identity itself as 64 hexadecimal digits."""

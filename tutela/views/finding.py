@@ -1,29 +1,58 @@
-"""A picture to its views: one list for each view set."""
+"""A picture to its views: those of the whole, then those of the likeliest pictures inside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from tutela.media.content import ViewSet
 from tutela.views.anchors import anchored_windows
-from tutela.views.blanks import find_pieces
+from tutela.views.blanks import Rectangle, find_pieces
 from tutela.views.borders import find_inside
+from tutela.views.listing import EDGES, views_to_list
 from tutela.views.rectangles import find_rectangles, same
-from tutela.views.view import Corners, Luma, View, rectangle
+from tutela.views.tilted import find_tilted
+from tutela.views.view import WHOLE, WHOLE_FAMILY, Corners, Luma, View, placed, rectangle
 
 SHORT_SIDE = 256
 """Views are looked for, and hashed, with the picture's short side brought to 256 to 511 pixels."""
 MIN_SIDE = 48
 """Smaller pictures have no views but the whole."""
 
-EDGES = tuple(
-    rectangle(*box)
-    for share in (0.27, 0.5)
-    for box in ((0, 0, share, 1), (1 - share, 0, 1, 1), (0, 0, 1, share), (0, 1 - share, 1, 1))
-)
-"""Strips and halves along the sides, which an overlay elsewhere leaves as they are."""
 
-LIMITS = {ViewSet.STANDARD: (8, 12, 8), ViewSet.THOROUGH: (16, 20, 14)}
-"""Pieces, rectangles and landmarks, at most."""
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much is looked for."""
+
+    pieces: int
+    rectangles: int
+    landmarks: int
+    inner: int
+    """Pictures inside that are looked into themselves, for what a crop or an overlay left of them."""
+    turned: bool
+    """Whether what is found inside is looked up in all its turns."""
+
+
+BUDGETS = {
+    ViewSet.STANDARD: Budget(pieces=10, rectangles=20, landmarks=8, inner=2, turned=False),
+    ViewSet.THOROUGH: Budget(pieces=16, rectangles=24, landmarks=12, inner=5, turned=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A picture with views in it: the whole, or what was found inside, turned upright."""
+
+    luma: Luma
+    views: Sequence[View]
+    """Turned ones first."""
+    corners: Corners
+    """Where it lies in the whole."""
+
+    def place(self, view: View) -> Corners:
+        """Where a view of this frame lies in the whole."""
+        return placed(view.corners, self.corners)
 
 
 def reduced(luma: Luma) -> Luma:
@@ -32,27 +61,60 @@ def reduced(luma: Luma) -> Luma:
     return luma if factor < 2 else np.asarray(Image.fromarray(luma).reduce(factor))
 
 
-def find_views(luma: Luma, views: ViewSet) -> list[View]:
-    """What is to be looked up of a reduced picture, the whole and its turns left out; turned views first."""
-    height, width = luma.shape
-    if views is ViewSet.PLAIN or min(height, width) < MIN_SIDE:
+def find_frames(luma: Luma, views: ViewSet) -> list[Frame]:
+    """What is to be looked up of a reduced picture. A whole that is turned stands for its seven turns only."""
+    if views is ViewSet.PLAIN or min(luma.shape) < MIN_SIDE:
         return []
-    thorough = views is ViewSet.THOROUGH
-    pieces, rectangles, landmarks = LIMITS[views]
-    boxes = [(box, "piece") for box in find_pieces(luma, pieces)]
-    boxes += [(box, "piece") for box in find_inside(luma)]
-    boxes += [(item.rectangle, "rectangle") for item in find_rectangles(luma, rectangles)]
-    found = [
-        View(family, _fractions(box, luma), turned=thorough)
-        for i, (box, family) in enumerate(boxes)
-        if not any(same(box, other) for other, _ in boxes[:i])
-    ]
-    found += [View("edge", corners) for corners in EDGES]
-    found += [View("anchored", corners, turned=thorough) for corners in anchored_windows(luma, landmarks)]
-    return sorted(found, key=lambda view: not view.turned)
+    if views is ViewSet.LISTED:
+        return [Frame(luma, views_to_list(luma), WHOLE)]
+    budget = BUDGETS[views]
+    inside = _inside(luma, budget)
+    found = [View(WHOLE_FAMILY, WHOLE, turned=True), *inside, *_remains(luma, budget)]
+    frames = [Frame(luma, sorted(found, key=lambda view: not view.turned), WHOLE)]
+    for view in inside[: budget.inner]:
+        inner = _cut_out(luma, view.corners)
+        if min(inner.shape) >= MIN_SIDE:
+            frames.append(Frame(inner, _remains(inner, budget), view.corners))
+    return frames
 
 
-def _fractions(box: tuple[int, int, int, int], luma: Luma) -> Corners:
+def _inside(luma: Luma, budget: Budget) -> list[View]:
+    """The pictures inside, likeliest first."""
+    views = [View("deskewed", corners, budget.turned) for corners in find_tilted(luma)]
+    boxes: list[tuple[Rectangle, str]] = [(box, "piece") for box in find_inside(luma)]
+    boxes += [(box, "piece") for box in find_pieces(luma, budget.pieces)]
+    boxes += [(item.rectangle, "rectangle") for item in find_rectangles(luma, budget.rectangles)]
+    for i, (box, family) in enumerate(boxes):
+        if not any(same(box, other) for other, _ in boxes[:i]):
+            views.append(View(family, _fractions(box, luma), budget.turned))
+    return views
+
+
+def _remains(luma: Luma, budget: Budget) -> list[View]:
+    """Parts that stay as they are when the rest is cut away or covered."""
+    views = [View("edge", corners) for corners in EDGES]
+    return views + [View("anchored", corners) for corners in anchored_windows(luma, budget.landmarks)]
+
+
+def _fractions(box: Rectangle, luma: Luma) -> Corners:
     height, width = luma.shape
     left, top, right, bottom = box
     return rectangle(left / width, top / height, right / width, bottom / height)
+
+
+def _cut_out(luma: Luma, corners: Corners) -> Luma:
+    """A quadrilateral of the picture as a picture of its own, at the same scale."""
+    size = np.array([luma.shape[1], luma.shape[0]])
+    points = corners * size
+    width = int(max(np.hypot(*(points[1] - points[0])), np.hypot(*(points[2] - points[3]))))
+    height = int(max(np.hypot(*(points[3] - points[0])), np.hypot(*(points[2] - points[1]))))
+    if width < MIN_SIDE or height < MIN_SIDE or max(width, height) > 4 * max(luma.shape):
+        return luma[:0, :0]
+    left_top, right_top, right_bottom, left_bottom = (tuple(point) for point in points.tolist())
+    if left_top[1] == right_top[1] and left_top[0] == left_bottom[0]:
+        box = np.rint([*left_top, *right_bottom]).astype(int)
+        return np.ascontiguousarray(luma[box[1] : box[3], box[0] : box[2]])
+    quadrilateral = (*left_top, *left_bottom, *right_bottom, *right_top)
+    return np.asarray(
+        Image.fromarray(luma).transform((width, height), Image.Transform.QUAD, quadrilateral, Image.Resampling.BILINEAR)
+    )

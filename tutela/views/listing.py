@@ -6,22 +6,34 @@ What a crop or an overlay leaves cannot be known when an upload comes; it can be
 import math
 
 from tutela.views.anchors import anchored_windows
-from tutela.views.finding import EDGES
-from tutela.views.view import Corners, Luma, View, turned_about_centre
+from tutela.views.view import Corners, Luma, View, rectangle, turned_about_centre
 
+EDGES = tuple(
+    rectangle(*box)
+    for share in (0.27, 0.5)
+    for box in ((0, 0, share, 1), (1 - share, 0, 1, 1), (0, 0, 1, share), (0, 1 - share, 1, 1))
+)
+"""Strips and halves along the sides, which an overlay elsewhere leaves as they are."""
 CROP_SCALES = tuple(0.95**step for step in range(9))
 """Sides of the crops whose landmarks are listed: down to two thirds, so to 44 % of the area."""
 LANDMARKS = 10
 """Of each size."""
-ROTATIONS = (2.0, 4.0, 6.0, 8.0, 10.0)
+ROTATIONS = (1.5, 3.0, 4.5, 6.0, 7.5, 9.0, 10.5)
 """Degrees, both ways, of the rotated crops that are listed."""
+MAX_IN_FRAME = 4.5
+"""Degrees up to which the same is listed as it is when the frame stays and only the corners are lost."""
 
 
 def views_to_list(luma: Luma) -> list[View]:
     """What is listed of a reduced picture, the whole left out."""
     found = [View("anchored", corners) for scale in CROP_SCALES for corners in anchored_windows(luma, LANDMARKS, scale)]
     found += [View("edge", corners) for corners in EDGES]
-    return found + [View("rotated", _rotated_crop(luma, sign * turn)) for turn in ROTATIONS for sign in (1, -1)]
+    height, width = luma.shape
+    for turn in (sign * turn for turn in ROTATIONS for sign in (1, -1)):
+        found.append(View("rotated", _rotated_crop(luma, turn)))
+        if abs(turn) <= MAX_IN_FRAME:
+            found.append(View("rotated", turned_about_centre(width, height, 1.0, turn)))
+    return found
 
 
 def _rotated_crop(luma: Luma, degrees: float) -> Corners:

@@ -4,29 +4,28 @@ This finds the picture within any border, in a screenshot or a meme, and the pan
 of the few best vertical and horizontal lines, scored together, and those that another one splits are left out.
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from tutela.views.blanks import Rectangle
 from tutela.views.edges import Edges, find_edges
+from tutela.views.panels import MIN_SIDE, find_panels
 from tutela.views.view import Luma
 
-MAX_LINES = 14
+MAX_LINES = 8
 """Lines of each direction that are put together to rectangles."""
-MIN_LINE = 0.12
+MIN_LINE = 0.2
 """A line is considered when this share of the whole line is an edge."""
-MIN_SIDE = 0.12
-"""A rectangle's side is at least this share of the picture's."""
-MIN_SUPPORT = 0.55
+MIN_SUPPORT = 0.6
 """At least this share of each side that is not the frame's must be an edge."""
-MIN_CUT = 0.6
-"""A line cuts a rectangle in two when this share of it, from side to side, is an edge."""
-MAX_DEPTH = 3
-"""How often the pieces of a cut are cut again."""
+MIN_PANEL_SUPPORT = 0.3
+"""The same for a panel: what it was cut along is an edge from side to side already."""
+SNAP = 4
+"""Pixels that a side may be moved to a better line."""
+NEARLY = 0.75
+"""A line with this share of the best one's support is as good."""
 SAME = 0.02
 """Rectangles whose sides differ by less than this share of their own size are the same."""
 
@@ -45,65 +44,16 @@ def find_rectangles(luma: Luma, limit: int) -> list[Found]:
     """The likeliest rectangles, best first; none for a picture that has no other inside."""
     height, width = luma.shape
     vertical, horizontal = find_edges(luma)
-    pieces = np.array(list(_pieces((0, 0, width, height), vertical, horizontal, MAX_DEPTH)), np.intp).reshape(-1, 4)
-    boxes = _combinations(_lines(vertical, width), _lines(horizontal, height), width, height)
+    panels = np.array(find_panels(vertical, horizontal), np.intp).reshape(-1, 4)
+    boxes = _combinations(_lines(vertical, width), _lines(horizontal, height), vertical, horizontal)[: 4 * limit]
     kept: list[Found] = []
-    for candidates, least in ((pieces, 0.3), (boxes, MIN_SUPPORT)):
+    for candidates, least in ((panels, MIN_PANEL_SUPPORT), (boxes, MIN_SUPPORT)):
+        candidates = _snapped(candidates, vertical, horizontal)
         scores = _scores(candidates, vertical, horizontal, least)
         good = np.flatnonzero(scores > 0)
-        ranked = good[np.argsort(-scores[good], kind="stable")][: 12 * limit]
+        ranked = good[np.argsort(-scores[good], kind="stable")]
         _keep_distinct(kept, candidates[ranked], scores[ranked], limit)
     return kept
-
-
-def _pieces(box: Rectangle, vertical: Edges, horizontal: Edges, depth: int) -> Iterator[Rectangle]:
-    """The rectangles that lines from side to side cut a rectangle into, and the pieces of these."""
-    left, top, right, bottom = box
-    across = _cuts(vertical, left, right, top, bottom)
-    down = _cuts(horizontal, top, bottom, left, right)
-    if not across and not down:
-        return
-    if _mean_support(vertical, across, top, bottom) >= _mean_support(horizontal, down, left, right):
-        inner = [(a, top, b, bottom) for a, b in pairwise((left, *across, right))]
-    else:
-        inner = [(left, a, right, b) for a, b in pairwise((top, *down, bottom))]
-    for piece in inner:
-        if piece[2] - piece[0] >= MIN_SIDE * horizontal.length and piece[3] - piece[1] >= MIN_SIDE * vertical.length:
-            yield piece
-            if depth > 1:
-                yield from _pieces(piece, vertical, horizontal, depth - 1)
-
-
-def _cuts(edges: Edges, first: int, last: int, begin: int, end: int) -> list[int]:
-    """The lines between `first` and `last` that are edges from `begin` to `end`, the best of close ones."""
-    margin = max(3, (last - first) // 50)
-    places = np.arange(first + margin, last - margin)
-    if not len(places):
-        return []
-    support = edges.support(places, np.full_like(places, begin), np.full_like(places, end))
-    chosen: list[int] = []
-    for i in np.argsort(-support, kind="stable")[:24]:
-        if support[i] < MIN_CUT:
-            break
-        if all(abs(int(places[i]) - other) >= 3 for other in chosen):
-            chosen.append(int(places[i]))
-    return sorted(chosen)
-
-
-def _mean_support(edges: Edges, places: Sequence[int], begin: int, end: int) -> float:
-    if not places:
-        return -1.0
-    at = np.array(places, np.intp)
-    return float(edges.support(at, np.full_like(at, begin), np.full_like(at, end)).mean())
-
-
-def _combinations(columns: Integers, rows: Integers, width: int, height: int) -> Integers:
-    """Every rectangle of these lines, the whole left out."""
-    lefts, rights = _pairs(columns, MIN_SIDE * width)
-    tops, bottoms = _pairs(rows, MIN_SIDE * height)
-    across, down = (grid.ravel() for grid in np.meshgrid(np.arange(len(lefts)), np.arange(len(tops)), indexing="ij"))
-    boxes = np.stack([lefts[across], tops[down], rights[across], bottoms[down]], axis=1)
-    return boxes[((boxes[:, 2] - boxes[:, 0]) < width) | ((boxes[:, 3] - boxes[:, 1]) < height)]
 
 
 def _lines(edges: Edges, length: int) -> Integers:
@@ -120,10 +70,54 @@ def _lines(edges: Edges, length: int) -> Integers:
     return np.array(sorted(chosen), np.intp)
 
 
-def _pairs(lines: Integers, least: float) -> tuple[Integers, Integers]:
-    first, second = np.triu_indices(len(lines), 1)
+def _combinations(columns: Integers, rows: Integers, vertical: Edges, horizontal: Edges) -> Integers:
+    """The rectangles of these lines with enough support on every side, best first; the whole left out."""
+    width, height = horizontal.length, vertical.length
+    lefts, rights = _pairs(len(columns), columns, MIN_SIDE * width)
+    tops, bottoms = _pairs(len(rows), rows, MIN_SIDE * height)
+    if not len(lefts) or not len(tops):
+        return np.empty((0, 4), np.intp)
+    beside = vertical.support(columns[:, None], rows[tops][None, :], rows[bottoms][None, :])
+    along = horizontal.support(rows[:, None], columns[lefts][None, :], columns[rights][None, :]).T
+    beside[[0, -1]] = 1.0
+    along[:, [0, -1]] = 1.0
+    # (pairs of columns, pairs of rows): the least supported side, and all four together.
+    sides = (beside[lefts], beside[rights], along[:, tops], along[:, bottoms])
+    least = np.minimum(np.minimum(sides[0], sides[1]), np.minimum(sides[2], sides[3]))
+    total = sides[0] + sides[1] + sides[2] + sides[3]
+    inner = (lefts > 0).astype(np.float32) + (rights < len(columns) - 1)
+    more = inner[:, None] + ((tops > 0).astype(np.float32) + (bottoms < len(rows) - 1))[None, :]
+    i, j = np.nonzero((least >= MIN_SUPPORT) & (more > 0))
+    order = np.argsort(-(total[i, j] + 0.1 * more[i, j]), kind="stable")
+    i, j = i[order], j[order]
+    return np.stack([columns[lefts[i]], rows[tops[j]], columns[rights[i]], rows[bottoms[j]]], axis=1)
+
+
+def _pairs(count: int, lines: Integers, least: float) -> tuple[Integers, Integers]:
+    """Numbers of the lines that lie far enough apart, two by two."""
+    first, second = np.triu_indices(count, 1)
     far = lines[second] - lines[first] >= least
-    return lines[first[far]], lines[second[far]]
+    return first[far], second[far]
+
+
+def _snapped(boxes: Integers, vertical: Edges, horizontal: Edges) -> Integers:
+    """The rectangles with every side moved to the innermost of the good lines close by, by its own length alone."""
+    snapped = boxes.copy()
+    for side, edges, begin, end, inwards in (
+        (0, vertical, 1, 3, 1),
+        (2, vertical, 1, 3, -1),
+        (1, horizontal, 0, 2, 1),
+        (3, horizontal, 0, 2, -1),
+    ):
+        places = snapped[:, side, None] + inwards * np.arange(-SNAP, SNAP + 1)[None, :]
+        known = np.clip(places, 0, edges.sums.shape[1] - 1)
+        support = edges.support(known, snapped[:, begin, None], snapped[:, end, None])
+        support = np.where(known == places, support, 0.0)
+        good = (support >= NEARLY * support.max(axis=1, keepdims=True)) & (support >= MIN_SUPPORT)
+        innermost = 2 * SNAP - np.argmax(good[:, ::-1], axis=1)
+        moved = places[np.arange(len(boxes)), innermost]
+        snapped[:, side] = np.where(good.any(axis=1), moved, snapped[:, side])
+    return snapped
 
 
 def _scores(boxes: Integers, vertical: Edges, horizontal: Edges, least: float) -> npt.NDArray[np.float32]:

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from tutela.views.view import TURNS
 
 CEILINGS: Mapping[str, int] = {
-    "piece": 29,
-    "rectangle": 29,
-    "anchored": 27,
+    "piece": 31,
+    "rectangle": 31,
+    "deskewed": 31,
+    "rotated": 31,
+    "anchored": 29,
     "edge": 27,
-    "deskewed": 29,
 }
 """By family, the largest PDQ distance that matches, whatever the bank's own threshold."""
-TURNED = 27
+TURNED = 31
 """The same for a turned view."""
 
 

@@ -16,6 +16,16 @@ TURNS = ("", "turned-90", "turned-180", "turned-270", "flipped", "mirrored", "tr
 """The eight ways to turn a view, in the native core's order; turns are counter-clockwise."""
 
 
+WHOLE_FAMILY = "whole"
+
+
+def view_name(family: str, turn: str) -> str:
+    """What a match calls a view: the family, and the turn where there is one; a turned whole by its turn alone."""
+    if not turn:
+        return family
+    return turn if family == WHOLE_FAMILY else f"{family}/{turn}"
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """One view to be hashed."""
@@ -40,6 +50,15 @@ def bounds(corners: Corners) -> tuple[float, float, float, float]:
     left, top = np.clip(corners.min(axis=0), 0.0, 1.0)
     right, bottom = np.clip(corners.max(axis=0), 0.0, 1.0)
     return float(left), float(top), float(right), float(bottom)
+
+
+def placed(corners: Corners, frame: Corners) -> Corners:
+    """Corners in a frame, itself a quadrilateral of the whole, as corners in the whole; perspective is left out."""
+    across, down = corners[:, :1], corners[:, 1:]
+    top = frame[0] + (frame[1] - frame[0]) * across
+    bottom = frame[3] + (frame[2] - frame[3]) * across
+    inside: Corners = top + (bottom - top) * down
+    return inside
 
 
 def turned_about_centre(width: int, height: int, share: float, degrees: float) -> Corners:

@@ -28,6 +28,10 @@ class InnerFile:
     """A step between the container and the name, such as the page of a document."""
     speculative: bool = False
     """Found by a signature alone: where it turns out to be none, nothing was missed."""
+    likeness: bool = False
+    """Most likely a smaller copy of what it lies in; where it is one, its plain hashes are enough."""
+    may_be_unknown: bool = False
+    """Of a kind that documents carry and no viewer shows: where its type is unknown, nothing was missed."""
 
 
 @dataclass(frozen=True, slots=True)

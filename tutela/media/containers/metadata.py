@@ -1,4 +1,4 @@
-"""Pictures in a picture's metadata: EXIF thumbnails, maker's previews, Photoshop's and XMP's.
+"""Pictures in the metadata of pictures and films: EXIF thumbnails, maker's previews, Photoshop's and XMP's, covers.
 
 A thumbnail may show what the picture itself no longer does, or never did.
 """
@@ -9,9 +9,12 @@ from tutela.media.budget import Budget
 from tutela.media.carving import carve
 from tutela.media.containers.base import InnerFile, Part
 from tutela.media.content import Content
-from tutela.media.sniff import MediaType, sniff
+from tutela.media.endings import boxes
+from tutela.media.sniff import PICTURES, VIDEOS, MediaType, sniff
 
 _MIN_BYTES = 128
+_ENDS = 16 * 1024 * 1024
+"""At the beginning and the end of a film lie the pictures that are attached to it."""
 
 
 class Metadata:
@@ -25,10 +28,12 @@ class Metadata:
                 continue
             budget.check_time()
             for part in carve(block):
-                if sniff(part.data) is MediaType.TIFF:  # EXIF itself begins like one
+                kind = sniff(part.data)
+                if kind is MediaType.TIFF:  # EXIF itself begins like one
                     continue
                 number += 1
-                yield InnerFile(f"thumbnail {number}", part.data, speculative=True)
+                name = "thumbnail" if kind in PICTURES else "attached"
+                yield InnerFile(f"{name} {number}", part.data, speculative=True, likeness=kind in PICTURES)
 
 
 def _blocks(data: memoryview, media_type: MediaType | None) -> Iterator[memoryview]:
@@ -39,6 +44,10 @@ def _blocks(data: memoryview, media_type: MediaType | None) -> Iterator[memoryvi
             return _png(data)
         case MediaType.WEBP:
             return _webp(data)
+        case MediaType.HEIC | MediaType.AVIF | MediaType.MP4:
+            return _boxes(data)
+        case kind if kind in VIDEOS:
+            return iter((data[64:_ENDS], data[max(_ENDS, len(data) - _ENDS) :]))
         case _:
             return iter(())
 
@@ -69,3 +78,11 @@ def _webp(data: memoryview) -> Iterator[memoryview]:
         if kind in (b"EXIF", b"XMP "):
             yield data[at + 8 : at + 8 + length]
         at += 8 + length + length % 2
+
+
+def _boxes(data: memoryview) -> Iterator[memoryview]:
+    """Every box of the first level but the media themselves; of a picture, whose EXIF lies there, these too."""
+    film = sniff(data) is MediaType.MP4
+    for kind, box in boxes(data):
+        if kind != b"ftyp" and not (film and kind == b"mdat"):
+            yield box

@@ -1,4 +1,4 @@
-"""Pictures that text carries as text: `data:` addresses (RFC 2397) in HTML, SVG, CSS and Markdown, and plain base64."""
+"""Pictures that text carries as text: `data:` addresses (RFC 2397) in HTML, SVG and CSS, plain base64, RTF."""
 
 import binascii
 import re
@@ -16,6 +16,8 @@ _BASE64 = re.compile(
     rb"(?:[A-Za-z0-9+/_-]|\s|%2[BFbf]|&#1[03];|\\[nr/]){100,}",
 )
 """Base64 of how files of the common types begin."""
+_HEXADECIMAL = re.compile(rb"(?:ffd8ff|89504e470d0a1a0a|47494638)(?:[0-9a-f]|\s){200,}", re.IGNORECASE)
+"""Hexadecimal of the same: how RTF carries pictures."""
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
@@ -34,18 +36,21 @@ class Text:
                 continue
             budget.spend_bytes(len(data))
             number += 1
-            yield InnerFile(f"embedded {number}", data, speculative=found.re is _BASE64)
+            yield InnerFile(f"embedded {number}", data, speculative=found.re is not _ADDRESS)
 
 
 def _found(text: bytes) -> Iterator[re.Match[bytes]]:
-    """Addresses and runs of base64, in order; an address first where both begin in the same place."""
-    found = [*_ADDRESS.finditer(text), *_BASE64.finditer(text)]
+    """Addresses and runs of base64 and hexadecimal, in order."""
+    found = [*_ADDRESS.finditer(text), *_BASE64.finditer(text), *_HEXADECIMAL.finditer(text)]
     yield from sorted(found, key=lambda match: match.start())
 
 
 def _decoded(found: re.Match[bytes]) -> bytes:
     if found.re is _BASE64:
         return from_base64(found.group())
+    if found.re is _HEXADECIMAL:
+        digits = b"".join(found.group().split())
+        return binascii.unhexlify(digits[: len(digits) // 2 * 2])
     _, base64, data = found.groups()
     return from_base64(unquote_to_bytes(data)) if base64 else unquote_to_bytes(data)
 

@@ -4,9 +4,11 @@ The central directory says what the archive holds. Bytes that no member covers a
 local headers shows files that the directory does not name, and an archive may stand behind anything.
 """
 
+import re
 import struct
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tutela.errors import UnscreenableError
 from tutela.media.budget import Budget, BudgetSpentError
@@ -21,6 +23,9 @@ _BYTES_A_MEMBER = 1024
 """More of the directory than this for each part that may be looked at is not read: its list alone would be a bomb."""
 _LONGEST_END = 22 + 65_535 + 20 + 56
 """The end record with its longest comment, and the two records of ZIP64 before it."""
+_DOCUMENT = frozenset({"[Content_Types].xml", "META-INF/container.xml"})
+_NEVER_SHOWN = re.compile(r"xl/printerSettings/.*\.bin|(word|ppt)/fonts/.*\.(odttf|fntdata)|.*\.(otf|ttf|woff2?)")
+"""What an Office document or an e-book carries in forms of its own: printers' settings, fonts made unreadable."""
 _ODF_KEYS = b"manifest:encryption-data"
 
 
@@ -32,9 +37,12 @@ class Zip:
         _refuse_huge_directory(data, budget)
         with zipfile.ZipFile(file_over(data)) as archive:
             members = archive.infolist()
+            document = any(member.filename in _DOCUMENT for member in members)
             for member in members:
-                if not member.is_dir():
-                    yield from _member(archive, member, data, budget)
+                if not member.filename.endswith("/"):
+                    for part in _member(archive, member, data, budget):
+                        may_be_unknown = document and bool(_NEVER_SHOWN.fullmatch(member.filename))
+                        yield replace(part, may_be_unknown=may_be_unknown) if isinstance(part, InnerFile) else part
             yield from between(data, [_extent(member, data) for member in members])
 
 

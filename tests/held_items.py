@@ -1,0 +1,84 @@
+"""Held verdicts that no picture stands behind, and a process that holds and decides without end until it is killed."""
+
+import os
+import random
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tutela.banks.model import Action
+from tutela.cases.cases import Cases
+from tutela.cases.custody import Custody
+from tutela.cases.effects import Effects
+from tutela.cases.model import Outcome
+from tutela.evidence.objects import Objects
+from tutela.evidence.sealing import Recipients
+from tutela.evidence.vault import Vault
+from tutela.screening.verdict import ContentHash, Context, Decision, Match, Reason, Timings, Verdict, Versions
+from tutela.store.database import Store
+
+
+def a_match(entry_id: int = 1, bank: str = "known", label: str | None = "A1", **fields: object) -> Match:
+    values: dict[str, object] = {
+        "bank": bank,
+        "entry_id": entry_id,
+        "signal": "pdq",
+        "value": "00" * 32,
+        "distance": 0,
+        "threshold": 31,
+        "view": "whole",
+        "quality": 100,
+        "label": label,
+        "source": "s",
+        "reference": "r",
+        "action": Action.BLOCK,
+    }
+    return Match(**values | fields)  # type: ignore[arg-type]
+
+
+def holding(database: str, folder: str, out: str, recipient: str) -> None:
+    """Hold and decide without end, and write down what was answered."""
+    store = Store.open(database)
+    vault = Vault(store, Objects(f"file://{folder}"), Recipients([recipient]))
+    cases = Cases(store, effects=Effects({}, callback=True))
+    custody = Custody(store, vault, cases)
+    rng, number = random.Random(os.getpid()), 0
+    with Path(out).open("a", buffering=1) as answers:
+        print("up", flush=True)
+        while True:
+            number += 1
+            verdict = a_held_verdict(f"{os.getpid()}-{number}", f"u{rng.randrange(5)}")
+            custody.keep(rng.randbytes(2_000), verdict)
+            answers.write(f"verdict {verdict.id}\n")
+            if rng.random() < 0.4:
+                case = cases.claim_next(by="r")
+                assert case is not None
+                outcome = rng.choice([Outcome.CONFIRM, Outcome.REJECT])
+                label = "A1" if outcome is Outcome.CONFIRM else None
+                cases.decide(case.id, outcome, by="r", reason="r", label=label)
+                answers.write(f"decided {case.id}\n")
+
+
+def a_held_verdict(item: str, uploader: str) -> Verdict:
+    digest = os.urandom(32).hex()
+    return Verdict(
+        id=os.urandom(16).hex(),
+        at=datetime.now(UTC),
+        decision=Decision.BLOCK,
+        reasons=(Reason("match-block", "a match"),),
+        matches=(a_match(),),
+        matches_omitted=0,
+        hashes=(ContentHash("pdq", digest, "whole", 100),),
+        media_type="image/jpeg",
+        width=1,
+        height=1,
+        byte_length=2_000,
+        sha256=digest,
+        context=Context(item, {"uploader": uploader}),
+        timings=Timings(0, 0, 0),
+        versions=Versions("0", {}),
+    )
+
+
+if __name__ == "__main__":
+    holding(*sys.argv[1:])

@@ -1,0 +1,82 @@
+"""Message catalogues: gettext .po files beside the code, and the operator's own in `locale/` of the home.
+
+They are compiled in memory when the console starts, so that there is no build step. English is in the templates.
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+from babel import Locale, UnknownLocaleError
+from babel.core import negotiate_locale
+from babel.dates import format_datetime, format_timedelta
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import PoFileError, read_po
+from babel.numbers import format_decimal
+from babel.support import NullTranslations, Translations
+
+from tutela.errors import InputError
+
+DOMAIN = "console"
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language of the pages."""
+
+    locale: Locale
+    translations: NullTranslations
+
+    @property
+    def tag(self) -> str:
+        """As HTML's `lang` has it."""
+        return str(self.locale).replace("_", "-")
+
+    def moment(self, value: datetime) -> str:
+        """A time for people, in UTC."""
+        return format_datetime(value, "d MMM y, HH:mm", locale=self.locale) + " UTC"
+
+    def ago(self, seconds: float) -> str:
+        """A time that passed."""
+        return format_timedelta(timedelta(seconds=-seconds), add_direction=True, locale=self.locale)
+
+    def number(self, value: float) -> str:
+        """A number for people."""
+        return format_decimal(value, locale=self.locale, decimal_quantization=False)
+
+
+class Languages:
+    """The languages there are."""
+
+    def __init__(self, home: Path | None = None) -> None:
+        """Raises InputError when a catalogue cannot be read."""
+        self._languages: dict[str, Language] = {"en": Language(Locale("en"), NullTranslations())}
+        for folder in (Path(str(files("tutela.console") / "locale")), home / "locale" if home else None):
+            if folder is not None and folder.is_dir():
+                for path in sorted(folder.glob(f"*/LC_MESSAGES/{DOMAIN}.po")):
+                    self._languages[path.parts[-3]] = _read(path)
+
+    def chosen(self, accepted: str) -> Language:
+        """The best of the languages for an Accept-Language header; English where none fits."""
+        wanted = [part.partition(";")[0].strip().replace("-", "_") for part in accepted[:200].split(",")]
+        name = negotiate_locale([name for name in wanted if name], self._languages)
+        return self._languages[name or "en"]
+
+    def all(self) -> Mapping[str, Language]:
+        """Every language by its name."""
+        return self._languages
+
+
+def _read(path: Path) -> Language:
+    try:
+        with path.open("rb") as file:
+            catalogue = read_po(file, locale=path.parts[-3], domain=DOMAIN, abort_invalid=True)
+        compiled = io.BytesIO()
+        write_mo(compiled, catalogue)
+        compiled.seek(0)
+        return Language(Locale.parse(path.parts[-3]), Translations(compiled, domain=DOMAIN))
+    except (PoFileError, OSError, ValueError, UnknownLocaleError) as error:
+        raise InputError(f"the catalogue {path} cannot be read: {error}") from None

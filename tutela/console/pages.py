@@ -1,0 +1,117 @@
+"""Templates to pages: what every page shares, and errors as pages (or as JSON for our own scripts)."""
+
+import logging
+from functools import cache
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from tutela.console.exposure import PauseError
+from tutela.console.languages import Language
+from tutela.console.people import Preferences
+from tutela.console.roles import Permission
+from tutela.console.visits import (
+    ForbiddenError,
+    SignInNeededError,
+    TooManyAttemptsError,
+    Visit,
+    language_of,
+    session_cookie,
+)
+from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError, UnscreenableError
+
+if TYPE_CHECKING:
+    from tutela.console.app import Console
+
+log = logging.getLogger(__name__)
+
+
+def page(request: Request, template: str, visit: Visit | None = None, status: int = 200, **values: object) -> Response:
+    """A template as a page; with the person's navigation where somebody is signed in."""
+    console: Console = request.app.state.console
+    language = visit.language if visit else language_of(request)
+    shared: dict[str, object] = {
+        "visit": visit,
+        "person": visit.person if visit else None,
+        "csrf": visit.session.csrf if visit else "",
+        "preferences": visit.person.preferences if visit else Preferences(),
+        "may": (lambda name: visit.person.may(Permission(name))) if visit else (lambda name: False),
+        "path": request.url.path,
+        "done": request.query_params.get("done", ""),
+        "language": language,
+        "waiting": console.waiting(visit.person) if visit else 0,
+    }
+    text = _environment(language).get_template(template).render(shared | values)
+    return HTMLResponse(text, status)
+
+
+def back(path: str, done: str = "") -> Response:
+    """The answer to a form: see that page, which says what was done."""
+    return RedirectResponse(f"{path}?done={done}" if done else path, 303)
+
+
+def answer_with_pages(app: FastAPI) -> None:
+    """Make every error of the application a page, or JSON for our own scripts."""
+    for kind in (HTTPException, RequestValidationError, TutelaError, Exception):
+        app.add_exception_handler(kind, _error)
+
+
+@cache
+def _environment(language: Language) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("tutela.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
+    environment.filters |= {"moment": language.moment, "ago": language.ago, "number": language.number}
+    return environment
+
+
+def _error(request: Request, error: Exception) -> Response:
+    status, message = _status(error)
+    if isinstance(error, SignInNeededError) and request.method == "GET" and not _wants_json(request):
+        return RedirectResponse("/sign-in", 303)
+    if status >= 500:
+        log.error("a request failed", exc_info=error)
+    if _wants_json(request):
+        extra = {"until": error.until.isoformat()} if isinstance(error, PauseError) else {}
+        response: Response = JSONResponse({"detail": message} | extra, status)
+    else:
+        response = page(request, "error.html", status=status, code=status, message=message)
+    if isinstance(error, SignInNeededError):
+        response.headers["set-cookie"] = session_cookie("")
+    return response
+
+
+def _status(error: Exception) -> tuple[int, str]:
+    match error:
+        case SignInNeededError():
+            return 401, str(error)
+        case ForbiddenError():
+            return 403, str(error)
+        case TooManyAttemptsError() | PauseError():
+            return 429, str(error)
+        case NotFoundError():
+            return 404, str(error)
+        case ConflictError():
+            return 409, str(error)
+        case InputError() | UnscreenableError():
+            return 422, str(error)
+        case HTTPException():
+            return error.status_code, "there is nothing at this address" if error.status_code == 404 else "refused"
+        case RequestValidationError():
+            return 422, "this address is not of the form it must be"
+        case _:
+            return 500, "the console failed; its log says why"
+
+
+def _wants_json(request: Request) -> bool:
+    return request.headers.get("accept", "").startswith("application/json")

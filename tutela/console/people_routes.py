@@ -1,0 +1,113 @@
+"""Pages about people: an admin invites and disables them; everybody sets their own preferences and sees their own
+exposure; a lead sees the team's totals."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from tutela.console.pages import back, page
+from tutela.console.people import Preferences, Theme
+from tutela.console.roles import Permission, Role
+from tutela.console.visits import Visit, needs
+from tutela.errors import InputError
+
+if TYPE_CHECKING:
+    from tutela.console.app import Console
+
+router = APIRouter()
+
+Admin = Annotated[Visit, Depends(needs(Permission.PEOPLE))]
+Somebody = Annotated[Visit, Depends(needs(None))]
+Lead = Annotated[Visit, Depends(needs(Permission.LEAD))]
+
+
+def _console(request: Request) -> "Console":
+    console: Console = request.app.state.console
+    return console
+
+
+@router.get("/people")
+def people_page(request: Request, visit: Admin) -> Response:
+    """Everybody."""
+    return page(request, "people.html", visit, everybody=_console(request).people.all(), roles=list(Role), link=None)
+
+
+@router.post("/people")
+def invite(request: Request, visit: Admin) -> Response:
+    """A new person, and the link to give them. It is shown this once."""
+    console = _console(request)
+    person = console.people.add(visit.field("name"), visit.fields("role"), by=visit.person.actor)
+    console.record(visit.person.actor, "console.person-added", person.actor, roles=", ".join(sorted(person.roles)))
+    return _with_link(request, visit, person.id)
+
+
+@router.post("/people/{person_id}/invitation")
+def invite_again(request: Request, visit: Admin, person_id: str) -> Response:
+    """Another link for somebody who lost theirs, or their passkey."""
+    return _with_link(request, visit, person_id)
+
+
+@router.post("/people/{person_id}/roles")
+def set_roles(request: Request, visit: Admin, person_id: str) -> Response:
+    """Other roles."""
+    person = _console(request).people.set_roles(person_id, visit.fields("role"))
+    _console(request).record(
+        visit.person.actor, "console.roles-changed", person.actor, roles=", ".join(sorted(person.roles))
+    )
+    return back("/people", "roles")
+
+
+@router.post("/people/{person_id}/disabled")
+def set_disabled(request: Request, visit: Admin, person_id: str) -> Response:
+    """In no more, or in again."""
+    disabled = visit.field("disabled") == "yes"
+    person = _console(request).people.set_disabled(person_id, disabled)
+    _console(request).record(
+        visit.person.actor, "console.person-disabled" if disabled else "console.person-enabled", person.actor
+    )
+    return back("/people", "disabled" if disabled else "enabled")
+
+
+@router.get("/settings")
+def settings_page(request: Request, visit: Somebody) -> Response:
+    """One's own preferences and exposure, and the helplines."""
+    console = _console(request)
+    return page(
+        request,
+        "settings.html",
+        visit,
+        seen=console.exposures.of(visit.person),
+        policy=console.exposures.policy,
+        pause=console.exposures.pause(visit.person),
+        helplines=console.helplines,
+        themes=list(Theme),
+    )
+
+
+@router.post("/settings")
+def set_preferences(request: Request, visit: Somebody) -> Response:
+    """Keep one's preferences."""
+    try:
+        theme = Theme(visit.field("theme", Theme.SYSTEM))
+    except ValueError:
+        raise InputError("there is no such theme") from None
+    preferences = Preferences(theme, visit.field("shortcuts") == "yes", visit.field("press_to_reveal") == "yes")
+    _console(request).people.set_preferences(visit.person.id, preferences)
+    return back("/settings", "saved")
+
+
+@router.get("/team")
+def team_page(request: Request, visit: Lead) -> Response:
+    """Totals of everybody by day."""
+    return page(request, "team.html", visit, days=_console(request).exposures.team(30))
+
+
+def _with_link(request: Request, visit: Visit, person_id: str) -> Response:
+    console = _console(request)
+    token = console.people.invite(person_id, by=visit.person.actor)
+    person = console.people.get(person_id)
+    console.record(visit.person.actor, "console.invited", person.actor)
+    link = f"{console.origin}/enrol/{token}"
+    everybody = console.people.all()
+    return page(request, "people.html", visit, everybody=everybody, roles=list(Role), link=link, invited=person)

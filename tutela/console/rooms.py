@@ -1,0 +1,94 @@
+"""The rooms behind the console, opened for its one process: the store, the cases, the evidence, and the audit log.
+
+The review key is read from a file that the operator names. It is held in this process's memory and nowhere else.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tutela.banks.labels import labels_of
+from tutela.cases.cases import Cases
+from tutela.cases.options import open_case_rooms
+from tutela.console.options import ConsoleSettings
+from tutela.deployment import database_url, prepare_home
+from tutela.errors import InputError
+from tutela.evidence.audit import AuditLog
+from tutela.evidence.checkpoints import PublicKey
+from tutela.evidence.sealing import ReviewKey
+from tutela.evidence.vault import Vault
+from tutela.evidence.verification import Verification, verify_log
+from tutela.reports.options import ReportOptions, ReportRooms, open_report_rooms
+from tutela.settings import Settings
+from tutela.store.database import Store
+
+_MAX_KEY_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleRooms:
+    """The rooms that the console shows."""
+
+    store: Store
+    home: Path
+    audit: AuditLog
+    cases: Cases
+    vault: Vault
+    key: ReviewKey
+    reports: ReportRooms
+    audit_key: PublicKey | None = None
+    """Whose signatures on checkpoints are believed."""
+
+    def verify_audit(self) -> Verification:
+        """Go through the whole audit log."""
+        return verify_log(self.audit, key=self.audit_key)
+
+
+@contextlib.contextmanager
+def open_rooms(settings: Settings, options: ConsoleSettings) -> Iterator[ConsoleRooms]:
+    """The rooms; closed at the end of the block. Raises InputError when the review key cannot be read."""
+    key = read_review_key(options.identity, settings.home)
+    if settings.evidence is None:
+        raise InputError("the console needs to know where evidence lies: set TUTELA_EVIDENCE as the service has it")
+    evidence, case_options = settings.evidence.options_of(), settings.case_options
+    prepare_home(settings.home)
+    store = Store.create(database_url(settings.home, settings.database_text))
+    try:
+        endpoints = {name: webhook.endpoint(name) for name, webhook in settings.webhooks.items()}
+        rooms = open_case_rooms(
+            store,
+            settings.home,
+            evidence=evidence,
+            options=case_options,
+            endpoints=endpoints,
+            labels=lambda: labels_of(settings.home),
+        )
+        assert rooms.vault is not None
+        reports = open_report_rooms(
+            store,
+            rooms.cases,
+            rooms.vault,
+            recipients=evidence.recipients,
+            options=ReportOptions(),
+            endpoints=endpoints,
+            key=key,
+        )
+        signing = case_options.signing_key
+        audit_key = signing.public if signing is not None else None
+        yield ConsoleRooms(store, settings.home, rooms.audit, rooms.cases, rooms.vault, key, reports, audit_key)
+    finally:
+        store.close()
+
+
+def read_review_key(path: Path | None, home: Path) -> ReviewKey:
+    """The review key in a file outside the home. Raises InputError saying what to do."""
+    if path is None:
+        raise InputError("the console needs the review key: set TUTELA_CONSOLE_IDENTITY to its file")
+    if path.resolve().is_relative_to(home.resolve()):
+        raise InputError(f"the review key {path} lies in the home, which the serving process reads; keep it elsewhere")
+    try:
+        with path.open(encoding="ascii") as file:
+            return ReviewKey(file.read(_MAX_KEY_BYTES))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the review key {path} cannot be read: {error}") from None

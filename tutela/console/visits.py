@@ -1,0 +1,129 @@
+"""A request that is somebody's: its session, what the person may do, and the proof that a form came from our page.
+
+Every route but the sign-in takes a `Visit` through `needs`; there is no other way to a person.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+
+from tutela.console.guard import COOKIE
+from tutela.console.languages import Language
+from tutela.console.people import Person
+from tutela.console.roles import Permission
+from tutela.console.sessions import Session
+from tutela.errors import InputError
+
+if TYPE_CHECKING:
+    from tutela.console.app import Console
+
+SESSION_COOKIE = "__Host-tutela"
+CEREMONY_COOKIE = "__Host-tutela-sign-in"
+_MAX_FIELDS = 500
+
+
+class SignInNeededError(InputError):
+    """Nobody is signed in."""
+
+
+class ForbiddenError(InputError):
+    """Somebody is, but may not do this."""
+
+
+class TooManyAttemptsError(InputError):
+    """Sign-in failed too often from one address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Somebody's request."""
+
+    session: Session
+    language: Language
+    form: FormData
+
+    @property
+    def person(self) -> Person:
+        """Who it is."""
+        return self.session.person
+
+    def field(self, name: str, default: str = "") -> str:
+        """A text field of the form."""
+        value = self.form.get(name, default)
+        return value if isinstance(value, str) else default
+
+    def fields(self, name: str) -> list[str]:
+        """Every value of a field of the form."""
+        return [value for value in self.form.getlist(name) if isinstance(value, str)]
+
+
+def needs(permission: Permission | None) -> Callable[[Request], Awaitable[Visit]]:
+    """A dependency that admits who has the permission; None admits everybody who is signed in."""
+
+    async def admitted(request: Request) -> Visit:
+        console: Console = request.app.state.console
+        token = request.cookies.get(SESSION_COOKIE, "")
+        session = await run_in_threadpool(console.sessions.find, token) if token else None
+        if session is None:
+            raise SignInNeededError("please sign in")
+        if session.token is not None:
+            request.scope[COOKIE] = session_cookie(session.token)
+        request.scope["tutela.person"] = session.person.id
+        form = FormData()
+        if request.method == "POST":
+            form = await request.form(max_files=0, max_fields=_MAX_FIELDS)
+            proof = request.headers.get("x-csrf-token") or form.get("csrf")
+            if not isinstance(proof, str) or not session.proves(proof):
+                raise ForbiddenError("this form is not from your session; go back, reload the page, and send it again")
+        if permission is not None and not session.person.may(permission):
+            raise ForbiddenError("your roles do not permit this")
+        return Visit(session, language_of(request), form)
+
+    return admitted
+
+
+def language_of(request: Request) -> Language:
+    """The language that the browser asks for."""
+    console: Console = request.app.state.console
+    return console.languages.chosen(request.headers.get("accept-language", ""))
+
+
+def session_cookie(token: str) -> str:
+    """The Set-Cookie of a session; an empty token takes it away."""
+    lasting = "" if token else "; Max-Age=0"
+    return f"{SESSION_COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Strict{lasting}"
+
+
+def ceremony_cookie(token: str) -> str:
+    """The Set-Cookie of a sign-in under way: `Lax`, because an identity provider sends the browser back."""
+    age = 600 if token else 0
+    return f"{CEREMONY_COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={age}"
+
+
+class Brake:
+    """Slows down guessing at the sign-in, by address and for everybody together. Counted in this one process."""
+
+    def __init__(self) -> None:
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._limits = (parse("10/minute"), parse("300/minute"))
+
+    def check(self, request: Request) -> None:
+        """Raises TooManyAttemptsError after too many failures."""
+        if not all(self._limiter.test(limit, *key) for limit, key in self._keys(request)):
+            raise TooManyAttemptsError("too many failed attempts; wait a minute")
+
+    def failed(self, request: Request) -> None:
+        """Count a failure."""
+        for limit, key in self._keys(request):
+            self._limiter.hit(limit, *key)
+
+    def _keys(self, request: Request) -> list[tuple[RateLimitItem, tuple[str, ...]]]:
+        address = request.client.host if request.client else "unknown"
+        return [(self._limits[0], ("sign-in", address)), (self._limits[1], ("sign-in",))]

@@ -1,0 +1,306 @@
+"""A video to frames: key frames first, then what lies between where they are too far apart. Runs in isolated workers.
+
+Frames are given as luma, straight from the decoder's own plane, or in exact mode as RGB. One thread, memory that does
+not grow with the length: nothing is kept of a frame that was handed on.
+"""
+
+import io
+import math
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import av
+import av.error
+import numpy as np
+import numpy.typing as npt
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from tutela.errors import UnscreenableError
+from tutela.media.content import Limits, Mode, Shortcoming
+from tutela.media.stretch import Frame, Stretch
+
+av.logging.set_level(None)
+
+MAX_STREAMS = 8
+"""Video streams of one file that are looked at; more are held."""
+Skip = Literal["DEFAULT", "NONREF", "NONKEY"]
+"""What the decoder leaves out: nothing, frames that no other refers to, all but key frames."""
+_PLANAR = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray"})
+"""Pixel formats whose first plane is the luma of eight bits that a viewer shows."""
+_RELEASE_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a video's header says of it."""
+
+    width: int
+    height: int
+    duration_s: float | None
+    codec: str
+    streams: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch without key frames inside it."""
+
+    begin: float
+    end: float
+    begins_with_frame: bool
+    """Whether it begins with a key frame, which was given already."""
+
+
+class Video:
+    """The video streams of one file. Raises UnscreenableError where there are none to be had."""
+
+    def __init__(self, data: bytes | memoryview, mode: Mode, limits: Limits) -> None:
+        self._mode = mode
+        self._limits = limits
+        self._data = data
+        self.errors = 0
+        """Packets that could not be decoded."""
+        with self._open() as container:
+            streams = container.streams.video
+            if not streams:
+                raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, "the file has no video in it")
+            if len(streams) > MAX_STREAMS:
+                raise UnscreenableError(
+                    Shortcoming.PARTLY_SCREENED, f"{len(streams)} video streams are over the limit of {MAX_STREAMS}"
+                )
+            for stream in streams:
+                self._check_size(stream.codec_context.width, stream.codec_context.height)
+            first = streams[0]
+            self.facts = Facts(
+                first.codec_context.width,
+                first.codec_context.height,
+                _duration_s(container, first),
+                first.codec_context.name,
+                len(streams),
+            )
+
+    def sampled(self, stretch: Stretch, max_gap_s: float) -> Iterator[Frame]:
+        """Key frames, then so many frames between them that no two are further apart than `max_gap_s`."""
+        for number in range(self.facts.streams):
+            gaps: list[Gap] = []
+            yield from self._key_frames(number, stretch, max_gap_s, gaps)
+            for gap in gaps:
+                yield from self._between(number, gap, max_gap_s)
+
+    def every(self, stretch: Stretch, step_s: float) -> Iterator[Frame]:
+        """Frames at least `step_s` apart; each frame where that is 0."""
+        for number in range(self.facts.streams):
+            yield from self._spaced(number, stretch, step_s, "NONREF" if step_s >= _SPARSE_S else "DEFAULT")
+
+    def numbered(self, seconds_per_hash: float) -> Iterator[Frame]:
+        """The frames of the first stream that the vPDQ tool hashes, at the times it writes: number / frame rate."""
+        with self._open() as container:
+            stream = self._stream(container, 0, "DEFAULT")
+            rate = float(stream.average_rate or stream.guessed_rate or 0)
+            if rate <= 0:
+                raise UnscreenableError(Shortcoming.UNREADABLE, "the video says nothing of its frame rate")
+            every = max(1, int(seconds_per_hash * rate))
+            for number, frame in enumerate(self._decoded(container, stream)):
+                if number % every == 0:
+                    yield Frame(number / rate, self._pixels(frame), _quarters(frame))
+
+    def _key_frames(self, number: int, stretch: Stretch, max_gap_s: float, gaps: list[Gap]) -> Iterator[Frame]:
+        """The key frames; and where they are too far apart, put down in `gaps`."""
+        last: float | None = None
+        reached = stretch.begin
+        with self._open() as container:
+            stream = self._stream(container, number, "NONKEY")
+            clock = _Clock(stream)
+            if stretch.begin > 0:
+                self._seek(container, stream, clock, stretch.begin)
+            for packet in container.demux(stream):
+                seconds = clock.packet_seconds(packet)
+                reached = max(reached, min(seconds, stretch.end))
+                if seconds >= stretch.end:
+                    break
+                if not packet.is_keyframe or packet.size == 0 or seconds < stretch.begin:
+                    continue
+                if last is not None and 0 <= seconds - last < max_gap_s * _CROWDED:
+                    continue
+                gaps.append(Gap(stretch.begin if last is None else last, seconds, last is not None))
+                last = seconds
+                yield from self._frames(number, clock, stretch, self._decode(stream, packet))
+            yield from self._frames(number, clock, stretch, self._decode(stream, None))
+        gaps.append(Gap(stretch.begin if last is None else last, reached, last is not None))
+        gaps[:] = [gap for gap in gaps if gap.end - gap.begin > max_gap_s * _TOLERANCE or last is None]
+
+    def _between(self, number: int, gap: Gap, max_gap_s: float) -> Iterator[Frame]:
+        """Frames inside a gap, at even distances."""
+        pieces = max(1, math.ceil((gap.end - gap.begin) / (max_gap_s * _TOLERANCE)))
+        step_s = (gap.end - gap.begin) / pieces or max_gap_s
+        begin = gap.begin + step_s if gap.begins_with_frame else gap.begin
+        yield from self._spaced(number, Stretch(begin, max(gap.end - step_s / 2, begin + step_s / 2)), step_s, "NONREF")
+
+    def _spaced(self, number: int, stretch: Stretch, step_s: float, skip: Skip) -> Iterator[Frame]:
+        due = stretch.begin
+        with self._open() as container:
+            stream = self._stream(container, number, skip)
+            clock = _Clock(stream)
+            if stretch.begin > 0:
+                self._seek(container, stream, clock, stretch.begin)
+            for frame in self._decoded(container, stream):
+                seconds = clock.frame_seconds(frame)
+                if seconds >= stretch.end:
+                    return
+                if seconds >= due:
+                    # The next one is counted from here where frames are missing, so that nothing is caught up on.
+                    due = max(due + step_s, seconds + step_s / 2)
+                    yield Frame(seconds, self._pixels(frame), _quarters(frame), number)
+
+    def _frames(self, number: int, clock: "_Clock", stretch: Stretch, decoded: list[VideoFrame]) -> Iterator[Frame]:
+        for frame in decoded:
+            seconds = clock.frame_seconds(frame)
+            if seconds in stretch:
+                yield Frame(seconds, self._pixels(frame), _quarters(frame), number)
+
+    def _open(self) -> InputContainer:
+        try:
+            return av.open(_Reader(self._data), "r", metadata_errors="ignore", options=_OPTIONS)
+        except av.error.FFmpegError as error:
+            raise UnscreenableError(
+                Shortcoming.UNREADABLE, f"the video cannot be opened: {type(error).__name__}"
+            ) from error
+
+    def _stream(self, container: InputContainer, number: int, skip: Skip) -> VideoStream:
+        stream = container.streams.video[number]
+        context = stream.codec_context
+        context.thread_count = 1
+        context.skip_frame = skip
+        options = {"max_pixels": str(self._limits.max_pixels)}
+        if self._mode is Mode.FAST:
+            options["skip_loop_filter"] = "all"
+        context.options = options
+        return stream
+
+    def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+        for packet in container.demux(stream):
+            yield from self._decode(stream, packet if packet.size else None)
+
+    def _decode(self, stream: VideoStream, packet: "Packet[VideoStream] | None") -> list[VideoFrame]:
+        """What comes out of the decoder; a packet that it cannot read counts as an error and the next is tried."""
+        try:
+            return stream.codec_context.decode(packet)
+        except av.error.EOFError:
+            return []
+        except av.error.FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
+            self.errors += 1
+            return []
+
+    def _seek(self, container: InputContainer, stream: VideoStream, clock: "_Clock", seconds: float) -> None:
+        try:
+            container.seek(clock.timestamp(seconds), stream=stream, backward=True, any_frame=False)
+        except av.error.FFmpegError:
+            return  # read through from the start instead; what lies before the stretch is passed over
+
+    def _pixels(self, frame: VideoFrame) -> npt.NDArray[np.uint8]:
+        self._check_size(frame.width, frame.height)
+        if self._mode is Mode.EXACT:
+            return np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
+        if frame.format.name in _PLANAR:
+            plane = frame.planes[0]
+            rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+            return np.ascontiguousarray(rows[: frame.height, : frame.width])
+        return np.ascontiguousarray(frame.to_ndarray(format="gray"))
+
+    def _check_size(self, width: int, height: int) -> None:
+        if width * height > self._limits.max_pixels:
+            raise UnscreenableError(
+                Shortcoming.TOO_MANY_PIXELS,
+                f"{width:,} x {height:,} pixels are over the limit of {self._limits.max_pixels:,}",
+            )
+
+
+_TOLERANCE = 1.05
+"""Key frames that are meant to be two seconds apart are sometimes a frame further."""
+_CROWDED = 0.24
+"""Key frames nearer to each other than this share of the gap are passed over: in some files every frame is one."""
+_SPARSE_S = 0.2
+"""Frames that no other refers to are skipped where samples are at least so far apart."""
+_OPTIONS = {"probesize": "5000000", "analyzeduration": "2000000"}
+"""How far a file without a proper header is read to find out what it is: bytes, microseconds."""
+
+
+class _Clock:
+    """Times of one stream in seconds from its start, also where a file leaves some out."""
+
+    def __init__(self, stream: VideoStream) -> None:
+        self._base = float(stream.time_base or 0) or 1 / 90_000
+        self._start = stream.start_time or 0
+        rate = float(stream.average_rate or stream.guessed_rate or 0)
+        self._frame_s = 1 / rate if 0.1 < rate < 1000 else 1 / 25
+        self._packet_s = 0.0
+        self._shown_s = -self._frame_s
+
+    def timestamp(self, seconds: float) -> int:
+        """In the stream's own units."""
+        return int(seconds / self._base) + self._start
+
+    def packet_seconds(self, packet: "Packet[VideoStream]") -> float:
+        """When a packet is shown; after the one before it where it does not say."""
+        at = packet.pts if packet.pts is not None else packet.dts
+        self._packet_s = self._packet_s + self._frame_s if at is None else (at - self._start) * self._base
+        return max(0.0, self._packet_s)
+
+    def frame_seconds(self, frame: VideoFrame) -> float:
+        """When a frame is shown; after the one before it where it does not say."""
+        at = frame.pts if frame.pts is not None else frame.dts
+        self._shown_s = self._shown_s + self._frame_s if at is None else (at - self._start) * self._base
+        return max(0.0, self._shown_s)
+
+
+class _Reader(io.RawIOBase):
+    """The content as a file, without a copy. Of a mapped file, what was read is given back to the system now and
+    then, so that a worker's memory stays flat over a file of any length."""
+
+    def __init__(self, data: bytes | memoryview) -> None:
+        self._view = memoryview(data)
+        self._at = 0
+        self._read_since = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        begin = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._view)}[whence]
+        self._at = max(0, begin + offset)
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        end = len(self._view) if size < 0 else min(len(self._view), self._at + size)
+        part = bytes(self._view[self._at : end]) if self._at < end else b""
+        self._at += len(part)
+        self._read_since += len(part)
+        if self._read_since > _RELEASE_BYTES:
+            self._read_since = 0
+            if isinstance(self._view.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+                self._view.obj.madvise(mmap.MADV_DONTNEED)
+        return part
+
+
+def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
+    if stream.duration and stream.time_base:
+        return max(0.0, float(stream.duration * stream.time_base))
+    return max(0.0, container.duration / 1_000_000) if container.duration else None
+
+
+def _quarters(frame: VideoFrame) -> int:
+    """By the display matrix. FFmpeg gives the angle counter-clockwise."""
+    return round(frame.rotation / 90) % 4

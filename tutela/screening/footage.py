@@ -1,0 +1,129 @@
+"""The frames of a content's videos beside the entries they are near: shares, the run, and whether that is a match."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from tutela.banks.model import Entry, Extent, Listed
+from tutela.screening.alignment import Pairs, Run, align, covered_share
+from tutela.screening.policy import VideoRule
+from tutela.screening.verdict import TimeSpan
+from tutela.signals.base import WHOLE, Sample
+
+MIN_TOLERANCE_S = 0.5
+"""How far from the line a frame may lie at least: frames that close are alike, and times in lists are rounded."""
+
+
+class Near(Protocol):
+    """A frame of the content within the threshold of a listed frame: `tutela.screening.matching.Found`."""
+
+    @property
+    def sample(self) -> Sample: ...
+
+    @property
+    def distance(self) -> int: ...
+
+    @property
+    def listed(self) -> Listed: ...
+
+
+NearT = TypeVar("NearT", bound=Near)
+
+
+class Extents(Protocol):
+    """Where the extent of entries comes from: `tutela.banks.banks.Banks`."""
+
+    def extent(self, entry_id: int, min_quality: int) -> Extent:
+        """How much a video entry stands for."""
+
+
+class Footage:
+    """Counts the frames of one content's videos, and aligns those that are near an entry."""
+
+    def __init__(self, extents: Extents, rule: VideoRule) -> None:
+        self._extents = extents
+        self._rule = rule
+        self._qualities: dict[str, dict[float, int]] = defaultdict(dict)
+        self._known: dict[tuple[int, int], Extent] = {}
+
+    def count(self, samples: Sequence[Sample]) -> None:
+        """These were searched, whether anything is near them or not."""
+        for sample in samples:
+            if sample.seconds is not None and sample.view == WHOLE:
+                quality = 100 if sample.quality is None else sample.quality
+                self._qualities[sample.part][sample.seconds] = quality
+
+    def align(self, near: Sequence[NearT]) -> tuple[NearT, int, TimeSpan] | None:
+        """The frame to show, the median distance and the span, if one entry's frames make a match; else None."""
+        if not near:
+            return None
+        least = near[0].listed.bank.policy.min_quality
+        extent = self._extent(near[0].listed.entry, least)
+        entry_step_s = extent.seconds / max(1, extent.frames - 1)
+        run = align(_pairs(near), max(MIN_TOLERANCE_S, entry_step_s))
+        assert run is not None
+        part = near[0].sample.part
+        matched = {item.sample.seconds for item in near}
+        upload_share = min(1.0, len(matched) / max(1, self._usable(part, least)))
+        reach_s = max(entry_step_s, self._step_s(part) * abs(run.speed)) * 1.5
+        times = np.array([item.listed.seconds for item in near], np.float64)
+        entry_share = covered_share(times, extent.seconds + entry_step_s, reach_s)
+        if not self._is_match(run, upload_share, entry_share):
+            return None
+        if not self._runs_along(run):  # matched by shares alone: from the first frame to the last
+            seconds = [second for second in matched if second is not None]
+            run = Run(min(seconds), max(seconds), times.min(), times.max(), 0.0, len(matched), 1, run.distance)
+        span = TimeSpan(
+            round(run.begin, 3),
+            round(run.end, 3),
+            round(float(run.entry_begin), 3),
+            round(float(run.entry_end), 3),
+            round(run.speed, 3) or None,
+            run.frames,
+            round(upload_share, 4),
+            round(entry_share, 4),
+        )
+        inside = [item for item in near if run.begin <= (item.sample.seconds or 0.0) <= run.end]
+        return min(inside, key=lambda item: item.distance), run.distance, span
+
+    def span_of_picture(self, samples: Sequence[Sample]) -> TimeSpan:
+        """From when to when frames show a listed picture."""
+        seconds = {sample.seconds for sample in samples if sample.seconds is not None}
+        share = min(1.0, len(seconds) / max(1, self._usable(samples[0].part, 0)))
+        return TimeSpan(min(seconds), max(seconds), None, None, None, len(seconds), round(share, 4), None)
+
+    def _is_match(self, run: Run, upload_share: float, entry_share: float) -> bool:
+        by_share = upload_share >= self._rule.min_upload_share and entry_share >= self._rule.min_entry_share
+        return by_share or self._runs_along(run)
+
+    def _runs_along(self, run: Run) -> bool:
+        return (
+            run.seconds >= self._rule.min_run_s
+            and run.frames >= self._rule.min_run_frames
+            and run.pictures >= self._rule.min_run_pictures
+        )
+
+    def _usable(self, part: str, least: int) -> int:
+        return sum(quality >= least for quality in self._qualities[part].values())
+
+    def _step_s(self, part: str) -> float:
+        times = np.array(sorted(self._qualities[part]), np.float64)
+        return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+
+    def _extent(self, entry: Entry, least: int) -> Extent:
+        key = (entry.id, least)
+        if key not in self._known:
+            self._known[key] = self._extents.extent(entry.id, least)
+        return self._known[key]
+
+
+def _pairs(near: Sequence[Near]) -> Pairs:
+    return Pairs(
+        np.array([item.sample.seconds for item in near], np.float64),
+        np.array([item.listed.seconds for item in near], np.float64),
+        np.array([item.distance for item in near], np.int64),
+        np.frombuffer(b"".join(item.sample.value for item in near), np.uint8).reshape(len(near), -1),
+        np.frombuffer(b"".join(item.listed.value for item in near), np.uint8).reshape(len(near), -1),
+    )
