@@ -239,6 +239,8 @@ def test_a_referral_is_the_same_in_its_three_forms(incident):
         assert value in cells
         assert value in text
     assert hashlib.sha256(b"benign one").hexdigest() in cells
+    assert "名前" in cells
+    assert "\\u540d\\u524d" in text, "what the font lacks is written as an escape"
     machine = json.loads(referral.json())
     assert machine["files"][0]["md5"] == hashlib.md5(b"benign one").hexdigest()
     assert machine["ground"].startswith("Online Safety Act")
