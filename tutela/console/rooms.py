@@ -19,7 +19,7 @@ from tutela.evidence.checkpoints import PublicKey
 from tutela.evidence.sealing import ReviewKey
 from tutela.evidence.vault import Vault
 from tutela.evidence.verification import Verification, verify_log
-from tutela.reports.options import ReportOptions, ReportRooms, open_report_rooms
+from tutela.reports.options import ReportRooms, open_report_rooms
 from tutela.settings import Settings
 from tutela.store.database import Store
 
@@ -70,7 +70,7 @@ def open_rooms(settings: Settings, options: ConsoleSettings) -> Iterator[Console
             rooms.cases,
             rooms.vault,
             recipients=evidence.recipients,
-            options=ReportOptions(),
+            options=settings.reports.options(),
             endpoints=endpoints,
             key=key,
         )
