@@ -177,8 +177,9 @@ def test_a_token_is_changed_when_due_and_the_old_one_stops(people, store):
     assert sessions.find(renewed.token) is not None
     with store.write() as connection:
         connection.execute(update(tables.console_session).values(rotated_at=now() - 60_000_000))
-    assert sessions.find(session.token) is None
     assert sessions.find(renewed.token) is not None
+    assert sessions.find(session.token) is None
+    assert sessions.find(renewed.token) is None, "an old token in use means that the session was stolen: it ends"
 
 
 # --- exposure
