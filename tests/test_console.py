@@ -491,6 +491,19 @@ def test_without_a_second_person_the_clear_steps_are_not_even_made(reveals, peop
         reveals.picture(person, begun.token, CLEAR)
 
 
+def test_nothing_of_the_evidence_is_left_in_the_workers_memory(reveals, pool, people):
+    marker = b"MARKER-OF-EVIDENCE"
+    with pytest.raises(UnscreenableError):
+        rendered(pool, marker * 1000)
+    assert marker in bytes(pool._free.queue[0]._map), "this is where it would be left"
+    for content in (photo() + marker, marker * 1000):
+        with contextlib.suppress(UnscreenableError):
+            reveals.begin(reviewer(people), CLEARED, lambda content=content: content)
+        (worker,) = pool._free.queue
+        assert len(worker._map) > len(content)
+        assert marker not in bytes(worker._map)
+
+
 def test_nothing_is_read_for_somebody_who_has_seen_enough(pool, people, store):
     person = reviewer(people)
     reveals = Reveals(pool, Exposures(store, ExposurePolicy(items_before_break=1)))
