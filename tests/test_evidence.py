@@ -1,6 +1,7 @@
 """Evidence: sealed before the answer, opened only with the review key, kept for its time, destroyed for good."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,19 +14,21 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from tutela.errors import ConflictError, InputError, NotFoundError
+from tutela.evidence.age_header import HeaderError, split_headers
 from tutela.evidence.audit import AuditLog
+from tutela.evidence.memory import overwrite
 from tutela.evidence.objects import Objects
 from tutela.evidence.reconciliation import reconcile, remove_orphans
 from tutela.evidence.retention import Retention, keep_until
 from tutela.evidence.rotation import rotate
 from tutela.evidence.sealing import (
+    IN_MEMORY_BYTES,
     EvidenceError,
     Recipients,
     ReviewKey,
     SealedObject,
     lock_with_passphrase,
     new_identity,
-    overwrite,
     unlock_with_passphrase,
 )
 from tutela.evidence.vault import EvidenceState, Vault
@@ -77,12 +80,24 @@ def actions(vault: Vault, evidence_id: str) -> list[str]:
 def test_what_is_sealed_comes_back_as_it_was_and_only_with_the_key(content, context):
     officer, other = Officer(), Officer()
     sealed = officer.recipients.seal(content if content is None else memoryview(content), context)
-    assert officer.key.open(sealed.wrapped_key, sealed.context.data) == context
+    assert officer.key.open(sealed.context.header, sealed.context.data) == context
     if content is not None:
         assert sealed.content is not None
-        assert officer.key.open(sealed.wrapped_key, sealed.content.data) == content
+        assert officer.key.open(sealed.content.header, sealed.content.data) == content
     with pytest.raises(EvidenceError):
-        other.key.open(sealed.wrapped_key, sealed.context.data)
+        other.key.open(sealed.context.header, sealed.context.data)
+
+
+def test_large_content_is_sealed_a_part_at_a_time(vault, officer):
+    content = os.urandom(1000) * 9_000
+    assert len(content) > IN_MEMORY_BYTES
+    sealed = vault.seal(memoryview(content), CONTEXT)
+    assert sealed.content is not None
+    assert not isinstance(sealed.content.source, bytes)
+    with vault.store.write() as connection:
+        evidence_id = vault.record(connection, sealed, content_sha256=None, actor="t")
+    assert vault.content(evidence_id, officer.key, actor="r", purpose="p") == content
+    assert vault.get(evidence_id).content_bytes == len(sealed.content.data)
 
 
 def test_each_item_has_a_key_of_its_own(officer):
@@ -91,26 +106,26 @@ def test_each_item_has_a_key_of_its_own(officer):
     assert two.content is not None
     assert one.content.sha256 != two.content.sha256
     with pytest.raises(EvidenceError):
-        officer.key.open(two.wrapped_key, one.content.data)
+        officer.key.open(two.content.header, one.content.data)
 
 
 def test_a_changed_byte_is_noticed(officer):
     sealed = officer.recipients.seal(CONTENT, CONTEXT)
     assert sealed.content is not None
-    for place in (0, 60, 200, len(sealed.content.data) - 1):
-        broken = bytearray(sealed.content.data)
+    whole, head = sealed.content.header + sealed.content.data, len(sealed.content.header)
+    for place in (0, 40, 100, head - 5, head, head + 20, len(whole) - 1):
+        broken = bytearray(whole)
         broken[place] ^= 1
         with pytest.raises(EvidenceError):
-            officer.key.open(sealed.wrapped_key, bytes(broken))
+            officer.key.open(bytes(broken[:head]), bytes(broken[head:]))
 
 
 def test_the_files_are_plain_age_and_open_without_tutela(vault, officer):
     """A disaster drill: what is exported is opened by the library of the format alone."""
     files = vault.export(keep(vault), actor="admin", purpose="drill")
     identity = pyrage.x25519.Identity.from_str(officer.secret)
-    own = pyrage.x25519.Identity.from_str(pyrage.decrypt(files["item.key.age"], [identity]).decode())
-    assert pyrage.decrypt(files["content.age"], [own]) == CONTENT
-    assert pyrage.decrypt(files["context.json.age"], [own]) == CONTEXT
+    assert pyrage.decrypt(files["content.age"], [identity]) == CONTENT
+    assert pyrage.decrypt(files["context.json.age"], [identity]) == CONTEXT
 
 
 def test_a_secret_is_overwritten_in_place():
@@ -136,7 +151,7 @@ def test_a_review_key_file_may_have_comments_and_several_keys(officer):
     both = ReviewKey(f"# made in 2026\n{officer.secret}\n\n{second.secret}\n")
     for one in (officer, second):
         sealed = one.recipients.seal(None, CONTEXT)
-        assert both.open(sealed.wrapped_key, sealed.context.data) == CONTEXT
+        assert both.open(sealed.context.header, sealed.context.data) == CONTEXT
     assert officer.secret not in repr(both)
 
 
@@ -361,6 +376,27 @@ def test_a_new_key_takes_the_place_of_the_old_one(vault, officer):
     assert verify_log(AuditLog(vault.store)).faults == ()
 
 
+def test_heads_that_were_wrapped_anew_are_plain_age_and_changed_ones_are_refused(officer):
+    """Our wrapping is read by the format's own library, for each of several recipients."""
+    successors = [Officer(), Officer()]
+    sealed = officer.recipients.seal(CONTENT, CONTEXT)
+    assert sealed.content is not None
+    both = Recipients([one.recipients.texts[0] for one in successors])
+    wrapped = officer.key.rewrap(sealed.wrapped_key, both)
+    context, content = split_headers(wrapped)
+    for one in successors:
+        identity = pyrage.x25519.Identity.from_str(one.secret)
+        assert pyrage.decrypt(content + sealed.content.data, [identity]) == CONTENT
+        assert pyrage.decrypt(context + sealed.context.data, [identity]) == CONTEXT
+    place = sealed.wrapped_key.index(b"\n--- ") + 8
+    changed = bytearray(sealed.wrapped_key)
+    changed[place] = ord("A") if changed[place] != ord("A") else ord("B")
+    for bad in (bytes(changed), b"", sealed.wrapped_key[:-1], b"nonsense", wrapped[5:]):
+        if bad:
+            with pytest.raises((EvidenceError, HeaderError)):
+                officer.key.rewrap(bad, both)
+
+
 def test_a_rotation_with_a_wrong_key_changes_nothing(vault, officer):
     evidence_id = keep(vault)
     with pytest.raises(EvidenceError):
@@ -400,7 +436,7 @@ def test_evidence_lies_in_an_s3_store_as_well(s3, officer, tmp_path):
     assert reconcile(vault, actor="a").missing == ()
     Retention(vault).destroy(evidence_id, why="w", actor="a")
     assert list(vault.objects.all()) == []
-    missing = SealedObject(b"never stored")
+    missing = SealedObject.of(b"never stored")
     assert not vault.objects.has(missing.sha256)
     vault.objects.delete(missing.sha256)
     with pytest.raises(EvidenceError):
@@ -411,6 +447,6 @@ def test_evidence_lies_in_an_s3_store_as_well(s3, officer, tmp_path):
 def test_an_s3_store_that_does_not_answer_is_an_error(s3, officer, tmp_path):
     gone = s3 | {"endpoint": "http://127.0.0.1:1"}
     with pytest.raises(EvidenceError):
-        Objects("s3://evidence/held", gone).put(SealedObject(b"x"))
+        Objects("s3://evidence/held", gone).put(SealedObject.of(b"x"))
     with pytest.raises(EvidenceError):
-        Objects("s3://no-such-bucket/held", s3).put(SealedObject(b"x"))
+        Objects("s3://no-such-bucket/held", s3).put(SealedObject.of(b"x"))

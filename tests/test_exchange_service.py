@@ -1,6 +1,7 @@
 """Exchanges in a running service: the schedule, the feed between two Tutelas, giving back, hygiene, the self-test."""
 
 import base64
+import hashlib
 import json
 import os
 import sqlite3
@@ -13,19 +14,23 @@ from pathlib import Path
 
 import numpy as np
 import pdqhash
+import pyrage
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image, ImageDraw
+from sqlalchemy import select
 
 from tests.exchange_tools import QUICK, expected, exported, listed, opened, puller, wait_until
 from tests.feeds import random_hashes
-from tests.pictures import photos
+from tests.pictures import file_of, photos
 from tests.service import Service
-from tests.standins.ncmec import NcmecStandIn
+from tests.standins.ncmec import NcmecEntry, NcmecStandIn
 from tests.standins.server import served
 from tests.test_exchanges import filled
 from tutela.api.keys import Scope
 from tutela.banks.model import BankKind, EntryState, NewEntry
+from tutela.cases.model import Outcome
+from tutela.cases.options import EvidenceOptions
 from tutela.deployment import open_deployment
 from tutela.errors import ConflictError, InputError
 from tutela.exchanges.base import Opinion
@@ -47,7 +52,9 @@ from tutela.exchanges.hygiene import Flag, clear_flag, low_detail, note_opinion
 from tutela.exchanges.schedule import Leases
 from tutela.outbox.dispatcher import Dispatcher
 from tutela.outbox.outbox import Outbox, State
+from tutela.screening.verdict import Decision
 from tutela.selftest import selftest
+from tutela.store.exchange_tables import entry_opinion
 
 PDQ = [row.tobytes().hex() for row in random_hashes(300, seed=91)]
 
@@ -352,6 +359,39 @@ def test_confirmed_entries_are_shared_once_and_never_those_of_another_list(givin
     dispatcher.run_due()
     bodies = b"".join(source.submitted.values())
     assert len(source.submitted) == 3 and all(value.encode() in bodies for value in PDQ[:3])
+
+
+def test_a_decided_case_becomes_a_vote_and_changing_ones_mind_another(tmp_path):
+    source, picture = filled(3), file_of(photos()[0], "JPEG")
+    digest = hashlib.sha1(picture).hexdigest()
+    source.put(NcmecEntry(42, "listed", int(time.time()) - 90, fingerprints=(("sha1", digest),)))
+    evidence = EvidenceOptions(recipients=(str(pyrage.x25519.Identity.generate().to_public()),))
+    with (
+        served(source.app()) as address,
+        open_deployment(tmp_path / "home", decoders=1, evidence=evidence) as deployment,
+    ):
+        deployment.banks.create("known", actor="test")
+        exchanges, cases = Exchanges(deployment.banks), deployment.cases
+        options = {**ncmec_options(address), "reject_reason": "Not apparent"}
+        exchanges.add("ncmec", "ncmec", "known", options, giving=Giving(feedback=True), actor="test")
+        puller(exchanges).pull("ncmec", actor="test")
+        deployment.refresh()
+        assert deployment.screener.screen(picture).decision is Decision.HOLD
+        dispatcher = Dispatcher(deployment.outbox, Deliveries(deployment.banks, QUICK).handlers)
+        case_id = cases.queue()[0].id
+        cases.claim(case_id, by="reviewer")
+        cases.decide(case_id, Outcome.CONFIRM, label="A1", by="reviewer", reason="it is, says a name")
+        dispatcher.run_due()
+        assert source.feedback == {("42/listed", "SHA1", "esp"): "affirmative"}
+        cases.reopen(case_id, by="lead", reason="a complaint")
+        cases.claim(case_id, by="other")
+        cases.decide(case_id, Outcome.REJECT, by="other", reason="it is not")
+        dispatcher.run_due()
+        assert source.feedback == {("42/listed", "SHA1", "esp"): "negative"}
+        assert "says a name" not in str([delivery.payload for delivery in deployment.outbox.all()])
+        with deployment.store.read() as connection:
+            opinions = list(connection.execute(select(entry_opinion.c.opinion)).scalars())
+        assert opinions == ["rejected"]
 
 
 # --- hygiene

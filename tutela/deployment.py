@@ -19,6 +19,7 @@ from tutela.cases.effects import TOPIC as EFFECT
 from tutela.cases.effects import CallbackHandler
 from tutela.cases.options import CaseOptions, EvidenceOptions, open_case_rooms
 from tutela.errors import InputError, TutelaError
+from tutela.giving_back import GivingBack
 from tutela.index.indexes import Indexes
 from tutela.jobs.jobs import Jobs
 from tutela.jobs.limits import JobLimits
@@ -124,6 +125,7 @@ class Deployment:
         )
         self.audit, self.cases, self.vault, self.custody = rooms.audit, rooms.cases, rooms.vault, rooms.custody
         self.upkeep = rooms.upkeep
+        self.cases.listen(GivingBack(self.banks))
         recipients = evidence.recipients if evidence is not None else ()
         self.reports = open_report_rooms(
             store, self.cases, self.vault, recipients=recipients, options=reports, endpoints=webhooks

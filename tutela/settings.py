@@ -140,6 +140,10 @@ class Settings(BaseSettings):
             video_timeout_s=self.video_timeout_s,
         )
 
+    def endpoints(self) -> dict[str, Endpoint]:
+        """The webhooks' addresses, by name. Raises InputError."""
+        return {name: webhook.endpoint(name) for name, webhook in self.webhooks.items()}
+
     @property
     def case_options(self) -> CaseOptions:
         """What happens to cases, and who is told. Raises InputError."""
@@ -161,7 +165,7 @@ class Settings(BaseSettings):
             decoders=self.decoders,
             policy=ScreeningPolicy(self.overrides),
             job_limits=JobLimits(self.max_job_bytes, self.job_timeout_s),
-            webhooks={name: webhook.endpoint(name) for name, webhook in self.webhooks.items()},
+            webhooks=self.endpoints(),
             evidence=self.evidence.options_of() if self.evidence else None,
             cases=self.case_options,
             reports=self.reports.options(),

@@ -21,6 +21,7 @@ class StopNciiStandIn:
     records: dict[tuple[str, str], dict] = field(default_factory=dict)
     feedback: dict[str, dict] = field(default_factory=dict)
     submitted: list[dict] = field(default_factory=list)
+    largest_page: int = 800
     epoch: int = 0
     """Changed to make every token of before unknown."""
 
@@ -61,19 +62,17 @@ class StopNciiStandIn:
             return Response("startTimestamp and pageSize are numbers", 400)
         if since < 10 or not 1 <= size <= 800:
             return Response("startTimestamp from 10, pageSize to 800", 400)
+        size = min(size, self.largest_page)
         if token is not None and token.get("of") != [since, self.epoch]:
             return Response("the token is of another run", 400)
-        at = token["at"] if token else 0
-        found = sorted(
-            (r for r in self.records.values() if r["lastModtimestamp"] >= since),
-            key=lambda r: (r["lastModtimestamp"], r["hashValue"]),
-        )
-        page, more = found[at : at + size], at + size < len(found)
+        found = sorted((r for r in list(self.records.values()) if r["lastModtimestamp"] >= since), key=_place)
+        rest = [r for r in found if token is None or _place(r) > tuple(token["after"])]
+        page, more = rest[:size], size < len(rest)
         latest = max((r["lastModtimestamp"] for r in found), default=since)
         return JSONResponse(
             {
                 "count": len(page),
-                "nextPageToken": json.dumps({"of": [since, self.epoch], "at": at + size}) if more else None,
+                "nextPageToken": json.dumps({"of": [since, self.epoch], "after": _place(page[-1])}) if more else None,
                 "nextSetTimestamp": latest,
                 "hasMoreRecords": more,
                 "hashRecords": page,
@@ -102,3 +101,8 @@ class StopNciiStandIn:
             return Response("count or signalType", 400)
         self.submitted += found
         return JSONResponse({})
+
+
+def _place(record: dict) -> tuple[int, str, str]:
+    """Where a record stands: one that changes moves to the end."""
+    return record["lastModtimestamp"], record["signalType"], record["hashValue"]

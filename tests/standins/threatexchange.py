@@ -20,6 +20,7 @@ class ThreatExchangeStandIn:
     updates: dict[str, dict] = field(default_factory=dict)
     reactions: dict[str, str] = field(default_factory=dict)
     descriptors: dict[tuple[str, str], dict] = field(default_factory=dict)
+    largest_page: int = 500
     next_host: str | None = None
     """Where the next page is said to be, instead of here."""
     pages_to_limit: int = 0
@@ -80,19 +81,25 @@ class ThreatExchangeStandIn:
             return refusal
         if request.path_params["group"] != self.group:
             return JSONResponse({"error": {"code": 100, "message": "Unsupported get request"}}, 400)
-        start, limit = int(query.get("start_time") or 0), int(query.get("limit") or 100)
+        start, limit = int(query.get("start_time") or 0), min(int(query.get("limit") or 100), self.largest_page)
         types = set(query["types"].split(",")) if "types" in query else None
         found = sorted(
-            (u for u in self.updates.values() if u["last_updated"] >= start and (types is None or u["type"] in types)),
-            key=lambda u: (u["last_updated"], int(u["id"])),
+            (
+                update
+                for update in list(self.updates.values())
+                if update["last_updated"] >= start and (types is None or update["type"] in types)
+            ),
+            key=_place,
         )
-        after = int(query.get("after") or 0)
-        if after > len(found):
+        try:
+            after = tuple(map(int, query["after"].split("-"))) if "after" in query else (0, 0)
+        except ValueError:
             return JSONResponse({"error": {"code": 100, "message": "Invalid cursor"}}, 400)
-        page = found[after : after + limit]
+        rest = [update for update in found if _place(update) > after]
+        page = rest[:limit]
         answer: dict = {"data": page}
-        if after + limit < len(found):
-            again = {**dict(query), "after": str(after + limit)}
+        if limit < len(rest):
+            again = {**dict(query), "after": "{}-{}".format(*_place(page[-1]))}
             base = self.next_host or f"{request.url.scheme}://{request.url.netloc}"
             answer["paging"] = {"next": f"{base}{request.url.path}?{urlencode(again)}"}
         return JSONResponse(answer)
@@ -127,3 +134,8 @@ class ThreatExchangeStandIn:
             return JSONResponse({"error": {"code": 100, "message": "Invalid parameter"}}, 400)
         self.descriptors[(str(form["type"]), str(form["indicator"]))] = form
         return JSONResponse({"success": True, "id": str(len(self.descriptors))})
+
+
+def _place(update: dict) -> tuple[int, int]:
+    """Where an update stands: one that changes moves to the end."""
+    return update["last_updated"], int(update["id"])

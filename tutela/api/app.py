@@ -13,7 +13,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 import tutela
-from tutela.api import bank_routes, intake_routes, job_routes, metrics, report_routes, screening_routes
+from tutela.api import (
+    bank_routes,
+    case_routes,
+    intake_routes,
+    job_routes,
+    metrics,
+    report_routes,
+    screening_routes,
+)
 from tutela.api.access import AccessLog
 from tutela.api.bodies import BodyLimit
 from tutela.api.keys import Keys
@@ -106,6 +114,7 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
     app.include_router(screening_routes.router)
     app.include_router(job_routes.router)
     app.include_router(bank_routes.router)
+    app.include_router(case_routes.router)
     app.include_router(report_routes.router)
     app.include_router(intake_routes.router)
     app.state.intake_brake = intake_routes.IntakeBrake(deployment.reports.options.intake_rate)

@@ -31,6 +31,8 @@ class Scope(StrEnum):
 
     SCREEN = "screen"
     CURATE = "curate"
+    REVIEW = "review"
+    LEAD = "lead"
     REPORT = "report"
     """See how far reports are, register and answer takedown notices, read transparency figures."""
     FLAG = "flag"

@@ -1,5 +1,6 @@
 """Prometheus metrics, correct across the service's worker processes."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -52,13 +53,9 @@ class _DeploymentGauges(Collector):
         restarts.add_metric([], self._deployment.pool.starts)
         ready = GaugeMetricFamily("tutela_ready", "1 when this process answers safely.")
         ready.add_metric([], 0 if self._deployment.shortcomings() else 1)
-        waiting = GaugeMetricFamily("tutela_outbox", "Outward calls, by topic and state.", labels=["topic", "state"])
-        for (topic, state), count in self._deployment.outbox.counts().items():
-            waiting.add_metric([topic, state.value], count)
-        jobs = GaugeMetricFamily("tutela_jobs", "Screenings that are answered later, by state.", labels=["state"])
-        for job_state, count in self._deployment.jobs.counts().items():
-            jobs.add_metric([job_state.value], count)
-        yield from (size, changed, sequence, age, restarts, ready, waiting, jobs)
+        yield from (size, changed, sequence, age, restarts, ready)
+        with contextlib.suppress(StoreError):  # what this process knows by itself is told all the same
+            yield from _work_gauges(self._deployment)
         if exchanges_installed():
             yield from _exchange_gauges(self._deployment)
 
@@ -84,6 +81,22 @@ def _exchange_gauges(deployment: Deployment) -> Iterator[Metric]:
             listed.add_metric(names, row.listed)
             failures.add_metric(names, row.failures)
     yield from (age, stale, listed, failures)
+
+
+def _work_gauges(deployment: Deployment) -> Iterator[Metric]:
+    """What waits for people and for the outside, as the database says."""
+    waiting = GaugeMetricFamily("tutela_outbox", "Outward calls, by topic and state.", labels=["topic", "state"])
+    for (topic, state), count in deployment.outbox.counts().items():
+        waiting.add_metric([topic, state.value], count)
+    jobs = GaugeMetricFamily("tutela_jobs", "Screenings that are answered later, by state.", labels=["state"])
+    for job_state, count in deployment.jobs.counts().items():
+        jobs.add_metric([job_state.value], count)
+    cases = GaugeMetricFamily("tutela_cases", "Cases, by queue and state.", labels=["queue", "state"])
+    for (queue, case_state), count in deployment.cases.counts().items():
+        cases.add_metric([queue.value, case_state.value], count)
+    oldest = GaugeMetricFamily("tutela_case_oldest_seconds", "Since the oldest undecided case was opened.")
+    oldest.add_metric([], deployment.cases.oldest_s())
+    yield from (waiting, jobs, cases, oldest)
 
 
 def exposition(deployment: Deployment) -> bytes:

@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from tutela.errors import InputError
+from tutela.evidence.memory import start_anew_with_clean_memory
 from tutela.settings import Settings
 
 _PR_SET_DUMPABLE = 4
@@ -22,6 +23,8 @@ _PR_SET_DUMPABLE = 4
 
 def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     """Serve until told to stop. Raises InputError when the address would be open to everybody without keys."""
+    if settings.evidence is not None:
+        start_anew_with_clean_memory()
     if not settings.auth_required and not _is_loopback(host):
         raise InputError(f"without keys the service is only served on a loopback address, not on {host}")
     settings.open().close()  # what is wrong with the home or the database is said here, once, not by every worker

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, tuple_, update
 
 from tutela.banks.labels import Label, standard_labels
 from tutela.cases.decisions import Decisions, Ruling
@@ -168,6 +168,19 @@ class Cases:
         query = select(cases).where(cases.c.uploader == uploader).order_by(cases.c.opened_at.desc())
         with self.store.read() as connection:
             return read_summaries(connection, connection.execute(query).all())
+
+    def counts(self) -> dict[tuple[Queue, CaseState], int]:
+        """How many cases there are, by queue and state; a claimed one is open."""
+        query = select(cases.c.queue, cases.c.state, func.count()).group_by(cases.c.queue, cases.c.state)
+        with self.store.read() as connection:
+            return {(Queue(row[0]), CaseState(row[1])): row[2] for row in connection.execute(query)}
+
+    def oldest_s(self) -> float:
+        """Seconds since the oldest undecided case was opened; 0 where there is none."""
+        query = select(func.min(cases.c.opened_at)).where(cases.c.state != CaseState.DECIDED.value)
+        with self.store.read() as connection:
+            opened = connection.execute(query).scalar_one_or_none()
+        return 0.0 if opened is None else max(0.0, (now() - opened) / 1e6)
 
     # --- claims
 

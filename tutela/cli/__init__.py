@@ -13,10 +13,10 @@ _EXTRAS = {
     **dict.fromkeys(("typer", "rich", "pydantic", "pydantic_settings"), "cli"),
     **dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client", "structlog", "limits"), "server"),
     **dict.fromkeys(("webauthn", "authlib", "joserfc", "babel"), "console"),
-    **dict.fromkeys(("httpx", "lxml", "cryptography"), "exchanges"),
+    **dict.fromkeys(("httpx", "lxml"), "exchanges"),
+    **dict.fromkeys(("pyrage", "obstore", "cryptography"), "evidence"),
+    **dict.fromkeys(("fpdf", "pyzipper", "jinja2", "markupsafe", "matplotlib"), "reports"),
     "psycopg": "postgres",
-    **dict.fromkeys(("lxml", "fpdf", "pyzipper", "jinja2", "markupsafe", "matplotlib"), "reports"),
-    "httpx": "evidence",
 }
 """Modules that a smaller installation lacks, and the extra that brings each."""
 

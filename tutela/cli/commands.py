@@ -9,7 +9,23 @@ import typer
 from typer.core import TyperGroup
 
 import tutela
-from tutela.cli import bank, console, exchange, feed, index, job, key, notice, outbox, report, store
+from tutela.cli import (
+    audit,
+    bank,
+    case,
+    console,
+    evaluate,
+    evidence,
+    exchange,
+    feed,
+    index,
+    job,
+    key,
+    notice,
+    outbox,
+    report,
+    store,
+)
 from tutela.cli.state import State
 
 READER_GONE = 141
@@ -41,17 +57,24 @@ app = typer.Typer(
     epilog="Start:  tutela bank create known --action block  ·  tutela bank import known list.csv --signal pdq"
     "  ·  tutela screen uploads/  ·  tutela key create my-site --scope screen  ·  tutela serve",
 )
-app.add_typer(bank.app, name="bank")
-app.add_typer(console.app, name="console")
-app.add_typer(exchange.app, name="exchange")
-app.add_typer(feed.app, name="feed")
-app.add_typer(index.app, name="index")
-app.add_typer(job.app, name="job")
-app.add_typer(key.app, name="key")
-app.add_typer(outbox.app, name="outbox")
-app.add_typer(notice.app, name="notice")
-app.add_typer(report.app, name="report")
-app.add_typer(store.app, name="store")
+for group in (
+    audit,
+    bank,
+    case,
+    console,
+    evaluate,
+    evidence,
+    exchange,
+    feed,
+    index,
+    job,
+    key,
+    notice,
+    outbox,
+    report,
+    store,
+):
+    app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 
 Paths = Annotated[list[str], typer.Argument(help="Files, folders (all files below), or - for standard input.")]
 

@@ -1,6 +1,7 @@
 """`tutela store`: the database."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,3 +28,22 @@ def migrate(context: typer.Context) -> None:
 
     open_store(context.obj.settings()).close()
     typer.echo(f"the database is at revision {head_revision()}")
+
+
+@app.command(epilog="tutela store backup /backup/tutela.db")
+def backup(context: typer.Context, file: Annotated[Path, typer.Argument(help="The copy; it must not exist.")]) -> None:
+    """Copy a SQLite database while the service runs. With PostgreSQL, use pg_dump or what your database has."""
+    from tutela.errors import InputError
+
+    store = open_store(context.obj.settings())
+    try:
+        if not store.is_sqlite:
+            raise InputError("this command copies SQLite databases; use pg_dump for PostgreSQL")
+        if file.exists():
+            raise InputError(f"{file} exists already")
+        with store.read() as connection:
+            connection.exec_driver_sql("VACUUM INTO ?", (str(file),))
+    finally:
+        store.close()
+    file.chmod(0o600)
+    typer.echo(f"the database is copied to {file}")

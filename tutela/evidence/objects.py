@@ -60,7 +60,9 @@ class Objects:
 
         path = _path(sealed.sha256)
         try:
-            obstore.put(self._store, path, sealed.data)
+            if not isinstance(sealed.source, bytes):
+                sealed.source.seek(0)
+            obstore.put(self._store, path, sealed.source)
             if self._folder is not None:
                 _make_durable(self._folder, self._folder / path)
         except (obstore.exceptions.BaseError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Changing the keys that evidence is sealed to: each item's own key is sealed anew, its objects stay as they are."""
+"""Changing the keys that evidence is sealed to: sealed files get new heads and keep their bodies."""
 
 from sqlalchemy import and_, select, update
 

@@ -1,17 +1,22 @@
-"""Sealing with age: each item to a key of its own, and that key to the recipients, whose private keys are not here.
+"""Sealing with age to recipients whose private keys are not here; the head of each sealed file is kept apart from it.
 
-Whoever holds the sealed item and its wrapped key needs a recipient's private key; without the wrapped key nobody opens
-the item, so that removing it shreds the item in every copy. Everything can be opened with the `age` program alone:
-`age -d -i review.key wrapped.age > item.key`, then `age -d -i item.key content.age`. https://age-encryption.org/v1
+An age file's head holds the file's key, wrapped to the recipients. Its body lies in the object store, its head in the
+database: who removes the head has shredded every copy of the body, and who puts both together has a plain age file,
+which the `age` program opens with the review key. https://age-encryption.org/v1
 """
 
-import ctypes
 import hashlib
-import sys
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import BinaryIO, cast
 
 from tutela.errors import InputError, TutelaError
+from tutela.evidence.age_header import HeaderError, file_key, header_length, split_headers, wrap
+from tutela.evidence.memory import overwrite
+
+IN_MEMORY_BYTES = 8 * 1024 * 1024
+"""Larger content is sealed a part at a time, so that it is not in memory twice."""
 
 
 class EvidenceError(TutelaError):
@@ -19,24 +24,43 @@ class EvidenceError(TutelaError):
 
 
 class SealedObject:
-    """Sealed bytes, named by their SHA-256."""
+    """The body of an age file, named by its SHA-256; in memory, or in a file without a name when it is large."""
 
-    __slots__ = ("data", "sha256")
+    __slots__ = ("header", "length", "sha256", "source")
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.sha256 = hashlib.sha256(data).hexdigest()
+    def __init__(self, source: bytes | BinaryIO, sha256: str, length: int, header: bytes = b"") -> None:
+        self.source = source
+        self.sha256 = sha256
+        self.length = length
+        self.header = header
+
+    @classmethod
+    def of(cls, body: bytes, header: bytes = b"") -> "SealedObject":
+        """The object that these sealed bytes are."""
+        return cls(body, hashlib.sha256(body).hexdigest(), len(body), header)
+
+    @property
+    def data(self) -> bytes:
+        """The sealed bytes."""
+        if isinstance(self.source, bytes):
+            return self.source
+        self.source.seek(0)
+        return self.source.read()
 
 
 @dataclass(frozen=True, slots=True)
 class SealedItem:
-    """One item, sealed: its content if it has any, its context, and the key that opens both, itself sealed."""
+    """One item, sealed: its content if it has any, and its context."""
 
     content: SealedObject | None
     context: SealedObject
-    wrapped_key: bytes = field(repr=False)
     recipients: tuple[str, ...] = ()
-    """The public keys that the item's key is sealed to."""
+    """The public keys that it is sealed to."""
+
+    @property
+    def wrapped_key(self) -> bytes:
+        """The heads of its objects: without them nobody opens it."""
+        return self.context.header + (self.content.header if self.content else b"")
 
 
 class Recipients:
@@ -54,26 +78,31 @@ class Recipients:
             raise InputError("a recipient of evidence is an age public key, such as age1…") from None
 
     def seal(self, content: bytes | memoryview | None, context: bytes) -> SealedItem:
-        """The item, sealed. What was secret meanwhile is overwritten. Raises EvidenceError."""
+        """The item, sealed; no copy of the content is left in memory. Raises EvidenceError."""
+        from pyrage import EncryptError
+
+        try:
+            sealed = None if content is None else self._seal(content)
+            return SealedItem(sealed, self._seal(context), self.texts)
+        except (EncryptError, OSError) as error:
+            raise EvidenceError(f"the evidence could not be sealed: {error}") from error
+
+    def _seal(self, content: bytes | memoryview) -> SealedObject:
         import pyrage
 
-        identity = pyrage.x25519.Identity.generate()
-        own = [identity.to_public()]
-        secret = _bytes_of(str(identity))
-        clear = content if isinstance(content, bytes) or content is None else bytes(content)
+        if len(content) > IN_MEMORY_BYTES:
+            sealed = _Sealed()
+            pyrage.encrypt_io(_Reading(memoryview(content)), sealed, self.keys)
+            return sealed.object()
+        clear = bytes(content)
         try:
-            return SealedItem(
-                None if clear is None else SealedObject(pyrage.encrypt(clear, own)),
-                SealedObject(pyrage.encrypt(context, own)),
-                pyrage.encrypt(secret, self.keys),
-                self.texts,
-            )
-        except pyrage.EncryptError as error:
-            raise EvidenceError(f"the evidence could not be sealed: {error}") from error
+            whole: bytes = pyrage.encrypt(clear, self.keys)
         finally:
-            overwrite(secret)
-            if clear is not None and clear is not content:
+            if clear is not content:
                 overwrite(clear)
+        length = header_length(whole)
+        assert length is not None
+        return SealedObject.of(whole[length:], whole[:length])
 
 
 class ReviewKey:
@@ -84,8 +113,9 @@ class ReviewKey:
         from pyrage import IdentityError, x25519
 
         lines = [line.strip() for line in text.splitlines()]
+        self._texts = [line for line in lines if line and not line.startswith("#")]
         try:
-            self._identities = [x25519.Identity.from_str(line) for line in lines if line and not line.startswith("#")]
+            self._identities = [x25519.Identity.from_str(line) for line in self._texts]
         except IdentityError:
             raise InputError("the review key is not an age identity file (lines AGE-SECRET-KEY-1…)") from None
         if not self._identities:
@@ -96,37 +126,72 @@ class ReviewKey:
         """The public halves."""
         return tuple(str(identity.to_public()) for identity in self._identities)
 
-    def open(self, wrapped_key: bytes, sealed: bytes) -> bytes:
+    def open(self, header: bytes, body: bytes) -> bytes:
         """What was sealed. Raises EvidenceError when this key does not open it, or it was changed."""
         import pyrage
 
         try:
-            own = pyrage.x25519.Identity.from_str(self.unwrap(wrapped_key).decode())
-            opened: bytes = pyrage.decrypt(sealed, [own])
+            opened: bytes = pyrage.decrypt(header + body, self._identities)
             return opened
-        except (pyrage.DecryptError, pyrage.IdentityError) as error:
+        except pyrage.DecryptError as error:
             raise EvidenceError(f"the evidence could not be opened: {error}") from None
 
-    def unwrap(self, wrapped_key: bytes) -> bytes:
-        """An item's own key, as the text of an age identity. Raises EvidenceError when it is not sealed to this one."""
-        import pyrage
-
-        try:
-            unwrapped: bytes = pyrage.decrypt(wrapped_key, self._identities)
-            return unwrapped
-        except pyrage.DecryptError as error:
-            raise EvidenceError(f"the item's key is not sealed to this review key: {error}") from None
+    def unwrap(self, sealed: bytes) -> bytes:
+        """What a whole age file holds. Raises EvidenceError."""
+        return self.open(b"", sealed)
 
     def rewrap(self, wrapped_key: bytes, recipients: Recipients) -> bytes:
-        """An item's key, sealed to other recipients. Raises EvidenceError."""
-        import pyrage
-
-        secret = self.unwrap(wrapped_key)
+        """The heads of an item's objects, for other recipients. Raises EvidenceError."""
         try:
-            wrapped: bytes = pyrage.encrypt(secret, recipients.keys)
-            return wrapped
-        finally:
-            overwrite(secret)
+            keys = [file_key(header, self._texts) for header in split_headers(wrapped_key)]
+            return b"".join(wrap(key, recipients.texts) for key in keys)
+        except HeaderError as error:
+            raise EvidenceError(f"the item cannot be sealed to other keys: {error}") from None
+
+
+class _Reading:
+    """A view as pyrage reads it, a part at a time."""
+
+    def __init__(self, content: memoryview) -> None:
+        self._content = content
+        self._place = 0
+
+    def read(self, size: int) -> bytes:
+        part = bytes(self._content[self._place : self._place + size])
+        self._place += len(part)
+        return part
+
+
+class _Sealed:
+    """What pyrage writes: the head into memory, the body into a file without a name, with its digest."""
+
+    def __init__(self) -> None:
+        self._file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115  (the sealed object owns it)
+        self._digest = hashlib.sha256()
+        self._header: bytes | None = None
+        self._begin = b""
+        self._length = 0
+
+    def write(self, data: bytes) -> int:
+        given = len(data)
+        if self._header is None:
+            self._begin += data
+            end = header_length(self._begin)
+            if end is None:
+                return given
+            self._header, data = self._begin[:end], self._begin[end:]
+        self._digest.update(data)
+        self._length += len(data)
+        self._file.write(data)
+        return given
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def object(self) -> SealedObject:
+        """The object that was written."""
+        assert self._header is not None
+        return SealedObject(self._file, self._digest.hexdigest(), self._length, self._header)
 
 
 def new_identity() -> tuple[str, str]:
@@ -154,17 +219,3 @@ def unlock_with_passphrase(data: bytes, passphrase: str) -> bytes:
         return unlocked
     except pyrage.DecryptError as error:
         raise EvidenceError(f"the passphrase does not open it: {error}") from None
-
-
-def overwrite(secret: bytes) -> None:
-    """Fill the bytes of an object with zeros, so that no memory dump holds them. Nobody else may use the object."""
-    if sys.implementation.name == "cpython":
-        ctypes.memset(id(secret) + bytes.__basicsize__ - 1, 0, len(secret))
-
-
-def _bytes_of(text: str) -> bytes:
-    """The bytes of an ASCII text that is fresh and secret; the text itself is overwritten."""
-    encoded = text.encode("ascii")
-    if sys.implementation.name == "cpython":
-        ctypes.memset(id(text) + sys.getsizeof(text) - len(text) - 1, 0, len(text))
-    return encoded

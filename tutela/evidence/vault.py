@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select
 
 from tutela.errors import ConflictError, InputError, NotFoundError
+from tutela.evidence.age_header import split_headers
 from tutela.evidence.audit import append
 from tutela.evidence.objects import Objects
 from tutela.evidence.sealing import EvidenceError, Recipients, ReviewKey, SealedItem
@@ -83,7 +84,7 @@ class Vault:
                 id=evidence_id,
                 content_sha256=content_sha256,
                 content_object=content.sha256 if content else None,
-                content_bytes=len(content.data) if content else None,
+                content_bytes=content.length if content else None,
                 context_object=sealed.context.sha256,
                 wrapped_key=sealed.wrapped_key,
                 recipients=list(sealed.recipients),
@@ -112,16 +113,19 @@ class Vault:
         return self._open(evidence_id, "context_object", key, actor, purpose)
 
     def export(self, evidence_id: str, *, actor: str, purpose: str) -> dict[str, bytes]:
-        """The sealed files as they lie and the wrapped key, by file name, for handing over or for a drill."""
+        """The sealed files whole, by file name: the `age` program opens them with the review key. For a drill, or to
+        hand over. Raises NotFoundError, ConflictError, EvidenceError."""
         row = self._row(evidence_id)
         if row.wrapped_key is None:
             raise ConflictError(f"evidence {evidence_id} is {row.state}")
         with self.store.write() as connection:
             append(connection, actor, "evidence.exported", f"evidence:{evidence_id}", {"purpose": purpose})
-        files = {"item.key.age": bytes(row.wrapped_key), "context.json.age": self.objects.get(row.context_object)}
-        if row.content_object is not None:
-            files["content.age"] = self.objects.get(row.content_object)
-        return files
+        names = {"context.json.age": row.context_object, "content.age": row.content_object}
+        files = {file: name for file, name in names.items() if name is not None}
+        headers = split_headers(bytes(row.wrapped_key))
+        return {
+            file: header + self.objects.get(name) for (file, name), header in zip(files.items(), headers, strict=True)
+        }
 
     def _row(self, evidence_id: str) -> Row[Any]:
         with self.store.read() as connection:
@@ -143,7 +147,8 @@ class Vault:
         with self.store.write() as connection:
             detail = {"what": what, "purpose": purpose, "key": list(key.recipients)}
             append(connection, actor, "evidence.opened", f"evidence:{evidence_id}", detail)
-        return key.open(bytes(row.wrapped_key), self.objects.get(name))
+        headers = split_headers(bytes(row.wrapped_key))
+        return key.open(headers[0 if what == "context" else 1], self.objects.get(name))
 
 
 def evidence_of(row: Row[Any]) -> Evidence:

@@ -50,6 +50,7 @@ SIGNAL_OF = {"md5": "md5", "sha1": "sha1", "pdna": "photodna", "pdq": "pdq", "tm
 """Fingerprint types that signal types here stand for; every other one is kept by its own name."""
 _TYPE_OF = {signal: name.upper() for name, signal in SIGNAL_OF.items()}
 _FIRST = int(datetime(2014, 1, 1, tzinfo=UTC).timestamp())
+_ADDRESS_LIVES_S = 6 * 3600
 _TAG = f"{{{NAMESPACE}}}"
 _PARSER_LIMITS = {"resolve_entities": False, "no_network": True, "huge_tree": False, "load_dtd": False}
 
@@ -64,8 +65,10 @@ class Checkpoint:
     """Where the range under way ends."""
     next: str | None = None
     """The next page of the range under way."""
-    offset: int | None = None
+    begin: int | None = None
     """Where the range under way begins: before `since`, by the overlap."""
+    at: int | None = None
+    """When the paging address was given out."""
 
     @classmethod
     def read(cls, text: str | None) -> "Checkpoint":
@@ -84,6 +87,7 @@ class Ncmec(Exchange):
         self._overlap_s = _number(options, "overlap_s")
         self._settle_s = _number(options, "settle_s")
         self._range_s = _number(options, "range_days") * 86_400
+        self._reject_reason = options["reject_reason"]
         self._members = frozenset(options["only_members"].replace(" ", "").split(",")) - {""}
         super().__init__(http.with_identity(auth=(options["user"], options["password"])))
         self._skew_s = 0.0
@@ -100,10 +104,12 @@ class Ncmec(Exchange):
         """As `Exchange.pull`."""
         self._get("/v2/status")  # whose answer tells the time over there
         at = Checkpoint.read(checkpoint)
+        if at.at is not None and time.time() - at.at > _ADDRESS_LIVES_S:
+            at = Checkpoint(at.since)
         now = int(time.time() + self._skew_s) - self._settle_s
         while True:
             end = at.end if at.end is not None else min(now, max(at.since, _FIRST) + self._range_s)
-            begin = at.offset if at.offset is not None else max(0, at.since - self._overlap_s)
+            begin = at.begin if at.begin is not None else max(0, at.since - self._overlap_s)
             if end <= begin:
                 yield Page((), str(Checkpoint(at.since)), final=True)
                 return
@@ -132,7 +138,7 @@ class Ncmec(Exchange):
             if following in seen:
                 raise ExchangeError("NCMEC's pages go round in a circle")
             seen.add(following)
-            at = Checkpoint(at.since, end, following, begin)
+            at = Checkpoint(at.since, end, following, begin, int(time.time()))
             yield Page(listings, str(at), final=False, rejected=rejected)
             address = following
 
@@ -149,7 +155,7 @@ class Ncmec(Exchange):
             etree.SubElement(root, f"{_TAG}affirmative")
         else:
             reasons = etree.SubElement(etree.SubElement(root, f"{_TAG}negative"), f"{_TAG}reasonIds")
-            etree.SubElement(reasons, f"{_TAG}guid").text = self._reason(kind, feedback.reason)
+            etree.SubElement(reasons, f"{_TAG}guid").text = self._reason(kind, feedback.reason or self._reject_reason)
         path = f"/v2/entries/{quote(member, safe='')}/{quote(entry, safe='')}/{kind}/feedback"
         self._send("PUT", path, root)
 
@@ -304,6 +310,7 @@ KIND = Kind(
         Option("user", "account name", required=True, secret=True),
         Option("password", "password", required=True, secret=True),
         Option("only_members", "ids of the members whose entries are taken, by comma; all by default"),
+        Option("reject_reason", "NCMEC's name of the reason of a down-vote, where it has several"),
         Option("overlap_s", "seconds before the last range that are read again", default="600"),
         Option("settle_s", "seconds before now that are left for the next pull", default="30"),
         Option("range_days", "longest range that is read in one go", default="90"),

@@ -36,6 +36,7 @@ MAX_TASKS = 5_000
 START_TIMEOUT_S = 30.0
 
 _LENGTH = struct.Struct("<I")
+_ZEROS = memoryview(bytes(256 * 1024))
 
 
 class WorkerPool:
@@ -75,10 +76,10 @@ class WorkerPool:
         What was received stays good when the task fails later; what `receive` raises ends the task. `timeout_s` and
         `wait_s` stand for the pool's own.
         Raises UnscreenableError: too many bytes, no worker free in time, timeout, crash, or what the task said.
-        Raises TutelaError when the task itself failed, NotReadyError when the pool is closed, or the task interrupted.
+        Raises TutelaError when the pool is closed or the task itself failed, NotReadyError when it was interrupted.
         """
         if self._closed or os.getpid() != self._process:
-            raise NotReadyError("this worker pool is closed, or was opened in another process")
+            raise TutelaError("this worker pool is closed, or was opened in another process")
         timeout_s = self.limits.timeout_s if timeout_s is None else timeout_s
         wait_s = self._wait_s if wait_s is None else wait_s
         if len(content) > self.limits.max_bytes:
@@ -248,6 +249,8 @@ class _Worker:
                 self._fill(content)
                 self._send(request | {"own_file": False})
             answer = self._answer(time.monotonic() + timeout_s, receive)
+            if not isinstance(content, ContentFile):
+                self._wipe(len(content))
         except TimeoutError:
             raise UnscreenableError(Shortcoming.TIMEOUT, f"decoding took longer than {timeout_s:g} s") from None
         except (OSError, EOFError):
@@ -300,6 +303,13 @@ class _Worker:
             os.ftruncate(self._memory, size)
             self._map = mmap.mmap(self._memory, size)
         self._map[: len(content)] = content
+
+    def _wipe(self, length: int) -> None:
+        """Leave nothing of the content in the memory that waits for the next."""
+        assert self._map is not None
+        for begin in range(0, length, len(_ZEROS)):
+            end = min(length, begin + len(_ZEROS))
+            self._map[begin:end] = _ZEROS[: end - begin]
 
     def _send(self, message: Mapping[str, Any], *descriptors: int) -> None:
         payload = json.dumps(message).encode()

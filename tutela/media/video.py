@@ -85,7 +85,7 @@ class Video:
             )
 
     def sampled(self, stretch: Stretch, max_gap_s: float) -> Iterator[Frame]:
-        """Every key frame, then so many frames between them that no two are further apart than `max_gap_s`."""
+        """Key frames, then so many frames between them that no two are further apart than `max_gap_s`."""
         for number in range(self.facts.streams):
             gaps: list[Gap] = []
             yield from self._key_frames(number, stretch, max_gap_s, gaps)
@@ -124,6 +124,8 @@ class Video:
                 if seconds >= stretch.end:
                     break
                 if not packet.is_keyframe or packet.size == 0 or seconds < stretch.begin:
+                    continue
+                if last is not None and 0 <= seconds - last < max_gap_s * _CROWDED:
                     continue
                 gaps.append(Gap(stretch.begin if last is None else last, seconds, last is not None))
                 last = seconds
@@ -222,6 +224,8 @@ class Video:
 
 _TOLERANCE = 1.05
 """Key frames that are meant to be two seconds apart are sometimes a frame further."""
+_CROWDED = 0.24
+"""Key frames nearer to each other than this share of the gap are passed over: in some files every frame is one."""
 _SPARSE_S = 0.2
 """Frames that no other refers to are skipped where samples are at least so far apart."""
 _OPTIONS = {"probesize": "5000000", "analyzeduration": "2000000"}

@@ -24,7 +24,7 @@ class Authority:
     ground: str
 
 
-NCA = Authority("National Crime Agency (UK)", "Online Safety Act 2023 (UK), section 66")
+NCA = Authority("National Crime Agency (UK)", "Online Safety Act 2023 (UK), section 66, and SI 2026/268")
 IWF = Authority("Internet Watch Foundation (UK)", "referral by agreement with the IWF")
 POLICE = Authority("Law enforcement", "referral by the service, or an answer to its request")
 AUTHORITIES = {"nca": NCA, "iwf": IWF, "police": POLICE}

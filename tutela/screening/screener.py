@@ -108,8 +108,8 @@ class Screener:
         A video is searched as it is decoded, and decoded no further than up to a match that blocks it; `on_progress`
         hears how far it is.
 
-        Raises StoreError when a verdict that must be written down cannot be, NotReadyError when this deployment is
-        closed meanwhile; the content is then not allowed.
+        Raises StoreError when a verdict that must be written down cannot be, NotReadyError when the examination was
+        interrupted; the content is then not allowed.
         """
         started = time.perf_counter()
         seen = content.view() if isinstance(content, ContentFile) else content
@@ -242,18 +242,23 @@ class Screener:
             versions=Versions(tutela.__version__, lists),
         )
         if verdict.decision is not Decision.ALLOW and self._custody is not None and self._custody.wants(verdict):
-            return self._keep(self._custody, content, verdict)
+            return self._keep(self._custody, content, verdict, is_job=verdict_id is not None)
         if matches or shortcomings:
             self._journal.record(verdict)
         return verdict
 
-    def _keep(self, custody: Custody, content: bytes | memoryview | None, verdict: Verdict) -> Verdict:
-        """The verdict once its evidence is kept; where that fails a hold, so that the platform keeps the content."""
+    def _keep(self, custody: Custody, content: bytes | memoryview | None, verdict: Verdict, *, is_job: bool) -> Verdict:
+        """The verdict once its evidence is kept; where that fails a hold, so that the platform keeps the content.
+
+        A job's platform has let go of the content: there the failure is raised, and the job comes again.
+        """
         try:
             custody.keep(content, verdict)
         except StoreError:
             raise  # nothing can be written down: there is no verdict
         except Exception:
+            if is_job:
+                raise
             log.exception("the evidence of verdict %s could not be kept", verdict.id)
             verdict = replace(verdict, decision=Decision.HOLD, reasons=(*verdict.reasons, _NOT_KEPT))
             self._journal.record(verdict)

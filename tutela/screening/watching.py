@@ -230,8 +230,10 @@ def _without_borders(pixels: npt.NDArray[np.uint8]) -> tuple[int, int, int, int]
     """What lies within flat borders, as (left, top, right, bottom) in pixels; None where there are none."""
     height, width = pixels.shape
     top, bottom = _busy(pixels[:, :: max(1, width // 256)].std(axis=1))
+    if bottom - top < _LEAST_SHARE * height:
+        return None
     left, right = _busy(pixels[top : bottom : max(1, height // 256)].std(axis=0))
-    if right - left < _LEAST_SHARE * width or bottom - top < _LEAST_SHARE * height:
+    if right - left < _LEAST_SHARE * width:
         return None
     return None if (left, top, right, bottom) == (0, 0, width, height) else (left, top, right, bottom)
 

@@ -24,8 +24,8 @@ evidence = Table(
     Column("destroyed_why", Text),
     Index(None, "state", "keep_until"),
     Index(None, "content_sha256"),
-    comment="Objects are named by the SHA-256 of their sealed bytes. wrapped_key: the item's key, sealed to the "
-    "recipients; without it nothing opens the objects. state: kept, shredded or destroyed.",
+    comment="Objects are named by the SHA-256 of their sealed bytes. wrapped_key: the heads of their age files, "
+    "without which nothing opens them. state: kept, shredded or destroyed.",
 )
 
 evidence_hold = Table(

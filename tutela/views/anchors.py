@@ -15,9 +15,9 @@ from PIL import Image
 from tutela import _native
 from tutela.views.view import Corners, Luma, rectangle
 
-REFERENCE = 100
+REFERENCE = 72
 """Landmarks are looked for with the picture's root of area brought to so many pixels."""
-FINE, COARSE = 2.6, 4.2
+FINE, COARSE = 1.85, 3.0
 """Standard deviations of the two Gaussians, in pixels of that size."""
 WINDOW = 0.36
 """A window's side as a share of the root of the picture's area."""

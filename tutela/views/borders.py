@@ -3,7 +3,7 @@
 Both are told by how neighbours along a line differ: next to nothing in blur; in noise as much as any two pixels do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,27 +36,32 @@ class _Lines:
     """As `NOISY` has it."""
 
 
+IsBorder = Callable[[_Lines], npt.NDArray[np.bool_]]
+
+
 def find_inside(luma: Luma) -> list[Rectangle]:
     """What lies within a blurred or a noisy border, where there is one."""
+    likely = [set(_likely(luma)), set(_likely(luma.T))]
     found = []
     for is_border in (_blurred, _noisy):
-        if not (_is_likely(luma, is_border) or _is_likely(luma.T, is_border)):
-            continue
-        box = _inside(luma, is_border)
-        if box is not None:
-            found.append(box)
+        if is_border in likely[0] | likely[1]:
+            box = _inside(luma, is_border)
+            if box is not None:
+                found.append(box)
     return found
 
 
-def _is_likely(luma: Luma, is_border: Callable[[_Lines], npt.NDArray[np.bool_]]) -> bool:
-    """Whether the first or the last of a sixteenth of the rows are border."""
-    step = max(1, len(luma) // 16)
-    rows = np.r_[0, 1, 2 : len(luma) - 2 : step, len(luma) - 2, len(luma) - 1]
-    found = is_border(_measured(luma[rows]))
-    return bool(found[:2].any() or found[-2:].any())
+def _likely(luma: Luma) -> Iterator[IsBorder]:
+    """The kinds of border that the outermost rows may be, by these and a few others."""
+    step = max(1, len(luma) // 12)
+    measured = _measured(luma[np.r_[0, 1, 2 : len(luma) - 2 : step, len(luma) - 2, len(luma) - 1]])
+    for is_border in (_blurred, _noisy):
+        found = is_border(measured)
+        if found[:2].all() and found[-2:].all():
+            yield is_border
 
 
-def _inside(luma: Luma, is_border: Callable[[_Lines], npt.NDArray[np.bool_]]) -> Rectangle | None:
+def _inside(luma: Luma, is_border: IsBorder) -> Rectangle | None:
     height, width = luma.shape
     top, bottom = _between(is_border(_measured(luma)))
     left, right = _between(is_border(_measured(luma[top:bottom].T)))

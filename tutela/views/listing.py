@@ -20,13 +20,20 @@ LANDMARKS = 10
 """Of each size."""
 ROTATIONS = (1.5, 3.0, 4.5, 6.0, 7.5, 9.0, 10.5)
 """Degrees, both ways, of the rotated crops that are listed."""
+MAX_IN_FRAME = 4.5
+"""Degrees up to which the same is listed as it is when the frame stays and only the corners are lost."""
 
 
 def views_to_list(luma: Luma) -> list[View]:
     """What is listed of a reduced picture, the whole left out."""
     found = [View("anchored", corners) for scale in CROP_SCALES for corners in anchored_windows(luma, LANDMARKS, scale)]
     found += [View("edge", corners) for corners in EDGES]
-    return found + [View("rotated", _rotated_crop(luma, sign * turn)) for turn in ROTATIONS for sign in (1, -1)]
+    height, width = luma.shape
+    for turn in (sign * turn for turn in ROTATIONS for sign in (1, -1)):
+        found.append(View("rotated", _rotated_crop(luma, turn)))
+        if abs(turn) <= MAX_IN_FRAME:
+            found.append(View("rotated", turned_about_centre(width, height, 1.0, turn)))
+    return found
 
 
 def _rotated_crop(luma: Luma, degrees: float) -> Corners:

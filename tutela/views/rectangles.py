@@ -14,11 +14,11 @@ from tutela.views.edges import Edges, find_edges
 from tutela.views.panels import MIN_SIDE, find_panels
 from tutela.views.view import Luma
 
-MAX_LINES = 10
+MAX_LINES = 8
 """Lines of each direction that are put together to rectangles."""
-MIN_LINE = 0.12
+MIN_LINE = 0.2
 """A line is considered when this share of the whole line is an edge."""
-MIN_SUPPORT = 0.55
+MIN_SUPPORT = 0.6
 """At least this share of each side that is not the frame's must be an edge."""
 MIN_PANEL_SUPPORT = 0.3
 """The same for a panel: what it was cut along is an edge from side to side already."""

@@ -13,8 +13,10 @@ from PIL import Image
 
 from tutela.views.view import Corners, Luma
 
-GROUND_SPREAD = 9.0
+GROUND_SPREAD = 5.0
 """Standard deviation, of 255 steps, up to which a corner is plain ground."""
+MAX_DIFFERENCE = 40.0
+"""Steps of brightness between the ground's corners: light falls off."""
 STANDS_OUT = 20
 """Steps of brightness from the ground that make a pixel part of the picture."""
 MIN_TILT = 0.6
@@ -22,8 +24,8 @@ MIN_TILT = 0.6
 MAX_TILT = 46.0
 SAME_DIRECTION = 5.0
 """Degrees between the sides of a hull that belong to one side of the picture."""
-MIN_AREA = 0.1
-"""Of the frame's."""
+MIN_SIDES = 0.5
+"""Length of the sides that are at right angles to each other, as a share of the frame's width and height together."""
 
 Points = npt.NDArray[np.float64]
 """(count, 2)."""
@@ -44,7 +46,9 @@ def find_tilted(luma: Luma) -> list[Corners]:
     if not sides:
         return []
     found = []
-    tilt = _tilt(sides)
+    tilt, share = _tilt(sides)
+    if share * sum(map(_length, sides)) < MIN_SIDES * (width + height):
+        return []
     if MIN_TILT <= abs(tilt) <= MAX_TILT:
         found.append(_box_at(hull, tilt) / size)
     quadrilateral = _quadrilateral(sides)
@@ -56,11 +60,11 @@ def find_tilted(luma: Luma) -> list[Corners]:
 def _ground(small: npt.NDArray[np.int16]) -> npt.NDArray[np.float32] | None:
     """What the ground's brightness is everywhere, by its corners; None where fewer than three are plain."""
     height, width = small.shape
-    patch = max(2, min(height, width) // 50)
+    patch = 2
     corners = (small[:patch, :patch], small[:patch, -patch:], small[-patch:, -patch:], small[-patch:, :patch])
     plain = [float(corner.mean()) if corner.std() <= GROUND_SPREAD else None for corner in corners]
     known = [value for value in plain if value is not None]
-    if len(known) < 3:
+    if len(known) < 3 or max(known) - min(known) > MAX_DIFFERENCE:
         return None
     usual = sum(known) / len(known)
     left_top, right_top, right_bottom, left_bottom = (usual if value is None else value for value in plain)
@@ -135,15 +139,16 @@ def _turn(a: tuple[Points, Points], b: tuple[Points, Points]) -> float:
     return min(difference, 360 - difference)
 
 
-def _tilt(sides: list[tuple[Points, Points]]) -> float:
-    """The tilt, in (-45, 45], that most of the sides' length has in common, all at right angles to each other."""
+def _tilt(sides: list[tuple[Points, Points]]) -> tuple[float, float]:
+    """The tilt, in (-45, 45], that most of the sides' length has in common at right angles, and how much of it."""
     angles = np.array([(_direction(side) + 45) % 90 - 45 for side in sides])
     lengths = np.array([_length(side) for side in sides])
     differences = (angles[None, :] - angles[:, None] + 45) % 90 - 45
     near = np.abs(differences) < SAME_DIRECTION / 2
     best = int((near * lengths).sum(axis=1).argmax())
     weights = near[best] * lengths**2
-    return float(angles[best] + (weights * differences[best]).sum() / weights.sum())
+    tilt = angles[best] + (weights * differences[best]).sum() / weights.sum()
+    return float(tilt), float((near[best] * lengths).sum() / lengths.sum())
 
 
 def _box_at(hull: Points, tilt: float) -> Points:

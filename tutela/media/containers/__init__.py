@@ -7,7 +7,7 @@ from importlib import import_module
 from tutela.media.containers.base import Container
 from tutela.media.content import Content
 from tutela.media.plain import carries_no_picture, is_text
-from tutela.media.sniff import PICTURES, MediaType
+from tutela.media.sniff import PICTURES, VIDEOS, MediaType
 
 _PICTURE = ("metadata:Metadata", "trailing:Trailing")
 _ANIMATED = ("frames:Frames", *_PICTURE)
@@ -21,8 +21,8 @@ _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.AVIF: _ANIMATED,
     MediaType.HEIC: _ANIMATED,
     MediaType.TIFF: _ANIMATED,
+    **dict.fromkeys(VIDEOS, ("metadata:Metadata",)),
     MediaType.MP4: _PICTURE,
-    MediaType.WEBM: ("metadata:Metadata",),
     MediaType.AVI: _PICTURE,
     MediaType.ZIP: ("zip:Zip",),
     MediaType.TAR: ("tar:Tar",),
@@ -42,7 +42,7 @@ _WAYS: Mapping[MediaType, Sequence[str]] = {
 }
 _LOOKED_THROUGH: Sequence[str] = ("carved:Carved",)
 
-_SHOWN = PICTURES | {MediaType.MP4, MediaType.WEBM, MediaType.AVI, MediaType.HTML, MediaType.SVG}
+_SHOWN = PICTURES | VIDEOS | {MediaType.HTML, MediaType.SVG}
 CONTAINERS = frozenset(_WAYS) - _SHOWN
 """Types that are nothing but what they hold: looked into, they are screened."""
 

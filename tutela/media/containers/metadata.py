@@ -10,7 +10,7 @@ from tutela.media.carving import carve
 from tutela.media.containers.base import InnerFile, Part
 from tutela.media.content import Content
 from tutela.media.endings import boxes
-from tutela.media.sniff import PICTURES, MediaType, sniff
+from tutela.media.sniff import PICTURES, VIDEOS, MediaType, sniff
 
 _MIN_BYTES = 128
 _ENDS = 16 * 1024 * 1024
@@ -46,8 +46,8 @@ def _blocks(data: memoryview, media_type: MediaType | None) -> Iterator[memoryvi
             return _webp(data)
         case MediaType.HEIC | MediaType.AVIF | MediaType.MP4:
             return _boxes(data)
-        case MediaType.WEBM | MediaType.AVI:
-            return iter((data[64:_ENDS], data[max(64, len(data) - _ENDS) :]))
+        case kind if kind in VIDEOS:
+            return iter((data[64:_ENDS], data[max(_ENDS, len(data) - _ENDS) :]))
         case _:
             return iter(())
 

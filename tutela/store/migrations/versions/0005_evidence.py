@@ -29,8 +29,8 @@ def upgrade() -> None:
         sa.Column("destroyed_at", sa.BigInteger(), nullable=True),
         sa.Column("destroyed_why", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_evidence")),
-        comment="Objects are named by the SHA-256 of their sealed bytes. wrapped_key: the item's key, sealed to the "
-        "recipients; without it nothing opens the objects. state: kept, shredded or destroyed.",
+        comment="Objects are named by the SHA-256 of their sealed bytes. wrapped_key: the heads of their age files, "
+        "without which nothing opens them. state: kept, shredded or destroyed.",
     )
     op.create_index(op.f("ix_evidence_content_sha256"), "evidence", ["content_sha256"], unique=False)
     op.create_index(op.f("ix_evidence_state_keep_until"), "evidence", ["state", "keep_until"], unique=False)

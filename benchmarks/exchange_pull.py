@@ -1,0 +1,334 @@
+"""Pulling a whole list from one stand-in, against the fetch of `threatexchange`; and a few changes into a large bank.
+
+The stand-in answers like NCMEC's service, from a process of its own on the other cores: entries of two fingerprints,
+computed from their number, a thousand a page.
+"""
+
+import multiprocessing
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode
+from xml.sax.saxutils import escape
+
+import numpy as np
+from sqlalchemy import Connection, text
+
+from benchmarks.hashes import random_hashes
+from benchmarks.report import Scale, Table, duration, ratio, resident_bytes
+from tutela.banks.banks import Banks
+from tutela.deployment import Deployment, open_deployment
+from tutela.exchanges.exchanges import Exchanges
+from tutela.exchanges.puller import Puller
+from tutela.signals.base import Sample
+from tutela.store.bulk import insert_rows
+from tutela.store.database import Store, now
+from tutela.store.exchange_tables import remote_entry
+from tutela.store.tables import entry, signal
+
+_BOTH = {Scale.TINY: 2_000, Scale.USUAL: 50_000, Scale.FULL: 200_000}
+_OURS = {Scale.TINY: [], Scale.USUAL: [], Scale.FULL: [1_000_000, 5_000_000]}
+_BANK = {Scale.TINY: 5_000, Scale.USUAL: 1_000_000, Scale.FULL: 10_000_000}
+_CHANGES = 1_000
+_PAGE = 1_000
+_FIRST = int(datetime(2014, 1, 1, tzinfo=UTC).timestamp())
+_LAST = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
+_FORM = "%Y-%m-%dT%H:%M:%SZ"
+_NAMESPACE = "https://hashsharing.ncmec.org/hashsharing/v2"
+_ENTRY_COLUMNS = (
+    *("id", "bank_id", "signal_id", "source", "reference", "label", "state", "created_by"),
+    *("created_at", "updated_at"),
+)
+_REMOTE_COLUMNS = (
+    *("id", "exchange_id", "key", "media", "labels", "listed", "remote_at", "generation", "digest", "entries"),
+    *("upvotes", "downvotes"),
+)
+_CREDENTIALS = {"BENCHMARK_USER": "esp", "BENCHMARK_PASSWORD": "right-password"}
+
+
+def run(scale: Scale) -> Iterator[Table]:
+    """Two tables: a whole list, and changes into a large bank."""
+    os.environ.update(_CREDENTIALS)
+    yield _whole_list(scale)
+    yield _changes(scale)
+
+
+def _whole_list(scale: Scale) -> Table:
+    table = Table(
+        "A whole list of NCMEC's form, pulled into SQLite, one core for the client",
+        (
+            "entries",
+            "way",
+            "time",
+            "entries/s",
+            "ratio",
+            "memory growth",
+            "peak of the last half / first half",
+        ),
+        "Ours applies each page of 1,000 entries with two fingerprints in one durable transaction with its checkpoint. "
+        "The other is the fetch of `threatexchange` from the same stand-in, with its state written at the end. "
+        "Memory is that of the process less mapped files.",
+    )
+    for count in [_BOTH[scale], *_OURS[scale]]:
+        with _served(count) as address, tempfile.TemporaryDirectory() as folder:
+            ways = [("ours", _ours), ("threatexchange", _theirs)] if count == _BOTH[scale] else [("ours", _ours)]
+            seconds = {}
+            for name, pull in ways:
+                seconds[name], growth, later = _apart(partial(pull, address, Path(folder) / name, count))
+                table.add(
+                    *(f"{count:,}", name, duration(seconds[name]), f"{count / seconds[name]:,.0f}"),
+                    ratio(seconds["threatexchange"], seconds["ours"]) if name != "ours" else "",
+                    f"{growth / 1e6:.0f} MB",
+                    f"{later:.2f}" if later else "",
+                )
+    return table
+
+
+def _ours(address: str, folder: Path, count: int, pipe: Pipe) -> None:
+    folder.mkdir()
+    store = Store.create(f"sqlite:///{folder / 'tutela.db'}")
+    banks = Banks(store)
+    banks.create("known", actor="benchmark")
+    exchanges = Exchanges(banks)
+    exchanges.add("ncmec", "ncmec", "known", _options(address), actor="benchmark")
+    before, started, resident = resident_bytes(), time.perf_counter(), []
+    Puller(exchanges).pull("ncmec", actor="benchmark", on_page=lambda _: resident.append(resident_bytes()))
+    seconds = time.perf_counter() - started
+    if exchanges.get("ncmec").listed != count:
+        raise AssertionError("not all of the list was pulled")
+    half = len(resident) // 2
+    pipe.send((seconds, max(resident) - before, max(resident[half:]) / max(resident[:half]) if half else 0.0))
+
+
+def _theirs(address: str, folder: Path, count: int, pipe: Pipe) -> None:
+    from threatexchange.cli.cli_state import CliSimpleState
+    from threatexchange.exchanges.clients.ncmec.hash_api import NCMECEnvironment, NCMECHashAPI
+    from threatexchange.exchanges.impl.ncmec_api import NCMECCollabConfig, NCMECCredentials, NCMECSignalExchangeAPI
+    from threatexchange.signal_type.md5 import VideoMD5Signal
+    from threatexchange.signal_type.pdq.signal import PdqSignal
+
+    class Here(NCMECSignalExchangeAPI):
+        def get_client(self, environment: NCMECEnvironment) -> NCMECHashAPI:
+            client = super().get_client(environment)
+            client._base_url = address
+            return client
+
+    folder.mkdir()
+    config = NCMECCollabConfig(name="benchmark", environment=NCMECEnvironment.test_Industry)
+    api = Here.for_collab(config, NCMECCredentials("esp", "password"))
+    state = CliSimpleState(Here, folder)
+    before, started = resident_bytes(), time.perf_counter()
+    for delta in api.fetch_iter([VideoMD5Signal, PdqSignal], None):
+        state.merge(config, delta)
+    state.flush()
+    seconds = time.perf_counter() - started
+    found = len(state._get_state(config).delta.updates)
+    if found != count:
+        raise AssertionError(f"threatexchange has {found} of {count} entries")
+    pipe.send((seconds, resident_bytes() - before, 0.0))
+
+
+def _changes(scale: Scale) -> Table:
+    count = _BANK[scale]
+    table = Table(
+        f"{_CHANGES:,} changes pulled into a bank of {count:,}, until a running deployment matches by them",
+        ("what", "time"),
+        "A third of the changes are new entries, a third are withdrawn, a third have another classification. Visible: "
+        "a deployment that runs beside the pull finds the last new value, and no longer the first withdrawn one.",
+    )
+    folder = Path(os.environ.get("TUTELA_BENCHMARK_BANK") or tempfile.mkdtemp())
+    try:
+        _fill(folder, count)
+        with open_deployment(folder, decoders=1) as deployment:
+            while deployment.shortcomings() and deployment.indexes.faults():
+                deployment.indexes.build("pdq")
+            for number in range(3):
+                pulled, visible = _follow(deployment, count, number)
+                table.add(f"pull {number + 1}: pulled", duration(pulled))
+                table.add(f"pull {number + 1}: visible since the pull began", duration(visible))
+    finally:
+        if "TUTELA_BENCHMARK_BANK" not in os.environ:
+            shutil.rmtree(folder)
+    return table
+
+
+def _follow(deployment: Deployment, count: int, round_: int) -> tuple[float, float]:
+    from tests.standins.ncmec import NcmecEntry, NcmecStandIn
+    from tests.standins.server import served
+
+    third, at = _CHANGES // 3, int(time.time()) - 60
+    source, begin = NcmecStandIn(), round_ * 2 * third
+    fresh = random_hashes(third, seed=1_000 + int(time.time()) + round_)
+    texts = [row.tobytes().hex() for row in fresh]
+    new = [NcmecEntry(42, f"new-{at}-{round_}-{i}", at, fingerprints=(("pdq", t),)) for i, t in enumerate(texts)]
+    listed = random_hashes(begin + 2 * third, seed=1)[begin:]
+    gone = [NcmecEntry(42, f"e{begin + i}", at, deleted=True) for i in range(third)]
+    relabelled = [
+        NcmecEntry(42, f"e{begin + i}", at, classification="B2", fingerprints=(("pdq", listed[i].tobytes().hex()),))
+        for i in range(third, 2 * third)
+    ]
+    for item in [*new, *gone, *relabelled]:
+        source.put(item)
+
+    def visible() -> bool:
+        asked = [Sample("pdq", fresh[-1].tobytes()), Sample("pdq", listed[0].tobytes())]
+        found = deployment.screener.lookup(asked)
+        return bool(found[0]) and not found[1]
+
+    exchanges = Exchanges(deployment.banks)
+    with served(source.app()) as address:
+        exchanges.update("ncmec", options={"url": f"{address}/hashsharing"})
+        pulled: list[float] = []
+        started = time.perf_counter()
+
+        def pull() -> None:
+            Puller(exchanges).pull("ncmec", actor="benchmark")
+            pulled.append(time.perf_counter() - started)
+
+        thread = threading.Thread(target=pull)
+        thread.start()
+        while not visible():
+            if not thread.is_alive() and (not pulled or time.perf_counter() - started > pulled[0] + 60):
+                raise AssertionError("the pull failed, or its changes never became visible")
+            time.sleep(0.01)
+        seconds = time.perf_counter() - started
+        thread.join()
+    return pulled[0], seconds
+
+
+def _fill(folder: Path, count: int) -> None:
+    """A bank of that many entries of one exchange, written straight into the tables; kept where it is there already."""
+    store = Store.create(f"sqlite:///{folder / 'tutela.db'}")
+    banks = Banks(store)
+    try:
+        if any(bank.name == "known" for bank in banks.all()):
+            return
+        bank = banks.create("known", actor="benchmark")
+        exchanges = Exchanges(banks)
+        row = exchanges.add("ncmec", "ncmec", "known", _options("http://127.0.0.1:1"), actor="benchmark")
+        for begin in range(0, count, 100_000):
+            hashes = random_hashes(min(100_000, count - begin), seed=1) if begin == 0 else _any_hashes(begin, count)
+            with store.write() as connection:
+                _write(connection, hashes, begin, bank.id, row.id)
+        with store.write() as connection:
+            connection.execute(text("UPDATE clock SET sequence = :count"), {"count": count})
+            connection.execute(
+                text("UPDATE exchange SET listed = :count, checkpoint = :since, pulled_at = :at"),
+                {"count": count, "since": f'{{"since": {int(time.time()) - 120}}}', "at": now()},
+            )
+    finally:
+        store.close()
+
+
+def _any_hashes(begin: int, count: int) -> np.ndarray:
+    return np.random.default_rng(begin).integers(0, 256, (min(100_000, count - begin), 32), dtype=np.uint8)
+
+
+def _write(connection: Connection, hashes: np.ndarray, begin: int, bank_id: int, exchange_id: int) -> None:
+    numbers = range(begin, begin + len(hashes))
+    at = now()
+    signals = [(i + 1, "pdq", hashes[i - begin].tobytes(), True, i + 1) for i in numbers]
+    insert_rows(connection, signal, ("id", "type", "value", "active", "sequence"), signals)
+    entries = [
+        (i + 1, bank_id, i + 1, "exchange:ncmec", f"42/e{i}", "A1", "active", "benchmark", at, at) for i in numbers
+    ]
+    insert_rows(connection, entry, _ENTRY_COLUMNS, entries)
+    remotes = [(i + 1, exchange_id, f"42/e{i}", "image", "A1", True, _FIRST, 0, b"", str(i + 1), 0, 0) for i in numbers]
+    insert_rows(connection, remote_entry, _REMOTE_COLUMNS, remotes)
+
+
+def _options(address: str) -> dict[str, str]:
+    return {"user": "env:BENCHMARK_USER", "password": "env:BENCHMARK_PASSWORD", "url": address, "range_days": "5000"}
+
+
+# --- the stand-in of a large list
+
+
+@contextmanager
+def _served(count: int) -> Iterator[str]:
+    """The address of a stand-in with that many entries, in a process on the other cores."""
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(count, theirs), daemon=True)
+    process.start()
+    try:
+        yield f"http://127.0.0.1:{ours.recv()}"
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _serve(count: int, pipe: Pipe) -> None:
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    os.sched_setaffinity(0, set(range(os.cpu_count() or 1)))
+    step = (_LAST - _FIRST) / count
+
+    def status(_: Request) -> Response:
+        return Response(f'<status xmlns="{_NAMESPACE}"><member id="1">A service</member></status>')
+
+    def entries(request: Request) -> Response:
+        query = {name: values[0] for name, values in parse_qs(request.url.query).items()}
+        since, until = _moment(query["from"]), _moment(query["to"])
+        first = max(0, int(np.ceil((since - _FIRST) / step)))
+        end = min(count, int((until - _FIRST) / step) + 1)
+        begin = first + int(query.get("start", 0))
+        numbers = range(begin, min(begin + _PAGE, end))
+        following = ""
+        if begin + _PAGE < end:
+            paging = {**query, "start": begin - first + _PAGE, "size": _PAGE, "max": end}
+            following = f"<paging><next>{escape('/v2/entries?' + urlencode(paging))}</next></paging>"
+        latest = datetime.fromtimestamp(_FIRST + int(numbers[-1] * step), UTC).strftime(_FORM) if numbers else ""
+        images = f'<images maxTimestamp="{latest}">{_xml(numbers, step)}</images>' if numbers else ""
+        return Response(f'<queryResult xmlns="{_NAMESPACE}">{images}{following}</queryResult>', media_type="text/xml")
+
+    app = Starlette(routes=[Route("/v2/status", status), Route("/v2/entries", entries)])
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off"))
+
+    def tell() -> None:
+        while not server.started:
+            time.sleep(0.01)
+        pipe.send(server.servers[0].sockets[0].getsockname()[1])
+
+    threading.Thread(target=tell, daemon=True).start()
+    server.run()
+
+
+def _moment(text: str) -> float:
+    return datetime.strptime(text, _FORM).replace(tzinfo=UTC).timestamp()
+
+
+def _xml(numbers: range, step: float) -> str:
+    values = np.random.default_rng(numbers[0]).integers(0, 256, (len(numbers), 48), dtype=np.uint8).tobytes().hex()
+    return "".join(
+        f'<image><member id="42">M</member><timestamp>'
+        f"{datetime.fromtimestamp(_FIRST + int(number * step), UTC).strftime(_FORM)}</timestamp><id>{number}</id>"
+        f"<classification>A1</classification><fingerprints><md5>{values[at : at + 32]}</md5>"
+        f"<pdq>{values[at + 32 : at + 96]}</pdq></fingerprints></image>"
+        for number, at in zip(numbers, range(0, 96 * len(numbers), 96), strict=True)
+    )
+
+
+def _apart(work: partial[None]) -> tuple[float, int, float]:
+    """Run in a process of its own, so that one way's memory is not the other's. Seconds, growth, later over earlier."""
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=work, args=(theirs,))
+    process.start()
+    theirs.close()
+    try:
+        found: tuple[float, int, float] = ours.recv()
+    except EOFError:
+        raise AssertionError("the pull failed; see above") from None
+    process.join()
+    return found

@@ -1,0 +1,103 @@
+"""Routes for moderation tools of the platform's own: queues, claims and decisions. Evidence is not served here."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field, StringConstraints
+
+from tutela.api.keys import Scope
+from tutela.api.models import Name, Strict
+from tutela.api.security import needs
+from tutela.cases.cases import UNDECIDED, Cases
+from tutela.cases.documents import case_document, summary_document
+from tutela.cases.model import CaseState, Outcome, Queue
+from tutela.deployment import Deployment
+
+router = APIRouter(prefix="/v1/cases", tags=["cases"])
+Reviewer = Annotated[str, Depends(needs(Scope.REVIEW))]
+Lead = Annotated[str, Depends(needs(Scope.LEAD))]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
+
+
+class DecisionIn(Strict):
+    """What a person decided of items of a case."""
+
+    outcome: Outcome
+    label: Name | None = Field(None, description="The class; needed to confirm.", examples=["A1"])
+    reason: Reason
+    items: list[int] = Field(min_length=1, max_length=1000, description="The items that the person has judged.")
+
+
+class ReopeningIn(Strict):
+    """Why decisions are set aside."""
+
+    reason: Reason
+    items: list[int] | None = Field(None, min_length=1, max_length=1000, description="All items where not given.")
+
+
+@router.get("", operation_id="list_cases")
+def list_cases(
+    request: Request,
+    _: Reviewer,
+    state: Annotated[list[CaseState] | None, Query()] = None,
+    queue: Queue | None = None,
+    label: str | None = None,
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> dict[str, Any]:
+    """A page of cases, the most urgent first; ask again with `after` = `next` for more."""
+    found = _cases(request).queue(states=state or UNDECIDED, queue=queue, label=label, after=after, limit=limit)
+    return {
+        "cases": [summary_document(case) for case in found],
+        "next": found[-1].id if len(found) == limit else None,
+    }
+
+
+@router.get("/{case_id}", operation_id="get_case")
+def get_case(request: Request, case_id: str, _: Reviewer) -> dict[str, Any]:
+    """One case with its items, decisions and history."""
+    cases = _cases(request)
+    return case_document(cases.get(case_id), cases.history(case_id))
+
+
+@router.post("/{case_id}/claim", operation_id="claim_case")
+def claim_case(request: Request, case_id: str, actor: Reviewer) -> dict[str, Any]:
+    """Take a case for a quarter of an hour, or keep it longer; 409 while another has it."""
+    return case_document(_cases(request).claim(case_id, by=actor))
+
+
+@router.delete("/{case_id}/claim", operation_id="release_case")
+def release_case(request: Request, case_id: str, actor: Reviewer) -> dict[str, Any]:
+    """Give a claim back."""
+    return case_document(_cases(request).release(case_id, by=actor))
+
+
+@router.post("/{case_id}/decision", operation_id="decide_case")
+def decide_case(request: Request, case_id: str, body: DecisionIn, actor: Reviewer) -> dict[str, Any]:
+    """Decide of items. Where the policy asks for a second opinion, another key's person gives it."""
+    return _decide(request, case_id, body, actor, senior=False)
+
+
+@router.post("/{case_id}/ruling", operation_id="rule_case")
+def rule_case(request: Request, case_id: str, body: DecisionIn, actor: Lead) -> dict[str, Any]:
+    """Decide as a lead, of what was escalated."""
+    return _decide(request, case_id, body, actor, senior=True)
+
+
+@router.post("/{case_id}/reopening", operation_id="reopen_case")
+def reopen_case(request: Request, case_id: str, body: ReopeningIn, actor: Lead) -> dict[str, Any]:
+    """Set decisions aside, as after a complaint."""
+    case = _cases(request).reopen(case_id, by=actor, reason=body.reason, item_ids=body.items)
+    return case_document(case)
+
+
+def _decide(request: Request, case_id: str, body: DecisionIn, actor: str, *, senior: bool) -> dict[str, Any]:
+    case = _cases(request).decide(
+        case_id, body.outcome, by=actor, reason=body.reason, label=body.label, item_ids=body.items, senior=senior
+    )
+    return case_document(case)
+
+
+def _cases(request: Request) -> Cases:
+    deployment: Deployment = request.app.state.deployment
+    return deployment.cases

@@ -1,0 +1,145 @@
+"""`tutela case`: queues and decisions without the console, for small sites and scripts. No picture is shown."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from tutela.cli.state import actor
+
+if TYPE_CHECKING:
+    from tutela.cases.cases import Cases
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+app = typer.Typer(no_args_is_help=True, help="Cases: what was held, and what is decided of it.")
+
+Id = Annotated[str, typer.Argument(help="The case's id, as `tutela case list` shows it.")]
+Reason = Annotated[str, typer.Option(help="Why.")]
+Items = Annotated[list[int] | None, typer.Option("--item", help="Only this item; may be repeated.")]
+
+
+@app.command("list", epilog="tutela case list --state escalated")
+def list_(
+    context: typer.Context,
+    state: Annotated[list[str] | None, typer.Option(help="open, claimed, second-opinion, escalated, decided.")] = None,
+    queue: Annotated[str | None, typer.Option(help="match, unscreened or intake.")] = None,
+    label: Annotated[str | None, typer.Option(help="Only cases of this label.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 100,
+) -> None:
+    """Cases, the most urgent first."""
+    from rich.markup import escape
+
+    from tutela.cases.cases import UNDECIDED
+    from tutela.cases.model import CaseState, Queue
+    from tutela.cli.output import print_table
+
+    with _cases(context) as cases:
+        found = cases.queue(
+            states=[_choice(CaseState, one) for one in state] if state else UNDECIDED,
+            queue=_choice(Queue, queue) if queue else None,
+            label=label,
+            limit=limit,
+        )
+    rows = [
+        [
+            case.id,
+            case.state.value,
+            case.queue.value,
+            str(case.urgency),
+            escape(case.label or ""),
+            f"{case.undecided} of {case.items}",
+            case.opened_at.isoformat(timespec="minutes"),
+            escape(case.claim.by) if case.claim else "",
+        ]
+        for case in found
+    ]
+    print_table(("id", "state", "queue", "urgency", "label", "undecided", "opened", "claimed by"), rows)
+
+
+@app.command()
+def show(context: typer.Context, case: Id) -> None:
+    """A case with its items, decisions and history, as JSON."""
+    from tutela.cases.documents import case_document
+    from tutela.cli.output import print_json
+
+    with _cases(context) as cases:
+        print_json(case_document(cases.get(case), cases.history(case)))
+
+
+@app.command()
+def claim(context: typer.Context, case: Id) -> None:
+    """Take a case for a quarter of an hour."""
+    with _cases(context) as cases:
+        found = cases.claim(case, by=actor())
+    assert found.claim is not None
+    typer.echo(f"case {found.id} is yours until {found.claim.until.isoformat(timespec='minutes')}")
+
+
+@app.command()
+def release(context: typer.Context, case: Id) -> None:
+    """Give a claim back."""
+    with _cases(context) as cases:
+        cases.release(case, by=actor())
+    typer.echo(f"case {case} is free")
+
+
+@app.command(epilog="tutela case decide ID reject --reason 'a statue'")
+def decide(
+    context: typer.Context,
+    case: Id,
+    outcome: Annotated[str, typer.Argument(help="confirm, reject, against-rules or escalate.")],
+    reason: Reason,
+    label: Annotated[str | None, typer.Option(help="The class; needed to confirm.")] = None,
+    item: Items = None,
+    senior: Annotated[bool, typer.Option("--senior", help="As a lead, of what is escalated.")] = False,
+) -> None:
+    """Decide of a case's items, by default all that you may."""
+    from tutela.cases.model import Outcome
+
+    with _cases(context) as cases:
+        chosen = _choice(Outcome, outcome)
+        found = cases.decide(case, chosen, by=actor(), reason=reason, label=label, item_ids=item, senior=senior)
+    typer.echo(f"case {found.id} is {found.state.value}")
+
+
+@app.command()
+def reopen(context: typer.Context, case: Id, reason: Reason, item: Items = None) -> None:
+    """Set decisions aside, as after a complaint."""
+    with _cases(context) as cases:
+        found = cases.reopen(case, by=actor(), reason=reason, item_ids=item)
+    typer.echo(f"case {found.id} is {found.state.value}")
+
+
+def _choice(kind: type[Choice], text: str) -> Choice:
+    from tutela.errors import InputError
+
+    try:
+        return kind(text)
+    except ValueError:
+        raise InputError(f"{text!r} is none of {', '.join(kind)}") from None
+
+
+@contextmanager
+def _cases(context: typer.Context) -> Iterator["Cases"]:
+    """The cases with the operator's policies and webhooks; a running service delivers what is decided here."""
+    from tutela.banks.labels import labels_of
+    from tutela.cases.options import open_case_rooms
+    from tutela.cli.store import open_store
+
+    settings = context.obj.settings()
+    store = open_store(settings)
+    try:
+        rooms = open_case_rooms(
+            store,
+            settings.home,
+            evidence=None,
+            options=settings.case_options,
+            endpoints=settings.endpoints(),
+            labels=lambda: labels_of(settings.home),
+        )
+        yield rooms.cases
+    finally:
+        store.close()

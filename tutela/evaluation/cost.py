@@ -1,0 +1,70 @@
+"""What a view set costs: from a file's bytes to the hits in an index of a million, on one core."""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from PIL import Image
+
+from tutela import _native
+from tutela.evaluation.attacks.base import Encoding
+from tutela.evaluation.attacks.catalogue import encoded
+from tutela.evaluation.subjects import Hashes, Subject
+from tutela.evaluation.trials import ASKED, limit_of
+from tutela.media.content import Content, Limits, Mode, ViewSet
+from tutela.signals.pdq import PDQ
+
+PIXELS = 1_000_000
+ROUNDS = 5
+MOST_PICTURES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Milliseconds of processor time a picture, medians over pictures."""
+
+    compute_ms: float
+    search_ms: float
+    total_ms: float
+    queries: float
+
+
+def measure_cost(subjects: Sequence[Subject], bank: Hashes) -> dict[ViewSet, Cost]:
+    """Each view set on JPEG files of a million pixels, searched in an index of the bank."""
+    files = [_megapixel(subject.picture) for subject in subjects[:MOST_PICTURES]]
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "bank.segment")
+        _native.build_segment(path, bank, np.arange(len(bank), dtype=np.uint64))
+        segment = _native.Segment(path)
+        return {views: _cost(files, segment, views) for views in ASKED}
+
+
+def _cost(files: Sequence[bytes], segment: _native.Segment, views: ViewSet) -> Cost:
+    rows = []
+    for data in files:
+        rounds = []
+        for _ in range(ROUNDS):
+            started = time.process_time()
+            samples = PDQ.compute(Content(data, Mode.FAST, Limits(views=views)))
+            computed = time.process_time()
+            by_radius: dict[int, list[bytes]] = {}
+            for sample in samples:
+                by_radius.setdefault(limit_of(sample), []).append(sample.value)
+            for radius, values in by_radius.items():
+                if radius >= 0:
+                    segment.search_many(np.frombuffer(b"".join(values), np.uint8).reshape(-1, 32), radius)
+            rounds.append((computed - started, time.process_time() - computed, len(samples)))
+        rows.append([median(column) for column in zip(*rounds, strict=True)])
+    compute, search, queries = (median(column) for column in zip(*rows, strict=True))
+    total = median(row[0] + row[1] for row in rows)
+    return Cost(1000 * compute, 1000 * search, 1000 * total, queries)
+
+
+def _megapixel(picture: Image.Image) -> bytes:
+    factor = (PIXELS / (picture.width * picture.height)) ** 0.5
+    size = (round(picture.width * factor), round(picture.height * factor))
+    return encoded(picture.resize(size, Image.Resampling.BICUBIC), Encoding("JPEG", 85))

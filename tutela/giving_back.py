@@ -1,0 +1,40 @@
+"""What a decided case means for the lists: reviewers' findings are counted for the entries that matched, and handed to
+the lists that the operator gives feedback to. All inside the transaction that decides.
+"""
+
+from sqlalchemy import Connection
+
+from tutela.banks.banks import Banks
+from tutela.cases.model import CaseChange, CaseItem, Change, Outcome
+from tutela.cases.reading import read_items
+from tutela.exchanges.base import Opinion
+from tutela.exchanges.exchanges import Exchanges
+from tutela.exchanges.giving import Decided, feedback_for
+from tutela.exchanges.hygiene import note_opinion
+from tutela.store.case_tables import case_item
+from tutela.store.database import microseconds
+
+_OPINION_OF = {Outcome.CONFIRM: Opinion.CONFIRMED, Outcome.REJECT: Opinion.REJECTED}
+
+
+class GivingBack:
+    """A listener of cases."""
+
+    def __init__(self, banks: Banks) -> None:
+        self._exchanges = Exchanges(banks)
+
+    def __call__(self, connection: Connection, change: CaseChange) -> None:
+        """Follow one change of a case."""
+        if change.change is Change.DECIDED:
+            for item in read_items(connection, case_item.c.case_id == change.case_id):
+                self._follow(connection, item, change.actor)
+
+    def _follow(self, connection: Connection, item: CaseItem, actor: str) -> None:
+        opinion = _OPINION_OF.get(item.decision.outcome) if item.decision else None
+        entry_ids = tuple(sorted({match.entry_id for match in item.matches if match.suppressed_by is None}))
+        if item.decision is None or opinion is None or not entry_ids:
+            return
+        note_opinion(connection, entry_ids, f"item:{item.id}", opinion, actor=actor)
+        # A person's words stay here: they may hold what is nobody else's business.
+        name = f"item:{item.id}@{microseconds(item.decision.at)}"
+        feedback_for(connection, self._exchanges, Decided(name, opinion, entry_ids))
