@@ -493,14 +493,11 @@ def test_without_a_second_person_the_clear_steps_are_not_even_made(reveals, peop
 
 def test_nothing_of_the_evidence_is_left_in_the_workers_memory(reveals, pool, people):
     marker = b"MARKER-OF-EVIDENCE"
-    with pytest.raises(UnscreenableError):
-        rendered(pool, marker * 1000)
-    assert marker in bytes(pool._free.queue[0]._map), "this is where it would be left"
     for content in (photo() + marker, marker * 1000):
         with contextlib.suppress(UnscreenableError):
             reveals.begin(reviewer(people), CLEARED, lambda content=content: content)
         (worker,) = pool._free.queue
-        assert len(worker._map) > len(content)
+        assert len(worker._map) > len(content), "this is where it was"
         assert marker not in bytes(worker._map)
 
 
@@ -653,7 +650,9 @@ def test_the_operators_helplines_come_first(tmp_path):
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_plot_is_svg_that_loads_and_runs_nothing(dark):
-    chart = Chart("<b>Title</b>", "items", ["a", "b"], {"<script>x</script>": [1, 2], "other": [0, 3]})
+    chart = Chart(
+        "<b>Title</b>", "items", ["a", "b"], {"<script>x</script>": [1, 2], "$\\frac{": [0, 3], "_hidden": [1, 1]}
+    )
     root = ElementTree.fromstring(draw(chart, dark=dark))
     assert root.tag.endswith("svg")
     names = {element.tag.rpartition("}")[2] for element in root.iter()}

@@ -32,11 +32,8 @@ def render(data: memoryview, options: Mapping[str, Any]) -> dict[str, Any]:
     """Renditions as JPEG in base64, one a step of `options["steps"]`: [pixels of detail, pixels shown] a step.
 
     `options["frame"]` is the number of one frame of a video, or None: the picture, or a contact sheet of a video.
-    `options["forget"]` does nothing: such content only overwrites what was there before.
     `options["parts"]` are the paths of the pictures to show of what has others inside; empty for the content itself.
     """
-    if options.get("forget"):
-        return {}
     limits = Limits(**options["limits"])
     frames = _frames(data, limits, options["parts"])
     wanted = options["frame"]

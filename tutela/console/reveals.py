@@ -6,7 +6,6 @@ sent and never kept.
 """
 
 import base64
-import contextlib
 import secrets
 import threading
 import time
@@ -97,7 +96,7 @@ class Reveals:
         exposure = self._exposures.open(person, subject.case_id, subject.item_id, severe=subject.severe, most_s=LASTS_S)
         try:
             steps = STEPS if subject.clear else STEPS[:CLEAR]
-            answer = self._render(read(), _options(steps, frame, subject.parts, self._pool))
+            answer = self._pool.run(read(), _options(steps, frame, subject.parts, self._pool))
             pictures, frames, whole = _pictures(answer, len(steps))
         except BaseException:
             self._exposures.close(exposure, 0.0, 0)
@@ -144,14 +143,6 @@ class Reveals:
                 del self._under_way[token]
         for reveal in over.values():
             self._account(reveal)
-
-    def _render(self, content: bytes, options: Mapping[str, Any]) -> Any:
-        try:
-            return self._pool.run(content, options)
-        finally:
-            # What the worker was given lies in memory that it shares: nothing of it is left for the next content.
-            with contextlib.suppress(TutelaError):
-                self._pool.run(bytes(len(content)), {"forget": True})
 
     def _mine(self, person: Person, token: str) -> _Reveal:
         reveal = self._under_way.get(token)
