@@ -17,7 +17,9 @@ NAMES = (
     "import_list",
     "exchange_pull",
     "service_start",
+    "held_uploads",
     "import_time",
+    "video_frames",
     "video_robustness",
     "video_speed",
 )
