@@ -26,12 +26,13 @@ from tutela.cases.model import Case, CaseItem, CaseState, Claim, Queue
 from tutela.console.exposure import MIN_PEOPLE, ExposurePolicy, Exposures, PauseError
 from tutela.console.helplines import helplines
 from tutela.console.languages import Languages
+from tutela.console.options import ConsoleSettings
 from tutela.console.outlines import outline
 from tutela.console.people import People
 from tutela.console.plots import Chart, draw
 from tutela.console.reveal_policy import RevealPolicy
 from tutela.console.reveals import CLEAR, LASTS_S, PACE_S, STEPS, TASK, Reveals, Subject
-from tutela.console.rooms import read_review_key
+from tutela.console.rooms import open_rooms, read_review_key
 from tutela.console.second_looks import SecondLooks
 from tutela.console.sessions import Lifetimes, Sessions
 from tutela.console.statistics import Statistics
@@ -39,6 +40,7 @@ from tutela.errors import ConflictError, InputError, NotFoundError, Unscreenable
 from tutela.evidence.sealing import new_identity
 from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
+from tutela.settings import Settings
 from tutela.signals.base import Region
 from tutela.store import console_tables as tables
 from tutela.store.database import Store, now
@@ -605,6 +607,19 @@ def test_the_review_key_lies_outside_the_home_and_is_an_age_identity(tmp_path):
         with pytest.raises(InputError) as error:
             read_review_key(path, home)
         assert secret not in str(error.value)
+
+
+def test_what_follows_a_decision_in_the_service_follows_one_in_the_console_too(tmp_path):
+    secret, public = new_identity()
+    key = tmp_path / "review.txt"
+    key.write_text(secret)
+    settings = Settings(
+        home=tmp_path / "home", evidence={"recipients": [public]}, cases={"alarm_mail": ["a@b.example"]}
+    )
+    with settings.open() as deployment, open_rooms(settings, ConsoleSettings(identity=key)) as rooms:
+        ours, theirs = ({type(one) for one in cases._listeners} for cases in (rooms.cases, deployment.cases))
+    assert len(theirs) >= 3
+    assert ours == theirs
 
 
 # --- languages, helplines, plots

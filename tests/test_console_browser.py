@@ -36,6 +36,7 @@ from tutela.outbox.webhooks import new_secret, read_secret, verify
 from tutela.signals.registry import signal_type
 from tutela.store.case_tables import case_item
 from tutela.store.database import Store
+from tutela.store.exchange_tables import entry_opinion
 
 pytestmark = pytest.mark.slow
 
@@ -277,6 +278,9 @@ def test_from_an_upload_to_a_verified_audit_log_by_keyboard_alone(house, tipline
     assert "Confirm" in page.locator("h2").all_inner_texts()[0]
     wait_until(lambda: "effect.suspend" in house.platform.types(), "the platform is not told to suspend")
     assert house.platform.refused == []
+    with house.store.read() as connection:
+        opinions = [row.opinion for row in connection.execute(select(entry_opinion))]
+    assert opinions, "what the person found is counted for the entry, as where the service decides"
 
     # A reporter, who sees no picture, reads the report and files it.
     rita = None if tipline is None else report_by_keyboard(house, tipline[0], case_id, upload)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tutela.banks.banks import Banks
 from tutela.banks.labels import labels_of
 from tutela.cases.cases import Cases
 from tutela.cases.options import open_case_rooms
@@ -19,6 +20,7 @@ from tutela.evidence.checkpoints import PublicKey
 from tutela.evidence.sealing import ReviewKey
 from tutela.evidence.vault import Vault
 from tutela.evidence.verification import Verification, verify_log
+from tutela.giving_back import GivingBack
 from tutela.outbox.outbox import Outbox
 from tutela.outbox.webhooks import Endpoint
 from tutela.reports.cybertipline.schema import Schema
@@ -73,6 +75,7 @@ def open_rooms(settings: Settings, options: ConsoleSettings) -> Iterator[Console
             labels=lambda: labels_of(settings.home),
         )
         assert rooms.vault is not None
+        rooms.cases.listen(GivingBack(Banks(store, settings.home)))
         reports = open_report_rooms(
             store,
             rooms.cases,

@@ -6,11 +6,13 @@ from tutela.api.server import configure_logs, guard_memory, log_config
 from tutela.console.app import Console, create_console
 from tutela.console.options import ConsoleSettings
 from tutela.console.rooms import open_rooms
+from tutela.evidence.memory import start_anew_with_clean_memory
 from tutela.settings import Settings
 
 
 def serve(settings: Settings, options: ConsoleSettings, host: str, port: int) -> None:
     """Serve until told to stop. Raises InputError when the review key cannot be read, StoreError as the store does."""
+    start_anew_with_clean_memory()
     guard_memory()
     with open_rooms(settings, options) as rooms:
         configure_logs()
