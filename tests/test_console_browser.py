@@ -183,7 +183,7 @@ class House:
         for person in self.people.values():
             person.context.close()
         os.killpg(self.console.pid, signal.SIGTERM)
-        self.console.wait(30)
+        self.console.wait(PATIENCE_S)
         self.log.close()
         self.store.close()
         self.service.stop()

@@ -145,9 +145,10 @@ def test_one_of_many_processes_holds_a_lease_and_a_dead_one_loses_it(store):
     with leases.holding("work") as first, leases.holding("work") as second:
         assert (first, second) == (True, False)
     assert not leases.held("work")
-    assert leases.take("work", "dead", seconds=0.2)
+    assert leases.take("work", "busy", seconds=3600)
     assert not leases.take("work", "alive")
-    wait_until(lambda: leases.take("work", "alive"), 10)
+    assert leases.take("left", "dead", seconds=0.01)
+    wait_until(lambda: leases.take("left", "alive"))
 
 
 def test_of_two_pulls_of_one_exchange_only_the_later_one_writes(exchanges):

@@ -544,7 +544,7 @@ def test_no_kill_files_a_report_twice_or_loses_one(tmp_path, ncmec, service):
         worker.stdin.close()
         if trap.child:
             os.kill(trap.child, signal.SIGKILL)
-        worker.wait(30)
+        worker.wait(PATIENCE_S)
     finished = ncmec.finished()
     assert Counter(report.text("additionalInfo") for report in finished) == Counter(
         f"report {number}" for number in range(reports)
