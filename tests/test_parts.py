@@ -7,6 +7,7 @@ import io
 import lzma
 import os
 import struct
+import sys
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -301,6 +302,23 @@ def test_a_part_that_cannot_be_screened_is_held_by_name_and_the_rest_is_screened
     assert verdict.reasons[0].message.startswith(f"{part}: ")
     assert any(item.part == "b.jpg" and item.signal == "pdq" for item in verdict.hashes)
     assert known.screener.screen(zip_of(members | {"b.jpg": COPY})).decision is Decision.BLOCK
+
+
+def test_what_an_extra_would_look_into_is_held_without_it_and_names_it(monkeypatch):
+    kinds = {
+        "pypdfium2": pdf_of([draw_scene(1, (64, 48))]),
+        "py7zr": seven_zip_of({"a.jpg": OTHER}),
+        "zstandard": zstandard.compress(OTHER),
+    }
+    for module, content in kinds.items():
+        monkeypatch.setitem(sys.modules, module, None)
+        errors = [place.error for place in places_in(content) if place.error]
+        assert [error.reason for error in errors] == ["unsupported-type"], module
+        assert "tutela[archives]" in str(errors[0])
+    monkeypatch.setattr(libarchive, "load", lambda: None)
+    (error,) = [place.error for place in places_in(rar_of({"a.jpg": OTHER})) if place.error]
+    assert error.reason == "unsupported-type"
+    assert "libarchive" in str(error)
 
 
 def test_what_breaks_off_is_matched_as_far_as_it_came(known):
