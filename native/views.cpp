@@ -206,6 +206,12 @@ bool viewable(const Pyramid& pyramid, const Corners& corners) {
     return std::abs(turns) == 4 && std::min(cell.across, cell.down) > min_cells;
 }
 
+bool says_something(const Frequencies& frequencies) {
+    float sum = 0.0f;
+    for (const float value : frequencies) sum += value * value;
+    return sum >= min_strength * min_strength * static_cast<float>(frequencies.size());
+}
+
 Picture64 view_of(const Pyramid& pyramid, const Corners& c) {
     const Cell cell = cell_of(pyramid, c);
     const bool is_upright = c[0][1] == c[1][1] && c[2][1] == c[3][1] && c[0][0] == c[3][0] && c[1][0] == c[2][0];

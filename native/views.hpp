@@ -37,6 +37,12 @@ constexpr double max_outside = 4.0;
 // False where the corners are not those of a convex quadrilateral of some size, or lie too far outside.
 bool viewable(const Pyramid& pyramid, const Corners& corners);
 
+// Root mean square of the frequencies under which their signs, and so the hash, are chance: a lattice has much detail and
+// nothing as coarse as what is hashed.
+constexpr float min_strength = 5.0f;
+
+bool says_something(const Frequencies& frequencies);
+
 // The view at 64x64. The corners must be viewable.
 Picture64 view_of(const Pyramid& pyramid, const Corners& corners);
 

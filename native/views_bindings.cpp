@@ -51,7 +51,7 @@ nb::tuple pdq_views(const Luma& luma, const Quadrilaterals& corners, size_t turn
             if (viewable(pyramid, view)) {
                 const Picture64 small = view_of(pyramid, view);
                 const Frequencies straight = frequencies(small);
-                qualities[i] = static_cast<uint8_t>(quality(small));
+                qualities[i] = static_cast<uint8_t>(says_something(straight) ? quality(small) : 0);
                 for (size_t turn = 0; turn < turns; ++turn) {
                     const Hash hash = hash_of(turned(straight, static_cast<Dihedral>(turn)));
                     std::memcpy(out + 32 * turn, hash.data(), 32);

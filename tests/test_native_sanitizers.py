@@ -54,6 +54,11 @@ def test_no_picture_makes_pdq_leave_its_bounds(build: Path) -> None:
     assert run(build / "fuzz_pdq", str(ROUNDS), "1") == f"{ROUNDS} rounds\n"
 
 
+def test_no_picture_and_no_corners_make_views_leave_their_bounds(build: Path) -> None:
+    rounds = ROUNDS // 3
+    assert run(build / "fuzz_views", str(rounds), "1") == f"{rounds} rounds\n"
+
+
 def test_no_file_makes_a_segment_leave_its_bounds(build: Path, tmp_path: Path) -> None:
     run(build / "native_tests", tmp_path / "seed.segment")
     assert run(build / "fuzz_segment", str(ROUNDS), "1") == f"{ROUNDS} rounds\n"

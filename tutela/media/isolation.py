@@ -340,7 +340,8 @@ class _Worker:
 
 def _environment() -> dict[str, str]:
     """What Python needs and nothing else: no credentials, and one thread a library."""
-    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TUTELA_SIMD") if name in os.environ}
+    names = ("PATH", "LD_LIBRARY_PATH", "TUTELA_SIMD", "TUTELA_EMBEDDING_MODEL")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     return kept | {
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "OPENBLAS_NUM_THREADS": "1",

@@ -14,6 +14,8 @@ from tutela.views.view import Luma
 
 MIN_SIDE = 0.2
 """What is left of a side must be at least this share of it."""
+SMALLEST = 32
+"""Pixels of a side under which nothing is said of borders."""
 BLURRED = 0.3
 """A blurred line's steps are at most this share of the picture's usual ones."""
 NOISY = 0.55
@@ -41,6 +43,8 @@ IsBorder = Callable[[_Lines], npt.NDArray[np.bool_]]
 
 def find_inside(luma: Luma) -> list[Rectangle]:
     """What lies within a blurred or a noisy border, where there is one."""
+    if min(luma.shape) < SMALLEST:
+        return []
     likely = [set(_likely(luma)), set(_likely(luma.T))]
     found = []
     for is_border in (_blurred, _noisy):
