@@ -111,6 +111,7 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
     app.state.gate = Gate(keys, rate=options.rate, required=options.auth_required)
     app.state.bound = Bound(options.max_in_flight)
     answer_with_problems(app)
+    app.include_router(screening_routes.uploads)
     app.include_router(screening_routes.router)
     app.include_router(job_routes.router)
     app.include_router(bank_routes.router)

@@ -119,7 +119,7 @@ class _UploadRoute(APIRoute):
         return handle
 
 
-_uploads = APIRouter(route_class=_UploadRoute)
+uploads = APIRouter(prefix="/v1", tags=["screening"], route_class=_UploadRoute)
 
 
 _LATER: dict[int | str, dict[str, Any]] = {
@@ -127,7 +127,7 @@ _LATER: dict[int | str, dict[str, Any]] = {
 }
 
 
-@_uploads.post("/screen", operation_id="screen", responses=_VERDICT | _LATER, openapi_extra=_BODY)
+@uploads.post("/screen", operation_id="screen", responses=_VERDICT | _LATER, openapi_extra=_BODY)
 async def screen(request: Request, actor: Asker) -> Response:
     """Screen one upload before anybody sees it. A hold is an answer like any other: status 200.
 
@@ -142,9 +142,6 @@ async def screen(request: Request, actor: Asker) -> Response:
         content, context = received
         verdict = await run_in_threadpool(deployment.screener.screen, content, context)
     return _answer(request, verdict)
-
-
-router.include_router(_uploads)
 
 
 @router.post("/screen/hashes", operation_id="screen_hashes", responses=_VERDICT)
