@@ -176,6 +176,8 @@ def test_after_kills_and_network_faults_every_bank_equals_its_source(tmp_path, r
             source = sources[number % len(sources)]
             wire.broken = True
             killed += kill_a_pull(url, source.name, rng, full=rng.random() < 0.3)
+            if KILLS > 20 and number % 10 == 0:
+                print(f"{killed} killed of {number}", flush=True)  # a long run says how far it is
             source.change()
             if number % 6 >= 3:
                 continue  # two kills in a row before anything mends it

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
@@ -255,6 +256,19 @@ def test_a_page_that_is_no_longer_known_makes_the_range_begin_anew(sqlite):
     service.forget_pages()
     with served(service.app()) as address:
         sqlite.update("ncmec", options={"url": f"{address}/hashsharing"})
+        puller(sqlite).pull("ncmec", actor="test")
+    assert listed(sqlite) == expected(service.current())
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+def test_a_clock_of_ours_that_is_wrong_loses_nothing(sqlite, monkeypatch, hours):
+    service, real = filled(20), time.time
+    monkeypatch.setattr("tutela.exchanges.ncmec.time", SimpleNamespace(time=lambda: real() + 3600 * hours))
+    with served(service.app()) as address:
+        add_ncmec(sqlite, address, settle_s="1", overlap_s="5")
+        puller(sqlite).pull("ncmec", actor="test")
+        service.put(ncmec_entry(100, at=int(real())))
+        time.sleep(2.5)
         puller(sqlite).pull("ncmec", actor="test")
     assert listed(sqlite) == expected(service.current())
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from tutela.banks.banks import Banks
 from tutela.errors import TutelaError
 from tutela.exchanges.exchanges import Exchanges
+from tutela.exchanges.giving import share_new
 from tutela.exchanges.puller import Puller
 from tutela.exchanges.schedule import Leases, lease_of
 from tutela.store.database import Store
@@ -39,6 +40,8 @@ def _pull(exchanges: Exchanges, name: str) -> int:
             return 0  # another process did it meanwhile
         try:
             Puller(exchanges).pull(name, actor=ACTOR)
+            if row.giving.share_bank is not None:
+                share_new(exchanges, name)
         except TutelaError as error:
             log.error("exchange %s could not be pulled: %s", name, error)
             return 1

@@ -26,7 +26,7 @@ from tutela.store.database import advance_sequence, now
 from tutela.store.exchange_tables import entry_flag, entry_opinion
 
 _LOOKED_AT = ("pdq",)
-_ONES = (120, 136)
+_ONES = (104, 152)
 _DISTINCT = 12
 _EDGES = 140
 
