@@ -16,7 +16,9 @@ from typer.testing import CliRunner
 from tests.pictures import file_of, photos
 from tests.service import Service
 from tutela.api.keys import Scope
+from tutela.case_settings import CaseSettings
 from tutela.cases.cases import Cases
+from tutela.cases.model import Effect, Outcome
 from tutela.cases.options import EvidenceOptions
 from tutela.cli.commands import app
 from tutela.errors import InputError, TutelaError
@@ -24,6 +26,7 @@ from tutela.evidence.age_header import file_key, split_headers
 from tutela.evidence.audit import AuditLog
 from tutela.evidence.sealing import ReviewKey, new_identity
 from tutela.evidence.verification import verify_log
+from tutela.outbox.outbox import Outbox
 from tutela.store.database import Store
 from tutela.store.evidence_tables import evidence as evidence_table
 
@@ -302,3 +305,66 @@ def test_two_services_and_the_command_line_leave_one_whole_log(service):
     assert verify_log(AuditLog(store)).faults == ()
     assert Cases(store).queue()
     store.close()
+
+
+def doctor(tutela: Shell, status: int) -> dict[str, tuple[str, str]]:
+    lines = [json.loads(line) for line in tutela("doctor", "--json", status=status).splitlines()]
+    return {line["what"]: (line["state"], line["detail"]) for line in lines}
+
+
+def test_the_doctor_looks_at_evidence_and_at_what_was_given_up(tmp_path):
+    home = tmp_path / "home"
+    assert doctor(Shell(home), 0)["evidence"][0] == "warn"
+    two = json.dumps({"recipients": [PUBLIC, new_identity()[1]]})
+    good = Shell(home, TUTELA_EVIDENCE=two)
+    assert doctor(good, 0)["evidence"] == ("ok", "sealed to 2 public keys, in the home")
+    one = doctor(Shell(home, TUTELA_EVIDENCE=json.dumps({"recipients": [PUBLIC]})), 0)
+    assert one["evidence"][0] == "warn"
+    bad = doctor(Shell(home, TUTELA_EVIDENCE=json.dumps({"recipients": ["age1nothing"]})), 1)
+    assert bad["evidence"][0] == "fail"
+    home.mkdir(mode=0o700)
+    store = Store.create(f"sqlite:///{home / 'tutela.db'}")
+    outbox = Outbox(store)
+    outbox.enqueue("t", "k", {})
+    (taken,) = outbox.take(["t"], lease_s=60, limit=1)
+    outbox.fail(taken, "gone", None)
+    (home / "kept-by-mistake").write_text(SECRET)
+    found = doctor(good, 1)
+    assert found["outbox"][0] == "fail"
+    assert found["review key"][0] == "fail"
+    assert SECRET not in json.dumps(found)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("CASES", {"default": {"on_match": ["lock"]}}, "let a decision do it"),
+        ("CASES", {"banks": {"b": {"second_opinion": ["escalate"]}}}, "no final outcome"),
+        ("CASES", {"alarm_hours": 3}, "TUTELA_CASES"),
+        ("EVIDENCE", {"recipients": ["AGE-SECRET-KEY-1"]}, "age public key"),
+        ("EVIDENCE", {"recipients": [PUBLIC], "store": "gopher://x"}, "store"),
+        ("MAIL", {"host": "mail.example", "sender": "a@b", "security": "none"}, "TLS"),
+        ("AUDIT_KEY", "/no/such/file", "cannot be read"),
+    ],
+)
+def test_a_setting_that_is_not_safe_is_refused_before_anything_starts(tmp_path, name, value, said):
+    text = value if isinstance(value, str) else json.dumps(value)
+    tutela = Shell(tmp_path / "home", **{f"TUTELA_{name}": text})
+    (tmp_path / "x").write_text("x")
+    assert said in tutela("screen", str(tmp_path / "x"), status=2)
+
+
+def test_policies_are_read_by_bank():
+    settings = CaseSettings.model_validate(
+        {
+            "banks": {"strict": {"second_opinion": ["confirm"], "on_outcome": {"confirm": ["lock"]}}},
+            "retention_days": {"reported": 400},
+        }
+    )
+    policies = settings.policies()
+    assert policies.needs_second(["known", "strict"], Outcome.CONFIRM)
+    assert not policies.needs_second(["known"], Outcome.CONFIRM)
+    assert policies.on_outcome(["known", "strict"], Outcome.CONFIRM) == (Effect.LOCK,)
+    assert policies.on_match(["strict"]) == (Effect.HIDE,)
+    assert policies.retention.reported.days == 400

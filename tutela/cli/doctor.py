@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from tutela import _native
 from tutela.banks.banks import Banks
+from tutela.cli.doctor_evidence import evidence_findings, outbox_findings
 from tutela.cli.output import coloured, print_json, print_table
 from tutela.deployment import database_url
 from tutela.errors import InputError, TutelaError
@@ -67,7 +68,7 @@ def examine(settings: Settings, *, as_json: bool) -> int:
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
-    for check in (_native_core, _formats, _containers, _isolation, _home, _database, _exchanges):
+    for check in (_native_core, _formats, _containers, _isolation, _home, _database, _exchanges, _evidence, _outbox):
         try:
             yield from check(settings)
         except (TutelaError, OSError) as error:
@@ -193,6 +194,14 @@ def _database(settings: Settings) -> Iterator[Finding]:
                 yield Finding("ok", f"index of {name}", f"{len(index):,} values{lag}")
     finally:
         store.close()
+
+
+def _evidence(settings: Settings) -> Iterator[Finding]:
+    yield from (Finding(*found) for found in evidence_findings(settings))
+
+
+def _outbox(settings: Settings) -> Iterator[Finding]:
+    yield from (Finding(*found) for found in outbox_findings(settings))
 
 
 def _exchanges(settings: Settings) -> Iterator[Finding]:

@@ -1,0 +1,60 @@
+"""What `tutela doctor` says of evidence, and of calls to the outside that were given up."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tutela.deployment import database_url
+from tutela.errors import StoreError, TutelaError
+from tutela.evidence.objects import Objects
+from tutela.evidence.sealing import Recipients
+from tutela.outbox.outbox import Outbox, State
+from tutela.settings import Settings
+from tutela.store.database import Store
+
+_PRIVATE = b"AGE-SECRET-KEY-1"
+_MAX_KEY_BYTES = 64 * 1024
+
+
+def evidence_findings(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """State, what and detail of each finding."""
+    for path in _private_keys(settings.home):
+        yield "fail", "review key", f"{path} opens evidence and lies in the home: move it to the officer's machine"
+    if settings.evidence is None:
+        yield "warn", "evidence", "what is held is not kept and opens no case: see TUTELA_EVIDENCE"
+        return
+    try:
+        count = len(Recipients(settings.evidence.recipients).texts)
+        if settings.evidence.store is not None:
+            options = settings.evidence.options_of()
+            Objects(settings.evidence.store, options.store_options).has("0" * 64)
+    except TutelaError as error:
+        yield "fail", "evidence", str(error)
+        return
+    where = settings.evidence.store or "the home"
+    one = "; a second key in a safe guards against losing the first" if count == 1 else ""
+    yield "warn" if one else "ok", "evidence", f"sealed to {count} public keys, in {where}{one}"
+
+
+def outbox_findings(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """As `evidence_findings`, of the outbox."""
+    if settings.database is None and not (settings.home / "tutela.db").exists():
+        return
+    try:
+        store = Store.open(database_url(settings.home, settings.database_text))
+    except StoreError:
+        return  # said of the database already
+    try:
+        dead = sum(count for (_, state), count in Outbox(store).counts().items() if state is State.DEAD)
+    finally:
+        store.close()
+    if dead:
+        yield "fail", "outbox", f"{dead} deliveries were given up: see tutela outbox list --state dead"
+
+
+def _private_keys(home: Path) -> Iterator[Path]:
+    """Files at the top of the home that hold a private key in clear."""
+    if not home.is_dir():
+        return
+    for path in sorted(home.iterdir()):
+        if path.is_file() and path.stat().st_size <= _MAX_KEY_BYTES and _PRIVATE in path.read_bytes():
+            yield path
