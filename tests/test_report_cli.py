@@ -3,6 +3,9 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +126,31 @@ def test_a_report_that_needs_a_person_is_an_exit_code(desk, ncmec):
     desk.run("report", "resume", filing["id"])
     desk.run("report", "run", "--once", "--key", desk.key)
     assert len(ncmec.finished()) == 1
+
+
+def test_the_worker_sends_what_is_filed_while_it_runs(desk, ncmec):
+    command = [Path(sys.executable).with_name("tutela"), "report", "run", "--key", desk.key]
+    worker = subprocess.Popen(command, env=desk.environment)
+    try:
+        desk.run("report", "file", desk.case, "--key", desk.key)
+        deadline = time.monotonic() + 120
+        while '"finished"' not in desk.run("report", "list", "--json"):
+            assert worker.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        worker.kill()
+        worker.wait()
+    assert len(ncmec.finished()) == 1
+
+
+def test_a_draft_that_the_schema_refuses_is_not_filed(desk, ncmec, tmp_path):
+    draft = json.loads(desk.run("report", "preview", desk.case, "--key", desk.key, "--json"))
+    draft["report"]["additional_info"] = " "
+    (tmp_path / "draft.json").write_text(json.dumps(draft))
+    with pytest.raises(InputError, match="blank"):
+        desk.run("report", "file", desk.case, "--draft", tmp_path / "draft.json")
+    assert desk.run("report", "list", "--json") == ""
 
 
 def test_a_report_is_retracted_with_its_reason(desk, ncmec):

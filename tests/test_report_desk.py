@@ -24,8 +24,8 @@ from tutela.outbox.webhooks import Endpoint
 from tutela.reports.cybertipline.client import CyberTipline
 from tutela.reports.desk import Desk, OpenedEvidence
 from tutela.reports.filing import Filer
+from tutela.reports.filings import State
 from tutela.reports.intake import Category, IntakeReport
-from tutela.reports.ledger import State
 from tutela.reports.options import ReportOptions, open_report_rooms
 from tutela.reports.worker import ReportWorker
 from tutela.screening.verdict import Context, Decision, Verdict

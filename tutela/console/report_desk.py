@@ -13,7 +13,8 @@ from tutela.evidence.vault import Vault
 from tutela.reports import decisions
 from tutela.reports.desk import Desk, OpenedEvidence
 from tutela.reports.draft import Draft
-from tutela.reports.ledger import Filing, Ledger, State
+from tutela.reports.filings import Filing, State
+from tutela.reports.ledger import Ledger
 from tutela.store.case_tables import case_decision, case_item
 from tutela.store.reports_tables import report, report_file
 
