@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +65,16 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, ncmec: CyberTiplineStandIn, service: tuple[object, str]) -> Desk:
+    return made_desk(tmp_path, service[1])
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory, service: tuple[object, str]) -> Desk:
+    """A desk that a test only asks."""
+    return made_desk(tmp_path_factory.mktemp("untouched"), service[1])
+
+
+def made_desk(tmp_path: Path, address: str) -> Desk:
     home, key = tmp_path / "home", tmp_path / "review.key"
     key.write_text(PRIVATE)
     with open_deployment(home, decoders=1, evidence=EvidenceOptions(recipients=(PUBLIC,))) as deployment:
@@ -79,7 +89,7 @@ def desk(tmp_path: Path, ncmec: CyberTiplineStandIn, service: tuple[object, str]
         "organisation": {"name": US.name, "contact_email": US.contact_email},
         "user": "esp",
         "password": "secret",
-        "address": service[1],
+        "address": address,
         "xsd": str(SCHEMA_FILE),
     }
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TUTELA_")} | {
@@ -187,13 +197,12 @@ def test_credentials_and_schema_are_checked(desk, ncmec):
         (["notice", "answer", "x", "--outcome", "gone"], {}, "no outcome"),
     ],
 )
-def test_what_is_missing_is_said(desk, arguments, changes, message):
-    given = [{"CASE": desk.case, "KEY": str(desk.key)}.get(one, one) for one in arguments]
+def test_what_is_missing_is_said(untouched, arguments, changes, message):
+    given = [{"CASE": untouched.case, "KEY": str(untouched.key)}.get(one, one) for one in arguments]
+    kept = {name: value for name, value in untouched.environment.items() if name not in changes}
     settings = {name: value for name, value in changes.items() if value}
-    for name in changes.keys() - settings.keys():
-        desk.environment.pop(name)
     with pytest.raises(InputError, match=message):
-        desk.run(*given, **settings)
+        replace(untouched, environment=kept).run(*given, **settings)
 
 
 def test_a_review_key_inside_the_home_is_refused(desk):
