@@ -13,10 +13,13 @@ NAMES = (
     "fast_mode",
     "index_speed",
     "http_screening",
+    "list_change",
     "import_list",
     "exchange_pull",
     "service_start",
+    "held_uploads",
     "import_time",
+    "video_frames",
     "video_robustness",
     "video_speed",
 )

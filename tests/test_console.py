@@ -4,6 +4,7 @@ import base64
 import contextlib
 import io
 import threading
+import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from PIL import Image
 from sqlalchemy import update
 
 import tutela.console
-from tutela.banks.model import Action
+from tests.held_items import a_match
 from tutela.cases.model import Case, CaseItem, CaseState, Claim, Queue
 from tutela.console.exposure import MIN_PEOPLE, ExposurePolicy, Exposures, PauseError
 from tutela.console.helplines import helplines
@@ -38,7 +39,6 @@ from tutela.errors import ConflictError, InputError, NotFoundError, Unscreenable
 from tutela.evidence.sealing import new_identity
 from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
-from tutela.screening.verdict import Match
 from tutela.signals.base import Region
 from tutela.store import console_tables as tables
 from tutela.store.database import Store, now
@@ -177,8 +177,9 @@ def test_a_token_is_changed_when_due_and_the_old_one_stops(people, store):
     assert sessions.find(renewed.token) is not None
     with store.write() as connection:
         connection.execute(update(tables.console_session).values(rotated_at=now() - 60_000_000))
-    assert sessions.find(session.token) is None
     assert sessions.find(renewed.token) is not None
+    assert sessions.find(session.token) is None
+    assert sessions.find(renewed.token) is None, "an old token in use means that the session was stolen: it ends"
 
 
 # --- exposure
@@ -310,8 +311,9 @@ def photo(size: tuple[int, int] = (900, 600), form: str = "PNG", **options) -> b
     return out.getvalue()
 
 
-def rendered(pool: WorkerPool, content: bytes, frame: int | None = None) -> list[Image.Image]:
-    options = {"steps": [[s.detail, s.shown] for s in STEPS], "frame": frame, "limits": asdict(Limits())}
+def rendered(pool: WorkerPool, content: bytes, frame: int | None = None, parts=()) -> list[Image.Image]:
+    steps = [[step.detail, step.shown] for step in STEPS]
+    options = {"steps": steps, "frame": frame, "parts": list(parts), "limits": asdict(Limits())}
     answer = pool.run(content, options)
     return [Image.open(io.BytesIO(base64.b64decode(text))) for text in answer["steps"]]
 
@@ -338,7 +340,7 @@ def test_nothing_of_the_file_but_grey_pixels_leaves_the_worker(pool):
     exif[0x010E] = marker.decode()
     content = photo(form="JPEG", exif=exif) + marker
     assert content.count(marker) == 2
-    options = {"steps": [[s.detail, s.shown] for s in STEPS], "frame": None, "limits": asdict(Limits())}
+    options = {"steps": [[s.detail, s.shown] for s in STEPS], "frame": None, "parts": [], "limits": asdict(Limits())}
     for text in pool.run(content, options)["steps"]:
         assert b"MARKER" not in base64.b64decode(text)
 
@@ -354,7 +356,7 @@ def test_an_animation_is_a_contact_sheet_and_its_frames(pool):
     frames = [Image.new("L", (90, 60), shade) for shade in (0, 60, 120, 240)]
     out = io.BytesIO()
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=100)
-    options = {"steps": [[s.detail, s.shown] for s in STEPS], "frame": None, "limits": asdict(Limits())}
+    options = {"steps": [[s.detail, s.shown] for s in STEPS], "frame": None, "parts": [], "limits": asdict(Limits())}
     assert pool.run(out.getvalue(), options)["frames"] == 4
     shades = [np.asarray(rendered(pool, out.getvalue(), number)[-1]).mean() for number in range(4)]
     assert shades == sorted(shades)
@@ -377,6 +379,28 @@ def test_a_video_is_a_grey_contact_sheet_from_all_over_it(pool):
     assert rendered(pool, out.getvalue())[-1].mode == "L"
     assert sheet[: len(sheet) // 4, : sheet.shape[1] // 4].mean() < 60
     assert sheet[-len(sheet) // 4 :, -sheet.shape[1] // 4 :].mean() > 150
+
+
+def test_of_an_archive_the_pictures_that_matched_are_shown(pool):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for shade in (10, 100, 200):
+            archive.writestr(f"{shade}.png", photo_of(shade))
+        archive.writestr("inner/notes.txt", "words")
+    assert abs(np.asarray(rendered(pool, out.getvalue(), parts=["100.png"])[-1]).mean() - 100) < 3
+    with pytest.raises(UnscreenableError):
+        rendered(pool, out.getvalue(), parts=["missing.png"])
+    two = [np.asarray(rendered(pool, out.getvalue(), number, ["200.png", "10.png"])[-1]).mean() for number in (0, 1)]
+    assert sorted(round(float(mean), -1) for mean in two) == [10, 200]
+    options = {"steps": [[10, 10]], "frame": None, "parts": [], "limits": asdict(Limits())}
+    answer = pool.run(out.getvalue(), options)
+    assert (answer["frames"], answer["whole"]) == (3, False), "held for another reason: the first pictures in it"
+
+
+def photo_of(shade: int) -> bytes:
+    out = io.BytesIO()
+    Image.new("L", (80, 60), shade).save(out, "PNG")
+    return out.getvalue()
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"%PDF-1.7", photo()[:40], b"\x00\x00\x00\x18ftypmp42" + bytes(64)])
@@ -467,6 +491,16 @@ def test_without_a_second_person_the_clear_steps_are_not_even_made(reveals, peop
         reveals.picture(person, begun.token, CLEAR)
 
 
+def test_nothing_of_the_evidence_is_left_in_the_workers_memory(reveals, pool, people):
+    marker = b"MARKER-OF-EVIDENCE"
+    for content in (photo() + marker, marker * 1000):
+        with contextlib.suppress(UnscreenableError):
+            reveals.begin(reviewer(people), CLEARED, lambda content=content: content)
+        (worker,) = pool._free.queue
+        assert len(worker._map) > len(content), "this is where it was"
+        assert marker not in bytes(worker._map)
+
+
 def test_nothing_is_read_for_somebody_who_has_seen_enough(pool, people, store):
     person = reviewer(people)
     reveals = Reveals(pool, Exposures(store, ExposurePolicy(items_before_break=1)))
@@ -478,27 +512,11 @@ def test_nothing_is_read_for_somebody_who_has_seen_enough(pool, people, store):
 # --- who may be shown what
 
 
-def an_item(number: int = 1, label: str | None = "A1", **changes) -> CaseItem:
-    match = Match(
-        "known",
-        7,
-        "pdq",
-        "ab" * 32,
-        4,
-        31,
-        "whole",
-        90,
-        label,
-        "operator",
-        "",
-        Action.BLOCK,
-        changes.pop("region", None),
-    )
-    at = datetime(2026, 1, 1, tzinfo=UTC)
+def an_item(number: int = 1, label: str | None = "A1", region: Region | None = None, **changes) -> CaseItem:
     fields = {"sha256": None, "media_type": "image/jpeg", "byte_length": 9, "decision": None} | changes
-    return CaseItem(
-        number, "case", None, f"evidence-{number}", None, at=at, label=label, matches=(match,), group="g", **fields
-    )
+    fields |= {"at": datetime(2026, 1, 1, tzinfo=UTC), "label": label, "group": "g"}
+    match = a_match(label=label, region=region)
+    return CaseItem(number, "case", None, f"evidence-{number}", None, matches=(match,), **fields)
 
 
 def a_case(claimed_by: str | None, *items: CaseItem) -> Case:
@@ -632,7 +650,9 @@ def test_the_operators_helplines_come_first(tmp_path):
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_plot_is_svg_that_loads_and_runs_nothing(dark):
-    chart = Chart("<b>Title</b>", "items", ["a", "b"], {"<script>x</script>": [1, 2], "other": [0, 3]})
+    chart = Chart(
+        "<b>Title</b>", "items", ["a", "b"], {"<script>x</script>": [1, 2], "$\\frac{": [0, 3], "_hidden": [1, 1]}
+    )
     root = ElementTree.fromstring(draw(chart, dark=dark))
     assert root.tag.endswith("svg")
     names = {element.tag.rpartition("}")[2] for element in root.iter()}

@@ -15,12 +15,12 @@ from fastapi.routing import APIRoute
 from PIL import Image
 
 from tests.console import ORIGIN, Desk
-from tutela.banks.model import Action
+from tests.held_items import a_match
 from tutela.cases.model import CaseState
 from tutela.console.options import ConsoleSettings
 from tutela.console.roles import Permission, Role, permissions
 from tutela.errors import InputError
-from tutela.screening.verdict import Context, Decision, Match, Timings, Verdict, Versions
+from tutela.screening.verdict import Context, Decision, Timings, Verdict, Versions
 
 PUBLIC = {
     "/healthz",
@@ -454,23 +454,23 @@ def test_a_provider_that_is_not_the_configured_one_is_not_believed(tmp_path):
 def hold(desk: Desk, content: bytes = b"", *, item: str = "photo.jpg", label: str = "A1", **details: str) -> str:
     """Something that was held, as the service keeps it; the case it is in."""
     sha256 = hashlib.sha256(content + item.encode()).hexdigest()
-    match = Match("known", 7, "sha256", sha256, 0, 0, "whole", None, label, "operator", "", Action.BLOCK)
     verdict = Verdict(
-        uuid.uuid4().hex,
-        datetime.now(UTC),
-        Decision.BLOCK,
-        (),
-        (match,),
-        0,
-        (),
-        "image/png",
-        300,
-        200,
-        len(content),
-        sha256,
-        Context(item, details),
-        Timings(1, 1, 2),
-        Versions("test", {}),
+        id=uuid.uuid4().hex,
+        at=datetime.now(UTC),
+        decision=Decision.BLOCK,
+        reasons=(),
+        matches=(a_match(7, label=label),),
+        matches_omitted=0,
+        hashes=(),
+        hashes_omitted=0,
+        media_type="image/png",
+        width=300,
+        height=200,
+        byte_length=len(content),
+        sha256=sha256,
+        context=Context(item, details),
+        timings=Timings(1, 1, 2),
+        versions=Versions("test", {}),
     )
     return desk.custody.keep(content, verdict).case_id
 

@@ -12,7 +12,7 @@ import traceback
 _EXTRAS = {
     **dict.fromkeys(("typer", "rich", "pydantic", "pydantic_settings"), "cli"),
     **dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client", "structlog", "limits"), "server"),
-    **dict.fromkeys(("webauthn", "authlib", "babel"), "console"),
+    **dict.fromkeys(("webauthn", "authlib", "joserfc", "babel"), "console"),
     **dict.fromkeys(("httpx", "lxml"), "exchanges"),
     **dict.fromkeys(("pyrage", "obstore", "cryptography"), "evidence"),
     **dict.fromkeys(("fpdf", "pyzipper", "jinja2", "markupsafe", "matplotlib"), "reports"),

@@ -84,11 +84,12 @@ class Console:
         self.second_looks = SecondLooks(store)
         self.languages = Languages(rooms.home)
         self.helplines = helplines(rooms.home)
-        self.pool = WorkerPool(TASK, size=1, limits=limits)
+        self.pool = WorkerPool(TASK, size=2, limits=limits)
         self.reveals = Reveals(self.pool, self.exposures)
         self.notices = rooms.reports.notices
         self.intake = rooms.reports.intake
-        self.reports = ReportDesk(rooms.reports.desk(rooms.cases), rooms.cases, rooms.vault, rooms.key, self.exposures)
+        desk = rooms.reports.desk(rooms.cases)
+        self.reports = ReportDesk(desk, rooms.cases, rooms.vault, rooms.key, self.exposures, rooms.schema)
         self.policy = RevealPolicy(settings.severe_labels, settings.two_person, self.second_looks)
         ceremonies = Ceremonies(store)
         self.passkeys = Passkeys(store, self.people, ceremonies, settings.origin)

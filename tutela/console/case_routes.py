@@ -71,6 +71,9 @@ def claim_next(request: Request, visit: Deciding) -> Response:
 @router.get("/cases/{case_id}")
 def case_page(request: Request, visit: Seeing, case_id: str) -> Response:
     """One case: what matched first, then the covered pictures."""
+    console = _console(request)
+    console.cases.get(case_id)
+    console.record(visit.person.actor, "case.viewed", f"case:{case_id}")
     return _case_page(request, visit, case_id, None)
 
 
@@ -190,7 +193,7 @@ def _case_page(request: Request, visit: Visit, case_id: str, told: Sequence[tupl
         },
         similar=console.cases.similar(case_id),
         mine=_is_mine(case, visit),
-        history=console.cases.history(case_id),
+        history=[event for event in console.cases.history(case_id) if event.action != "case.viewed"],
         names=console.people.names(),
         labels=console.labels,
         outcomes=list(Outcome),

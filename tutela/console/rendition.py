@@ -13,9 +13,11 @@ import numpy as np
 from PIL import Image
 
 from tutela.errors import UnscreenableError
-from tutela.media.content import Limits, Mode, Shortcoming
+from tutela.media.budget import Budget
+from tutela.media.content import Content, Limits, Mode, Shortcoming
 from tutela.media.decode import decode_picture
 from tutela.media.sniff import PICTURES, MediaType, sniff
+from tutela.media.walk import walk
 
 with contextlib.suppress(ImportError):
     import av  # loaded before the worker confines itself
@@ -30,9 +32,10 @@ def render(data: memoryview, options: Mapping[str, Any]) -> dict[str, Any]:
     """Renditions as JPEG in base64, one a step of `options["steps"]`: [pixels of detail, pixels shown] a step.
 
     `options["frame"]` is the number of one frame of a video, or None: the picture, or a contact sheet of a video.
+    `options["parts"]` are the paths of the pictures to show of what has others inside; empty for the content itself.
     """
     limits = Limits(**options["limits"])
-    frames = _frames(data, limits)
+    frames = _frames(data, limits, options["parts"])
     wanted = options["frame"]
     if wanted is None:
         picture = frames[0] if len(frames) == 1 else _sheet(frames)
@@ -40,21 +43,44 @@ def render(data: memoryview, options: Mapping[str, Any]) -> dict[str, Any]:
         picture = frames[wanted]
     else:
         raise UnscreenableError(Shortcoming.UNREADABLE, "there is no such frame")
-    return {"steps": [_step(picture, *step) for step in options["steps"]], "frames": len(frames)}
+    whole = len(frames) == 1 and sniff(data) in PICTURES
+    return {"steps": [_step(picture, *step) for step in options["steps"]], "frames": len(frames), "whole": whole}
 
 
-def _frames(data: memoryview, limits: Limits) -> Sequence[Image.Image]:
+def _frames(data: memoryview, limits: Limits, parts: Sequence[str]) -> Sequence[Image.Image]:
     media_type = sniff(data)
     if media_type in _VIDEOS:
         return _video(data, limits)
+    if parts or media_type not in PICTURES:
+        return _inside(data, limits, frozenset(parts))
     if media_type in (MediaType.GIF, MediaType.WEBP, MediaType.PNG, MediaType.AVIF, MediaType.TIFF):
         animated = _animation(data, limits)
         if len(animated) > 1:
             return animated
-    if media_type not in PICTURES:
-        raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, "there is no preview of this type of content")
     pixels, _ = decode_picture(data, media_type, Mode.EXACT, limits).displayed()
     return [Image.fromarray(pixels).convert("L")]
+
+
+def _inside(data: memoryview, limits: Limits, wanted: frozenset[str]) -> Sequence[Image.Image]:
+    """Up to a sheet's pictures inside the content: those at the wanted paths, or the first ones."""
+    found: list[Image.Image] = []
+    for place in walk(Content(data, Mode.FAST, limits), Budget(limits, len(data))):
+        if place.content is None or (place.path not in wanted if wanted else not place.path):
+            continue
+        with contextlib.suppress(UnscreenableError):
+            found += _shown(place.content, limits)
+        if len(found) >= _SHEET * _SHEET or (wanted and len(found) >= len(wanted)):
+            break
+    if not found:
+        raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, "there is no picture to be shown in this content")
+    return found[: _SHEET * _SHEET]
+
+
+def _shown(content: Content, limits: Limits) -> Sequence[Image.Image]:
+    if content.media_type in _VIDEOS:
+        return _video(memoryview(content.data), limits)
+    pixels, _ = content.picture.displayed()
+    return [_small(Image.fromarray(pixels).convert("L"))]
 
 
 def _animation(data: memoryview, limits: Limits) -> Sequence[Image.Image]:

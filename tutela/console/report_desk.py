@@ -8,9 +8,11 @@ from sqlalchemy import select
 from tutela.cases.cases import Cases
 from tutela.cases.model import Outcome
 from tutela.console.exposure import Exposures
+from tutela.errors import InputError
 from tutela.evidence.sealing import ReviewKey
 from tutela.evidence.vault import Vault
 from tutela.reports import decisions
+from tutela.reports.cybertipline.schema import Schema
 from tutela.reports.desk import Desk, OpenedEvidence
 from tutela.reports.draft import Draft
 from tutela.reports.filings import Filing, State
@@ -28,6 +30,7 @@ class ReportDesk:
     vault: Vault
     key: ReviewKey
     exposures: Exposures
+    schema: Schema | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -42,9 +45,16 @@ class ReportDesk:
         evidence = OpenedEvidence(self.vault, self.key, actor=actor, purpose=f"report of case {case_id}")
         return self.desk.preview(case_id, evidence, viewed=viewed)
 
+    def problems(self, draft: Draft) -> Sequence[str]:
+        """Why a draft would be refused; empty when it would not."""
+        return draft.problems(self.schema)
+
     def file(self, case_id: str, *, actor: str) -> Filing:
         """Let the draft be filed; the same items are never filed twice. Raises as `draft` does, and ConflictError."""
-        return self.desk.file(case_id, self.draft(case_id, actor=actor), actor=actor)
+        draft = self.draft(case_id, actor=actor)
+        if found := self.problems(draft):
+            raise InputError(f"the report would be refused: {'; '.join(found[:5])}")
+        return self.desk.file(case_id, draft, actor=actor)
 
     def filings(self, case_id: str) -> Sequence[Filing]:
         """What was filed about a case."""

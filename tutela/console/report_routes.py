@@ -61,7 +61,7 @@ def preview_page(request: Request, visit: Filing, case_id: str) -> Response:
         visit,
         case=case,
         draft=draft,
-        problems=draft.problems(),
+        problems=desk.problems(draft),
         documents=readable(draft),
         filings=filings,
         environment=desk.desk.environment,

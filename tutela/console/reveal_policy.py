@@ -9,6 +9,8 @@ from tutela.console.reveals import Subject
 from tutela.console.second_looks import SecondLooks
 from tutela.errors import ConflictError, NotFoundError
 
+MAX_PARTS = 9
+
 
 @dataclass(frozen=True, slots=True)
 class RevealPolicy:
@@ -39,4 +41,7 @@ class RevealPolicy:
         if item is None:
             raise NotFoundError("there is no such item in this case")
         clear = not self.waits_for_second(person, item)
-        return Subject(case.id, str(item.id), self.severe(item), clear), item
+        parts = tuple(dict.fromkeys(match.part for match in item.matches if match.part))[:MAX_PARTS]
+        if any(not match.part for match in item.matches):
+            parts = ()
+        return Subject(case.id, str(item.id), self.severe(item), clear, parts), item

@@ -50,6 +50,8 @@ class Subject:
     severe: bool
     clear: bool
     """Whether the sharp steps may be shown; otherwise the two-person rule still waits for a second person."""
+    parts: tuple[str, ...] = ()
+    """The paths inside the content that matched; empty for the content itself."""
 
 
 @dataclass(slots=True)
@@ -57,7 +59,7 @@ class _Reveal:
     person_id: str
     exposure: int
     pictures: Sequence[bytes]
-    frames: int
+    whole: bool
     began: float
     first_shown: float | None = None
     last_shown: float = 0.0
@@ -94,14 +96,14 @@ class Reveals:
         exposure = self._exposures.open(person, subject.case_id, subject.item_id, severe=subject.severe, most_s=LASTS_S)
         try:
             steps = STEPS if subject.clear else STEPS[:CLEAR]
-            answer = self._pool.run(read(), _options(steps, frame, self._pool))
-            pictures, frames = _pictures(answer, len(steps))
+            answer = self._pool.run(read(), _options(steps, frame, subject.parts, self._pool))
+            pictures, frames, whole = _pictures(answer, len(steps))
         except BaseException:
             self._exposures.close(exposure, 0.0, 0)
             raise
         token = secrets.token_urlsafe(24)
         with self._lock:
-            self._under_way[token] = _Reveal(person.id, exposure, pictures, frames, clock())
+            self._under_way[token] = _Reveal(person.id, exposure, pictures, whole and not subject.parts, clock())
         return Begun(token, len(pictures), frames, waits_for_second=not subject.clear)
 
     def picture(self, person: Person, token: str, step: int) -> bytes:
@@ -150,27 +152,28 @@ class Reveals:
 
     def _account(self, reveal: _Reveal) -> float:
         seconds = 0.0 if reveal.first_shown is None else min(LASTS_S, clock() - reveal.first_shown)
-        # A contact sheet is not the whole of a video.
-        whole = reveal.step >= CLEAR and reveal.frames == 1
+        # A contact sheet is not the whole of a video, nor one picture the whole of an archive.
+        whole = reveal.step >= CLEAR and reveal.whole
         self._exposures.close(reveal.exposure, seconds, max(0, reveal.step), whole=whole)
         return seconds
 
 
-def _options(steps: Sequence[Step], frame: int | None, pool: WorkerPool) -> Mapping[str, Any]:
+def _options(steps: Sequence[Step], frame: int | None, parts: Sequence[str], pool: WorkerPool) -> Mapping[str, Any]:
     return {
+        "parts": list(parts),
         "steps": [[step.detail, step.shown] for step in steps],
         "frame": frame,
         "limits": asdict(pool.limits),
     }
 
 
-def _pictures(answer: Any, steps: int) -> tuple[Sequence[bytes], int]:
-    """The JPEGs and the number of frames in a worker's answer, which is not trusted."""
+def _pictures(answer: Any, steps: int) -> tuple[Sequence[bytes], int, bool]:
+    """The JPEGs, the number of frames and whether they are all, in a worker's answer, which is not trusted."""
     try:
         pictures = [base64.b64decode(text, validate=True) for text in answer["steps"]]
-        frames = int(answer["frames"])
+        frames, whole = int(answer["frames"]), answer["whole"] is True
     except (KeyError, TypeError, ValueError) as error:
         raise TutelaError("a worker's answer is not a rendition") from error
     if len(pictures) != steps or not all(picture.startswith(b"\xff\xd8\xff") for picture in pictures):
         raise TutelaError("a worker's answer is not a rendition")
-    return pictures, frames
+    return pictures, frames, whole

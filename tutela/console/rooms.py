@@ -4,7 +4,7 @@ The review key is read from a file that the operator names. It is held in this p
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,13 @@ from tutela.evidence.checkpoints import PublicKey
 from tutela.evidence.sealing import ReviewKey
 from tutela.evidence.vault import Vault
 from tutela.evidence.verification import Verification, verify_log
+from tutela.outbox.outbox import Outbox
+from tutela.outbox.webhooks import Endpoint
+from tutela.reports.cybertipline.schema import Schema
+from tutela.reports.desk import OpenedEvidence
+from tutela.reports.filing import Filer
 from tutela.reports.options import ReportRooms, open_report_rooms
+from tutela.reports.worker import ACTOR, ReportWorker
 from tutela.settings import Settings
 from tutela.store.database import Store
 
@@ -37,6 +43,8 @@ class ConsoleRooms:
     vault: Vault
     key: ReviewKey
     reports: ReportRooms
+    schema: Schema | None = None
+    """What drafts of reports are checked against before they are filed."""
     audit_key: PublicKey | None = None
     """Whose signatures on checkpoints are believed."""
 
@@ -74,11 +82,31 @@ def open_rooms(settings: Settings, options: ConsoleSettings) -> Iterator[Console
             endpoints=endpoints,
             key=key,
         )
+        schema = Schema.read(settings.reports.xsd) if settings.reports.xsd else None
         signing = case_options.signing_key
         audit_key = signing.public if signing is not None else None
-        yield ConsoleRooms(store, settings.home, rooms.audit, rooms.cases, rooms.vault, key, reports, audit_key)
+        home, vault = settings.home, rooms.vault
+        found = ConsoleRooms(store, home, rooms.audit, rooms.cases, vault, key, reports, schema, audit_key)
+        with _report_worker(found, settings, endpoints):
+            yield found
     finally:
         store.close()
+
+
+@contextlib.contextmanager
+def _report_worker(rooms: ConsoleRooms, settings: Settings, endpoints: Mapping[str, Endpoint]) -> Iterator[None]:
+    """File what is to be filed, in the background: this process has the review key. Without credentials it waits."""
+    with contextlib.ExitStack() as stack:
+        evidence = OpenedEvidence(rooms.vault, rooms.key, actor=ACTOR, purpose="filing a report")
+        filer = None
+        if settings.reports.user is not None:
+            tipline = settings.reports.credentials().connect()
+            stack.callback(tipline.close)
+            filer = Filer(rooms.reports.ledger, tipline, evidence)
+        worker = ReportWorker(rooms.reports.desk(rooms.cases), evidence, filer, Outbox(rooms.store), endpoints)
+        worker.start()
+        stack.callback(worker.stop)
+        yield
 
 
 def read_review_key(path: Path | None, home: Path) -> ReviewKey:

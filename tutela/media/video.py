@@ -177,8 +177,8 @@ class Video:
         context.thread_count = 1
         context.skip_frame = skip
         options = {"max_pixels": str(self._limits.max_pixels)}
-        if self._mode is Mode.FAST:
-            options["skip_loop_filter"] = "all"
+        if self._mode is Mode.FAST and skip == "NONKEY":
+            options["skip_loop_filter"] = "all"  # in others the difference would grow from frame to frame
         context.options = options
         return stream
 
@@ -211,7 +211,8 @@ class Video:
         if frame.format.name in _PLANAR:
             plane = frame.planes[0]
             rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-            return np.ascontiguousarray(rows[: frame.height, : frame.width])
+            luma = rows[: frame.height, : frame.width]
+            return np.ascontiguousarray(luma) if _full_range(frame) else np.clip(luma, _BLACK, _WHITE)
         return np.ascontiguousarray(frame.to_ndarray(format="gray"))
 
     def _check_size(self, width: int, height: int) -> None:
@@ -228,6 +229,10 @@ _CROWDED = 0.24
 """Key frames nearer to each other than this share of the gap are passed over: in some files every frame is one."""
 _SPARSE_S = 0.2
 """Frames that no other refers to are skipped where samples are at least so far apart."""
+_BLACK, _WHITE = 16, 235
+"""Of luma in the limited range (ITU-R BT.601)."""
+_FULL = 2
+"""FFmpeg's mark of luma in the full range."""
 _OPTIONS = {"probesize": "5000000", "analyzeduration": "2000000"}
 """How far a file without a proper header is read to find out what it is: bytes, microseconds."""
 
@@ -293,6 +298,11 @@ class _Reader(io.RawIOBase):
             if isinstance(self._view.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
                 self._view.obj.madvise(mmap.MADV_DONTNEED)
         return part
+
+
+def _full_range(frame: VideoFrame) -> bool:
+    """Whether luma goes from 0 to 255. Otherwise a screen shows what lies beyond black and white as these."""
+    return frame.format.name.startswith("yuvj") or frame.format.name == "gray" or frame.color_range == _FULL
 
 
 def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:

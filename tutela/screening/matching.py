@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from tutela.banks.model import Bank, BankKind, Entry, Extent, Listed
+from tutela.banks.model import Action, Bank, BankKind, Entry, Extent, Listed
 from tutela.index.feed import Hit
 from tutela.media.content import SEPARATOR
+from tutela.screening.alignment import NEAREST
 from tutela.screening.footage import Footage
 from tutela.screening.policy import VideoRule
 from tutela.screening.verdict import Match, TimeSpan
-from tutela.signals.base import WHOLE, Kind, Sample
+from tutela.signals.base import WHOLE, Kind, OnlyHolding, Sample
 from tutela.signals.pdq import PDQ
 from tutela.signals.registry import composite_type, signal_type
 from tutela.signals.vpdq import VPDQ
@@ -94,7 +95,7 @@ class Matching:
         """Search these too. How many times one of them is near an entry."""
         found = _within_thresholds(samples, self._searcher, self._catalogue, self._listings)
         self._footage.count(samples)
-        self._found += found
+        self._found += _few_of_each_frame(found)
         return len(found)
 
     def matches(self) -> list[Match]:
@@ -111,6 +112,19 @@ class Matching:
                 if item.sample.seconds is not None and item.entry.id not in matched and item.bank.kind is BankKind.KNOWN
             }
         )
+
+
+def _few_of_each_frame(found: Sequence[Found]) -> list[Found]:
+    """For each frame of the content, the few frames of an entry that are nearest: the others are never aligned, and in
+    hours of hardly any motion they would fill the memory."""
+    counts: dict[tuple[str, float | None, int], int] = defaultdict(int)
+    kept = []
+    for item in sorted(found, key=lambda item: item.distance):
+        place = (item.sample.part, item.sample.seconds, item.entry.id)
+        counts[place] += 1
+        if item.sample.seconds is None or item.listed.seconds is None or counts[place] <= NEAREST:
+            kept.append(item)
+    return kept
 
 
 def _resolve(found: Sequence[Found], footage: Footage | None) -> list[Match]:
@@ -273,6 +287,13 @@ def _lies_in(part: str, whole: str) -> bool:
     return not whole or part == whole or part.startswith(whole + SEPARATOR)
 
 
+def _action(signal: str, bank: Bank) -> Action:
+    """What the bank asks for, or less where the signal is too loose for that."""
+    kind, action = signal_type(signal), bank.policy.action
+    loose = isinstance(kind, OnlyHolding) and kind.only_holds
+    return Action.HOLD if loose and action is Action.BLOCK else action
+
+
 def _match(item: Found) -> Match:
     sample, entry, bank = item.sample, item.entry, item.bank
     composite = composite_type(entry.signal) is not None
@@ -288,7 +309,7 @@ def _match(item: Found) -> Match:
         label=entry.label or bank.label,
         source=entry.source,
         reference=entry.reference,
-        action=bank.policy.action,
+        action=_action(sample.signal, bank),
         region=sample.region,
         part=sample.part,
         seconds=sample.seconds,
