@@ -7,6 +7,7 @@ at `go`, its process's id is printed, and its end is awaited.
 import io
 import os
 import sys
+import time
 from typing import BinaryIO
 
 from tutela.errors import TutelaError
@@ -41,6 +42,7 @@ def file_all(database: str, address: str) -> None:
     filer = Filer(Ledger(store, Unsealed()), tipline, Named(), lease_s=0.05, longest_wait_s=0.05)
     while True:
         filer.run_due()
+        time.sleep(0.001)
 
 
 def main() -> None:

@@ -27,7 +27,8 @@ from tutela.reports.cybertipline.environment import Environment
 from tutela.reports.cybertipline.report import FileDetails
 from tutela.reports.draft import Draft, DraftFile
 from tutela.reports.filing import Filer
-from tutela.reports.ledger import FileState, Filing, Ledger, OvertakenError, State
+from tutela.reports.filings import FileState, Filing, OvertakenError, State
+from tutela.reports.ledger import Ledger
 from tutela.store.database import Store
 
 ROOT = Path(__file__).parent.parent
@@ -457,6 +458,25 @@ def test_many_filers_at_once_file_each_report_once(store, ncmec, service):
     )
 
 
+def test_the_same_evidence_added_at_once_by_many_is_in_one_report(store):
+    ledger = Ledger(store, Unsealed())
+    outcomes: list[str] = []
+
+    def add(number: int) -> None:
+        try:
+            outcomes.append(ledger.add(f"key {number}", draft("same"), environment="test", actor="me").id)
+        except ConflictError:
+            outcomes.append("refused")
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes.count("refused") == 7
+    assert len(ledger.all()) == 1
+
+
 # --- clocks
 
 
@@ -524,10 +544,11 @@ def test_no_kill_files_a_report_twice_or_loses_one(tmp_path, ncmec, service):
     assert worker.stdin is not None
     assert worker.stdout is not None
     reports = 0
-    moving = [State.READY, State.OPENING, State.OPEN, State.FINISHING, State.RESTARTING]
+    watchdog = threading.Timer(PATIENCE_S + 10.0 * KILLS, worker.kill)
+    watchdog.start()
     try:
         for _ in range(KILLS):
-            while len(ledger.all(states=moving)) < 3:
+            while len(ledger.all(states=[State.READY])) < 2:  # more calls than the trap lets pass
                 mark = f"report {reports}"
                 ledger.add(mark, draft(f"{mark} a", f"{mark} b", mark=mark), environment="test", actor="me")
                 reports += 1
@@ -541,6 +562,7 @@ def test_no_kill_files_a_report_twice_or_loses_one(tmp_path, ncmec, service):
             time.sleep(0.05)
         os.kill(child, signal.SIGKILL)
     finally:
+        watchdog.cancel()
         worker.stdin.close()
         if trap.child:
             os.kill(trap.child, signal.SIGKILL)

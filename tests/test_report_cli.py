@@ -3,8 +3,11 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +65,16 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, ncmec: CyberTiplineStandIn, service: tuple[object, str]) -> Desk:
+    return made_desk(tmp_path, service[1])
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory, service: tuple[object, str]) -> Desk:
+    """A desk that a test only asks."""
+    return made_desk(tmp_path_factory.mktemp("untouched"), service[1])
+
+
+def made_desk(tmp_path: Path, address: str) -> Desk:
     home, key = tmp_path / "home", tmp_path / "review.key"
     key.write_text(PRIVATE)
     with open_deployment(home, decoders=1, evidence=EvidenceOptions(recipients=(PUBLIC,))) as deployment:
@@ -76,7 +89,7 @@ def desk(tmp_path: Path, ncmec: CyberTiplineStandIn, service: tuple[object, str]
         "organisation": {"name": US.name, "contact_email": US.contact_email},
         "user": "esp",
         "password": "secret",
-        "address": service[1],
+        "address": address,
         "xsd": str(SCHEMA_FILE),
     }
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TUTELA_")} | {
@@ -125,6 +138,31 @@ def test_a_report_that_needs_a_person_is_an_exit_code(desk, ncmec):
     assert len(ncmec.finished()) == 1
 
 
+def test_the_worker_sends_what_is_filed_while_it_runs(desk, ncmec):
+    command = [Path(sys.executable).with_name("tutela"), "report", "run", "--key", desk.key]
+    worker = subprocess.Popen(command, env=desk.environment)
+    try:
+        desk.run("report", "file", desk.case, "--key", desk.key)
+        deadline = time.monotonic() + 120
+        while '"finished"' not in desk.run("report", "list", "--json"):
+            assert worker.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        worker.kill()
+        worker.wait()
+    assert len(ncmec.finished()) == 1
+
+
+def test_a_draft_that_the_schema_refuses_is_not_filed(desk, ncmec, tmp_path):
+    draft = json.loads(desk.run("report", "preview", desk.case, "--key", desk.key, "--json"))
+    draft["report"]["additional_info"] = " "
+    (tmp_path / "draft.json").write_text(json.dumps(draft))
+    with pytest.raises(InputError, match="blank"):
+        desk.run("report", "file", desk.case, "--draft", tmp_path / "draft.json")
+    assert desk.run("report", "list", "--json") == ""
+
+
 def test_a_report_is_retracted_with_its_reason(desk, ncmec):
     desk.run("report", "file", desk.case, "--key", desk.key)
     filing = json.loads(desk.run("report", "list", "--json"))
@@ -159,13 +197,12 @@ def test_credentials_and_schema_are_checked(desk, ncmec):
         (["notice", "answer", "x", "--outcome", "gone"], {}, "no outcome"),
     ],
 )
-def test_what_is_missing_is_said(desk, arguments, changes, message):
-    given = [{"CASE": desk.case, "KEY": str(desk.key)}.get(one, one) for one in arguments]
+def test_what_is_missing_is_said(untouched, arguments, changes, message):
+    given = [{"CASE": untouched.case, "KEY": str(untouched.key)}.get(one, one) for one in arguments]
+    kept = {name: value for name, value in untouched.environment.items() if name not in changes}
     settings = {name: value for name, value in changes.items() if value}
-    for name in changes.keys() - settings.keys():
-        desk.environment.pop(name)
     with pytest.raises(InputError, match=message):
-        desk.run(*given, **settings)
+        replace(untouched, environment=kept).run(*given, **settings)
 
 
 def test_a_review_key_inside_the_home_is_refused(desk):

@@ -7,8 +7,8 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from tutela.api.models import Strict
 from tutela.reports.alarms import Alarm
+from tutela.reports.filings import Filing, Step
 from tutela.reports.intake import MAX_LINK, MAX_LINKS, MAX_TEXT, Category
-from tutela.reports.ledger import Filing, Step
 from tutela.reports.notices import MAX_TARGETS, Found, Notice, TargetOutcome
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True)]

@@ -21,7 +21,7 @@ from tutela.api.security import needs
 from tutela.deployment import Deployment
 from tutela.reports import decisions
 from tutela.reports.alarms import alarms
-from tutela.reports.ledger import State
+from tutela.reports.filings import State
 from tutela.reports.notices import NewTarget, NoticeState, read_clock
 from tutela.reports.options import ReportRooms
 from tutela.reports.publication import as_csv, as_html, as_json

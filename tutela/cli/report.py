@@ -11,7 +11,7 @@ import typer
 from tutela.cli.state import actor
 
 if TYPE_CHECKING:
-    from tutela.reports.ledger import Filing
+    from tutela.reports.filings import Filing
     from tutela.reports.opening import OpenedRooms
 
 app = typer.Typer(no_args_is_help=True, help="Reports to NCMEC, and packages for other authorities.")
@@ -37,7 +37,7 @@ def list_(
 
     from tutela.cli.output import print_json, print_table
     from tutela.errors import InputError
-    from tutela.reports.ledger import State
+    from tutela.reports.filings import State
 
     if unknown := set(state or ()) - set(State):
         raise InputError(f"{min(unknown)!r} is no state; a state is one of {', '.join(State)}")
@@ -134,6 +134,7 @@ def file(
     ] = None,
 ) -> None:
     """File a report for a decided case; `tutela report run` sends it. The same evidence is never filed twice."""
+    from tutela.errors import InputError
     from tutela.reports.draft import Draft
 
     with _rooms(context, key) as rooms:
@@ -142,6 +143,8 @@ def file(
             chosen = desk.preview(case, rooms.evidence(actor(), "report"), viewed=viewed or ())
         else:
             chosen = Draft.read(draft.read_bytes())
+        if problems := chosen.problems(rooms.schema()):
+            raise InputError(f"the report would be refused: {'; '.join(problems[:5])}")
         filing = desk.file(case, chosen, actor=actor())
     typer.echo(f"report {filing.id} is {filing.state}")
 
@@ -166,7 +169,7 @@ def run(
         worker = ReportWorker(rooms.desk(), evidence, filer, rooms.outbox, rooms.reports.watch.webhooks)
         try:
             if not once:
-                worker.run()
+                worker.run(lambda _: rooms.reports.watch.run_due())
             worker.run_due()
             rooms.reports.watch.run_due()
             raise typer.Exit(1 if find(rooms.reports.ledger) else 0)
@@ -250,10 +253,11 @@ def package(
 
     secret = new_password() if password else None
     with _rooms(context, key) as rooms:
-        evidence = rooms.evidence(actor(), f"package for {to}")
+        desk, evidence = rooms.desk(), rooms.evidence(actor(), f"package for {to}")
+        desk.check_organisation()
         found = rooms.cases.get(case)
-        incident = incident_of(found, evidence, prior_numbers=rooms.desk().prior_numbers(found))
-        referral = referral_of(incident, rooms.desk().organisation, to, urgent)
+        incident = incident_of(found, evidence, prior_numbers=desk.prior_numbers(found))
+        referral = referral_of(incident, desk.organisation, to, urgent)
         made = write_package(path, referral, evidence, recipients=recipient or (), password=secret)
         detail = {"to": to, "sha256": made.sha256, "manifest": made.manifest_sha256, "files": made.files}
         rooms.audit.record(actor(), "report.packaged", f"case:{case}", detail)

@@ -15,7 +15,8 @@ from tutela.reports import decisions
 from tutela.reports.cybertipline.schema import Schema
 from tutela.reports.desk import Desk, OpenedEvidence
 from tutela.reports.draft import Draft
-from tutela.reports.ledger import Filing, Ledger, State
+from tutela.reports.filings import Filing, State
+from tutela.reports.ledger import Ledger
 from tutela.store.case_tables import case_decision, case_item
 from tutela.store.reports_tables import report, report_file
 

@@ -12,7 +12,7 @@ from tutela.console.visits import Visit, needs
 from tutela.errors import InputError
 from tutela.reports.alarms import alarms, deadline
 from tutela.reports.draft import Draft
-from tutela.reports.ledger import State
+from tutela.reports.filings import State
 
 if TYPE_CHECKING:
     from tutela.console.app import Console

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from tutela.reports.ledger import AT_NCMEC, MOVING, Filing, Ledger, State
+from tutela.reports.filings import AT_NCMEC, MOVING, Filing, State
+from tutela.reports.ledger import Ledger
 from tutela.store.database import moment
 
 OPEN_FOR = timedelta(hours=24)

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from tutela.errors import ConflictError, InputError
-from tutela.reports.ledger import Filing, Ledger, State
+from tutela.reports.filings import Filing, State
+from tutela.reports.ledger import Ledger
 
 if TYPE_CHECKING:
     from tutela.reports.draft import Draft

@@ -19,8 +19,9 @@ from tutela.evidence.vault import Vault
 from tutela.reports import decisions
 from tutela.reports.cybertipline.environment import Environment
 from tutela.reports.draft import Draft
+from tutela.reports.filings import Filing, State
 from tutela.reports.incident import Evidence, Incident, Organisation, incident_of
-from tutela.reports.ledger import Filing, Ledger, State
+from tutela.reports.ledger import Ledger
 from tutela.reports.ncmec import preview
 from tutela.screening.verdict import Context
 
@@ -78,6 +79,7 @@ class Desk:
 
     def preview(self, case_id: str, evidence: Evidence, *, viewed: Collection[str] = ()) -> Draft:
         """The draft that would be filed for a case; `Draft.xml` and `Draft.problems` show it. Errors as `incident`."""
+        self.check_organisation()
         return preview(self.incident(case_id, evidence, viewed=viewed), self.organisation)
 
     def file(self, case_id: str, draft: Draft, *, actor: str) -> Filing:
@@ -109,6 +111,7 @@ class Desk:
 
         Raises NotFoundError, TutelaError when its evidence cannot be opened.
         """
+        self.check_organisation()
         item = self.cases.item(item_id)
         if item.decision is not None or self.ledger.reported([item.evidence_id]):
             return None
@@ -132,6 +135,11 @@ class Desk:
             return decisions.retract(self.ledger, filing.id, actor, "a person found it to be a false match")
         except ConflictError:
             return self.ledger.get(filing.id)
+
+    def check_organisation(self) -> None:
+        """Raise InputError where nobody is named who reports."""
+        if not self.organisation.name:
+            raise InputError('say who reports: TUTELA_REPORTS=\'{"organisation": {"name": …}}\'')
 
 
 def case_key(case_id: str, evidence: Iterable[str]) -> str:

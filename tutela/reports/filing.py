@@ -15,7 +15,8 @@ from tutela.errors import InputError, StoreError, TutelaError
 from tutela.reports.cybertipline.answers import Answer, Code, RefusedError, UncertainError
 from tutela.reports.cybertipline.client import CyberTipline
 from tutela.reports.draft import Draft, FileSource
-from tutela.reports.ledger import MOVING, Change, FiledFile, FileState, Filing, Ledger, OvertakenError, State
+from tutela.reports.filings import MOVING, FiledFile, FileState, Filing, OvertakenError, State
+from tutela.reports.ledger import Change, Ledger
 
 log = logging.getLogger(__name__)
 

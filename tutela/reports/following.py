@@ -16,7 +16,7 @@ from tutela.outbox.outbox import enqueue
 from tutela.store.case_tables import case_decision, case_item
 
 if TYPE_CHECKING:
-    from tutela.reports.ledger import Happened
+    from tutela.reports.filings import Happened
 
 AT_MATCH = "report.at-match"
 REJECTED = "report.rejected"

@@ -8,13 +8,23 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError
+from tutela.errors import ConflictError, InputError, NotFoundError
+from tutela.evidence.audit import lock
+from tutela.reports.filings import (
+    MOVING,
+    FileState,
+    Filing,
+    Happened,
+    Listener,
+    OvertakenError,
+    State,
+    Step,
+    read_filing,
+)
 from tutela.store.bulk import CHUNK
 from tutela.store.database import Store, moment, now
 from tutela.store.reports_tables import report, report_event, report_file
@@ -24,115 +34,6 @@ if TYPE_CHECKING:
 
 MAX_KEY = 255
 MAX_DETAIL = 2_000
-
-
-class State(StrEnum):
-    """How far a report is. `docs/rooms/reports.md` draws it."""
-
-    READY = "ready"
-    """To be opened; nothing of it is at NCMEC, or nothing that counts."""
-    OPENING = "opening"
-    """Asked to be opened; the answer with its number is not stored yet."""
-    OPEN = "open"
-    """Opened, its number is stored; its files and their details are under way."""
-    FINISHING = "finishing"
-    """Asked to be finished; the answer is not stored yet."""
-    FINISHED = "finished"
-    """It counts. Nothing changes any more."""
-    RESTARTING = "restarting"
-    """To be retracted and opened anew."""
-    RETRACTING = "retracting"
-    """To be retracted, because a person said so."""
-    RETRACTED = "retracted"
-    ATTENTION = "attention"
-    """Only a person can go on; `reason` says why."""
-
-
-MOVING = (State.READY, State.OPENING, State.OPEN, State.FINISHING, State.RESTARTING, State.RETRACTING)
-"""States in which there is something to do without a person."""
-AT_NCMEC = (State.OPEN, State.FINISHING, State.RESTARTING, State.RETRACTING)
-"""States in which an open report may be at NCMEC, whose clock runs."""
-
-
-class FileState(StrEnum):
-    """How far a file of a report is."""
-
-    WAITING = "waiting"
-    SENDING = "sending"
-    """Its upload was begun; the answer is not stored yet."""
-    SENT = "sent"
-    DESCRIBED = "described"
-
-
-class OvertakenError(TutelaError):
-    """Another process holds the report, or it was changed meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class FiledFile:
-    """A file of a filing, with the number that the server gave it."""
-
-    position: int
-    evidence: str
-    state: FileState
-    file_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Filing:
-    """A report on its way. What it says is sealed; see `Ledger.draft`."""
-
-    id: str
-    key: str
-    case_id: str | None
-    environment: str
-    state: State
-    stuck_in: State | None
-    """The state in which a person is needed."""
-    reason: str | None
-    number: int | None
-    """NCMEC's number of the report."""
-    opened_at: datetime | None
-    changed_at: datetime | None
-    restarts: int
-    attempts: int
-    """Tries of the present step that failed, one after the other."""
-    due_at: datetime
-    created_by: str
-    created_at: datetime
-    updated_at: datetime
-    finished_at: datetime | None
-    files: tuple[FiledFile, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step in a filing's history."""
-
-    at: datetime
-    actor: str
-    action: str
-    number: int | None
-    code: int | None
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """A step of a filing, given to listeners inside the transaction that writes it."""
-
-    filing_id: str
-    case_id: str | None
-    key: str
-    environment: str
-    at: datetime
-    actor: str
-    action: str
-    number: int | None
-    code: int | None
-
-
-Listener = Callable[[Connection, Happened], None]
 
 
 class Ledger:
@@ -161,9 +62,10 @@ class Ledger:
             raise InputError(f"the report would be refused: {'; '.join(found[:5])}")
         at, filing_id = self.clock(), uuid.uuid4().hex
         with self.store.write() as connection:
+            lock(connection)  # two drafts with the same evidence are added one after the other
             existing = connection.execute(select(report.c.id).where(report.c.key == key)).scalar()
             if existing is not None:
-                return _filing(connection, existing)
+                return read_filing(connection, existing)
             if found_in := _reported(connection, [file.evidence for file in draft.files]):
                 evidence, other = next(iter(found_in.items()))
                 raise ConflictError(f"evidence {evidence} is in report {other} already; leave it out")
@@ -175,25 +77,25 @@ class Ledger:
                 )
             )  # fmt: skip
             _replace_files(connection, filing_id, draft)
-            filing = _filing(connection, filing_id)
+            filing = read_filing(connection, filing_id)
             Change(connection, filing, at, tuple(self._listeners)).note("added", actor=actor)
             return filing
 
     def get(self, filing_id: str) -> Filing:
         """One filing. Raises NotFoundError."""
         with self.store.read() as connection:
-            return _filing(connection, filing_id)
+            return read_filing(connection, filing_id)
 
     def of_key(self, key: str) -> Filing | None:
         """The filing of that key, if there is one."""
         with self.store.read() as connection:
             found = connection.execute(select(report.c.id).where(report.c.key == key)).scalar()
-            return None if found is None else _filing(connection, found)
+            return None if found is None else read_filing(connection, found)
 
     def reported(self, evidence: Sequence[str]) -> dict[str, Filing]:
         """Which of these pieces of evidence are in a filing that was not retracted, and in which."""
         with self.store.read() as connection:
-            return {one: _filing(connection, other) for one, other in _reported(connection, evidence).items()}
+            return {one: read_filing(connection, other) for one, other in _reported(connection, evidence).items()}
 
     def all(self, *, case_id: str | None = None, states: Sequence[State] = (), limit: int = 1000) -> list[Filing]:
         """Filings, the newest first."""
@@ -203,7 +105,7 @@ class Ledger:
         if states:
             query = query.where(report.c.state.in_([state.value for state in states]))
         with self.store.read() as connection:
-            return [_filing(connection, found) for found in connection.execute(query).scalars().all()]
+            return [read_filing(connection, found) for found in connection.execute(query).scalars().all()]
 
     def due(self, environment: str, limit: int = 100) -> list[str]:
         """Ids of filings that have something to do now and that nobody holds."""
@@ -256,7 +158,7 @@ class Ledger:
                 )
                 .values(holder=holder, held_until=at + int(lease_s * 1e6))
             )
-            return _filing(connection, filing_id) if connection.execute(statement).rowcount else None
+            return read_filing(connection, filing_id) if connection.execute(statement).rowcount else None
 
     def release(self, filing_id: str, holder: str) -> None:
         """Let others have it, if it is still held."""
@@ -294,9 +196,9 @@ class Ledger:
                 .values(holder=None, held_until=0, updated_at=at, due_at=at, attempts=0)
             )
             if not connection.execute(statement).rowcount:
-                found = _filing(connection, filing_id)
+                found = read_filing(connection, filing_id)
                 raise ConflictError(f"report {filing_id} is {found.state}; this takes {' or '.join(allowed)}")
-            yield Change(connection, _filing(connection, filing_id), at, tuple(self._listeners))
+            yield Change(connection, read_filing(connection, filing_id), at, tuple(self._listeners))
 
     def replace_draft(self, change: "Change", draft: "Draft") -> None:
         """Say something else in a filing whose files are all to be sent anew."""
@@ -381,40 +283,3 @@ def _replace_files(connection: Connection, filing_id: str, draft: "Draft") -> No
     ]
     if rows:
         connection.execute(insert(report_file), rows)
-
-
-def _filing(connection: Connection, filing_id: str) -> Filing:
-    row = connection.execute(select(report).where(report.c.id == filing_id)).first()
-    if row is None:
-        raise NotFoundError(f"there is no report {filing_id!r}")
-    files = connection.execute(
-        select(report_file).where(report_file.c.report_id == filing_id).order_by(report_file.c.position)
-    )
-    return Filing(
-        id=row.id,
-        key=row.key,
-        case_id=row.case_id,
-        environment=row.environment,
-        state=State(row.state),
-        stuck_in=State(row.stuck_in) if row.stuck_in else None,
-        reason=row.reason,
-        number=row.number,
-        opened_at=_moment(row.opened_at),
-        changed_at=_moment(row.changed_at),
-        restarts=row.restarts,
-        attempts=row.attempts,
-        due_at=moment(row.due_at),
-        created_by=row.created_by,
-        created_at=moment(row.created_at),
-        updated_at=moment(row.updated_at),
-        finished_at=_moment(row.finished_at),
-        files=tuple(_file(found) for found in files),
-    )
-
-
-def _file(row: Row[Any]) -> FiledFile:
-    return FiledFile(row.position, row.evidence, FileState(row.state), row.file_id)
-
-
-def _moment(value: int | None) -> datetime | None:
-    return None if value is None else moment(value)

@@ -44,9 +44,7 @@ class OpenedRooms:
     key: ReviewKey | None
 
     def desk(self) -> Desk:
-        """The desk. Raises InputError where nobody is named who reports."""
-        if self.reports.options.organisation is None:
-            raise InputError('say who reports: TUTELA_REPORTS=\'{"organisation": {"name": …}}\'')
+        """The desk."""
         return self.reports.desk(self.cases)
 
     def evidence(self, actor: str, purpose: str) -> OpenedEvidence:

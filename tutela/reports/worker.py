@@ -16,9 +16,10 @@ from tutela.outbox.mail import write_mail
 from tutela.outbox.outbox import Delivery, Outbox
 from tutela.outbox.webhooks import Endpoint, announce
 from tutela.reports.alarms import Alarm, alarms
+from tutela.reports.filings import State
 from tutela.reports.following import AT_MATCH, REJECTED
 from tutela.reports.incident import Evidence
-from tutela.reports.ledger import Ledger, State
+from tutela.reports.ledger import Ledger
 from tutela.reports.notices import Notice, Notices
 
 if TYPE_CHECKING:
