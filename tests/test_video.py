@@ -410,7 +410,7 @@ def test_the_command_line_lists_a_video_and_finds_its_copy_and_its_crop(tmp_path
     hashed = tutela("hash", "--signal", "vpdq", str(film))
     name, frames = hashed.stdout.split("  ")[:2]
     assert name == "vpdq"
-    assert len(VPDQ.read(frames)) == 40
+    assert 16 <= len(VPDQ.read(frames)) <= 80
     exported = tutela("bank", "export", "known", "--format", "jsonl")
     values = [json.loads(line)["value"] for line in exported.stdout.splitlines()]
     assert frames in values
