@@ -108,7 +108,7 @@ def _our_service(folder: Path, hashes: np.ndarray) -> Iterator[httpx.Client]:
     build_index(home)
     port = free_port()
     command = [sys.executable, "-m", "tutela", "--home", str(home), "serve", "--port", str(port)]
-    with _running(command, port, "/readyz", TUTELA_DECODERS="1") as client:
+    with running(command, port, "/readyz", TUTELA_DECODERS="1") as client:
         client.headers["Authorization"] = f"Bearer {key}"
         yield client
 
@@ -120,7 +120,7 @@ def _hma(folder: Path, python: str, source: str) -> Iterator[httpx.Client]:
     state = folder / "hma"
     try:
         command = [python, script, source, str(state), str(folder / "hashes"), str(port)]
-        with _running(command, port, "/status") as client:
+        with running(command, port, "/status") as client:
             yield client
     finally:
         # Its PostgreSQL has a session of its own, and removes this file when it has ended.
@@ -132,7 +132,8 @@ def _hma(folder: Path, python: str, source: str) -> Iterator[httpx.Client]:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], port: int, ready: str, **environment: str) -> Iterator[httpx.Client]:
+def running(command: list[str], port: int, ready: str, **environment: str) -> Iterator[httpx.Client]:
+    """A client of the service that the command starts, once the path answers 200; the service ends with the block."""
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True

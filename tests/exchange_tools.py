@@ -31,7 +31,7 @@ def opened(url: str) -> Iterator[Exchanges]:
 
 
 def puller(exchanges: Exchanges) -> Puller:
-    return Puller(exchanges, patience=QUICK)
+    return Puller(exchanges, patience=QUICK, settles_after_s=0)
 
 
 def listed(exchanges: Exchanges, bank: str = "known", state: EntryState | None = EntryState.ACTIVE) -> set[tuple]:

@@ -69,6 +69,7 @@ def a_held_verdict(item: str, uploader: str) -> Verdict:
         matches=(a_match(),),
         matches_omitted=0,
         hashes=(ContentHash("pdq", digest, "whole", 100),),
+        hashes_omitted=0,
         media_type="image/jpeg",
         width=1,
         height=1,

@@ -34,7 +34,9 @@ MUTATIONS = int(os.environ.get("TUTELA_HTTP_MUTATIONS", "2000"))
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    service = Service(tmp_path_factory.mktemp("service") / "home", TUTELA_MAX_BYTES=str(8 * 1024 * 1024))
+    service = Service(
+        tmp_path_factory.mktemp("service") / "home", TUTELA_MAX_BYTES=str(8 * 1024 * 1024), TUTELA_MAX_JOB_BYTES="1"
+    )
     with service.client() as client:
         made = client.post("/v1/banks", json={"name": "known", "policy": {"action": "block"}})
         assert made.status_code == 201, made.text

@@ -177,8 +177,9 @@ def test_a_token_is_changed_when_due_and_the_old_one_stops(people, store):
     assert sessions.find(renewed.token) is not None
     with store.write() as connection:
         connection.execute(update(tables.console_session).values(rotated_at=now() - 60_000_000))
-    assert sessions.find(session.token) is None
     assert sessions.find(renewed.token) is not None
+    assert sessions.find(session.token) is None
+    assert sessions.find(renewed.token) is None, "an old token in use means that the session was stolen: it ends"
 
 
 # --- exposure
@@ -490,6 +491,16 @@ def test_without_a_second_person_the_clear_steps_are_not_even_made(reveals, peop
         reveals.picture(person, begun.token, CLEAR)
 
 
+def test_nothing_of_the_evidence_is_left_in_the_workers_memory(reveals, pool, people):
+    marker = b"MARKER-OF-EVIDENCE"
+    for content in (photo() + marker, marker * 1000):
+        with contextlib.suppress(UnscreenableError):
+            reveals.begin(reviewer(people), CLEARED, lambda content=content: content)
+        (worker,) = pool._free.queue
+        assert len(worker._map) > len(content), "this is where it was"
+        assert marker not in bytes(worker._map)
+
+
 def test_nothing_is_read_for_somebody_who_has_seen_enough(pool, people, store):
     person = reviewer(people)
     reveals = Reveals(pool, Exposures(store, ExposurePolicy(items_before_break=1)))
@@ -639,7 +650,9 @@ def test_the_operators_helplines_come_first(tmp_path):
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_plot_is_svg_that_loads_and_runs_nothing(dark):
-    chart = Chart("<b>Title</b>", "items", ["a", "b"], {"<script>x</script>": [1, 2], "other": [0, 3]})
+    chart = Chart(
+        "<b>Title</b>", "items", ["a", "b"], {"<script>x</script>": [1, 2], "$\\frac{": [0, 3], "_hidden": [1, 1]}
+    )
     root = ElementTree.fromstring(draw(chart, dark=dark))
     assert root.tag.endswith("svg")
     names = {element.tag.rpartition("}")[2] for element in root.iter()}

@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from arachnid_shield_sdk.models import ScanMediaFromPdq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from threatexchange.exchanges.clients.fb_threatexchange.api import ThreatExchangeAPI
 from threatexchange.exchanges.clients.stopncii.api import StopNCIIAPI, StopNCIICaseStatus
@@ -399,3 +400,30 @@ def test_bad_lines_are_counted_and_the_rest_is_listed(exchanges, tmp_path):
     assert pull(exchanges, "dirty").rejected == 2
     assert exchanges.get("dirty").rejected == 2
     assert len(listed(exchanges, state=EntryState.ACTIVE)) == 8
+
+
+# --- a sixth kind, by its docs page
+
+
+def test_the_exchange_of_the_docs_page_works_as_it_stands_there(exchanges, monkeypatch):
+    page = (Path(__file__).parent.parent / "docs" / "write-an-exchange.md").read_text()
+    module: dict = {"__name__": "example_hotline"}
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1), module)
+    kind = module["KIND"]
+    monkeypatch.setattr("tutela.exchanges.registry.kinds", lambda: {kind.name: kind})
+    changes = [{"number": n + 1, "name": f"a-{n}", "pdq": PDQ[n], "category": "A"} for n in range(25)]
+
+    def answer(request: Request) -> Response:
+        if request.headers.get("authorization") != "Bearer fk":
+            return Response(status_code=401)
+        later = [change for change in changes if change["number"] > int(request.query_params["after"])]
+        return JSONResponse({"changes": later[:10], "more": len(later) > 10})
+
+    with served(Starlette(routes=[Route("/changes", answer)])) as address:
+        options = {"url": address, "token": "env:FETCH"}
+        exchanges.add("hotline", "example-hotline", "known", options, actor="test")
+        assert pull(exchanges, "hotline").pages == 3
+        changes.append({"number": 26, "name": "a-3", "gone": True})
+        assert pull(exchanges, "hotline").withdrawn == 1
+    assert values(exchanges) == {("pdq", value) for value in [*PDQ[:3], *PDQ[4:25]]}
+    assert {label for *_, label in listed(exchanges)} == {"A"}

@@ -4,11 +4,13 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from threatexchange.exchanges.clients.ncmec.hash_api import NCMECEnvironment, NCMECHashAPI
 
-from tests.exchange_tools import expected, exported, listed, opened, puller
+from tests.exchange_tools import QUICK, expected, exported, listed, opened, puller
 from tests.standins.ncmec import NcmecEntry, NcmecStandIn
 from tests.standins.server import Fault, Faulty, served
 from tutela.banks.model import EntryState
@@ -16,6 +18,7 @@ from tutela.errors import InputError
 from tutela.exchanges.base import ExchangeError
 from tutela.exchanges.exchanges import Exchanges
 from tutela.exchanges.http import HttpError, RefusedError
+from tutela.exchanges.puller import Puller
 
 T0 = int(time.time()) - 400 * 86_400
 
@@ -47,6 +50,12 @@ def filled(count: int, **options) -> NcmecStandIn:
 @pytest.fixture
 def exchanges(database: str) -> Iterator[Exchanges]:
     with opened(database) as exchanges:
+        yield exchanges
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Exchanges]:
+    with opened(f"sqlite:///{tmp_path / 'test.db'}") as exchanges:
         yield exchanges
 
 
@@ -122,26 +131,56 @@ def test_pulling_everything_again_leaves_the_bank_byte_for_byte_as_it_is(exchang
         assert (again.listed, again.changed, again.withdrawn) == (0, 0, 0)
 
 
-def test_what_the_service_forgot_to_withdraw_goes_when_everything_is_pulled_again(exchanges):
+def test_what_the_service_forgot_to_withdraw_goes_when_everything_is_pulled_again(sqlite):
     service = filled(100)
     with served(service.app()) as address:
-        add_ncmec(exchanges, address)
-        puller(exchanges).pull("ncmec", actor="test")
+        add_ncmec(sqlite, address)
+        puller(sqlite).pull("ncmec", actor="test")
         for number in range(5):
             entry = ncmec_entry(number)
             del service.entries[(entry.member, entry.id)]
-        puller(exchanges).pull("ncmec", actor="test")
-        assert exchanges.get("ncmec").listed == 100
-        puller(exchanges).pull("ncmec", actor="test", full=True)
-        assert listed(exchanges) == expected(service.current())
+        puller(sqlite).pull("ncmec", actor="test")
+        assert sqlite.get("ncmec").listed == 100
+        puller(sqlite).pull("ncmec", actor="test", full=True)
+        assert listed(sqlite) == expected(service.current())
 
 
-def test_fingerprints_of_unknown_types_are_kept_and_shown(exchanges):
+def test_an_entry_that_moves_while_the_whole_list_is_read_is_not_taken_for_gone(sqlite):
+    service, moved = filled(200, page_size=20), []
+    with served(service.app()) as address:
+        add_ncmec(sqlite, address)
+        puller(sqlite).pull("ncmec", actor="test")
+        gone = ncmec_entry(5)
+        del service.entries[(gone.member, gone.id)]
+
+        def move(_) -> None:
+            if not moved:  # from a range that is not read yet to a time after the last one
+                latest = max(service.entries.values(), key=lambda entry: entry.at)
+                moved.append(latest)
+                service.put(replace(latest, at=int(time.time())))
+
+        patient = Puller(sqlite, patience=QUICK)
+        patient.pull("ncmec", actor="test", full=True, on_page=move)
+        assert {reference for reference, *_ in listed(sqlite)} >= {f"{moved[0].member}/{moved[0].id}", key_of(gone)}
+        patient.pull("ncmec", actor="test")
+        assert key_of(gone) in {reference for reference, *_ in listed(sqlite)}, "it is too early to know"
+        with sqlite.store.write() as connection:
+            connection.execute(text("UPDATE exchange SET sweep_at = 1"))
+        sqlite.update("ncmec", options={"settle_s": "0"})
+        patient.pull("ncmec", actor="test")
+        assert listed(sqlite) == expected(service.current())
+
+
+def key_of(entry: NcmecEntry) -> str:
+    return f"{entry.member}/{entry.id}"
+
+
+def test_fingerprints_of_unknown_types_are_kept_and_shown(sqlite):
     service = filled(21)
     with served(service.app()) as address:
-        add_ncmec(exchanges, address)
-        puller(exchanges).pull("ncmec", actor="test")
-    assert exchanges.unknown_fingerprints("ncmec") == {"netclean": 3}
+        add_ncmec(sqlite, address)
+        puller(sqlite).pull("ncmec", actor="test")
+    assert sqlite.unknown_fingerprints("ncmec") == {"netclean": 3}
 
 
 def test_what_the_operator_disabled_stays_disabled_whatever_the_list_does(exchanges):
@@ -160,7 +199,7 @@ def test_what_the_operator_disabled_stays_disabled_whatever_the_list_does(exchan
         assert exchanges.banks.entry(entry.id).state is EntryState.DISABLED
 
 
-def test_the_independent_client_sees_what_we_see(exchanges, monkeypatch):
+def test_the_independent_client_sees_what_we_see(sqlite, monkeypatch):
     service = filled(350, page_size=50)
     service.delete(ncmec_entry(7), T0 + 100)
     with served(service.app()) as address:
@@ -170,38 +209,38 @@ def test_the_independent_client_sees_what_we_see(exchanges, monkeypatch):
         seen = {}
         for page in client.get_entries_iter(start_timestamp=1, end_timestamp=int(time.time())):
             seen |= {f"{update.member_id}/{update.id}": update for update in page.updates}
-        add_ncmec(exchanges, address)
-        puller(exchanges).pull("ncmec", actor="test")
+        add_ncmec(sqlite, address)
+        puller(sqlite).pull("ncmec", actor="test")
         assert {key for key, update in seen.items() if update.deleted} == {f"{ncmec_entry(7).member}/entry-7"}
         theirs = {
             key: NcmecEntry(u.member_id, u.id, 0, u.entry_type.value, u.classification, tuple(u.fingerprints.items()))
             for key, u in seen.items()
             if not u.deleted
         }
-        assert listed(exchanges) == expected(theirs)
+        assert listed(sqlite) == expected(theirs)
         assert len(theirs) == 349
 
 
-def test_wrong_credentials_are_said_once_and_not_tried_again(exchanges, monkeypatch):
+def test_wrong_credentials_are_said_once_and_not_tried_again(sqlite, monkeypatch):
     service = filled(1)
     monkeypatch.setenv("NCMEC_PASSWORD", "wrong-password")
     with served(service.app()) as address:
-        add_ncmec(exchanges, address)
+        add_ncmec(sqlite, address)
         with pytest.raises(RefusedError, match="credentials") as error:
-            puller(exchanges).pull("ncmec", actor="test")
+            puller(sqlite).pull("ncmec", actor="test")
     assert len(service.requests) == 1
-    row = exchanges.get("ncmec")
+    row = sqlite.get("ncmec")
     assert row.failures == 1
     assert "wrong-password" not in f"{error.value}{row.error}{row}"
 
 
-def test_a_secret_in_clear_is_not_taken(exchanges):
+def test_a_secret_in_clear_is_not_taken(sqlite):
     with pytest.raises(InputError, match="env:NAME") as error:
-        exchanges.add("ncmec", "ncmec", "known", {"user": "esp", "password": "hunter2"}, actor="test")
+        sqlite.add("ncmec", "ncmec", "known", {"user": "esp", "password": "hunter2"}, actor="test")
     assert "hunter2" not in str(error.value)
 
 
-def test_a_page_that_is_no_longer_known_makes_the_range_begin_anew(exchanges):
+def test_a_page_that_is_no_longer_known_makes_the_range_begin_anew(sqlite):
     service = filled(600, page_size=100)
     cut_after = iter([None] * 4)
 
@@ -209,19 +248,19 @@ def test_a_page_that_is_no_longer_known_makes_the_range_begin_anew(exchanges):
         return next(cut_after, Fault.CUT)
 
     with served(Faulty(service.app(), next_fault)) as address, pytest.raises(HttpError):
-        add_ncmec(exchanges, address, range_days="5000")
-        puller(exchanges).pull("ncmec", actor="test")
-    applied = exchanges.get("ncmec")
+        add_ncmec(sqlite, address, range_days="5000")
+        puller(sqlite).pull("ncmec", actor="test")
+    applied = sqlite.get("ncmec")
     assert applied.checkpoint is not None and 0 < applied.listed < 600
     service.forget_pages()
     with served(service.app()) as address:
-        exchanges.update("ncmec", options={"url": f"{address}/hashsharing"})
-        puller(exchanges).pull("ncmec", actor="test")
-    assert listed(exchanges) == expected(service.current())
+        sqlite.update("ncmec", options={"url": f"{address}/hashsharing"})
+        puller(sqlite).pull("ncmec", actor="test")
+    assert listed(sqlite) == expected(service.current())
 
 
 @pytest.mark.parametrize("fault", list(Fault))
-def test_a_fault_on_the_wire_never_makes_the_bank_differ(exchanges, fault):
+def test_a_fault_on_the_wire_never_makes_the_bank_differ(sqlite, fault):
     service = filled(450, page_size=50, repeats_pages=True)
     rng = random.Random(fault.value)
 
@@ -229,16 +268,16 @@ def test_a_fault_on_the_wire_never_makes_the_bank_differ(exchanges, fault):
         return fault if rng.random() < (0.08 if fault is Fault.DRIP else 0.3) else None
 
     with served(Faulty(service.app(), next_fault)) as address:
-        add_ncmec(exchanges, address, range_days="1500")
+        add_ncmec(sqlite, address, range_days="1500")
         for _ in range(60):
             try:
-                puller(exchanges).pull("ncmec", actor="test")
+                puller(sqlite).pull("ncmec", actor="test")
                 break
             except (HttpError, ExchangeError):
                 pass
         else:
             pytest.fail("the pull never came through")
     with served(service.app()) as address:
-        exchanges.update("ncmec", options={"url": f"{address}/hashsharing"})
-        puller(exchanges).pull("ncmec", actor="test")
-    assert listed(exchanges) == expected(service.current())
+        sqlite.update("ncmec", options={"url": f"{address}/hashsharing"})
+        puller(sqlite).pull("ncmec", actor="test")
+    assert listed(sqlite) == expected(service.current())

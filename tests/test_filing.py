@@ -478,15 +478,45 @@ def test_clocks_are_watched(ledger, filer, ncmec, clock):
 # --- killed
 
 
+class Trap:
+    """Kills the filing process at a chosen call: before it is answered, or a moment after."""
+
+    def __init__(self, ncmec: CyberTiplineStandIn, rng: random.Random) -> None:
+        self._rng = rng
+        self._lock = threading.Lock()
+        self._left = 0
+        self.child = 0
+        self.calls: Counter[str] = Counter()
+        ncmec.before = lambda call: self._pass("before", call)
+        ncmec.after = lambda call: self._pass("after", call)
+
+    def set(self, child: int) -> None:
+        with self._lock:
+            self.child, self._left = child, self._rng.randrange(1, 9)
+            self._phase = self._rng.choice(["before", "after", "later"])
+
+    def _pass(self, phase: str, call: str) -> None:
+        with self._lock:
+            if not self.child or phase != ("before" if self._phase == "before" else "after"):
+                return
+            self._left -= 1
+            if self._left:
+                return
+            child, self.child = self.child, 0
+            self.calls[f"{self._phase} {call}"] += 1
+        if self._phase == "later":
+            threading.Timer(self._rng.random() * 0.01, os.kill, (child, signal.SIGKILL)).start()
+        else:
+            os.kill(child, signal.SIGKILL)
+
+
 def test_no_kill_files_a_report_twice_or_loses_one(tmp_path, ncmec, service):
     """SIGKILL at random moments of submit, upload, fileinfo and finish, and between an answer and its being stored."""
-    rng = random.Random(7)
     database = f"sqlite:///{tmp_path / 'k.db'}"
     store = Store.create(database)
     ledger = Ledger(store, Unsealed())
     ncmec.clock = time.time
-    ncmec.after = lambda _: time.sleep(rng.random() * 0.01)
-    ncmec.before = lambda _: time.sleep(rng.random() * 0.01)
+    trap = Trap(ncmec, random.Random(7))
     worker = subprocess.Popen(
         [sys.executable, "-m", "tests.filing_worker", database, service[1]],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -494,20 +524,16 @@ def test_no_kill_files_a_report_twice_or_loses_one(tmp_path, ncmec, service):
     assert worker.stdin is not None
     assert worker.stdout is not None
     reports = 0
-    interrupted: Counter[str] = Counter()
+    moving = [State.READY, State.OPENING, State.OPEN, State.FINISHING, State.RESTARTING]
     try:
         for _ in range(KILLS):
-            while len(ledger.due("test")) < 2:
+            while len(ledger.all(states=moving)) < 3:
                 mark = f"report {reports}"
                 ledger.add(mark, draft(f"{mark} a", f"{mark} b", mark=mark), environment="test", actor="me")
                 reports += 1
-            child = start(worker)
-            time.sleep(0.02 + rng.random() * 0.18)
-            os.kill(child, signal.SIGKILL)
+            trap.set(start(worker))
             assert worker.stdout.readline() == "ended\n"
-            interrupted.update(
-                filing.state for filing in ledger.all(states=[State.OPENING, State.OPEN, State.FINISHING])
-            )
+            assert trap.child == 0, "the process ended by itself"
         child = start(worker)
         deadline = time.monotonic() + PATIENCE_S
         while len(ledger.all(states=[State.FINISHED], limit=10_000)) < reports:
@@ -516,6 +542,8 @@ def test_no_kill_files_a_report_twice_or_loses_one(tmp_path, ncmec, service):
         os.kill(child, signal.SIGKILL)
     finally:
         worker.stdin.close()
+        if trap.child:
+            os.kill(trap.child, signal.SIGKILL)
         worker.wait(30)
     finished = ncmec.finished()
     assert Counter(report.text("additionalInfo") for report in finished) == Counter(
@@ -529,9 +557,8 @@ def test_no_kill_files_a_report_twice_or_loses_one(tmp_path, ncmec, service):
         assert set(wanted) == {file.md5 for file in report.files}
         described = {file.details.findtext("originalFileName") for file in report.files if file.details is not None}
         assert described == {f"{mark} a", f"{mark} b"}
-    assert interrupted[State.OPEN] > 0, "the kills came while there was nothing to interrupt"
     store.close()
-    print(f"{KILLS} kills, {reports} reports, interrupted in {dict(interrupted)}")
+    print(f"{sum(trap.calls.values())} kills, {reports} reports filed, {dict(sorted(trap.calls.items()))}")
 
 
 def start(worker: subprocess.Popen[str]) -> int:

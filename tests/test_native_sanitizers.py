@@ -64,3 +64,8 @@ def test_no_file_makes_a_segment_leave_its_bounds(build: Path, tmp_path: Path) -
 def test_no_list_makes_a_search_differ_from_reading_all(build: Path) -> None:
     rounds = ROUNDS // 3
     assert run(build / "fuzz_search", str(rounds), "1") == f"{rounds} rounds\n"
+
+
+def test_no_corners_make_a_view_leave_its_picture(build: Path) -> None:
+    rounds = ROUNDS // 3
+    assert run(build / "fuzz_views", str(rounds), "1") == f"{rounds} rounds\n"

@@ -353,7 +353,7 @@ def library_modules() -> Iterator[str]:
     """Every module, but for those of the faces that extras bring."""
     for path in sorted((ROOT / "tutela").rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
-        if not {"api", "cli", "migrations", "settings", "__main__"} & set(parts):
+        if not {"api", "cli", "migrations", "__main__"} & set(parts) and not parts[-1].endswith("settings"):
             yield ".".join(parts).removesuffix(".__init__")
 
 

@@ -229,6 +229,17 @@ def test_what_a_film_or_a_picture_carries_in_boxes_is_found(known):
     assert {match.part for match in known.screener.screen(film).matches} == {"thumbnail 1"}
 
 
+def test_a_film_in_an_archive_or_behind_a_photo_is_watched(deployment):
+    scene = file_of(draw_scene(1, (96, 64)), "PNG")
+    list_in(deployment, "known", scene, "pdq")
+    film = video_of("mp4", "mpeg4")
+    for content, part in ((zip_of({"clip.mp4": film}), "clip.mp4"), (OTHER + film, "trailing data")):
+        verdict = deployment.screener.screen(content)
+        assert verdict.decision is Decision.BLOCK, verdict.reasons
+        assert {match.part for match in verdict.matches} == {part}
+        assert all(match.seconds is not None for match in verdict.matches)
+
+
 def test_an_office_document_with_fonts_is_screened_and_other_unknown_parts_of_it_are_held(known):
     parts = {
         "[Content_Types].xml": b"<Types/>",
@@ -290,6 +301,27 @@ def test_a_part_that_cannot_be_screened_is_held_by_name_and_the_rest_is_screened
     assert verdict.reasons[0].message.startswith(f"{part}: ")
     assert any(item.part == "b.jpg" and item.signal == "pdq" for item in verdict.hashes)
     assert known.screener.screen(zip_of(members | {"b.jpg": COPY})).decision is Decision.BLOCK
+
+
+def test_what_breaks_off_is_matched_as_far_as_it_came(known):
+    spoilt = bytearray(zip_of({"a.jpg": COPY}, zipfile.ZIP_STORED))
+    spoilt[spoilt.index(COPY[-50:])] ^= 1  # the checksum is wrong now
+    for content in (
+        gzip.compress(COPY)[:-6],
+        bytes(spoilt),
+        bz2.compress(COPY) + b"junk",
+        tar_of({"a": COPY})[: 512 + len(COPY) - 200],
+    ):
+        assert known.screener.screen(content).decision is Decision.BLOCK
+
+
+def test_pictures_hide_behind_no_beginning_and_words_pass_for_no_picture(known):
+    for head in (b"\x00\x01\x00\x00\x00", b"ID3\x04" + bytes(300), b"MZ" + bytes(3000)):
+        assert known.screener.screen(zip_of({"a": head + COPY})).decision is Decision.BLOCK
+    mail = mail_of(OTHER).replace(b"\n--=", b"\n" + base64.encodebytes(COPY) + b"\n--=", 1)
+    assert known.screener.screen(mail).decision is Decision.BLOCK
+    words = {"a.txt": b"BMW builds cars " * 30, "b.txt": b"BZh! said the bee " * 30}
+    assert known.screener.screen(zip_of(words)).decision is Decision.ALLOW
 
 
 def test_what_opens_only_with_a_password_is_held_or_as_the_operator_says(known):

@@ -20,6 +20,7 @@ from tests.incidents import DETAILS, NOON, US, InMemory, decided_case
 from tests.test_cybertipline_model import schema  # noqa: F401  (a fixture)
 from tutela.cases.model import Outcome
 from tutela.errors import InputError, TutelaError
+from tutela.evidence.sealing import Recipients, ReviewKey, new_identity
 from tutela.reports.bundle import new_password
 from tutela.reports.case_uco import case_uco
 from tutela.reports.cybertipline.vocabulary import CaptureEvent, FileClassification, IncidentType
@@ -141,18 +142,15 @@ def test_times_of_the_platform_are_read_or_left_out(text, expected):
 
 
 def test_only_the_review_key_opens_a_draft(incident):
-    import pyrage
-
-    key = pyrage.x25519.Identity.generate()
-    sealed = AgeSealing([str(key.to_public())]).seal(preview(incident, US).json())
+    private, public = new_identity()
+    sealed = AgeSealing(Recipients([public])).seal(preview(incident, US).json())
     assert b"user-77" not in sealed
-    assert b"user-77" in AgeSealing([str(key.to_public())], [str(key)]).unseal(sealed)
-    for identities in ([], [str(pyrage.x25519.Identity.generate())]):
-        with pytest.raises(TutelaError, match="no key"):
-            AgeSealing([str(key.to_public())], identities).unseal(sealed)
-    for recipients in ([], ["age1x"]):
-        with pytest.raises(InputError):
-            AgeSealing(recipients)
+    assert b"user-77" in AgeSealing(None, ReviewKey(private)).unseal(sealed)
+    for key in (None, ReviewKey(new_identity()[0])):
+        with pytest.raises(TutelaError, match="review key"):
+            AgeSealing(Recipients([public]), key).unseal(sealed)
+    with pytest.raises(TutelaError, match="recipients"):
+        AgeSealing(None).seal(b"x")
 
 
 # --- packages
@@ -241,6 +239,8 @@ def test_a_referral_is_the_same_in_its_three_forms(incident):
         assert value in cells
         assert value in text
     assert hashlib.sha256(b"benign one").hexdigest() in cells
+    assert "名前" in cells
+    assert "\\u540d\\u524d" in text, "what the font lacks is written as an escape"
     machine = json.loads(referral.json())
     assert machine["files"][0]["md5"] == hashlib.md5(b"benign one").hexdigest()
     assert machine["ground"].startswith("Online Safety Act")
@@ -300,6 +300,13 @@ def test_a_wrong_graph_does_not_conform(incident, tmp_path):
     (tmp_path / "case.jsonld").write_text(json.dumps(graph))
     command = [str(Path(sys.executable).with_name("case_validate")), str(tmp_path / "case.jsonld")]
     assert subprocess.run(command, capture_output=True).returncode != 0
+
+
+def test_a_deployment_needs_nothing_that_the_extra_of_reports_brings():
+    script = "import sys, tutela.deployment; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert "tutela" in loaded
+    assert not {"lxml", "httpx", "pydantic", "jinja2", "fpdf", "pyzipper", "matplotlib", "pyrage"} & set(loaded)
 
 
 def test_an_incident_of_many_files_keeps_their_order(evidence):

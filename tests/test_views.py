@@ -2,18 +2,25 @@
 
 import random
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from tests.pictures import draw_scene, file_of, photos
-from tutela.banks.model import Action, Policy
+from tutela import _native
+from tutela.banks.model import Action, BankKind, EntryState, NewEntry, Policy
 from tutela.banks.reading import picture_entries
 from tutela.deployment import open_deployment
 from tutela.evaluation.attacks.base import Scene
 from tutela.evaluation.attacks.catalogue import ATTACKS, encoded
 from tutela.media.content import Content, Limits, Mode, ViewSet
-from tutela.screening.verdict import Verdict
+from tutela.screening.verdict import Decision, Verdict
 from tutela.signals.pdq import PDQ
+from tutela.views.finding import find_frames, reduced
+from tutela.views.thresholds import ceiling
+from tutela.views.view import WHOLE, rectangle
 
 KNOWN = photos()[2]
 OTHERS = (photos()[0], photos()[1], photos()[3], draw_scene(5), draw_scene(6))
@@ -50,3 +57,245 @@ def banks(tmp_path_factory):
 
 def by_bank(verdict: Verdict) -> dict[str, str]:
     return {match.bank: match.view for match in verdict.matches}
+
+
+@pytest.mark.parametrize(
+    ("attack", "strength", "family"),
+    [
+        ("turn", 1, "mirrored"),
+        ("turn", 90, "turned-270"),
+        ("border", 20, "piece"),
+        ("letterbox", 0.5625, "piece"),
+        ("blurred-fill", 0.5625, "piece"),
+        ("screenshot", 80, "piece"),
+        ("meme", 25, None),
+        ("collage", 3, None),
+        ("rotate-grown", 10, "deskewed"),
+        ("photographed-screen", 6, "deskewed"),
+    ],
+)
+def test_a_copy_that_plain_misses_matches_a_bank_of_plain_hashes(banks, attack, strength, family):
+    content = attacked(attack, strength)
+    plain = banks.screener.screen(content, views=ViewSet.PLAIN)
+    assert plain.decision is Decision.ALLOW
+    verdict = banks.screener.screen(content)
+    assert verdict.decision is Decision.BLOCK
+    view = by_bank(verdict)["plain"]
+    assert family is None or view.startswith(family)
+
+
+@pytest.mark.parametrize(
+    ("attack", "strength"),
+    [
+        ("crop-placed", 20),
+        ("crop-placed", 40),
+        ("crop-one-side", 30),
+        ("sticker", 20),
+        ("smiley", 30),
+        ("rotate-cropped", 5),
+    ],
+)
+def test_a_crop_or_an_overlay_matches_a_bank_that_lists_further_views(banks, attack, strength):
+    matched = by_bank(banks.screener.screen(attacked(attack, strength)))
+    assert "plain" not in matched
+    assert matched["views"] in ("anchored", "edge", "whole")
+
+
+def test_the_view_that_matched_says_where_in_the_picture_it_lies(banks):
+    page = Image.new("RGB", (900, 1200), "white")
+    page.paste(KNOWN.resize((600, 400)), (150, 500))
+    match = next(match for match in banks.screener.screen(file_of(page, "PNG")).matches if match.bank == "plain")
+    assert match.view == "piece"
+    region = match.region
+    assert region is not None
+    found = (region.left, region.top, region.right, region.bottom)
+    assert found == pytest.approx((150 / 900, 500 / 1200, 750 / 900, 900 / 1200), abs=0.01)
+
+
+def test_a_verdict_lists_the_plain_hash_and_those_views_that_matched(banks):
+    verdict = banks.screener.screen(attacked("screenshot", 80))
+    views = [item.view for item in verdict.hashes if item.signal == "pdq"]
+    assert views[0] == "whole"
+    assert set(views[1:]) == {match.view for match in verdict.matches}
+
+
+def test_unrelated_pictures_do_not_match(banks):
+    for picture in (*OTHERS, *(draw_scene(seed) for seed in range(100, 110))):
+        assert banks.screener.screen(file_of(picture, "JPEG")).decision is Decision.ALLOW
+
+
+def test_the_view_set_is_the_deployments_or_the_calls(tmp_path):
+    with open_deployment(tmp_path, decoders=1, limits=Limits(views=ViewSet.PLAIN)) as deployment:
+        policy = Policy(Action.BLOCK)
+        deployment.banks.create("known", policy=policy, actor="test")
+        deployment.banks.add("known", picture_entries(samples(KNOWN, ViewSet.PLAIN, Mode.EXACT)), actor="test")
+        deployment.refresh()
+        mirrored = attacked("turn", 1)
+        assert deployment.screener.screen(mirrored).decision is Decision.ALLOW
+        assert deployment.screener.screen(mirrored, views=ViewSet.STANDARD).decision is Decision.BLOCK
+
+
+def test_standard_asks_all_that_plain_asks_and_thorough_all_that_standard_asks():
+    for picture in (KNOWN, *OTHERS):
+        asked = {views: {s.value for s in samples(picture, views)} for views in ViewSet}
+        assert asked[ViewSet.PLAIN] <= asked[ViewSet.STANDARD]
+        whole = [s for s in samples(picture, ViewSet.STANDARD) if s.region is None]
+        assert {s.value for s in whole} <= asked[ViewSet.THOROUGH]
+
+
+def test_an_entry_with_views_is_one_entry_and_withdrawn_as_one(tmp_path):
+    with open_deployment(tmp_path, decoders=1) as deployment:
+        deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
+        entries = picture_entries(samples(KNOWN, ViewSet.LISTED, Mode.EXACT))
+        assert len(entries) == 1 and len(entries[0].values) > 50
+        (entry_id,) = deployment.banks.add("known", entries, actor="test").entry_ids
+        deployment.refresh()
+        crop = attacked("crop-placed", 20)
+        (match,) = deployment.screener.screen(crop).matches
+        assert (match.entry_id, match.view) == (entry_id, "anchored")
+        deployment.banks.set_state(entry_id, EntryState.WITHDRAWN, reason="test", actor="test")
+        deployment.refresh()
+        assert deployment.screener.screen(crop).decision is Decision.ALLOW
+
+
+def test_an_allow_list_lists_no_further_views(tmp_path):
+    """Or a piece of an allowed picture would let through what surrounds it."""
+    with open_deployment(tmp_path, decoders=1) as deployment:
+        deployment.banks.create("fine", kind=BankKind.ALLOW, actor="test")
+        entries = picture_entries(samples(KNOWN, ViewSet.LISTED, Mode.EXACT))
+        (entry_id,) = deployment.banks.add("fine", entries, actor="test", reason="test").entry_ids
+        assert deployment.banks.values(entry_id) == []
+
+
+def test_an_allowed_picture_does_not_hide_another_one_beside_it(tmp_path):
+    """The page as a whole is allowed; the known picture in it still matches by its own view."""
+    page = Image.new("RGB", (900, 1200), "white")
+    page.paste(KNOWN.resize((600, 400)), (150, 500))
+    content = file_of(page, "PNG")
+    with open_deployment(tmp_path, decoders=1) as deployment:
+        deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
+        deployment.banks.add("known", picture_entries(samples(KNOWN, ViewSet.PLAIN, Mode.EXACT)), actor="test")
+        deployment.banks.create("fine", kind=BankKind.ALLOW, actor="test")
+        whole = next(item for item in deployment.screener.screen(content).hashes if item.signal == "pdq")
+        deployment.banks.add("fine", [NewEntry("pdq", bytes.fromhex(whole.value))], actor="test", reason="test")
+        deployment.refresh()
+        assert deployment.screener.screen(content).decision is Decision.BLOCK
+
+
+def lattices() -> dict[str, Image.Image]:
+    """Pictures of little but lines: pages, grids, codes, empty app pages."""
+    source = np.random.default_rng(3)
+    found = {}
+    for i in range(6):
+        cells = source.integers(0, 2, (25 + i, 25 + i)).astype(np.uint8) * 255
+        found[f"code {i}"] = Image.fromarray(cells).resize((400, 400), Image.Resampling.NEAREST)
+        grid = np.full((400, 400), 255, np.uint8)
+        grid[:: 20 + 3 * i] = grid[:, :: 20 + 3 * i] = 0
+        found[f"grid {i}"] = Image.fromarray(grid)
+    return found
+
+
+def test_lattices_do_not_match_each_other():
+    pictures = lattices()
+    looked_up = {name: samples(picture.convert("RGB"), ViewSet.STANDARD) for name, picture in pictures.items()}
+    for name, found in looked_up.items():
+        for other, listed in looked_up.items():
+            if name.split()[0] == other.split()[0] == "code" and name != other:
+                whole = listed[0].value
+                near = [
+                    s for s in found if (s.quality or 0) >= 50 and distance(s.value, whole) <= (ceiling(s.view) or 31)
+                ]
+                assert not near, (name, other, near[0].view)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**32 - 1), st.sampled_from(["noise", "flat", "steps"]))
+def test_any_picture_has_views_that_lie_in_it(height, width, seed, kind):
+    source = np.random.default_rng(seed)
+    luma = {
+        "noise": source.integers(0, 256, (height, width)),
+        "flat": np.full((height, width), seed % 256),
+        "steps": (np.arange(height)[:, None] // 7 * 40 + np.arange(width) // 9 * 30) % 256,
+    }[kind].astype(np.uint8)
+    for views in (ViewSet.STANDARD, ViewSet.THOROUGH, ViewSet.LISTED):
+        for frame in find_frames(reduced(luma), views):
+            hashes, qualities = _native.pdq_views(
+                frame.luma, np.stack([view.corners for view in frame.views]), sum(v.turned for v in frame.views)
+            )
+            assert len(qualities) == len(frame.views)
+            assert hashes.shape[1] == 32
+            for view in frame.views:
+                assert np.isfinite(view.corners).all()
+
+
+def test_the_view_of_the_whole_hashes_as_the_whole_does():
+    for picture in (KNOWN, *OTHERS):
+        luma = np.ascontiguousarray(np.asarray(picture.convert("L")))
+        hashes, _ = _native.pdq_views(luma, WHOLE[None], 1)
+        # PDQ's windows begin at whole pixels, up to one off the middle; a view's parts do not.
+        assert distance(hashes[0], _native.pdq(luma)[0]) <= 20
+
+
+def test_an_upright_view_hashes_as_the_same_piece_cut_out_does():
+    luma = np.ascontiguousarray(np.asarray(KNOWN.convert("L")))
+    height, width = luma.shape
+    left, top, right, bottom = 40, 30, 440, 350
+    corners = rectangle(left / width, top / height, right / width, bottom / height)
+    hashes, _ = _native.pdq_views(luma, corners[None])
+    cut = np.ascontiguousarray(luma[top:bottom, left:right])
+    assert distance(hashes[0], _native.pdq(cut)[0]) <= 20
+
+
+def test_a_turned_view_hashes_as_the_turned_picture_does():
+    turns = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270,
+             Image.Transpose.FLIP_TOP_BOTTOM, Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.TRANSPOSE,
+             Image.Transpose.TRANSVERSE)  # fmt: skip
+    grey = KNOWN.convert("L")
+    hashes, _ = _native.pdq_views(np.ascontiguousarray(np.asarray(grey)), WHOLE[None], 1)
+    for turn, value in zip(turns, hashes, strict=True):
+        turned = grey if turn is None else grey.transpose(turn)
+        straight, _ = _native.pdq_views(np.ascontiguousarray(np.asarray(turned)), WHOLE[None])
+        assert distance(value, straight[0]) <= 4
+
+
+@pytest.mark.parametrize(
+    "corners",
+    [
+        np.zeros((4, 2)),
+        np.full((4, 2), np.nan),
+        np.full((4, 2), np.inf),
+        np.array([[0, 0], [1, 0], [0, 1], [1, 1.0]]),
+        np.array([[0, 0], [100, 0], [100, 1], [0, 1.0]]),
+        np.array([[0, 0], [1e-9, 0], [1e-9, 1e-9], [0, 1e-9]]),
+    ],
+)
+def test_what_is_no_view_hashes_to_nothing(corners):
+    hashes, qualities = _native.pdq_views(np.ascontiguousarray(np.asarray(KNOWN.convert("L"))), corners[None])
+    assert bytes(hashes[0]) == bytes(32)
+    assert qualities[0] == 0
+
+
+def test_the_native_core_refuses_what_is_no_picture():
+    with pytest.raises(ValueError, match="empty"):
+        _native.pdq_views(np.zeros((0, 4), np.uint8), WHOLE[None])
+    with pytest.raises(ValueError, match="more views"):
+        _native.pdq_views(np.zeros((8, 8), np.uint8), WHOLE[None], 2)
+    with pytest.raises(ValueError, match="deviations"):
+        _native.blobs(np.zeros((8, 8), np.uint8), 0.0, 3.0, 2)
+
+
+def test_a_line_edge_is_where_brightness_steps():
+    luma = np.full((40, 60), 50, np.uint8)
+    luma[:, 25:] = 200
+    vertical, horizontal = _native.line_edges(luma)
+    assert vertical.shape == (11, 61) and horizontal.shape == (16, 41)
+    assert vertical[-1].argmax() == 25 and vertical[-1][25] == pytest.approx(10)
+    assert horizontal[-1].max() == 0
+
+
+def test_a_blob_is_found_where_it_lies():
+    luma = np.full((80, 100), 40, np.uint8)
+    ys, xs = np.mgrid[0:80, 0:100]
+    luma[(xs - 63) ** 2 + (ys - 27) ** 2 <= 9] = 220
+    x, y, _ = _native.blobs(luma, 1.85, 3.0, 3)[0]
+    assert (x, y) == pytest.approx((63.5, 27.5), abs=0.3)

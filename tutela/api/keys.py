@@ -22,7 +22,7 @@ from tutela.store.database import Store, microseconds, moment, now
 from tutela.store.tables import api_key
 
 _PREFIX = "tutela"
-_CACHE_S = 1.0
+_CACHE_S = 0.9
 """A key that is revoked stops working within this time."""
 
 

@@ -18,11 +18,11 @@ from tutela.cases.policy import Policies
 from tutela.cases.reading import decision_of, read_items
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.evidence.audit import append
-from tutela.evidence.retention import keep_until
+from tutela.evidence.retention import keep_on, keep_until
 from tutela.signals.base import Kind
 from tutela.signals.registry import signal_type
 from tutela.store import tables
-from tutela.store.case_tables import case_decision, case_item
+from tutela.store.case_tables import case_decision, case_item, case_report
 from tutela.store.database import Store, moment, now
 
 SOURCE = "cases"
@@ -121,6 +121,9 @@ class Decisions:
         detail = {"items": ids, "reason_sha256": _digest(reason)}
         append(connection, by, "case.reopened", f"case:{case_id}", detail)
         self._disallow(connection, ids, by, reason)
+        if not _is_reported(connection, case_id):
+            for item in items:
+                keep_on(connection, item.evidence_id, actor=by, why="the decision was set aside")
 
     def state(self, connection: Connection, case_id: str) -> CaseState:
         """The state that a case's decisions put it in."""
@@ -227,6 +230,11 @@ def _may(ruling: Ruling, former: Sequence[Decision]) -> bool:
             return ruling.senior and ruling.outcome is not Outcome.ESCALATE
         case Stage.DECIDED:
             return False
+
+
+def _is_reported(connection: Connection, case_id: str) -> bool:
+    query = select(case_report.c.id).where(case_report.c.case_id == case_id).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def _items(connection: Connection, case_id: str, item_ids: Sequence[int] | None) -> list[CaseItem]:

@@ -118,12 +118,15 @@ def screen(
     context: typer.Context,
     paths: Paths,
     json: Annotated[bool, typer.Option("--json", help="JSON lines: a verdict a line, with its path.")] = False,
+    views: Annotated[
+        str | None, typer.Option(help="Views of each picture: plain, standard or thorough; TUTELA_VIEWS otherwise.")
+    ] = None,
 ) -> None:
     """Screen files. Exit code 1 when any matched or was held."""
-    from tutela.cli.screening import screen_paths
+    from tutela.cli.screening import screen_paths, view_set
 
     with context.obj.deployment() as deployment:
-        raise typer.Exit(screen_paths(deployment, paths, as_json=json))
+        raise typer.Exit(screen_paths(deployment, paths, view_set(views), as_json=json))
 
 
 @app.command("hash", epilog="tutela hash --signal pdq photo.jpg")

@@ -213,6 +213,49 @@ def show(context: typer.Context, name: Name) -> None:
         print_table(("entry", "flag", "detail"), [[str(entry), flag, escape(detail)] for entry, flag, detail in flags])
 
 
+@app.command(epilog="tutela exchange push ncmec")
+def push(context: typer.Context, name: Name) -> None:
+    """Write what is new in the shared bank into the outbox, which delivers it."""
+    from tutela.exchanges.giving import share_new
+
+    with _exchanges(context) as exchanges:
+        typer.echo(f"{share_new(exchanges, name):,} entries are on their way to {name}")
+
+
+@app.command(epilog="tutela exchange lookup shield pdq:d8f8…")
+def lookup(
+    context: typer.Context,
+    name: Name,
+    values: Annotated[list[str], typer.Argument(help="TYPE:HASH.", show_default=False)],
+) -> None:
+    """Ask a list that is not given away about hashes; what it knows is listed in its bank. Exit code 1 when any is."""
+    from tutela.cli.output import print_json
+    from tutela.cli.state import actor
+    from tutela.exchanges.asking import look_up
+
+    pairs = [(signal, value) for signal, _, value in (text.partition(":") for text in values)]
+    with _exchanges(context) as exchanges:
+        findings = look_up(exchanges, name, pairs, actor=actor())
+    for finding in findings:
+        print_json({"signal": finding.signal, "value": finding.value, "label": finding.label})
+    raise typer.Exit(1 if findings else 0)
+
+
+@app.command(epilog="tutela exchange clear 4711 low-detail")
+def clear(
+    context: typer.Context,
+    entry: Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="As `tutela exchange show` shows it.")],
+    flag: Annotated[str, typer.Argument(help="low-detail, allow-list or rejected.")],
+) -> None:
+    """Take a mark away from an entry, because you looked at it."""
+    from tutela.cli.state import actor
+    from tutela.exchanges.hygiene import clear_flag, flag_named
+
+    with _exchanges(context) as exchanges, exchanges.store.write() as connection:
+        clear_flag(connection, entry, flag_named(flag), actor=actor())
+    typer.echo(f"entry {entry} is no longer marked {flag}")
+
+
 @app.command()
 def remove(
     context: typer.Context, name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False

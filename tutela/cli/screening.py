@@ -37,13 +37,21 @@ Result = TypeVar("Result")
 _SHOWN = 500
 
 
-def screen_paths(deployment: Deployment, paths: Sequence[str], *, as_json: bool) -> int:
+def view_set(name: str | None) -> ViewSet | None:
+    """The view set of that name. Raises InputError for one that uploads are not screened by."""
+    known = [views.value for views in ViewSet if views is not ViewSet.LISTED]
+    if name is not None and name not in known:
+        raise InputError(f"no view set is called {name!r}; there are {', '.join(known)}")
+    return None if name is None else ViewSet(name)
+
+
+def screen_paths(deployment: Deployment, paths: Sequence[str], views: ViewSet | None, *, as_json: bool) -> int:
     """Screen files and print verdicts. Returns the exit code."""
     matched, failed, unlisted = 0, 0, 0
     rows: list[list[str]] = []
 
     def screen(path: str, content: bytes) -> dict[str, Any]:
-        verdict = deployment.screener.screen(content, Context(item=path))
+        verdict = deployment.screener.screen(content, Context(item=path), views=views)
         # What a log-only bank matched is allowed, and still a match.
         return verdict.document() | {"path": path, "matched": bool(verdict.matches) or verdict.decision != "allow"}
 

@@ -84,7 +84,7 @@ class Console:
         self.second_looks = SecondLooks(store)
         self.languages = Languages(rooms.home)
         self.helplines = helplines(rooms.home)
-        self.pool = WorkerPool(TASK, size=1, limits=limits)
+        self.pool = WorkerPool(TASK, size=2, limits=limits)
         self.reveals = Reveals(self.pool, self.exposures)
         self.notices = rooms.reports.notices
         self.intake = rooms.reports.intake

@@ -45,6 +45,7 @@ def page(request: Request, template: str, visit: Visit | None = None, status: in
         "language": language,
         "waiting": console.waiting(visit.person) if visit else 0,
     }
+    assert not shared.keys() & values.keys(), "a page's own value would hide one that all pages share"
     text = _environment(language).get_template(template).render(shared | values)
     return HTMLResponse(text, status)
 

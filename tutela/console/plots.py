@@ -37,12 +37,12 @@ def draw(chart: Chart, *, dark: bool) -> bytes:
     ink, ground, line = ("#e8eeeb", "#1c2225", "#3a454a") if dark else ("#16201d", "#ffffff", "#c9d1cd")
     colours = _DARK_COLOURS if dark else _COLOURS
     # Its settings are the process's own: one drawing at a time.
-    with _DRAWING, rc_context({"svg.hashsalt": "tutela", "text.color": ink, "font.size": 10}):
+    with _DRAWING, rc_context({"svg.hashsalt": "tutela", "text.parse_math": False, "text.color": ink, "font.size": 10}):
         figure = Figure(figsize=(8, 3.2), facecolor=ground, layout="constrained")
         axes = figure.add_subplot(facecolor=ground)
         bottom = [0.0] * len(chart.labels)
         for number, (name, values) in enumerate(chart.series.items()):
-            axes.bar(range(len(values)), values, bottom=bottom, label=name, color=colours[number % len(colours)])
+            axes.bar(range(len(values)), values, bottom=bottom, label=f" {name}", color=colours[number % len(colours)])
             bottom = [below + value for below, value in zip(bottom, values, strict=True)]
         _label(axes, chart, ink, line)
         if len(chart.series) > 1:

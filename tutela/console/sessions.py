@@ -81,7 +81,11 @@ class Sessions:
                     or_(console_session.c.token_sha256 == hashed, console_session.c.previous_sha256 == hashed)
                 )
             ).first()
-        if row is None or not self._lasts(row, at, hashed):
+        if row is None or not self._lasts(row, at):
+            return None
+        if bytes(row.token_sha256) != hashed and at - row.rotated_at > _GRACE_S * _SECOND:
+            # Two browsers have had this session: one of them stole it, and nobody knows which.
+            self.end(row.id)
             return None
         try:
             person = self._people.get(row.person_id)
@@ -96,10 +100,8 @@ class Sessions:
         with self._store.write() as connection:
             connection.execute(update(console_session).where(console_session.c.id == session_id).values(ended_at=now()))
 
-    def _lasts(self, row: Row[Any], at: int, hashed: bytes) -> bool:
+    def _lasts(self, row: Row[Any], at: int) -> bool:
         if row.ended_at is not None:
-            return False
-        if bytes(row.token_sha256) != hashed and at - row.rotated_at > _GRACE_S * _SECOND:
             return False
         idle, age = int(at - row.seen_at), int(at - row.created_at)
         return idle <= self.lifetimes.idle_s * _SECOND and age <= self.lifetimes.absolute_s * _SECOND

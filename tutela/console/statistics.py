@@ -1,6 +1,7 @@
 """Figures for the statistics page, from what was written down anyway. They name no uploader and no reviewer."""
 
 import statistics as numbers
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +15,8 @@ from tutela.store.database import Store, microseconds, moment, now
 from tutela.store.tables import verdict
 
 MAX_DAYS = 366
+_KEPT_S = 60.0
+"""So long the figures of a period are not counted anew: a page asks for each of them again as a plot."""
 _HOUR = 3600 * 1_000_000
 _AGES = (("< 1 h", 1.0), ("< 4 h", 4.0), ("< 24 h", 24.0), ("< 3 d", 72.0), ("< 7 d", 168.0), ("≥ 7 d", float("inf")))
 
@@ -23,9 +26,17 @@ class Statistics:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._kept: dict[int, tuple[float, Mapping[str, Chart]]] = {}
 
     def charts(self, days: int) -> Mapping[str, Chart]:
-        """Every chart over the last days (UTC), by its name in addresses."""
+        """Every chart over the last days (UTC), by its name in addresses; at most a minute old."""
+        at, (made, charts) = time.monotonic(), self._kept.get(days, (0.0, {}))
+        if not charts or at - made > _KEPT_S:
+            charts = self._count(days)
+            self._kept[days] = (at, charts)
+        return charts
+
+    def _count(self, days: int) -> Mapping[str, Chart]:
         return {
             "verdicts": self._verdicts(days),
             "lists": self._lists(days),

@@ -62,9 +62,11 @@ class Objects:
         try:
             if not isinstance(sealed.source, bytes):
                 sealed.source.seek(0)
+            file = self._folder / path if self._folder is not None else None
+            new_folder = file is not None and not file.parent.exists()
             obstore.put(self._store, path, sealed.source)
-            if self._folder is not None:
-                _make_durable(self._folder, self._folder / path)
+            if file is not None:
+                _write_through(file, file.parent, *(file.parents[1:2] if new_folder else ()))
         except (obstore.exceptions.BaseError, OSError) as error:
             raise EvidenceError(f"the evidence could not be stored: {_brief(error)}") from error
 
@@ -118,19 +120,17 @@ class Objects:
 
 
 def _path(sha256: str) -> str:
-    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}{_SUFFIX}"
+    return f"{sha256[:2]}/{sha256}{_SUFFIX}"
 
 
-def _make_durable(root: Path, path: Path) -> None:
-    """Have the file, and the folders that lead to it, written to the disk."""
-    for place in (path, *path.parents):
+def _write_through(*places: Path) -> None:
+    """Have files or folders written to the disk."""
+    for place in places:
         descriptor = os.open(place, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        if place == root:
-            return
 
 
 def _brief(error: BaseException) -> str:

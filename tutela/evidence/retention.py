@@ -47,6 +47,16 @@ def keep_until(connection: Connection, evidence_id: str, until: datetime, *, act
     append(connection, actor, "evidence.kept", f"evidence:{evidence_id}", {"until": until.isoformat(), "why": why})
 
 
+def keep_on(connection: Connection, evidence_id: str, *, actor: str, why: str) -> None:
+    """Say, in the caller's transaction, that an item has no end any more, because what gave it one was set aside."""
+    lock(connection)
+    changed = connection.execute(
+        update(table).where(table.c.id == evidence_id, table.c.keep_until.is_not(None)).values(keep_until=None)
+    )
+    if changed.rowcount:
+        append(connection, actor, "evidence.kept", f"evidence:{evidence_id}", {"until": None, "why": why})
+
+
 class Retention:
     """Holds and ends of the evidence in one vault. Thread-safe."""
 

@@ -105,7 +105,7 @@ class Applier:
             if listing.withdrawn:
                 if before is None:
                     tombstones.append((key, listing))
-                elif before.listed:
+                else:
                     gone.append((before, listing))
                 continue
             read = self._read(key, listing)
@@ -125,8 +125,9 @@ class Applier:
             [(generation, row_id) for row_id in touched],
         )
         listed = len(fresh) + revived
-        used = listed + len(changed) - revived + len(gone)
-        return Applied(listed, len(changed) - revived, len(gone), len(listings) - used, values)
+        withdrawn = sum(before.listed for before, _ in gone)
+        used = listed + len(changed) - revived + withdrawn
+        return Applied(listed, len(changed) - revived, withdrawn, len(listings) - used, values)
 
     def sweep(self, connection: Connection, *, at: int, generation: int, limit: int) -> int:
         """Withdraw up to so many entries that the whole list no longer names; how many there were."""

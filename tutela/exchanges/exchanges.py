@@ -60,6 +60,8 @@ class ExchangeRow:
     generation: int
     sweeping: bool
     """Whether a pull of the whole list is under way, after which what it did not name is withdrawn."""
+    sweep_at: int | None
+    """Microseconds since the epoch; a pull that begins later may withdraw what the whole list did not name."""
     listed: int
     """Entries of the list that count there now."""
     rejected: int
@@ -299,6 +301,7 @@ def _exchange(row: Row[Any]) -> ExchangeRow:
         version=row.version,
         generation=row.generation,
         sweeping=bool(row.sweeping),
+        sweep_at=row.sweep_at,
         listed=row.listed,
         rejected=row.rejected,
         failures=row.failures,

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from tutela.banks.banks import Banks
 from tutela.banks.model import BankKind, EntryState
 from tutela.banks.revising import disable_entries
-from tutela.errors import NotFoundError
+from tutela.errors import InputError, NotFoundError
 from tutela.exchanges.base import Opinion
 from tutela.index.segments import Searchable, in_memory
 from tutela.signals.base import Kind
@@ -40,6 +40,14 @@ class Flag(StrEnum):
     """It is within the threshold of a known false match."""
     REJECTED = "rejected"
     """Reviewers rejected nearly all that it matched; it was set aside."""
+
+
+def flag_named(name: str) -> Flag:
+    """The flag of that name. Raises InputError naming the known ones."""
+    try:
+        return Flag(name)
+    except ValueError:
+        raise InputError(f"no entry is marked {name!r}; marks are {', '.join(Flag)}") from None
 
 
 @dataclass(frozen=True, slots=True)

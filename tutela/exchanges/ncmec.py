@@ -113,8 +113,10 @@ class Ncmec(Exchange):
             if end <= begin:
                 yield Page((), str(Checkpoint(at.since)), final=True)
                 return
-            yield from self._range(at, begin, end, last=end >= now)
-            if end >= now:
+            # A range that is taken up again shows what was there when it was first asked for: another one follows it.
+            last = end >= now and at.next is None
+            yield from self._range(at, begin, end, last=last)
+            if last:
                 return
             at = Checkpoint(end)
 

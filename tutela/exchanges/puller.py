@@ -25,6 +25,9 @@ from tutela.store.database import microseconds, now
 from tutela.store.exchange_tables import exchange as table
 
 SWEEP = 5_000
+SETTLES_AFTER_S = 120.0
+"""An entry that moves while a whole list is read may be named nowhere in it. What is missing is withdrawn only by a
+pull that begins this long after the reading ended, and so has seen every entry that moved."""
 MAX_SHRINKING = 0.2
 """A whole list that lacks more than this share of what it had is taken for a broken one."""
 _SHRINKING_ALWAYS = 20
@@ -67,8 +70,11 @@ class PullResult:
 class Puller:
     """Pulls exchanges of one store."""
 
-    def __init__(self, exchanges: Exchanges, *, patience: Patience | None = None) -> None:
+    def __init__(
+        self, exchanges: Exchanges, *, patience: Patience | None = None, settles_after_s: float = SETTLES_AFTER_S
+    ) -> None:
         self._exchanges = exchanges
+        self._settles_after_s = settles_after_s
         self._store = exchanges.store
         self._patience = patience
 
@@ -81,12 +87,15 @@ class Puller:
         accept_shrinking: bool = False,
         on_page: Callable[[PullResult], None] | None = None,
     ) -> PullResult:
-        """Read everything up to now. `full` begins at the very beginning and withdraws what the list no longer has.
+        """Read everything up to now.
+
+        `full` begins at the very beginning. What the list then does not name is withdrawn: at once where the list is
+        always given whole, else by the first pull that begins when entries that moved meanwhile have been seen.
 
         Raises HttpError, ExchangeError, ShrunkenError, InputError, ConflictError (another pull began), StoreError; what
         was applied until then stays, and is written down with the failure.
         """
-        run = _Run(self._exchanges, self._begin(name, full), actor, accept_shrinking, on_page)
+        run = _Run(self._exchanges, self._begin(name, full), actor, accept_shrinking, on_page, self._settles_after_s)
         try:
             return run.all(self._patience)
         except ConflictError:
@@ -102,7 +111,7 @@ class Puller:
         forgotten = sort.max_age_s is not None and row.pulled_at is not None and row.age_s(at) > sort.max_age_s
         values: dict[str, object] = {"version": table.c.version + 1, "attempted_at": microseconds(at)}
         if full or forgotten:
-            values |= {"checkpoint": None, "sweeping": True, "generation": table.c.generation + 1}
+            values |= {"checkpoint": None, "sweeping": True, "sweep_at": None, "generation": table.c.generation + 1}
         with self._store.write() as connection:
             connection.execute(update(table).where(table.c.id == row.id).values(**values))
         return self._exchanges.get(name)
@@ -132,8 +141,11 @@ class _Run:
         actor: str,
         accept_shrinking: bool,
         on_page: Callable[[PullResult], None] | None,
+        settles_after_s: float,
     ) -> None:
         self.row = row
+        self._began = now()
+        self._settles_after_us = int(settles_after_s * 1_000_000)
         self._exchanges = exchanges
         self._store = exchanges.store
         self._accept_shrinking = accept_shrinking
@@ -166,7 +178,7 @@ class _Run:
             self._apply(page)
             if self._on_page is not None:
                 self._on_page(self._result)
-            if page.final and self.row.sweeping:
+            if page.final and self.row.sweeping and self._is_settled():
                 self._sweep()
 
     def _apply(self, page: Page) -> None:
@@ -182,12 +194,24 @@ class _Run:
                 checkpoint=page.checkpoint,
                 generation=generation,
                 sweeping=sweeping,
+                sweep_at=None if begins else self.row.sweep_at,
                 listed=self.row.listed + applied.growth,
                 rejected=(0 if begins else self.row.rejected) + page.rejected,
             )
             self._advance(connection, row)
         self.row = replace(row, version=row.version + 1)
         self._result = self._result.after(applied, page.rejected, flagged)
+
+    def _is_settled(self) -> bool:
+        """Whether what the whole list did not name is gone, and has not only moved."""
+        if self._whole or self._settles_after_us == 0:
+            return True
+        if self.row.sweep_at is not None:
+            return self._began >= self.row.sweep_at
+        sweep_at = now() + self._settles_after_us
+        self._write(sweep_at=sweep_at)
+        self.row = replace(self.row, sweep_at=sweep_at)
+        return False
 
     def _sweep(self) -> None:
         """Withdraw what the whole list did not name, unless that is so much that the list must be broken."""
@@ -231,6 +255,7 @@ class _Run:
                     "checkpoint": row.checkpoint,
                     "generation": row.generation,
                     "sweeping": row.sweeping,
+                    "sweep_at": row.sweep_at if row.sweeping else None,
                     "listed": row.listed,
                     "rejected": row.rejected,
                     **values,

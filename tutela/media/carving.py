@@ -1,6 +1,6 @@
 """Files inside bytes of unknown structure, found by their signatures: what is behind, between or before known things.
 
-A signature alone proves nothing, so what is found here is speculative: where it is no picture, nothing was missed.
+A short signature proves nothing, so what it gives away is speculative: where it is no picture, nothing was missed.
 """
 
 import re
@@ -24,10 +24,16 @@ _LITERALS = (
     (b"PK\x03\x04", 0),
     (b"7z\xbc\xaf\x27\x1c", 0),
     (b"Rar!\x1a\x07", 0),
+    (b"JXL \r\n\x87\n", 4),
+    (b"jP  \r\n\x87\n", 4),
 )
 """What is searched for, and how many bytes before it a file begins."""
 _BITMAP = re.compile(rb"BM.{4}\x00\x00\x00\x00.{3}\x00[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00", re.DOTALL)
 _LONGEST = 32
+_CERTAIN = frozenset(
+    {MediaType.PNG, MediaType.WEBP, MediaType.SEVEN_ZIP, MediaType.RAR, MediaType.JXL, MediaType.JPEG2000}
+)
+"""Types whose signatures are too long to come about by chance."""
 _OPEN_ENDED = frozenset({MediaType.ZIP, MediaType.SEVEN_ZIP, MediaType.RAR, MediaType.PDF})
 """Archives are read from their end, or on to it: one that is found takes the rest, which is searched on."""
 
@@ -49,7 +55,8 @@ def carve(data: memoryview) -> Iterator[InnerFile]:
             covered = start + length
         else:
             length = (starts[number + 1] if number + 1 < len(starts) else len(data)) - start
-        yield InnerFile(f"{media_type.partition('/')[2]} at byte {start:,}", rest[:length], speculative=True)
+        name = f"{media_type.partition('/')[2]} at byte {start:,}"
+        yield InnerFile(name, rest[:length], speculative=media_type not in _CERTAIN)
 
 
 def signatures(data: memoryview) -> list[int]:

@@ -7,6 +7,8 @@ signature: a browser shows a picture only if it begins at the first byte.
 import re
 from enum import StrEnum
 
+from tutela.media.plain import is_text
+
 
 class MediaType(StrEnum):
     """Types that are told apart. Those in `PICTURES` are decoded; the others are recognised so as to be named."""
@@ -115,6 +117,8 @@ _SIGNATURES = (
 _EMAIL = re.compile(rb"(From .*\n)?([!-9;-~]+:.*\n([ \t].*\n)*)*?(MIME-Version|Content-Type|Received):", re.IGNORECASE)
 """Header fields from the first byte on, one of those that say what it is among them (RFC 5322, RFC 2045)."""
 _ISO_AT = 32_769
+_WORDS = frozenset({MediaType.BMP, MediaType.BZIP2})
+"""Types whose signatures are also how words begin; their files never are text as far as the head goes."""
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 
@@ -123,7 +127,7 @@ def sniff(data: bytes | memoryview) -> MediaType | None:
     """The type of the content, or None where its first bytes say nothing."""
     head = bytes(data[:512])
     for signature, media_type in _SIGNATURES:
-        if head.startswith(signature):
+        if head.startswith(signature) and not (media_type in _WORDS and is_text(head)):
             return media_type
     if head[:4] == b"RIFF":
         return {b"WEBP": MediaType.WEBP, b"AVI ": MediaType.AVI}.get(head[8:12])

@@ -4,15 +4,17 @@ import json
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import BinaryIO, Protocol
-
-from pydantic import TypeAdapter, ValidationError
+from functools import cache
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from tutela.errors import InputError
 from tutela.reports.cybertipline.elements import lexical, writable
 from tutela.reports.cybertipline.report import FileDetails, Report
 from tutela.reports.cybertipline.schema import Schema
 from tutela.reports.cybertipline.schema import problems as problems_of
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +45,15 @@ class Draft:
 
     def json(self) -> bytes:
         """The draft as JSON, with what no XML carries as an escape; `Draft.read` reads it back."""
-        return json.dumps(_plain(_ADAPTER.dump_python(self))).encode()
+        return json.dumps(_plain(_adapter().dump_python(self))).encode()
 
     @classmethod
     def read(cls, text: bytes | str) -> "Draft":
         """A draft from its JSON. Raises InputError that says where it is wrong."""
+        from pydantic import ValidationError
+
         try:
-            return _ADAPTER.validate_json(text)
+            return _adapter().validate_json(text)
         except ValidationError as error:
             found = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:10]]
             raise InputError(f"this is no draft of a report: {'; '.join(found)}") from None
@@ -76,7 +80,11 @@ class FileSource(Protocol):
         """The bytes of that piece of evidence, as a seekable file. Raises TutelaError."""
 
 
-_ADAPTER = TypeAdapter(Draft)
+@cache
+def _adapter() -> "TypeAdapter[Draft]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Draft)
 
 
 def _plain(value: object) -> object:

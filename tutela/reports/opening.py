@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tutela.banks.labels import labels_of
 from tutela.cases.cases import Cases
@@ -21,8 +22,10 @@ from tutela.outbox.outbox import Outbox
 from tutela.reports.cybertipline.schema import Schema
 from tutela.reports.desk import Desk, OpenedEvidence
 from tutela.reports.options import ReportRooms, open_report_rooms
-from tutela.settings import Settings
 from tutela.store.database import Store
+
+if TYPE_CHECKING:
+    from tutela.settings import Settings
 
 _MAX_KEY_BYTES = 64 * 1024
 
@@ -31,7 +34,7 @@ _MAX_KEY_BYTES = 64 * 1024
 class OpenedRooms:
     """What a process that works on reports has."""
 
-    settings: Settings
+    settings: "Settings"
     store: Store
     audit: AuditLog
     cases: Cases
@@ -61,7 +64,7 @@ class OpenedRooms:
 
 
 @contextlib.contextmanager
-def opened_rooms(settings: Settings, key_file: Path | None = None) -> Iterator[OpenedRooms]:
+def opened_rooms(settings: "Settings", key_file: Path | None = None) -> Iterator[OpenedRooms]:
     """The rooms; closed at the end of the block. Raises InputError, StoreError."""
     key = None if key_file is None else read_review_key(key_file, settings.home)
     prepare_home(settings.home)

@@ -73,6 +73,7 @@ def _bars(values: Mapping[str, float]) -> "Markup":
     import matplotlib
     from markupsafe import Markup
     from matplotlib.figure import Figure as Drawing
+    from matplotlib.ticker import MaxNLocator
 
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "tutela", "font.family": "sans-serif"}):
         drawing = Drawing(figsize=(7, 0.5 * len(values) + 0.8), layout="constrained")
@@ -83,6 +84,7 @@ def _bars(values: Mapping[str, float]) -> "Markup":
         )
         axes.bar_label(bars, fmt="{:,.0f}", padding=4)
         axes.spines[["top", "right"]].set_visible(False)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         axes.margins(x=0.12)
         file = io.StringIO()
         drawing.savefig(file, format="svg", metadata={"Date": None, "Creator": None})

@@ -4,7 +4,7 @@ No picture is in any of them; the evidence lies beside them in the bundle, by th
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -172,7 +172,7 @@ def _pdf(title: str, sections: Sequence[Section], made_at: datetime) -> bytes:
     import matplotlib
     from fpdf import FPDF
     from fpdf.enums import XPos, YPos
-    from fpdf.fonts import FontFace
+    from fpdf.fonts import FontFace, TTFFont
 
     fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     pdf = FPDF(format="A4")
@@ -181,6 +181,9 @@ def _pdf(title: str, sections: Sequence[Section], made_at: datetime) -> bytes:
     pdf.set_creation_date(made_at)
     pdf.add_font("DejaVu", "", fonts / "DejaVuSans.ttf")
     pdf.add_font("DejaVu", "B", fonts / "DejaVuSans-Bold.ttf")
+    font = pdf.fonts["dejavu"]
+    assert isinstance(font, TTFFont)
+    known = frozenset(font.cmap)
     pdf.set_margin(18)
     pdf.add_page()
     pdf.set_font("DejaVu", "B", 15)
@@ -200,6 +203,23 @@ def _pdf(title: str, sections: Sequence[Section], made_at: datetime) -> bytes:
         ) as table:
             for name, value in section.rows or (("", "nothing was given"),):
                 row = table.row()
-                row.cell(name)
-                row.cell(value)
+                row.cell(_printable(name, known))
+                row.cell(_printable(value, known))
+    pdf.ln(4)
+    pdf.set_font("DejaVu", "", 7.5)
+    pdf.multi_cell(0, 4, _FOOTNOTE)
     return bytes(pdf.output())
+
+
+_FOOTNOTE = (
+    "Characters that this document's font lacks are written as \\u and their number; referral.html and referral.json"
+    " have them as they are."
+)
+
+
+def _printable(text: str, known: Collection[int]) -> str:
+    """The text with every character that the font cannot show written as an escape: none vanishes in print."""
+    return "".join(
+        character if ord(character) in known or character in "\n\t" else f"\\u{ord(character):04x}"
+        for character in text
+    )

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from tutela.banks.model import Bank, BankKind, Entry, Extent, Listed
+from tutela.banks.model import Action, Bank, BankKind, Entry, Extent, Listed
 from tutela.index.feed import Hit
 from tutela.media.content import SEPARATOR
 from tutela.screening.alignment import NEAREST
 from tutela.screening.footage import Footage
 from tutela.screening.policy import VideoRule
 from tutela.screening.verdict import Match, TimeSpan
-from tutela.signals.base import WHOLE, Kind, Sample
+from tutela.signals.base import WHOLE, Kind, OnlyHolding, Sample
 from tutela.signals.pdq import PDQ
 from tutela.signals.registry import composite_type, signal_type
 from tutela.signals.vpdq import VPDQ
@@ -287,6 +287,13 @@ def _lies_in(part: str, whole: str) -> bool:
     return not whole or part == whole or part.startswith(whole + SEPARATOR)
 
 
+def _action(signal: str, bank: Bank) -> Action:
+    """What the bank asks for, or less where the signal is too loose for that."""
+    kind, action = signal_type(signal), bank.policy.action
+    loose = isinstance(kind, OnlyHolding) and kind.only_holds
+    return Action.HOLD if loose and action is Action.BLOCK else action
+
+
 def _match(item: Found) -> Match:
     sample, entry, bank = item.sample, item.entry, item.bank
     composite = composite_type(entry.signal) is not None
@@ -302,7 +309,7 @@ def _match(item: Found) -> Match:
         label=entry.label or bank.label,
         source=entry.source,
         reference=entry.reference,
-        action=bank.policy.action,
+        action=_action(sample.signal, bank),
         region=sample.region,
         part=sample.part,
         seconds=sample.seconds,

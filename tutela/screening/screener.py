@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import tutela
 from tutela.errors import InputError, NotReadyError, StoreError
-from tutela.media.content import Limits, Mode
+from tutela.media.content import Limits, Mode, ViewSet
 from tutela.media.content_file import ContentFile
 from tutela.media.isolation import WorkerPool
 from tutela.media.sniff import VIDEOS, MediaType, sniff
@@ -100,13 +100,15 @@ class Screener:
         content: bytes | memoryview | ContentFile,
         context: Context | None = None,
         verdict_id: str | None = None,
+        views: ViewSet | None = None,
         *,
         on_progress: Progress | None = None,
     ) -> Verdict:
         """The verdict for one upload, of that id or of a new one. Never raises for anything in the content.
 
-        A video is searched as it is decoded, and decoded no further than up to a match that blocks it; `on_progress`
-        hears how far it is.
+        `views` says how many views of each picture are looked up, where that is not what the limits say. A video is
+        searched as it is decoded, and decoded no further than up to a match that blocks it; `on_progress` hears how
+        far it is.
 
         Raises StoreError when a verdict that must be written down cannot be, NotReadyError when the examination was
         interrupted; the content is then not allowed.
@@ -114,13 +116,15 @@ class Screener:
         started = time.perf_counter()
         seen = content.view() if isinstance(content, ContentFile) else content
         digests = _digests(seen)
+        limits = self.limits if views is None else replace(self.limits, views=views)
+        task_options = self._options if views is None else options(Mode.FAST, limits)
         sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
         search: _Search | None = None
         if (media_type := sniff(seen)) in VIDEOS:
-            examination, search = self._watch(content, media_type, digests, on_progress)
+            examination, search = self._watch(content, media_type, digests, limits, on_progress)
             samples = examination.samples
         else:
-            examination = self._examine(content, self._options)
+            examination = self._examine(content, task_options)
             samples = (*digests, *examination.samples)
         return self._conclude(started, samples, examination, context, seen, sha256, verdict_id, search)
 
@@ -147,6 +151,7 @@ class Screener:
         content: bytes | memoryview | ContentFile,
         media_type: MediaType | None,
         digests: tuple[Sample, ...],
+        limits: Limits,
         on_progress: Progress | None,
     ) -> "tuple[Examination, _Search]":
         """A video: what else is in the file, then its frames, until something blocks it anyway."""
@@ -158,9 +163,9 @@ class Screener:
             with contextlib.ExitStack() as stack:
                 file = content if isinstance(content, ContentFile) else stack.enter_context(_as_file(content))
                 if not audience.take(digests):
-                    inside = self._examine(file, {**self._options, "watched": True})
+                    inside = self._examine(file, {**options(Mode.FAST, limits), "watched": True})
                     if not audience.take(inside.samples):
-                        viewed = view(file, self._pool, self.limits, audience, on_progress)
+                        viewed = view(file, self._pool, limits, audience, on_progress)
         except NotReadyError:
             raise
         except Exception:

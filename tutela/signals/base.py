@@ -95,6 +95,13 @@ class Computable(Protocol):
 
 
 @runtime_checkable
+class OnlyHolding(Protocol):
+    """A signal type that is too loose to block: a match with it holds at most, for a person to look at."""
+
+    only_holds: bool
+
+
+@runtime_checkable
 class Composite(Protocol):
     """A signal type that stands for many values of another type, such as a video for its frames.
 

@@ -14,7 +14,7 @@ from tutela.media.content import Content, Mode, Picture, ViewSet
 from tutela.signals.base import STORED, WHOLE, Kind, Region, Sample
 from tutela.signals.hexadecimal import parse_hexadecimal
 from tutela.views.finding import find_frames, reduced
-from tutela.views.view import TURNS, Luma, bounds, view_name
+from tutela.views.view import TURNS, Luma, bounds, placed, view_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,10 @@ class Pdq:
         for frame in find_frames(luma, views):
             corners = np.stack([view.corners for view in frame.views])
             hashes, qualities = _native.pdq_views(frame.luma, corners, sum(view.turned for view in frame.views))
+            places = bounds(placed(corners, frame.corners)).tolist()
             values = iter(hashes)
-            for view, quality in zip(frame.views, qualities.tolist(), strict=True):
-                region = None if view.family == WHOLE else Region(*bounds(frame.place(view)))
+            for view, quality, place in zip(frame.views, qualities.tolist(), places, strict=True):
+                region = None if view.family == WHOLE else Region(*place)
                 for turn in TURNS if view.turned else TURNS[:1]:
                     value = next(values).tobytes()
                     if turn or view.family != WHOLE:

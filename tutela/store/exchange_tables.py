@@ -38,6 +38,7 @@ exchange = Table(
     Column("version", BigInteger, nullable=False),
     Column("generation", Integer, nullable=False),
     Column("sweeping", Boolean, nullable=False),
+    Column("sweep_at", BigInteger),
     Column("listed", BigInteger, nullable=False),
     Column("rejected", BigInteger, nullable=False),
     Column("failures", Integer, nullable=False),

@@ -13,10 +13,12 @@ from tutela.views.borders import find_inside
 from tutela.views.listing import EDGES, views_to_list
 from tutela.views.rectangles import find_rectangles, same
 from tutela.views.tilted import find_tilted
-from tutela.views.view import WHOLE, WHOLE_FAMILY, Corners, Luma, View, placed, rectangle
+from tutela.views.view import WHOLE, WHOLE_FAMILY, Corners, Luma, View, rectangle
 
 SHORT_SIDE = 256
 """Views are looked for, and hashed, with the picture's short side brought to 256 to 511 pixels."""
+SURE = 0.9
+"""Score of a rectangle that is looked into itself."""
 MIN_SIDE = 48
 """Smaller pictures have no views but the whole."""
 
@@ -35,8 +37,8 @@ class Budget:
 
 
 BUDGETS = {
-    ViewSet.STANDARD: Budget(pieces=10, rectangles=20, landmarks=8, inner=2, turned=False),
-    ViewSet.THOROUGH: Budget(pieces=16, rectangles=24, landmarks=12, inner=5, turned=True),
+    ViewSet.STANDARD: Budget(pieces=10, rectangles=20, landmarks=8, inner=4, turned=False),
+    ViewSet.THOROUGH: Budget(pieces=16, rectangles=24, landmarks=12, inner=12, turned=True),
 }
 
 
@@ -49,10 +51,6 @@ class Frame:
     """Turned ones first."""
     corners: Corners
     """Where it lies in the whole."""
-
-    def place(self, view: View) -> Corners:
-        """Where a view of this frame lies in the whole."""
-        return placed(view.corners, self.corners)
 
 
 def reduced(luma: Luma) -> Luma:
@@ -68,26 +66,28 @@ def find_frames(luma: Luma, views: ViewSet) -> list[Frame]:
     if views is ViewSet.LISTED:
         return [Frame(luma, views_to_list(luma), WHOLE)]
     budget = BUDGETS[views]
-    inside = _inside(luma, budget)
+    inside, sure = _inside(luma, budget)
     found = [View(WHOLE_FAMILY, WHOLE, turned=True), *inside, *_remains(luma, budget)]
     frames = [Frame(luma, sorted(found, key=lambda view: not view.turned), WHOLE)]
-    for view in inside[: budget.inner]:
+    for view in inside[: min(sure, budget.inner)]:
         inner = _cut_out(luma, view.corners)
         if min(inner.shape) >= MIN_SIDE:
             frames.append(Frame(inner, _remains(inner, budget), view.corners))
     return frames
 
 
-def _inside(luma: Luma, budget: Budget) -> list[View]:
-    """The pictures inside, likeliest first."""
+def _inside(luma: Luma, budget: Budget) -> tuple[list[View], int]:
+    """The pictures inside, likeliest first, and how many of them are quite sure."""
     views = [View("deskewed", corners, budget.turned) for corners in find_tilted(luma)]
     boxes: list[tuple[Rectangle, str]] = [(box, "piece") for box in find_inside(luma)]
     boxes += [(box, "piece") for box in find_pieces(luma, budget.pieces)]
-    boxes += [(item.rectangle, "rectangle") for item in find_rectangles(luma, budget.rectangles)]
+    rectangles = find_rectangles(luma, budget.rectangles)
+    boxes += [(item.rectangle, "rectangle") for item in rectangles]
     for i, (box, family) in enumerate(boxes):
         if not any(same(box, other) for other, _ in boxes[:i]):
             views.append(View(family, _fractions(box, luma), budget.turned))
-    return views
+    sure = len(views) - sum(item.score < SURE for item in rectangles)
+    return views, max(0, sure)
 
 
 def _remains(luma: Luma, budget: Budget) -> list[View]:

@@ -14,17 +14,19 @@ from tutela.views.edges import Edges, find_edges
 from tutela.views.panels import MIN_SIDE, find_panels
 from tutela.views.view import Luma
 
-MAX_LINES = 8
+MAX_LINES = 9
 """Lines of each direction that are put together to rectangles."""
 MIN_LINE = 0.2
 """A line is considered when this share of the whole line is an edge."""
 MIN_SUPPORT = 0.6
 """At least this share of each side that is not the frame's must be an edge."""
+MIN_FAINT = 0.1
+"""The same for one that lies on a line of the whole picture."""
 MIN_PANEL_SUPPORT = 0.3
 """The same for a panel: what it was cut along is an edge from side to side already."""
 SNAP = 4
 """Pixels that a side may be moved to a better line."""
-NEARLY = 0.75
+NEARLY = 0.9
 """A line with this share of the best one's support is as good."""
 SAME = 0.02
 """Rectangles whose sides differ by less than this share of their own size are the same."""
@@ -47,7 +49,9 @@ def find_rectangles(luma: Luma, limit: int) -> list[Found]:
     panels = np.array(find_panels(vertical, horizontal), np.intp).reshape(-1, 4)
     boxes = _combinations(_lines(vertical, width), _lines(horizontal, height), vertical, horizontal)[: 4 * limit]
     kept: list[Found] = []
-    for candidates, least in ((panels, MIN_PANEL_SUPPORT), (boxes, MIN_SUPPORT)):
+    for candidates, least in ((panels, MIN_PANEL_SUPPORT), (boxes, MIN_FAINT)):
+        if not len(candidates):
+            continue
         candidates = _snapped(candidates, vertical, horizontal)
         scores = _scores(candidates, vertical, horizontal, least)
         good = np.flatnonzero(scores > 0)
@@ -79,6 +83,9 @@ def _combinations(columns: Integers, rows: Integers, vertical: Edges, horizontal
         return np.empty((0, 4), np.intp)
     beside = vertical.support(columns[:, None], rows[tops][None, :], rows[bottoms][None, :])
     along = horizontal.support(rows[:, None], columns[lefts][None, :], columns[rights][None, :]).T
+    # A line that goes on through the whole picture may be faint at one cell of a collage.
+    beside = np.maximum(beside, vertical.totals[columns][:, None])
+    along = np.maximum(along, horizontal.totals[rows][None, :])
     beside[[0, -1]] = 1.0
     along[:, [0, -1]] = 1.0
     # (pairs of columns, pairs of rows): the least supported side, and all four together.

@@ -45,19 +45,18 @@ def rectangle(left: float, top: float, right: float, bottom: float) -> Corners:
 WHOLE = rectangle(0.0, 0.0, 1.0, 1.0)
 
 
-def bounds(corners: Corners) -> tuple[float, float, float, float]:
-    """(left, top, right, bottom) of the part of the picture that the view covers."""
-    left, top = np.clip(corners.min(axis=0), 0.0, 1.0)
-    right, bottom = np.clip(corners.max(axis=0), 0.0, 1.0)
-    return float(left), float(top), float(right), float(bottom)
+def bounds(corners: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(views, 4, 2) corners to (views, 4): left, top, right, bottom of the part of the picture that each covers."""
+    ends: npt.NDArray[np.float64] = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1).clip(0.0, 1.0)
+    return ends
 
 
-def placed(corners: Corners, frame: Corners) -> Corners:
-    """Corners in a frame, itself a quadrilateral of the whole, as corners in the whole; perspective is left out."""
-    across, down = corners[:, :1], corners[:, 1:]
+def placed(corners: npt.NDArray[np.float64], frame: Corners) -> npt.NDArray[np.float64]:
+    """(views, 4, 2) corners in a frame, itself a part of the whole, as corners in the whole; perspective left out."""
+    across, down = corners[:, :, :1], corners[:, :, 1:]
     top = frame[0] + (frame[1] - frame[0]) * across
     bottom = frame[3] + (frame[2] - frame[3]) * across
-    inside: Corners = top + (bottom - top) * down
+    inside: npt.NDArray[np.float64] = top + (bottom - top) * down
     return inside
 
 

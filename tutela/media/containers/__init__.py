@@ -6,7 +6,7 @@ from importlib import import_module
 
 from tutela.media.containers.base import Container
 from tutela.media.content import Content
-from tutela.media.plain import carries_no_picture, is_text
+from tutela.media.plain import is_text
 from tutela.media.sniff import PICTURES, VIDEOS, MediaType
 
 _PICTURE = ("metadata:Metadata", "trailing:Trailing")
@@ -20,7 +20,7 @@ _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.WEBP: _ANIMATED,
     MediaType.AVIF: _ANIMATED,
     MediaType.HEIC: _ANIMATED,
-    MediaType.TIFF: _ANIMATED,
+    MediaType.TIFF: ("frames:Frames", "carved:Carved"),
     **dict.fromkeys(VIDEOS, ("metadata:Metadata",)),
     MediaType.MP4: _PICTURE,
     MediaType.AVI: _PICTURE,
@@ -50,8 +50,6 @@ CONTAINERS = frozenset(_WAYS) - _SHOWN
 def containers_for(content: Content) -> Sequence[Container]:
     """The ways into the content. What is of no known type, or is not decoded, is searched for pictures all the same."""
     if not content.data:
-        return ()
-    if content.media_type is None and carries_no_picture(content.data):
         return ()
     if content.media_type is not None:
         ways = _WAYS.get(content.media_type, _LOOKED_THROUGH)

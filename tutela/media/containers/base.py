@@ -4,12 +4,12 @@ A new kind of container is one file with one object that satisfies `Container`, 
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from tutela.errors import UnscreenableError
-from tutela.media.budget import Budget
+from tutela.media.budget import Budget, BudgetSpentError
 from tutela.media.content import Content, Picture, Shortcoming
 
 if TYPE_CHECKING:
@@ -71,8 +71,11 @@ class Container(Protocol):
 class Stream(Protocol):
     """Anything that is read in blocks, such as a file inside an archive."""
 
-    def read(self, size: int, /) -> bytes:
-        """The next bytes, at most so many; none at the end."""
+    def read1(self, size: int, /) -> bytes:
+        """The next bytes, at most so many and as few as there are; none at the end.
+
+        What was read before a stream breaks off is lost where it is gathered up first.
+        """
 
 
 class _ViewFile(io.RawIOBase):
@@ -121,26 +124,43 @@ class Counted(io.RawIOBase):
 
     def readinto(self, buffer: "Buffer") -> int:
         into = memoryview(buffer).cast("B")
-        block = self._stream.read(len(into))
+        block = self._stream.read1(len(into))
         self._budget.spend_bytes(len(block))
         into[: len(block)] = block
         return len(block)
 
-
-def read_all(stream: Stream, max_bytes: int) -> bytes:
-    """Everything in a stream. Raises UnscreenableError where that is longer than the limit."""
-    blocks, length = [], 0
-    while block := stream.read(_BLOCK):
-        length += len(block)
-        if length > max_bytes:
-            raise UnscreenableError(Shortcoming.TOO_MANY_BYTES, f"it is longer than the limit of {max_bytes:,} bytes")
-        blocks.append(block)
-    return b"".join(blocks)
+    def read1(self, size: int, /) -> bytes:
+        """As of a buffered stream."""
+        return self.read(size) or b""
 
 
-def read_within(stream: Stream, budget: Budget) -> bytes:
-    """Everything in a stream. Raises UnscreenableError past the size of one content, BudgetSpentError past all."""
-    return read_all(Counted(stream, budget), budget.limits.max_bytes)
+def read_part(name: str, what: str, blocks: Iterable[bytes], max_bytes: int) -> Iterator[Part]:
+    """The file that comes in blocks. Where it breaks off, what came of it, and why. Raises BudgetSpentError."""
+    come: list[bytes] = []
+    length = 0
+    error: UnscreenableError | None = None
+    try:
+        for block in blocks:
+            length += len(block)
+            if length > max_bytes:
+                come.clear()
+                limit = f"it is longer than the limit of {max_bytes:,} bytes"
+                raise UnscreenableError(Shortcoming.TOO_MANY_BYTES, limit)
+            come.append(block)
+    except BudgetSpentError:
+        raise
+    except Exception as reason:  # whatever a hostile archive makes of its library, the others are still looked at
+        error = unreadable(what, reason)
+    if come or error is None:
+        yield InnerFile(name, b"".join(come))
+    if error is not None:
+        yield Unread(name, error)
+
+
+def blocks_of(stream: Stream) -> Iterator[bytes]:
+    """A stream, block by block."""
+    while block := stream.read1(_BLOCK):
+        yield block
 
 
 def unreadable(what: str, error: Exception) -> UnscreenableError:

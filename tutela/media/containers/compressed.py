@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import IO
 
 from tutela.errors import UnscreenableError
-from tutela.media.budget import Budget
-from tutela.media.containers.base import Counted, InnerFile, Part, file_over, read_all
+from tutela.media.budget import Budget, BudgetSpentError
+from tutela.media.containers.base import Counted, Part, Stream, blocks_of, file_over, read_part
 from tutela.media.containers.tar import parts_of_stream
 from tutela.media.content import Content, Shortcoming
 from tutela.media.sniff import MediaType, sniff
@@ -23,17 +23,26 @@ class Compressed:
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
         with io.BufferedReader(Counted(_unpacked(content), budget), 64 * 1024) as stream:
-            if sniff(stream.peek(_HEAD)[:_HEAD]) is MediaType.TAR:
+            if _is_tar(stream):
                 yield from parts_of_stream(stream, budget)
             else:
-                yield InnerFile("content", read_all(stream, budget.limits.max_bytes))
+                yield from read_part("content", "the stream", blocks_of(stream), budget.limits.max_bytes)
 
 
-def _unpacked(content: Content) -> IO[bytes]:
+def _is_tar(stream: "io.BufferedReader[Counted]") -> bool:
+    try:
+        return sniff(stream.peek(_HEAD)[:_HEAD]) is MediaType.TAR
+    except BudgetSpentError:
+        raise
+    except Exception:  # it is said where the stream is read
+        return False
+
+
+def _unpacked(content: Content) -> Stream:
     file = file_over(memoryview(content.data))
     match content.media_type:
         case MediaType.GZIP:
-            return gzip.open(file)  # type: ignore[return-value]
+            return gzip.open(file)
         case MediaType.BZIP2:
             return bz2.open(file)
         case MediaType.XZ:
@@ -42,7 +51,7 @@ def _unpacked(content: Content) -> IO[bytes]:
             return _zstandard(file)
 
 
-def _zstandard(file: IO[bytes]) -> IO[bytes]:
+def _zstandard(file: IO[bytes]) -> Stream:
     try:
         import zstandard
     except ImportError:

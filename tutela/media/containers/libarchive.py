@@ -10,7 +10,7 @@ from typing import Protocol
 
 from tutela.errors import UnscreenableError
 from tutela.media.budget import Budget, BudgetSpentError
-from tutela.media.containers.base import InnerFile, Part, Unread, encrypted, file_over, unreadable
+from tutela.media.containers.base import Part, Unread, encrypted, file_over, read_part, unreadable
 from tutela.media.content import Content, Shortcoming
 
 _NAMES = ("libarchive.so.13", "libarchive.dylib", "libarchive.13.dylib")
@@ -35,7 +35,7 @@ class Libarchive:
                     if libarchive.ffi.libarchive.archive_entry_is_encrypted(ctypes.c_void_p(entry._entry_p)):
                         yield Unread(entry.pathname, encrypted())
                     else:
-                        yield _read(entry, budget)
+                        yield from _read(entry, budget)
             except libarchive.ArchiveError as error:
                 raise _explained(error) from error
 
@@ -49,22 +49,19 @@ class Entry(Protocol):
         """The entry's bytes."""
 
 
-def _read(entry: Entry, budget: Budget) -> Part:
-    blocks, length = [], 0
+def _read(entry: Entry, budget: Budget) -> Iterator[Part]:
+    return read_part(entry.pathname, "the member", _blocks(entry, budget), budget.limits.max_bytes)
+
+
+def _blocks(entry: Entry, budget: Budget) -> Iterator[bytes]:
     try:
         for block in entry.get_blocks():
             budget.spend_bytes(len(block))
-            length += len(block)
-            if length > budget.limits.max_bytes:
-                raise UnscreenableError(
-                    Shortcoming.TOO_MANY_BYTES, f"it is longer than the limit of {budget.limits.max_bytes:,} bytes"
-                )
-            blocks.append(block)
+            yield block
     except BudgetSpentError:
         raise
     except Exception as error:
-        return Unread(entry.pathname, _explained(error))
-    return InnerFile(entry.pathname, b"".join(blocks))
+        raise _explained(error) from error
 
 
 def _explained(error: Exception) -> UnscreenableError:

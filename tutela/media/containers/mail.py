@@ -15,9 +15,12 @@ class Mail:
         message = email.message_from_bytes(bytes(content.data))
         for number, part in enumerate(message.walk(), start=1):
             budget.check_time()
-            if part.is_multipart():
-                continue
             name = f"part {number}"
+            if part.is_multipart():
+                for text in (part.preamble, part.epilogue):  # what no mail program shows, and every editor
+                    if text and text.strip():
+                        yield InnerFile(name, text.encode("utf-8", "surrogateescape"))
+                continue
             try:
                 name = part.get_filename() or name
                 payload = part.get_payload(decode=True)

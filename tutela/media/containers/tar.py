@@ -1,11 +1,12 @@
 """TAR in all its dialects (POSIX.1-2017 pax, GNU), plain or as a stream that is being unpacked."""
 
+import io
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import IO
 
-from tutela.media.budget import Budget, BudgetSpentError
-from tutela.media.containers.base import InnerFile, Part, Unread, file_over, read_all, read_within, unreadable
+from tutela.media.budget import Budget
+from tutela.media.containers.base import Counted, InnerFile, Part, Stream, blocks_of, file_over, read_part
 from tutela.media.containers.gaps import between
 from tutela.media.content import Content
 
@@ -19,10 +20,11 @@ class Tar:
         with tarfile.open(fileobj=file_over(data), mode="r:") as archive:
             for member in archive:
                 budget.check_time()
-                if not member.isreg():
+                if not _is_file(member):
                     continue
                 if member.issparse():
-                    yield from _read(archive, member, lambda stream: read_within(stream, budget))
+                    blocks = blocks_of(Counted(_file(archive, member), budget))
+                    yield from read_part(member.name, "the member", blocks, budget.limits.max_bytes)
                     continue
                 extents.append((member.offset, member.offset_data + member.size))
                 yield InnerFile(member.name, data[member.offset_data : member.offset_data + member.size])
@@ -34,18 +36,17 @@ def parts_of_stream(stream: IO[bytes], budget: Budget) -> Iterator[Part]:
     with tarfile.open(fileobj=stream, mode="r|") as archive:
         for member in archive:
             budget.check_time()
-            if member.isreg():
-                yield from _read(archive, member, lambda stream: read_all(stream, budget.limits.max_bytes))
+            if _is_file(member):
+                blocks = blocks_of(_file(archive, member))
+                yield from read_part(member.name, "the member", blocks, budget.limits.max_bytes)
 
 
-def _read(archive: tarfile.TarFile, member: tarfile.TarInfo, read: Callable[[IO[bytes]], bytes]) -> Iterator[Part]:
-    try:
-        stream = archive.extractfile(member)
-        assert stream is not None
-        inner = read(stream)
-    except BudgetSpentError:
-        raise
-    except Exception as error:
-        yield Unread(member.name, unreadable("the member", error))
-    else:
-        yield InnerFile(member.name, inner)
+def _is_file(member: tarfile.TarInfo) -> bool:
+    """A member of a type that nobody knows is unpacked as a file."""
+    return member.isreg() or member.type not in tarfile.SUPPORTED_TYPES
+
+
+def _file(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Stream:
+    file = archive.extractfile(member)
+    assert isinstance(file, io.BufferedReader)
+    return file

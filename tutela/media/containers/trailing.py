@@ -25,12 +25,14 @@ class Trailing:
         if end is None or end >= len(data):
             return
         budget.check_time()
-        rest = data[end + _padding(data[end:]) :]
-        if sniff(rest) is not None:
-            yield InnerFile(NAME, rest)
-            return
+        behind = data[end:]
+        rest = behind[_padding(behind) :]
+        for file in (behind, rest):  # some files begin like padding
+            if sniff(file) is not None:
+                yield InnerFile(NAME, file)
+                return
         unknown = len(rest)
-        for part in carve(rest):
+        for part in carve(behind):
             media_type = sniff(part.data)
             if media_type is not None and end_of(memoryview(part.data), media_type) is not None:
                 unknown -= len(part.data)

@@ -12,7 +12,17 @@ from dataclasses import replace
 
 from tutela.errors import UnscreenableError
 from tutela.media.budget import Budget, BudgetSpentError
-from tutela.media.containers.base import InnerFile, Part, Unread, encrypted, file_over, read_within, unreadable
+from tutela.media.containers.base import (
+    Counted,
+    InnerFile,
+    Part,
+    Unread,
+    blocks_of,
+    encrypted,
+    file_over,
+    read_part,
+    unreadable,
+)
 from tutela.media.containers.gaps import between
 from tutela.media.content import Content, Shortcoming
 
@@ -55,8 +65,8 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, data: memoryview,
             budget.check_time()
             yield InnerFile(member.filename, _stored(member, data))
             return
-        with archive.open(member) as stream:
-            inner = read_within(stream, budget)
+        stream = archive.open(member)
+        assert isinstance(stream, zipfile.ZipExtFile)
     except BudgetSpentError:
         raise
     except NotImplementedError:
@@ -65,9 +75,12 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, data: memoryview,
     except Exception as error:  # whatever a hostile member makes of the library, the others are still looked at
         yield Unread(member.filename, unreadable("the member", error))
     else:
-        yield InnerFile(member.filename, inner)
-        if member.filename == "META-INF/manifest.xml" and _ODF_KEYS in inner:
-            yield Unread(member.filename, encrypted())
+        blocks = blocks_of(Counted(stream, budget))
+        for part in read_part(member.filename, "the member", blocks, budget.limits.max_bytes):
+            yield part
+            names_keys = isinstance(part, InnerFile) and _ODF_KEYS in bytes(part.data)
+            if member.filename == "META-INF/manifest.xml" and names_keys:
+                yield Unread(member.filename, encrypted())
 
 
 def _stored(member: zipfile.ZipInfo, data: memoryview) -> memoryview:

@@ -5,10 +5,8 @@ them is for `tutela.reports.filing`.
 """
 
 from collections.abc import Mapping
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
-
-import httpx
 
 from tutela.errors import InputError
 from tutela.reports.cybertipline.answers import Answer, RefusedError, UncertainError, read_answer
@@ -16,8 +14,12 @@ from tutela.reports.cybertipline.environment import ADDRESSES, Environment
 from tutela.reports.cybertipline.report import FileDetails, Report
 from tutela.reports.cybertipline.schema import Schema
 
+if TYPE_CHECKING:
+    import httpx
+
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
-_TIMEOUT = httpx.Timeout(120.0, connect=10.0)
+_TIMEOUT_S = 120.0
+_CONNECT_TIMEOUT_S = 10.0
 _MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 
@@ -31,15 +33,17 @@ class CyberTipline:
         *,
         environment: Environment = Environment.TEST,
         address: str | None = None,
-        transport: httpx.BaseTransport | None = None,
+        transport: "httpx.BaseTransport | None" = None,
     ) -> None:
         """`address` replaces the environment's own. Raises InputError unless it is https, or on this machine."""
+        import httpx
+
         self.environment = environment
         self.address = (address or ADDRESSES[environment]).rstrip("/")
         _check_address(self.address)
         self._http = httpx.Client(
             auth=httpx.BasicAuth(user, password),
-            timeout=_TIMEOUT,
+            timeout=httpx.Timeout(_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S),
             follow_redirects=False,
             transport=transport,
             trust_env=False,
@@ -110,6 +114,8 @@ class CyberTipline:
         data: Mapping[str, str] | None = None,
         files: Mapping[str, tuple[str, BinaryIO]] | None = None,
     ) -> tuple[bytes, str | None]:
+        import httpx
+
         try:
             with self._http.stream(
                 method, f"{self.address}/{path}", content=content, headers=headers, data=data, files=files

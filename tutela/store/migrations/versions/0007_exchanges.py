@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("sweeping", sa.Boolean(), nullable=False),
+        sa.Column("sweep_at", sa.BigInteger(), nullable=True),
         sa.Column("listed", sa.BigInteger(), nullable=False),
         sa.Column("rejected", sa.BigInteger(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),

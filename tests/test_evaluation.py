@@ -1,0 +1,130 @@
+"""The evaluation: attacks that can be repeated, intervals that are right, a report that says what was counted."""
+
+import json
+import random
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tests.pictures import draw_scene, photos
+from tutela.cli.commands import app
+from tutela.errors import InputError
+from tutela.evaluation.attacks.base import Scene
+from tutela.evaluation.attacks.catalogue import ATTACKS, encoded, opened
+from tutela.evaluation.intervals import interval
+from tutela.evaluation.robustness import Plan, evaluate
+from tutela.evaluation.subjects import read_subjects
+from tutela.evaluation.trials import Trial
+from tutela.evaluation.unrelated import make_bank
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("pictures")
+    for i, picture in enumerate((*photos(), draw_scene(1), draw_scene(2))):
+        picture.save(directory / f"{i}.png")
+    (directory / "notes.txt").write_text("no picture")
+    return directory
+
+
+def silent(stage):
+    from contextlib import nullcontext
+
+    return nullcontext(lambda done, total: None)
+
+
+@pytest.mark.parametrize("name", list(ATTACKS))
+def test_every_attack_changes_the_picture_and_can_be_repeated(name):
+    attack, picture = ATTACKS[name], photos()[2].resize((300, 200))
+    for strength in (attack.strengths[0], attack.strengths[-1]):
+        files = []
+        for _ in range(2):
+            scene = Scene(picture, (photos()[0].resize((200, 200)), draw_scene(4, (240, 180))), random.Random("seed"))
+            files.append(encoded(attack.apply(scene, strength), attack.encoding(strength)))
+        assert files[0] == files[1]
+        result = opened(files[0])
+        assert min(result.size) >= 8
+        assert result.size != picture.size or np.asarray(result).tobytes() != np.asarray(picture).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("hits", "trials", "low", "high"),
+    [
+        (0, 100, 0.0, 0.0362),
+        (100, 100, 0.9638, 1.0),
+        (50, 100, 0.4038, 0.5962),
+        (0, 0, 0.0, 1.0),
+        (1, 10, 0.0179, 0.4042),
+    ],
+)
+def test_intervals_are_those_of_the_textbooks(hits, trials, low, high):
+    assert interval(hits, trials) == pytest.approx((low, high), abs=5e-4)
+
+
+def test_a_report_counts_every_trial_and_a_second_run_makes_none(folder, tmp_path):
+    plan = Plan(folder, tmp_path / "results", ["turn", "crop-placed"], per_strength=3, bank_size=2_000, size=256)
+    summary = evaluate(plan, silent)
+    log = (tmp_path / "results" / "trials.jsonl").read_text().splitlines()
+    assert len(log) - 1 == summary.settings["trials"] == 3 * (7 + 7)
+    document = json.loads((tmp_path / "results" / "report.json").read_text())
+    for row in document["rows"]:
+        assert all(share["trials"] == 3 for share in row["shares"].values())
+        assert row["shares"]["standard"]["found"] >= row["shares"]["plain"]["found"]
+    dihedral = next(row for row in document["groups"] if row["group"] == "dihedral")
+    assert dihedral["shares"]["plain"]["found"] == 0
+    assert dihedral["shares"]["standard"]["share"] == 1.0
+    assert document["unrelated"]["plain"]["pictures"] == len(photos()) + 2
+    assert [item["name"] for item in document["left_out"]] == ["notes.txt"]
+    html = (tmp_path / "results" / "report.html").read_text()
+    assert "data:image/png;base64," in html and "http" not in html
+    evaluate(plan, silent)
+    assert (tmp_path / "results" / "trials.jsonl").read_text().splitlines() == log
+
+
+def test_a_run_that_was_cut_short_goes_on_and_comes_to_the_same(folder, tmp_path):
+    plan = Plan(folder, tmp_path / "whole", ["sticker"], per_strength=2, bank_size=1_000, size=256)
+    evaluate(plan, silent)
+    lines = (tmp_path / "whole" / "trials.jsonl").read_text().splitlines()
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / "trials.jsonl").write_text("\n".join(lines[:4]) + "\n" + lines[4][:20])
+    evaluate(Plan(folder, tmp_path / "cut", ["sticker"], per_strength=2, bank_size=1_000, size=256), silent)
+    with (tmp_path / "cut" / "trials.jsonl").open() as file:
+        cut = [json.loads(line) for line in file.read().splitlines()]
+    assert cut == [json.loads(line) for line in lines]
+
+
+def test_results_of_another_run_are_not_mixed_in(folder, tmp_path):
+    evaluate(Plan(folder, tmp_path, ["grey"], per_strength=1, bank_size=1_000, size=256, seed=1), silent)
+    with pytest.raises(InputError, match="another run"):
+        evaluate(Plan(folder, tmp_path, ["grey"], per_strength=1, bank_size=1_000, size=256, seed=2), silent)
+
+
+def test_a_trial_is_read_back_as_it_was_written(folder):
+    from tutela.evaluation.trials import one_trial
+
+    subjects, _ = read_subjects(folder, 256)
+    trial = one_trial(subjects, 0, ATTACKS["border"], 10, seed=3)
+    assert Trial.read(json.loads(json.dumps(trial.document()))) == trial
+
+
+def test_a_bank_of_unrelated_hashes_has_the_size_asked_for(folder):
+    subjects, _ = read_subjects(folder, 256)
+    bank = make_bank(subjects[:3], 5_000, seed=1)
+    assert bank.shape == (5_000, 32)
+    assert len(np.unique(bank, axis=0)) > 4_500
+    assert np.array_equal(bank, make_bank(subjects[:3], 5_000, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no-such-folder"], "no folder"),
+        (["{folder}", "--attack", "no-such"], "no attack is called"),
+    ],
+)
+def test_bad_input_is_an_answer(folder, tmp_path, arguments, message):
+    filled = [argument.format(folder=folder) for argument in arguments]
+    outcome = CliRunner().invoke(app, ["evaluate", "robustness", *filled, "--results", str(tmp_path / "r")])
+    assert outcome.exit_code != 0
+    assert message in str(outcome.exception)
