@@ -67,7 +67,7 @@ class Footage:
         part = near[0].sample.part
         matched = {item.sample.seconds for item in near}
         upload_share = min(1.0, len(matched) / max(1, self._usable(part, least)))
-        reach_s = max(entry_step_s, self._step_s(part) * abs(run.speed)) * 1.5
+        reach_s = max(MIN_TOLERANCE_S, entry_step_s, self._step_s(part) * abs(run.speed)) * 1.5
         times = np.array([item.listed.seconds for item in near], np.float64)
         entry_share = covered_share(times, extent.seconds + entry_step_s, reach_s)
         if not self._is_match(run, upload_share, entry_share):

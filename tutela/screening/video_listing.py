@@ -11,8 +11,9 @@ from tutela.screening.watching import Watch, read_batch
 from tutela.signals.base import WHOLE, Sample
 from tutela.signals.vpdq import VPDQ
 
-SECONDS_PER_HASH = 0.25
-"""Denser than the vPDQ tool's own second, so that an upload that is sampled sparsely finds a frame close by."""
+SECONDS_PER_HASH = 0.1
+"""Frames so far apart are hashed; of those that look alike only one each half second is listed. That is denser than the
+vPDQ tool's own second, so that an upload that is sampled sparsely finds a frame close by."""
 
 
 def frames_of(

@@ -1,7 +1,7 @@
 """The task that watches a stretch of a video in an isolated worker: frames in, batches of samples out, as they come.
 
-Each frame is hashed as it is shown, in its seven other turns, and without flat borders where it has some; every few
-seconds all views of pictures are looked for in it.
+Each frame is hashed as it is shown, in its seven other turns, and without flat borders where it has some; now and
+then all views of pictures are looked for in it.
 """
 
 import math
@@ -22,15 +22,21 @@ from tutela.signals.base import WHOLE, Region, Sample
 from tutela.signals.pdq import PDQ
 from tutela.views.finding import reduced
 from tutela.views.listing import views_to_list
-from tutela.views.view import TURNS
+from tutela.views.view import TURNS, Corners, View, rectangle
 
 if TYPE_CHECKING:
     from tutela.media.video import Video
 
 BATCH = 32
 """Frames that are sent together."""
-VIEWS_EVERY_S = 2.0
+VIEWS_EVERY_S = 0.5
 """Views that must be looked for are looked for in frames at least so far apart."""
+LISTED_EVERY_S = 0.5
+ALIKE = 10
+"""A list has a frame at least so often, and before that where it differs from the last one by more bits than these."""
+FRAMES_WITH_VIEWS = 200
+"""Of a listed video, so many frames have them at most; each has about ninety."""
+LISTED_VIEWS_EVERY_S = 0.2
 MAX_GAP_S = 2.0
 """Samples are never further apart than this; in a short video they are nearer."""
 MIN_GAP_S = 0.25
@@ -104,10 +110,16 @@ def watch(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str, A
     video = _open(data, mode, limits)
     facts = video.facts
     yield {"facts": [facts.width, facts.height, facts.duration_s, facts.streams]}
-    eye = _Eye(limits.views, asked.listing)
+    if asked.listing:
+        every_s = max(LISTED_VIEWS_EVERY_S, (facts.duration_s or 0.0) / FRAMES_WITH_VIEWS)
+    else:
+        every_s = max(VIEWS_EVERY_S, asked.max_gap_s or 0.0)
+    eye = _Eye(limits.views, asked.listing, every_s)
     batch: list[list[Any]] = []
     for frame in _frames(video, asked):
-        batch.append([round(frame.seconds, 4), frame.stream, list(map(_fields, eye.see(frame)))])
+        samples = eye.see(frame)
+        if samples:
+            batch.append([round(frame.seconds, 4), frame.stream, list(map(_fields, samples))])
         if len(batch) >= BATCH:
             yield {"frames": batch}
             batch = []
@@ -122,7 +134,7 @@ def watch_inside(content: Content) -> tuple[list[Sample], list[tuple[str, str]]]
     """
     video = _open(content.data, content.mode, content.limits)
     until = time.monotonic() + content.limits.timeout_s * _SHARE_INSIDE
-    eye = _Eye(content.limits.views, listing=content.mode is Mode.EXACT)
+    eye = _Eye(content.limits.views, content.mode is Mode.EXACT, VIEWS_EVERY_S)
     samples: list[Sample] = []
     for frame in video.sampled(Stretch(), gap_s(video.facts.duration_s)):
         samples += [_placed(sample, frame.seconds, frame.stream) for sample in eye.see(frame)]
@@ -168,25 +180,42 @@ def read_facts(part: Any) -> VideoFacts:
 class _Eye:
     """Hashes frames as they come. What costs most, the views that must be looked for, is done every few seconds."""
 
-    def __init__(self, views: ViewSet, listing: bool) -> None:
+    def __init__(self, views: ViewSet, listing: bool, every_s: float) -> None:
         self._views = ViewSet(views)
+        self._every_s = every_s
         self._listing = listing
         self._due: dict[int, float] = {}
+        self._last: tuple[bytes, float] | None = None
 
     def see(self, frame: Frame) -> list[Sample]:
         """The samples of one frame, the whole as shown first."""
         pixels = np.ascontiguousarray(np.rot90(frame.pixels, frame.quarters))
         height, width = pixels.shape[:2]
         plain = self._listing or self._views is ViewSet.PLAIN
-        full = abs(frame.seconds - self._due.get(frame.stream, -math.inf)) >= VIEWS_EVERY_S
-        if full:
-            self._due[frame.stream] = frame.seconds
+        full = abs(frame.seconds - self._due.get(frame.stream, -math.inf)) >= self._every_s * _ABOUT
         if full and not plain:
+            self._due[frame.stream] = frame.seconds
             return PDQ.of_picture(Picture(pixels, width, height), self._views)
         if not plain:
             return _turns(pixels) + _inside(pixels)
         samples = PDQ.of_picture(Picture(pixels, width, height), ViewSet.PLAIN)
-        return samples + _listed(pixels) if full and self._listing and self._views is not ViewSet.PLAIN else samples
+        if not self._listing:
+            return samples
+        if not self._is_news(samples[0], frame.seconds):
+            return []
+        if full and self._views is not ViewSet.PLAIN:
+            self._due[frame.stream] = frame.seconds
+            samples += _listed(pixels)
+        return samples
+
+    def _is_news(self, sample: Sample, seconds: float) -> bool:
+        """Whether a list needs the frame: where a video moves, frames a tenth of a second apart are no longer alike."""
+        if self._last is not None:
+            value, at = self._last
+            if PDQ.distance(value, sample.value) <= ALIKE and seconds - at < LISTED_EVERY_S * _ABOUT:
+                return False
+        self._last = (sample.value, seconds)
+        return True
 
 
 def _turns(pixels: npt.NDArray[np.uint8]) -> list[Sample]:
@@ -196,22 +225,21 @@ def _turns(pixels: npt.NDArray[np.uint8]) -> list[Sample]:
 
 def _inside(pixels: npt.NDArray[np.uint8]) -> list[Sample]:
     """What lies within flat borders, with its turns; nothing where there are none."""
-    inside = _without_borders(pixels)
-    if inside is None:
-        return []
-    left, top, right, bottom = inside
     height, width = pixels.shape
-    region = Region(left / width, top / height, right / width, bottom / height)
-    turns = _turns(np.ascontiguousarray(pixels[top:bottom, left:right]))
-    return [
-        replace(item, view="piece" if item.view == WHOLE else f"piece/{item.view}", region=region) for item in turns
-    ]
+    samples = []
+    for left, top, right, bottom in _without_borders(pixels):
+        region = Region(left / width, top / height, right / width, bottom / height)
+        for item in _turns(np.ascontiguousarray(pixels[top:bottom, left:right])):
+            view = "piece" if item.view == WHOLE else f"piece/{item.view}"
+            samples.append(replace(item, view=view, region=region))
+    return samples
 
 
 def _listed(pixels: npt.NDArray[np.uint8]) -> list[Sample]:
     """The views that a list carries beside the whole, so that a crop is found."""
     luma = reduced(pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L")))
-    views = [view for view in views_to_list(luma) if view.family == "anchored"]
+    views = [View("piece", _fractions(box, luma)) for box in _without_borders(luma)]
+    views += [view for view in views_to_list(luma) if view.family == "anchored"]
     if not views:
         return []
     hashes, qualities = _native.pdq_views(luma, np.stack([view.corners for view in views]), 0)
@@ -221,21 +249,36 @@ def _listed(pixels: npt.NDArray[np.uint8]) -> list[Sample]:
     ]
 
 
-_FLAT = 10.0
+def _fractions(box: tuple[int, int, int, int], luma: npt.NDArray[np.uint8]) -> Corners:
+    height, width = luma.shape
+    return rectangle(box[0] / width, box[1] / height, box[2] / width, box[3] / height)
+
+
+_ABOUT = 0.9
+"""Frames that are meant to be so far apart are sometimes a little nearer."""
+_FLAT = 4.0
 """A line of a border varies by less than this standard deviation, of 255 steps."""
 _LEAST_SHARE = 0.2
 
 
-def _without_borders(pixels: npt.NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
-    """What lies within flat borders, as (left, top, right, bottom) in pixels; None where there are none."""
+def _without_borders(pixels: npt.NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
+    """What lies within flat borders, as (left, top, right, bottom) in pixels: without those above and below, without
+    those at the sides, and without either, since a picture may be as flat at its edge as a border is."""
     height, width = pixels.shape
     top, bottom = _busy(pixels[:, :: max(1, width // 256)].std(axis=1))
-    if bottom - top < _LEAST_SHARE * height:
-        return None
-    left, right = _busy(pixels[top : bottom : max(1, height // 256)].std(axis=0))
-    if right - left < _LEAST_SHARE * width:
-        return None
-    return None if (left, top, right, bottom) == (0, 0, width, height) else (left, top, right, bottom)
+    boxes = [(0, top, width, bottom)]
+    for begin, end in ((0, height), (top, bottom)):
+        if end - begin >= _LEAST_SHARE * height:
+            left, right = _busy(pixels[begin : end : max(1, height // 256)].std(axis=0))
+            boxes.append((left, begin, right, end))
+    whole = (0, 0, width, height)
+    return [
+        (left, top, right, bottom)
+        for left, top, right, bottom in dict.fromkeys(boxes)
+        if (left, top, right, bottom) != whole
+        and right - left >= _LEAST_SHARE * width
+        and bottom - top >= _LEAST_SHARE * height
+    ]
 
 
 def _busy(spread: npt.NDArray[np.float64]) -> tuple[int, int]:
