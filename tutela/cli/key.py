@@ -17,9 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="API keys.")
 def create(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Who uses it.")],
-    scope: Annotated[
-        list[str], typer.Option(help="screen, curate, review, lead, follow, report, flag, admin.")
-    ],
+    scope: Annotated[list[str], typer.Option(help="screen, curate, review, lead, follow, report, flag, admin.")],
     days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Days until it expires.")] = None,
 ) -> None:
     """Make a key. It is printed once and cannot be had again."""
