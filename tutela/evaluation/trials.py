@@ -104,14 +104,21 @@ def all_trials(
 def _logged(log: Path, head: dict[str, Any]) -> Iterator[Trial]:
     if not log.exists():
         return
+    _drop_torn_line(log)
     lines = log.read_text(encoding="utf-8").splitlines()
     if lines and json.loads(lines[0]) != head:
         raise InputError(f"{log} is of another run ({lines[0]}); choose another folder for the results")
     for line in lines[1:]:
-        try:
-            yield Trial.read(json.loads(line))
-        except ValueError:  # the line that was being written when the run was cut short
-            return
+        yield Trial.read(json.loads(line))
+
+
+def _drop_torn_line(log: Path) -> None:
+    """Take away the line that was being written when a run was cut short."""
+    data = log.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    if whole < len(data):
+        with log.open("r+b") as file:
+            file.truncate(whole)
 
 
 def one_trial(subjects: Sequence[Subject], i: int, attack: Attack, strength: float, seed: int) -> Trial:
