@@ -28,8 +28,9 @@ from tutela.cli.state import State
 from tutela.deployment import Deployment, open_deployment, start_builder
 from tutela.errors import InputError, StoreError
 from tutela.index.manifest import read_manifest
-from tutela.media.content import Limits
+from tutela.media.content import Limits, ViewSet
 from tutela.outbox.webhooks import new_secret
+from tutela.report_settings import ReportSettings
 from tutela.screening.policy import ScreeningPolicy
 from tutela.screening.verdict import Decision
 from tutela.settings import Settings, WebhookSettings, default_home
@@ -433,6 +434,10 @@ def test_every_setting_is_read_from_the_environment(bare, tmp_path):
         "max_pixels": ("2000", 2000),
         "max_memory_bytes": ("3000", 3000),
         "timeout_s": ("1.5", 1.5),
+        "video_timeout_s": ("9.5", 9.5),
+        "views": ("plain", ViewSet.PLAIN),
+        "pull_exchanges": ("false", False),
+        "reports": ('{"user": "esp"}', ReportSettings(user="esp")),
         "max_depth": ("2", 2),
         "max_parts": ("11", 11),
         "max_expanded_bytes": ("4000", 4000),
@@ -459,7 +464,7 @@ def test_every_setting_is_read_from_the_environment(bare, tmp_path):
             assert settings.database_text == text
         else:
             assert getattr(settings, name) == value
-    assert settings.limits == Limits(1000, 2000, 3000, 1.5)
+    assert settings.limits == Limits(1000, 2000, 3000, 1.5, ViewSet.PLAIN, 2, 11, 4000, video_timeout_s=9.5)
     assert settings.rate_of_a_worker() == "2/minute"
 
 

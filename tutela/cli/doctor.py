@@ -18,7 +18,7 @@ from tutela.banks.banks import Banks
 from tutela.cli.doctor_evidence import evidence_findings, outbox_findings
 from tutela.cli.output import coloured, print_json, print_table
 from tutela.deployment import database_url
-from tutela.errors import InputError, TutelaError
+from tutela.errors import InputError, StoreError, TutelaError
 from tutela.exchanges import installed as exchanges_installed
 from tutela.index.indexes import Indexes
 from tutela.media.content import Limits, Mode
@@ -212,7 +212,10 @@ def _exchanges(settings: Settings) -> Iterator[Finding]:
         return
     from tutela.exchanges.exchanges import Exchanges
 
-    store = Store.open(database_url(settings.home, settings.database_text))
+    try:
+        store = Store.open(database_url(settings.home, settings.database_text))
+    except StoreError:
+        return  # said of the database already
     try:
         at = datetime.now(UTC)
         for row in Exchanges(Banks(store, settings.home)).all():

@@ -134,7 +134,7 @@ class ReviewKey:
             opened: bytes = pyrage.decrypt(header + body, self._identities)
             return opened
         except pyrage.DecryptError as error:
-            raise EvidenceError(f"the evidence could not be opened: {error}") from None
+            raise EvidenceError(f"this could not be opened with the review key: {error}") from None
 
     def unwrap(self, sealed: bytes) -> bytes:
         """What a whole age file holds. Raises EvidenceError."""

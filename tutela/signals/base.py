@@ -8,9 +8,10 @@ the decoded content, in an isolated worker).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from tutela.media.content import Content
+if TYPE_CHECKING:
+    from tutela.media.content import Content
 
 
 class Kind(StrEnum):
@@ -90,7 +91,7 @@ class Digesting(Protocol):
 class Computable(Protocol):
     """A signal type computed from what the content decodes to, only ever inside an isolated worker."""
 
-    def compute(self, content: Content) -> Sequence[Sample]:
+    def compute(self, content: "Content") -> Sequence[Sample]:
         """The samples of this type in the content. Raises UnscreenableError when it cannot be decoded."""
 
 
