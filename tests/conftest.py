@@ -1,5 +1,6 @@
 """What the tests share: databases, deployments, and benign media."""
 
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -17,6 +18,10 @@ from tutela.store.database import Store
 # A slow machine is no failure.
 settings.register_profile("tutela", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tutela")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts the tests in the background has them ignore it, and what they start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED_MEDIA = Path(__file__).parent.parent.parent / "shared" / "media"
 
