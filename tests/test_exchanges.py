@@ -14,6 +14,7 @@ from threatexchange.exchanges.clients.ncmec.hash_api import NCMECEnvironment, NC
 from tests.exchange_tools import QUICK, expected, exported, listed, opened, puller
 from tests.standins.ncmec import NcmecEntry, NcmecStandIn
 from tests.standins.server import Fault, Faulty, served
+from tests.waiting import wait_until
 from tutela.banks.model import EntryState
 from tutela.errors import InputError
 from tutela.exchanges.base import ExchangeError
@@ -168,6 +169,9 @@ def test_an_entry_that_moves_while_the_whole_list_is_read_is_not_taken_for_gone(
         with sqlite.store.write() as connection:
             connection.execute(text("UPDATE exchange SET sweep_at = 1"))
         sqlite.update("ncmec", options={"settle_s": "0"})
+        # Its clock tells whole seconds: the one to which the entry moved must be over by it.
+        over = service.entries[(moved[0].member, moved[0].id)].at + 3
+        wait_until(lambda: time.time() >= over, "the second after the move")
         patient.pull("ncmec", actor="test")
         assert listed(sqlite) == expected(service.current())
 
