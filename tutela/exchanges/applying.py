@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select
 
 from tutela.banks.listing import list_entries
 from tutela.banks.model import EntryValue, NewEntry
-from tutela.banks.reading import new_entry
+from tutela.banks.reading import read_value
 from tutela.banks.revising import relabel_entries, withdraw_entries
 from tutela.errors import InvalidSignalError
 from tutela.exchanges.base import Listing
@@ -167,19 +167,12 @@ class Applier:
             try:
                 if name not in self._types:
                     raise InvalidSignalError(name)
-                entry = new_entry(name, text)
-                values.append((name, entry.value, entry.values))
+                values.append((name, *read_value(name, text)))
             except InvalidSignalError:
                 unknown.append((name, text))
-        digest = xxhash.xxh3_128(
-            json.dumps(
-                [
-                    *(listing.media, listing.labels, listing.note, listing.upvotes, listing.downvotes),
-                    sorted((name, value.hex()) for name, value, _ in values),
-                    sorted(unknown),
-                ]
-            ).encode("utf-8", "surrogatepass")
-        ).digest()
+        said = (listing.media, listing.labels, listing.note, listing.upvotes, listing.downvotes)
+        text = ascii((*said, sorted(value[:2] for value in values), sorted(unknown)))
+        digest = xxhash.xxh3_128_digest(text.encode())
         return _Read(key, listing, digest, tuple(dict.fromkeys(values)), tuple(unknown))
 
     def _list(
@@ -269,6 +262,8 @@ class Applier:
     def _label_and_note(self, listing: Listing) -> tuple[str | None, str | None]:
         label = next((label for label in listing.labels if label in self._labels), None)
         others = [other for other in listing.labels if other != label]
+        if not others and not listing.note:
+            return label, None
         parts = ([f"listed as {', '.join(others)}"] if others else []) + ([listing.note] if listing.note else [])
         return label, _storable("; ".join(parts))[:MAX_NOTE] or None
 
