@@ -22,6 +22,8 @@ class Fault(StrEnum):
     BUSY = "busy"
     STALE = "stale"
     """A cache answers with the body of the request before."""
+    REPEATED = "repeated"
+    """The answer to the request before, as if it were the one to this."""
     DRIP = "drip"
     """A few bytes now and then."""
     REFUSED = "refused"
@@ -34,7 +36,7 @@ class Faulty:
     def __init__(self, app: ASGIApp, next_fault: Callable[[str], Fault | None]) -> None:
         self._app = app
         self._next_fault = next_fault
-        self._before = b""
+        self._before: tuple[Message, bytes] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,7 +44,7 @@ class Faulty:
             return
         start, body = await self._answer(scope, receive)
         fault = self._next_fault(scope["path"]) if scope["method"] == "GET" else None
-        stale, self._before = self._before, body
+        before, self._before = self._before, (start, body)
         match fault:
             case None:
                 await _send(send, start, body)
@@ -55,8 +57,11 @@ class Faulty:
             case Fault.EMPTY:
                 await _send(send, start, b"")
             case Fault.STALE:
-                old = [(b"age", b"7")] if stale else []
-                await _send(send, {**start, "headers": [*start["headers"], *old]}, stale or body)
+                stale, old = before or (start, body)
+                age = [(b"age", b"7")] if before else []
+                await _send(send, {**stale, "headers": [*stale["headers"], *age]}, old)
+            case Fault.REPEATED:
+                await _send(send, *(before or (start, body)))
             case Fault.ERROR:
                 await _send(send, {**start, "status": 500}, b"fault")
             case Fault.BUSY:
