@@ -3,6 +3,7 @@
 Its processes are forked from one that has imported everything, so that many of them cost little.
 """
 
+import contextlib
 import multiprocessing
 import os
 import random
@@ -28,12 +29,10 @@ def kill_a_pull(url: str, name: str, secrets: Mapping[str, str], rng: random.Ran
     process = CONTEXT.Process(target=pull, args=(url, name, dict(secrets), together, full, theirs))
     process.start()
     theirs.close()
-    try:
+    with contextlib.suppress(EOFError):  # it ended first
         ours.recv()  # it begins
         for _ in range(rng.randrange(6)):
             ours.recv()
-    except EOFError:
-        pass  # it ended first
     time.sleep(rng.random() * 0.03)
     process.kill()
     process.join()
@@ -49,7 +48,5 @@ def pull(url: str, name: str, secrets: Mapping[str, str], together: int, full: b
     with opened(url) as exchanges:
         said.send("begins")
         puller = Puller(exchanges, patience=HASTY, settles_after_s=0, together=together)
-        try:
+        with contextlib.suppress(TutelaError):  # as it should when the wire fails; the next pull goes on
             puller.pull(name, actor="test", full=full, on_page=lambda _: said.send("page"))
-        except TutelaError:
-            pass  # as it should when the wire fails; the next pull goes on

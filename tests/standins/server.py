@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -102,9 +103,11 @@ async def _send(send: Send, start: Message, body: bytes) -> None:
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
-    """The address of a server that runs while the block does."""
-    config = uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1, lifespan="off")
+def served(app: ASGIApp, certificate: Path | None = None) -> Iterator[str]:
+    """The address of a server that runs while the block does, by TLS with a file of certificate and key."""
+    config = uvicorn.Config(
+        app, port=0, log_level="critical", timeout_graceful_shutdown=1, lifespan="off", ssl_certfile=certificate
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -113,7 +116,7 @@ def served(app: ASGIApp) -> Iterator[str]:
         threading.Event().wait(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         thread.join(20)
