@@ -19,6 +19,8 @@ from tutela.cases.effects import TOPIC as EFFECT
 from tutela.cases.effects import CallbackHandler
 from tutela.cases.options import CaseOptions, EvidenceOptions, open_case_rooms
 from tutela.errors import InputError, TutelaError
+from tutela.exchanges import installed as exchanges_installed
+from tutela.exchanges.giving import Deliveries
 from tutela.giving_back import GivingBack
 from tutela.index.indexes import Indexes
 from tutela.jobs.jobs import Jobs
@@ -148,6 +150,8 @@ class Deployment:
             self.handlers[EFFECT] = CallbackHandler(cases.on_effect)
         if cases.mail_server is not None:
             self.handlers[MAIL] = MailHandler(cases.mail_server)
+        if exchanges_installed():
+            self.handlers |= Deliveries(self.banks).handlers
         self.dispatcher = Dispatcher(self.outbox, self.handlers)
         self.job_pool = WorkerPool(TASK, size=decoders, limits=job_limits.over(limits))  # a long video takes several
         self.job_screener = self.screener.with_limits(self.job_pool, self.job_pool.limits)
