@@ -34,8 +34,9 @@ class Fault(StrEnum):
 class Faulty:
     """ASGI middleware that asks before every answer whether it is to go wrong."""
 
-    def __init__(self, app: ASGIApp, next_fault: Callable[[str], Fault | None]) -> None:
+    def __init__(self, app: ASGIApp, next_fault: Callable[[str], Fault | None], method: str = "GET") -> None:
         self._app = app
+        self._method = method
         self._next_fault = next_fault
         self._before: tuple[Message, bytes] | None = None
 
@@ -44,7 +45,7 @@ class Faulty:
             await self._app(scope, receive, send)
             return
         start, body = await self._answer(scope, receive)
-        fault = self._next_fault(scope["path"]) if scope["method"] == "GET" else None
+        fault = self._next_fault(scope["path"]) if scope["method"] == self._method else None
         before, self._before = self._before, (start, body)
         match fault:
             case None:
