@@ -26,12 +26,14 @@ from tests.pictures import file_of, photos
 from tests.service import Service
 from tests.standins.ncmec import NcmecEntry, NcmecStandIn
 from tests.standins.server import served
+from tests.standins.stopncii import StopNciiStandIn
+from tests.standins.threatexchange import TOKEN, ThreatExchangeStandIn
 from tests.test_exchanges import filled
 from tutela.api.keys import Scope
 from tutela.banks.model import BankKind, EntryState, NewEntry
 from tutela.cases.model import Outcome
 from tutela.cases.options import EvidenceOptions
-from tutela.deployment import open_deployment
+from tutela.deployment import Deployment, open_deployment
 from tutela.errors import ConflictError, InputError
 from tutela.exchanges.base import Opinion
 from tutela.exchanges.exchanges import Exchanges, Giving
@@ -54,6 +56,7 @@ from tutela.outbox.dispatcher import Dispatcher
 from tutela.outbox.outbox import Outbox, State
 from tutela.screening.verdict import Decision
 from tutela.selftest import selftest
+from tutela.signals.base import Sample
 from tutela.store.exchange_tables import entry_opinion
 
 PDQ = [row.tobytes().hex() for row in random_hashes(300, seed=91)]
@@ -393,6 +396,79 @@ def test_a_decided_case_becomes_a_vote_and_changing_ones_mind_another(tmp_path):
         with deployment.store.read() as connection:
             opinions = list(connection.execute(select(entry_opinion.c.opinion)).scalars())
         assert opinions == ["rejected"]
+
+
+@pytest.fixture
+def seeing(tmp_path, monkeypatch) -> Iterator[tuple[Deployment, StopNciiStandIn, ThreatExchangeStandIn, Dispatcher]]:
+    """A deployment that follows two lists, which both have the hash PDQ[0], and tells them of first matches."""
+    stopncii, threatexchange = StopNciiStandIn(), ThreatExchangeStandIn()
+    stopncii.put("ImagePDQ", PDQ[0])
+    threatexchange.put(100, "HASH_PDQ", PDQ[0], int(time.time()) - 300)
+    for name, secret in {"SUBSCRIPTION": "subscription-key", "FETCH": "fk", "FEEDBACK": "bk", "TOKEN": TOKEN}.items():
+        monkeypatch.setenv(name, secret)
+    evidence = EvidenceOptions(recipients=(str(pyrage.x25519.Identity.generate().to_public()),))
+    with (
+        served(stopncii.app()) as one,
+        served(threatexchange.app()) as other,
+        open_deployment(tmp_path / "home", decoders=1, evidence=evidence) as deployment,
+    ):
+        keys = {"subscription_key": "env:SUBSCRIPTION", "fetch_key": "env:FETCH", "feedback_key": "env:FEEDBACK"}
+        group = {"token": "env:TOKEN", "privacy_group": threatexchange.group, "url": f"{other}/v26.0"}
+        exchanges = Exchanges(deployment.banks)
+        for name, options in (("stopncii", {**keys, "url": f"{one}/v1"}), ("threatexchange", group)):
+            deployment.banks.create(name, actor="test")
+            giving = Giving(feedback=True, seen=True)
+            exchanges.add(name, name, name, options, giving=giving, actor="test")
+            puller(exchanges).pull(name, actor="test")
+        deployment.refresh()
+        dispatcher = Dispatcher(deployment.outbox, Deliveries(deployment.banks, QUICK).handlers)
+        yield deployment, stopncii, threatexchange, dispatcher
+
+
+def screen_listed(deployment: Deployment) -> None:
+    sample = Sample("pdq", bytes.fromhex(PDQ[0]))
+    assert deployment.screener.screen_hashes([sample]).decision is Decision.HOLD
+
+
+def test_a_first_match_is_told_once_and_does_not_replace_what_reviewers_found(seeing):
+    deployment, stopncii, threatexchange, dispatcher = seeing
+    screen_listed(deployment)
+    assert dispatcher.run_due() == 2
+    assert stopncii.feedback[PDQ[0]]["feedbackValue"] == "PendingReview"
+    assert threatexchange.reactions == {"7100": "SAW_THIS_TOO"}
+    screen_listed(deployment)
+    assert dispatcher.run_due() == 0, "how often it is seen is nobody's business"
+    for summary in deployment.cases.queue():
+        deployment.cases.claim(summary.id, by="reviewer")
+        deployment.cases.decide(summary.id, Outcome.CONFIRM, label="A1", by="reviewer", reason="it is")
+    assert dispatcher.run_due() > 0
+    screen_listed(deployment)
+    dispatcher.run_due()
+    assert stopncii.feedback[PDQ[0]]["feedbackValue"] == "Blocked"
+    assert threatexchange.reactions == {"7100": "HELPFUL"}
+
+
+def test_a_first_match_is_told_only_where_the_policy_says_so(seeing):
+    deployment, stopncii, threatexchange, dispatcher = seeing
+    exchanges = Exchanges(deployment.banks)
+    exchanges.update("stopncii", giving=Giving(feedback=True))
+    screen_listed(deployment)
+    exchanges.update("threatexchange", giving=Giving(feedback=True))
+    assert dispatcher.run_due() == 1, "what waits is not sent once the policy forbids it"
+    assert (stopncii.feedback, threatexchange.reactions) == ({}, {})
+
+
+def test_a_first_match_after_a_decision_is_not_told(seeing):
+    deployment, stopncii, _, dispatcher = seeing
+    exchanges = Exchanges(deployment.banks)
+    exchanges.update("stopncii", giving=Giving(feedback=True))
+    entry = deployment.banks.entries("stopncii")[0]
+    with deployment.store.write() as connection:
+        note_opinion(connection, [entry.id], "an earlier case", Opinion.CONFIRMED, actor="test")
+    exchanges.update("stopncii", giving=Giving(feedback=True, seen=True))
+    screen_listed(deployment)
+    dispatcher.run_due()
+    assert stopncii.feedback == {}
 
 
 # --- hygiene
