@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import xxhash
 from sqlalchemy import Connection, func, select
@@ -52,8 +52,7 @@ class Applied:
         return self.listed - self.withdrawn
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(NamedTuple):
     id: int
     listed: bool
     remote_at: int
@@ -62,8 +61,7 @@ class _Known:
     entries: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(NamedTuple):
     """A listing with its fingerprints read."""
 
     key: str
