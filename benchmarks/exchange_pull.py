@@ -37,8 +37,9 @@ _OURS = {Scale.TINY: [], Scale.USUAL: [], Scale.FULL: [5_000_000]}
 _TURNS = {Scale.TINY: 1, Scale.USUAL: 5, Scale.FULL: 5}
 _ALTERNATED = 100_000
 """Larger lists are pulled once each way."""
-_BANK = {Scale.TINY: 5_000, Scale.USUAL: 1_000_000, Scale.FULL: 10_000_000}
+_BANK = {Scale.TINY: 10_000, Scale.USUAL: 1_000_000, Scale.FULL: 10_000_000}
 _CHANGES = 1_000
+_PULLS = 10
 _ENTRY_COLUMNS = (
     *("id", "bank_id", "signal_id", "source", "reference", "label", "state", "created_by"),
     *("created_at", "updated_at"),
@@ -157,9 +158,10 @@ def _changes(scale: Scale) -> Table:
     count = _BANK[scale]
     table = Table(
         f"{_CHANGES:,} changes pulled into a bank of {count:,}, until a running deployment matches by them",
-        ("what", "time"),
-        "A third of the changes are new entries, a third are withdrawn, a third have another classification. Visible: "
-        "a deployment that runs beside the pull finds the last new value, and no longer the first withdrawn one.",
+        ("what", "median", "longest", "first"),
+        f"{_PULLS} pulls. A third of the changes are new entries, a third are withdrawn, a third have another "
+        "classification. Matched by: a deployment that runs beside the pull finds the last new value, and no "
+        "longer the first withdrawn one.",
     )
     folder = Path(os.environ.get("TUTELA_BENCHMARK_BANK") or tempfile.mkdtemp())
     try:
@@ -167,10 +169,9 @@ def _changes(scale: Scale) -> Table:
         with open_deployment(folder, decoders=1) as deployment:
             while deployment.shortcomings() and deployment.indexes.faults():
                 deployment.indexes.build("pdq")
-            for number in range(3):
-                pulled, visible = _follow(deployment, count, number)
-                table.add(f"pull {number + 1}: pulled", duration(pulled))
-                table.add(f"pull {number + 1}: visible since the pull began", duration(visible))
+            pulls = [_follow(deployment, count, number) for number in range(_PULLS)]
+        for what, seconds in zip(("pulled", "matched by, since the pull began"), zip(*pulls, strict=True), strict=True):
+            table.add(what, *(duration(found) for found in (median(seconds), max(seconds), seconds[0])))
     finally:
         if "TUTELA_BENCHMARK_BANK" not in os.environ:
             shutil.rmtree(folder)
