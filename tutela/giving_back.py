@@ -1,5 +1,5 @@
-"""What a decided case means for the lists: reviewers' findings are counted for the entries that matched, and handed to
-the lists that the operator gives feedback to. All inside the transaction that decides.
+"""What a case means for the lists: what reviewers found is counted for the entries that matched, and handed to the
+lists that the operator gives feedback to; so is a first match. All inside the transaction that opens or decides it.
 """
 
 from sqlalchemy import Connection
@@ -9,7 +9,7 @@ from tutela.cases.model import CaseChange, CaseItem, Change, Outcome
 from tutela.cases.reading import read_items
 from tutela.exchanges.base import Opinion
 from tutela.exchanges.exchanges import Exchanges
-from tutela.exchanges.giving import Decided, feedback_for
+from tutela.exchanges.giving import Decided, feedback_for, seen_for
 from tutela.exchanges.hygiene import note_opinion
 from tutela.store.case_tables import case_item
 from tutela.store.database import microseconds
@@ -28,13 +28,20 @@ class GivingBack:
         if change.change is Change.DECIDED:
             for item in read_items(connection, case_item.c.case_id == change.case_id):
                 self._follow(connection, item, change.actor)
+        elif change.change in (Change.OPENED, Change.JOINED):
+            for item in read_items(connection, case_item.c.id.in_(change.item_ids)):
+                seen_for(connection, self._exchanges, _matched(item))
 
     def _follow(self, connection: Connection, item: CaseItem, actor: str) -> None:
         opinion = _OPINION_OF.get(item.decision.outcome) if item.decision else None
-        entry_ids = tuple(sorted({match.entry_id for match in item.matches if match.suppressed_by is None}))
+        entry_ids = _matched(item)
         if item.decision is None or opinion is None or not entry_ids:
             return
         note_opinion(connection, entry_ids, f"item:{item.id}", opinion, actor=actor)
         # A person's words stay here: they may hold what is nobody else's business.
         name = f"item:{item.id}@{microseconds(item.decision.at)}"
         feedback_for(connection, self._exchanges, Decided(name, opinion, entry_ids))
+
+
+def _matched(item: CaseItem) -> tuple[int, ...]:
+    return tuple(sorted({match.entry_id for match in item.matches if match.suppressed_by is None}))

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +23,8 @@ class Fault(StrEnum):
     BUSY = "busy"
     STALE = "stale"
     """A cache answers with the body of the request before."""
+    REPEATED = "repeated"
+    """The answer to the request before, as if it were the one to this."""
     DRIP = "drip"
     """A few bytes now and then."""
     REFUSED = "refused"
@@ -31,18 +34,19 @@ class Fault(StrEnum):
 class Faulty:
     """ASGI middleware that asks before every answer whether it is to go wrong."""
 
-    def __init__(self, app: ASGIApp, next_fault: Callable[[str], Fault | None]) -> None:
+    def __init__(self, app: ASGIApp, next_fault: Callable[[str], Fault | None], method: str = "GET") -> None:
         self._app = app
+        self._method = method
         self._next_fault = next_fault
-        self._before = b""
+        self._before: tuple[Message, bytes] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         start, body = await self._answer(scope, receive)
-        fault = self._next_fault(scope["path"]) if scope["method"] == "GET" else None
-        stale, self._before = self._before, body
+        fault = self._next_fault(scope["path"]) if scope["method"] == self._method else None
+        before, self._before = self._before, (start, body)
         match fault:
             case None:
                 await _send(send, start, body)
@@ -55,8 +59,11 @@ class Faulty:
             case Fault.EMPTY:
                 await _send(send, start, b"")
             case Fault.STALE:
-                old = [(b"age", b"7")] if stale else []
-                await _send(send, {**start, "headers": [*start["headers"], *old]}, stale or body)
+                stale, old = before or (start, body)
+                age = [(b"age", b"7")] if before else []
+                await _send(send, {**stale, "headers": [*stale["headers"], *age]}, old)
+            case Fault.REPEATED:
+                await _send(send, *(before or (start, body)))
             case Fault.ERROR:
                 await _send(send, {**start, "status": 500}, b"fault")
             case Fault.BUSY:
@@ -97,9 +104,11 @@ async def _send(send: Send, start: Message, body: bytes) -> None:
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
-    """The address of a server that runs while the block does."""
-    config = uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1, lifespan="off")
+def served(app: ASGIApp, certificate: Path | None = None) -> Iterator[str]:
+    """The address of a server that runs while the block does, by TLS with a file of certificate and key."""
+    config = uvicorn.Config(
+        app, port=0, log_level="critical", timeout_graceful_shutdown=1, lifespan="off", ssl_certfile=certificate
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -108,7 +117,7 @@ def served(app: ASGIApp) -> Iterator[str]:
         threading.Event().wait(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         thread.join(20)

@@ -1,6 +1,7 @@
 """StopNCII's API: a key an endpoint beside the subscription's, pages by a token that belongs to its run."""
 
 import json
+import random
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
@@ -22,6 +23,8 @@ class StopNciiStandIn:
     feedback: dict[str, dict] = field(default_factory=dict)
     submitted: list[dict] = field(default_factory=list)
     largest_page: int = 800
+    repeats_records: bool = False
+    """Whether a page begins with some of the one before, and is in no order."""
     epoch: int = 0
     """Changed to make every token of before unknown."""
 
@@ -68,11 +71,14 @@ class StopNciiStandIn:
         found = sorted((r for r in list(self.records.values()) if r["lastModtimestamp"] >= since), key=_place)
         rest = [r for r in found if token is None or _place(r) > tuple(token["after"])]
         page, more = rest[:size], size < len(rest)
+        last = page[-(size // 4) - 1 if self.repeats_records else -1] if more else None
+        if self.repeats_records:
+            random.Random(len(rest)).shuffle(page)
         latest = max((r["lastModtimestamp"] for r in found), default=since)
         return JSONResponse(
             {
                 "count": len(page),
-                "nextPageToken": json.dumps({"of": [since, self.epoch], "after": _place(page[-1])}) if more else None,
+                "nextPageToken": json.dumps({"of": [since, self.epoch], "after": _place(last)}) if last else None,
                 "nextSetTimestamp": latest,
                 "hasMoreRecords": more,
                 "hashRecords": page,

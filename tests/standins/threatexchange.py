@@ -1,5 +1,6 @@
 """The part of Meta's Graph API that ThreatExchange is: changes of a privacy group, reactions, descriptors."""
 
+import random
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -21,6 +22,8 @@ class ThreatExchangeStandIn:
     reactions: dict[str, str] = field(default_factory=dict)
     descriptors: dict[tuple[str, str], dict] = field(default_factory=dict)
     largest_page: int = 500
+    repeats_records: bool = False
+    """Whether a page begins with some of the one before, and is in no order."""
     next_host: str | None = None
     """Where the next page is said to be, instead of here."""
     pages_to_limit: int = 0
@@ -99,9 +102,12 @@ class ThreatExchangeStandIn:
         page = rest[:limit]
         answer: dict = {"data": page}
         if limit < len(rest):
-            again = {**dict(query), "after": "{}-{}".format(*_place(page[-1]))}
+            last = page[-(limit // 4) - 1 if self.repeats_records else -1]
+            again = {**dict(query), "after": "{}-{}".format(*_place(last))}
             base = self.next_host or f"{request.url.scheme}://{request.url.netloc}"
             answer["paging"] = {"next": f"{base}{request.url.path}?{urlencode(again)}"}
+        if self.repeats_records:
+            random.Random(len(rest)).shuffle(page)
         return JSONResponse(answer)
 
     def _node(self, request: Request) -> Response:

@@ -168,16 +168,12 @@ def _describe_keys(app: FastAPI) -> None:
 
 
 def _start_exchanges(deployment: Deployment, *, pulls: bool) -> Callable[[], None]:
-    """Deliver to exchanges, and pull them where this process takes part in that; what is returned ends it."""
-    if not exchanges_installed():
+    """Pull exchanges where this process takes part in that; what is returned ends it."""
+    if not pulls or not exchanges_installed():
         return lambda: None
     from tutela.exchanges.exchanges import Exchanges
-    from tutela.exchanges.giving import Deliveries
     from tutela.exchanges.schedule import Schedule
 
-    deployment.handlers.update(Deliveries(deployment.banks).handlers)
-    if not pulls:
-        return lambda: None
     schedule = Schedule(Exchanges(deployment.banks), deployment.home)
     schedule.start()
     return schedule.stop

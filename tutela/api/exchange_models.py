@@ -18,12 +18,13 @@ class GivingIn(Strict):
     """What is given back to a list."""
 
     feedback: bool = False
+    seen: bool = False
     share_bank: Name | None = None
     share_labels: list[Name] = Field(default_factory=list, max_length=100)
 
     def giving(self) -> Giving:
         """As a value."""
-        return Giving(self.feedback, self.share_bank, tuple(self.share_labels))
+        return Giving(self.feedback, self.seen, self.share_bank, tuple(self.share_labels))
 
 
 class ExchangeIn(Strict):
@@ -79,7 +80,10 @@ class ExchangeOut(Strict):
             bank=row.bank,
             options=dict(row.options),
             giving=GivingIn(
-                feedback=giving.feedback, share_bank=giving.share_bank, share_labels=list(giving.share_labels)
+                feedback=giving.feedback,
+                seen=giving.seen,
+                share_bank=giving.share_bank,
+                share_labels=list(giving.share_labels),
             ),
             enabled=row.enabled,
             interval_s=row.interval_s,

@@ -6,6 +6,8 @@ rows can be looked up first and written after without a race, and sequence numbe
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, func, insert, select, update
@@ -55,9 +57,11 @@ def list_entries(
     Further values of an entry that is listed already are added to those it has.
     """
     advance_sequence(connection, 0)
-    signal_ids = _signals(connection, entries)
-    known = _known_entries(connection, bank_id, sorted({signal_ids[(e.signal, e.value)] for e in entries}))
+    signal_ids, fresh_signals = _signals(connection, entries)
+    listed_before = {signal_ids[(new.signal, new.value)] for new in entries}.difference(fresh_signals)
+    known = _known_entries(connection, bank_id, sorted(listed_before))
     next_id = _next_id(connection, tables.entry)
+    active, withdrawn = EntryState.ACTIVE.value, EntryState.WITHDRAWN.value
     rows: list[tuple[Any, ...]] = []
     revived: list[int] = []
     ids: list[int] = []
@@ -65,32 +69,16 @@ def list_entries(
         identity = (signal_ids[(new.signal, new.value)], new.source, new.reference)
         found = known.get(identity)
         if found is None:
-            found = known[identity] = (next_id + len(rows), EntryState.ACTIVE.value)
-            rows.append(
-                (
-                    found[0],
-                    bank_id,
-                    *identity,
-                    new.label,
-                    new.note,
-                    found[1],
-                    reason,
-                    actor,
-                    import_id,
-                    at,
-                    at,
-                )
-            )
-        elif found[1] == EntryState.WITHDRAWN.value:
-            known[identity] = (found[0], EntryState.ACTIVE.value)
+            found = known[identity] = (next_id + len(rows), active)
+            rows.append((found[0], bank_id, *identity, new.label, new.note, active, reason, actor, import_id, at, at))
+        elif found[1] == withdrawn:
+            known[identity] = (found[0], active)
             revived.append(found[0])
         ids.append(found[0])
     insert_rows(connection, tables.entry, _ENTRY_COLUMNS, rows)
     for chunk in chunks(revived):
         connection.execute(
-            update(tables.entry)
-            .where(tables.entry.c.id.in_(chunk))
-            .values(state=EntryState.ACTIVE.value, reason=reason, updated_at=at)
+            update(tables.entry).where(tables.entry.c.id.in_(chunk)).values(state=active, reason=reason, updated_at=at)
         )
     if revived:
         connection.execute(
@@ -109,8 +97,8 @@ def list_entries(
         )
     with_values = _add_values(connection, entries, ids, signal_ids, fresh_from=next_id)
     if rows or revived:
-        active = (identity[0] for identity, (_, state) in known.items() if state == EntryState.ACTIVE.value)
-        _activate(connection, set(active))
+        listed = {identity[0] for identity, (_, state) in known.items() if state == active}
+        _activate(connection, listed.difference(fresh_signals))
     if revived or with_values:
         settle(connection, signals_of(connection, sorted({*revived, *with_values})))
     added = len(rows) + len(revived)
@@ -145,25 +133,34 @@ def chunks(items: Sequence[Item], size: int = CHUNK) -> Iterator[Sequence[Item]]
         yield items[begin : begin + size]
 
 
-def _signals(connection: Connection, entries: Sequence[NewEntry]) -> dict[tuple[str, bytes], int]:
-    """The signal row of every value; missing ones are made, inactive as yet."""
-    wanted = dict.fromkeys(
-        key for new in entries for key in ((new.signal, new.value), *((item.signal, item.value) for item in new.values))
-    )
+def _signals(connection: Connection, entries: Sequence[NewEntry]) -> tuple[dict[tuple[str, bytes], int], range]:
+    """The signal row of every value, and the rows that were made for entries' own: new, so active from the start.
+
+    What is missing of further values is made inactive as yet.
+    """
+    own = dict.fromkeys((new.signal, new.value) for new in entries)
+    further = dict.fromkeys((item.signal, item.value) for new in entries for item in new.values)
     found: dict[tuple[str, bytes], int] = {}
     signal = tables.signal.c
-    for name in {signal_name for signal_name, _ in wanted}:
-        values = [value for signal_name, value in wanted if signal_name == name]
+    # In the order of the index that finds them, and that the new ones go into.
+    wanted = sorted(own | further)
+    for name, keys in groupby(wanted, itemgetter(0)):
+        values = [value for _, value in keys]
         rows = select_in(connection, (signal.id, signal.value), signal.value, values, {"type": name})
         found.update({(name, bytes(value)): signal_id for signal_id, value in rows})
     missing = [key for key in wanted if key not in found]
-    if missing:
-        next_id = _next_id(connection, tables.signal)
-        columns = ("id", "type", "value", "active", "sequence")
-        new_rows = [(next_id + i, name, value, False, 0) for i, (name, value) in enumerate(missing)]
-        insert_rows(connection, tables.signal, columns, new_rows)
-        found.update({key: next_id + i for i, key in enumerate(missing)})
-    return found
+    missing_own = [key for key in missing if key in own]
+    missing_further = [key for key in missing if key not in own]
+    if not missing:
+        return found, range(0)
+    next_id = _next_id(connection, tables.signal)
+    first = advance_sequence(connection, len(missing_own))
+    new_rows = [(next_id + i, *key, True, first + i) for i, key in enumerate(missing_own)]
+    after = next_id + len(new_rows)
+    new_rows += [(after + i, *key, False, 0) for i, key in enumerate(missing_further)]
+    insert_rows(connection, tables.signal, ("id", "type", "value", "active", "sequence"), new_rows)
+    found.update({(row[1], row[2]): row[0] for row in new_rows})
+    return found, range(next_id, after)
 
 
 def _known_entries(

@@ -21,12 +21,19 @@ def new_entry(
     note: str | None = None,
 ) -> NewEntry:
     """The entry whose value a text stands for. Raises InvalidSignalError, and InputError for an unknown type."""
+    value, values = read_value(signal, text)
+    return NewEntry(signal, value, source, reference, label, note, values)
+
+
+def read_value(signal: str, text: str) -> tuple[bytes, tuple[EntryValue, ...]]:
+    """The value that a text stands for, and those that a composite one lists. Raises as `new_entry`."""
     composite = composite_type(signal)
     if composite is None:
-        return NewEntry(signal, signal_type(signal).parse(text), source, reference, label, note)
+        return signal_type(signal).parse(text), ()
     if "," not in text:
         raise InvalidSignalError(f"{signal} is listed by its values, not by {text[:80]!r}")
-    return composite_entry(signal, composite.read(text), source, reference, label, note)
+    samples = composite.read(text)
+    return composite.identity(samples), tuple(map(EntryValue.of, samples))
 
 
 def composite_entry(

@@ -22,6 +22,7 @@ StaleAfter = Annotated[int | None, typer.Option(min=1, help="Seconds after which
 Feedback = Annotated[
     bool | None, typer.Option("--feedback/--no-feedback", help="Hand in reviewers' decisions on its entries.")
 ]
+Seen = Annotated[bool | None, typer.Option("--seen/--no-seen", help="Tell it of the first match of each entry.")]
 ShareBank = Annotated[str | None, typer.Option(help="Hand in the entries of this bank; '' for none.")]
 ShareLabels = Annotated[list[str] | None, typer.Option("--share-label", help="Only entries of this label.")]
 
@@ -38,6 +39,7 @@ def add(
     interval: Interval = None,
     stale_after: StaleAfter = None,
     feedback: Feedback = None,
+    seen: Seen = None,
     share_bank: ShareBank = None,
     share_label: ShareLabels = None,
 ) -> None:
@@ -46,7 +48,7 @@ def add(
     from tutela.exchanges.exchanges import INTERVAL_S, STALE_AFTER_S, Giving
 
     with _exchanges(context) as exchanges:
-        giving = Giving(bool(feedback), share_bank or None, tuple(share_label or ()))
+        giving = Giving(bool(feedback), bool(seen), share_bank or None, tuple(share_label or ()))
         exchanges.add(
             name,
             kind,
@@ -69,6 +71,7 @@ def update(
     stale_after: StaleAfter = None,
     enable: Annotated[bool | None, typer.Option("--enable/--disable", help="Whether the service pulls it.")] = None,
     feedback: Feedback = None,
+    seen: Seen = None,
     share_bank: ShareBank = None,
     share_label: ShareLabels = None,
 ) -> None:
@@ -79,6 +82,8 @@ def update(
         giving = exchanges.get(name).giving
         if feedback is not None:
             giving = replace(giving, feedback=feedback)
+        if seen is not None:
+            giving = replace(giving, seen=seen)
         if share_bank is not None:
             giving = replace(giving, share_bank=share_bank or None)
         if share_label is not None:

@@ -7,14 +7,14 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import xxhash
 from sqlalchemy import Connection, func, select
 
 from tutela.banks.listing import list_entries
 from tutela.banks.model import EntryValue, NewEntry
-from tutela.banks.reading import new_entry
+from tutela.banks.reading import read_value
 from tutela.banks.revising import relabel_entries, withdraw_entries
 from tutela.errors import InvalidSignalError
 from tutela.exchanges.base import Listing
@@ -52,8 +52,7 @@ class Applied:
         return self.listed - self.withdrawn
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(NamedTuple):
     id: int
     listed: bool
     remote_at: int
@@ -62,8 +61,7 @@ class _Known:
     entries: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(NamedTuple):
     """A listing with its fingerprints read."""
 
     key: str
@@ -167,19 +165,12 @@ class Applier:
             try:
                 if name not in self._types:
                     raise InvalidSignalError(name)
-                entry = new_entry(name, text)
-                values.append((name, entry.value, entry.values))
+                values.append((name, *read_value(name, text)))
             except InvalidSignalError:
                 unknown.append((name, text))
-        digest = xxhash.xxh3_128(
-            json.dumps(
-                [
-                    *(listing.media, listing.labels, listing.note, listing.upvotes, listing.downvotes),
-                    sorted((name, value.hex()) for name, value, _ in values),
-                    sorted(unknown),
-                ]
-            ).encode("utf-8", "surrogatepass")
-        ).digest()
+        said = (listing.media, listing.labels, listing.note, listing.upvotes, listing.downvotes)
+        text = ascii((*said, sorted(value[:2] for value in values), sorted(unknown)))
+        digest = xxhash.xxh3_128_digest(text.encode())
         return _Read(key, listing, digest, tuple(dict.fromkeys(values)), tuple(unknown))
 
     def _list(
@@ -269,6 +260,8 @@ class Applier:
     def _label_and_note(self, listing: Listing) -> tuple[str | None, str | None]:
         label = next((label for label in listing.labels if label in self._labels), None)
         others = [other for other in listing.labels if other != label]
+        if not others and not listing.note:
+            return label, None
         parts = ([f"listed as {', '.join(others)}"] if others else []) + ([listing.note] if listing.note else [])
         return label, _storable("; ".join(parts))[:MAX_NOTE] or None
 

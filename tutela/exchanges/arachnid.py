@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from tutela.exchanges.answers import Document, document, nested, text
+from tutela.exchanges.asking import ALLOWED, ASKS
 from tutela.exchanges.base import Exchange, ExchangeError, Finding, Kind, Listing, Option, Page
 from tutela.exchanges.http import Http
 
@@ -88,6 +89,7 @@ KIND = Kind(
     options=(
         Option("user", "account name", required=True, secret=True),
         Option("password", "password", required=True, secret=True),
+        Option(ASKS, "what the service asks about by itself", choices=("nothing", ALLOWED), default="nothing"),
         Option("url", "address of the API", default=ADDRESS),
     ),
     open=Arachnid,

@@ -5,12 +5,17 @@ from collections.abc import Sequence
 from sqlalchemy import update
 
 from tutela.exchanges.applying import Applier
-from tutela.exchanges.base import Finding
-from tutela.exchanges.exchanges import Exchanges
+from tutela.exchanges.base import Finding, Listing
+from tutela.exchanges.exchanges import ExchangeRow, Exchanges
 from tutela.exchanges.http import Patience
 from tutela.signals.registry import signal_type
 from tutela.store.database import now
 from tutela.store.exchange_tables import exchange as table
+
+ASKS = "asks_about"
+"""The option of a kind that the service may ask by itself."""
+ALLOWED = "allowed"
+"""Its value: pictures that screening allowed."""
 
 
 def look_up(
@@ -32,12 +37,14 @@ def look_up(
         findings = connection.look_up(asked)
     finally:
         connection.close()
-    listings = [listing for finding in findings for listing in finding.listings]
+    list_known(exchanges, row, [listing for finding in findings for listing in finding.listings], actor=actor)
+    return findings
+
+
+def list_known(exchanges: Exchanges, row: ExchangeRow, listings: Sequence[Listing], *, actor: str) -> None:
+    """List what an exchange named as known in its bank; what is listed already stays as it is."""
     if listings:
         applier = Applier(row, exchanges.banks.labels(), actor)
-        with exchanges.store.write() as connection_:
-            applied = applier.apply(connection_, listings, at=now(), generation=row.generation, whole=False)
-            connection_.execute(
-                update(table).where(table.c.id == row.id).values(listed=table.c.listed + applied.growth)
-            )
-    return findings
+        with exchanges.store.write() as connection:
+            applied = applier.apply(connection, listings, at=now(), generation=row.generation, whole=False)
+            connection.execute(update(table).where(table.c.id == row.id).values(listed=table.c.listed + applied.growth))

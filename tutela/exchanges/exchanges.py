@@ -35,6 +35,8 @@ class Giving:
 
     feedback: bool = False
     """Whether reviewers' decisions on matches with its entries are handed in."""
+    seen: bool = False
+    """Whether it is told of an entry's first match, before anybody has decided."""
     share_bank: str | None = None
     """The bank whose confirmed entries are handed in."""
     share_labels: tuple[str, ...] = ()
@@ -293,7 +295,9 @@ def _exchange(row: Row[Any]) -> ExchangeRow:
         bank=row.bank,
         bank_id=row.bank_id,
         options=dict(row.options),
-        giving=Giving(giving["feedback"], giving["share_bank"], tuple(giving["share_labels"])),
+        giving=Giving(
+            giving["feedback"], giving.get("seen", False), giving["share_bank"], tuple(giving["share_labels"])
+        ),
         enabled=bool(row.enabled),
         interval_s=row.interval_s,
         stale_after_s=row.stale_after_s,

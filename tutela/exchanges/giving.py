@@ -4,7 +4,8 @@ Everything goes through the outbox: written in the transaction that decides it, 
 that the same thing said again is said once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +14,15 @@ from sqlalchemy import Connection, select, update
 from tutela.banks.banks import Banks
 from tutela.banks.model import EntryState
 from tutela.errors import InputError, NotFoundError
-from tutela.exchanges.base import ExchangeError, Feedback, Opinion, Share
-from tutela.exchanges.exchanges import ExchangeRow, Exchanges
+from tutela.exchanges.base import Exchange, ExchangeError, Feedback, Opinion, Share
+from tutela.exchanges.exchanges import ExchangeRow, Exchanges, Giving
 from tutela.exchanges.http import HttpError, Patience, RefusedError
 from tutela.outbox.dispatcher import DeliveryError, Progress, UndeliverableError
 from tutela.outbox.outbox import Delivery, enqueue
 from tutela.signals.registry import signal_type
 from tutela.store import tables
 from tutela.store.bulk import select_in
+from tutela.store.exchange_tables import entry_opinion
 from tutela.store.exchange_tables import exchange as table
 
 FEEDBACK = "exchange.feedback"
@@ -46,7 +48,7 @@ def feedback_for(connection: Connection, exchanges: Exchanges, decided: Decided)
 
     Inside the transaction that decides. The last word on an entry is said once for each decision.
     """
-    rows = {row.source: row for row in exchanges.all_in(connection) if row.giving.feedback}
+    rows = {row.source: row for row in exchanges.all_in(connection) if _takes(row.giving, decided.opinion)}
     entry, signal, written = tables.entry.c, tables.signal, 0
     columns = (entry.id, entry.source, entry.reference, entry.signal_id)
     for entry_id, source, reference, signal_id in select_in(connection, columns, entry.id, decided.entry_ids):
@@ -65,6 +67,18 @@ def feedback_for(connection: Connection, exchanges: Exchanges, decided: Decided)
         key = f"{row.id}:{entry_id}:{decided.decision}:{decided.opinion.value}"
         written += enqueue(connection, FEEDBACK, key, payload, lane=f"{row.id}:{entry_id}")
     return written
+
+
+def seen_for(connection: Connection, exchanges: Exchanges, entry_ids: Sequence[int]) -> int:
+    """Tell every list whose policy says so that its entries matched; how many words were written.
+
+    Inside the transaction that keeps the match. Of an entry it is said once, and not after reviewers' opinions of it,
+    which it would replace over there.
+    """
+    column = entry_opinion.c.entry_id
+    judged = {row[0] for row in select_in(connection, (column,), column, entry_ids)}
+    fresh = tuple(entry_id for entry_id in entry_ids if entry_id not in judged)
+    return feedback_for(connection, exchanges, Decided("first match", Opinion.SEEN, fresh))
 
 
 def share_new(exchanges: Exchanges, name: str) -> int:
@@ -121,27 +135,39 @@ class Deliveries:
             row = self._exchanges.get(name)
         except NotFoundError:
             raise UndeliverableError(f"exchange {name} was removed") from None
-        allowed = row.giving.feedback if isinstance(gift, Feedback) else row.giving.share_bank is not None
-        if not allowed:
+        giving = row.giving
+        if not (_takes(giving, gift.opinion) if isinstance(gift, Feedback) else giving.share_bank is not None):
             raise UndeliverableError(f"the policy of {name} no longer gives this")
-        try:
-            connection = self._exchanges.open(row, self._patience)
-        except InputError as error:
-            raise DeliveryError(str(error)) from error  # a secret is missing: the operator puts it back
-        try:
+        with outward(self._exchanges, row, self._patience) as connection:
             if isinstance(gift, Feedback):
                 connection.give_feedback(gift)
             else:
                 connection.share(gift)
-        except RefusedError as error:
-            kind = DeliveryError if error.status in _RETRIED else UndeliverableError
-            raise kind(str(error)) from error
-        except HttpError as error:
-            raise DeliveryError(str(error), error.retry_after_s) from error
-        except (InputError, ExchangeError) as error:
-            raise UndeliverableError(str(error)) from error
-        finally:
-            connection.close()
+
+
+@contextmanager
+def outward(exchanges: Exchanges, row: ExchangeRow, patience: Patience | None) -> Iterator[Exchange]:
+    """A connection for a delivery of the outbox: what fails is tried again or given up. Raises DeliveryError,
+    UndeliverableError."""
+    try:
+        connection = exchanges.open(row, patience)
+    except InputError as error:
+        raise DeliveryError(str(error)) from error  # a secret is missing: the operator puts it back
+    try:
+        yield connection
+    except RefusedError as error:
+        kind = DeliveryError if error.status in _RETRIED else UndeliverableError
+        raise kind(str(error)) from error
+    except HttpError as error:
+        raise DeliveryError(str(error), error.retry_after_s) from error
+    except (InputError, ExchangeError) as error:
+        raise UndeliverableError(str(error)) from error
+    finally:
+        connection.close()
+
+
+def _takes(giving: Giving, opinion: Opinion) -> bool:
+    return giving.seen if opinion is Opinion.SEEN else giving.feedback
 
 
 def _after(connection: Connection, bank_id: int, through: int) -> Sequence[Any]:

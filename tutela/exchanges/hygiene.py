@@ -7,6 +7,7 @@ and is then judged by later reviews alone.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +26,13 @@ from tutela.store.bulk import select_in
 from tutela.store.database import advance_sequence, now
 from tutela.store.exchange_tables import entry_flag, entry_opinion
 
+Words = npt.NDArray[np.uint16]
+"""(n, 16): the rows of PDQ hashes, or their columns."""
 _LOOKED_AT = ("pdq",)
 _ONES = (104, 152)
 _DISTINCT = 12
 _EDGES = 140
+_LIKENESS = 22_000
 
 
 class Flag(StrEnum):
@@ -50,8 +54,7 @@ def flag_named(name: str) -> Flag:
         raise InputError(f"no entry is marked {name!r}; marks are {', '.join(Flag)}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class NewValue:
+class NewValue(NamedTuple):
     """A value that a list brought."""
 
     entry_id: int
@@ -99,15 +102,21 @@ def low_detail(hashes: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     """Which of (n, 32) PDQ hashes have a regularity that those of pictures with detail do not have.
 
     A hash compares the 256 lowest frequencies of a picture with their median. Half of the bits are ones, unless many
-    frequencies are equal, as in a blank picture; rows and columns differ from each other, unless the picture changes in
-    one direction only. Gradients and faint noise are not found: their bits look like any other's.
+    frequencies are equal, as in a blank picture. Rows and columns differ from each other, unless the picture changes in
+    one direction only. And whole rows agree or disagree with each other only where the spectrum is nearly a function of
+    the row times one of the column, as that of a rectangle, a disc or a radial gradient is.
+
+    Linear gradients and noise are not found: the frequencies of the one are nought, so that its bits are those of
+    rounding, and those of the other are as good as drawn by lot, which a photo's nearly are too.
     """
-    bits = np.unpackbits(hashes, axis=1).reshape(-1, 16, 16)
-    ones = bits.sum(axis=(1, 2), dtype=np.int32)
-    distinct = np.minimum(_distinct(bits), _distinct(bits.transpose(0, 2, 1)))
-    edges = (bits[:, 1:] != bits[:, :-1]).sum(axis=(1, 2)) + (bits[:, :, 1:] != bits[:, :, :-1]).sum(axis=(1, 2))
+    rows: Words = hashes.view(">u2").astype(np.uint16)
+    turned = np.packbits(np.unpackbits(hashes, axis=1).reshape(-1, 16, 16).transpose(0, 2, 1), axis=2)
+    columns: Words = turned.reshape(-1, 32).view(">u2").astype(np.uint16)
+    ones = _count(rows)
+    distinct = np.minimum(_distinct(rows), _distinct(columns))
+    edges = _count(rows[:, 1:] ^ rows[:, :-1]) + _count(columns[:, 1:] ^ columns[:, :-1])
     found: npt.NDArray[np.bool_] = (ones < _ONES[0]) | (ones > _ONES[1]) | (distinct < _DISTINCT) | (edges < _EDGES)
-    return found
+    return found | (_likeness(rows) > _LIKENESS)
 
 
 def set_flags(connection: Connection, flags: Mapping[tuple[int, Flag], str], at: int) -> None:
@@ -209,11 +218,24 @@ def _plain(values: Sequence[NewValue]) -> list[bool]:
     return plain
 
 
-def _distinct(bits: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """How many of the 16 rows of each (n, 16, 16) are different."""
-    rows = np.sort(np.packbits(bits, axis=2).astype(np.uint16) @ np.array([256, 1], np.uint16), axis=1)
-    different: npt.NDArray[np.int64] = (rows[:, 1:] != rows[:, :-1]).sum(axis=1) + 1
+def _count(words: Words) -> npt.NDArray[np.int64]:
+    """How many ones each row of words has."""
+    ones: npt.NDArray[np.int64] = np.bitwise_count(words).sum(axis=1, dtype=np.int64)
+    return ones
+
+
+def _distinct(rows: Words) -> npt.NDArray[np.int64]:
+    """How many of the 16 rows of each hash are different."""
+    ordered = np.sort(rows, axis=1)
+    different: npt.NDArray[np.int64] = (ordered[:, 1:] != ordered[:, :-1]).sum(axis=1) + 1
     return different
+
+
+def _likeness(rows: Words) -> npt.NDArray[np.int64]:
+    """How much the 16 rows of each hash agree or disagree as wholes: about 8,000 by chance, 65,536 at most."""
+    agreement = 16 - 2 * np.bitwise_count(rows[:, :, None] ^ rows[:, None, :]).astype(np.int16)
+    alike: npt.NDArray[np.int64] = np.square(agreement).sum(axis=(1, 2), dtype=np.int64)
+    return alike
 
 
 def _allow_lists(banks: Banks) -> dict[str, Searchable]:

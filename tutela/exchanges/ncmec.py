@@ -52,6 +52,8 @@ _TYPE_OF = {signal: name.upper() for name, signal in SIGNAL_OF.items()}
 _FIRST = int(datetime(2014, 1, 1, tzinfo=UTC).timestamp())
 _ADDRESS_LIVES_S = 6 * 3600
 _TAG = f"{{{NAMESPACE}}}"
+_MEMBER, _ID, _TIMESTAMP = f"{_TAG}member", f"{_TAG}id", f"{_TAG}timestamp"
+_CLASSIFICATION, _FINGERPRINTS, _FEEDBACK = f"{_TAG}classification", f"{_TAG}fingerprints", f"{_TAG}feedback"
 _PARSER_LIMITS = {"resolve_entities": False, "no_network": True, "huge_tree": False, "load_dtd": False}
 
 
@@ -226,19 +228,19 @@ def _entries(root: etree._Element, members: frozenset[str]) -> tuple[list[Listin
 
 def _listing(element: etree._Element) -> Listing | None:
     """What an element says of an entry; None where it does not say which."""
-    member, name = element.find(f"{_TAG}member"), element.findtext(f"{_TAG}id")
+    parts = {child.tag: child for child in element}
+    member, name = parts.get(_MEMBER), _text(parts.get(_ID))
     if member is None or not (owner := member.get("id")) or not name:
         return None
     media = element.tag[len(_TAG) :]
-    withdrawn = media.startswith("deleted")
-    classification = (element.findtext(f"{_TAG}classification") or "").strip()
-    prints = element.find(f"{_TAG}fingerprints")
-    up, down = _votes(element.find(f"{_TAG}feedback"))
+    classification = _text(parts.get(_CLASSIFICATION)).strip()
+    prints = parts.get(_FINGERPRINTS)
+    up, down = _votes(parts.get(_FEEDBACK))
     return Listing(
         owner=owner,
         id=name,
-        at=_moment(element.findtext(f"{_TAG}timestamp")),
-        withdrawn=withdrawn,
+        at=_moment(_text(parts.get(_TIMESTAMP))),
+        withdrawn=media.startswith("deleted"),
         media=media.removeprefix("deleted").lower(),
         labels=(classification,) if classification else (),
         fingerprints=() if prints is None else tuple(_fingerprints(prints)),
@@ -247,11 +249,15 @@ def _listing(element: etree._Element) -> Listing | None:
     )
 
 
+def _text(element: etree._Element | None) -> str:
+    return "" if element is None else element.text or ""
+
+
 def _fingerprints(element: etree._Element) -> Iterator[tuple[str, str]]:
     for child in element:
         if isinstance(child.tag, str):
             name = child.tag.rpartition("}")[2]
-            if text := "".join(child.itertext()).strip():
+            if text := (_text(child) if not len(child) else "".join(child.itertext())).strip():
                 yield SIGNAL_OF.get(name, name), text
 
 

@@ -80,10 +80,12 @@ class Screener:
         limits: Limits | None = None,
         lists_age_s: Callable[[], float] = lambda: 0.0,
         custody: Custody | None = None,
+        on_allowed: Callable[[Verdict], None] = lambda _: None,
     ) -> None:
         """`lists_age_s` says how long ago the lists were last known to be current.
 
-        Without custody nothing of the content is kept.
+        Without custody nothing of the content is kept. `on_allowed` hears every verdict that allows, before it is
+        answered, and returns at once.
         """
         self.policy = policy or ScreeningPolicy()
         self.limits = limits or Limits()
@@ -93,6 +95,7 @@ class Screener:
         self._journal = journal
         self._lists_age_s = lists_age_s
         self._custody = custody
+        self._on_allowed = on_allowed
         self._options = options(Mode.FAST, self.limits)
 
     def screen(
@@ -126,7 +129,7 @@ class Screener:
         else:
             examination = self._examine(content, task_options)
             samples = (*digests, *examination.samples)
-        return self._conclude(started, samples, examination, context, seen, sha256, verdict_id, search)
+        return self._heard(self._conclude(started, samples, examination, context, seen, sha256, verdict_id, search))
 
     def with_limits(self, pool: WorkerPool, limits: Limits) -> "Screener":
         """A screener that differs in nothing but where content is examined, and what that may cost."""
@@ -136,11 +139,19 @@ class Screener:
         other._options = options(Mode.FAST, limits)
         return other
 
-    def screen_hashes(self, samples: Sequence[Sample], context: Context | None = None) -> Verdict:
-        """The verdict for content that the caller hashed. Raises InputError when there is nothing to look up."""
+    def screen_hashes(
+        self, samples: Sequence[Sample], context: Context | None = None, verdict_id: str | None = None
+    ) -> Verdict:
+        """The verdict for content that the caller hashed, of that id or of a new one.
+
+        With an id it is a further verdict on content that was heard of before. Raises InputError when there is nothing
+        to look up.
+        """
         if not samples:
             raise InputError("no hashes to screen; give at least one")
-        return self._conclude(time.perf_counter(), tuple(samples), Examination(), context, None, None)
+        started = time.perf_counter()
+        verdict = self._conclude(started, tuple(samples), Examination(), context, None, None, verdict_id)
+        return verdict if verdict_id is not None else self._heard(verdict)
 
     def lookup(self, samples: Sequence[Sample]) -> list[list[Match]]:
         """The matches of each sample on its own, without a verdict. Raises TutelaError when lists cannot be read."""
@@ -250,6 +261,11 @@ class Screener:
             return self._keep(self._custody, content, verdict, is_job=verdict_id is not None)
         if matches or shortcomings:
             self._journal.record(verdict)
+        return verdict
+
+    def _heard(self, verdict: Verdict) -> Verdict:
+        if verdict.decision is Decision.ALLOW:
+            self._on_allowed(verdict)
         return verdict
 
     def _keep(self, custody: Custody, content: bytes | memoryview | None, verdict: Verdict, *, is_job: bool) -> Verdict:

@@ -1,10 +1,6 @@
 """Reading values that are written as hexadecimal digits."""
 
-import string
-
 from tutela.errors import InvalidSignalError
-
-_DIGITS = frozenset(string.hexdigits)
 
 
 def parse_hexadecimal(signal: str, text: str, width: int) -> bytes:
@@ -13,7 +9,11 @@ def parse_hexadecimal(signal: str, text: str, width: int) -> bytes:
     Raises InvalidSignalError that names the signal.
     """
     digits = text.strip()
-    if len(digits) != 2 * width or not _DIGITS.issuperset(digits):
+    try:
+        value = bytes.fromhex(digits)
+    except ValueError:
+        value = b""
+    if len(digits) != 2 * width or len(value) != width:  # blanks between digits make the value shorter
         shown = repr(text if len(text) <= 80 else text[:77] + "...")
         raise InvalidSignalError(f"{signal} needs {2 * width} hexadecimal digits, got {shown}")
-    return bytes.fromhex(digits)
+    return value
