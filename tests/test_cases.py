@@ -4,12 +4,10 @@ import json
 import os
 import random
 import re
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 
+from tests.forked import Forking
 from tests.held_items import a_match
 from tests.pictures import file_of, photos
 from tutela.banks.banks import Banks
@@ -741,29 +740,29 @@ def test_a_reason_that_the_policy_leaves_out_opens_no_case(tmp_path):
 
 
 def test_kill_nine_leaves_no_evidence_without_a_case_and_no_case_without_evidence(database, tmp_path):
-    """`TUTELA_KILLS` sets how many times; what was answered is there, whenever the kill came."""
-    store, folder, out = Store.create(database), tmp_path / "evidence", tmp_path / "answers"
+    """`TUTELA_KILLS` sets how many interrupt an act; what was answered is there, whenever the kill came."""
+    store, folder, out = Store.create(database), tmp_path / "evidence", tmp_path / "acts"
     vault = Vault(store, Objects(f"file://{folder}"), Recipients([PUBLIC]))
-    rng = random.Random(11)
+    kills, rng = int(os.environ.get("TUTELA_KILLS", "6")), random.Random(11)
+    interrupted: Counter[str] = Counter()
     Banks(store).create("known", label="A1", policy=Policy(Action.BLOCK), actor="t")
-    for _ in range(int(os.environ.get("TUTELA_KILLS", "6"))):
-        command = [sys.executable, "-m", "tests.held_items", database, str(folder), str(out), PUBLIC]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"up\n"
-        before = _size(out)
-        if rng.random() < 0.7:  # some are killed before they answered anything
+    arguments = (database, str(folder), str(out), PUBLIC)
+    with Forking("tests.held_items", *arguments, longest_s=120 + 20.0 * kills) as worker:
+        while interrupted.total() < kills:
+            before = _size(out)
+            worker.start()
             wait_until(lambda before=before: _size(out) > before)
-        time.sleep(rng.random() * 0.2)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-        check_whole(store, vault)
-    answers = re.findall(r"^(\w+) (\w{32})\n", out.read_text(), re.MULTILINE)
+            time.sleep(rng.random() * 0.2)
+            worker.kill()
+            last = out.read_text().splitlines()[-1]
+            if last in ("holding", "deciding"):  # else it had just answered, and nothing was interrupted
+                interrupted[last] += 1
+            check_whole(store, vault)
     cases = Cases(store)
+    answers = re.findall(r"^(held|decided) (\w{32})$", out.read_text(), re.MULTILINE)
     assert answers
     for kind, name in answers:
-        if kind == "verdict":
+        if kind == "held":
             item = cases.of_verdict(name)
             assert item is not None
             assert vault.content(item.evidence_id, KEY, actor="t", purpose="t")
@@ -771,6 +770,7 @@ def test_kill_nine_leaves_no_evidence_without_a_case_and_no_case_without_evidenc
             assert any(item.decision for item in cases.get(name).items)
     assert verify_log(AuditLog(store)).faults == ()
     store.close()
+    print(f"{interrupted.total()} acts interrupted, {len(answers)} answered, {dict(interrupted)}")
 
 
 def _size(path: Path) -> int:
