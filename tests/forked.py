@@ -3,6 +3,7 @@
 Lines on standard input: a round begins at `go`, its process's id is printed, and its end is awaited.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -73,7 +74,8 @@ class Forking:
     ) -> None:
         self._watchdog.cancel()
         if self._child is not None:
-            os.kill(self._child, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._child, signal.SIGKILL)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
