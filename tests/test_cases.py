@@ -16,11 +16,13 @@ import pytest
 from aiosmtpd.controller import Controller
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from tests.forked import Forking
 from tests.held_items import a_match
 from tests.pictures import file_of, photos
+from tests.test_filing import draft
+from tutela.api.metrics import exposition
 from tutela.banks.banks import Banks
 from tutela.banks.model import Action, BankKind, EntryState, NewEntry, Policy
 from tutela.cases.alarms import AlarmMail
@@ -47,6 +49,7 @@ from tutela.errors import ConflictError, InputError, NotFoundError, StoreError
 from tutela.evidence.audit import AuditLog
 from tutela.evidence.objects import Objects
 from tutela.evidence.reconciliation import reconcile
+from tutela.evidence.retention import Retention, keep_until
 from tutela.evidence.sealing import EvidenceError, Recipients, ReviewKey, new_identity
 from tutela.evidence.vault import Vault
 from tutela.evidence.verification import verify_log
@@ -55,12 +58,15 @@ from tutela.outbox.dispatcher import Dispatcher, Retry
 from tutela.outbox.mail import MailHandler, MailServer, Security
 from tutela.outbox.outbox import Outbox
 from tutela.outbox.webhooks import Endpoint
+from tutela.reports.alarms import Kind
+from tutela.reports.notices import NewTarget
 from tutela.screening.verdict import Context
 from tutela.screening.verdict import Decision as Screened
 from tutela.signals.base import Sample
 from tutela.store.case_tables import case_item
 from tutela.store.database import Store
 from tutela.store.evidence_tables import evidence as evidence_table
+from tutela.store.reports_tables import report
 
 ROOT = Path(__file__).parent.parent
 SECRET, PUBLIC = new_identity()
@@ -733,6 +739,45 @@ def test_a_reason_that_the_policy_leaves_out_opens_no_case(tmp_path):
         assert deployment.cases.queue() == []
         assert deployment.screener.screen(b"").decision is Screened.HOLD
         assert len(deployment.cases.queue()) == 1
+
+
+def gauges(deployment: Deployment) -> dict[str, float]:
+    lines = exposition(deployment).decode().splitlines()
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line.startswith("tutela_")}
+
+
+def test_metrics_count_what_waits_for_people_and_for_the_outside(kept, listed):
+    before = gauges(kept)
+    assert [before[name] for name in ("tutela_notices_late", "tutela_evidence_ending")] == [0, 0]
+    assert [before[f'tutela_report_alarms{{kind="{kind}"}}'] for kind in Kind] == [0, 0, 0]
+    item = kept.cases.of_verdict(kept.screener.screen(listed, Context("upload-1")).id)
+    assert item is not None
+    two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
+    for reference, within in (("late", 1), ("in time", 24)):
+        kept.reports.notices.register(
+            "A",
+            reference,
+            [NewTarget("item", "x")],
+            within=timedelta(hours=within),
+            received_at=two_hours_ago,
+            actor="t",
+        )
+    filing = kept.reports.ledger.add("k", draft("file"), environment="test", actor="t")
+    with kept.store.write() as connection:
+        keep_until(connection, item.evidence_id, datetime.now(UTC) + timedelta(days=6), actor="t", why="a test")
+        connection.execute(update(report).where(report.c.id == filing.id).values(created_at=1))
+    time.sleep(0.01)
+    after = gauges(kept)
+    assert after['tutela_cases{queue="match",state="open"}'] == 1
+    assert (after['tutela_notices{state="open"}'], after["tutela_notices_late"]) == (2, 1)
+    assert (after['tutela_reports{state="ready"}'], after['tutela_report_alarms{kind="overdue"}']) == (1, 1)
+    assert (after['tutela_evidence{state="kept"}'], after["tutela_evidence_ending"]) == (1, 1)
+    assert after['tutela_outbox{state="pending",topic="effect"}'] == 1
+    assert 0 < after["tutela_outbox_oldest_seconds"] < 60
+    Retention(kept.vault).place_hold(item.evidence_id, reference="order 4", reason="r", actor="t")
+    kept.dispatcher.run_due()
+    later = gauges(kept)
+    assert (later["tutela_evidence_ending"], later["tutela_outbox_oldest_seconds"]) == (0, 0)
 
 
 # --- kill -9

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from tutela.banks.banks import check_text
 from tutela.errors import ConflictError, InputError, NotFoundError
@@ -165,6 +165,18 @@ class Notices:
             query = query.where(notice.c.state == state.value)
         with self._store.read() as connection:
             return [_notice(connection, found) for found in connection.execute(query).scalars().all()]
+
+    def counts(self) -> dict[NoticeState, int]:
+        """How many notices there are, by state."""
+        query = select(notice.c.state, func.count()).group_by(notice.c.state)
+        with self._store.read() as connection:
+            return {NoticeState(row[0]): row[1] for row in connection.execute(query)}
+
+    def late(self) -> int:
+        """How many open notices are past their time."""
+        query = select(func.count()).where(notice.c.state == NoticeState.OPEN.value, notice.c.due_at < self._clock())
+        with self._store.read() as connection:
+            return connection.execute(query).scalar_one()
 
     def matches(self, notice_id: str) -> list[Found]:
         """Content of ours that the notice means: by item, address, SHA-256 or MD5, or as nearly the same picture."""
