@@ -9,8 +9,7 @@ import tomllib
 from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
-SAID = "said"
-"""The context of refusals."""
+from tutela.console.words import SAID
 
 Found = tuple[int, str | None, str | tuple[str, str], list[str]]
 """A line, the function that a message is given to, the message (with its context), and comments."""
@@ -60,10 +59,12 @@ def _name(node: ast.AST) -> str:
     match node:
         case ast.Name(name) | ast.Attribute(attr=name):
             return name.strip("_").lower()
+        case ast.Call(func=ast.Attribute(value=ast.Name("self"), attr=name)):
+            return name.strip("_").lower()
         case ast.Call(func=ast.Attribute(value=ast.expr() as value)) if not isinstance(value, ast.Constant):
             return _name(value)
-        case ast.Call(args=[first, *_]):
-            return _name(first)
+        case ast.Call(args=[*_, last]):
+            return _name(last)
         case ast.Subscript(value=value):
             return _name(value)
         case _:

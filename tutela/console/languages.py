@@ -21,8 +21,7 @@ from babel.messages.pofile import PoFileError, read_po
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 
-from tutela.console.extraction import SAID
-from tutela.console.words import WORDS
+from tutela.console.words import SAID, WORDS
 from tutela.errors import InputError
 
 DOMAIN = "console"

@@ -5,6 +5,9 @@ The words are English, and the messages that catalogues translate.
 
 from collections.abc import Mapping
 
+SAID = "said"
+"""The context of what rooms say."""
+
 
 def message(text: str) -> str:
     """Marks a text for `make messages`; it is translated where it is shown."""
