@@ -27,7 +27,7 @@ from tutela.console.people import People
 from tutela.console.plots import Chart, draw
 from tutela.console.reveal_policy import RevealPolicy
 from tutela.console.reveals import CLEAR, LASTS_S, PACE_S, STEPS, TASK, Reveals, Subject
-from tutela.console.rooms import open_rooms, read_review_key
+from tutela.console.rooms import open_rooms
 from tutela.console.second_looks import SecondLooks
 from tutela.console.sessions import Lifetimes, Sessions
 from tutela.console.statistics import Statistics
@@ -35,6 +35,7 @@ from tutela.errors import ConflictError, InputError, NotFoundError, Unscreenable
 from tutela.evidence.sealing import new_identity
 from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
+from tutela.reports.opening import read_review_key
 from tutela.settings import Settings
 from tutela.signals.base import Region
 from tutela.store import console_tables as tables
@@ -591,7 +592,6 @@ def test_the_review_key_lies_outside_the_home_and_is_an_age_identity(tmp_path):
         with pytest.raises(InputError, match="lies in the home"):
             read_review_key(path, home)
     for path, text in (
-        (None, None),
         (tmp_path / "missing", None),
         (key, "nonsense"),
         (key, "# empty"),
