@@ -22,9 +22,12 @@ from tests.forked import Forking
 from tests.held_items import a_match
 from tests.pictures import file_of, photos
 from tests.test_filing import draft
+from tests.test_video import frames_of
+from tests.videos import encode, scene
 from tutela.api.metrics import exposition
 from tutela.banks.banks import Banks
 from tutela.banks.model import Action, BankKind, EntryState, NewEntry, Policy
+from tutela.banks.reading import composite_entry
 from tutela.cases.alarms import AlarmMail
 from tutela.cases.cases import Cases
 from tutela.cases.deciding import Stage, is_final, stage_of, state_for
@@ -646,6 +649,22 @@ def test_a_rejected_match_suppresses_its_repeats_and_the_callback_hears_of_it(ke
     kept.cases.reopen(item.case_id, by="lead", reason="a second look")
     kept.refresh()
     assert kept.screener.screen(listed).decision is Screened.BLOCK
+
+
+def test_a_rejected_video_lets_through_its_file_and_none_of_its_frames(kept):
+    """A known clip that was hidden in a harmless film stays known, whoever rejected the film without seeing it."""
+    clip = scene(0)
+    kept.banks.create("films", label="A1", policy=Policy(Action.BLOCK), actor="t")
+    kept.banks.add("films", [composite_entry("vpdq", frames_of(encode(clip)))], actor="t")
+    kept.refresh()
+    film = encode([*scene(1, 20.0), *clip])
+    item = kept.cases.of_verdict(kept.screener.screen(film, Context("film")).id)
+    assert item is not None
+    kept.cases.decide(item.case_id, Outcome.REJECT, by="r", reason="a false match")
+    kept.refresh()
+    assert kept.screener.screen(film).decision is Screened.ALLOW
+    for again in (encode(clip), encode([*scene(2, 5.0), *clip]), encode([*scene(1, 20.0), *clip], codec="mpeg4")):
+        assert kept.screener.screen(again).decision is Screened.BLOCK
 
 
 def test_what_cannot_be_screened_is_kept_in_a_queue_of_its_own(kept):
