@@ -47,7 +47,7 @@ bench: setup ## Benchmarks beside the peers; prints ratios (a few minutes)
 
 messages: setup ## Collect the console's texts for translators
 	$(BIN)/pybabel --quiet extract -F pyproject.toml --omit-header --no-location --sort-output \
-	  -o tutela/console/locale/console.pot tutela/console
+	  -o tutela/console/locale/console.pot tutela
 
 docs: setup ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict

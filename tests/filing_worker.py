@@ -1,15 +1,11 @@
-"""A process that files reports and may be killed at any moment.
-
-Everything is imported once; each round is a fork, so that a kill costs little. Lines on standard input: a round begins
-at `go`, its process's id is printed, and its end is awaited.
-"""
+"""A process that files reports and may be killed at any moment."""
 
 import io
-import os
 import sys
 import time
 from typing import BinaryIO
 
+from tests.forked import serve_rounds
 from tutela.errors import TutelaError
 from tutela.reports.cybertipline.client import CyberTipline
 from tutela.reports.filing import Filer
@@ -45,21 +41,5 @@ def file_all(database: str, address: str) -> None:
         time.sleep(0.001)
 
 
-def main() -> None:
-    database, address = sys.argv[1:]
-    for _ in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            try:
-                file_all(database, address)
-            except BaseException as error:
-                sys.stderr.write(f"{error!r}\n")
-            finally:
-                os._exit(1)
-        print(child, flush=True)
-        os.waitpid(child, 0)
-        print("ended", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve_rounds(lambda: file_all(*sys.argv[1:]))

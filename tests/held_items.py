@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.forked import serve_rounds
 from tutela.banks.model import Action
 from tutela.cases.cases import Cases
 from tutela.cases.custody import Custody
@@ -36,27 +37,28 @@ def a_match(entry_id: int = 1, bank: str = "known", label: str | None = "A1", **
     return Match(**values | fields)  # type: ignore[arg-type]
 
 
-def holding(database: str, folder: str, out: str, recipient: str) -> None:
-    """Hold and decide without end, and write down what was answered."""
+def hold_and_decide(database: str, folder: str, out: str, recipient: str) -> None:
+    """Hold and decide without end. Each act is written down when it begins, and again when it was answered."""
     store = Store.open(database)
     vault = Vault(store, Objects(f"file://{folder}"), Recipients([recipient]))
     cases = Cases(store, effects=Effects({}, callback=True))
     custody = Custody(store, vault, cases)
     rng, number = random.Random(os.getpid()), 0
-    with Path(out).open("a", buffering=1) as answers:
-        print("up", flush=True)
+    with Path(out).open("a", buffering=1) as acts:
         while True:
             number += 1
             verdict = a_held_verdict(f"{os.getpid()}-{number}", f"u{rng.randrange(5)}")
+            acts.write("holding\n")
             custody.keep(rng.randbytes(2_000), verdict)
-            answers.write(f"verdict {verdict.id}\n")
+            acts.write(f"held {verdict.id}\n")
             if rng.random() < 0.4:
-                case = cases.claim_next(by="r")
-                assert case is not None
                 outcome = rng.choice([Outcome.CONFIRM, Outcome.REJECT])
                 label = "A1" if outcome is Outcome.CONFIRM else None
+                acts.write("deciding\n")
+                case = cases.claim_next(by="r")
+                assert case is not None
                 cases.decide(case.id, outcome, by="r", reason="r", label=label)
-                answers.write(f"decided {case.id}\n")
+                acts.write(f"decided {case.id}\n")
 
 
 def a_held_verdict(item: str, uploader: str) -> Verdict:
@@ -82,4 +84,4 @@ def a_held_verdict(item: str, uploader: str) -> Verdict:
 
 
 if __name__ == "__main__":
-    holding(*sys.argv[1:])
+    serve_rounds(lambda: hold_and_decide(*sys.argv[1:]))

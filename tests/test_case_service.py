@@ -1,5 +1,6 @@
 """Evidence and cases in the running service and on the command line: who may do what, and what a thief would find."""
 
+import io
 import json
 import os
 import re
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pyrage
 import pytest
+from PIL import Image
 from sqlalchemy import select
 from typer.testing import CliRunner
 
+from tests.memory import children_of, needs_root, stretches, traces
 from tests.pictures import file_of, photos
 from tests.service import Service
 from tutela.api.keys import Scope
@@ -179,6 +182,19 @@ def test_whoever_takes_all_files_and_the_memory_of_the_service_opens_no_evidence
             for secret in (marker.encode(), content, b"198.51.100.77", SECRET.encode()):
                 assert secret not in data, path
     store.close()
+
+
+@needs_root
+def test_no_worker_of_the_service_keeps_anything_of_what_was_held(service):
+    """The picture that was held is the last one that its worker saw, as a file, in grey and in colour."""
+    blocked(service)
+    with Image.open(io.BytesIO(photo())) as picture:
+        forms = (photo(), picture.convert("L").tobytes(), picture.convert("RGB").tobytes())
+    searched = [stretch for form in forms for stretch in stretches(form, 4)]
+    workers = children_of(service.process.pid)
+    assert len(workers) >= 2
+    for worker in workers:
+        assert traces(worker, searched) == []
 
 
 def test_what_the_service_has_does_not_open_what_it_sealed(service):

@@ -3,13 +3,10 @@
 import json
 import os
 import random
-import re
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,12 +16,18 @@ import pytest
 from aiosmtpd.controller import Controller
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
+from tests.forked import Forking
 from tests.held_items import a_match
 from tests.pictures import file_of, photos
+from tests.test_filing import draft
+from tests.test_video import frames_of
+from tests.videos import encode, scene
+from tutela.api.metrics import exposition
 from tutela.banks.banks import Banks
 from tutela.banks.model import Action, BankKind, EntryState, NewEntry, Policy
+from tutela.banks.reading import composite_entry
 from tutela.cases.alarms import AlarmMail
 from tutela.cases.cases import Cases
 from tutela.cases.deciding import Stage, is_final, stage_of, state_for
@@ -49,6 +52,7 @@ from tutela.errors import ConflictError, InputError, NotFoundError, StoreError
 from tutela.evidence.audit import AuditLog
 from tutela.evidence.objects import Objects
 from tutela.evidence.reconciliation import reconcile
+from tutela.evidence.retention import Retention, keep_until
 from tutela.evidence.sealing import EvidenceError, Recipients, ReviewKey, new_identity
 from tutela.evidence.vault import Vault
 from tutela.evidence.verification import verify_log
@@ -57,12 +61,15 @@ from tutela.outbox.dispatcher import Dispatcher, Retry
 from tutela.outbox.mail import MailHandler, MailServer, Security
 from tutela.outbox.outbox import Outbox
 from tutela.outbox.webhooks import Endpoint
+from tutela.reports.alarms import Kind
+from tutela.reports.notices import NewTarget
 from tutela.screening.verdict import Context
 from tutela.screening.verdict import Decision as Screened
 from tutela.signals.base import Sample
 from tutela.store.case_tables import case_item
 from tutela.store.database import Store
 from tutela.store.evidence_tables import evidence as evidence_table
+from tutela.store.reports_tables import report
 
 ROOT = Path(__file__).parent.parent
 SECRET, PUBLIC = new_identity()
@@ -644,6 +651,22 @@ def test_a_rejected_match_suppresses_its_repeats_and_the_callback_hears_of_it(ke
     assert kept.screener.screen(listed).decision is Screened.BLOCK
 
 
+def test_a_rejected_video_lets_through_its_file_and_none_of_its_frames(kept):
+    """A known clip that was hidden in a harmless film stays known, whoever rejected the film without seeing it."""
+    clip = scene(0)
+    kept.banks.create("films", label="A1", policy=Policy(Action.BLOCK), actor="t")
+    kept.banks.add("films", [composite_entry("vpdq", frames_of(encode(clip)))], actor="t")
+    kept.refresh()
+    film = encode([*scene(1, 20.0), *clip])
+    item = kept.cases.of_verdict(kept.screener.screen(film, Context("film")).id)
+    assert item is not None
+    kept.cases.decide(item.case_id, Outcome.REJECT, by="r", reason="a false match")
+    kept.refresh()
+    assert kept.screener.screen(film).decision is Screened.ALLOW
+    for again in (encode(clip), encode([*scene(2, 5.0), *clip]), encode([*scene(1, 20.0), *clip], codec="mpeg4")):
+        assert kept.screener.screen(again).decision is Screened.BLOCK
+
+
 def test_what_cannot_be_screened_is_kept_in_a_queue_of_its_own(kept):
     verdict = kept.screener.screen(b"no picture at all", Context("upload-1", {"uploader": "u"}))
     item = kept.cases.of_verdict(verdict.id)
@@ -706,7 +729,7 @@ def wait_until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(0.01)
 
 
 def test_where_nothing_can_be_written_there_is_no_verdict(kept, listed, monkeypatch):
@@ -737,33 +760,72 @@ def test_a_reason_that_the_policy_leaves_out_opens_no_case(tmp_path):
         assert len(deployment.cases.queue()) == 1
 
 
+def gauges(deployment: Deployment) -> dict[str, float]:
+    lines = exposition(deployment).decode().splitlines()
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line.startswith("tutela_")}
+
+
+def test_metrics_count_what_waits_for_people_and_for_the_outside(kept, listed):
+    before = gauges(kept)
+    assert [before[name] for name in ("tutela_notices_late", "tutela_evidence_ending")] == [0, 0]
+    assert [before[f'tutela_report_alarms{{kind="{kind}"}}'] for kind in Kind] == [0, 0, 0]
+    item = kept.cases.of_verdict(kept.screener.screen(listed, Context("upload-1")).id)
+    assert item is not None
+    two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
+    for reference, within in (("late", 1), ("in time", 24)):
+        kept.reports.notices.register(
+            "A",
+            reference,
+            [NewTarget("item", "x")],
+            within=timedelta(hours=within),
+            received_at=two_hours_ago,
+            actor="t",
+        )
+    filing = kept.reports.ledger.add("k", draft("file"), environment="test", actor="t")
+    with kept.store.write() as connection:
+        keep_until(connection, item.evidence_id, datetime.now(UTC) + timedelta(days=6), actor="t", why="a test")
+        connection.execute(update(report).where(report.c.id == filing.id).values(created_at=1))
+    time.sleep(0.01)
+    after = gauges(kept)
+    assert after['tutela_cases{queue="match",state="open"}'] == 1
+    assert (after['tutela_notices{state="open"}'], after["tutela_notices_late"]) == (2, 1)
+    assert (after['tutela_reports{state="ready"}'], after['tutela_report_alarms{kind="overdue"}']) == (1, 1)
+    assert (after['tutela_evidence{state="kept"}'], after["tutela_evidence_ending"]) == (1, 1)
+    assert after['tutela_outbox{state="pending",topic="effect"}'] == 1
+    assert 0 < after["tutela_outbox_oldest_seconds"] < 60
+    Retention(kept.vault).place_hold(item.evidence_id, reference="order 4", reason="r", actor="t")
+    kept.dispatcher.run_due()
+    later = gauges(kept)
+    assert (later["tutela_evidence_ending"], later["tutela_outbox_oldest_seconds"]) == (0, 0)
+
+
 # --- kill -9
 
 
 def test_kill_nine_leaves_no_evidence_without_a_case_and_no_case_without_evidence(database, tmp_path):
-    """`TUTELA_KILLS` sets how many times; what was answered is there, whenever the kill came."""
-    store, folder, out = Store.create(database), tmp_path / "evidence", tmp_path / "answers"
+    """`TUTELA_KILLS` sets how many interrupt an act; what was answered is there, whenever the kill came."""
+    store, folder, out = Store.create(database), tmp_path / "evidence", tmp_path / "acts"
     vault = Vault(store, Objects(f"file://{folder}"), Recipients([PUBLIC]))
-    rng = random.Random(11)
+    kills, rng = int(os.environ.get("TUTELA_KILLS", "6")), random.Random(11)
+    interrupted: Counter[str] = Counter()
     Banks(store).create("known", label="A1", policy=Policy(Action.BLOCK), actor="t")
-    for _ in range(int(os.environ.get("TUTELA_KILLS", "6"))):
-        command = [sys.executable, "-m", "tests.held_items", database, str(folder), str(out), PUBLIC]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"up\n"
-        before = _size(out)
-        if rng.random() < 0.7:  # some are killed before they answered anything
-            wait_until(lambda before=before: _size(out) > before)
-        time.sleep(rng.random() * 0.2)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-        check_whole(store, vault)
-    answers = re.findall(r"^(\w+) (\w{32})\n", out.read_text(), re.MULTILINE)
+    arguments = (database, str(folder), str(out), PUBLIC)
+    with Forking("tests.held_items", *arguments, longest_s=120 + 20.0 * kills) as worker:
+        while interrupted.total() < kills:
+            after = len(_lines(out)) + rng.randrange(1, 9)
+            worker.start()
+            wait_until(lambda after=after: len(_lines(out)) >= after)
+            time.sleep(rng.random() * 0.05)
+            worker.kill()
+            last = _lines(out)[-1]
+            if last in ("holding", "deciding"):  # else it had just answered, and nothing was interrupted
+                interrupted[last] += 1
+            check_whole(store, vault)
     cases = Cases(store)
+    answers = [line.split() for line in _lines(out) if " " in line]
     assert answers
     for kind, name in answers:
-        if kind == "verdict":
+        if kind == "held":
             item = cases.of_verdict(name)
             assert item is not None
             assert vault.content(item.evidence_id, KEY, actor="t", purpose="t")
@@ -771,10 +833,11 @@ def test_kill_nine_leaves_no_evidence_without_a_case_and_no_case_without_evidenc
             assert any(item.decision for item in cases.get(name).items)
     assert verify_log(AuditLog(store)).faults == ()
     store.close()
+    print(f"{interrupted.total()} acts interrupted, {len(answers)} answered, {dict(interrupted)}")
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
 
 
 def check_whole(store: Store, vault: Vault) -> None:

@@ -8,31 +8,26 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from babel.messages.extract import extract_from_dir
-from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from sqlalchemy import update
 
-import tutela.console
 from tests.held_items import a_match
 from tutela.cases.model import Case, CaseItem, CaseState, Claim, Queue
 from tutela.console.exposure import MIN_PEOPLE, ExposurePolicy, Exposures, PauseError
 from tutela.console.helplines import helplines
-from tutela.console.languages import Languages
 from tutela.console.options import ConsoleSettings
 from tutela.console.outlines import outline
 from tutela.console.people import People
 from tutela.console.plots import Chart, draw
 from tutela.console.reveal_policy import RevealPolicy
 from tutela.console.reveals import CLEAR, LASTS_S, PACE_S, STEPS, TASK, Reveals, Subject
-from tutela.console.rooms import open_rooms, read_review_key
+from tutela.console.rooms import open_rooms
 from tutela.console.second_looks import SecondLooks
 from tutela.console.sessions import Lifetimes, Sessions
 from tutela.console.statistics import Statistics
@@ -40,6 +35,7 @@ from tutela.errors import ConflictError, InputError, NotFoundError, Unscreenable
 from tutela.evidence.sealing import new_identity
 from tutela.media.content import Limits
 from tutela.media.isolation import WorkerPool
+from tutela.reports.opening import read_review_key
 from tutela.settings import Settings
 from tutela.signals.base import Region
 from tutela.store import console_tables as tables
@@ -596,7 +592,6 @@ def test_the_review_key_lies_outside_the_home_and_is_an_age_identity(tmp_path):
         with pytest.raises(InputError, match="lies in the home"):
             read_review_key(path, home)
     for path, text in (
-        (None, None),
         (tmp_path / "missing", None),
         (key, "nonsense"),
         (key, "# empty"),
@@ -622,35 +617,7 @@ def test_what_follows_a_decision_in_the_service_follows_one_in_the_console_too(t
     assert ours == theirs
 
 
-# --- languages, helplines, plots
-
-
-def test_every_text_of_the_pages_is_in_the_template_for_translators():
-    folder = Path(tutela.console.__file__).parent
-    found = extract_from_dir(str(folder), [("**.html", "jinja2")], {"**.html": {"trimmed": "true"}})
-    texts = {message[0] if isinstance(message, tuple) else message for _, _, message, _, _ in found}
-    with (folder / "locale" / "console.pot").open("rb") as file:
-        listed = {message.id[0] if isinstance(message.id, tuple) else message.id for message in read_po(file)} - {""}
-    assert texts == listed, "run: make messages"
-
-
-def test_a_catalogue_in_the_home_is_used_without_a_build_step(tmp_path):
-    folder = tmp_path / "locale" / "de" / "LC_MESSAGES"
-    folder.mkdir(parents=True)
-    (folder / "console.po").write_text(
-        'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\nPlural-Forms: nplurals=2; plural=n != 1;"\n\n'
-        'msgid "Sign in"\nmsgstr "Anmelden"\n',
-        encoding="utf-8",
-    )
-    languages = Languages(tmp_path)
-    german = languages.chosen("de-AT,de;q=0.9,en;q=0.5")
-    assert (german.tag, german.translations.gettext("Sign in")) == ("de", "Anmelden")
-    assert german.number(1234567.5) == "1.234.567,5"
-    for accepted in ("", "fr", "*", "en-GB", "x" * 5000, ";;,,"):
-        assert languages.chosen(accepted).tag == "en"
-    (folder / "console.po").write_text('msgid "broken\n')
-    with pytest.raises(InputError, match="cannot be read"):
-        Languages(tmp_path)
+# --- helplines, plots
 
 
 def test_the_operators_helplines_come_first(tmp_path):

@@ -5,8 +5,6 @@ import hashlib
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -17,6 +15,7 @@ import httpx
 import pytest
 
 from tests.filing_worker import Named, Unsealed
+from tests.forked import Forking
 from tests.standins.cybertipline import DAY_S, Account, CyberTiplineStandIn
 from tests.test_cybertipline_model import SCHEMA_FILE, smallest_report
 from tutela.errors import ConflictError, InputError, NotFoundError
@@ -33,7 +32,7 @@ from tutela.store.database import Store
 
 ROOT = Path(__file__).parent.parent
 KILLS = int(os.environ.get("TUTELA_REPORT_KILLS", "25"))
-"""How often a filing process is killed at a random moment."""
+"""How often a filing process is killed while it files."""
 PATIENCE_S = 120.0
 
 
@@ -530,43 +529,28 @@ class Trap:
             os.kill(child, signal.SIGKILL)
 
 
-def test_no_kill_files_a_report_twice_or_loses_one(tmp_path, ncmec, service):
+def test_no_kill_files_a_report_twice_or_loses_one(database, tmp_path, ncmec, service):
     """SIGKILL at random moments of submit, upload, fileinfo and finish, and between an answer and its being stored."""
-    database = f"sqlite:///{tmp_path / 'k.db'}"
     store = Store.create(database)
     ledger = Ledger(store, Unsealed())
     ncmec.clock = time.time
     trap = Trap(ncmec, random.Random(7))
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "tests.filing_worker", database, service[1]],
-        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert worker.stdin is not None
-    assert worker.stdout is not None
-    reports = 0
-    watchdog = threading.Timer(PATIENCE_S + 10.0 * KILLS, worker.kill)
-    watchdog.start()
-    try:
-        for _ in range(KILLS):
+    reports = kills = 0
+    with Forking("tests.filing_worker", database, service[1], longest_s=PATIENCE_S + 10.0 * KILLS) as worker:
+        while kills < KILLS:
             while len(ledger.all(states=[State.READY])) < 2:  # more calls than the trap lets pass
                 mark = f"report {reports}"
                 ledger.add(mark, draft(f"{mark} a", f"{mark} b", mark=mark), environment="test", actor="me")
                 reports += 1
-            trap.set(start(worker))
-            assert worker.stdout.readline() == "ended\n"
-            assert trap.child == 0, "the process ended by itself"
-        child = start(worker)
+            trap.set(worker.start())
+            worker.wait_killed()
+            kills += any(filing.state is not State.FINISHED for filing in ledger.all(limit=10_000))  # it was at work
+        worker.start()
         deadline = time.monotonic() + PATIENCE_S
         while len(ledger.all(states=[State.FINISHED], limit=10_000)) < reports:
             assert time.monotonic() < deadline, [(f.state, f.reason) for f in ledger.all() if f.state != "finished"][:5]
             time.sleep(0.05)
-        os.kill(child, signal.SIGKILL)
-    finally:
-        watchdog.cancel()
-        worker.stdin.close()
-        if trap.child:
-            os.kill(trap.child, signal.SIGKILL)
-        worker.wait(PATIENCE_S)
+        worker.kill()
     finished = ncmec.finished()
     assert Counter(report.text("additionalInfo") for report in finished) == Counter(
         f"report {number}" for number in range(reports)
@@ -580,12 +564,4 @@ def test_no_kill_files_a_report_twice_or_loses_one(tmp_path, ncmec, service):
         described = {file.details.findtext("originalFileName") for file in report.files if file.details is not None}
         assert described == {f"{mark} a", f"{mark} b"}
     store.close()
-    print(f"{sum(trap.calls.values())} kills, {reports} reports filed, {dict(sorted(trap.calls.items()))}")
-
-
-def start(worker: subprocess.Popen[str]) -> int:
-    assert worker.stdin is not None
-    assert worker.stdout is not None
-    worker.stdin.write("go\n")
-    worker.stdin.flush()
-    return int(worker.stdout.readline())
+    print(f"{kills} kills, {reports} reports filed, {dict(sorted(trap.calls.items()))}")

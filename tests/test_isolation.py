@@ -1,19 +1,27 @@
 """Isolation: whatever a decoder does, its content is held with a reason and everything else goes on."""
 
+import contextlib
+import io
 import os
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from tests.pictures import draw_scene, every_format, mutations
+from tests.containers import every_container
+from tests.memory import needs_root, stretches, traces
+from tests.pictures import draw_scene, every_format, file_of, mutations, photos
 from tests.waiting import PATIENCE_S, wait_until
 from tutela.errors import TutelaError, UnscreenableError
+from tutela.media import isolation
 from tutela.media.content import Limits, Mode
 from tutela.media.isolation import WorkerPool
 from tutela.screening.examination import TASK, options, read_examination
@@ -237,3 +245,48 @@ def test_ten_thousand_broken_files_are_all_answered():
         assert pool.starts < MUTATIONS / 100
     assert decoded + held == MUTATIONS
     assert min(decoded, held) > MUTATIONS / 20
+
+
+# --- what is left in memory
+
+
+@cache
+def decodable() -> dict[str, tuple[bytes, list[bytes]]]:
+    """Content of every kind, with stretches of it: as a file, as pixels, and of what is inside it."""
+    found = {}
+    forms = every_format(photos()[0])
+    for name, data in forms.items():
+        with Image.open(io.BytesIO(data)) as picture:
+            pixels = [picture.convert("L").tobytes(), picture.convert("RGB").tobytes()]
+        found[name] = data, stretches(data) + [stretch for one in pixels for stretch in stretches(one, 1)]
+    for name in ("avif", "png-grey-alpha", "tiff"):
+        broken = forms[name][: len(forms[name]) // 2]
+        found[f"half of {name}"] = broken, stretches(broken)
+    member = stretches(file_of(draw_scene(0, (96, 64)), "JPEG", quality=80))
+    for name, data in every_container().items():
+        found[name] = data, stretches(data) + member
+    return found
+
+
+def left_in_a_worker(names: Iterable[str]) -> dict[str, list[bytes]]:
+    """What is found of each content in the memory of the worker that looked at it last."""
+    found = {}
+    limits = Limits(timeout_s=PATIENCE_S)
+    with WorkerPool(TASK, size=1, limits=limits) as pool:
+        pool.warm()
+        for name in names:
+            data, searched = decodable()[name]
+            with contextlib.suppress(UnscreenableError):
+                pool.run(data, options(Mode.FAST, limits))
+            (worker,) = pool._free.queue
+            found[name] = traces(worker._process.pid, searched)
+    return {name: traces for name, traces in found.items() if traces}
+
+
+@needs_root
+def test_a_worker_that_waits_has_nothing_of_what_it_decoded(monkeypatch):
+    monkeypatch.setenv("PYTHONMALLOC", "malloc")  # as a service that keeps evidence has it
+    assert left_in_a_worker(decodable()) == {}
+    usual = isolation._environment
+    monkeypatch.setattr(isolation, "_environment", lambda: usual() | {"GLIBC_TUNABLES": ""})
+    assert len(left_in_a_worker(["avif", "heic", "png-grey-alpha", "tiff"])) >= 3  # where it would have been found

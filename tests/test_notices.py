@@ -1,18 +1,31 @@
 """Takedown notices: registered once, told to the platform, alarms by the clock, answered, and in the audit log."""
 
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
+from tests.held_items import a_held_verdict
+from tutela.cases.addresses import plain_address
+from tutela.cases.cases import Cases
+from tutela.cases.custody import Custody
 from tutela.errors import ConflictError, InputError, NotFoundError
+from tutela.evidence.objects import Objects
+from tutela.evidence.sealing import Recipients, new_identity
+from tutela.evidence.vault import Vault
 from tutela.outbox.webhooks import Endpoint
 from tutela.reports.notices import NewTarget, Notices, NoticeState, TargetOutcome, read_clock
+from tutela.screening.verdict import ContentHash, Context
 from tutela.store.database import Store
 from tutela.store.evidence_tables import audit
 from tutela.store.outbox_tables import outbox
-from tutela.store.tables import verdict
+from tutela.store.tables import metadata, verdict
 
 WEBHOOKS: Mapping[str, Endpoint] = {"platform": Endpoint("platform", "https://platform.example/hook", [b"x" * 32])}
 SHA256 = "ab" * 32
@@ -142,6 +155,81 @@ def test_a_notice_finds_what_was_screened(store, notices):
         connection.execute(insert(verdict).values(id="v1", at=1, decision="block", content_sha256=SHA256, document={}))
     found = registered(notices, NewTarget("sha256", SHA256), NewTarget("sha256", "cd" * 32), URL)
     assert [(one.position, one.verdict_id) for one in notices.matches(found.id)] == [(0, "v1")]
+
+
+@pytest.fixture
+def custody(store: Store, tmp_path: Path) -> Custody:
+    """Where held content goes."""
+    vault = Vault(store, Objects(f"file://{tmp_path / 'evidence'}"), Recipients([new_identity()[1]]))
+    return Custody(store, vault, Cases(store))
+
+
+def held(custody: Custody, item: str, *, url: str = "", pdq: str = "", md5: str = "") -> None:
+    hashes = [ContentHash("pdq", pdq, "whole", 100)] if pdq else []
+    hashes += [ContentHash("md5", md5, "whole", None)] if md5 else []
+    context = Context(item, {"url": url} if url else {})
+    custody.keep(b"content", replace(a_held_verdict(item, "u"), context=context, hashes=tuple(hashes)))
+
+
+def meant(notices: Notices, *targets: NewTarget) -> list[tuple[int, str | None, int]]:
+    found = registered(notices, *targets, reference=os.urandom(4).hex())
+    return [(one.position, one.item, one.distance) for one in notices.matches(found.id)]
+
+
+PDQ = "0f" * 32
+NEAR = "f0" + PDQ[2:]
+FAR = PDQ[:48] + "f0" * 8
+
+
+def test_a_notice_finds_held_content_by_address_digest_and_nearly_the_same_picture(notices, custody):
+    assert meant(notices, NewTarget("url", "https://photos.example/p/1")) == []
+    held(custody, "one", url="https://photos.example/p/1", pdq=PDQ, md5="ab" * 16)
+    held(custody, "two", url="https://photos.example/p/2?id=7", pdq=NEAR)
+    held(custody, "none")
+    assert meant(notices, NewTarget("url", "http://www.Photos.example:80/x/../p/1/#top")) == [(0, "one", 0)]
+    assert meant(notices, NewTarget("url", "https://photos.example/p/2?id=7&utm_source=m")) == [(0, "two", 0)]
+    assert meant(notices, NewTarget("url", "https://photos.example/p/2"), NewTarget("url", "https://[")) == []
+    assert meant(notices, NewTarget("md5", "AB" * 16), NewTarget("item", "two")) == [(0, "one", 0), (1, "two", 0)]
+    assert meant(notices, NewTarget("pdq", NEAR)) == [(0, "two", 0), (0, "one", 8)]
+    assert meant(notices, NewTarget("pdq", FAR)) == []
+    assert meant(notices, NewTarget("photodna", ",".join(["1"] * 144))) == []
+
+
+def test_what_the_platform_called_an_address_is_in_no_row(store, custody):
+    held(custody, "one", url="https://photos.example/someones-name")
+    with store.read() as connection:
+        rows = [str(row) for table in metadata.sorted_tables for row in connection.execute(select(table))]
+    assert not [row for row in rows if "photos.example" in row]
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("https://Example.TEST", "example.test"),
+        ("http://www.example.test:80/", "example.test"),
+        ("https://example.test:8443/a//b/./c/../d/", "example.test:8443/a/b/d"),
+        ("https://someone:word@example.test/%7euser/%C3%A9", "example.test/~user/%C3%A9"),
+        ("https://example.test/~user/é", "example.test/~user/%C3%A9"),
+        ("https://bücher.example/a b", "xn--bcher-kva.example/a%20b"),
+        ("https://example.test/p?id=2&a=%20&b", "example.test/p?id=2&a=+&b="),
+        ("https://example.test/p?utm_medium=x&fbclid=y#z", "example.test/p"),
+        ("https://example.test/../../p", "example.test/p"),
+        ("ftp://example.test/p", None),
+        ("https:///p", None),
+        ("https://[::1", None),
+        ("https://example.test:port/", None),
+        ("", None),
+    ],
+)
+def test_an_address_has_one_plain_form(text, plain):
+    assert plain_address(text) == plain
+
+
+@given(st.text())
+def test_any_text_has_a_plain_form_or_none_and_it_is_stable(text):
+    plain = plain_address(f"https://example.test/{text}")
+    assert plain is None or plain_address(f"https://{plain}") == plain
+    plain_address(text)
 
 
 @pytest.mark.parametrize(

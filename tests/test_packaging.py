@@ -399,3 +399,34 @@ def test_the_native_module_is_what_its_types_say():
 def test_every_extra_of_the_settings_is_in_all():
     (everything,) = map(Requirement, PROJECT["optional-dependencies"]["all"])
     assert everything.extras == set(PROJECT["optional-dependencies"]) - {"all"}
+
+
+ROOMS = (
+    *("media", "views", "signals", "index", "store", "banks", "outbox", "exchanges", "screening", "jobs", "evidence"),
+    *("cases", "reports", "evaluation", "api", "console", "cli"),
+)
+"""As CONTRIBUTING.md has them."""
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Modules of ours that a module imports when it runs."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tutela."):
+            yield node.module
+        yield from imports(node)
+
+
+def test_rooms_import_only_what_stands_before_them():
+    wrong = []
+    for place, room in enumerate(ROOMS):
+        later = {*ROOMS[place + 1 :]}
+        if room not in ("evaluation", "api", "console", "cli"):
+            later |= {"deployment", "settings"}  # which put the rooms together
+        if room == "console":
+            later |= {"api"}
+        for path in sorted((ROOT / "tutela" / room).rglob("*.py")):
+            modules = imports(ast.parse(path.read_text()))
+            wrong += [(path.name, module) for module in modules if module.split(".")[1] in later]
+    assert wrong == []

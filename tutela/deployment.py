@@ -18,10 +18,11 @@ from tutela.banks.banks import Banks
 from tutela.cases.effects import TOPIC as EFFECT
 from tutela.cases.effects import CallbackHandler
 from tutela.cases.options import CaseOptions, EvidenceOptions, open_case_rooms
-from tutela.errors import InputError, TutelaError
+from tutela.errors import TutelaError
 from tutela.exchanges import installed as exchanges_installed
 from tutela.exchanges.giving import Deliveries
 from tutela.giving_back import GivingBack
+from tutela.home import database_url, prepare_home
 from tutela.index.indexes import Indexes
 from tutela.jobs.jobs import Jobs
 from tutela.jobs.limits import JobLimits
@@ -50,19 +51,6 @@ log = logging.getLogger(__name__)
 REFRESH_S = 0.2
 STALE_S = 5.0
 """Lists that could not be refreshed for this long make a deployment not ready."""
-
-
-def database_url(home: Path, database: str | None) -> str:
-    """The database's URL: the given one, or a SQLite file in the home."""
-    return database or f"sqlite:///{home / 'tutela.db'}"
-
-
-def prepare_home(home: Path) -> None:
-    """Make the home, for this user only. Raises InputError when that is not possible."""
-    try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"the home {home} cannot be made: {error.strerror}") from error
 
 
 def open_deployment(

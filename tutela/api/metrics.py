@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from tutela.api.work_gauges import work_gauges
 from tutela.deployment import Deployment
 from tutela.errors import StoreError
 from tutela.exchanges import installed as exchanges_installed
@@ -55,7 +56,7 @@ class _DeploymentGauges(Collector):
         ready.add_metric([], 0 if self._deployment.shortcomings() else 1)
         yield from (size, changed, sequence, age, restarts, ready)
         with contextlib.suppress(StoreError):  # what this process knows by itself is told all the same
-            yield from _work_gauges(self._deployment)
+            yield from work_gauges(self._deployment)
         if exchanges_installed():
             yield from _exchange_gauges(self._deployment)
 
@@ -81,22 +82,6 @@ def _exchange_gauges(deployment: Deployment) -> Iterator[Metric]:
             listed.add_metric(names, row.listed)
             failures.add_metric(names, row.failures)
     yield from (age, stale, listed, failures)
-
-
-def _work_gauges(deployment: Deployment) -> Iterator[Metric]:
-    """What waits for people and for the outside, as the database says."""
-    waiting = GaugeMetricFamily("tutela_outbox", "Outward calls, by topic and state.", labels=["topic", "state"])
-    for (topic, state), count in deployment.outbox.counts().items():
-        waiting.add_metric([topic, state.value], count)
-    jobs = GaugeMetricFamily("tutela_jobs", "Screenings that are answered later, by state.", labels=["state"])
-    for job_state, count in deployment.jobs.counts().items():
-        jobs.add_metric([job_state.value], count)
-    cases = GaugeMetricFamily("tutela_cases", "Cases, by queue and state.", labels=["queue", "state"])
-    for (queue, case_state), count in deployment.cases.counts().items():
-        cases.add_metric([queue.value, case_state.value], count)
-    oldest = GaugeMetricFamily("tutela_case_oldest_seconds", "Since the oldest undecided case was opened.")
-    oldest.add_metric([], deployment.cases.oldest_s())
-    yield from (waiting, jobs, cases, oldest)
 
 
 def exposition(deployment: Deployment) -> bytes:

@@ -8,8 +8,9 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 from tutela.api.models import Strict
 from tutela.reports.alarms import Alarm
 from tutela.reports.filings import Filing, Step
+from tutela.reports.held_content import Found
 from tutela.reports.intake import MAX_LINK, MAX_LINKS, MAX_TEXT, Category
-from tutela.reports.notices import MAX_TARGETS, Found, Notice, TargetOutcome
+from tutela.reports.notices import MAX_TARGETS, Notice, TargetOutcome
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True)]
 
@@ -161,11 +162,18 @@ class FoundOut(BaseModel):
     verdict: str | None
     case: str | None
     item: str | None
+    distance: int = Field(description="Between its PDQ hash and the one that the notice names; else 0.")
 
     @classmethod
     def of(cls, found: Found) -> "FoundOut":
         """As the API shows it."""
-        return cls(position=found.position, verdict=found.verdict_id, case=found.case_id, item=found.item)
+        return cls(
+            position=found.position,
+            verdict=found.verdict_id,
+            case=found.case_id,
+            item=found.item,
+            distance=found.distance,
+        )
 
 
 class AnswerIn(Strict):

@@ -133,7 +133,7 @@ def get_notice(request: Request, notice_id: str, _: Reporter) -> NoticeOut:
 
 @router.get("/notices/{notice_id}/matches", operation_id="get_notice_matches", tags=["notices"])
 def get_matches(request: Request, notice_id: str, _: Reporter) -> list[FoundOut]:
-    """Content that we screened and that the notice means: by item, or by the SHA-256 of the content."""
+    """Held content that the notice means: by item, address, SHA-256 or MD5, or as nearly the same picture."""
     return [FoundOut.of(found) for found in _rooms(request).notices.matches(notice_id)]
 
 

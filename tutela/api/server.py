@@ -1,24 +1,17 @@
 """Running the HTTP face: uvicorn with one or more worker processes, structured logs, metrics across processes."""
 
-import ctypes
 import gc
 import ipaddress
-import logging
-import logging.config
 import os
-import sys
 import tempfile
-from typing import Any
 
-import structlog
 import uvicorn
 from fastapi import FastAPI
 
 from tutela.errors import InputError
-from tutela.evidence.memory import start_anew_with_clean_memory
+from tutela.evidence.memory import guard_memory, start_anew_with_clean_memory
+from tutela.logs import configure_logs, log_config
 from tutela.settings import Settings
-
-_PR_SET_DUMPABLE = 4
 
 
 def serve(settings: Settings, host: str, port: int, workers: int) -> None:
@@ -68,59 +61,6 @@ def app_from_environment() -> FastAPI:
     app = create_app(deployment, options)
     gc.freeze()  # what is there now stays: no collection looks through it again
     return app
-
-
-def guard_memory() -> None:
-    """Let no process of the same user read this one's memory or environment: decoding workers meet hostile files."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-
-
-def configure_logs() -> None:
-    """JSON lines on standard error, from our code and from libraries alike."""
-    logging.config.dictConfig(log_config())
-    structlog.configure(
-        processors=[
-            structlog.stdlib.add_log_level,
-            structlog.stdlib.add_logger_name,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-
-
-def log_config() -> dict[str, Any]:
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {
-            "json": {
-                "()": structlog.stdlib.ProcessorFormatter,
-                "processors": [
-                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    structlog.processors.JSONRenderer(),
-                ],
-                "foreign_pre_chain": [
-                    structlog.stdlib.add_log_level,
-                    structlog.stdlib.add_logger_name,
-                    structlog.processors.TimeStamper(fmt="iso", utc=True),
-                    structlog.processors.format_exc_info,
-                ],
-            }
-        },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
-        "root": {"handlers": ["stderr"], "level": "INFO"},
-        "loggers": {
-            "uvicorn": {"level": "INFO"},
-            # Its lines hold queries, which may hold anything; ours do not.
-            "uvicorn.access": {"level": "CRITICAL", "propagate": False},
-            "alembic": {"level": "WARNING"},
-        },
-    }
 
 
 def _is_loopback(host: str) -> bool:

@@ -5,29 +5,27 @@ between the two leaves a sealed object that nobody can open and no row knows; th
 nor a case without evidence.
 """
 
-import hashlib
-import hmac
 import json
-import secrets
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection
 
+from tutela.cases.addresses import plain_address
 from tutela.cases.cases import Cases
 from tutela.cases.model import CaseItem, NewItem, Queue
+from tutela.cases.pseudonyms import pseudonym
 from tutela.evidence.vault import Vault
 from tutela.screening.journal import write_verdict
 from tutela.screening.verdict import Verdict
 from tutela.signals.base import WHOLE
 from tutela.store.database import Store
-from tutela.store.tables import meta
 
 ACTOR = "screening"
 UPLOADER = "uploader"
 """The detail by which the platform names who uploaded."""
-_PSEUDONYM_KEY = "pseudonym-key"
+ADDRESS = "url"
+"""The detail by which it names where the content was to be seen."""
 _MIN_PDQ_QUALITY = 50
 
 
@@ -90,7 +88,7 @@ class Custody:
                 at=at,
                 item=item,
                 sha256=sha256,
-                uploader=self._pseudonym(connection, uploader),
+                uploader=pseudonym(connection, uploader) if uploader else None,
                 urgency=urgency,
                 label=label,
             )
@@ -98,6 +96,8 @@ class Custody:
 
     def _new_item(self, connection: Connection, verdict: Verdict, evidence_id: str) -> NewItem:
         matches = tuple(match for match in verdict.matches if match.suppressed_by is None)
+        uploader = verdict.context.details.get(UPLOADER)
+        address = plain_address(verdict.context.details.get(ADDRESS, ""))
         return NewItem(
             evidence_id=evidence_id,
             queue=Queue.MATCH if _matched(verdict) else Queue.UNSCREENED,
@@ -108,24 +108,22 @@ class Custody:
             media_type=verdict.media_type,
             byte_length=verdict.byte_length,
             matches=matches,
+            md5=_digest(verdict, "md5"),
             pdq=_picture(verdict),
-            uploader=self._pseudonym(connection, verdict.context.details.get(UPLOADER)),
+            uploader=pseudonym(connection, uploader) if uploader else None,
+            address=pseudonym(connection, address) if address else None,
             banks=tuple(dict.fromkeys(match.bank for match in matches)),
         )
-
-    def _pseudonym(self, connection: Connection, uploader: str | None) -> str | None:
-        """A name that is the same for the same uploader of this deployment, and says nothing else."""
-        if not uploader:
-            return None
-        insert = sqlite.insert if self._store.is_sqlite else postgresql.insert
-        fresh = {"name": _PSEUDONYM_KEY, "value": secrets.token_hex(32)}
-        connection.execute(insert(meta).values(fresh).on_conflict_do_nothing())
-        value = connection.execute(select(meta.c.value).where(meta.c.name == _PSEUDONYM_KEY)).scalar_one()
-        return hmac.digest(bytes.fromhex(value), uploader.encode("utf-8", "surrogatepass"), hashlib.sha256).hex()
 
 
 def _matched(verdict: Verdict) -> bool:
     return any(match.suppressed_by is None for match in verdict.matches)
+
+
+def _digest(verdict: Verdict, signal: str) -> str | None:
+    """The content's own digest of a kind."""
+    found = (one.value for one in verdict.hashes if one.signal == signal and one.view == WHOLE and not one.part)
+    return next(found, None)
 
 
 def _picture(verdict: Verdict) -> bytes | None:

@@ -234,8 +234,11 @@ class NewItem:
     matches: Sequence[Match] = ()
     pdq: bytes | None = None
     """The PDQ hash of the whole picture, for finding its near-duplicates; None where it has none of good quality."""
+    md5: str | None = None
     uploader: str | None = None
     """The pseudonym, see `Case.uploader`."""
+    address: str | None = None
+    """A pseudonym too: of the content's address in its plain form."""
     urgency: int | None = None
     """By the label and queue where None."""
     label: str | None = None

@@ -16,6 +16,7 @@ from tutela.store.case_tables import case_item
 DISTANCE = 31
 """As far apart as PDQ hashes of one picture are taken to be."""
 _WORDS = 4
+_BATCH = 50_000
 
 
 class Similarity:
@@ -77,6 +78,21 @@ class Similarity:
             self._hashes[len(self._names)] = np.frombuffer(bytes(row.pdq), np.uint64)
             self._names.append(row.similar)
             self._read = row.id
+
+
+def items_near(connection: Connection, pdq: bytes, limit: int) -> list[tuple[int, int]]:
+    """The ids of the items whose pictures are nearly this one, with their distances, the nearest first.
+
+    Reads the hashes of all items: for rare questions.
+    """
+    wanted = np.frombuffer(pdq, np.uint64)
+    found: list[tuple[int, int]] = []
+    query = select(case_item.c.id, case_item.c.pdq).where(case_item.c.pdq.is_not(None))
+    for rows in connection.execution_options(yield_per=_BATCH).execute(query).partitions():
+        hashes = np.frombuffer(b"".join(bytes(row.pdq) for row in rows), np.uint64).reshape(-1, _WORDS)
+        distances = _ones(hashes ^ wanted)
+        found += [(int(distances[place]), rows[place].id) for place in np.flatnonzero(distances <= DISTANCE).tolist()]
+    return [(item_id, distance) for distance, item_id in sorted(found)[:limit]]
 
 
 _ONES = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)

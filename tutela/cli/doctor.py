@@ -17,9 +17,9 @@ from tutela import _native
 from tutela.banks.banks import Banks
 from tutela.cli.doctor_evidence import evidence_findings, outbox_findings
 from tutela.cli.output import coloured, print_json, print_table
-from tutela.deployment import database_url
 from tutela.errors import InputError, StoreError, TutelaError
 from tutela.exchanges import installed as exchanges_installed
+from tutela.home import database_url
 from tutela.index.indexes import Indexes
 from tutela.media.content import Limits, Mode
 from tutela.media.isolation import WorkerPool

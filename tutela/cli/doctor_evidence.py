@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from tutela.deployment import database_url
 from tutela.errors import StoreError, TutelaError
 from tutela.evidence.objects import Objects
 from tutela.evidence.sealing import Recipients
+from tutela.home import database_url
 from tutela.outbox.outbox import Outbox, State
 from tutela.settings import Settings
 from tutela.store.database import Store

@@ -100,7 +100,8 @@ def show(context: typer.Context, notice: NoticeId, json: Json = False) -> None:
     ours: dict[int, list[str]] = {}
     for one in matches:
         name = f"case {one.case_id}" if one.case_id else f"verdict {one.verdict_id}"
-        ours.setdefault(one.position, []).append(name)
+        near = f", at a distance of {one.distance}" if one.distance else ""
+        ours.setdefault(one.position, []).append(name + near)
     if json:
         print_json(_document(found) | {"matches": ours})
         return

@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="The database.")
 
 def open_store(settings: "Settings") -> "Store":
     """The store of these settings, made on first use."""
-    from tutela.deployment import database_url, prepare_home
+    from tutela.home import database_url, prepare_home
     from tutela.store.database import Store
 
     prepare_home(settings.home)

@@ -1,9 +1,11 @@
 """Message catalogues: gettext .po files beside the code, and the operator's own in `locale/` of the home.
 
-They are compiled in memory when the console starts, so that there is no build step. English is in the templates.
+They are compiled in memory when the console starts, so that there is no build step. English is in the templates, and in
+the rooms: what those say when they refuse something is translated by the sentence that it was made from.
 """
 
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,14 +15,30 @@ from pathlib import Path
 from babel import Locale, UnknownLocaleError
 from babel.core import negotiate_locale
 from babel.dates import format_datetime, format_timedelta
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 
+from tutela.console.words import SAID, WORDS
 from tutela.errors import InputError
 
 DOMAIN = "console"
+_PLACE = re.compile(r"%\((\w+)\)s")
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """A sentence of a room, with places for what it names, in another language."""
+
+    pattern: re.Pattern[str]
+    translation: str
+
+    def of(self, text: str) -> str | None:
+        """The translation, where a text was made from this sentence."""
+        found = self.pattern.fullmatch(text)
+        return _PLACE.sub(lambda place: found[place[1]], self.translation) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +47,28 @@ class Language:
 
     locale: Locale
     translations: NullTranslations
+    sayings: tuple[Saying, ...] | None = None
+    """What rooms say, the sentences with the most of their own first; None for English, in which they say it."""
 
     @property
     def tag(self) -> str:
         """As HTML's `lang` has it."""
         return str(self.locale).replace("_", "-")
+
+    def said(self, text: str) -> str | None:
+        """What a room said, in this language; None where no sentence of the catalogue fits it."""
+        if self.sayings is None:
+            return text
+        return next((own for saying in self.sayings if (own := saying.of(text)) is not None), None)
+
+    def word(self, code: object) -> str:
+        """A code of a closed set in words; any other as it is."""
+        known = WORDS.get(str(code))
+        return str(code) if known is None else self.translations.gettext(known)
+
+    def text(self, text: str) -> str:
+        """A text that comes with Tutela; any other as it is."""
+        return self.translations.gettext(text) if text else ""
 
     def moment(self, value: datetime) -> str:
         """A time for people, in UTC."""
@@ -77,6 +112,20 @@ def _read(path: Path) -> Language:
         compiled = io.BytesIO()
         write_mo(compiled, catalogue)
         compiled.seek(0)
-        return Language(Locale.parse(path.parts[-3]), Translations(compiled, domain=DOMAIN))
+        return Language(Locale.parse(path.parts[-3]), Translations(compiled, domain=DOMAIN), _sayings(catalogue))
     except (PoFileError, OSError, ValueError, UnknownLocaleError) as error:
         raise InputError(f"the catalogue {path} cannot be read: {error}") from None
+
+
+def _sayings(catalogue: Catalog) -> tuple[Saying, ...]:
+    """Every translated sentence of the rooms."""
+    said = [(str(one.id), str(one.string)) for one in catalogue if one.context == SAID and one.string and not one.fuzzy]
+    said.sort(key=lambda pair: -len(_PLACE.sub("", pair[0])))
+    return tuple(Saying(_pattern(sentence), translation) for sentence, translation in said)
+
+
+def _pattern(sentence: str) -> re.Pattern[str]:
+    pieces = _PLACE.split(sentence)
+    texts = [re.escape(piece) for piece in pieces[::2]]
+    places = [f"(?P<{name}>.*)" for name in pieces[1::2]]
+    return re.compile("".join(piece for pair in zip(texts, [*places, ""], strict=True) for piece in pair), re.DOTALL)

@@ -22,12 +22,18 @@ from tutela.console.visits import (
     language_of,
     session_cookie,
 )
+from tutela.console.words import said
 from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError, UnscreenableError
 
 if TYPE_CHECKING:
     from tutela.console.app import Console
 
 log = logging.getLogger(__name__)
+
+_NOTHING = said("there is nothing at this address")
+_REFUSED = said("it was refused")
+_MALFORMED = said("this address is not of the form it must be")
+_FAILED = said("the console failed; its log says why")
 
 
 def page(request: Request, template: str, visit: Visit | None = None, status: int = 200, **values: object) -> Response:
@@ -73,6 +79,7 @@ def _environment(language: Language) -> Environment:
     )
     environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
     environment.filters |= {"moment": language.moment, "ago": language.ago, "number": language.number}
+    environment.filters |= {"word": language.word, "said": language.said, "text": language.text}
     return environment
 
 
@@ -83,6 +90,7 @@ def _error(request: Request, error: Exception) -> Response:
     if status >= 500:
         log.error("a request failed", exc_info=error)
     if _wants_json(request):
+        message = language_of(request).said(message) or message
         extra = {"until": error.until.isoformat()} if isinstance(error, PauseError) else {}
         response: Response = JSONResponse({"detail": message} | extra, status)
     else:
@@ -107,11 +115,11 @@ def _status(error: Exception) -> tuple[int, str]:
         case InputError() | UnscreenableError():
             return 422, str(error)
         case HTTPException():
-            return error.status_code, "there is nothing at this address" if error.status_code == 404 else "refused"
+            return error.status_code, _NOTHING if error.status_code == 404 else _REFUSED
         case RequestValidationError():
-            return 422, "this address is not of the form it must be"
+            return 422, _MALFORMED
         case _:
-            return 500, "the console failed; its log says why"
+            return 500, _FAILED
 
 
 def _wants_json(request: Request) -> bool:

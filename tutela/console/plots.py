@@ -45,7 +45,7 @@ def draw(chart: Chart, *, dark: bool) -> bytes:
             axes.bar(range(len(values)), values, bottom=bottom, label=f" {name}", color=colours[number % len(colours)])
             bottom = [below + value for below, value in zip(bottom, values, strict=True)]
         _label(axes, chart, ink, line)
-        if len(chart.series) > 1:
+        if list(chart.series) != [chart.unit]:
             figure.legend(loc="outside upper left", frameon=False, labelcolor=ink, ncols=5)
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Title": chart.title})

@@ -13,7 +13,6 @@ from tutela.banks.labels import labels_of
 from tutela.cases.cases import Cases
 from tutela.cases.options import open_case_rooms
 from tutela.console.options import ConsoleSettings
-from tutela.deployment import database_url, prepare_home
 from tutela.errors import InputError
 from tutela.evidence.audit import AuditLog
 from tutela.evidence.checkpoints import PublicKey
@@ -21,17 +20,17 @@ from tutela.evidence.sealing import ReviewKey
 from tutela.evidence.vault import Vault
 from tutela.evidence.verification import Verification, verify_log
 from tutela.giving_back import GivingBack
+from tutela.home import database_url, prepare_home
 from tutela.outbox.outbox import Outbox
 from tutela.outbox.webhooks import Endpoint
 from tutela.reports.cybertipline.schema import Schema
 from tutela.reports.desk import OpenedEvidence
 from tutela.reports.filing import Filer
+from tutela.reports.opening import read_review_key
 from tutela.reports.options import ReportRooms, open_report_rooms
 from tutela.reports.worker import ACTOR, ReportWorker
 from tutela.settings import Settings
 from tutela.store.database import Store
-
-_MAX_KEY_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,8 @@ class ConsoleRooms:
 @contextlib.contextmanager
 def open_rooms(settings: Settings, options: ConsoleSettings) -> Iterator[ConsoleRooms]:
     """The rooms; closed at the end of the block. Raises InputError when the review key cannot be read."""
+    if options.identity is None:
+        raise InputError("the console needs the review key: set TUTELA_CONSOLE_IDENTITY to its file")
     key = read_review_key(options.identity, settings.home)
     if settings.evidence is None:
         raise InputError("the console needs to know where evidence lies: set TUTELA_EVIDENCE as the service has it")
@@ -110,16 +111,3 @@ def _report_worker(rooms: ConsoleRooms, settings: Settings, endpoints: Mapping[s
         worker.start()
         stack.callback(worker.stop)
         yield
-
-
-def read_review_key(path: Path | None, home: Path) -> ReviewKey:
-    """The review key in a file outside the home. Raises InputError saying what to do."""
-    if path is None:
-        raise InputError("the console needs the review key: set TUTELA_CONSOLE_IDENTITY to its file")
-    if path.resolve().is_relative_to(home.resolve()):
-        raise InputError(f"the review key {path} lies in the home, which the serving process reads; keep it elsewhere")
-    try:
-        with path.open(encoding="ascii") as file:
-            return ReviewKey(file.read(_MAX_KEY_BYTES))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the review key {path} cannot be read: {error}") from None

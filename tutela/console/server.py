@@ -2,11 +2,11 @@
 
 import uvicorn
 
-from tutela.api.server import configure_logs, guard_memory, log_config
 from tutela.console.app import Console, create_console
 from tutela.console.options import ConsoleSettings
 from tutela.console.rooms import open_rooms
-from tutela.evidence.memory import start_anew_with_clean_memory
+from tutela.evidence.memory import guard_memory, start_anew_with_clean_memory
+from tutela.logs import configure_logs, log_config
 from tutela.settings import Settings
 
 

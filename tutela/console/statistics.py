@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from tutela.cases.model import CaseState
 from tutela.console.plots import Chart
+from tutela.console.words import message
 from tutela.store.case_tables import case, case_decision
 from tutela.store.database import Store, microseconds, moment, now
 from tutela.store.tables import verdict
@@ -18,7 +19,14 @@ MAX_DAYS = 366
 _KEPT_S = 60.0
 """So long the figures of a period are not counted anew: a page asks for each of them again as a plot."""
 _HOUR = 3600 * 1_000_000
-_AGES = (("< 1 h", 1.0), ("< 4 h", 4.0), ("< 24 h", 24.0), ("< 3 d", 72.0), ("< 7 d", 168.0), ("≥ 7 d", float("inf")))
+_AGES = (
+    (message("< 1 h"), 1.0),
+    (message("< 4 h"), 4.0),
+    (message("< 24 h"), 24.0),
+    (message("< 3 d"), 72.0),
+    (message("< 7 d"), 168.0),
+    (message("≥ 7 d"), float("inf")),
+)
 
 
 class Statistics:
@@ -50,7 +58,7 @@ class Statistics:
         with self._store.read() as connection:
             query = select(verdict.c.at, verdict.c.decision).where(verdict.c.at >= _start(days))
             found = [(row.at, row.decision) for row in connection.execute(query)]
-        return _by_day("Verdicts that matched or held", "verdicts", days, found)
+        return _by_day(message("Verdicts that matched or held"), "verdicts", days, found)
 
     def _lists(self, days: int) -> Chart:
         with self._store.read() as connection:
@@ -60,13 +68,13 @@ class Statistics:
                 for row in connection.execute(query)
                 for bank in {match["bank"] for match in row.document["matches"]}
             ]
-        return _by_day("Matches by list", "verdicts", days, found)
+        return _by_day(message("Matches by list"), "verdicts", days, found)
 
     def _opened(self, days: int) -> Chart:
         with self._store.read() as connection:
             query = select(case.c.opened_at, case.c.queue).where(case.c.opened_at >= _start(days))
             found = [(row.opened_at, row.queue) for row in connection.execute(query)]
-        return _by_day("Cases opened, by queue", "cases", days, found)
+        return _by_day(message("Cases opened, by queue"), "cases", days, found)
 
     def _decisions(self, days: int) -> Chart:
         with self._store.read() as connection:
@@ -74,7 +82,7 @@ class Statistics:
                 case_decision.c.at >= _start(days), case_decision.c.final
             )
             found = [(row.at, row.outcome) for row in connection.execute(query)]
-        return _by_day("Final decisions, by outcome", "items", days, found)
+        return _by_day(message("Final decisions, by outcome"), "items", days, found)
 
     def _hours(self, days: int) -> Chart:
         """The median hours from a case's opening to its items' final decisions, by the day of the decision."""
@@ -88,7 +96,7 @@ class Statistics:
             for row in connection.execute(query):
                 took.setdefault(moment(row.at).date(), []).append((row.at - row.opened_at) / _HOUR)
         medians = [round(numbers.median(took.get(day, [0.0])), 2) for day in _days(days)]
-        return Chart("Median hours from opening to decision", "hours", _labels(days), {"hours": medians})
+        return Chart(message("Median hours from opening to decision"), "hours", _labels(days), {"hours": medians})
 
     def _waiting(self) -> Chart:
         """How old the cases are that still wait."""
@@ -100,7 +108,7 @@ class Statistics:
         )
         names = [name for name, _ in _AGES]
         series = {state: [counted[state, name] for name in names] for state in sorted({state for state, _ in counted})}
-        return Chart("Cases that wait, by age", "cases", names, series)
+        return Chart(message("Cases that wait, by age"), "cases", names, series)
 
 
 def _by_day(title: str, unit: str, days: int, found: Iterable[tuple[int, str]]) -> Chart:

@@ -5,10 +5,10 @@ Evidence is destroyed by removing its key, after which nobody can open any copy 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
 
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.evidence.audit import append, lock
@@ -141,13 +141,23 @@ class Retention:
         self._truncate_log()
         return self.remove_objects(self._vault.get(evidence_id), actor=actor)
 
+    def counts(self) -> dict[EvidenceState, int]:
+        """How many pieces of evidence there are, by state."""
+        query = select(table.c.state, func.count()).group_by(table.c.state)
+        with self._store.read() as connection:
+            return {EvidenceState(row[0]): row[1] for row in connection.execute(query)}
+
+    def ending(self, within: timedelta) -> int:
+        """How many pieces of evidence will be destroyed within a time, because nobody has to keep them any longer."""
+        end = now() + int(within.total_seconds() * 1e6)
+        with self._store.read() as connection:
+            return connection.execute(select(func.count()).select_from(table).where(_expired(end))).scalar_one()
+
     def destroy_expired(self, *, actor: str, at: datetime | None = None, limit: int = 1000) -> list[str]:
         """Destroy what nobody has to keep any longer, except under a legal hold; the ids."""
         end = now() if at is None else microseconds(at)
-        held = select(holds.c.id).where(holds.c.evidence_id == table.c.id, holds.c.released_at.is_(None)).exists()
-        expired = and_(table.c.state == EvidenceState.KEPT.value, table.c.keep_until <= end, ~held)
         with self._store.read() as connection:
-            found = list(connection.execute(select(table.c.id).where(expired).limit(limit)).scalars())
+            found = list(connection.execute(select(table.c.id).where(_expired(end)).limit(limit)).scalars())
         destroyed = []
         for evidence_id in found:
             try:
@@ -202,6 +212,12 @@ class Retention:
                 detail = {"objects": list(item.objects)}
                 append(connection, actor, "evidence.destroyed", f"evidence:{item.id}", detail)
         return self._vault.get(item.id)
+
+
+def _expired(end: int) -> ColumnElement[bool]:
+    """The condition that evidence is kept until then at most, and under no legal hold."""
+    held = select(holds.c.id).where(holds.c.evidence_id == table.c.id, holds.c.released_at.is_(None)).exists()
+    return and_(table.c.state == EvidenceState.KEPT.value, table.c.keep_until <= end, ~held)
 
 
 def _hold(row: Row[Any]) -> Hold:

@@ -339,11 +339,16 @@ class _Worker:
 
 
 def _environment() -> dict[str, str]:
-    """What Python needs and nothing else: no credentials, and one thread a library."""
-    names = ("PATH", "LD_LIBRARY_PATH", "TUTELA_SIMD", "TUTELA_EMBEDDING_MODEL")
+    """What Python needs and nothing else: no credentials, and one thread a library.
+
+    The GNU C library overwrites memory when it is freed: a worker that waits has nothing of the content before. Small
+    Python objects are left to it where the service does so too.
+    """
+    names = ("PATH", "LD_LIBRARY_PATH", "PYTHONMALLOC", "TUTELA_SIMD", "TUTELA_EMBEDDING_MODEL")
     kept = {name: os.environ[name] for name in names if name in os.environ}
     return kept | {
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "LC_ALL": "C.UTF-8",

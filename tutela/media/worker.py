@@ -67,10 +67,11 @@ def _serve(connection: socket.socket, memory: int, task: Any) -> None:
                 shared = mmap.mmap(memory, 0, prot=mmap.PROT_READ)
             content = memoryview(shared)[:length]
         answer = _run(connection, request["task"], task, content, request["options"])
+        gc.collect()  # what refers to itself, as archives' readers do, is freed now and not with some later content
         content.release()
-        del content
         signal.alarm(0)
         _answer(connection, answer | {"task": request["task"]})
+        del content, answer  # a worker that waits keeps nothing of what it saw
 
 
 def _mapped(descriptor: int, length: int) -> memoryview:

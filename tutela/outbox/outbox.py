@@ -178,6 +178,13 @@ class Outbox:
         with self.store.read() as connection:
             return {(row[0], State(row[1])): row[2] for row in connection.execute(query)}
 
+    def oldest_s(self) -> float:
+        """Seconds since the oldest delivery that still waits was written; 0 where none waits."""
+        query = select(func.min(outbox.c.created_at)).where(outbox.c.state == State.PENDING.value)
+        with self.store.read() as connection:
+            written = connection.execute(query).scalar_one_or_none()
+        return 0.0 if written is None else max(0.0, (now() - written) / 1e6)
+
     def retry(self, delivery_id: int) -> Delivery:
         """Try a dead delivery anew, now. Raises NotFoundError, ConflictError."""
         at = now()

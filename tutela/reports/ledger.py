@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.evidence.audit import lock
@@ -106,6 +106,12 @@ class Ledger:
             query = query.where(report.c.state.in_([state.value for state in states]))
         with self.store.read() as connection:
             return [read_filing(connection, found) for found in connection.execute(query).scalars().all()]
+
+    def counts(self) -> dict[State, int]:
+        """How many filings there are, by state."""
+        query = select(report.c.state, func.count()).group_by(report.c.state)
+        with self.store.read() as connection:
+            return {State(row[0]): row[1] for row in connection.execute(query)}
 
     def due(self, environment: str, limit: int = 100) -> list[str]:
         """Ids of filings that have something to do now and that nobody holds."""

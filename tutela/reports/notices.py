@@ -1,7 +1,7 @@
 """Takedown notices of authorities: registered with their clock, matched to content, answered, and loud when late.
 
 The platform is told at once, by webhook, what is to be taken down; what it did is the notice's answer. A notice names
-content by address, by the platform's own item, or by hash.
+content by address, by the platform's own item, or by hash: what was held is found by each of them.
 """
 
 import uuid
@@ -10,20 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from tutela.banks.banks import check_text
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.evidence.audit import append, lock
 from tutela.outbox.webhooks import Endpoint, announce
+from tutela.reports.held_content import Found, find_held
 from tutela.signals.registry import signal_type, signal_types
-from tutela.store.case_tables import case_item
 from tutela.store.database import Store, microseconds, moment, now
 from tutela.store.notices_tables import notice, notice_target
-from tutela.store.tables import verdict
 
 MAX_TARGETS = 500
-MAX_FOUND = 100
 MAX_TEXT = 10_000
 _WARNINGS = (0.5, 0.75, 1.0)
 """Parts of its time after which an open notice is an alarm; when it is late, again and again."""
@@ -63,16 +61,6 @@ class Target:
     kind: str
     value: str
     outcome: TargetOutcome | None
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Content of ours that a target means."""
-
-    position: int
-    verdict_id: str | None
-    case_id: str | None
-    item: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +166,24 @@ class Notices:
         with self._store.read() as connection:
             return [_notice(connection, found) for found in connection.execute(query).scalars().all()]
 
+    def counts(self) -> dict[NoticeState, int]:
+        """How many notices there are, by state."""
+        query = select(notice.c.state, func.count()).group_by(notice.c.state)
+        with self._store.read() as connection:
+            return {NoticeState(row[0]): row[1] for row in connection.execute(query)}
+
+    def late(self) -> int:
+        """How many open notices are past their time."""
+        query = select(func.count()).where(notice.c.state == NoticeState.OPEN.value, notice.c.due_at < self._clock())
+        with self._store.read() as connection:
+            return connection.execute(query).scalar_one()
+
     def matches(self, notice_id: str) -> list[Found]:
-        """Content that we screened and that the notice means: by item, or by the SHA-256 of the content."""
+        """Content of ours that the notice means: by item, address, SHA-256 or MD5, or as nearly the same picture."""
         found: list[Found] = []
         with self._store.read() as connection:
             for target in _notice(connection, notice_id).targets:
-                found += _matches(connection, target)
+                found += find_held(connection, target.position, target.kind, target.value)
         return found
 
     def answer(self, notice_id: str, outcomes: Mapping[int, TargetOutcome], *, text: str = "", actor: str) -> Notice:
@@ -306,24 +306,6 @@ def _check(
         raise InputError(f"a notice names 1 to {MAX_TARGETS} pieces of content")
     if not timedelta(minutes=1) <= within <= timedelta(days=366):
         raise InputError("the clock of a notice runs between a minute and a year")
-
-
-def _matches(connection: Connection, target: Target) -> list[Found]:
-    columns = {"item": case_item.c.item, "sha256": case_item.c.sha256}
-    if target.kind not in columns:
-        return []
-    query = select(case_item.c.verdict_id, case_item.c.case_id, case_item.c.item)
-    rows = connection.execute(query.where(columns[target.kind] == target.value).limit(MAX_FOUND))
-    found = [Found(target.position, row.verdict_id, row.case_id, row.item) for row in rows]
-    if target.kind == "sha256":
-        known = {one.verdict_id for one in found}
-        verdicts = select(verdict.c.id).where(verdict.c.content_sha256 == target.value).limit(MAX_FOUND)
-        found += [
-            Found(target.position, one, None, None)
-            for one in connection.execute(verdicts).scalars()
-            if one not in known
-        ]
-    return found
 
 
 def _open_notice(connection: Connection, notice_id: str) -> Notice:

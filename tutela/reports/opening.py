@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from tutela.banks.labels import labels_of
 from tutela.cases.cases import Cases
 from tutela.cases.options import open_case_rooms
-from tutela.deployment import database_url, prepare_home
 from tutela.errors import InputError
 from tutela.evidence.audit import AuditLog
 from tutela.evidence.sealing import ReviewKey
 from tutela.evidence.vault import Vault
+from tutela.home import database_url, prepare_home
 from tutela.outbox.outbox import Outbox
 from tutela.reports.cybertipline.schema import Schema
 from tutela.reports.desk import Desk, OpenedEvidence

@@ -1,7 +1,7 @@
 """The tables of cases, their items, decisions and reports. Times are microseconds since the epoch, UTC.
 
-In clear: hashes, labels, the platform's own item names, who decided what. Not in clear: who uploaded (a keyed
-pseudonym), and whatever else the platform said, which is sealed with the evidence.
+In clear: hashes, labels, the platform's own item names, who decided what. Not in clear: who uploaded and the address of
+what was uploaded (keyed pseudonyms), and whatever else the platform said, which is sealed with the evidence.
 """
 
 from sqlalchemy import (
@@ -53,7 +53,9 @@ case_item = Table(
     Column("item", String(255), index=True),
     Column("at", BigInteger, nullable=False),
     Column("sha256", String(64), index=True),
+    Column("md5", String(32), index=True),
     Column("pdq", LargeBinary),
+    Column("address", String(64), index=True),
     Column("media_type", String(128)),
     Column("byte_length", BigInteger),
     Column("label", String(64)),

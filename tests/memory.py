@@ -1,0 +1,50 @@
+"""What is in the memory of a process, as whoever is root on its machine reads it."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can read the memory of a process that forbids it")
+
+
+def memory_of(process: int) -> Iterator[bytes]:
+    """Every stretch of a process's memory that it can write to, and so can have left something in."""
+    for line in Path(f"/proc/{process}/maps").read_text().splitlines():
+        found = re.match(r"(\w+)-(\w+) rw", line)
+        if found is None or line.endswith("[vvar]"):
+            continue
+        begin, end = int(found[1], 16), int(found[2], 16)
+        with Path(f"/proc/{process}/mem").open("rb", 0) as memory:
+            memory.seek(begin)
+            try:
+                yield memory.read(end - begin)
+            except OSError:
+                continue
+
+
+def children_of(process: int) -> list[int]:
+    """The processes that a process started, and theirs."""
+    tasks = Path(f"/proc/{process}/task").iterdir()
+    started = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    return [*started, *(further for child in started for further in children_of(child))]
+
+
+def stretches(data: bytes, count: int = 2, length: int = 32) -> list[bytes]:
+    """A few short stretches of some bytes that chance would not repeat, all from its second half."""
+    found = [
+        data[begin : begin + length] for begin in range(len(data) // 8, len(data) - length, max(1, len(data) // 40))
+    ]
+    varied = [stretch for stretch in found if len(set(stretch)) > length // 3]
+    return varied[:: max(1, len(varied) // count)][:count]
+
+
+def traces(process: int, searched: Iterable[bytes]) -> list[bytes]:
+    """Which of some stretches are in the memory of a process."""
+    left, found = list(searched), []
+    for memory in memory_of(process):
+        found += [stretch for stretch in left if stretch in memory]
+        left = [stretch for stretch in left if stretch not in found]
+    return found

@@ -1,0 +1,84 @@
+"""Closed sets of the rooms in words for people: states, queues, outcomes, roles. Other codes stay as they are.
+
+The words are English, and the messages that catalogues translate.
+"""
+
+from collections.abc import Mapping
+
+SAID = "said"
+"""The context of what rooms say."""
+
+
+def message(text: str) -> str:
+    """Marks a text for `make messages`; it is translated where it is shown."""
+    return text
+
+
+def said(text: str) -> str:
+    """Marks a text that is shown as what a room says."""
+    return text
+
+
+WORDS: Mapping[str, str] = {
+    # cases, filings, notices
+    "open": message("open"),
+    "claimed": message("claimed"),
+    "second-opinion": message("second opinion"),
+    "escalated": message("escalated"),
+    "decided": message("decided"),
+    "ready": message("to be opened"),
+    "opening": message("being opened"),
+    "finishing": message("being finished"),
+    "finished": message("finished"),
+    "restarting": message("begins anew"),
+    "retracting": message("being retracted"),
+    "retracted": message("retracted"),
+    "attention": message("needs a person"),
+    "waiting": message("waits"),
+    "sending": message("being sent"),
+    "sent": message("sent"),
+    "described": message("sent and described"),
+    "answered": message("answered"),
+    "withdrawn": message("withdrawn"),
+    # why a case is there, and what came of it
+    "match": message("match"),
+    "unscreened": message("could not be screened"),
+    "intake": message("reported to us"),
+    "confirm": message("Confirm"),
+    "reject": message("Reject"),
+    "against-rules": message("Against the rules"),
+    "escalate": message("Escalate"),
+    "removed": message("removed"),
+    "not-found": message("not found"),
+    "refused": message("refused, stays up"),
+    # what was screened
+    "allow": message("allowed"),
+    "hold": message("held"),
+    "block": message("blocked"),
+    # what notices name
+    "url": message("address"),
+    "item": message("our own item"),
+    # what the public says
+    "abuse-picture": message("a picture or video of abuse"),
+    "grooming": message("an adult who approaches a child"),
+    "extortion": message("somebody threatens with pictures"),
+    "own-picture": message("a picture of the reporter as a child"),
+    "other": message("something else"),
+    # people
+    "reviewer": message("reviewer"),
+    "lead": message("lead"),
+    "reporter": message("reporter"),
+    "auditor": message("auditor"),
+    "admin": message("admin"),
+    "system": message("as the system"),
+    "light": message("light"),
+    "dark": message("dark"),
+    # where reports go
+    "test": message("test"),
+    "production": message("production"),
+    # units of plots
+    "verdicts": message("verdicts"),
+    "cases": message("cases"),
+    "items": message("items"),
+    "hours": message("hours"),
+}
