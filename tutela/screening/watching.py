@@ -197,7 +197,7 @@ class _Eye:
             self._due[frame.stream] = frame.seconds
             return PDQ.of_picture(Picture(pixels, width, height), self._views)
         if not plain:
-            return _turns(pixels) + _inside(pixels)
+            return _turns(pixels) + _inside(reduced(pixels))
         samples = PDQ.of_picture(Picture(pixels, width, height), ViewSet.PLAIN)
         if not self._listing:
             return samples
