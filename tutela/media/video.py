@@ -72,6 +72,8 @@ class Video:
                     Shortcoming.PARTLY_SCREENED, f"{len(streams)} video streams are over the limit of {MAX_STREAMS}"
                 )
             for stream in streams:
+                if stream.codec_context is None:
+                    raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, "the video's codec is not known")
                 self._check_size(stream.codec_context.width, stream.codec_context.height)
             first = streams[0]
             self.facts = Facts(
@@ -111,15 +113,28 @@ class Video:
     def _key_frames(self, number: int, stretch: Stretch, max_gap_s: float, gaps: list[Gap]) -> Iterator[Frame]:
         """The key frames; and where they are too far apart, put down in `gaps`."""
         last: float | None = None
+        reached = stretch.begin
         with self._open() as container:
             stream = self._stream(container, number, "NONKEY")
-            packets = _KeyPackets(container, stream, stretch)
-            for seconds, packet in spread(packets, max_gap_s / 2 * _ABOUT, max_gap_s * _TOLERANCE):
+            clock = Clock(stream)
+            clock.seek(container, stretch.begin)
+
+            def key_packets() -> "Iterator[tuple[float, Packet[VideoStream]]]":
+                nonlocal reached
+                for packet in self._packets(container, stream):
+                    seconds = clock.packet_seconds(packet)
+                    reached = max(reached, min(seconds, stretch.end))
+                    if seconds >= stretch.end:
+                        return
+                    if packet.is_keyframe and packet.size and seconds >= stretch.begin:
+                        yield seconds, packet
+
+            for seconds, packet in spread(key_packets(), max_gap_s / 2 * _ABOUT, max_gap_s * _TOLERANCE):
                 gaps.append(Gap(stretch.begin if last is None else last, seconds, last is not None))
                 last = seconds
-                yield from self._frames(number, packets.clock, stretch, self._decode(stream, packet))
-            yield from self._frames(number, packets.clock, stretch, self._decode(stream, None))
-        gaps.append(Gap(stretch.begin if last is None else last, packets.reached, last is not None))
+                yield from self._frames(number, clock, stretch, self._decode(stream, packet))
+            yield from self._frames(number, clock, stretch, self._decode(stream, None))
+        gaps.append(Gap(stretch.begin if last is None else last, reached, last is not None))
         gaps[:] = [gap for gap in gaps if gap.end - gap.begin > max_gap_s * _TOLERANCE or last is None]
 
     def _between(self, number: int, gap: Gap, max_gap_s: float) -> Iterator[Frame]:
@@ -170,8 +185,17 @@ class Video:
         return stream
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-        for packet in container.demux(stream):
+        for packet in self._packets(container, stream):
             yield from self._decode(stream, packet if packet.size else None)
+
+    def _packets(self, container: InputContainer, stream: VideoStream) -> "Iterator[Packet[VideoStream]]":
+        """The stream's packets, up to where the file cannot be read any further, which counts as an error."""
+        try:
+            yield from container.demux(stream)
+        except av.error.FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
+            self.errors += 1
 
     def _decode(self, stream: VideoStream, packet: "Packet[VideoStream] | None") -> list[VideoFrame]:
         """What comes out of the decoder; a packet that it cannot read counts as an error and the next is tried."""
@@ -188,13 +212,13 @@ class Video:
     def _pixels(self, frame: VideoFrame) -> npt.NDArray[np.uint8]:
         self._check_size(frame.width, frame.height)
         if self._mode is Mode.EXACT:
-            return np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
+            return _converted(frame, "rgb24")
         if frame.format.name in _PLANAR:
             plane = frame.planes[0]
             rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
             luma = rows[: frame.height, : frame.width]
             return np.ascontiguousarray(luma) if _full_range(frame) else np.clip(luma, _BLACK, _WHITE)
-        return np.ascontiguousarray(frame.to_ndarray(format="gray"))
+        return _converted(frame, "gray")
 
     def _check_size(self, width: int, height: int) -> None:
         if width * height > self._limits.max_pixels:
@@ -218,25 +242,15 @@ _OPTIONS = {"probesize": "5000000", "analyzeduration": "2000000"}
 """How far a file without a proper header is read to find out what it is: bytes, microseconds."""
 
 
-class _KeyPackets:
-    """The key frames' packets of a stretch with their times; and how far the stretch was read."""
-
-    def __init__(self, container: InputContainer, stream: VideoStream, stretch: Stretch) -> None:
-        self.reached = stretch.begin
-        self.clock = Clock(stream)
-        self._container = container
-        self._stream = stream
-        self._stretch = stretch
-
-    def __iter__(self) -> "Iterator[tuple[float, Packet[VideoStream]]]":
-        self.clock.seek(self._container, self._stretch.begin)
-        for packet in self._container.demux(self._stream):
-            seconds = self.clock.packet_seconds(packet)
-            self.reached = max(self.reached, min(seconds, self._stretch.end))
-            if seconds >= self._stretch.end:
-                return
-            if packet.is_keyframe and packet.size and seconds >= self._stretch.begin:
-                yield seconds, packet
+def _converted(frame: VideoFrame, form: str) -> npt.NDArray[np.uint8]:
+    try:
+        return np.ascontiguousarray(frame.to_ndarray(format=form), np.uint8)
+    except (av.error.FFmpegError, ValueError) as error:
+        if isinstance(error, MemoryError):
+            raise
+        raise UnscreenableError(
+            Shortcoming.UNREADABLE, f"frames of the pixel format {frame.format.name} cannot be converted"
+        ) from error
 
 
 def _full_range(frame: VideoFrame) -> bool:
