@@ -465,7 +465,9 @@ def test_every_setting_is_read_from_the_environment(bare, tmp_path):
             assert settings.database_text == text
         else:
             assert getattr(settings, name) == value
-    assert settings.limits == Limits(1000, 2000, 3000, 1.5, ViewSet.PLAIN, 2, 11, 4000, video_timeout_s=9.5, max_gap_s=1.0)
+    assert settings.limits == Limits(
+        1000, 2000, 3000, 1.5, ViewSet.PLAIN, 2, 11, 4000, video_timeout_s=9.5, max_gap_s=1.0
+    )
     assert settings.rate_of_a_worker() == "2/minute"
 
 
