@@ -1,9 +1,8 @@
-"""Films for the video benchmarks: cameras over benign photos with something moving in front, the shared videos where
-they are, and what is done to copies of them."""
+"""Films for the video benchmarks: cameras over benign photos with something moving in front, photos that are panned,
+drawn animations, and the shared videos where they are."""
 
 import io
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -13,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import skimage.data
 import sklearn.datasets
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
+from PIL import Image, ImageDraw
+
+from tutela.cli.demo import draw_scene
 
 Frames = Sequence[npt.NDArray[np.uint8]]
 """(height, width, 3) RGB, all of one size."""
@@ -22,15 +23,6 @@ SIZE = (480, 270)
 RATE = 10
 SHOTS = 3
 SHOT_S = 7.0
-
-
-@dataclass(frozen=True, slots=True)
-class Attack:
-    """What is done to a copy."""
-
-    name: str
-    change: Callable[[Frames], Frames]
-    bit_rate: int | None = None
 
 
 @cache
@@ -94,6 +86,54 @@ def film(number: int, seconds: float = SHOTS * SHOT_S) -> list[npt.NDArray[np.ui
     return frames
 
 
+PANNED = ("camera", "coins", "retina", "motorcycle")
+ANIMATED = 4
+
+
+def panned(name: str) -> list[npt.NDArray[np.uint8]]:
+    """A single photo, panned and zoomed from one end to the other, in three moves."""
+    array = skimage.data.stereo_motorcycle()[0] if name == "motorcycle" else getattr(skimage.data, name)()
+    photo = Image.fromarray(array).convert("RGB")
+    rng = np.random.default_rng(PANNED.index(name))
+    places, zooms = rng.random((SHOTS + 1, 2)), rng.uniform(0.45, 0.9, SHOTS + 1)
+    frames = []
+    for number in range(round(SHOTS * SHOT_S * RATE)):
+        shot, at = divmod(number / (SHOT_S * RATE), 1)
+        at = at * at * (3 - 2 * at)
+        left, top = places[int(shot)] * (1 - at) + places[int(shot) + 1] * at
+        zoom = zooms[int(shot)] * (1 - at) + zooms[int(shot) + 1] * at
+        frames.append(_window(photo, float(left), float(top), float(zoom)))
+    return frames
+
+
+def animated(number: int) -> list[npt.NDArray[np.uint8]]:
+    """Drawn landscapes that go by, with shapes that jump about in front."""
+    rng = np.random.default_rng(100 + number)
+    frames = []
+    for shot in range(SHOTS):
+        ground = draw_scene(100 + number * SHOTS + shot, (960, 270))
+        shapes = rng.random((6, 5))
+        for i in range(round(SHOT_S * RATE)):
+            at = i / (SHOT_S * RATE)
+            left = round((at if shot % 2 else 1 - at) * (ground.width - SIZE[0]))
+            picture = ground.crop((left, 0, left + SIZE[0], SIZE[1]))
+            draw = ImageDraw.Draw(picture)
+            for x, y, speed, size, shade in shapes.tolist():
+                middle = (x + speed * at) % 1 * SIZE[0], SIZE[1] * (0.8 - 0.5 * abs(np.sin(at * 12 * (0.5 + y))))
+                colour = tuple(round(255 * (shade + third) % 255) for third in (0, 0.33, 0.67))
+                draw.regular_polygon((*middle, 15 + 30 * size), 3 + round(5 * shade), fill=colour)
+            frames.append(np.asarray(picture))
+    return frames
+
+
+def _window(photo: Image.Image, left: float, top: float, zoom: float) -> npt.NDArray[np.uint8]:
+    """A part of a photo in the films' shape: `zoom` is its share of the largest, the others say where, from 0 to 1."""
+    width = min(photo.width, photo.height * SIZE[0] / SIZE[1]) * zoom
+    height = width * SIZE[1] / SIZE[0]
+    x, y = left * (photo.width - width), top * (photo.height - height)
+    return np.asarray(photo.resize(SIZE, Image.Resampling.BILINEAR, box=(x, y, x + width, y + height)))
+
+
 def shared_films() -> dict[str, list[npt.NDArray[np.uint8]]]:
     """The shared videos that are no edits of another, at the films' rate and about their size."""
     names = ("chair-orig-22-sd-bar", "pattern-longer-no-bar", "doorknob-hd-no-bar", "test-padded-dimensions")
@@ -149,94 +189,3 @@ def join(videos: Sequence[bytes]) -> bytes:
                     container.mux(packet)
                 shift = end
     return file.getvalue()
-
-
-def _each(change: Callable[[Image.Image], Image.Image]) -> Callable[[Frames], Frames]:
-    return lambda frames: [np.asarray(change(Image.fromarray(frame))) for frame in frames]
-
-
-def _scaled(height: int) -> Callable[[Image.Image], Image.Image]:
-    return lambda frame: frame.resize((round(frame.width * height / frame.height) // 2 * 2, height))
-
-
-def _cropped(left: float, top: float, right: float, bottom: float) -> Callable[[Image.Image], Image.Image]:
-    def crop(frame: Image.Image) -> Image.Image:
-        width, height = frame.size
-        box = (round(left * width), round(top * height), round(right * width), round(bottom * height))
-        inner = frame.crop(box)
-        return inner.resize((inner.width // 2 * 2, inner.height // 2 * 2))
-
-    return crop
-
-
-def _letterboxed(frame: Image.Image) -> Image.Image:
-    return ImageOps.expand(frame, (0, round(frame.height * 0.165) // 2 * 2), "black")
-
-
-def _with_logo(frame: Image.Image) -> Image.Image:
-    frame = frame.copy()
-    draw = ImageDraw.Draw(frame)
-    width, height = frame.size
-    draw.rectangle((width * 0.74, height * 0.05, width * 0.97, height * 0.2), "white")
-    draw.text((width * 0.76, height * 0.08), "BENIGN TV", "red", font_size=height * 0.08)
-    return frame
-
-
-def _filmed(frame: Image.Image) -> Image.Image:
-    """A screen filmed by hand: a little askew, with its surroundings, darker to one side, soft and noisy."""
-    width, height = frame.size
-    corners = (-0.05 * width, -0.07 * height, -0.04 * width, 1.06 * height, 1.05 * width, 1.04 * height)
-    filmed = frame.transform(
-        frame.size, Image.Transform.QUAD, (*corners, 1.06 * width, -0.04 * height), Image.Resampling.BILINEAR
-    )
-    filmed = ImageEnhance.Contrast(filmed.filter(ImageFilter.GaussianBlur(0.8))).enhance(0.8)
-    pixels = np.asarray(filmed, np.float32) * np.linspace(0.75, 1.0, width, dtype=np.float32)[None, :, None]
-    noise = np.random.default_rng(0).normal(0, 5, pixels.shape)
-    return Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8))
-
-
-def _at_speed(speed: float) -> Callable[[Frames], Frames]:
-    return lambda frames: [frames[min(len(frames) - 1, int(i * speed))] for i in range(round(len(frames) / speed))]
-
-
-def _trimmed(frames: Frames) -> Frames:
-    return frames[round(0.3 * len(frames)) : round(0.8 * len(frames))]
-
-
-def _with_still(frames: Frames) -> Frames:
-    """One frame held for half of the copy's time, then the rest."""
-    middle = len(frames) // 2
-    return [*frames[:middle], *([frames[middle]] * len(frames)), *frames[middle:]]
-
-
-def _over(frames: Frames) -> Frames:
-    """Picture in picture: at 60 % over another film."""
-    height, width = frames[0].shape[:2]
-    behind = film(film_count() - 1)
-    small = (round(0.6 * width), round(0.6 * height))
-    shown = []
-    for i, frame in enumerate(frames):
-        ground = Image.fromarray(behind[i % len(behind)]).resize((width, height))
-        ground.paste(Image.fromarray(frame).resize(small), (round(0.35 * width), round(0.08 * height)))
-        shown.append(np.asarray(ground))
-    return shown
-
-
-ATTACKS = (
-    Attack("the same, encoded again", lambda frames: frames),
-    Attack("100 kbit/s", lambda frames: frames, 100_000),
-    Attack("240 lines", _each(_scaled(240))),
-    Attack("crop to the middle 80 % x 80 %", _each(_cropped(0.1, 0.1, 0.9, 0.9))),
-    Attack("crop of 20 % at one side", _each(_cropped(0.2, 0.0, 1.0, 1.0))),
-    Attack("letterbox", _each(_letterboxed)),
-    Attack("mirrored", _each(ImageOps.mirror)),
-    Attack("logo", _each(_with_logo)),
-    Attack("half speed", _at_speed(0.5)),
-    Attack("speed 1.5", _at_speed(1.5)),
-    Attack("double speed", _at_speed(2.0)),
-    Attack("backwards", lambda frames: frames[::-1]),
-    Attack("trimmed to the middle half", _trimmed),
-    Attack("a still held for half of it", _with_still),
-    Attack("picture in picture, 60 %", _over),
-    Attack("camcorder", _each(_filmed)),
-)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.films import ATTACKS, Frames, encode, film, film_count, join, shared_films
+from benchmarks.films import ANIMATED, PANNED, Frames, animated, encode, film, film_count, join, panned, shared_films
 from benchmarks.peer_vpdq import MISSING, Hashed, hash_files, peer_python
 from benchmarks.report import Scale, Table
+from benchmarks.video_attacks import ATTACKS
 from tutela.deployment import Deployment, open_deployment
 from tutela.media.content import Limits
 from tutela.screening.video_listing import entry_of, frames_of
@@ -52,6 +53,7 @@ def _films(scale: Scale) -> tuple[list[Frames], list[Frames]]:
     kept_out = 1 if scale is Scale.TINY else 3
     listed: list[Frames] = [film(i) for i in range(min(made - kept_out, _FILMS[scale]))]
     if scale is not Scale.TINY:
+        listed += [panned(name) for name in PANNED] + [animated(i) for i in range(ANIMATED)]
         listed += list(shared_films().values())
     return listed, [film(made - 1 - i) for i in range(kept_out)]
 

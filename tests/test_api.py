@@ -266,6 +266,34 @@ def test_banks_and_entries_are_curated(client):
     assert {kind["name"] for kind in client.get("/v1/signals").json()} >= {"pdq", "photodna"}
 
 
+def test_what_is_computed_here_is_told_from_what_is_only_looked_up(client):
+    computed = {kind["name"]: kind["computed"] for kind in client.get("/v1/signals").json()}
+    assert {name for name, here in computed.items() if here} == {"pdq", "md5", "sha1", "sha256", "vpdq"}
+    assert computed.keys() >= {"photodna", "tmk", "embedding"}  # no model is named
+
+
+def test_a_video_is_looked_up_by_its_frames_and_aligned(client):
+    def frames(numbers, shift=0.0):
+        return ";".join(f"{i},100,{HEX[100 + number]},{i / 2 + shift:.3f}" for i, number in enumerate(numbers))
+
+    client.post("/v1/banks", json={"name": "films"})
+    listed = {"signal": "vpdq", "value": frames(range(40))}
+    assert client.post("/v1/banks/films/entries", json={"entries": [listed]}).status_code == 201
+    clip, other = frames(range(10, 24)), frames(range(200, 220))
+    queries = {"hashes": [{"signal": "vpdq", "value": value} for value in (clip, other, clip)]}
+
+    def looked_up() -> list[list[dict]]:
+        return client.post("/v1/lookup", json=queries).json()["results"]
+
+    wait_until(lambda: looked_up()[0], "the entry is matched")
+    (match,), none, again = looked_up()
+    assert (match["signal"], match["bank"], match["distance"]) == ("vpdq", "films", 0)
+    assert (match["span"]["entry_begin"], match["span"]["entry_end"]) == (5.0, 11.5)
+    assert (none, again) == ([], [match])
+    identity = {"hashes": [{"signal": "vpdq", "value": HEX[0]}]}
+    assert "frame" in problem(client.post("/v1/lookup", json=identity), 400, "invalid-input")["detail"]
+
+
 def test_one_bad_entry_keeps_its_call_out(client):
     client.post("/v1/banks", json={"name": "strict"})
     entries = [{"signal": "pdq", "value": HEX[10]}, {"signal": "pdq", "value": "junk"}]

@@ -245,8 +245,8 @@ def test_every_bad_file_is_reported_and_the_others_are_screened(call, filled, pi
         (["bank", "import", "nothing", "text.jpg"], "no bank named"),
         (["hash", "--signal", "nope", "text.jpg"], "unknown signal type"),
         (["hash", "--signal", "photodna", "text.jpg"], "photodna hashes cannot be computed here"),
-        (["hash", "--signal", "pdq", "text.jpg"], "text.jpg: the content is of no known picture type"),
-        (["bank", "add", "known", "text.jpg"], "text.jpg: the content is of no known picture type"),
+        (["hash", "--signal", "pdq", "text.jpg"], "text.jpg: the content is of no known type"),
+        (["bank", "add", "known", "text.jpg"], "text.jpg: the content is of no known type"),
         (
             ["key", "create", "k", "--scope", "everything"],
             "scopes are screen, curate, review, lead, report, flag, follow, admin",

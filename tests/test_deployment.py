@@ -31,9 +31,9 @@ from tutela.index.manifest import read_manifest
 from tutela.media.content import Limits, ViewSet
 from tutela.outbox.webhooks import new_secret
 from tutela.report_settings import ReportSettings
-from tutela.screening.policy import ScreeningPolicy
+from tutela.screening.policy import ScreeningPolicy, VideoRule
 from tutela.screening.verdict import Decision
-from tutela.settings import Settings, WebhookSettings, default_home
+from tutela.settings import Settings, VideoSettings, WebhookSettings, default_home
 from tutela.signals.base import Sample
 from tutela.store.database import Store
 
@@ -435,6 +435,7 @@ def test_every_setting_is_read_from_the_environment(bare, tmp_path):
         "max_memory_bytes": ("3000", 3000),
         "timeout_s": ("1.5", 1.5),
         "video_timeout_s": ("9.5", 9.5),
+        "video": ('{"gap_s": 1, "min_run_s": 4}', VideoSettings(gap_s=1, min_run_s=4)),
         "views": ("plain", ViewSet.PLAIN),
         "pull_exchanges": ("false", False),
         "reports": ('{"user": "esp"}', ReportSettings(user="esp")),
@@ -464,7 +465,9 @@ def test_every_setting_is_read_from_the_environment(bare, tmp_path):
             assert settings.database_text == text
         else:
             assert getattr(settings, name) == value
-    assert settings.limits == Limits(1000, 2000, 3000, 1.5, ViewSet.PLAIN, 2, 11, 4000, video_timeout_s=9.5)
+    assert settings.limits == Limits(
+        1000, 2000, 3000, 1.5, ViewSet.PLAIN, 2, 11, 4000, video_timeout_s=9.5, max_gap_s=1.0
+    )
     assert settings.rate_of_a_worker() == "2/minute"
 
 
@@ -490,6 +493,8 @@ def test_a_rate_is_shared_by_the_workers_and_never_nothing(bare):
         ("WORKERS", "none"),
         ("OVERRIDES", '{"damaged": "perhaps"}'),
         ("OVERRIDES", '["damaged"]'),
+        ("VIDEO", '{"gap_s": 60}'),
+        ("VIDEO", '{"gap": 1}'),
     ],
 )
 def test_a_setting_that_is_wrong_is_wrong_input_and_named(bare, name, value):
@@ -503,6 +508,15 @@ def test_overrides_that_are_no_json_are_wrong_input(bare):
     bare.setenv("TUTELA_OVERRIDES", "damaged=block")
     with pytest.raises(InputError, match=r'TUTELA_ settings cannot be read: .*"overrides"'):
         State(None, None).settings()
+
+
+def test_the_rule_for_videos_is_the_operators(bare, tmp_path):
+    bare.setenv("TUTELA_HOME", str(tmp_path))
+    bare.setenv("TUTELA_VIDEO__GAP_S", "1.5")
+    bare.setenv("TUTELA_VIDEO__MIN_RUN_FRAMES", "5")
+    with State(None, None).settings().open() as deployment:
+        assert deployment.screener.policy.video == VideoRule(min_run_frames=5)
+        assert deployment.screener.limits.max_gap_s == deployment.job_screener.limits.max_gap_s == 1.5
 
 
 def test_options_come_before_the_environment(bare, tmp_path):

@@ -378,6 +378,16 @@ def test_a_video_in_an_archive_is_matched_with_its_path_and_its_seconds(films):
     assert films.screener.screen(zipped("clip.mp4", OTHER)).decision is Decision.ALLOW
 
 
+def test_a_long_video_in_an_archive_gets_the_time_of_a_video(tmp_path):
+    film = encode([*scene(1, 60.0) * 3, *scene(0)], key_frames_every=1000, options={"preset": "ultrafast"})
+    for video_timeout_s, codes in ((0.5, {"timeout"}), (120.0, {"match-hold"})):
+        limits = Limits(timeout_s=0.5, video_timeout_s=video_timeout_s)
+        with open_deployment(tmp_path / str(video_timeout_s), decoders=1, limits=limits) as deployment:
+            list_film(deployment)
+            verdict = deployment.screener.screen(zipped("clip.mp4", film))
+            assert {reason.code for reason in verdict.reasons} == codes
+
+
 def test_what_hides_behind_a_video_is_found(films):
     verdict = films.screener.screen(OTHER + zipped("clip.mkv", encode(scene(0), form="matroska")))
     assert verdict.decision is Decision.HOLD

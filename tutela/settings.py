@@ -6,7 +6,7 @@ One flat set with a default for everything, so that a small site needs none.
 import os
 from pathlib import Path
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tutela.case_settings import CaseSettings, EvidenceSettings, MailSettings, read_signing_key
@@ -16,7 +16,7 @@ from tutela.jobs.limits import JobLimits
 from tutela.media.content import Limits, ViewSet
 from tutela.outbox.webhooks import Endpoint, read_secret
 from tutela.report_settings import ReportSettings
-from tutela.screening.policy import ScreeningPolicy
+from tutela.screening.policy import ScreeningPolicy, VideoRule
 from tutela.screening.verdict import Decision
 
 
@@ -36,6 +36,24 @@ class WebhookSettings(BaseModel):
         """The endpoint that this describes. Raises InputError."""
         secrets = [read_secret(secret.get_secret_value()) for secret in self.secrets]
         return Endpoint(name, self.url, secrets, frozenset(self.events))
+
+
+class VideoSettings(BaseModel):
+    """How densely a video is sampled, and when it matches a listed one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    gap_s: float = Field(default=2.0, ge=0.25, le=10.0)
+    min_upload_share: float = Field(default=0.8, gt=0.0, le=1.0)
+    min_entry_share: float = Field(default=0.0, ge=0.0, le=1.0)
+    min_run_s: float = Field(default=2.0, gt=0.0)
+    min_run_frames: int = Field(default=3, ge=2)
+    min_run_pictures: int = Field(default=2, ge=1)
+
+    @property
+    def rule(self) -> VideoRule:
+        """When a video matches, as the policy takes it."""
+        return VideoRule(**self.model_dump(exclude={"gap_s"}))
 
 
 class Settings(BaseSettings):
@@ -62,6 +80,9 @@ class Settings(BaseSettings):
     )
     job_timeout_s: float = Field(default=600.0, gt=0, description="Seconds a job may take.")
     video_timeout_s: float = Field(default=300.0, gt=0, description="Seconds one video may take to decode.")
+    video: VideoSettings = Field(
+        default_factory=VideoSettings, description="How densely a video is sampled, and when it matches a listed one."
+    )
     decoders: int | None = Field(
         default=None, gt=0, description="Decoding workers a service process has; by default one a core."
     )
@@ -138,6 +159,7 @@ class Settings(BaseSettings):
             self.max_parts,
             self.max_expanded_bytes,
             video_timeout_s=self.video_timeout_s,
+            max_gap_s=self.video.gap_s,
         )
 
     def endpoints(self) -> dict[str, Endpoint]:
@@ -163,7 +185,7 @@ class Settings(BaseSettings):
             database=self.database_text,
             limits=self.limits,
             decoders=self.decoders,
-            policy=ScreeningPolicy(self.overrides),
+            policy=ScreeningPolicy(self.overrides, self.video.rule),
             job_limits=JobLimits(self.max_job_bytes, self.job_timeout_s),
             webhooks=self.endpoints(),
             evidence=self.evidence.options_of() if self.evidence else None,

@@ -30,8 +30,7 @@ from tutela.banks.model import EntryState
 from tutela.banks.reading import new_entry
 from tutela.banks.transfer import Importer, export_list
 from tutela.deployment import Deployment
-from tutela.signals.base import Computable, Digesting
-from tutela.signals.registry import signal_types
+from tutela.signals.registry import is_computed, signal_types
 
 router = APIRouter(prefix="/v1", tags=["banks"])
 Curator = Annotated[str, Depends(needs(Scope.CURATE))]
@@ -202,7 +201,7 @@ def list_signals(_: Annotated[str, Depends(needs(Scope.SCREEN))]) -> list[dict[s
             "bytes": kind.width,
             "default_threshold": kind.default_threshold,
             "max_threshold": kind.max_threshold,
-            "computed": isinstance(kind, Computable | Digesting),
+            "computed": is_computed(kind),
         }
         for kind in signal_types().values()
     ]

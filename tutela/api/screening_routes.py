@@ -159,7 +159,7 @@ def screen_hashes(request: Request, body: HashesIn, _: Annotated[str, Depends(ne
 def lookup(request: Request, body: LookupIn, _: Annotated[str, Depends(needs(Scope.SCREEN))]) -> Any:
     """Look up many hashes at once, each on its own. Nothing is decided and nothing is written down."""
     deployment: Deployment = request.app.state.deployment
-    results = deployment.screener.lookup([_sample(item) for item in body.hashes])
+    results = deployment.screener.lookup_each([_samples(item) for item in body.hashes])
     return {"results": [[match.document() for match in matches] for matches in results]}
 
 
@@ -182,8 +182,6 @@ def _answer(request: Request, verdict: Verdict) -> Response:
 def _samples(item: HashIn) -> list[Sample]:
     """The sample of a hash, or those of a composite one, such as the frames of a video."""
     composite = composite_type(item.signal)
-    return [_sample(item)] if composite is None else list(composite.read(item.value))
-
-
-def _sample(item: HashIn) -> Sample:
-    return Sample(item.signal, signal_type(item.signal).parse(item.value), quality=item.quality)
+    if composite is not None:
+        return list(composite.read(item.value))
+    return [Sample(item.signal, signal_type(item.signal).parse(item.value), quality=item.quality)]

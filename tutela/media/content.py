@@ -60,6 +60,8 @@ class Limits:
     """How many times the content's own bytes may come out of it, once that is more than 64 MiB."""
     video_timeout_s: float = 300.0
     """What a video may take, over all workers that are at it."""
+    max_gap_s: float = 2.0
+    """Samples of a video are never further apart; in a short video they are nearer."""
 
 
 class Shortcoming(StrEnum):

@@ -46,7 +46,7 @@ def decode_picture(data: bytes | memoryview, media_type: MediaType | None, mode:
             Shortcoming.TOO_MANY_BYTES, f"{len(data):,} bytes are over the limit of {limits.max_bytes:,}"
         )
     if media_type is None:
-        raise UnscreenableError(Shortcoming.UNKNOWN_TYPE, "the content is of no known picture type")
+        raise UnscreenableError(Shortcoming.UNKNOWN_TYPE, "the content is of no known type")
     if media_type not in PICTURES:
         raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, f"{media_type} is not decoded by this version")
     if media_type is MediaType.HEIC:

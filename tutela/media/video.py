@@ -4,9 +4,7 @@ Frames are given as luma, straight from the decoder's own plane, or in exact mod
 not grow with the length: nothing is kept of a frame that was handed on.
 """
 
-import io
 import math
-import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -22,7 +20,8 @@ from av.video.stream import VideoStream
 
 from tutela.errors import UnscreenableError
 from tutela.media.content import Limits, Mode, Shortcoming
-from tutela.media.stretch import Frame, Stretch
+from tutela.media.stretch import Frame, Stretch, spread
+from tutela.media.video_file import Clock, Reader
 
 av.logging.set_level(None)
 
@@ -32,7 +31,6 @@ Skip = Literal["DEFAULT", "NONREF", "NONKEY"]
 """What the decoder leaves out: nothing, frames that no other refers to, all but key frames."""
 _PLANAR = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray"})
 """Pixel formats whose first plane is the luma of eight bits that a viewer shows."""
-_RELEASE_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +72,8 @@ class Video:
                     Shortcoming.PARTLY_SCREENED, f"{len(streams)} video streams are over the limit of {MAX_STREAMS}"
                 )
             for stream in streams:
+                if stream.codec_context is None:
+                    raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, "the video's codec is not known")
                 self._check_size(stream.codec_context.width, stream.codec_context.height)
             first = streams[0]
             self.facts = Facts(
@@ -85,7 +85,8 @@ class Video:
             )
 
     def sampled(self, stretch: Stretch, max_gap_s: float) -> Iterator[Frame]:
-        """Key frames, then so many frames between them that no two are further apart than `max_gap_s`."""
+        """Key frames, about two in `max_gap_s` where there are more, then so many frames between them that no two are
+        further apart than `max_gap_s`."""
         for number in range(self.facts.streams):
             gaps: list[Gap] = []
             yield from self._key_frames(number, stretch, max_gap_s, gaps)
@@ -115,18 +116,20 @@ class Video:
         reached = stretch.begin
         with self._open() as container:
             stream = self._stream(container, number, "NONKEY")
-            clock = _Clock(stream)
-            if stretch.begin > 0:
-                self._seek(container, stream, clock, stretch.begin)
-            for packet in container.demux(stream):
-                seconds = clock.packet_seconds(packet)
-                reached = max(reached, min(seconds, stretch.end))
-                if seconds >= stretch.end:
-                    break
-                if not packet.is_keyframe or packet.size == 0 or seconds < stretch.begin:
-                    continue
-                if last is not None and 0 <= seconds - last < max_gap_s * _CROWDED:
-                    continue
+            clock = Clock(stream)
+            clock.seek(container, stretch.begin)
+
+            def key_packets() -> "Iterator[tuple[float, Packet[VideoStream]]]":
+                nonlocal reached
+                for packet in self._packets(container, stream):
+                    seconds = clock.packet_seconds(packet)
+                    reached = max(reached, min(seconds, stretch.end))
+                    if seconds >= stretch.end:
+                        return
+                    if packet.is_keyframe and packet.size and seconds >= stretch.begin:
+                        yield seconds, packet
+
+            for seconds, packet in spread(key_packets(), max_gap_s / 2 * _ABOUT, max_gap_s * _TOLERANCE):
                 gaps.append(Gap(stretch.begin if last is None else last, seconds, last is not None))
                 last = seconds
                 yield from self._frames(number, clock, stretch, self._decode(stream, packet))
@@ -145,9 +148,8 @@ class Video:
         due = stretch.begin
         with self._open() as container:
             stream = self._stream(container, number, skip)
-            clock = _Clock(stream)
-            if stretch.begin > 0:
-                self._seek(container, stream, clock, stretch.begin)
+            clock = Clock(stream)
+            clock.seek(container, stretch.begin)
             for frame in self._decoded(container, stream):
                 seconds = clock.frame_seconds(frame)
                 if seconds >= stretch.end:
@@ -157,7 +159,7 @@ class Video:
                     due = max(due + step_s, seconds + step_s / 2)
                     yield Frame(seconds, self._pixels(frame), _quarters(frame), number)
 
-    def _frames(self, number: int, clock: "_Clock", stretch: Stretch, decoded: list[VideoFrame]) -> Iterator[Frame]:
+    def _frames(self, number: int, clock: Clock, stretch: Stretch, decoded: list[VideoFrame]) -> Iterator[Frame]:
         for frame in decoded:
             seconds = clock.frame_seconds(frame)
             if seconds in stretch:
@@ -165,7 +167,7 @@ class Video:
 
     def _open(self) -> InputContainer:
         try:
-            return av.open(_Reader(self._data), "r", metadata_errors="ignore", options=_OPTIONS)
+            return av.open(Reader(self._data), "r", metadata_errors="ignore", options=_OPTIONS)
         except av.error.FFmpegError as error:
             raise UnscreenableError(
                 Shortcoming.UNREADABLE, f"the video cannot be opened: {type(error).__name__}"
@@ -183,8 +185,17 @@ class Video:
         return stream
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-        for packet in container.demux(stream):
+        for packet in self._packets(container, stream):
             yield from self._decode(stream, packet if packet.size else None)
+
+    def _packets(self, container: InputContainer, stream: VideoStream) -> "Iterator[Packet[VideoStream]]":
+        """The stream's packets, up to where the file cannot be read any further, which counts as an error."""
+        try:
+            yield from container.demux(stream)
+        except av.error.FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
+            self.errors += 1
 
     def _decode(self, stream: VideoStream, packet: "Packet[VideoStream] | None") -> list[VideoFrame]:
         """What comes out of the decoder; a packet that it cannot read counts as an error and the next is tried."""
@@ -198,22 +209,16 @@ class Video:
             self.errors += 1
             return []
 
-    def _seek(self, container: InputContainer, stream: VideoStream, clock: "_Clock", seconds: float) -> None:
-        try:
-            container.seek(clock.timestamp(seconds), stream=stream, backward=True, any_frame=False)
-        except av.error.FFmpegError:
-            return  # read through from the start instead; what lies before the stretch is passed over
-
     def _pixels(self, frame: VideoFrame) -> npt.NDArray[np.uint8]:
         self._check_size(frame.width, frame.height)
         if self._mode is Mode.EXACT:
-            return np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
+            return _converted(frame, "rgb24")
         if frame.format.name in _PLANAR:
             plane = frame.planes[0]
             rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
             luma = rows[: frame.height, : frame.width]
             return np.ascontiguousarray(luma) if _full_range(frame) else np.clip(luma, _BLACK, _WHITE)
-        return np.ascontiguousarray(frame.to_ndarray(format="gray"))
+        return _converted(frame, "gray")
 
     def _check_size(self, width: int, height: int) -> None:
         if width * height > self._limits.max_pixels:
@@ -225,8 +230,8 @@ class Video:
 
 _TOLERANCE = 1.05
 """Key frames that are meant to be two seconds apart are sometimes a frame further."""
-_CROWDED = 0.24
-"""Key frames nearer to each other than this share of the gap are passed over: in some files every frame is one."""
+_ABOUT = 0.95
+"""Key frames that are meant to be half a gap apart are sometimes a frame nearer."""
 _SPARSE_S = 0.2
 """Frames that no other refers to are skipped where samples are at least so far apart."""
 _BLACK, _WHITE = 16, 235
@@ -237,67 +242,15 @@ _OPTIONS = {"probesize": "5000000", "analyzeduration": "2000000"}
 """How far a file without a proper header is read to find out what it is: bytes, microseconds."""
 
 
-class _Clock:
-    """Times of one stream in seconds from its start, also where a file leaves some out."""
-
-    def __init__(self, stream: VideoStream) -> None:
-        self._base = float(stream.time_base or 0) or 1 / 90_000
-        self._start = stream.start_time or 0
-        rate = float(stream.average_rate or stream.guessed_rate or 0)
-        self._frame_s = 1 / rate if 0.1 < rate < 1000 else 1 / 25
-        self._packet_s = 0.0
-        self._shown_s = -self._frame_s
-
-    def timestamp(self, seconds: float) -> int:
-        """In the stream's own units."""
-        return int(seconds / self._base) + self._start
-
-    def packet_seconds(self, packet: "Packet[VideoStream]") -> float:
-        """When a packet is shown; after the one before it where it does not say."""
-        at = packet.pts if packet.pts is not None else packet.dts
-        self._packet_s = self._packet_s + self._frame_s if at is None else (at - self._start) * self._base
-        return max(0.0, self._packet_s)
-
-    def frame_seconds(self, frame: VideoFrame) -> float:
-        """When a frame is shown; after the one before it where it does not say."""
-        at = frame.pts if frame.pts is not None else frame.dts
-        self._shown_s = self._shown_s + self._frame_s if at is None else (at - self._start) * self._base
-        return max(0.0, self._shown_s)
-
-
-class _Reader(io.RawIOBase):
-    """The content as a file, without a copy. Of a mapped file, what was read is given back to the system now and
-    then, so that a worker's memory stays flat over a file of any length."""
-
-    def __init__(self, data: bytes | memoryview) -> None:
-        self._view = memoryview(data)
-        self._at = 0
-        self._read_since = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        begin = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._view)}[whence]
-        self._at = max(0, begin + offset)
-        return self._at
-
-    def read(self, size: int = -1) -> bytes:
-        end = len(self._view) if size < 0 else min(len(self._view), self._at + size)
-        part = bytes(self._view[self._at : end]) if self._at < end else b""
-        self._at += len(part)
-        self._read_since += len(part)
-        if self._read_since > _RELEASE_BYTES:
-            self._read_since = 0
-            if isinstance(self._view.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-                self._view.obj.madvise(mmap.MADV_DONTNEED)
-        return part
+def _converted(frame: VideoFrame, form: str) -> npt.NDArray[np.uint8]:
+    try:
+        return np.ascontiguousarray(frame.to_ndarray(format=form), np.uint8)
+    except (av.error.FFmpegError, ValueError) as error:
+        if isinstance(error, MemoryError):
+            raise
+        raise UnscreenableError(
+            Shortcoming.UNREADABLE, f"frames of the pixel format {frame.format.name} cannot be converted"
+        ) from error
 
 
 def _full_range(frame: VideoFrame) -> bool:

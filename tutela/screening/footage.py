@@ -15,6 +15,9 @@ from tutela.signals.base import WHOLE, Sample
 MIN_TOLERANCE_S = 0.5
 """How far from the line a frame may lie at least: frames that close are alike, and times in lists are rounded."""
 
+WINDOWS = frozenset({"anchored", "edge"})
+"""The families of views that show a part of a picture whatever it is of."""
+
 
 class Near(Protocol):
     """A frame of the content within the threshold of a listed frame: `tutela.screening.matching.Found`."""
@@ -70,9 +73,10 @@ class Footage:
         reach_s = max(MIN_TOLERANCE_S, entry_step_s, self._step_s(part) * abs(run.speed)) * 1.5
         times = np.array([item.listed.seconds for item in near], np.float64)
         entry_share = covered_share(times, extent.seconds + entry_step_s, reach_s)
-        if not self._is_match(run, upload_share, entry_share):
+        runs_along = self._runs_along(run, all(map(_is_through_window, _inside(near, run))))
+        if not runs_along and not self._is_copy(upload_share, entry_share):
             return None
-        if not self._runs_along(run):  # matched by shares alone: from the first frame to the last
+        if not runs_along:  # matched by shares alone: from the first frame to the last
             seconds = [second for second in matched if second is not None]
             run = Run(min(seconds), max(seconds), times.min(), times.max(), 0.0, len(matched), 1, run.distance)
         span = TimeSpan(
@@ -85,8 +89,7 @@ class Footage:
             round(upload_share, 4),
             round(entry_share, 4),
         )
-        inside = [item for item in near if run.begin <= (item.sample.seconds or 0.0) <= run.end]
-        return min(inside, key=lambda item: item.distance), run.distance, span
+        return min(_inside(near, run), key=lambda item: item.distance), run.distance, span
 
     def span_of_picture(self, samples: Sequence[Sample]) -> TimeSpan:
         """From when to when frames show a listed picture."""
@@ -94,14 +97,18 @@ class Footage:
         share = min(1.0, len(seconds) / max(1, self._usable(samples[0].part, 0)))
         return TimeSpan(min(seconds), max(seconds), None, None, None, len(seconds), round(share, 4), None)
 
-    def _is_match(self, run: Run, upload_share: float, entry_share: float) -> bool:
-        by_share = upload_share >= self._rule.min_upload_share and entry_share >= self._rule.min_entry_share
-        return by_share or self._runs_along(run)
+    def _is_copy(self, upload_share: float, entry_share: float) -> bool:
+        return upload_share >= self._rule.min_upload_share and entry_share >= self._rule.min_entry_share
 
-    def _runs_along(self, run: Run) -> bool:
+    def _runs_along(self, run: Run, through_windows: bool) -> bool:
+        if through_windows and run.distance > self._rule.max_window_distance:
+            return self._is_long_enough(run, max(self._rule.min_run_frames, self._rule.min_window_frames))
+        return self._is_long_enough(run, self._rule.min_run_frames)
+
+    def _is_long_enough(self, run: Run, min_frames: int) -> bool:
         return (
             run.seconds >= self._rule.min_run_s
-            and run.frames >= self._rule.min_run_frames
+            and run.frames >= min_frames
             and run.pictures >= self._rule.min_run_pictures
         )
 
@@ -117,6 +124,15 @@ class Footage:
         if key not in self._known:
             self._known[key] = self._extents.extent(entry.id, least)
         return self._known[key]
+
+
+def _inside(near: Sequence[NearT], run: Run) -> list[NearT]:
+    return [item for item in near if run.begin <= (item.sample.seconds or 0.0) <= run.end]
+
+
+def _is_through_window(item: Near) -> bool:
+    """Whether a frame is near by a window around a landmark or a strip along a side, not by a picture as it is seen."""
+    return any(view.partition("/")[0] in WINDOWS for view in (item.sample.view, item.listed.view))
 
 
 def _pairs(near: Sequence[Near]) -> Pairs:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Protocol
 
 from tutela.banks.model import Action, Bank, BankKind, Entry, Extent, Listed
@@ -73,12 +74,21 @@ def find_matches(
     return matching.matches()
 
 
-def match_each(samples: Sequence[Sample], searcher: Searcher, catalogue: Catalogue) -> list[list[Match]]:
-    """The matches of each sample on its own, as if it were all that is known of its content; one search for all."""
-    groups: dict[int, list[Found]] = {id(sample): [] for sample in samples}
-    for item in _within_thresholds(samples, searcher, catalogue, {}):
-        groups[id(item.sample)].append(item)
-    return [_resolve(groups[id(sample)], None) for sample in samples]
+def match_each(
+    groups: Sequence[Sequence[Sample]], searcher: Searcher, catalogue: Catalogue, rule: VideoRule | None = None
+) -> list[list[Match]]:
+    """The matches of each group – one hash, or a video's frames – on its own, as if it were all that is known of its
+    content; one search for all."""
+    found: dict[int, list[Found]] = {id(sample): [] for samples in groups for sample in samples}
+    for item in _within_thresholds([*chain.from_iterable(groups)], searcher, catalogue, {}):
+        found[id(item.sample)].append(item)
+    results = []
+    for samples in groups:
+        footage = Footage(catalogue, rule or VideoRule())
+        footage.count(samples)
+        near = [item for sample in samples for item in found[id(sample)]]
+        results.append(_resolve(_few_of_each_frame(near), footage))
+    return results
 
 
 class Matching:

@@ -155,7 +155,11 @@ class Screener:
 
     def lookup(self, samples: Sequence[Sample]) -> list[list[Match]]:
         """The matches of each sample on its own, without a verdict. Raises TutelaError when lists cannot be read."""
-        return match_each(samples, self._searcher, self._catalogue)
+        return self.lookup_each([(sample,) for sample in samples])
+
+    def lookup_each(self, groups: Sequence[Sequence[Sample]]) -> list[list[Match]]:
+        """As `lookup`, of contents with several samples each, such as the frames of a video."""
+        return match_each(groups, self._searcher, self._catalogue, self.policy.video)
 
     def _watch(
         self,

@@ -108,7 +108,7 @@ class _Viewing:
         """The whole, then closely what is near an entry."""
         facts = self._facts()
         self.result.facts = facts
-        self._in_parallel(_stretches(facts.duration_s))
+        self._in_parallel(_stretches(facts.duration_s, gap_s(facts.duration_s, self._limits)))
         if self._enough.is_set():
             self.result.ended_early = True
             return
@@ -214,13 +214,12 @@ class _AudienceError(TutelaError):
     """The samples could not be taken."""
 
 
-def _stretches(duration_s: float | None) -> list[Watch]:
+def _stretches(duration_s: float | None, max_gap_s: float) -> list[Watch]:
     """The whole of a video in stretches. The last is open: what the header says of the length may be wrong."""
-    gap = gap_s(duration_s)
     length_s = max(STRETCH_S, (duration_s or 0.0) / MAX_STRETCHES)
     count = max(1, math.ceil((duration_s or 0.0) / length_s))
     return [
-        Watch(number * length_s, None if number == count - 1 else (number + 1) * length_s, max_gap_s=gap)
+        Watch(number * length_s, None if number == count - 1 else (number + 1) * length_s, max_gap_s=max_gap_s)
         for number in range(count)
     ]
 

@@ -37,8 +37,6 @@ ALIKE = 10
 FRAMES_WITH_VIEWS = 200
 """Of a listed video, so many frames have them at most; each has about ninety."""
 LISTED_VIEWS_EVERY_S = 0.2
-MAX_GAP_S = 2.0
-"""Samples are never further apart than this; in a short video they are nearer."""
 MIN_GAP_S = 0.25
 SAMPLES_OF_SHORT = 60
 """A video is sampled so often at least, down to the smallest gap."""
@@ -136,7 +134,7 @@ def watch_inside(content: Content) -> tuple[list[Sample], list[tuple[str, str]]]
     until = time.monotonic() + content.limits.timeout_s * _SHARE_INSIDE
     eye = _Eye(content.limits.views, content.mode is Mode.EXACT, VIEWS_EVERY_S)
     samples: list[Sample] = []
-    for frame in video.sampled(Stretch(), gap_s(video.facts.duration_s)):
+    for frame in video.sampled(Stretch(), gap_s(video.facts.duration_s, content.limits)):
         samples += [_placed(sample, frame.seconds, frame.stream) for sample in eye.see(frame)]
         if time.monotonic() > until:
             return samples, [
@@ -149,11 +147,11 @@ def watch_inside(content: Content) -> tuple[list[Sample], list[tuple[str, str]]]
     return samples, []
 
 
-def gap_s(duration_s: float | None) -> float:
+def gap_s(duration_s: float | None, limits: Limits) -> float:
     """How far apart samples of a video of that length may be."""
     if duration_s is None:
-        return MAX_GAP_S
-    return min(MAX_GAP_S, max(MIN_GAP_S, duration_s / SAMPLES_OF_SHORT))
+        return limits.max_gap_s
+    return min(limits.max_gap_s, max(MIN_GAP_S, duration_s / SAMPLES_OF_SHORT))
 
 
 def read_batch(part: Any) -> Batch:
@@ -197,7 +195,7 @@ class _Eye:
             self._due[frame.stream] = frame.seconds
             return PDQ.of_picture(Picture(pixels, width, height), self._views)
         if not plain:
-            return _turns(pixels) + _inside(pixels)
+            return _turns(pixels) + _inside(reduced(pixels))
         samples = PDQ.of_picture(Picture(pixels, width, height), ViewSet.PLAIN)
         if not self._listing:
             return samples

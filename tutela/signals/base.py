@@ -96,6 +96,15 @@ class Computable(Protocol):
 
 
 @runtime_checkable
+class Optional(Protocol):
+    """A signal type that is computed only where the operator has set it up."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is."""
+
+
+@runtime_checkable
 class OnlyHolding(Protocol):
     """A signal type that is too loose to block: a match with it holds at most, for a person to look at."""
 

@@ -104,6 +104,11 @@ class Embedding:
         distances = np.where(same_model, np.rint(1000 * (1 - cosines)), FARTHEST)
         return np.clip(distances, 0, FARTHEST).astype(np.int64)
 
+    @property
+    def ready(self) -> bool:
+        """Whether a model is named."""
+        return bool(os.environ.get(MODEL_VARIABLE))
+
     def compute(self, content: Content) -> Sequence[Sample]:
         """The picture's embedding; nothing where no model is named. Raises TutelaError when it cannot be run."""
         path = os.environ.get(MODEL_VARIABLE)

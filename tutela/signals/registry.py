@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 
 from tutela.errors import InputError, TutelaError
-from tutela.signals.base import Composite, SignalType
+from tutela.signals.base import Composite, Computable, Digesting, Optional, SignalType
 
 GROUP = "tutela.signals"
 
@@ -32,6 +32,13 @@ def signal_type(name: str) -> SignalType:
     except KeyError:
         known = ", ".join(signal_types())
         raise InputError(f"unknown signal type {name!r}; known here: {known}") from None
+
+
+def is_computed(kind: SignalType) -> bool:
+    """Whether values of a type are computed by this installation, or only looked up where they are given."""
+    if isinstance(kind, Optional) and not kind.ready:
+        return False
+    return isinstance(kind, Digesting | Computable | Composite)
 
 
 @cache
