@@ -52,11 +52,16 @@ class Pdq:
         Lists are made by tools that do not turn pictures by EXIF, so both are always asked about.
         """
         pixels, source = picture.displayed()
-        value, quality = _native.pdq(pixels, source)
+        if views in (ViewSet.STANDARD, ViewSet.THOROUGH):
+            (value, *turned), quality = _native.pdq_turned(pixels, source)
+        else:
+            turned = []
+            value, quality = _native.pdq(pixels, source)
         samples = [Sample(self.name, value, WHOLE, quality)]
         if picture.orientation != 1:
-            value, quality = _native.pdq(picture.pixels, picture.source)
-            samples.append(Sample(self.name, value, STORED, quality))
+            stored, stored_quality = _native.pdq(picture.pixels, picture.source)
+            samples.append(Sample(self.name, stored, STORED, stored_quality))
+        samples += [Sample(self.name, value, turn, quality) for turn, value in zip(TURNS[1:], turned, strict=False)]
         if views is not ViewSet.PLAIN:
             luma = pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
             samples += self._of_views(reduced(luma), views)

@@ -67,7 +67,7 @@ def find_frames(luma: Luma, views: ViewSet) -> list[Frame]:
         return [Frame(luma, views_to_list(luma), WHOLE)]
     budget = BUDGETS[views]
     inside, sure = _inside(luma, budget)
-    found = [View(WHOLE_FAMILY, WHOLE, turned=True), *inside, *_remains(luma, budget)]
+    found = [*inside, *_remains(luma, budget)]
     frames = [Frame(luma, sorted(found, key=lambda view: not view.turned), WHOLE)]
     for view in inside[: min(sure, budget.inner)]:
         inner = _cut_out(luma, view.corners)
