@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dispatch.hpp"
+#include "view_kernels.hpp"
 
 namespace tutela {
 namespace {
@@ -183,6 +184,24 @@ const DctMatrix& dct_matrix() {
     return matrix;
 }
 
+// The sum of whole per cents of the range by which neighbours differ, cut off towards zero, so that many faint steps do not
+// add up to detail.
+int64_t detail_of_any(const Picture64& picture) {
+    const auto step = [](float u, float v) {
+        const float percent = (u - v) * 100.0f / 255.0f;
+        return std::isfinite(percent) ? std::abs(static_cast<int>(std::clamp(percent, -1e6f, 1e6f))) : 0;
+    };
+    int64_t sum = 0;
+    for (size_t i = 0; i < 64; ++i) {
+        const float* row = picture.data() + i * 64;
+        for (size_t j = 0; j < 63; ++j) sum += step(row[j], row[j + 1]);
+        if (i < 63) {
+            for (size_t j = 0; j < 64; ++j) sum += step(row[j], row[j + 64]);
+        }
+    }
+    return sum;
+}
+
 }  // namespace
 
 Picture64 downsample(const Pixels<uint8_t>& pixels) { return downsample_any(pixels); }
@@ -191,30 +210,11 @@ Mirrorings downsample_mirrored(const Pixels<uint8_t>& pixels) { return downsampl
 Mirrorings downsample_mirrored(const Pixels<float>& pixels) { return downsample_mirrored_any(pixels); }
 
 int quality(const Picture64& picture) {
-    // Whole percents of the range, cut off towards zero, so that many faint steps do not add up to detail.
-    const auto percent = [](float u, float v) { return (u - v) * 100.0f / 255.0f; };
-    const auto step = [&](float u, float v) {
-        const float exact = percent(u, v);
-        return std::isfinite(exact) ? std::abs(static_cast<int>(std::clamp(exact, -1e6f, 1e6f))) : 0;
-    };
     // What bytes can make needs no care, and vectorises.
-    const auto small_step = [&](float u, float v) { return std::abs(static_cast<int>(percent(u, v))); };
-    const auto sum_of = [&](auto one) {
-        int64_t sum = 0;
-        for (size_t i = 0; i < 64; ++i) {
-            const float* row = picture.data() + i * 64;
-            int in_row = 0;
-            for (size_t j = 0; j < 63; ++j) in_row += one(row[j], row[j + 1]);
-            if (i < 63) {
-                for (size_t j = 0; j < 64; ++j) in_row += one(row[j], row[j + 64]);
-            }
-            sum += in_row;
-        }
-        return sum;
-    };
     bool small = true;
     for (const float value : picture) small &= std::abs(value) < 1e5f;
-    return static_cast<int>(std::min<int64_t>((small ? sum_of(small_step) : sum_of(step)) / 90, 100));
+    const int64_t detail = small ? view_kernels().detail(picture.data()) : detail_of_any(picture);
+    return static_cast<int>(std::min<int64_t>(detail / 90, 100));
 }
 
 Frequencies frequencies(const Picture64& picture) {

@@ -1,16 +1,21 @@
-// The Python face of views: one picture and many quadrilaterals in, hashes out. The lock is released while hashing.
+// The Python face of views: what is found in one picture, and the hashes of many quadrilaterals in it. The lock is released
+// meanwhile.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/unique_ptr.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <tuple>
 #include <vector>
 
+#include "finding.hpp"
+#include "landmarks.hpp"
 #include "pdq.hpp"
-#include "structure.hpp"
 #include "views.hpp"
 
 namespace nb = nanobind;
@@ -18,8 +23,9 @@ using namespace tutela;
 
 namespace {
 
-using Luma = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Grey = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Quadrilaterals = nb::ndarray<const double, nb::shape<-1, 4, 2>, nb::c_contig, nb::device::cpu>;
+using Bounds = std::tuple<double, double, double, double>;
 
 template <typename T>
 nb::ndarray<nb::numpy, T> owned(std::unique_ptr<T[]> values, std::initializer_list<size_t> shape) {
@@ -28,28 +34,35 @@ nb::ndarray<nb::numpy, T> owned(std::unique_ptr<T[]> values, std::initializer_li
     return nb::ndarray<nb::numpy, T>(data, shape, owner);
 }
 
-void need_pixels(const Luma& luma) {
+// An upright rectangle in pixels as corners in fractions.
+void put(double* corners, const Luma& luma, double left, double top, double right, double bottom) {
+    const auto width = static_cast<double>(luma.width), height = static_cast<double>(luma.height);
+    left /= width, right /= width, top /= height, bottom /= height;
+    for (const double value : {left, top, right, top, right, bottom, left, bottom}) *corners++ = value;
+}
+
+std::unique_ptr<Canvas> canvas_of(const Grey& luma) {
     if (luma.shape(0) == 0 || luma.shape(1) == 0) throw nb::value_error("pixels must not be empty");
+    nb::gil_scoped_release unlocked;
+    return std::make_unique<Canvas>(luma.data(), luma.shape(0), luma.shape(1));
 }
 
 // Hashes of the views and, of the first `turned` of them, of all eight ways to turn them.
-nb::tuple pdq_views(const Luma& luma, const Quadrilaterals& corners, size_t turned_count) {
+nb::tuple hashes(Canvas& canvas, const Quadrilaterals& corners, size_t turned_count) {
     const size_t count = corners.shape(0);
-    need_pixels(luma);
     if (turned_count > count) throw nb::value_error("no more views can be turned than there are");
     const size_t rows = count + 7 * turned_count;
     auto hashes = std::make_unique<uint8_t[]>(rows * 32);
     auto qualities = std::make_unique<uint8_t[]>(count);
     {
         nb::gil_scoped_release unlocked;
-        const Pyramid pyramid(luma.data(), luma.shape(0), luma.shape(1));
         uint8_t* out = hashes.get();
         for (size_t i = 0; i < count; ++i) {
             Corners view;
             std::memcpy(view.data(), corners.data() + 8 * i, sizeof view);
-            const size_t turns = i < turned_count ? dihedral_count : 1;
-            if (viewable(pyramid, view)) {
-                const Picture64 small = view_of(pyramid, view);
+            const size_t turns = i < turned_count ? size_t{dihedral_count} : 1;
+            if (canvas.viewable(view)) {
+                const Picture64 small = canvas.view(view);
                 const Frequencies straight = frequencies(small);
                 qualities[i] = static_cast<uint8_t>(says_something(straight) ? quality(small) : 0);
                 for (size_t turn = 0; turn < turns; ++turn) {
@@ -63,42 +76,69 @@ nb::tuple pdq_views(const Luma& luma, const Quadrilaterals& corners, size_t turn
     return nb::make_tuple(owned(std::move(hashes), {rows, 32}), owned(std::move(qualities), {count}));
 }
 
-nb::ndarray<nb::numpy, float> sums_of(const LineSums& lines) {
-    auto values = std::make_unique<float[]>(lines.sums.size());
-    std::copy(lines.sums.begin(), lines.sums.end(), values.get());
-    return owned(std::move(values), {lines.blocks + 1, lines.positions});
+nb::tuple pdq_views(const Grey& luma, const Quadrilaterals& corners, size_t turned_count) {
+    return hashes(*canvas_of(luma), corners, turned_count);
 }
 
-nb::tuple line_edges(const Luma& luma) {
-    need_pixels(luma);
-    LineSums vertical, horizontal;
+nb::tuple pictures(const Canvas& canvas, size_t most_pieces, size_t most_rectangles) {
+    std::vector<Found> found;
     {
         nb::gil_scoped_release unlocked;
-        vertical = vertical_edges(luma.data(), luma.shape(0), luma.shape(1));
-        horizontal = horizontal_edges(luma.data(), luma.shape(0), luma.shape(1));
+        found = pictures_inside(canvas.luma(), most_pieces, most_rectangles);
     }
-    return nb::make_tuple(sums_of(vertical), sums_of(horizontal));
-}
-
-nb::ndarray<nb::numpy, float> find_blobs(const Luma& luma, float fine, float coarse, size_t reach) {
-    need_pixels(luma);
-    if (!(fine > 0 && coarse > 0 && fine < 64 && coarse < 64)) throw nb::value_error("deviations must be in (0, 64)");
-    std::vector<Blob> found;
-    {
-        nb::gil_scoped_release unlocked;
-        found = blobs(luma.data(), luma.shape(0), luma.shape(1), fine, coarse, reach);
-    }
-    auto values = std::make_unique<float[]>(3 * found.size());
+    auto corners = std::make_unique<double[]>(8 * found.size());
+    auto scores = std::make_unique<float[]>(found.size());
+    size_t of_pieces = 0;
     for (size_t i = 0; i < found.size(); ++i) {
-        values[3 * i] = found[i].x, values[3 * i + 1] = found[i].y, values[3 * i + 2] = found[i].strength;
+        const auto side = [](size_t place) { return static_cast<double>(place); };
+        const Box& box = found[i].box;
+        put(&corners[8 * i], canvas.luma(), side(box.left), side(box.top), side(box.right), side(box.bottom));
+        scores[i] = found[i].score;
+        of_pieces += found[i].family == Family::piece;
     }
-    return owned(std::move(values), {found.size(), 3});
+    return nb::make_tuple(owned(std::move(corners), {found.size(), 4, 2}), owned(std::move(scores), {found.size()}), of_pieces);
+}
+
+// The box in whole pixels, at least one each way.
+Box box_of(const Luma& luma, const Bounds& bounds) {
+    const auto [left, top, right, bottom] = bounds;
+    if (!(0 <= left && left < right && right <= 1 && 0 <= top && top < bottom && bottom <= 1)) {
+        throw nb::value_error("bounds are left, top, right, bottom in fractions of the picture");
+    }
+    const auto place = [](double share, size_t length) {
+        return static_cast<size_t>(std::lround(share * static_cast<double>(length)));
+    };
+    Box box{place(left, luma.width), place(top, luma.height), place(right, luma.width), place(bottom, luma.height)};
+    box.left = std::min(box.left, luma.width - 1), box.top = std::min(box.top, luma.height - 1);
+    box.right = std::max(box.right, box.left + 1), box.bottom = std::max(box.bottom, box.top + 1);
+    return box;
+}
+
+nb::ndarray<nb::numpy, double> windows(const Canvas& canvas, const Bounds& bounds, size_t limit, double window, double scale) {
+    if (!(window > 0 && window <= 1 && scale > 0 && scale <= 1)) throw nb::value_error("window and scale must be in (0, 1]");
+    const Luma& luma = canvas.luma();
+    const Box box = box_of(luma, bounds);
+    std::vector<Point> found;
+    {
+        nb::gil_scoped_release unlocked;
+        found = landmarks(canvas.sums(), box, limit, window, scale);
+    }
+    const double half = window * scale * std::sqrt(static_cast<double>(box.width() * box.height())) / 2;
+    auto corners = std::make_unique<double[]>(8 * found.size());
+    for (size_t i = 0; i < found.size(); ++i) {
+        const double x = found[i].x, y = found[i].y;
+        put(&corners[8 * i], luma, x - half, y - half, x + half, y + half);
+    }
+    return owned(std::move(corners), {found.size(), 4, 2});
 }
 
 }  // namespace
 
 void bind_views(nb::module_& m) {
-    m.def("line_edges", &line_edges, nb::arg("luma"));
-    m.def("blobs", &find_blobs, nb::arg("luma"), nb::arg("fine"), nb::arg("coarse"), nb::arg("reach"));
     m.def("pdq_views", &pdq_views, nb::arg("luma"), nb::arg("corners"), nb::arg("turned") = 0);
+    nb::class_<Canvas>(m, "Canvas")
+        .def(nb::new_(&canvas_of), nb::arg("luma"))
+        .def("hashes", &hashes, nb::arg("corners"), nb::arg("turned") = 0)
+        .def("pictures", &pictures, nb::arg("most_pieces"), nb::arg("most_rectangles"))
+        .def("windows", &windows, nb::arg("bounds"), nb::arg("limit"), nb::arg("window"), nb::arg("scale"));
 }

@@ -69,16 +69,13 @@ class Pdq:
 
     def _of_views(self, luma: Luma, views: ViewSet) -> Iterator[Sample]:
         for frame in find_frames(luma, views):
-            corners = np.stack([view.corners for view in frame.views])
-            hashes, qualities = _native.pdq_views(frame.luma, corners, sum(view.turned for view in frame.views))
-            places = bounds(placed(corners, frame.corners)).tolist()
+            hashes, qualities = frame.canvas.hashes(frame.corners, frame.turned)
+            places = bounds(placed(frame.corners, frame.place)).tolist()
             values = iter(hashes)
-            for view, quality, place in zip(frame.views, qualities.tolist(), places, strict=True):
-                region = None if view.family == WHOLE else Region(*place)
-                for turn in TURNS if view.turned else TURNS[:1]:
-                    value = next(values).tobytes()
-                    if turn or view.family != WHOLE:
-                        yield Sample(self.name, value, view_name(view.family, turn), quality, region)
+            for i, (family, quality, place) in enumerate(zip(frame.families, qualities.tolist(), places, strict=True)):
+                region = Region(*place)
+                for turn in TURNS if i < frame.turned else TURNS[:1]:
+                    yield Sample(self.name, next(values).tobytes(), view_name(family, turn), quality, region)
 
 
 PDQ = Pdq()

@@ -5,15 +5,29 @@ What a crop or an overlay leaves cannot be known when an upload comes; it can be
 
 import math
 
+import numpy as np
+
+from tutela._native import Canvas
 from tutela.views.anchors import anchored_windows
 from tutela.views.view import Corners, Luma, View, rectangle, turned_about_centre
 
-EDGES = tuple(
-    rectangle(*box)
-    for share in (0.27, 0.5)
-    for box in ((0, 0, share, 1), (1 - share, 0, 1, 1), (0, 0, 1, share), (0, 1 - share, 1, 1))
+EDGES = np.stack(
+    [
+        rectangle(*box)
+        for share in (0.27, 0.5)
+        for box in ((0, 0, share, 1), (1 - share, 0, 1, 1), (0, 0, 1, share), (0, 1 - share, 1, 1))
+    ]
 )
 """Strips and halves along the sides, which an overlay elsewhere leaves as they are."""
+INSETS = (
+    (0.0, 0.0, 1.0, 1.0),
+    (0.03, 0.0, 1.0, 1.0),
+    (0.0, 0.03, 1.0, 1.0),
+    (0.0, 0.0, 0.97, 1.0),
+    (0.0, 0.0, 1.0, 0.97),
+    (0.025, 0.025, 0.975, 0.975),
+)
+"""The whole as a view, which comes nearer to pieces than PDQ's own grid does, and what a piece found a little off shows."""
 CROP_SCALES = tuple(0.95**step for step in range(9))
 """Sides of the crops whose landmarks are listed: down to two thirds, so to 44 % of the area."""
 LANDMARKS = 10
@@ -26,8 +40,14 @@ MAX_IN_FRAME = 4.5
 
 def views_to_list(luma: Luma) -> list[View]:
     """What is listed of a reduced picture, the whole left out."""
-    found = [View("anchored", corners) for scale in CROP_SCALES for corners in anchored_windows(luma, LANDMARKS, scale)]
+    canvas = Canvas(luma)
+    found = [
+        View("anchored", corners)
+        for scale in CROP_SCALES
+        for corners in anchored_windows(canvas, LANDMARKS, scale=scale)
+    ]
     found += [View("edge", corners) for corners in EDGES]
+    found += [View("inset", rectangle(*box)) for box in INSETS]
     height, width = luma.shape
     for turn in (sign * turn for turn in ROTATIONS for sign in (1, -1)):
         found.append(View("rotated", _rotated_crop(luma, turn)))

@@ -12,6 +12,12 @@ Luma = npt.NDArray[np.uint8]
 Corners = npt.NDArray[np.float64]
 """(4, 2): left-top, right-top, right-bottom, left-bottom as (x, y) in fractions of the picture's width and height."""
 
+ManyCorners = npt.NDArray[np.float64]
+"""(views, 4, 2)."""
+
+Bounds = tuple[float, float, float, float]
+"""Left, top, right, bottom in fractions of the picture's width and height."""
+
 TURNS = ("", "turned-90", "turned-180", "turned-270", "flipped", "mirrored", "transposed", "anti-transposed")
 """The eight ways to turn a view, in the native core's order; turns are counter-clockwise."""
 
@@ -31,10 +37,8 @@ class View:
     """One view to be hashed."""
 
     family: str
-    """How it was found: `trimmed`, `rectangle`, `anchored`, ..."""
+    """How it was found: `piece`, `rectangle`, `anchored`, ..."""
     corners: Corners
-    turned: bool = False
-    """Whether its seven other turns are hashed too."""
 
 
 def rectangle(left: float, top: float, right: float, bottom: float) -> Corners:
@@ -45,18 +49,18 @@ def rectangle(left: float, top: float, right: float, bottom: float) -> Corners:
 WHOLE = rectangle(0.0, 0.0, 1.0, 1.0)
 
 
-def bounds(corners: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def bounds(corners: ManyCorners) -> npt.NDArray[np.float64]:
     """(views, 4, 2) corners to (views, 4): left, top, right, bottom of the part of the picture that each covers."""
     ends: npt.NDArray[np.float64] = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1).clip(0.0, 1.0)
     return ends
 
 
-def placed(corners: npt.NDArray[np.float64], frame: Corners) -> npt.NDArray[np.float64]:
-    """(views, 4, 2) corners in a frame, itself a part of the whole, as corners in the whole; perspective left out."""
+def placed(corners: ManyCorners, frame: Corners) -> ManyCorners:
+    """Corners in a frame, itself a part of the whole, as corners in the whole; perspective left out."""
     across, down = corners[:, :, :1], corners[:, :, 1:]
     top = frame[0] + (frame[1] - frame[0]) * across
     bottom = frame[3] + (frame[2] - frame[3]) * across
-    inside: npt.NDArray[np.float64] = top + (bottom - top) * down
+    inside: ManyCorners = top + (bottom - top) * down
     return inside
 
 
