@@ -7,7 +7,6 @@
 namespace tutela {
 namespace {
 
-constexpr size_t smallest = 32;  // pixels of a side under which nothing is said of borders
 constexpr size_t sampled = 4;    // lines by which a border's noise is known; the outermost may be cut off and says nothing
 
 // Whiteness of noise, and the variance under which it is none.
@@ -107,7 +106,7 @@ void add_bordered(const Luma& luma, const Profiles& whole, BorderLines border_li
     };
     for (const Ends& rows : guesses(ends(whole.rows), luma.height)) {
         const Box between{0, rows.first, luma.width, luma.height - rows.last};
-        if (!wide_enough(between.height(), luma.height) || between.height() < smallest) continue;
+        if (!wide_enough(between.height(), luma.height) || between.height() < least_pixels) continue;
         const bool all = rows.first + rows.last == 0;
         for (const Ends& columns : guesses(ends(all ? whole.columns : between_rows(between)), luma.width)) {
             if (all && columns.first + columns.last == 0) continue;
@@ -131,7 +130,6 @@ float usual_step(const std::vector<Line>& lines) {
 
 std::vector<Rectangle> bordered(const Luma& luma, const Profiles& whole) {
     std::vector<Rectangle> found;
-    if (std::min(luma.width, luma.height) < smallest) return found;
     const float usual = std::max(usual_step(whole.rows), usual_step(whole.columns));
     // Between the rows, smooth ground of the picture's own would be taken for blur.
     add_bordered(luma, whole, [&](const FromEnd& lines) { return blur(lines, usual); },

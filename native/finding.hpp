@@ -9,6 +9,8 @@
 
 namespace tutela {
 
+// Nothing is looked for in a picture with a side of fewer pixels.
+constexpr size_t least_pixels = 32;
 // A found picture's side is at least this share of the whole's.
 constexpr double least_side = 0.12;
 // What lies in a border has at least this share of each side.
@@ -48,7 +50,7 @@ struct Found {
     float score;
 };
 
-// All of them, likeliest first, none twice.
+// All of them, likeliest first, none twice; none in a picture that is too small.
 std::vector<Found> pictures_inside(const Luma& luma, size_t most_pieces, size_t most_rectangles);
 
 }  // namespace tutela

@@ -207,8 +207,9 @@ std::vector<Rectangle> rectangles(const Luma& luma, size_t limit) {
 }
 
 std::vector<Found> pictures_inside(const Luma& luma, size_t most_pieces, size_t most_rectangles) {
-    const Profiles whole = profiles(luma, {0, 0, luma.width, luma.height});
     std::vector<Found> found;
+    if (std::min(luma.width, luma.height) < least_pixels) return found;
+    const Profiles whole = profiles(luma, {0, 0, luma.width, luma.height});
     const auto add = [&](Family family, const Box& box, float score) {
         const auto alike = [&](const Found& other) { return same(box, other.box); };
         if (std::none_of(found.begin(), found.end(), alike)) found.push_back({family, box, score});

@@ -281,7 +281,7 @@ def test_the_native_core_refuses_what_is_no_picture():
         _native.Canvas(np.zeros((4, 0), np.uint8))
     canvas = _native.Canvas(np.zeros((80, 80), np.uint8))
     for bounds, window in (((0.0, 0.0, 1.0, 1.1), 0.36), ((0.5, 0.0, 0.5, 1.0), 0.36), ((0.0, 0.0, 1.0, 1.0), 0.0)):
-        with pytest.raises(ValueError, match="bounds|window"):
+        with pytest.raises(ValueError, match=r"bounds|window"):
             canvas.windows(bounds, 8, window, 1.0)
 
 

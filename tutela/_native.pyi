@@ -54,14 +54,19 @@ class Canvas:
     def pictures(
         self, most_pieces: int, most_rectangles: int
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32], int]:
-        """(n, 4, 2) corners of the upright pictures inside, likeliest first; how sure each is, 0-1; and how many of them,
-        the first ones, are pieces that a border or plain ground sets apart. The others are rectangles of edges."""
+        """(n, 4, 2) corners of the upright pictures inside, likeliest first; how sure each is; how many are pieces.
+
+        Pieces, which a border or plain ground sets apart, come first. The others are rectangles of edges.
+        """
 
     def windows(
         self, bounds: tuple[float, float, float, float], limit: int, window: float, scale: float
     ) -> npt.NDArray[np.float64]:
-        """(n, 4, 2) corners of square windows around the landmarks of a part, strongest first. `window` is their side as a
-        share of the root of the part's area, `scale` the root of the share of it that a crop would leave."""
+        """(n, 4, 2) corners of square windows around the landmarks of a part, strongest first.
+
+        `window` is their side as a share of the root of the part's area, `scale` the root of the share of it that a
+        crop would leave.
+        """
 
 def simd() -> str:
     """The instruction-set level in use: the fastest this processor has, or TUTELA_SIMD."""

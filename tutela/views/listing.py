@@ -27,7 +27,7 @@ INSETS = (
     (0.0, 0.0, 1.0, 0.97),
     (0.025, 0.025, 0.975, 0.975),
 )
-"""The whole as a view, which comes nearer to pieces than PDQ's own grid does, and what a piece found a little off shows."""
+"""The whole as a view, to which pieces come nearer than to PDQ's own grid; and what pieces found a little off show."""
 CROP_SCALES = tuple(0.95**step for step in range(9))
 """Sides of the crops whose landmarks are listed: down to two thirds, so to 44 % of the area."""
 LANDMARKS = 10
