@@ -23,7 +23,7 @@ std::vector<Level> detect() {
         found.push_back({"avx2", &avx2::kernels});
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-            __builtin_cpu_supports("avx512vpopcntdq")) {
+            __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512bitalg")) {
             found.push_back({"avx512", &avx512::kernels});
         }
     }

@@ -1,5 +1,10 @@
-// The hot loops; see kernels.hpp. Plain loops over plain arrays that the compiler vectorises for the level's flags.
+// The hot loops; see kernels.hpp. Plain loops over plain arrays that the compiler vectorises for the level's flags, and one
+// comparison that it would not.
 #include "kernels.hpp"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 #ifndef TUTELA_LEVEL
 #error "TUTELA_LEVEL names the instruction-set level, for example baseline"
@@ -81,81 +86,159 @@ void scan(const uint64_t* __restrict hashes, size_t count, const uint64_t* __res
     }
 }
 
-inline uint32_t chunk_value(const uint64_t* hash, const ChunkProbe& chunk) {
-    const uint32_t word = chunk.first_bit / 64, shift = chunk.first_bit % 64;
-    uint64_t value = hash[word] >> shift;
-    if (shift + chunk.bits > 64) value |= hash[word + 1] << (64 - shift);
-    return static_cast<uint32_t>(value & ((uint64_t{1} << chunk.bits) - 1));
-}
-
-// A row is found by every chunk that is near enough; only the first of them reports it.
-inline bool found_before(const uint64_t* row, const uint64_t* query, const ChunkProbe* chunks, size_t current) {
-    for (size_t c = 0; c < current; ++c) {
-        const auto flips = static_cast<uint32_t>(
-            __builtin_popcount(chunk_value(row, chunks[c]) ^ chunk_value(query, chunks[c])));
-        if (flips <= chunks[c].radius) return true;
+// Bit i: `words[i]` differs from `word` in at most `bound` bits. At most 32 words; nothing behind them is read.
+inline uint32_t near_words(const uint16_t* words, size_t count, uint16_t word, uint32_t bound) {
+#if defined(__AVX512BITALG__)
+    const __mmask32 lanes = _bzhi_u32(~0u, static_cast<uint32_t>(count));
+    const __m512i differing = _mm512_xor_si512(_mm512_maskz_loadu_epi16(lanes, words), _mm512_set1_epi16(static_cast<int16_t>(word)));
+    const __m512i limit = _mm512_set1_epi16(static_cast<int16_t>(bound));
+    return _mm512_mask_cmple_epu16_mask(lanes, _mm512_popcnt_epi16(differing), limit);
+#else
+    uint16_t padded[32];
+    if (count < 32) {
+        for (size_t i = 0; i < count; ++i) padded[i] = words[i];
+        for (size_t i = count; i < 32; ++i) padded[i] = static_cast<uint16_t>(~word);
+        words = padded;
     }
-    return false;
+#if defined(__AVX2__)
+    const __m256i ones_of_nibble = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+    const __m256i nibble = _mm256_set1_epi8(15), all = _mm256_set1_epi16(static_cast<int16_t>(word));
+    const __m256i beyond = _mm256_set1_epi16(static_cast<int16_t>(bound));
+    __m256i far[2];
+    for (size_t half = 0; half < 2; ++half) {
+        const __m256i loaded = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + 16 * half));
+        const __m256i differing = _mm256_xor_si256(loaded, all);
+        const __m256i low = _mm256_shuffle_epi8(ones_of_nibble, _mm256_and_si256(differing, nibble));
+        const __m256i high = _mm256_shuffle_epi8(ones_of_nibble, _mm256_and_si256(_mm256_srli_epi16(differing, 4), nibble));
+        const __m256i ones = _mm256_maddubs_epi16(_mm256_add_epi8(low, high), _mm256_set1_epi8(1));
+        far[half] = _mm256_cmpgt_epi16(ones, beyond);
+    }
+    // Packing takes quarters in turns; the permutation puts them in order again.
+    const __m256i packed = _mm256_permute4x64_epi64(_mm256_packs_epi16(far[0], far[1]), 0xD8);
+    const uint32_t near = ~static_cast<uint32_t>(_mm256_movemask_epi8(packed));
+#else
+    uint16_t differing[32];
+    for (size_t i = 0; i < 32; ++i) {
+        uint16_t x = static_cast<uint16_t>(words[i] ^ word);
+        x = static_cast<uint16_t>(x - ((x >> 1) & 0x5555));
+        x = static_cast<uint16_t>((x & 0x3333) + ((x >> 2) & 0x3333));
+        x = static_cast<uint16_t>((x + (x >> 4)) & 0x0f0f);
+        differing[i] = static_cast<uint16_t>((x + (x >> 8)) & 31);
+    }
+    uint32_t near = 0;
+    for (size_t i = 0; i < 32; ++i) near |= static_cast<uint32_t>(differing[i] <= bound) << i;
+#endif
+    return count < 32 ? near & ((1u << count) - 1) : near;
+#endif
 }
 
 // Into the second level of the cache, which has room for more reads under way than the first: a tenth faster, measured.
 inline void ask_for(const void* address) { __builtin_prefetch(address, 0, 2); }
 
-bool probe(const uint64_t* __restrict hashes, const ChunkProbe* chunks, size_t chunk_count,
+// How far the word may be that a pair's rows are looked up by: if the two words differ in at most `radius` bits in all,
+// the first differs in at most half of them, or the second in fewer than half.
+inline int32_t reach(int32_t pair_radius, size_t side) {
+    return side == 0 ? (pair_radius < 0 ? -1 : pair_radius / 2) : (pair_radius < 1 ? -1 : (pair_radius - 1) / 2);
+}
+
+// A row is found by every pair that is near enough, and by both words of a pair; only the first reports it.
+inline bool found_before(const uint64_t* row, const uint64_t* query, const ProbePlan& plan, size_t table) {
+    const size_t pair = table / 2;
+    for (size_t p = 0; p <= pair; ++p) {
+        const auto differing = static_cast<uint32_t>((row[p / 2] ^ query[p / 2]) >> (32 * (p % 2)));
+        if (p < pair && __builtin_popcount(differing) <= plan.pair_radii[p]) return true;
+        if (p == pair && table % 2 == 1) return __builtin_popcount(differing & 0xffff) <= reach(plan.pair_radii[p], 0);
+    }
+    return false;
+}
+
+bool probe(const uint64_t* __restrict hashes, const WordTable* tables, const ProbePlan* plan,
            const uint64_t* __restrict query, uint32_t radius, size_t max_candidates, HitSink sink) {
-    // Three random reads follow each other for a row: its bucket's offsets, its id, its hash. Each stage asks for the
-    // memory of the next one for a whole batch, so that many reads are under way at once.
-    constexpr size_t batch = 64;
-    constexpr size_t candidate_batch = 128;
-    uint32_t first[batch], last[batch];
-    uint32_t candidates[candidate_batch];
-    size_t waiting = 0, compared = 0;
+    // A search reads at random: a bucket's begin, its partners, and for those that are near enough the row's number, then
+    // its hash. Each stage asks for the memory of the next one well before, so that many reads are under way at once.
+    constexpr size_t batch = 272;       // all buckets of radius 31
+    constexpr size_t ahead = 32;        // buckets
+    constexpr size_t lines_ahead = 8;   // of a bucket; the processor goes on by itself
+    constexpr size_t candidate_batch = 64;
+    struct Visit {
+        uint32_t begin, end;
+        uint16_t table, partner;
+        uint16_t value;
+        uint16_t bound;
+    };
+    struct Candidate {
+        const uint32_t* row;
+        size_t table;
+    };
+    Visit visits[batch];
+    Candidate candidates[candidate_batch], fetched[candidate_batch];
+    uint32_t numbers[candidate_batch];
+    size_t waiting = 0, comparing = 0, compared = 0;
 
-    for (size_t c = 0; c < chunk_count; ++c) {
-        const ChunkProbe& chunk = chunks[c];
-        const uint32_t* offsets = chunk.offsets;
-        const uint32_t* ids = chunk.ids;
-        const uint32_t value = chunk_value(query, chunk);
-
-        auto compare_waiting = [&] {
-            for (size_t i = 0; i < waiting; ++i) {
-                const uint64_t* row = hashes + 4 * size_t{candidates[i]};
-                const uint32_t d = distance(row, query);
-                if (d <= radius && !found_before(row, query, chunks, c)) sink.push(sink.owner, {candidates[i], d});
-            }
-            compared += waiting;
-            waiting = 0;
-        };
-
-        for (size_t i = 0; i < batch && i < chunk.flip_count; ++i) {
-            ask_for(offsets + (value ^ chunk.flips[i]));
+    // Compare what was fetched, and fetch what waits.
+    auto advance = [&] {
+        for (size_t i = 0; i < comparing; ++i) {
+            const uint64_t* row = hashes + hash_words * size_t{numbers[i]};
+            const uint32_t d = distance(row, query);
+            if (d <= radius && !found_before(row, query, *plan, fetched[i].table)) sink.push(sink.owner, {numbers[i], d});
         }
-        for (size_t start = 0; start < chunk.flip_count; start += batch) {
-            const size_t length = chunk.flip_count - start < batch ? chunk.flip_count - start : batch;
-            const size_t next_end =
-                chunk.flip_count < start + 2 * batch ? chunk.flip_count : start + 2 * batch;
-            for (size_t i = start + batch; i < next_end; ++i) {
-                ask_for(offsets + (value ^ chunk.flips[i]));
+        compared += comparing;
+        for (size_t i = 0; i < waiting; ++i) {
+            fetched[i] = candidates[i];
+            numbers[i] = *candidates[i].row;
+            ask_for(hashes + hash_words * size_t{numbers[i]});
+        }
+        comparing = waiting;
+        waiting = 0;
+    };
+
+    size_t table = 0, flip = 0;
+    while (table < table_count) {
+        size_t length = 0;
+        while (table < table_count && length < batch) {
+            const int32_t pair_radius = plan->pair_radii[table / 2], far = reach(pair_radius, table % 2);
+            const auto word = static_cast<uint16_t>(query[table / 4] >> (16 * (table % 4)));
+            const auto partner = static_cast<uint16_t>(query[table / 4] >> (16 * (table % 4 ^ 1)));
+            const size_t flips = far < 0 ? 0 : plan->flips_up_to[far];
+            for (; flip < flips && length < batch; ++flip) {
+                const auto value = static_cast<uint16_t>(word ^ plan->flips[flip]);
+                const auto bound = static_cast<uint16_t>(pair_radius - __builtin_popcount(plan->flips[flip]));
+                visits[length++] = {0, 0, static_cast<uint16_t>(table), partner, value, bound};
+                ask_for(tables[table].begins + value);
             }
-            for (size_t i = 0; i < length; ++i) {
-                const uint32_t bucket = value ^ chunk.flips[start + i];
-                first[i] = offsets[bucket];
-                last[i] = offsets[bucket + 1];
-                if (first[i] != last[i]) ask_for(ids + first[i]);
+            if (flip < flips) break;
+            ++table;
+            flip = 0;
+        }
+        for (size_t i = 0; i < length + ahead; ++i) {
+            if (i < length) {
+                Visit& visit = visits[i];
+                const WordTable& source = tables[visit.table];
+                visit.begin = source.begins[visit.value];
+                visit.end = source.begins[visit.value + 1];
+                const auto* line = reinterpret_cast<const char*>(source.partners + visit.begin);
+                const auto* last = reinterpret_cast<const char*>(source.partners + visit.end);
+                if (last > line + 64 * lines_ahead) last = line + 64 * lines_ahead;
+                for (; line < last; line += 64) ask_for(line);
             }
-            for (size_t i = 0; i < length; ++i) {
-                for (uint32_t position = first[i]; position < last[i]; ++position) {
-                    candidates[waiting] = ids[position];
-                    ask_for(hashes + 4 * size_t{candidates[waiting]});
-                    if (++waiting == candidate_batch) {
-                        compare_waiting();
-                        if (compared > max_candidates) return false;
-                    }
+            if (i < ahead) continue;
+            const Visit& visit = visits[i - ahead];
+            const WordTable& source = tables[visit.table];
+            for (uint32_t position = visit.begin; position < visit.end; position += 32) {
+                const size_t left = visit.end - position;
+                uint32_t near = near_words(source.partners + position, left < 32 ? left : 32, visit.partner, visit.bound);
+                for (; near != 0; near &= near - 1) {
+                    candidates[waiting] = {source.rows + position + __builtin_ctz(near), visit.table};
+                    ask_for(candidates[waiting].row);
+                    if (++waiting < candidate_batch) continue;
+                    advance();
+                    if (compared > max_candidates) return false;
                 }
             }
         }
-        compare_waiting();
     }
+    advance();
+    advance();
     return true;
 }
 

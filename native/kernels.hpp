@@ -8,15 +8,23 @@
 
 namespace tutela {
 
-// A probe of one chunk's bucket table: which buckets to visit is a list of bit patterns to flip.
-struct ChunkProbe {
-    const uint32_t* offsets;  // 2^bits + 1 positions in ids
-    const uint32_t* ids;      // row numbers, grouped by bucket
-    uint32_t first_bit;       // where the chunk begins in the hash, 0..255
-    uint32_t bits;            // its width, 1..31
-    uint32_t radius;          // flips of at most this many bits
-    const uint32_t* flips;    // the patterns with at most `radius` ones
-    size_t flip_count;
+constexpr size_t hash_words = 4;
+constexpr size_t table_count = 16;  // the 16-bit words of a hash; words 2p and 2p + 1 are pair p
+constexpr size_t pair_count = table_count / 2;
+constexpr size_t buckets = size_t{1} << 16;
+
+// All rows sorted by one word of their hashes. At each position stand the other word of the pair and the row's number.
+struct WordTable {
+    const uint32_t* begins;    // [buckets + 1] where the rows with each value of the word begin
+    const uint16_t* partners;  // [rows]
+    const uint32_t* rows;      // [rows]
+};
+
+// How a radius is searched: how far each pair may be, and the patterns to flip, by their number of ones.
+struct ProbePlan {
+    int32_t pair_radii[pair_count];  // -1: the pair is not asked
+    const uint16_t* flips;           // [buckets] those with fewer ones first
+    uint32_t flips_up_to[17];        // how many have at most so many ones
 };
 
 struct RowHit {
@@ -40,9 +48,9 @@ struct Kernels {
     void (*dct_64_to_16)(const float* picture, const float* dct_16x64, const float* dct_64x16, float* out);
     // Every row within `radius` of the query, in row order.
     void (*scan)(const uint64_t* hashes, size_t count, const uint64_t* query, uint32_t radius, HitSink sink);
-    // Every row that some chunk finds within `radius`, each once. False when more than `max_candidates` rows would
-    // have to be compared: the caller then scans, and forgets what the sink got.
-    bool (*probe)(const uint64_t* hashes, const ChunkProbe* chunks, size_t chunk_count, const uint64_t* query,
+    // Every row within `radius` that some pair finds, each once. False when more than `max_candidates` rows would have
+    // to be compared: the caller then scans, and forgets what the sink got.
+    bool (*probe)(const uint64_t* hashes, const WordTable* tables, const ProbePlan* plan, const uint64_t* query,
                   uint32_t radius, size_t max_candidates, HitSink sink);
 };
 

@@ -4,86 +4,68 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <map>
-#include <utility>
+#include <iterator>
 
 #include "dispatch.hpp"
 
 namespace tutela {
 namespace {
 
-// Relative costs, measured: visiting a bucket, comparing a hash found at a random place, comparing the next in a row.
-constexpr double visit_cost = 1.0;
-constexpr double compare_cost = 1.4;
-constexpr double scan_cost = 0.16;
+// Costs in nanoseconds, measured: visiting a bucket, reading one of its rows' partners, comparing a hash found at a random
+// place, comparing the next of all.
+constexpr double visit_cost = 12.0;
+constexpr double partner_cost = 0.12;
+constexpr double compare_cost = 25.0;
+constexpr double scan_cost = 1.3;
 
-double combinations_up_to(uint32_t bits, uint32_t ones) {
+double combinations_up_to(uint32_t bits, int32_t ones) {
     double sum = 0.0, term = 1.0;
-    for (uint32_t k = 0; k <= ones && k <= bits; ++k) {
+    for (int32_t k = 0; k <= ones && k <= static_cast<int32_t>(bits); ++k) {
         sum += term;
         term = term * (bits - k) / (k + 1);
     }
     return sum;
 }
 
-double probe_cost(uint32_t bits, uint32_t ones, double count) {
-    return combinations_up_to(bits, ones) * (visit_cost + compare_cost * count / std::exp2(bits));
+// What a pair costs that may differ in at most `pair_radius` bits, among evenly spread hashes.
+double pair_cost(int32_t pair_radius, double count) {
+    const double visits = combinations_up_to(16, pair_radius / 2) + combinations_up_to(16, (pair_radius - 1) / 2);
+    const double candidates = combinations_up_to(32, pair_radius) * count / std::exp2(32);
+    return visits * (visit_cost + partner_cost * count / buckets) + candidates * compare_cost;
 }
 
-// Radii for the chunks with sum(t_i + 1) = radius + 1, the cheapest first. -1: the chunk is not asked at all.
-std::vector<int> chunk_radii(const std::vector<uint32_t>& widths, uint32_t radius, double count) {
-    std::vector<int> radii(widths.size(), -1);
-    for (uint32_t step = 0; step <= radius; ++step) {
-        size_t best = widths.size();
-        double least = 0.0;
-        for (size_t i = 0; i < widths.size(); ++i) {
-            const auto next = static_cast<uint32_t>(radii[i] + 1);
-            if (next > widths[i]) continue;
-            const double before = radii[i] < 0 ? 0.0 : probe_cost(widths[i], next - 1, count);
-            const double marginal = probe_cost(widths[i], next, count) - before;
-            if (best == widths.size() || marginal < least) best = i, least = marginal;
-        }
-        if (best == widths.size()) return {};
-        ++radii[best];
+struct Flips {
+    std::vector<uint16_t> patterns;  // fewer ones first
+    uint32_t up_to[17] = {};         // how many have at most so many ones
+};
+
+const Flips& flips() {
+    static const Flips made = [] {
+        Flips order;
+        order.patterns.resize(buckets);
+        for (size_t i = 0; i < buckets; ++i) order.patterns[i] = static_cast<uint16_t>(i);
+        std::stable_sort(order.patterns.begin(), order.patterns.end(),
+                         [](uint16_t a, uint16_t b) { return std::popcount(a) < std::popcount(b); });
+        for (const uint16_t pattern : order.patterns) ++order.up_to[std::popcount(pattern)];
+        for (size_t ones = 1; ones <= 16; ++ones) order.up_to[ones] += order.up_to[ones - 1];
+        return order;
+    }();
+    return made;
+}
+
+// Radii of the pairs with sum(t + 1) = radius + 1, as equal as can be: each further bit costs more than the one before.
+// False where reading all rows is cheaper.
+bool plan_probes(uint32_t radius, uint64_t count, ProbePlan& plan) {
+    const auto low = static_cast<int32_t>((radius + 1) / pair_count) - 1;
+    const size_t wider = (radius + 1) % pair_count;
+    double cost = 0.0;
+    for (size_t p = 0; p < pair_count; ++p) {
+        plan.pair_radii[p] = p < wider ? low + 1 : low;
+        if (plan.pair_radii[p] >= 0) cost += pair_cost(plan.pair_radii[p], static_cast<double>(count));
     }
-    return radii;
-}
-
-double total_cost(const std::vector<uint32_t>& widths, const std::vector<int>& radii, double count) {
-    double sum = 0.0;
-    for (size_t i = 0; i < widths.size(); ++i) {
-        if (radii[i] >= 0) sum += probe_cost(widths[i], static_cast<uint32_t>(radii[i]), count);
-    }
-    return sum;
-}
-
-std::vector<uint32_t> even_widths(uint32_t chunks) {
-    std::vector<uint32_t> widths(chunks, 256 / chunks);
-    for (uint32_t i = 0; i < 256 % chunks; ++i) ++widths[i];
-    return widths;
-}
-
-// Every pattern of `bits` bits with at most `ones` ones, ascending, so that neighbours share cache lines.
-const std::vector<uint32_t>& flip_patterns(uint32_t bits, uint32_t ones) {
-    static std::mutex mutex;
-    static std::map<std::pair<uint32_t, uint32_t>, std::vector<uint32_t>> known;
-    const std::lock_guard lock(mutex);
-    auto [entry, fresh] = known.try_emplace({bits, ones});
-    if (fresh) {
-        std::vector<uint32_t>& patterns = entry->second;
-        patterns.push_back(0);
-        for (size_t begin = 0, round = 0; round < ones; ++round) {
-            const size_t end = patterns.size();
-            for (; begin < end; ++begin) {
-                const uint32_t pattern = patterns[begin];
-                for (uint32_t bit = static_cast<uint32_t>(std::bit_width(pattern)); bit < bits; ++bit) {
-                    patterns.push_back(pattern | (1u << bit));
-                }
-            }
-        }
-        std::sort(patterns.begin(), patterns.end());
-    }
-    return entry->second;
+    plan.flips = flips().patterns.data();
+    std::copy(std::begin(flips().up_to), std::end(flips().up_to), plan.flips_up_to);
+    return cost < static_cast<double>(count) * scan_cost;
 }
 
 void require(bool condition, const char* what) {
@@ -103,24 +85,6 @@ HitSink sink_into(std::vector<Owner>& rows) {
 
 }  // namespace
 
-std::vector<uint32_t> chunk_widths(uint64_t count) {
-    constexpr uint32_t planned_radius = 30;       // PDQ's 31 between hashes of equal parity
-    constexpr double table_bytes_per_hash = 72;   // what the bucket tables may take beside hash, key and ids
-    const auto n = static_cast<double>(count);
-    std::vector<uint32_t> best;
-    double least = n * scan_cost;
-    for (uint32_t chunks = 8; chunks <= max_chunks; ++chunks) {
-        const std::vector<uint32_t> widths = even_widths(chunks);
-        double table_bytes = 0.0;
-        for (const uint32_t width : widths) table_bytes += 4.0 * std::exp2(width);
-        if (table_bytes > std::max(n * table_bytes_per_hash, 65536.0)) continue;
-        const std::vector<int> radii = chunk_radii(widths, planned_radius, n);
-        const double cost = total_cost(widths, radii, n);
-        if (cost < least) least = cost, best = widths;
-    }
-    return best;
-}
-
 void scan_rows(const uint8_t* hashes, size_t count, const uint8_t* query, uint32_t radius,
                std::vector<RowHit>& out) {
     uint64_t words[hash_words];
@@ -137,67 +101,39 @@ Segment::Segment(const uint8_t* bytes, size_t size) {
     for (size_t parity = 0; parity < 2; ++parity) parts_[parity] = open_part(bytes, size, header.parts[parity]);
 }
 
-Segment::Part Segment::open_part(const uint8_t* bytes, size_t size, const PartSection& part_section) const {
+Segment::Part Segment::open_part(const uint8_t* bytes, size_t size, const PartSection& part_section) {
     Part part;
     part.count = part_section.count;
     require(part.count <= UINT32_MAX, "a part has more rows than row numbers");
     part.hashes = section<uint64_t>(bytes, size, part_section.hashes_at, part.count * hash_words, "hashes out of bounds");
     part.keys = section<uint64_t>(bytes, size, part_section.keys_at, part.count, "keys out of bounds");
-    require(part_section.chunk_count <= max_chunks, "too many chunks");
-    uint32_t next_bit = 0;
-    for (size_t c = 0; c < part_section.chunk_count; ++c) {
-        const ChunkSection& chunk = part_section.chunks[c];
-        require(chunk.bits >= 1 && chunk.bits <= 31 && chunk.first_bit == next_bit, "chunks do not tile the hash");
-        next_bit += chunk.bits;
-        require(next_bit <= 256, "chunks do not tile the hash");
-        const size_t buckets = size_t{1} << chunk.bits;
-        const auto* offsets = section<uint32_t>(bytes, size, chunk.offsets_at, buckets + 1, "buckets out of bounds");
-        const auto* ids = section<uint32_t>(bytes, size, chunk.ids_at, part.count, "row numbers out of bounds");
-        uint32_t disorder = offsets[0] | (offsets[buckets] != part.count);
-        for (size_t i = 0; i < buckets; ++i) disorder |= offsets[i] > offsets[i + 1];
-        require(disorder == 0, "bucket offsets are not ascending");
+    require(part_section.sorted <= 1, "a part is neither sorted nor unsorted");
+    part.sorted = part_section.sorted == 1;
+    for (size_t t = 0; part.sorted && t < table_count; ++t) {
+        const TableSection& table = part_section.tables[t];
+        const auto* begins = section<uint32_t>(bytes, size, table.begins_at, buckets + 1, "buckets out of bounds");
+        const auto* partners = section<uint16_t>(bytes, size, table.partners_at, part.count, "partners out of bounds");
+        const auto* rows = section<uint32_t>(bytes, size, table.rows_at, part.count, "row numbers out of bounds");
+        uint32_t disorder = begins[0] | (begins[buckets] != part.count);
+        for (size_t i = 0; i < buckets; ++i) disorder |= begins[i] > begins[i + 1];
+        require(disorder == 0, "the begins of buckets are not ascending");
         uint32_t highest = 0;
-        for (size_t i = 0; i < part.count; ++i) highest = std::max(highest, ids[i]);
+        for (size_t i = 0; i < part.count; ++i) highest = std::max(highest, rows[i]);
         require(part.count == 0 || highest < part.count, "a row number is out of bounds");
-        part.chunks.push_back({offsets, ids, chunk.first_bit, chunk.bits, 0, nullptr, 0});
+        part.tables[t] = {begins, partners, rows};
     }
-    require(part.chunks.empty() || next_bit == 256, "chunks do not tile the hash");
     return part;
 }
 
-const Segment::Plan& Segment::plan(const Part& part, uint32_t radius) const {
-    const std::lock_guard lock(planning_);
-    std::unique_ptr<const Plan>& planned = part.plans[radius];
-    if (!planned) {
-        auto fresh = std::make_unique<Plan>();
-        std::vector<uint32_t> widths;
-        for (const ChunkProbe& chunk : part.chunks) widths.push_back(chunk.bits);
-        const auto n = static_cast<double>(part.count);
-        const std::vector<int> radii = chunk_radii(widths, radius, n);
-        fresh->scan = radii.empty() || total_cost(widths, radii, n) >= n * scan_cost;
-        for (size_t i = 0; !fresh->scan && i < part.chunks.size(); ++i) {
-            if (radii[i] < 0) continue;
-            ChunkProbe probe = part.chunks[i];
-            probe.radius = static_cast<uint32_t>(radii[i]);
-            const std::vector<uint32_t>& flips = flip_patterns(probe.bits, probe.radius);
-            probe.flips = flips.data();
-            probe.flip_count = flips.size();
-            fresh->probes.push_back(probe);
-        }
-        planned = std::move(fresh);
-    }
-    return *planned;
-}
-
-void Segment::search_part(const Part& part, const uint64_t* query, uint32_t radius, std::vector<Hit>& out) const {
+void Segment::search_part(const Part& part, const uint64_t* query, uint32_t radius, std::vector<Hit>& out) {
     if (part.count == 0) return;
-    const Plan& planned = plan(part, radius);
     const Kernels& loops = kernels();
     std::vector<RowHit> rows;
+    ProbePlan plan;
     // Lists of near-copies crowd into few buckets; where comparing those costs more than reading all, read all.
     const auto crowded = static_cast<size_t>(static_cast<double>(part.count) * scan_cost / compare_cost) + 1024;
-    if (planned.scan || !loops.probe(part.hashes, planned.probes.data(), planned.probes.size(), query, radius, crowded,
-                                     sink_into(rows))) {
+    if (!part.sorted || !plan_probes(radius, part.count, plan) ||
+        !loops.probe(part.hashes, part.tables.data(), &plan, query, radius, crowded, sink_into(rows))) {
         rows.clear();
         loops.scan(part.hashes, part.count, query, radius, sink_into(rows));
     }

@@ -1,17 +1,17 @@
 // An immutable set of 256-bit hashes with 64-bit keys in one file, searched exactly within a Hamming radius.
 //
-// Multi-index hashing (Norouzi, Punjani, Fleet 2012): the hash is cut into chunks, each with a table of buckets. If two
-// hashes differ in at most r bits and the chunks' radii t_i satisfy sum(t_i + 1) > r, then some chunk differs in at most
-// its t_i bits: visiting every bucket within t_i flips finds every neighbour. Hashes with an even and an odd number of
-// ones are kept in two parts: distances between hashes of known parity are all even or all odd, so half the radii need
-// no search of their own (nearly all PDQ hashes have exactly 128 ones).
+// Multi-index hashing (Norouzi, Punjani, Fleet 2012) in two steps. A hash is 16 words of 16 bits, which make 8 pairs. If two
+// hashes differ in at most r bits and the radii t of the pairs satisfy sum(t + 1) > r, then some pair differs in at most
+// its t bits; and then one of its two words differs in at most half of them. So the rows are sorted by each word, and
+// beside each row number stands the other word of the pair: the few buckets near the query's word are read through, and
+// only rows whose whole pair is near are compared. Hashes with an even and an odd number of ones are kept in two parts:
+// distances between hashes of known parity are all even or all odd, so half the radii need no search of their own (nearly
+// all PDQ hashes have exactly 128 ones).
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -21,8 +21,6 @@
 namespace tutela {
 
 constexpr size_t hash_bytes = 32;
-constexpr size_t hash_words = 4;
-constexpr size_t max_chunks = 24;
 constexpr uint32_t max_radius = 256;
 
 struct Hit {
@@ -37,19 +35,18 @@ struct CorruptSegment : std::runtime_error {
 
 // ---- the file: little-endian, every section aligned to a cache line
 
-struct ChunkSection {
-    uint32_t bits;
-    uint32_t first_bit;
-    uint64_t offsets_at;  // uint32[2^bits + 1]
-    uint64_t ids_at;      // uint32[count]
+struct TableSection {
+    uint64_t begins_at;    // uint32[buckets + 1]
+    uint64_t partners_at;  // uint16[count]
+    uint64_t rows_at;      // uint32[count]
 };
 
 struct PartSection {
     uint64_t count;
     uint64_t hashes_at;  // uint64[count][4]
     uint64_t keys_at;    // uint64[count]
-    uint64_t chunk_count;
-    ChunkSection chunks[max_chunks];
+    uint64_t sorted;     // 1: there are tables; 0: the part is so small that it is read through
+    TableSection tables[table_count];
 };
 
 struct FileHeader {
@@ -58,11 +55,11 @@ struct FileHeader {
     PartSection parts[2];  // an even, an odd number of ones
 };
 
-constexpr char file_magic[8] = {'T', 'U', 'T', 'S', 'E', 'G', '0', '1'};
+constexpr char file_magic[8] = {'T', 'U', 'T', 'S', 'E', 'G', '0', '2'};
 constexpr size_t section_alignment = 64;
 
-// How `count` hashes are best cut: the widths of the chunks; empty where reading them all is the fastest.
-std::vector<uint32_t> chunk_widths(uint64_t count);
+// Parts with fewer rows have no tables: reading them through is about as fast.
+constexpr uint64_t fewest_sorted = 8192;
 
 // Write a segment of `count` hashes (32 bytes each) and keys to a new file, and flush it to the disk.
 // Throws std::system_error when the file cannot be written.
@@ -87,25 +84,18 @@ class Segment {
     uint64_t key(uint64_t row) const;
 
    private:
-    struct Plan {
-        bool scan = true;
-        std::vector<ChunkProbe> probes;
-    };
-
     struct Part {
         uint64_t count = 0;
         const uint64_t* hashes = nullptr;
         const uint64_t* keys = nullptr;
-        std::vector<ChunkProbe> chunks;  // without radius and flips
-        mutable std::array<std::unique_ptr<const Plan>, max_radius + 1> plans;
+        bool sorted = false;
+        std::array<WordTable, table_count> tables{};
     };
 
-    Part open_part(const uint8_t* bytes, size_t size, const PartSection& section) const;
-    const Plan& plan(const Part& part, uint32_t radius) const;
-    void search_part(const Part& part, const uint64_t* query, uint32_t radius, std::vector<Hit>& out) const;
+    static Part open_part(const uint8_t* bytes, size_t size, const PartSection& section);
+    static void search_part(const Part& part, const uint64_t* query, uint32_t radius, std::vector<Hit>& out);
 
     std::array<Part, 2> parts_;
-    mutable std::mutex planning_;
 };
 
 }  // namespace tutela

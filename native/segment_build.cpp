@@ -1,12 +1,14 @@
-// Building a segment's file: rows split by parity, then for each chunk the row numbers sorted into buckets, by runs of
-// buckets that fit into a processor's cache.
+// Building a segment's file: rows split by parity, then sorted by each word of their hashes, first by the word's high byte,
+// then within each run of these by the low one, so that what is written at random fits into a processor's cache.
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <numeric>
 #include <system_error>
 #include <vector>
 
@@ -94,13 +96,8 @@ bool is_odd(const uint8_t* hash) {
     return std::popcount(words[0] ^ words[1] ^ words[2] ^ words[3]) % 2 != 0;
 }
 
-uint32_t chunk_of(const uint8_t* hash, uint32_t first_bit, uint32_t bits) {
-    uint64_t words[hash_words];
-    std::memcpy(words, hash, hash_bytes);
-    const uint32_t word = first_bit / 64, shift = first_bit % 64;
-    uint64_t value = words[word] >> shift;
-    if (shift + bits > 64) value |= words[word + 1] << (64 - shift);
-    return static_cast<uint32_t>(value & ((uint64_t{1} << bits) - 1));
+uint16_t word_of(const uint8_t* hash, size_t number) {
+    return static_cast<uint16_t>(hash[2 * number] | hash[2 * number + 1] << 8);
 }
 
 // The rows of one part, in their order in the file: row i of the part is row rows[i] of the input.
@@ -115,48 +112,55 @@ struct Rows {
 };
 
 struct Placed {
-    uint32_t value;  // of the chunk: the number of the bucket
+    uint16_t word;
+    uint16_t partner;
     uint32_t row;
 };
 
-// The rows with their buckets, brought into runs of neighbouring buckets that fit into a processor's cache; within a
-// run, in row order. `begins` gets where each run begins and the last ends.
-std::vector<Placed> in_runs(const Rows& rows, const ChunkSection& chunk, uint32_t run_bits, std::vector<uint32_t>& begins) {
-    std::vector<uint32_t> values(rows.count);
-    begins.assign((size_t{1} << (chunk.bits - run_bits)) + 1, 0);
-    for (uint64_t i = 0; i < rows.count; ++i) {
-        values[i] = chunk_of(rows.hash(i), chunk.first_bit, chunk.bits);
-        ++begins[(values[i] >> run_bits) + 1];
-    }
-    for (size_t run = 1; run < begins.size(); ++run) begins[run] += begins[run - 1];
-    std::vector<uint32_t> next(begins.begin(), begins.end() - 1);
+constexpr size_t run_buckets = 256;
+constexpr size_t runs = buckets / run_buckets;
+
+// The rows in order of the word's high byte. `run_begins` gets where each begins and the last ends.
+std::vector<Placed> in_runs(const Rows& rows, size_t table, std::array<uint32_t, runs + 1>& run_begins) {
+    run_begins.fill(0);
+    for (uint64_t i = 0; i < rows.count; ++i) ++run_begins[word_of(rows.hash(i), table) / run_buckets + 1];
+    std::partial_sum(run_begins.begin(), run_begins.end(), run_begins.begin());
+    std::array<uint32_t, runs + 1> next = run_begins;
     std::vector<Placed> placed(rows.count);
-    for (uint64_t i = 0; i < rows.count; ++i) placed[next[values[i] >> run_bits]++] = {values[i], static_cast<uint32_t>(i)};
+    for (uint64_t i = 0; i < rows.count; ++i) {
+        const uint16_t word = word_of(rows.hash(i), table);
+        placed[next[word / run_buckets]++] = {word, word_of(rows.hash(i), table ^ 1), static_cast<uint32_t>(i)};
+    }
     return placed;
 }
 
-void write_chunk(NewFile& file, const Rows& rows, ChunkSection& chunk) {
-    const uint32_t run_bits = std::min(chunk.bits, 15u);
-    const size_t run_buckets = size_t{1} << run_bits;
-    std::vector<uint32_t> runs;
-    const std::vector<Placed> placed = in_runs(rows, chunk, run_bits, runs);
-
-    std::vector<uint32_t> offsets{0}, ids(rows.count), next(run_buckets);
-    offsets.reserve((size_t{1} << chunk.bits) + 1);
-    for (size_t run = 0; run + 1 < runs.size(); ++run) {
-        std::fill(next.begin(), next.end(), 0);
-        for (uint32_t i = runs[run]; i < runs[run + 1]; ++i) ++next[placed[i].value % run_buckets];
-        uint32_t end = runs[run];
+TableSection write_table(NewFile& file, const Rows& rows, size_t table) {
+    std::array<uint32_t, runs + 1> run_begins;
+    const std::vector<Placed> placed = in_runs(rows, table, run_begins);
+    std::vector<uint32_t> begins{0}, numbers(rows.count);
+    std::vector<uint16_t> partners(rows.count);
+    begins.reserve(buckets + 1);
+    for (size_t run = 0; run < runs; ++run) {
+        std::array<uint32_t, run_buckets> next{};
+        for (uint32_t i = run_begins[run]; i < run_begins[run + 1]; ++i) ++next[placed[i].word % run_buckets];
+        uint32_t end = run_begins[run];
         for (uint32_t& bucket : next) {
             const uint32_t begin = end;
             end += bucket;
             bucket = begin;
-            offsets.push_back(end);
+            begins.push_back(end);
         }
-        for (uint32_t i = runs[run]; i < runs[run + 1]; ++i) ids[next[placed[i].value % run_buckets]++] = placed[i].row;
+        for (uint32_t i = run_begins[run]; i < run_begins[run + 1]; ++i) {
+            const uint32_t position = next[placed[i].word % run_buckets]++;
+            partners[position] = placed[i].partner;
+            numbers[position] = placed[i].row;
+        }
     }
-    chunk.offsets_at = file.append(offsets.data(), offsets.size() * sizeof(uint32_t));
-    chunk.ids_at = file.append(ids.data(), ids.size() * sizeof(uint32_t));
+    TableSection section{};
+    section.begins_at = file.append(begins.data(), begins.size() * sizeof begins[0]);
+    section.partners_at = file.append(partners.data(), partners.size() * sizeof partners[0]);
+    section.rows_at = file.append(numbers.data(), numbers.size() * sizeof numbers[0]);
+    return section;
 }
 
 template <typename Item, typename Read>
@@ -177,14 +181,8 @@ PartSection write_part(NewFile& file, const Rows& rows, const uint64_t* keys) {
     part.count = rows.count;
     part.hashes_at = write_rows<uint8_t>(file, rows, hash_bytes, [&](uint64_t i) { return rows.hash(i); });
     part.keys_at = write_rows<uint64_t>(file, rows, sizeof(uint64_t), [&](uint64_t i) { return keys + rows.row(i); });
-    uint32_t first_bit = 0;
-    for (const uint32_t bits : chunk_widths(rows.count)) {
-        ChunkSection& chunk = part.chunks[part.chunk_count++];
-        chunk.bits = bits;
-        chunk.first_bit = first_bit;
-        first_bit += bits;
-        write_chunk(file, rows, chunk);
-    }
+    part.sorted = rows.count >= fewest_sorted;
+    for (size_t t = 0; part.sorted && t < table_count; ++t) part.tables[t] = write_table(file, rows, t);
     return part;
 }
 
