@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -25,6 +26,7 @@ namespace {
 
 using Grey = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Quadrilaterals = nb::ndarray<const double, nb::shape<-1, 4, 2>, nb::c_contig, nb::device::cpu>;
+using Turns = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Bounds = std::tuple<double, double, double, double>;
 
 template <typename T>
@@ -47,11 +49,10 @@ std::unique_ptr<Canvas> canvas_of(const Grey& luma) {
     return std::make_unique<Canvas>(luma.data(), luma.shape(0), luma.shape(1));
 }
 
-// Hashes of the views and, of the first `turned` of them, of all eight ways to turn them.
-nb::tuple hashes(Canvas& canvas, const Quadrilaterals& corners, size_t turned_count) {
-    const size_t count = corners.shape(0);
-    if (turned_count > count) throw nb::value_error("no more views can be turned than there are");
-    const size_t rows = count + 7 * turned_count;
+// Hashes of the views, for each turn whose bit is set for the view, and qualities, which turning does not change.
+nb::tuple hashes_of(Canvas& canvas, const double* corners, const uint8_t* turns, size_t count) {
+    size_t rows = 0;
+    for (size_t i = 0; i < count; ++i) rows += static_cast<size_t>(std::popcount(turns[i]));
     auto hashes = std::make_unique<uint8_t[]>(rows * 32);
     auto qualities = std::make_unique<uint8_t[]>(count);
     {
@@ -59,25 +60,37 @@ nb::tuple hashes(Canvas& canvas, const Quadrilaterals& corners, size_t turned_co
         uint8_t* out = hashes.get();
         for (size_t i = 0; i < count; ++i) {
             Corners view;
-            std::memcpy(view.data(), corners.data() + 8 * i, sizeof view);
-            const size_t turns = i < turned_count ? size_t{dihedral_count} : 1;
-            if (canvas.viewable(view)) {
+            std::memcpy(view.data(), corners + 8 * i, sizeof view);
+            const bool is_viewable = canvas.viewable(view);
+            Frequencies straight{};
+            if (is_viewable) {
                 const Picture64 small = canvas.view(view);
-                const Frequencies straight = frequencies(small);
+                straight = frequencies(small);
                 qualities[i] = static_cast<uint8_t>(says_something(straight) ? quality(small) : 0);
-                for (size_t turn = 0; turn < turns; ++turn) {
-                    const Hash hash = hash_of(turned(straight, static_cast<Dihedral>(turn)));
-                    std::memcpy(out + 32 * turn, hash.data(), 32);
-                }
             }
-            out += 32 * turns;
+            for (size_t turn = 0; turn < dihedral_count; ++turn) {
+                if ((turns[i] >> turn & 1) == 0) continue;
+                if (is_viewable) {
+                    const Hash hash = hash_of(turned(straight, static_cast<Dihedral>(turn)));
+                    std::memcpy(out, hash.data(), 32);
+                }
+                out += 32;
+            }
         }
     }
     return nb::make_tuple(owned(std::move(hashes), {rows, 32}), owned(std::move(qualities), {count}));
 }
 
+nb::tuple hashes(Canvas& canvas, const Quadrilaterals& corners, const Turns& turns) {
+    if (turns.shape(0) != corners.shape(0)) throw nb::value_error("there must be as many turns as views");
+    return hashes_of(canvas, corners.data(), turns.data(), corners.shape(0));
+}
+
 nb::tuple pdq_views(const Grey& luma, const Quadrilaterals& corners, size_t turned_count) {
-    return hashes(*canvas_of(luma), corners, turned_count);
+    if (turned_count > corners.shape(0)) throw nb::value_error("no more views can be turned than there are");
+    std::vector<uint8_t> turns(corners.shape(0), 1);
+    std::fill_n(turns.begin(), turned_count, uint8_t{255});
+    return hashes_of(*canvas_of(luma), corners.data(), turns.data(), turns.size());
 }
 
 nb::tuple pictures(const Canvas& canvas, size_t most_pieces, size_t most_rectangles) {
@@ -138,7 +151,7 @@ void bind_views(nb::module_& m) {
     m.def("pdq_views", &pdq_views, nb::arg("luma"), nb::arg("corners"), nb::arg("turned") = 0);
     nb::class_<Canvas>(m, "Canvas")
         .def(nb::new_(&canvas_of), nb::arg("luma"))
-        .def("hashes", &hashes, nb::arg("corners"), nb::arg("turned") = 0)
+        .def("hashes", &hashes, nb::arg("corners"), nb::arg("turns"))
         .def("pictures", &pictures, nb::arg("most_pieces"), nb::arg("most_rectangles"))
         .def("windows", &windows, nb::arg("bounds"), nb::arg("limit"), nb::arg("window"), nb::arg("scale"));
 }

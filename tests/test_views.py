@@ -219,10 +219,10 @@ def test_any_picture_has_views_that_lie_in_it(height, width, seed, kind):
     }[kind].astype(np.uint8)
     for views in (ViewSet.STANDARD, ViewSet.THOROUGH, ViewSet.LISTED):
         for frame in find_frames(reduced(luma), views):
-            hashes, qualities = frame.canvas.hashes(frame.corners, frame.turned)
-            assert len(qualities) == len(frame.families) == len(frame.corners)
-            assert hashes.shape == (len(qualities) + 7 * frame.turned, 32)
-            assert np.isfinite(frame.corners).all()
+            hashes, qualities = frame.canvas.hashes(frame.views.corners, frame.views.turns)
+            assert len(qualities) == len(frame.views.families) == len(frame.views.corners)
+            assert hashes.shape == (np.bitwise_count(frame.views.turns).sum(), 32)
+            assert np.isfinite(frame.views.corners).all()
 
 
 def test_the_view_of_the_whole_hashes_as_the_whole_does():

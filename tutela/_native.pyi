@@ -47,9 +47,12 @@ class Canvas:
 
     def __init__(self, luma: npt.NDArray[np.uint8]) -> None: ...
     def hashes(
-        self, corners: npt.NDArray[np.float64], turned: int = 0
+        self, corners: npt.NDArray[np.float64], turns: npt.NDArray[np.uint8]
     ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """As `pdq_views`."""
+        """(hashes, 32) and (n,) qualities of (n, 4, 2) views; what is no view, as in `pdq_views`.
+
+        Bit i of a view's (n,) turns asks for its hash turned in way i of `pdq_dihedral`.
+        """
 
     def pictures(
         self, most_pieces: int, most_rectangles: int

@@ -14,7 +14,7 @@ from tutela.media.content import Content, Mode, Picture, ViewSet
 from tutela.signals.base import STORED, WHOLE, Kind, Region, Sample
 from tutela.signals.hexadecimal import parse_hexadecimal
 from tutela.views.finding import find_frames, reduced
-from tutela.views.view import TURNS, Luma, bounds, placed, view_name
+from tutela.views.view import TURNS, Luma, bounds, placed, view_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,16 @@ class Pdq:
 
     def _of_views(self, luma: Luma, views: ViewSet) -> Iterator[Sample]:
         for frame in find_frames(luma, views):
-            hashes, qualities = frame.canvas.hashes(frame.corners, frame.turned)
-            places = bounds(placed(frame.corners, frame.place)).tolist()
-            values = iter(hashes)
-            for i, (family, quality, place) in enumerate(zip(frame.families, qualities.tolist(), places, strict=True)):
+            families, corners, turns = frame.views.families, frame.views.corners, frame.views.turns
+            hashes, qualities = frame.canvas.hashes(corners, turns)
+            values = memoryview(hashes.tobytes())
+            places = bounds(placed(corners, frame.place)).tolist()
+            at = 0
+            for family, asked, quality, place in zip(families, turns.tolist(), qualities.tolist(), places, strict=True):
                 region = Region(*place)
-                for turn in TURNS if i < frame.turned else TURNS[:1]:
-                    yield Sample(self.name, next(values).tobytes(), view_name(family, turn), quality, region)
+                for name in view_names(family, asked):
+                    yield Sample(self.name, bytes(values[at : at + self.width]), name, quality, region)
+                    at += self.width
 
 
 PDQ = Pdq()

@@ -1,6 +1,5 @@
 """A picture to its views: those of the whole, then those of the likeliest pictures inside it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +8,9 @@ from PIL import Image
 from tutela._native import Canvas
 from tutela.media.content import ViewSet
 from tutela.views.anchors import EVERYWHERE, anchored_windows
-from tutela.views.listing import EDGES, views_to_list
+from tutela.views.listing import EDGES, listed_views
 from tutela.views.tilted import find_tilted
-from tutela.views.view import WHOLE, Bounds, Corners, Luma, ManyCorners
+from tutela.views.view import ALL_TURNS, MIRRORED, UPRIGHT, WHOLE, Bounds, Corners, Luma, Views
 
 SHORT_SIDE = 256
 """Views are looked for, and hashed, with the picture's short side brought to 256 to 511 pixels."""
@@ -30,13 +29,19 @@ class Budget:
     landmarks: int
     inner: int
     """Pictures inside that are looked into themselves, for what a crop or an overlay left of them."""
-    turned: bool
-    """Whether what is found inside is looked up in all its turns."""
+    inside_turns: int
+    """Ways in which what is found inside is turned to be looked up."""
+    landmark_turns: int
+    """The same for windows around landmarks."""
 
 
 BUDGETS = {
-    ViewSet.STANDARD: Budget(pieces=10, rectangles=28, landmarks=8, inner=4, turned=False),
-    ViewSet.THOROUGH: Budget(pieces=16, rectangles=24, landmarks=12, inner=12, turned=True),
+    ViewSet.STANDARD: Budget(
+        pieces=10, rectangles=28, landmarks=8, inner=4, inside_turns=UPRIGHT, landmark_turns=MIRRORED
+    ),
+    ViewSet.THOROUGH: Budget(
+        pieces=16, rectangles=40, landmarks=12, inner=12, inside_turns=ALL_TURNS, landmark_turns=ALL_TURNS
+    ),
 }
 
 
@@ -45,10 +50,7 @@ class Frame:
     """A picture with views in it: the whole, or a tilted one that was found inside, turned upright."""
 
     canvas: Canvas
-    families: Sequence[str]
-    corners: ManyCorners
-    turned: int
-    """Of so many views, the first ones, all turns are looked up."""
+    views: Views
     place: Corners
     """Where it lies in the whole."""
 
@@ -63,36 +65,35 @@ def find_frames(luma: Luma, views: ViewSet) -> list[Frame]:
     """What is to be looked up of a reduced picture, beside the whole and its turns; the whole's frame first."""
     if views is ViewSet.PLAIN or min(luma.shape) < MIN_SIDE:
         return []
-    canvas = Canvas(luma)
     if views is ViewSet.LISTED:
-        listed = views_to_list(luma)
-        return [Frame(canvas, [view.family for view in listed], np.stack([view.corners for view in listed]), 0, WHOLE)]
-    budget = BUDGETS[views]
+        return [Frame(Canvas(luma), listed_views(luma), WHOLE)]
+    budget, canvas = BUDGETS[views], Canvas(luma)
     tilted = find_tilted(luma)
     upright, scores, pieces = canvas.pictures(budget.pieces, budget.rectangles)
-    families = [*["deskewed"] * len(tilted), *["piece"] * pieces, *["rectangle"] * (len(upright) - pieces)]
-    parts = [*(corners[None] for corners in tilted), upright]
-    turned = len(families) if budget.turned else 0
     sure = upright[scores >= SURE][: max(0, budget.inner - len(tilted))]
-    for within in (EVERYWHERE, *((*box[0], *box[2]) for box in sure.tolist())):
-        remains = _remains(canvas, within, budget)
-        families += remains[0]
-        parts.append(remains[1])
-    frames = [Frame(canvas, families, np.concatenate(parts), turned, WHOLE)]
+    parts = [Views.of("deskewed", corners[None], budget.inside_turns) for corners in tilted]
+    parts += [
+        Views.of("piece", upright[:pieces], budget.inside_turns),
+        Views.of("rectangle", upright[pieces:], budget.inside_turns),
+        *_remains(canvas, EVERYWHERE, budget),
+    ]
+    for left_top, _, right_bottom, _ in sure.tolist():
+        parts += _remains(canvas, (*left_top, *right_bottom), budget)
+    frames = [Frame(canvas, Views.together(parts), WHOLE)]
     for corners in tilted[: budget.inner]:
         inner = _cut_out(luma, corners)
         if min(inner.shape) >= MIN_SIDE:
             alone = Canvas(inner)
-            frames.append(Frame(alone, *_remains(alone, EVERYWHERE, budget), 0, corners))
+            frames.append(Frame(alone, Views.together(_remains(alone, EVERYWHERE, budget)), corners))
     return frames
 
 
-def _remains(canvas: Canvas, within: Bounds, budget: Budget) -> tuple[list[str], ManyCorners]:
+def _remains(canvas: Canvas, within: Bounds, budget: Budget) -> tuple[Views, Views]:
     """Parts of a picture that stay as they are when the rest of it is cut away or covered."""
     left, top, right, bottom = within
     edges = EDGES * (right - left, bottom - top) + (left, top)
     windows = anchored_windows(canvas, budget.landmarks, within)
-    return [*["edge"] * len(edges), *["anchored"] * len(windows)], np.concatenate([edges, windows])
+    return Views.of("edge", edges), Views.of("anchored", windows, budget.landmark_turns)
 
 
 def _cut_out(luma: Luma, corners: Corners) -> Luma:

@@ -1,7 +1,10 @@
 """A view: a named quadrilateral of a picture, as it would look if it were the whole picture."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +25,9 @@ TURNS = ("", "turned-90", "turned-180", "turned-270", "flipped", "mirrored", "tr
 """The eight ways to turn a view, in the native core's order; turns are counter-clockwise."""
 
 
+UPRIGHT, MIRRORED, ALL_TURNS = 0b1, 0b100001, 0b11111111
+"""Which ways a view is turned to be looked up: bit i stands for `TURNS[i]`."""
+
 WHOLE_FAMILY = "whole"
 
 
@@ -32,6 +38,12 @@ def view_name(family: str, turn: str) -> str:
     return turn if family == WHOLE_FAMILY else f"{family}/{turn}"
 
 
+@cache
+def view_names(family: str, turns: int) -> tuple[str, ...]:
+    """The names of a family's view in each of its turns."""
+    return tuple(view_name(family, turn) for i, turn in enumerate(TURNS) if turns >> i & 1)
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """One view to be hashed."""
@@ -39,6 +51,30 @@ class View:
     family: str
     """How it was found: `piece`, `rectangle`, `anchored`, ..."""
     corners: Corners
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Views to be hashed together."""
+
+    families: Sequence[str]
+    corners: ManyCorners
+    turns: npt.NDArray[np.uint8]
+    """Ways in which each is turned, as `ALL_TURNS` has them."""
+
+    @classmethod
+    def of(cls, family: str, corners: ManyCorners, turns: int = UPRIGHT) -> Self:
+        """Views of one family."""
+        return cls([family] * len(corners), corners, np.full(len(corners), turns, np.uint8))
+
+    @classmethod
+    def together(cls, parts: Sequence["Views"]) -> Self:
+        """All views of several families."""
+        return cls(
+            [family for part in parts for family in part.families],
+            np.concatenate([part.corners for part in parts]),
+            np.concatenate([part.turns for part in parts]),
+        )
 
 
 def rectangle(left: float, top: float, right: float, bottom: float) -> Corners:
