@@ -29,20 +29,30 @@ void luma_from_rgb(float* __restrict out, const float* __restrict rgb, size_t co
 
 void dct_64_to_16(const float* __restrict picture, const float* __restrict dct_16x64,
                   const float* __restrict dct_64x16, float* __restrict out) {
-    for (size_t i = 0; i < 16; ++i) {
-        float columns[64] = {};
+    // Four rows of the result at a time: each row of the picture is read once for them, and no sum waits for another.
+    for (size_t i = 0; i < 16; i += 4) {
+        float columns[4][64] = {};
         for (size_t k = 0; k < 64; ++k) {
-            const float weight = dct_16x64[i * 64 + k];
             const float* row = picture + k * 64;
-            for (size_t j = 0; j < 64; ++j) columns[j] += weight * row[j];
+            const float w0 = dct_16x64[i * 64 + k], w1 = dct_16x64[(i + 1) * 64 + k];
+            const float w2 = dct_16x64[(i + 2) * 64 + k], w3 = dct_16x64[(i + 3) * 64 + k];
+            for (size_t j = 0; j < 64; ++j) {
+                columns[0][j] += w0 * row[j];
+                columns[1][j] += w1 * row[j];
+                columns[2][j] += w2 * row[j];
+                columns[3][j] += w3 * row[j];
+            }
         }
-        float result[16] = {};
+        float result[4][16] = {};
         for (size_t k = 0; k < 64; ++k) {
-            const float weight = columns[k];
             const float* row = dct_64x16 + k * 16;
-            for (size_t j = 0; j < 16; ++j) result[j] += weight * row[j];
+            for (size_t r = 0; r < 4; ++r) {
+                for (size_t j = 0; j < 16; ++j) result[r][j] += columns[r][k] * row[j];
+            }
         }
-        for (size_t j = 0; j < 16; ++j) out[i * 16 + j] = result[j];
+        for (size_t r = 0; r < 4; ++r) {
+            for (size_t j = 0; j < 16; ++j) out[(i + r) * 16 + j] = result[r][j];
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dispatch.hpp"
+#include "view_kernels.hpp"
 
 namespace tutela {
 namespace {
@@ -23,18 +24,23 @@ struct Taps {
 // weight of all the source positions that it covers, so that the filter stays that of the source.
 Taps reduced(size_t first, const std::vector<double>& weights, size_t reduced_length, size_t eighths);
 
-std::array<Taps, 64> tents(size_t length, size_t reduced_length, size_t eighths) {
+using Grid = std::array<Taps, 64>;
+
+// The outputs of a side; `mirrored`, those that the side would have had, seen in a mirror. PDQ's grid is not symmetric:
+// it begins at whole pixels.
+Grid tents(size_t length, size_t reduced_length, size_t eighths, bool mirrored) {
     const size_t window = (length + 127) / 128;
     const size_t half = (window + 2) / 2;
     const size_t reach_left = window - half, reach_right = half - 1;
     auto box_first = [&](size_t i) { return i > reach_left ? i - reach_left : 0; };
     auto box_last = [&](size_t i) { return std::min(length - 1, i + reach_right); };
 
-    std::array<Taps, 64> all;
+    Grid all;
     for (size_t output = 0; output < 64; ++output) {
         const auto centre = static_cast<size_t>((static_cast<double>(output) + 0.5) * static_cast<double>(length) / 64);
         const size_t outer_first = box_first(centre), outer_last = box_last(centre);
-        const size_t first = box_first(outer_first), last = box_last(outer_last);
+        size_t first = box_first(outer_first);
+        const size_t last = box_last(outer_last);
         std::vector<double> weights(last - first + 1, 0.0);
         for (size_t middle = outer_first; middle <= outer_last; ++middle) {
             const size_t inner_first = box_first(middle), inner_last = box_last(middle);
@@ -45,6 +51,10 @@ std::array<Taps, 64> tents(size_t length, size_t reduced_length, size_t eighths)
         }
         double running = 0.0;
         for (double& weight : weights) weight = running += weight;
+        if (mirrored) {
+            std::reverse(weights.begin(), weights.end());
+            first = length - 1 - last;
+        }
         all[output] = reduced(first, weights, reduced_length, eighths);
     }
     return all;
@@ -82,33 +92,42 @@ bool already_small(const Pixels<T>& pixels) {
 }
 
 template <typename T>
-Picture64 downsample_any(const Pixels<T>& pixels) {
+void need_valid(const Pixels<T>& pixels) {
     if (pixels.height == 0 || pixels.width == 0) throw std::invalid_argument("a picture needs at least one pixel");
     const size_t eighths = pixels.eighths;
     if (eighths < 1 || eighths > 8 || (pixels.source_height * eighths + 7) / 8 != pixels.height ||
         (pixels.source_width * eighths + 7) / 8 != pixels.width) {
         throw std::invalid_argument("the pixels are not the source brought down to so many eighths");
     }
-    const size_t row_values = pixels.width * pixels.channels;
-    std::array<Taps, 64> rows, columns;
-    if (already_small(pixels)) {
-        for (size_t i = 0; i < 64; ++i) rows[i] = columns[i] = {i, {1.0f}};
-    } else {
-        rows = tents(pixels.source_height, pixels.height, pixels.eighths);
-        columns = tents(pixels.source_width, pixels.width, pixels.eighths);
-    }
+}
 
+// The grid of a side, or of the same side mirrored. Valid pixels only.
+template <typename T>
+Grid grid_of(const Pixels<T>& pixels, bool of_rows, bool mirrored) {
+    if (!already_small(pixels)) {
+        return of_rows ? tents(pixels.source_height, pixels.height, pixels.eighths, mirrored)
+                       : tents(pixels.source_width, pixels.width, pixels.eighths, mirrored);
+    }
+    Grid all;
+    for (size_t i = 0; i < 64; ++i) all[i] = {mirrored ? 63 - i : i, {1.0f}};
+    return all;
+}
+
+// One picture for each of the grids of columns, in the same pass over the pixels.
+template <typename T, size_t count>
+std::array<Picture64, count> bring_down(const Pixels<T>& pixels, const Grid& rows, const std::array<Grid, count>& columns) {
     // Vertically first: whole rows are added up, a strip of columns at a time so that the sums stay in the cache.
     constexpr size_t strip = 4096;
+    const size_t row_values = pixels.width * pixels.channels;
     std::vector<float> sums(row_values), luma(pixels.channels == 3 ? pixels.width : 0);
-    Picture64 out;
+    std::array<Picture64, count> out;
     for (size_t i = 0; i < 64; ++i) {
         std::fill(sums.begin(), sums.end(), 0.0f);
         for (size_t begin = 0; begin < row_values; begin += strip) {
-            const size_t count = std::min(strip, row_values - begin);
+            const size_t values = std::min(strip, row_values - begin);
             for (size_t tap = 0; tap < rows[i].weights.size(); ++tap) {
                 const T* row = pixels.data + (rows[i].first + tap) * row_values + begin;
-                accumulate(sums.data() + begin, row, rows[i].weights[tap], count);
+                accumulate(sums.data() + begin, row, rows[i].weights[tap], values);
             }
         }
         const float* line = sums.data();
@@ -116,16 +135,33 @@ Picture64 downsample_any(const Pixels<T>& pixels) {
             kernels().luma_from_rgb(luma.data(), sums.data(), pixels.width);
             line = luma.data();
         }
-        for (size_t j = 0; j < 64; ++j) {
-            const Taps& taps = columns[j];
-            double sum = 0.0;
-            for (size_t tap = 0; tap < taps.weights.size(); ++tap) {
-                sum += static_cast<double>(taps.weights[tap]) * static_cast<double>(line[taps.first + tap]);
+        for (size_t grid = 0; grid < count; ++grid) {
+            for (size_t j = 0; j < 64; ++j) {
+                const Taps& taps = columns[grid][j];
+                double sum = 0.0;
+                for (size_t tap = 0; tap < taps.weights.size(); ++tap) {
+                    sum += static_cast<double>(taps.weights[tap]) * static_cast<double>(line[taps.first + tap]);
+                }
+                out[grid][i * 64 + j] = static_cast<float>(sum);
             }
-            out[i * 64 + j] = static_cast<float>(sum);
         }
     }
     return out;
+}
+
+template <typename T>
+Picture64 downsample_any(const Pixels<T>& pixels) {
+    need_valid(pixels);
+    return bring_down<T, 1>(pixels, grid_of(pixels, true, false), {grid_of(pixels, false, false)})[0];
+}
+
+template <typename T>
+Mirrorings downsample_mirrored_any(const Pixels<T>& pixels) {
+    need_valid(pixels);
+    const std::array<Grid, 2> columns{grid_of(pixels, false, false), grid_of(pixels, false, true)};
+    const auto upright = bring_down<T, 2>(pixels, grid_of(pixels, true, false), columns);
+    const auto upside_down = bring_down<T, 2>(pixels, grid_of(pixels, true, true), columns);
+    return {upright[0], upright[1], upside_down[0], upside_down[1]};
 }
 
 struct DctMatrix {
@@ -148,36 +184,37 @@ const DctMatrix& dct_matrix() {
     return matrix;
 }
 
+// The sum of whole per cents of the range by which neighbours differ, cut off towards zero, so that many faint steps do not
+// add up to detail.
+int64_t detail_of_any(const Picture64& picture) {
+    const auto step = [](float u, float v) {
+        const float percent = (u - v) * 100.0f / 255.0f;
+        return std::isfinite(percent) ? std::abs(static_cast<int>(std::clamp(percent, -1e6f, 1e6f))) : 0;
+    };
+    int64_t sum = 0;
+    for (size_t i = 0; i < 64; ++i) {
+        const float* row = picture.data() + i * 64;
+        for (size_t j = 0; j < 63; ++j) sum += step(row[j], row[j + 1]);
+        if (i < 63) {
+            for (size_t j = 0; j < 64; ++j) sum += step(row[j], row[j + 64]);
+        }
+    }
+    return sum;
+}
+
 }  // namespace
 
 Picture64 downsample(const Pixels<uint8_t>& pixels) { return downsample_any(pixels); }
 Picture64 downsample(const Pixels<float>& pixels) { return downsample_any(pixels); }
+Mirrorings downsample_mirrored(const Pixels<uint8_t>& pixels) { return downsample_mirrored_any(pixels); }
+Mirrorings downsample_mirrored(const Pixels<float>& pixels) { return downsample_mirrored_any(pixels); }
 
 int quality(const Picture64& picture) {
-    // Whole percents of the range, cut off towards zero, so that many faint steps do not add up to detail.
-    const auto percent = [](float u, float v) { return (u - v) * 100.0f / 255.0f; };
-    const auto step = [&](float u, float v) {
-        const float exact = percent(u, v);
-        return std::isfinite(exact) ? std::abs(static_cast<int>(std::clamp(exact, -1e6f, 1e6f))) : 0;
-    };
     // What bytes can make needs no care, and vectorises.
-    const auto small_step = [&](float u, float v) { return std::abs(static_cast<int>(percent(u, v))); };
-    const auto sum_of = [&](auto one) {
-        int64_t sum = 0;
-        for (size_t i = 0; i < 64; ++i) {
-            const float* row = picture.data() + i * 64;
-            int in_row = 0;
-            for (size_t j = 0; j < 63; ++j) in_row += one(row[j], row[j + 1]);
-            if (i < 63) {
-                for (size_t j = 0; j < 64; ++j) in_row += one(row[j], row[j + 64]);
-            }
-            sum += in_row;
-        }
-        return sum;
-    };
     bool small = true;
     for (const float value : picture) small &= std::abs(value) < 1e5f;
-    return static_cast<int>(std::min<int64_t>((small ? sum_of(small_step) : sum_of(step)) / 90, 100));
+    const int64_t detail = small ? view_kernels().detail(picture.data()) : detail_of_any(picture);
+    return static_cast<int>(std::min<int64_t>(detail / 90, 100));
 }
 
 Frequencies frequencies(const Picture64& picture) {
@@ -201,6 +238,20 @@ Frequencies turned(const Frequencies& original_frequencies, Dihedral view) {
         }
     }
     return out;
+}
+
+std::array<Hash, dihedral_count> hashes_of(const Mirrorings& pictures) {
+    std::array<Hash, dihedral_count> hashes;
+    const auto fill = [&](const Picture64& picture, Dihedral straight, Dihedral transposed) {
+        const Frequencies values = frequencies(picture);
+        hashes[straight] = hash_of(values);
+        hashes[transposed] = hash_of(turned(values, flip_plus1));
+    };
+    fill(pictures[0], original, flip_plus1);
+    fill(pictures[1], flip_y, rotate90);
+    fill(pictures[2], flip_x, rotate270);
+    fill(pictures[3], rotate180, flip_minus1);
+    return hashes;
 }
 
 Hash hash_of(const Frequencies& values) {

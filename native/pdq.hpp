@@ -46,11 +46,20 @@ constexpr size_t min_side = 5;
 Picture64 downsample(const Pixels<uint8_t>& pixels);
 Picture64 downsample(const Pixels<float>& pixels);
 
+// The same of the picture as it is, mirrored, upside down, and turned by half: what PDQ would have made of each. PDQ's
+// grid begins at whole pixels, so that turning afterwards comes to something else.
+using Mirrorings = std::array<Picture64, 4>;
+Mirrorings downsample_mirrored(const Pixels<uint8_t>& pixels);
+Mirrorings downsample_mirrored(const Pixels<float>& pixels);
+
 // 0..100: how much detail the 64x64 picture has.
 int quality(const Picture64& picture);
 
 Frequencies frequencies(const Picture64& picture);
 Frequencies turned(const Frequencies& original, Dihedral view);
 Hash hash_of(const Frequencies& frequencies);
+
+// The hashes that the eight turned pictures themselves have.
+std::array<Hash, dihedral_count> hashes_of(const Mirrorings& pictures);
 
 }  // namespace tutela

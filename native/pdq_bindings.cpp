@@ -62,6 +62,12 @@ Picture64 downsample_any(const AnyPixels& pixels) {
 
 nb::bytes as_bytes(const Hash& hash) { return nb::bytes(hash.data(), hash.size()); }
 
+nb::tuple as_tuple(const std::array<Hash, dihedral_count>& hashes) {
+    nb::list out;
+    for (const Hash& hash : hashes) out.append(as_bytes(hash));
+    return nb::tuple(out);
+}
+
 nb::tuple pdq(const Array& array, const Source& source) {
     const AnyPixels pixels = pixels_of(array, source);
     Hash hash{};
@@ -88,9 +94,20 @@ nb::tuple pdq_dihedral(const Array& array, const Source& source) {
             hashes[view] = hash_of(turned(straight, static_cast<Dihedral>(view)));
         }
     }
-    nb::list out;
-    for (const Hash& hash : hashes) out.append(as_bytes(hash));
-    return nb::make_tuple(nb::tuple(out), detail);
+    return nb::make_tuple(as_tuple(hashes), detail);
+}
+
+nb::tuple pdq_turned(const Array& array, const Source& source) {
+    const AnyPixels pixels = pixels_of(array, source);
+    std::array<Hash, dihedral_count> hashes{};
+    int detail = 0;
+    if (!too_small(pixels)) {
+        nb::gil_scoped_release unlocked;
+        const Mirrorings small = std::visit([](const auto& p) { return downsample_mirrored(p); }, pixels);
+        detail = quality(small[0]);
+        hashes = hashes_of(small);
+    }
+    return nb::make_tuple(as_tuple(hashes), detail);
 }
 
 nb::object pdq_downsample(const Array& array, const Source& source) {
@@ -115,6 +132,7 @@ std::vector<std::string> level_names() {
 void bind_pdq(nb::module_& m) {
     m.def("pdq", &pdq, nb::arg("pixels"), nb::arg("source") = nb::none());
     m.def("pdq_dihedral", &pdq_dihedral, nb::arg("pixels"), nb::arg("source") = nb::none());
+    m.def("pdq_turned", &pdq_turned, nb::arg("pixels"), nb::arg("source") = nb::none());
     m.def("pdq_downsample", &pdq_downsample, nb::arg("pixels"), nb::arg("source") = nb::none());
     m.def("simd", [] { return std::string(level().name); });
     m.def("simd_levels", &level_names);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <stdexcept>
 
 namespace tutela {
@@ -36,9 +37,7 @@ struct Cell {
     double across, down;
 };
 
-Cell cell_of(const Pyramid& pyramid, const Corners& c) {
-    const auto width = static_cast<double>(pyramid.levels()[0].width);
-    const auto height = static_cast<double>(pyramid.levels()[0].height);
+Cell cell_of(const Corners& c, double height, double width) {
     return {std::max(distance(c[0], c[1], width, height), distance(c[3], c[2], width, height)) / 64,
             std::max(distance(c[0], c[3], width, height), distance(c[1], c[2], width, height)) / 64};
 }
@@ -58,72 +57,20 @@ size_t mirrored(int64_t position, size_t length) {
     return static_cast<size_t>(std::min(folded, period - 1 - folded));
 }
 
-// The pixels that lie under one of 64 equal parts of a stretch, and how much of each.
-struct Share {
-    int64_t first;
-    size_t count;
-    const float* weights;
-};
-
-struct Shares {
-    std::array<Share, 64> parts;
-    std::vector<float> weights;
-};
-
-Shares shares(double begin, double end) {
-    const bool reversed = begin > end;
-    const double low = std::min(begin, end), step = std::abs(end - begin) / 64;
-    const auto most = static_cast<size_t>(std::ceil(step)) + 1;
-    Shares all{{}, std::vector<float>(64 * most)};
-    for (size_t i = 0; i < 64; ++i) {
-        const double from = low + step * static_cast<double>(i), to = from + step;
-        const auto first = static_cast<int64_t>(std::floor(from));
-        const auto last = std::max(first, static_cast<int64_t>(std::ceil(to)) - 1);
-        const size_t count = std::min(static_cast<size_t>(last - first + 1), most);
-        float* weights = all.weights.data() + i * most;
-        for (size_t tap = 0; tap < count; ++tap) {
-            const auto pixel = static_cast<double>(first + static_cast<int64_t>(tap));
-            weights[tap] = static_cast<float>(std::max(std::min(to, pixel + 1) - std::max(from, pixel), 0.0) / step);
-        }
-        all.parts[reversed ? 63 - i : i] = {first, count, weights};
-    }
-    return all;
-}
-
-// Sides along the picture's: every part is the mean of the pixels under it, rows first so that whole rows are added.
-Picture64 upright(const Level& level, const Corners& c) {
-    const auto width = static_cast<double>(level.width), height = static_cast<double>(level.height);
-    const Shares columns = shares(c[0][0] * width, c[1][0] * width), rows = shares(c[0][1] * height, c[3][1] * height);
-    const Share &left = columns.parts[c[0][0] < c[1][0] ? 0 : 63], &right = columns.parts[c[0][0] < c[1][0] ? 63 : 0];
-    const int64_t first = left.first, last = right.first + static_cast<int64_t>(right.count);
-
-    // A row of the level as far as the view needs it, mirrored beyond the level's edges.
-    const auto length = static_cast<size_t>(last - first);
-    std::vector<size_t> places;
-    if (first < 0 || last > static_cast<int64_t>(level.width)) {
-        for (int64_t x = first; x < last; ++x) places.push_back(mirrored(x, level.width));
-    }
-    std::vector<float> sums(length);
+// Sides along the picture's: every part is the mean of the pixels under it.
+Picture64 upright(const AreaSums& sums, const Corners& c, double height, double width) {
+    const auto lines = [](double begin, double end) {
+        std::array<double, 65> all;
+        for (size_t i = 0; i <= 64; ++i) all[i] = std::min(begin, end) + std::abs(end - begin) / 64 * static_cast<double>(i);
+        return all;
+    };
     Picture64 out;
-    for (size_t i = 0; i < 64; ++i) {
-        std::fill(sums.begin(), sums.end(), 0.0f);
-        for (size_t tap = 0; tap < rows.parts[i].count; ++tap) {
-            const size_t y = mirrored(rows.parts[i].first + static_cast<int64_t>(tap), level.height);
-            const float* row = level.pixels.data() + y * level.width;
-            const float weight = rows.parts[i].weights[tap];
-            if (places.empty()) {
-                for (size_t x = 0; x < length; ++x) sums[x] += weight * row[static_cast<size_t>(first) + x];
-            } else {
-                for (size_t x = 0; x < length; ++x) sums[x] += weight * row[places[x]];
-            }
-        }
-        for (size_t j = 0; j < 64; ++j) {
-            const Share& share = columns.parts[j];
-            const float* from = sums.data() + (share.first - first);
-            float sum = 0.0f;
-            for (size_t tap = 0; tap < share.count; ++tap) sum += share.weights[tap] * from[tap];
-            out[i * 64 + j] = sum;
-        }
+    sums.means(lines(c[0][0] * width, c[1][0] * width), lines(c[0][1] * height, c[3][1] * height), out.data());
+    if (c[0][0] > c[1][0]) {
+        for (size_t i = 0; i < 64; ++i) std::reverse(out.begin() + 64 * i, out.begin() + 64 * (i + 1));
+    }
+    if (c[0][1] > c[3][1]) {
+        for (size_t i = 0; i < 32; ++i) std::swap_ranges(out.begin() + 64 * i, out.begin() + 64 * (i + 1), out.begin() + 64 * (63 - i));
     }
     return out;
 }
@@ -183,13 +130,17 @@ Picture64 warped(const Level& level, const Corners& corners, const Cell& cell, d
 
 }  // namespace
 
-Pyramid::Pyramid(const uint8_t* luma, size_t height, size_t width) {
-    if (height == 0 || width == 0) throw std::invalid_argument("a picture needs at least one pixel");
-    levels_.push_back({height, width, std::vector<float>(luma, luma + height * width)});
+Pyramid::Pyramid(const Luma& luma) {
+    levels_.push_back({luma.height, luma.width, std::vector<float>(luma.pixels, luma.pixels + luma.height * luma.width)});
     while (levels_.back().height > 32 && levels_.back().width > 32) levels_.push_back(halved(levels_.back()));
 }
 
-bool viewable(const Pyramid& pyramid, const Corners& corners) {
+Canvas::Canvas(const uint8_t* luma, size_t height, size_t width)
+    : pixels_(luma, luma + height * width), luma_{pixels_.data(), height, width}, sums_(luma_) {
+    if (pixels_.empty()) throw std::invalid_argument("a picture needs at least one pixel");
+}
+
+bool Canvas::viewable(const Corners& corners) const {
     for (const auto& corner : corners) {
         for (const double place : corner) {
             if (!(place >= -max_outside && place <= 1 + max_outside)) return false;
@@ -202,22 +153,27 @@ bool viewable(const Pyramid& pyramid, const Corners& corners) {
         if (!(std::abs(turn) > 1e-9)) return false;
         turns += turn > 0 ? 1 : -1;
     }
-    const Cell cell = cell_of(pyramid, corners);
+    const Cell cell = cell_of(corners, static_cast<double>(luma_.height), static_cast<double>(luma_.width));
     return std::abs(turns) == 4 && std::min(cell.across, cell.down) > min_cells;
+}
+
+Picture64 Canvas::view(const Corners& c) {
+    const auto height = static_cast<double>(luma_.height), width = static_cast<double>(luma_.width);
+    const bool is_upright = c[0][1] == c[1][1] && c[2][1] == c[3][1] && c[0][0] == c[3][0] && c[1][0] == c[2][0];
+    const auto inside = [](double place) { return place >= 0 && place <= 1; };
+    if (is_upright && inside(c[0][0]) && inside(c[0][1]) && inside(c[2][0]) && inside(c[2][1])) {
+        return upright(sums_, c, height, width);
+    }
+    std::call_once(tilted_, [&] { pyramid_.emplace(luma_); });
+    const Cell cell = cell_of(c, height, width);
+    const size_t level = level_for(*pyramid_, cell, 1.0);
+    return warped(pyramid_->levels()[level], c, cell, std::ldexp(1.0, -static_cast<int>(level)));
 }
 
 bool says_something(const Frequencies& frequencies) {
     float sum = 0.0f;
     for (const float value : frequencies) sum += value * value;
     return sum >= min_strength * min_strength * static_cast<float>(frequencies.size());
-}
-
-Picture64 view_of(const Pyramid& pyramid, const Corners& c) {
-    const Cell cell = cell_of(pyramid, c);
-    const bool is_upright = c[0][1] == c[1][1] && c[2][1] == c[3][1] && c[0][0] == c[3][0] && c[1][0] == c[2][0];
-    if (is_upright) return upright(pyramid.levels()[level_for(pyramid, cell, 2.0)], c);
-    const size_t level = level_for(pyramid, cell, 1.0);
-    return warped(pyramid.levels()[level], c, cell, std::ldexp(1.0, -static_cast<int>(level)));
 }
 
 }  // namespace tutela

@@ -1,20 +1,23 @@
-// Views of one picture: any four corners in it, brought down to the 64x64 that PDQ takes, from one small pyramid.
+// Views of one picture: any four corners in it, brought down to the 64x64 that PDQ takes.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
+#include <optional>
 #include <vector>
 
+#include "area_sums.hpp"
+#include "luma.hpp"
 #include "pdq.hpp"
 
 namespace tutela {
 
-// Luma and its halvings, each pixel the mean of the four below it.
+// Luma and its halvings, each pixel the mean of the four below it: what tilted views are sampled from.
 class Pyramid {
    public:
-    // Throws std::invalid_argument when empty.
-    Pyramid(const uint8_t* luma, size_t height, size_t width);
+    explicit Pyramid(const Luma& luma);
 
     struct Level {
         size_t height, width;
@@ -34,16 +37,35 @@ using Corners = std::array<std::array<double, 2>, 4>;
 // The farthest a corner may lie outside, in widths and heights.
 constexpr double max_outside = 4.0;
 
-// False where the corners are not those of a convex quadrilateral of some size, or lie too far outside.
-bool viewable(const Pyramid& pyramid, const Corners& corners);
+// A picture that views are found in and taken from, with what is computed of it once for all of them.
+class Canvas {
+   public:
+    // Copies the pixels. Throws std::invalid_argument when there are none.
+    Canvas(const uint8_t* luma, size_t height, size_t width);
+    Canvas(const Canvas&) = delete;
+    Canvas& operator=(const Canvas&) = delete;
+
+    const Luma& luma() const { return luma_; }
+    const AreaSums& sums() const { return sums_; }
+
+    // False where the corners are not those of a convex quadrilateral of some size, or lie too far outside.
+    bool viewable(const Corners& corners) const;
+
+    // The view at 64x64. The corners must be viewable.
+    Picture64 view(const Corners& corners);
+
+   private:
+    std::vector<uint8_t> pixels_;
+    Luma luma_;
+    AreaSums sums_;
+    std::once_flag tilted_;
+    std::optional<Pyramid> pyramid_;  // made for the first tilted view
+};
 
 // Root mean square of the frequencies under which their signs, and so the hash, are chance: a lattice has much detail and
 // nothing as coarse as what is hashed.
 constexpr float min_strength = 5.0f;
 
 bool says_something(const Frequencies& frequencies);
-
-// The view at 64x64. The corners must be viewable.
-Picture64 view_of(const Pyramid& pyramid, const Corners& corners);
 
 }  // namespace tutela

@@ -1,16 +1,22 @@
-// The Python face of views: one picture and many quadrilaterals in, hashes out. The lock is released while hashing.
+// The Python face of views: what is found in one picture, and the hashes of many quadrilaterals in it. The lock is released
+// meanwhile.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/unique_ptr.h>
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <tuple>
 #include <vector>
 
+#include "finding.hpp"
+#include "landmarks.hpp"
 #include "pdq.hpp"
-#include "structure.hpp"
 #include "views.hpp"
 
 namespace nb = nanobind;
@@ -18,8 +24,10 @@ using namespace tutela;
 
 namespace {
 
-using Luma = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Grey = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Quadrilaterals = nb::ndarray<const double, nb::shape<-1, 4, 2>, nb::c_contig, nb::device::cpu>;
+using Turns = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Bounds = std::tuple<double, double, double, double>;
 
 template <typename T>
 nb::ndarray<nb::numpy, T> owned(std::unique_ptr<T[]> values, std::initializer_list<size_t> shape) {
@@ -28,77 +36,122 @@ nb::ndarray<nb::numpy, T> owned(std::unique_ptr<T[]> values, std::initializer_li
     return nb::ndarray<nb::numpy, T>(data, shape, owner);
 }
 
-void need_pixels(const Luma& luma) {
-    if (luma.shape(0) == 0 || luma.shape(1) == 0) throw nb::value_error("pixels must not be empty");
+// An upright rectangle in pixels as corners in fractions.
+void put(double* corners, const Luma& luma, double left, double top, double right, double bottom) {
+    const auto width = static_cast<double>(luma.width), height = static_cast<double>(luma.height);
+    left /= width, right /= width, top /= height, bottom /= height;
+    for (const double value : {left, top, right, top, right, bottom, left, bottom}) *corners++ = value;
 }
 
-// Hashes of the views and, of the first `turned` of them, of all eight ways to turn them.
-nb::tuple pdq_views(const Luma& luma, const Quadrilaterals& corners, size_t turned_count) {
-    const size_t count = corners.shape(0);
-    need_pixels(luma);
-    if (turned_count > count) throw nb::value_error("no more views can be turned than there are");
-    const size_t rows = count + 7 * turned_count;
+std::unique_ptr<Canvas> canvas_of(const Grey& luma) {
+    if (luma.shape(0) == 0 || luma.shape(1) == 0) throw nb::value_error("pixels must not be empty");
+    nb::gil_scoped_release unlocked;
+    return std::make_unique<Canvas>(luma.data(), luma.shape(0), luma.shape(1));
+}
+
+// Hashes of the views, for each turn whose bit is set for the view, and qualities, which turning does not change.
+nb::tuple hashes_of(Canvas& canvas, const double* corners, const uint8_t* turns, size_t count) {
+    size_t rows = 0;
+    for (size_t i = 0; i < count; ++i) rows += static_cast<size_t>(std::popcount(turns[i]));
     auto hashes = std::make_unique<uint8_t[]>(rows * 32);
     auto qualities = std::make_unique<uint8_t[]>(count);
     {
         nb::gil_scoped_release unlocked;
-        const Pyramid pyramid(luma.data(), luma.shape(0), luma.shape(1));
         uint8_t* out = hashes.get();
         for (size_t i = 0; i < count; ++i) {
             Corners view;
-            std::memcpy(view.data(), corners.data() + 8 * i, sizeof view);
-            const size_t turns = i < turned_count ? dihedral_count : 1;
-            if (viewable(pyramid, view)) {
-                const Picture64 small = view_of(pyramid, view);
-                const Frequencies straight = frequencies(small);
+            std::memcpy(view.data(), corners + 8 * i, sizeof view);
+            const bool is_viewable = canvas.viewable(view);
+            Frequencies straight{};
+            if (is_viewable) {
+                const Picture64 small = canvas.view(view);
+                straight = frequencies(small);
                 qualities[i] = static_cast<uint8_t>(says_something(straight) ? quality(small) : 0);
-                for (size_t turn = 0; turn < turns; ++turn) {
-                    const Hash hash = hash_of(turned(straight, static_cast<Dihedral>(turn)));
-                    std::memcpy(out + 32 * turn, hash.data(), 32);
-                }
             }
-            out += 32 * turns;
+            for (size_t turn = 0; turn < dihedral_count; ++turn) {
+                if ((turns[i] >> turn & 1) == 0) continue;
+                if (is_viewable) {
+                    const Hash hash = hash_of(turned(straight, static_cast<Dihedral>(turn)));
+                    std::memcpy(out, hash.data(), 32);
+                }
+                out += 32;
+            }
         }
     }
     return nb::make_tuple(owned(std::move(hashes), {rows, 32}), owned(std::move(qualities), {count}));
 }
 
-nb::ndarray<nb::numpy, float> sums_of(const LineSums& lines) {
-    auto values = std::make_unique<float[]>(lines.sums.size());
-    std::copy(lines.sums.begin(), lines.sums.end(), values.get());
-    return owned(std::move(values), {lines.blocks + 1, lines.positions});
+nb::tuple hashes(Canvas& canvas, const Quadrilaterals& corners, const Turns& turns) {
+    if (turns.shape(0) != corners.shape(0)) throw nb::value_error("there must be as many turns as views");
+    return hashes_of(canvas, corners.data(), turns.data(), corners.shape(0));
 }
 
-nb::tuple line_edges(const Luma& luma) {
-    need_pixels(luma);
-    LineSums vertical, horizontal;
-    {
-        nb::gil_scoped_release unlocked;
-        vertical = vertical_edges(luma.data(), luma.shape(0), luma.shape(1));
-        horizontal = horizontal_edges(luma.data(), luma.shape(0), luma.shape(1));
-    }
-    return nb::make_tuple(sums_of(vertical), sums_of(horizontal));
+nb::tuple pdq_views(const Grey& luma, const Quadrilaterals& corners, size_t turned_count) {
+    if (turned_count > corners.shape(0)) throw nb::value_error("no more views can be turned than there are");
+    std::vector<uint8_t> turns(corners.shape(0), 1);
+    std::fill_n(turns.begin(), turned_count, uint8_t{255});
+    return hashes_of(*canvas_of(luma), corners.data(), turns.data(), turns.size());
 }
 
-nb::ndarray<nb::numpy, float> find_blobs(const Luma& luma, float fine, float coarse, size_t reach) {
-    need_pixels(luma);
-    if (!(fine > 0 && coarse > 0 && fine < 64 && coarse < 64)) throw nb::value_error("deviations must be in (0, 64)");
-    std::vector<Blob> found;
+nb::tuple pictures(const Canvas& canvas, size_t most_pieces, size_t most_rectangles) {
+    std::vector<Found> found;
     {
         nb::gil_scoped_release unlocked;
-        found = blobs(luma.data(), luma.shape(0), luma.shape(1), fine, coarse, reach);
+        found = pictures_inside(canvas.luma(), most_pieces, most_rectangles);
     }
-    auto values = std::make_unique<float[]>(3 * found.size());
+    auto corners = std::make_unique<double[]>(8 * found.size());
+    auto scores = std::make_unique<float[]>(found.size());
+    size_t of_pieces = 0;
     for (size_t i = 0; i < found.size(); ++i) {
-        values[3 * i] = found[i].x, values[3 * i + 1] = found[i].y, values[3 * i + 2] = found[i].strength;
+        const auto side = [](size_t place) { return static_cast<double>(place); };
+        const Box& box = found[i].box;
+        put(&corners[8 * i], canvas.luma(), side(box.left), side(box.top), side(box.right), side(box.bottom));
+        scores[i] = found[i].score;
+        of_pieces += found[i].family == Family::piece;
     }
-    return owned(std::move(values), {found.size(), 3});
+    return nb::make_tuple(owned(std::move(corners), {found.size(), 4, 2}), owned(std::move(scores), {found.size()}), of_pieces);
+}
+
+// The box in whole pixels, at least one each way.
+Box box_of(const Luma& luma, const Bounds& bounds) {
+    const auto [left, top, right, bottom] = bounds;
+    if (!(0 <= left && left < right && right <= 1 && 0 <= top && top < bottom && bottom <= 1)) {
+        throw nb::value_error("bounds are left, top, right, bottom in fractions of the picture");
+    }
+    const auto place = [](double share, size_t length) {
+        return static_cast<size_t>(std::lround(share * static_cast<double>(length)));
+    };
+    Box box{place(left, luma.width), place(top, luma.height), place(right, luma.width), place(bottom, luma.height)};
+    box.left = std::min(box.left, luma.width - 1), box.top = std::min(box.top, luma.height - 1);
+    box.right = std::max(box.right, box.left + 1), box.bottom = std::max(box.bottom, box.top + 1);
+    return box;
+}
+
+nb::ndarray<nb::numpy, double> windows(const Canvas& canvas, const Bounds& bounds, size_t limit, double window, double scale) {
+    if (!(window > 0 && window <= 1 && scale > 0 && scale <= 1)) throw nb::value_error("window and scale must be in (0, 1]");
+    const Luma& luma = canvas.luma();
+    const Box box = box_of(luma, bounds);
+    std::vector<Point> found;
+    {
+        nb::gil_scoped_release unlocked;
+        found = landmarks(canvas.sums(), box, limit, window, scale);
+    }
+    const double half = window * scale * std::sqrt(static_cast<double>(box.width() * box.height())) / 2;
+    auto corners = std::make_unique<double[]>(8 * found.size());
+    for (size_t i = 0; i < found.size(); ++i) {
+        const double x = found[i].x, y = found[i].y;
+        put(&corners[8 * i], luma, x - half, y - half, x + half, y + half);
+    }
+    return owned(std::move(corners), {found.size(), 4, 2});
 }
 
 }  // namespace
 
 void bind_views(nb::module_& m) {
-    m.def("line_edges", &line_edges, nb::arg("luma"));
-    m.def("blobs", &find_blobs, nb::arg("luma"), nb::arg("fine"), nb::arg("coarse"), nb::arg("reach"));
     m.def("pdq_views", &pdq_views, nb::arg("luma"), nb::arg("corners"), nb::arg("turned") = 0);
+    nb::class_<Canvas>(m, "Canvas")
+        .def(nb::new_(&canvas_of), nb::arg("luma"))
+        .def("hashes", &hashes, nb::arg("corners"), nb::arg("turns"))
+        .def("pictures", &pictures, nb::arg("most_pieces"), nb::arg("most_rectangles"))
+        .def("windows", &windows, nb::arg("bounds"), nb::arg("limit"), nb::arg("window"), nb::arg("scale"));
 }

@@ -58,6 +58,18 @@ def test_the_eight_views_equal_the_reference(size):
             assert PDQ.distance(value, wanted) <= 2
 
 
+@pytest.mark.parametrize("size", [(333, 517), (512, 384), (6, 600)])
+def test_the_turned_hashes_are_those_of_the_turned_pictures(size):
+    turns = (lambda a: a, np.rot90, lambda a: np.rot90(a, 2), lambda a: np.rot90(a, 3), np.flipud, np.fliplr,
+             lambda a: a.swapaxes(0, 1), lambda a: np.rot90(a, 2).swapaxes(0, 1))  # fmt: skip
+    for picture in photos():
+        pixels = pixels_of(picture, size)
+        values, quality = _native.pdq_turned(pixels)
+        assert (values[0], quality) == _native.pdq(pixels)
+        for value, turn in zip(values, turns, strict=True):
+            assert PDQ.distance(value, _native.pdq(np.ascontiguousarray(turn(pixels)))[0]) <= 2
+
+
 def test_every_simd_level_gives_the_same_hashes():
     pictures = [pixels_of(picture, size) for picture in photos() for size in SIZES]
     used = _native.simd()

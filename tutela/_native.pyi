@@ -20,6 +20,12 @@ def pdq_dihedral(pixels: Pixels, source: Source | None = None) -> tuple[tuple[by
     """The hashes of the picture as it is, turned 90, 180, 270 degrees counter-clockwise, upside down, mirrored,
     transposed, transposed over the other diagonal; and the quality."""
 
+def pdq_turned(pixels: Pixels, source: Source | None = None) -> tuple[tuple[bytes, ...], int]:
+    """The hashes that the picture would have, turned each way, in the order of `pdq_dihedral`; and the quality.
+
+    `pdq_dihedral` turns after PDQ's own grid was laid, as the reference does, and so comes 10 bits off at the median.
+    """
+
 def pdq_downsample(pixels: Pixels, source: Source | None = None) -> npt.NDArray[np.float32]:
     """The picture brought down to (64, 64) luma, as PDQ does."""
 
@@ -33,15 +39,37 @@ def pdq_views(
     quadrilateral of some size, or reaches more than four pictures away, hashes to zero at quality 0.
     """
 
-def line_edges(luma: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Running sums of the strength of vertical edges, (h // 4 + 1, w + 1), and of horizontal ones, (w // 4 + 1, h + 1).
+class Canvas:
+    """(h, w) luma that views are found in and taken from. Raises ValueError when it is empty.
 
-    Row i is the sum, 0-1 a block, over the first i blocks of four pixels along the line; position j of a row lies
-    between the lines j - 1 and j.
+    Corners are as in `pdq_views`; bounds are left, top, right, bottom in fractions.
     """
 
-def blobs(luma: npt.NDArray[np.uint8], fine: float, coarse: float, reach: int) -> npt.NDArray[np.float32]:
-    """(n, 3): x, y in pixels and strength of the extremes of a difference of two Gaussians, strongest first."""
+    def __init__(self, luma: npt.NDArray[np.uint8]) -> None: ...
+    def hashes(
+        self, corners: npt.NDArray[np.float64], turns: npt.NDArray[np.uint8]
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        """(hashes, 32) and (n,) qualities of (n, 4, 2) views; what is no view, as in `pdq_views`.
+
+        Bit i of a view's (n,) turns asks for its hash turned in way i of `pdq_dihedral`.
+        """
+
+    def pictures(
+        self, most_pieces: int, most_rectangles: int
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32], int]:
+        """(n, 4, 2) corners of the upright pictures inside, likeliest first; how sure each is; how many are pieces.
+
+        Pieces, which a border or plain ground sets apart, come first. The others are rectangles of edges.
+        """
+
+    def windows(
+        self, bounds: tuple[float, float, float, float], limit: int, window: float, scale: float
+    ) -> npt.NDArray[np.float64]:
+        """(n, 4, 2) corners of square windows around the landmarks of a part, strongest first.
+
+        `window` is their side as a share of the root of the part's area, `scale` the root of the share of it that a
+        crop would leave.
+        """
 
 def simd() -> str:
     """The instruction-set level in use: the fastest this processor has, or TUTELA_SIMD."""

@@ -1,6 +1,5 @@
 // Any bytes as a picture and as the corners of a view in it, and as what looks for views: never out of bounds, and
 // nothing found outside of the picture.
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -8,7 +7,8 @@
 #include <vector>
 
 #include "pdq.hpp"
-#include "structure.hpp"
+#include "finding.hpp"
+#include "landmarks.hpp"
 #include "views.hpp"
 
 using namespace tutela;
@@ -37,9 +37,9 @@ class Source {
     size_t size_, at_ = 0;
 };
 
-void look(const Pyramid& pyramid, const Corners& corners) {
-    if (!viewable(pyramid, corners)) return;
-    const Picture64 small = view_of(pyramid, corners);
+void look(Canvas& canvas, const Corners& corners) {
+    if (!canvas.viewable(corners)) return;
+    const Picture64 small = canvas.view(corners);
     for (const float value : small) {
         if (!(value >= -1.0f && value <= 256.0f)) std::abort();
     }
@@ -48,11 +48,8 @@ void look(const Pyramid& pyramid, const Corners& corners) {
     hash_of(frequencies(small));
 }
 
-void check(const LineSums& lines) {
-    if (lines.sums.size() != (lines.blocks + 1) * lines.positions) std::abort();
-    for (const float sum : lines.sums) {
-        if (!(sum >= 0.0f && std::isfinite(sum))) std::abort();
-    }
+void check(const Box& box, const Luma& luma) {
+    if (box.left >= box.right || box.top >= box.bottom || box.right > luma.width || box.bottom > luma.height) std::abort();
 }
 
 }  // namespace
@@ -61,8 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (size == 0) return 0;
     Source source(data, size);
     const size_t height = source.byte() % 160 + 1, width = source.byte() % 160 + 1;
-    const float fine = static_cast<float>(source.byte() + 1) / 8, coarse = static_cast<float>(source.byte() + 1) / 8;
-    const size_t reach = source.byte() % 24;
+    const double window = (source.byte() + 1) / 256.0, scale = (source.byte() + 1) / 256.0;
     std::vector<Corners> views(4);
     for (Corners& corners : views) {
         const bool anywhere = source.byte() % 4 == 0;
@@ -74,14 +70,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::vector<uint8_t> luma(height * width);
     for (uint8_t& pixel : luma) pixel = source.byte();
 
-    const Pyramid pyramid(luma.data(), height, width);
-    look(pyramid, {{{0, 0}, {1, 0}, {1, 1}, {0, 1}}});
-    for (const Corners& corners : views) look(pyramid, corners);
-    check(vertical_edges(luma.data(), height, width));
-    check(horizontal_edges(luma.data(), height, width));
-    for (const Blob& blob : blobs(luma.data(), height, width, std::min(fine, 63.0f), std::min(coarse, 63.0f), reach)) {
-        if (!(blob.x >= 0 && blob.x <= static_cast<float>(width))) std::abort();
-        if (!(blob.y >= 0 && blob.y <= static_cast<float>(height))) std::abort();
+    Canvas canvas(luma.data(), height, width);
+    look(canvas, {{{0, 0}, {1, 0}, {1, 1}, {0, 1}}});
+    for (const Corners& corners : views) look(canvas, corners);
+    for (const Found& found : pictures_inside(canvas.luma(), 10, 20)) check(found.box, canvas.luma());
+    const Box box{width / 4, height / 4, width, height};
+    for (const Point& place : landmarks(canvas.sums(), box, 12, window, scale)) {
+        if (!(place.x >= static_cast<float>(box.left) && place.x <= static_cast<float>(box.right))) std::abort();
+        if (!(place.y >= static_cast<float>(box.top) && place.y <= static_cast<float>(box.bottom))) std::abort();
     }
     return 0;
 }

@@ -14,7 +14,7 @@ from tutela.media.content import Content, Mode, Picture, ViewSet
 from tutela.signals.base import STORED, WHOLE, Kind, Region, Sample
 from tutela.signals.hexadecimal import parse_hexadecimal
 from tutela.views.finding import find_frames, reduced
-from tutela.views.view import TURNS, Luma, bounds, placed, view_name
+from tutela.views.view import TURNS, Luma, bounds, placed, view_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,16 @@ class Pdq:
         Lists are made by tools that do not turn pictures by EXIF, so both are always asked about.
         """
         pixels, source = picture.displayed()
-        value, quality = _native.pdq(pixels, source)
+        if views in (ViewSet.STANDARD, ViewSet.THOROUGH):
+            (value, *turned), quality = _native.pdq_turned(pixels, source)
+        else:
+            turned = []
+            value, quality = _native.pdq(pixels, source)
         samples = [Sample(self.name, value, WHOLE, quality)]
         if picture.orientation != 1:
-            value, quality = _native.pdq(picture.pixels, picture.source)
-            samples.append(Sample(self.name, value, STORED, quality))
+            stored, stored_quality = _native.pdq(picture.pixels, picture.source)
+            samples.append(Sample(self.name, stored, STORED, stored_quality))
+        samples += [Sample(self.name, value, turn, quality) for turn, value in zip(TURNS[1:], turned, strict=False)]
         if views is not ViewSet.PLAIN:
             luma = pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
             samples += self._of_views(reduced(luma), views)
@@ -64,16 +69,16 @@ class Pdq:
 
     def _of_views(self, luma: Luma, views: ViewSet) -> Iterator[Sample]:
         for frame in find_frames(luma, views):
-            corners = np.stack([view.corners for view in frame.views])
-            hashes, qualities = _native.pdq_views(frame.luma, corners, sum(view.turned for view in frame.views))
-            places = bounds(placed(corners, frame.corners)).tolist()
-            values = iter(hashes)
-            for view, quality, place in zip(frame.views, qualities.tolist(), places, strict=True):
-                region = None if view.family == WHOLE else Region(*place)
-                for turn in TURNS if view.turned else TURNS[:1]:
-                    value = next(values).tobytes()
-                    if turn or view.family != WHOLE:
-                        yield Sample(self.name, value, view_name(view.family, turn), quality, region)
+            families, corners, turns = frame.views.families, frame.views.corners, frame.views.turns
+            hashes, qualities = frame.canvas.hashes(corners, turns)
+            values = memoryview(hashes.tobytes())
+            places = bounds(placed(corners, frame.place)).tolist()
+            at = 0
+            for family, asked, quality, place in zip(families, turns.tolist(), qualities.tolist(), places, strict=True):
+                region = Region(*place)
+                for name in view_names(family, asked):
+                    yield Sample(self.name, bytes(values[at : at + self.width]), name, quality, region)
+                    at += self.width
 
 
 PDQ = Pdq()

@@ -1,19 +1,16 @@
 """A picture to its views: those of the whole, then those of the likeliest pictures inside it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
+from tutela._native import Canvas
 from tutela.media.content import ViewSet
-from tutela.views.anchors import anchored_windows
-from tutela.views.blanks import Rectangle, find_pieces
-from tutela.views.borders import find_inside
-from tutela.views.listing import EDGES, views_to_list
-from tutela.views.rectangles import find_rectangles, same
+from tutela.views.anchors import EVERYWHERE, anchored_windows
+from tutela.views.listing import EDGES, listed_views
 from tutela.views.tilted import find_tilted
-from tutela.views.view import WHOLE, WHOLE_FAMILY, Corners, Luma, View, rectangle
+from tutela.views.view import ALL_TURNS, MIRRORED, UPRIGHT, WHOLE, Bounds, Corners, Luma, Views
 
 SHORT_SIDE = 256
 """Views are looked for, and hashed, with the picture's short side brought to 256 to 511 pixels."""
@@ -32,24 +29,29 @@ class Budget:
     landmarks: int
     inner: int
     """Pictures inside that are looked into themselves, for what a crop or an overlay left of them."""
-    turned: bool
-    """Whether what is found inside is looked up in all its turns."""
+    inside_turns: int
+    """Ways in which what is found inside is turned to be looked up."""
+    landmark_turns: int
+    """The same for windows around landmarks."""
 
 
 BUDGETS = {
-    ViewSet.STANDARD: Budget(pieces=10, rectangles=20, landmarks=8, inner=4, turned=False),
-    ViewSet.THOROUGH: Budget(pieces=16, rectangles=24, landmarks=12, inner=12, turned=True),
+    ViewSet.STANDARD: Budget(
+        pieces=10, rectangles=28, landmarks=8, inner=4, inside_turns=UPRIGHT, landmark_turns=MIRRORED
+    ),
+    ViewSet.THOROUGH: Budget(
+        pieces=16, rectangles=40, landmarks=12, inner=12, inside_turns=ALL_TURNS, landmark_turns=ALL_TURNS
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A picture with views in it: the whole, or what was found inside, turned upright."""
+    """A picture with views in it: the whole, or a tilted one that was found inside, turned upright."""
 
-    luma: Luma
-    views: Sequence[View]
-    """Turned ones first."""
-    corners: Corners
+    canvas: Canvas
+    views: Views
+    place: Corners
     """Where it lies in the whole."""
 
 
@@ -60,46 +62,38 @@ def reduced(luma: Luma) -> Luma:
 
 
 def find_frames(luma: Luma, views: ViewSet) -> list[Frame]:
-    """What is to be looked up of a reduced picture. A whole that is turned stands for its seven turns only."""
+    """What is to be looked up of a reduced picture, beside the whole and its turns; the whole's frame first."""
     if views is ViewSet.PLAIN or min(luma.shape) < MIN_SIDE:
         return []
     if views is ViewSet.LISTED:
-        return [Frame(luma, views_to_list(luma), WHOLE)]
-    budget = BUDGETS[views]
-    inside, sure = _inside(luma, budget)
-    found = [View(WHOLE_FAMILY, WHOLE, turned=True), *inside, *_remains(luma, budget)]
-    frames = [Frame(luma, sorted(found, key=lambda view: not view.turned), WHOLE)]
-    for view in inside[: min(sure, budget.inner)]:
-        inner = _cut_out(luma, view.corners)
+        return [Frame(Canvas(luma), listed_views(luma), WHOLE)]
+    budget, canvas = BUDGETS[views], Canvas(luma)
+    tilted = find_tilted(luma)
+    upright, scores, pieces = canvas.pictures(budget.pieces, budget.rectangles)
+    sure = upright[scores >= SURE][: max(0, budget.inner - len(tilted))]
+    parts = [Views.of("deskewed", corners[None], budget.inside_turns) for corners in tilted]
+    parts += [
+        Views.of("piece", upright[:pieces], budget.inside_turns),
+        Views.of("rectangle", upright[pieces:], budget.inside_turns),
+        *_remains(canvas, EVERYWHERE, budget),
+    ]
+    for left_top, _, right_bottom, _ in sure.tolist():
+        parts += _remains(canvas, (*left_top, *right_bottom), budget)
+    frames = [Frame(canvas, Views.together(parts), WHOLE)]
+    for corners in tilted[: budget.inner]:
+        inner = _cut_out(luma, corners)
         if min(inner.shape) >= MIN_SIDE:
-            frames.append(Frame(inner, _remains(inner, budget), view.corners))
+            alone = Canvas(inner)
+            frames.append(Frame(alone, Views.together(_remains(alone, EVERYWHERE, budget)), corners))
     return frames
 
 
-def _inside(luma: Luma, budget: Budget) -> tuple[list[View], int]:
-    """The pictures inside, likeliest first, and how many of them are quite sure."""
-    views = [View("deskewed", corners, budget.turned) for corners in find_tilted(luma)]
-    boxes: list[tuple[Rectangle, str]] = [(box, "piece") for box in find_inside(luma)]
-    boxes += [(box, "piece") for box in find_pieces(luma, budget.pieces)]
-    rectangles = find_rectangles(luma, budget.rectangles)
-    boxes += [(item.rectangle, "rectangle") for item in rectangles]
-    for i, (box, family) in enumerate(boxes):
-        if not any(same(box, other) for other, _ in boxes[:i]):
-            views.append(View(family, _fractions(box, luma), budget.turned))
-    sure = len(views) - sum(item.score < SURE for item in rectangles)
-    return views, max(0, sure)
-
-
-def _remains(luma: Luma, budget: Budget) -> list[View]:
-    """Parts that stay as they are when the rest is cut away or covered."""
-    views = [View("edge", corners) for corners in EDGES]
-    return views + [View("anchored", corners) for corners in anchored_windows(luma, budget.landmarks)]
-
-
-def _fractions(box: Rectangle, luma: Luma) -> Corners:
-    height, width = luma.shape
-    left, top, right, bottom = box
-    return rectangle(left / width, top / height, right / width, bottom / height)
+def _remains(canvas: Canvas, within: Bounds, budget: Budget) -> tuple[Views, Views]:
+    """Parts of a picture that stay as they are when the rest of it is cut away or covered."""
+    left, top, right, bottom = within
+    edges = EDGES * (right - left, bottom - top) + (left, top)
+    windows = anchored_windows(canvas, budget.landmarks, within)
+    return Views.of("edge", edges), Views.of("anchored", windows, budget.landmark_turns)
 
 
 def _cut_out(luma: Luma, corners: Corners) -> Luma:

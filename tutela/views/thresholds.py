@@ -12,6 +12,7 @@ CEILINGS: Mapping[str, int] = {
     "rectangle": 31,
     "deskewed": 31,
     "rotated": 31,
+    "inset": 31,
     "anchored": 29,
     "edge": 27,
 }
