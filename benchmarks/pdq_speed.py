@@ -7,10 +7,11 @@ from threatexchange.signal_type.pdq.pdq_hasher import pdq_from_bytes
 
 from benchmarks.pictures import SIZES, file_of, mosaic
 from benchmarks.report import Scale, Table, duration, in_turns, ratio
-from tutela.media.content import Content, Limits, Mode
-from tutela.media.decode import FAST_MIN_SIDE
+from tutela.media.content import Content, Limits, Mode, ViewSet
+from tutela.media.decode import PLAIN_MIN_SIDE
 from tutela.signals.pdq import PDQ
 
+_LIMITS = Limits(views=ViewSet.PLAIN)  # one hash, as the peer makes
 _FORMATS: dict[str, tuple[str, dict[str, object]]] = {
     "JPEG": ("JPEG", {"quality": 85}),
     "JPEG, progressive": ("JPEG", {"quality": 85, "progressive": True}),
@@ -32,8 +33,8 @@ def run(scale: Scale) -> Iterator[Table]:
             data = file_of(mosaic(SIZES[size_name]), form, **options)
             functions: list[Callable[[], object]] = [
                 lambda data=data: pdq_from_bytes(data),
-                lambda data=data: PDQ.compute(Content(data, Mode.FAST, Limits())),
-                lambda data=data: PDQ.compute(Content(data, Mode.EXACT, Limits())),
+                lambda data=data: PDQ.compute(Content(data, Mode.FAST, _LIMITS)),
+                lambda data=data: PDQ.compute(Content(data, Mode.EXACT, _LIMITS)),
             ]
             if form == "JPEG":
                 functions.append(lambda data=data: bare_decode(data))
@@ -55,5 +56,5 @@ def run(scale: Scale) -> Iterator[Table]:
 def bare_decode(data: bytes) -> object:
     """Only the decoder's work."""
     return simplejpeg.decode_jpeg(
-        data, "GRAY", fastdct=True, fastupsample=True, min_height=FAST_MIN_SIDE, min_width=FAST_MIN_SIDE
+        data, "GRAY", fastdct=True, fastupsample=True, min_height=PLAIN_MIN_SIDE, min_width=PLAIN_MIN_SIDE
     )

@@ -3,12 +3,14 @@
 
 namespace nb = nanobind;
 
+void bind_jpeg(nb::module_& m);
 void bind_pdq(nb::module_& m);
 void bind_segment(nb::module_& m);
 void bind_views(nb::module_& m);
 
 NB_MODULE(_native, m) {
     m.doc() = "Tutela's native core: PDQ from luma, exact Hamming range search.";
+    bind_jpeg(m);
     bind_pdq(m);
     bind_segment(m);
     bind_views(m);

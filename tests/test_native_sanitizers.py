@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pictures import file_of, photos
+
 ROOT = Path(__file__).parent.parent
 ROUNDS = int(os.environ.get("TUTELA_FUZZ_ROUNDS", "1500"))
 
@@ -52,6 +54,12 @@ def test_kernels_are_clean_and_agree_at_every_level(build: Path, tmp_path: Path)
 
 def test_no_picture_makes_pdq_leave_its_bounds(build: Path) -> None:
     assert run(build / "fuzz_pdq", str(ROUNDS), "1") == f"{ROUNDS} rounds\n"
+
+
+def test_no_file_makes_the_jpeg_decoder_leave_its_bounds(build: Path, tmp_path: Path) -> None:
+    for number, options in enumerate(({}, {"subsampling": 0}, {"restart_marker_blocks": 2}, {"optimize": True})):
+        (tmp_path / f"{number}.jpg").write_bytes(file_of(photos()[0].resize((150, 110)), "JPEG", **options))
+    assert run(build / "fuzz_jpeg", str(ROUNDS), "1", *sorted(tmp_path.glob("*.jpg"))) == f"{ROUNDS} rounds\n"
 
 
 def test_no_picture_and_no_corners_make_views_leave_their_bounds(build: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import anyio.to_thread
@@ -27,6 +28,7 @@ from tutela.api.bodies import BodyLimit
 from tutela.api.keys import Keys
 from tutela.api.problems import Problem, answer_with_problems
 from tutela.api.security import Gate
+from tutela.api.shortcut import ShortcutApp
 from tutela.deployment import Deployment
 from tutela.errors import TutelaError
 from tutela.exchanges import installed as exchanges_installed
@@ -94,11 +96,12 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
             task.cancel()
         with contextlib.suppress(TutelaError):
             await run_in_threadpool(keys.write_used)
+        await run_in_threadpool(threads.shutdown)
         await run_in_threadpool(deployment.stop)
         if options.closes_deployment:
             await run_in_threadpool(deployment.close)
 
-    app = FastAPI(
+    app = ShortcutApp(
         title="Tutela",
         version=tutela.__version__,
         description=_DESCRIPTION,
@@ -110,6 +113,7 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
     app.state.deployment = deployment
     app.state.gate = Gate(keys, rate=options.rate, required=options.auth_required)
     app.state.bound = Bound(options.max_in_flight)
+    app.state.screening_threads = threads = ThreadPoolExecutor(options.max_in_flight, "tutela-screening")
     answer_with_problems(app)
     app.include_router(screening_routes.uploads)
     app.include_router(screening_routes.router)
@@ -130,6 +134,7 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
     patch_fastapi(app, redirect_from_root_to_docs=False, swagger_ui_parameters={"persistAuthorization": False})
     app.add_middleware(BodyLimit)
     app.add_middleware(AccessLog)
+    app.shorten(screening_routes.uploads)
     return app
 
 

@@ -50,6 +50,19 @@ def answer_with_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _fault)
 
 
+def answer_to(request: Request, error: Exception) -> Response:
+    """The problem document of an error."""
+    match error:
+        case HTTPException():
+            return _http(request, error)
+        case RequestValidationError():
+            return _invalid(request, error)
+        case TutelaError():
+            return _tutela(request, error)
+        case _:
+            return _fault(request, error)
+
+
 def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error, Problem):

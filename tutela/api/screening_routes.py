@@ -1,12 +1,12 @@
 """Routes that answer verdicts."""
 
+import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from tutela.api import metrics
@@ -140,7 +140,8 @@ async def screen(request: Request, actor: Asker) -> Response:
         if isinstance(received, Upload):
             return await accept(deployment, received, actor)
         content, context = received
-        verdict = await run_in_threadpool(deployment.screener.screen, content, context)
+        loop, threads = asyncio.get_running_loop(), request.app.state.screening_threads
+        verdict = await loop.run_in_executor(threads, deployment.screener.screen, content, context)
     return _answer(request, verdict)
 
 

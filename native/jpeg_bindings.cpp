@@ -1,0 +1,30 @@
+// The Python face of the JPEG decoder: bytes in, luma or None out. The lock is released while it decodes.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <optional>
+
+#include "jpeg.hpp"
+
+namespace nb = nanobind;
+using namespace tutela;
+
+namespace {
+
+using File = nb::ndarray<nb::ro, const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+nb::object luma(const File& file, size_t min_side) {
+    std::optional<Luma> decoded;
+    {
+        nb::gil_scoped_release unlocked;
+        decoded = jpeg_luma({file.data(), file.size()}, min_side);
+    }
+    if (!decoded) return nb::none();
+    auto* out = new Luma(std::move(*decoded));
+    nb::capsule owner(out, [](void* p) noexcept { delete static_cast<Luma*>(p); });
+    return nb::cast(nb::ndarray<nb::numpy, uint8_t, nb::ndim<2>>(out->pixels.data(), {out->height, out->width}, owner));
+}
+
+}  // namespace
+
+void bind_jpeg(nb::module_& m) { m.def("jpeg_luma", &luma, nb::arg("file"), nb::arg("min_side")); }
