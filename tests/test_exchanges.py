@@ -1,6 +1,8 @@
 """Exchanges: a bank stays equal to its outside list, whatever happens to the service, the wire or us."""
 
+import itertools
 import random
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,10 +19,11 @@ from tests.standins.server import Fault, Faulty, served
 from tests.waiting import wait_until
 from tutela.banks.model import EntryState
 from tutela.errors import InputError
-from tutela.exchanges.base import ExchangeError
+from tutela.exchanges.base import ExchangeError, Listing, Page
 from tutela.exchanges.exchanges import Exchanges
 from tutela.exchanges.http import HttpError, RefusedError
 from tutela.exchanges.puller import Puller
+from tutela.exchanges.reading_ahead import Batch, read_ahead
 
 T0 = int(time.time()) - 400 * 86_400
 
@@ -299,3 +302,58 @@ def test_a_fault_on_the_wire_never_makes_the_bank_differ(sqlite, fault):
         sqlite.update("ncmec", options={"url": f"{address}/hashsharing"})
         puller(sqlite).pull("ncmec", actor="test")
     assert listed(sqlite) == expected(service.current())
+
+
+# --- pages that came meanwhile
+
+
+def page(number: int, listings: int = 10, **options) -> Page:
+    found = [Listing("", f"{number}-{place}") for place in range(listings)]
+    return Page(found, str(number), **{"final": False, "rejected": 1, **options})
+
+
+def read_at_leisure(pages: list[Page], together: int) -> list[Batch]:
+    """What is given out to a reader who begins when all pages wait."""
+    fetched = threading.Event()
+
+    def fetch() -> Iterator[Page]:
+        yield from pages
+        fetched.set()
+
+    batches = read_ahead(fetch(), together)
+    found = [next(batches)]
+    assert fetched.wait(60)
+    return [*found, *batches]
+
+
+def test_pages_that_wait_are_joined_with_the_checkpoint_of_the_last():
+    pages = [page(number, final=number == 4) for number in range(5)]
+    batches = read_at_leisure(pages, 30)
+    assert sum(batch.pages for batch in batches) == 5
+    assert all(len(batch.page.listings) <= 30 for batch in batches)
+    ends = list(itertools.accumulate(batch.pages for batch in batches))
+    assert [batch.page.checkpoint for batch in batches] == [str(end - 1) for end in ends]
+    assert [batch.page.rejected for batch in batches] == [batch.pages for batch in batches]
+    assert [batch.page.final for batch in batches] == [False] * (len(batches) - 1) + [True]
+    assert [item for batch in batches for item in batch.page.listings] == [i for one in pages for i in one.listings]
+    assert batches[-1].pages > 1, "what waited was joined"
+
+
+def test_a_page_is_never_split_and_the_beginning_of_a_whole_list_is_never_joined_to_what_was_before():
+    assert [batch.pages for batch in read_at_leisure([page(0, 50), page(1, 50, final=True)], 30)] == [1, 1]
+    batches = read_at_leisure([page(0), page(1), page(2, begins=True), page(3, final=True)], 1000)
+    (beginning,) = [batch for batch in batches if batch.page.begins]
+    assert beginning.page.listings[0].id == "2-0"
+
+
+def test_what_fetching_raises_is_raised_after_all_that_was_fetched():
+    def fetch() -> Iterator[Page]:
+        yield page(0)
+        yield page(1)
+        raise ExchangeError("cut")
+
+    found: list[Listing] = []
+    with pytest.raises(ExchangeError, match="cut"):
+        for batch in read_ahead(fetch(), 1000):
+            found += batch.page.listings
+    assert len(found) == 20

@@ -24,7 +24,7 @@ from tutela.exchanges.giving import outward
 from tutela.exchanges.http import Patience
 from tutela.outbox.dispatcher import Handler, Progress, UndeliverableError
 from tutela.outbox.outbox import Delivery, enqueue
-from tutela.screening.verdict import Context, Verdict
+from tutela.screening.verdict import ContentHash, Context, Verdict
 from tutela.signals.base import WHOLE, Sample
 from tutela.signals.registry import signal_type
 
@@ -166,9 +166,13 @@ def _questions(verdict: Verdict) -> list[Question]:
     values = dict.fromkeys(
         one.value
         for one in verdict.hashes
-        if one.signal == SIGNAL and one.view == WHOLE and one.seconds is None and (one.quality or 0) >= MIN_QUALITY
+        if one.signal == SIGNAL and one.view == WHOLE and one.seconds is None and _has_detail(one)
     )
     return [Question(value, verdict.id, verdict.context.item) for value in list(values)[:_PER_CONTENT]]
+
+
+def _has_detail(one: ContentHash) -> bool:
+    return one.quality is None or one.quality >= MIN_QUALITY
 
 
 def _asked(finding: Finding) -> Listing:
