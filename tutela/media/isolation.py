@@ -37,6 +37,14 @@ START_TIMEOUT_S = 30.0
 
 _LENGTH = struct.Struct("<I")
 _ZEROS = memoryview(bytes(256 * 1024))
+_OVERWRITING = ":".join(
+    (
+        "glibc.malloc.perturb=165",
+        "glibc.malloc.tcache_count=0",  # what lies there is overwritten late
+        "glibc.malloc.mmap_threshold=33554432",  # as large as they grow by themselves: else pages come and go
+        "glibc.malloc.trim_threshold=67108864",
+    )
+)
 
 
 class WorkerPool:
@@ -348,7 +356,7 @@ def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in names if name in os.environ}
     return kept | {
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",
+        "GLIBC_TUNABLES": _OVERWRITING,
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "LC_ALL": "C.UTF-8",
