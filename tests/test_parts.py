@@ -10,6 +10,7 @@ import struct
 import sys
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -33,6 +34,7 @@ from tests.containers import (
     zip_of,
 )
 from tests.pictures import draw_scene, file_of, mutations, photos
+from tests.quines import gzip_quine, zip_quine
 from tests.test_media import png_claiming
 from tests.test_screening import list_in
 from tutela.banks.model import BankKind
@@ -413,6 +415,58 @@ def test_the_same_file_twice_is_looked_at_once():
     """So an archive that contains itself ends, too."""
     places = walked(zip_of({"a.jpg": OTHER, "b.jpg": OTHER, "c.zip": zip_of({"d.jpg": OTHER})}))
     assert [path for path in places if path.endswith(".jpg")] == ["a.jpg"]
+
+
+def test_an_archive_that_holds_itself_ends(known):
+    """Whoever unpacks these as long as there is something in them never ends."""
+    packed, zipped = gzip_quine(), zip_quine()
+    assert gzip.decompress(packed) == packed
+    assert zipfile.ZipFile(io.BytesIO(zipped)).read("self.zip") == zipped
+    for quine in (packed, zipped):
+        places = list(places_in(quine))
+        assert len(places) <= 3
+        assert [place.error for place in places if place.error] == []
+        assert known.screener.screen(quine).decision is Decision.ALLOW
+    places = walked(zip_of({"a.zip": zipped, "b.gz": packed, "c.jpg": COPY}))
+    assert "c.jpg" in places
+    assert len(places) <= 7
+
+
+def pdf_bomb(width: int, height: int) -> bytes:
+    """A page with one grey picture of a single colour, packed twice over."""
+    picture = zlib.compress(zlib.compress(bytes(width * height), 9), 9)
+    drawing = b"q 200 0 0 200 0 0 cm /I Do Q"
+    page = b"/Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] /Resources << /XObject << /I 4 0 R >> >> /Contents 5 0 R"
+    image = b"/Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent 8" % (
+        width,
+        height,
+    )
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< %b >>" % page,
+        b"<< %b /Filter [/FlateDecode /FlateDecode] /Length %d >>\nstream\n%b\nendstream"
+        % (image, len(picture), picture),
+        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(drawing), drawing),
+    ]
+    numbered = b"".join(b"%d 0 obj\n%b\nendobj\n" % (number, body) for number, body in enumerate(objects, 1))
+    return b"%PDF-1.7\n" + numbered + b"trailer\n<< /Root 1 0 R /Size 6 >>\n%%EOF\n"
+
+
+def test_a_document_that_unpacks_without_end_stops_at_its_limit():
+    bomb = pdf_bomb(9_000, 9_000)
+    assert len(bomb) < 3_000
+    errors = {place.path: place.error.reason for place in places_in(bomb, max_pixels=50_000_000) if place.error}
+    assert errors["page 1 › picture 1"] == "too-many-pixels"
+    errors = {place.error.reason for place in places_in(bomb, max_expanded_bytes=4 * 1024**2) if place.error}
+    assert errors == {"expands-too-far"}
+    many = FPDF(unit="pt", format=(600, 800))
+    for number in range(60):
+        many.add_page()
+        many.set_font("helvetica", size=12)
+        many.cell(text=f"page {number}")
+    places = list(places_in(bytes(many.output()), max_parts=50, timeout_s=600))
+    assert code_of(places[-1]) == "too-many-parts"
 
 
 def test_time_that_runs_out_keeps_what_was_found():
