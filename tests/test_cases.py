@@ -664,7 +664,9 @@ def test_a_rejected_video_lets_through_its_file_and_none_of_its_frames(kept):
     kept.refresh()
     assert kept.screener.screen(film).decision is Screened.ALLOW
     for again in (encode(clip), encode([*scene(2, 5.0), *clip]), encode([*scene(1, 20.0), *clip], codec="mpeg4")):
-        assert kept.screener.screen(again).decision is Screened.BLOCK
+        verdict = kept.screener.screen(again)
+        assert verdict.decision is Screened.BLOCK
+        assert "films" in {match.bank for match in verdict.matches if match.suppressed_by is None}
 
 
 def test_what_cannot_be_screened_is_kept_in_a_queue_of_its_own(kept):

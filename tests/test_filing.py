@@ -31,7 +31,7 @@ from tutela.reports.ledger import Ledger
 from tutela.store.database import Store
 
 ROOT = Path(__file__).parent.parent
-KILLS = int(os.environ.get("TUTELA_REPORT_KILLS", "25"))
+KILLS = int(os.environ.get("TUTELA_REPORT_KILLS", "10"))
 """How often a filing process is killed while it files."""
 PATIENCE_S = 120.0
 

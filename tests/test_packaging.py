@@ -293,7 +293,7 @@ def test_the_command_works_without_the_service(shipped, tmp_path):
     assert (made.returncode, made.stderr) == (0, "")
     served = installation.command("--home", "home", "serve")
     assert (served.returncode, served.stdout) == (2, "")
-    assert served.stderr == "tutela: structlog is not installed; run: pip install 'tutela[server]'\n"
+    assert served.stderr == "tutela: uvicorn is not installed; run: pip install 'tutela[server]'\n"
 
 
 # --- importing

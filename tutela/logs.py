@@ -3,11 +3,11 @@
 import logging.config
 from typing import Any
 
-import structlog
-
 
 def configure_logs() -> None:
     """JSON lines on standard error, from our code and from libraries alike."""
+    import structlog
+
     logging.config.dictConfig(log_config())
     structlog.configure(
         processors=[
@@ -25,6 +25,8 @@ def configure_logs() -> None:
 
 def log_config() -> dict[str, Any]:
     """As `logging.config` and uvicorn take it."""
+    import structlog
+
     return {
         "version": 1,
         "disable_existing_loggers": False,
