@@ -23,7 +23,7 @@ def pdq_dihedral(pixels: Pixels, source: Source | None = None) -> tuple[tuple[by
 def pdq_turned(pixels: Pixels, source: Source | None = None) -> tuple[tuple[bytes, ...], int, int]:
     """The hashes that the picture would have, turned each way, in the order of `pdq_dihedral`; and two qualities.
 
-    The second one is of the turned: 0 where there is next to nothing as coarse as what is hashed, as in a grid of lines.
+    The second is of the turned: 0 where there is next to nothing as coarse as what is hashed, as in a grid of lines.
 
     `pdq_dihedral` turns after PDQ's own grid was laid, as the reference does, and so comes 10 bits off at the median.
     """
