@@ -25,7 +25,7 @@ def pdq_turned(pixels: Pixels, source: Source | None = None) -> tuple[tuple[byte
 
     The second is of the turned: 0 where there is next to nothing as coarse as what is hashed, as in a grid of lines.
 
-    `pdq_dihedral` turns after PDQ's own grid was laid, as the reference does, and so comes 10 bits off at the median.
+    `pdq_dihedral` turns after PDQ's own grid was laid, as the reference does, and so comes 4 bits off at the median.
     """
 
 def pdq_downsample(pixels: Pixels, source: Source | None = None) -> npt.NDArray[np.float32]:
