@@ -11,9 +11,9 @@ from tutela.cli.demo import draw_scene
 from tutela.evaluation.attacks.base import Encoding
 from tutela.evaluation.attacks.catalogue import encoded
 from tutela.evaluation.intervals import interval
-from tutela.evaluation.subjects import Subject, hashes_of, listed_samples
+from tutela.evaluation.subjects import Subject, hashes_of, indexed, listed_samples
 from tutela.evaluation.trials import ASKED
-from tutela.evaluation.unrelated import Unrelated, able_to_match, count_distances, make_bank
+from tutela.evaluation.unrelated import Unrelated, count_one, make_bank
 
 _SIZE = (480, 360)
 _SCENES = {Scale.TINY: (4, 4, 2_000), Scale.USUAL: (300, 300, 200_000), Scale.FULL: (2_000, 1_000, 1_000_000)}
@@ -27,11 +27,9 @@ def run(scale: Scale) -> Iterator[Table]:
     scenes, listed, size = _SCENES[scale]
     bank = make_bank([_subject(seed) for seed in range(1_000_000, 1_000_000 + listed)], size, 1)
     counts = {views: Unrelated() for views in ASKED}
-    for seed in range(2_000_000, 2_000_000 + scenes):
-        data = encoded(draw_scene(seed, _SIZE), Encoding("JPEG", 85))
-        for views, count in counts.items():
-            samples = able_to_match(data, views)
-            count.add(samples, count_distances(samples, bank), len(bank))
+    with indexed(bank) as segment:
+        for seed in range(2_000_000, 2_000_000 + scenes):
+            count_one(encoded(draw_scene(seed, _SIZE), Encoding("JPEG", 85)), segment, counts)
 
     table = Table(
         "False matches of drawn scenes, by bits that thresholds are wider",

@@ -6,7 +6,7 @@ picture meets itself. Windows of one picture resemble each other, so the bank st
 than it has hashes; the report says of how many pictures it is made.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from tutela import _native
 from tutela.evaluation.attacks.base import Encoding
 from tutela.evaluation.attacks.catalogue import encoded
-from tutela.evaluation.subjects import MIN_QUALITY, Hashes, Subject
+from tutela.evaluation.subjects import MIN_QUALITY, Hashes, Subject, hashes_of, indexed
 from tutela.evaluation.trials import ASKED, limit_of
 from tutela.media.content import Content, Limits, Mode, ViewSet
 from tutela.signals.base import Sample
@@ -27,8 +27,6 @@ FARTHEST = 45
 """Distances are counted up to here."""
 WIDER = 15
 """Pictures are counted that would match if every threshold were 0, 1, ... 14 bits wider."""
-BLOCK = 8_192
-"""Hashes that are compared with all values of a picture at a time, so that they stay in the processor's cache."""
 
 Counts = npt.NDArray[np.int64]
 
@@ -79,32 +77,28 @@ def count_unrelated(
     halves = (subjects[0::2], subjects[1::2])
     done = 0
     for asked, listed in (halves, halves[::-1]):
-        bank = make_bank(listed, bank_size, seed)
-        for subject in asked:
-            data = encoded(subject.picture, Encoding("JPEG", 85))
-            for views, count in counts.items():
-                samples = able_to_match(data, views)
-                count.add(samples, count_distances(samples, bank), len(bank))
-            done += 1
-            progress(done, len(subjects))
+        with indexed(make_bank(listed, bank_size, seed)) as bank:
+            for subject in asked:
+                count_one(encoded(subject.picture, Encoding("JPEG", 85)), bank, counts)
+                done += 1
+                progress(done, len(subjects))
     return counts
 
 
-def able_to_match(data: bytes, views: ViewSet) -> list[Sample]:
-    """The samples of a file that are good enough to match."""
-    samples = PDQ.compute(Content(data, Mode.FAST, Limits(views=views)))
-    return [sample for sample in samples if limit_of(sample) >= 0]
+def count_one(data: bytes, bank: _native.Segment, counts: Mapping[ViewSet, Unrelated]) -> None:
+    """Look a file up by every view set."""
+    for views, count in counts.items():
+        samples = PDQ.compute(Content(data, Mode.FAST, Limits(views=views)))
+        able = [sample for sample in samples if limit_of(sample) >= 0]
+        count.add(able, _at_each_distance(able, bank), len(bank))
 
 
-def count_distances(samples: Sequence[Sample], bank: Hashes) -> Counts:
+def _at_each_distance(samples: Sequence[Sample], bank: _native.Segment) -> Counts:
     """(samples, FARTHEST + 1): how many hashes of the bank lie at each distance from each sample."""
     counts = np.zeros((len(samples), FARTHEST + 1), np.int64)
-    for begin in range(0, len(bank), BLOCK):
-        block = bank[begin : begin + BLOCK]
-        for sample, count in zip(samples, counts, strict=True):
-            _, distances = _native.scan(block, sample.value, FARTHEST)
-            if len(distances):
-                count += np.bincount(distances, minlength=FARTHEST + 1)
+    if samples:
+        numbers, _, distances = bank.search_many(hashes_of(samples), FARTHEST)
+        np.add.at(counts, (numbers, distances), 1)
     return counts
 
 
