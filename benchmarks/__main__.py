@@ -20,6 +20,7 @@ NAMES = (
     "held_uploads",
     "import_time",
     "video_frames",
+    "false_matches",
     "video_robustness",
     "video_speed",
 )

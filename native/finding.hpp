@@ -23,8 +23,9 @@ struct Rectangle {
 
 // Pictures apart on plain ground, the larger first: a page is cut along blank rows, its pieces along blank columns, and so
 // on (Nagy, Seth, "Hierarchical representation of optically scanned documents", 1984). What is left of the whole
-// without blank sides is the first piece. `whole` are the profiles of all of it.
-std::vector<Box> pieces(const Luma& luma, const Profiles& whole, size_t limit);
+// without blank sides is the first piece, and a guess where but one side was blank: that may be sky. `whole` are the
+// profiles of all of it.
+std::vector<Rectangle> pieces(const Luma& luma, const Profiles& whole, size_t limit);
 
 // How sure a guess is, and what no guess is.
 constexpr float guessed = 0.5f, certain = 1.0f;

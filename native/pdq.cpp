@@ -120,6 +120,16 @@ std::array<Picture64, count> bring_down(const Pixels<T>& pixels, const Grid& row
     constexpr size_t strip = 4096;
     const size_t row_values = pixels.width * pixels.channels;
     std::vector<float> sums(row_values), luma(pixels.channels == 3 ? pixels.width : 0);
+    // The second pass adds up in double precision: the weights one after the other, and a row of values.
+    std::array<std::vector<double>, count> exact;
+    std::array<std::array<size_t, 64>, count> offsets;
+    for (size_t grid = 0; grid < count; ++grid) {
+        for (size_t j = 0; j < 64; ++j) {
+            offsets[grid][j] = exact[grid].size();
+            exact[grid].insert(exact[grid].end(), columns[grid][j].weights.begin(), columns[grid][j].weights.end());
+        }
+    }
+    std::vector<double> values(pixels.width);
     std::array<Picture64, count> out;
     for (size_t i = 0; i < 64; ++i) {
         std::fill(sums.begin(), sums.end(), 0.0f);
@@ -135,13 +145,13 @@ std::array<Picture64, count> bring_down(const Pixels<T>& pixels, const Grid& row
             kernels().luma_from_rgb(luma.data(), sums.data(), pixels.width);
             line = luma.data();
         }
+        std::copy_n(line, pixels.width, values.begin());
         for (size_t grid = 0; grid < count; ++grid) {
             for (size_t j = 0; j < 64; ++j) {
                 const Taps& taps = columns[grid][j];
+                const double* weights = exact[grid].data() + offsets[grid][j];
                 double sum = 0.0;
-                for (size_t tap = 0; tap < taps.weights.size(); ++tap) {
-                    sum += static_cast<double>(taps.weights[tap]) * static_cast<double>(line[taps.first + tap]);
-                }
+                for (size_t tap = 0; tap < taps.weights.size(); ++tap) sum += weights[tap] * values[taps.first + tap];
                 out[grid][i * 64 + j] = static_cast<float>(sum);
             }
         }

@@ -15,6 +15,7 @@
 
 #include "dispatch.hpp"
 #include "pdq.hpp"
+#include "views.hpp"
 
 namespace nb = nanobind;
 using namespace tutela;
@@ -100,14 +101,15 @@ nb::tuple pdq_dihedral(const Array& array, const Source& source) {
 nb::tuple pdq_turned(const Array& array, const Source& source) {
     const AnyPixels pixels = pixels_of(array, source);
     std::array<Hash, dihedral_count> hashes{};
-    int detail = 0;
+    int detail = 0, turned_detail = 0;
     if (!too_small(pixels)) {
         nb::gil_scoped_release unlocked;
         const Mirrorings small = std::visit([](const auto& p) { return downsample_mirrored(p); }, pixels);
         detail = quality(small[0]);
+        turned_detail = says_something(frequencies(small[0])) ? detail : 0;
         hashes = hashes_of(small);
     }
-    return nb::make_tuple(as_tuple(hashes), detail);
+    return nb::make_tuple(as_tuple(hashes), detail, turned_detail);
 }
 
 nb::object pdq_downsample(const Array& array, const Source& source) {

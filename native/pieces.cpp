@@ -69,7 +69,7 @@ struct Cutter {
 
 }  // namespace
 
-std::vector<Box> pieces(const Luma& luma, const Profiles& whole, size_t limit) {
+std::vector<Rectangle> pieces(const Luma& luma, const Profiles& whole, size_t limit) {
     if (std::none_of(whole.rows.begin(), whole.rows.end(), is_blank) &&
         std::none_of(whole.columns.begin(), whole.columns.end(), is_blank)) {
         return {};
@@ -77,12 +77,16 @@ std::vector<Box> pieces(const Luma& luma, const Profiles& whole, size_t limit) {
     const Box all{0, 0, luma.width, luma.height};
     Cutter cutter{luma, least_side * static_cast<double>(luma.width), least_side * static_cast<double>(luma.height), {}};
     cutter.cut(all, whole, max_depth);
-    std::vector<Box> found;
+    std::vector<Rectangle> found;
     for (const Box& box : cutter.found) {
-        if (box != all && std::find(found.begin(), found.end(), box) == found.end()) found.push_back(box);
+        const int blank_sides = (box.left > 0) + (box.top > 0) + (box.right < all.right) + (box.bottom < all.bottom);
+        const bool is_alone = cutter.found.size() == 1;
+        const auto alike = [&](const Rectangle& other) { return other.box == box; };
+        if (box == all || std::any_of(found.begin(), found.end(), alike)) continue;
+        found.push_back({box, is_alone && blank_sides == 1 ? guessed : certain});
     }
-    std::stable_sort(found.begin(), found.end(), [](const Box& a, const Box& b) {
-        return a.width() * a.height() > b.width() * b.height();
+    std::stable_sort(found.begin(), found.end(), [](const Rectangle& a, const Rectangle& b) {
+        return a.box.width() * a.box.height() > b.box.width() * b.box.height();
     });
     if (found.size() > limit) found.resize(limit);
     return found;

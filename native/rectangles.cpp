@@ -215,7 +215,7 @@ std::vector<Found> pictures_inside(const Luma& luma, size_t most_pieces, size_t 
         if (std::none_of(found.begin(), found.end(), alike)) found.push_back({family, box, score});
     };
     for (const Rectangle& item : bordered(luma, whole)) add(Family::piece, item.box, item.score);
-    for (const Box& box : pieces(luma, whole, most_pieces)) add(Family::piece, box, certain);
+    for (const Rectangle& item : pieces(luma, whole, most_pieces)) add(Family::piece, item.box, item.score);
     for (const Rectangle& item : rectangles(luma, most_rectangles)) add(Family::rectangle, item.box, item.score);
     return found;
 }

@@ -20,10 +20,12 @@ def pdq_dihedral(pixels: Pixels, source: Source | None = None) -> tuple[tuple[by
     """The hashes of the picture as it is, turned 90, 180, 270 degrees counter-clockwise, upside down, mirrored,
     transposed, transposed over the other diagonal; and the quality."""
 
-def pdq_turned(pixels: Pixels, source: Source | None = None) -> tuple[tuple[bytes, ...], int]:
-    """The hashes that the picture would have, turned each way, in the order of `pdq_dihedral`; and the quality.
+def pdq_turned(pixels: Pixels, source: Source | None = None) -> tuple[tuple[bytes, ...], int, int]:
+    """The hashes that the picture would have, turned each way, in the order of `pdq_dihedral`; and two qualities.
 
-    `pdq_dihedral` turns after PDQ's own grid was laid, as the reference does, and so comes 10 bits off at the median.
+    The second is of the turned: 0 where there is next to nothing as coarse as what is hashed, as in a grid of lines.
+
+    `pdq_dihedral` turns after PDQ's own grid was laid, as the reference does, and so comes 4 bits off at the median.
     """
 
 def pdq_downsample(pixels: Pixels, source: Source | None = None) -> npt.NDArray[np.float32]:

@@ -1,10 +1,8 @@
 """What a view set costs: from a file's bytes to the hits in an index of a million, on one core."""
 
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -13,7 +11,7 @@ from PIL import Image
 from tutela import _native
 from tutela.evaluation.attacks.base import Encoding
 from tutela.evaluation.attacks.catalogue import encoded
-from tutela.evaluation.subjects import Hashes, Subject
+from tutela.evaluation.subjects import Hashes, Subject, indexed
 from tutela.evaluation.trials import ASKED, limit_of
 from tutela.media.content import Content, Limits, Mode, ViewSet
 from tutela.signals.pdq import PDQ
@@ -36,10 +34,7 @@ class Cost:
 def measure_cost(subjects: Sequence[Subject], bank: Hashes) -> dict[ViewSet, Cost]:
     """Each view set on JPEG files of a million pixels, searched in an index of the bank."""
     files = [_megapixel(subject.picture) for subject in subjects[:MOST_PICTURES]]
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "bank.segment")
-        _native.build_segment(path, bank, np.arange(len(bank), dtype=np.uint64))
-        segment = _native.Segment(path)
+    with indexed(bank) as segment:
         return {views: _cost(files, segment, views) for views in ASKED}
 
 

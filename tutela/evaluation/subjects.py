@@ -1,7 +1,9 @@
 """The pictures that are attacked: read from a folder, brought to one size, with what a bank would list of each."""
 
 import hashlib
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from tutela import _native
 from tutela.errors import InputError
 from tutela.media.content import Picture, ViewSet
 from tutela.signals.base import WHOLE, Sample
@@ -84,6 +87,15 @@ def listed_samples(picture: Image.Image) -> list[Sample]:
 def hashes_of(samples: Sequence[Sample]) -> Hashes:
     """The values as an array."""
     return np.frombuffer(b"".join(sample.value for sample in samples), np.uint8).reshape(len(samples), 32)
+
+
+@contextmanager
+def indexed(bank: Hashes) -> Iterator[_native.Segment]:
+    """The bank as a file to search in, while it lasts."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "bank.segment")
+        _native.build_segment(path, bank, np.arange(len(bank), dtype=np.uint64))
+        yield _native.Segment(path)
 
 
 def chosen(subjects: Sequence[Subject], attack: str, strength: float, count: int) -> Iterator[int]:

@@ -85,6 +85,7 @@ class Summary:
                 views.value: asdict(count)
                 | {
                     "bank": self.bank_size,
+                    "matched": count.matched,
                     "share": count.matched / max(1, count.pictures),
                     "interval": interval(count.matched, count.pictures),
                 }

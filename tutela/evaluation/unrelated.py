@@ -6,15 +6,16 @@ picture meets itself. Windows of one picture resemble each other, so the bank st
 than it has hashes; the report says of how many pictures it is made.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from tutela import _native
 from tutela.evaluation.attacks.base import Encoding
 from tutela.evaluation.attacks.catalogue import encoded
-from tutela.evaluation.subjects import MIN_QUALITY, Hashes, Subject
+from tutela.evaluation.subjects import MIN_QUALITY, Hashes, Subject, hashes_of, indexed
 from tutela.evaluation.trials import ASKED, limit_of
 from tutela.media.content import Content, Limits, Mode, ViewSet
 from tutela.signals.base import Sample
@@ -24,6 +25,10 @@ from tutela.views.view import TURNS
 
 FARTHEST = 45
 """Distances are counted up to here."""
+WIDER = 15
+"""Pictures are counted that would match if every threshold were 0, 1, ... 14 bits wider."""
+
+Counts = npt.NDArray[np.int64]
 
 
 @dataclass(slots=True)
@@ -31,8 +36,8 @@ class Unrelated:
     """What a view set found in a bank of other pictures."""
 
     pictures: int = 0
-    matched: int = 0
-    """Pictures with a match, by the thresholds in force."""
+    matched_wider: list[int] = field(default_factory=lambda: [0] * WIDER)
+    """Pictures with a match, by the thresholds in force and by ones so many bits wider."""
     queries: int = 0
     compared: int = 0
     """Pairs of hashes."""
@@ -40,6 +45,28 @@ class Unrelated:
     """Pairs at each distance."""
     nearest: dict[str, int] = field(default_factory=dict)
     """By family of views, the smallest distance seen."""
+
+    @property
+    def matched(self) -> int:
+        """Pictures with a match, by the thresholds in force."""
+        return self.matched_wider[0]
+
+    def add(self, samples: Sequence[Sample], counts: Counts, bank_size: int) -> None:
+        """Count a picture by its samples that are good enough to match."""
+        self.pictures += 1
+        self.queries += len(samples)
+        self.compared += len(samples) * bank_size
+        for distance, pairs in enumerate(counts.sum(axis=0).tolist()):
+            self.within[distance] += pairs
+        wider = WIDER
+        for sample, near in zip(samples, counts, strict=True):
+            if near.any():
+                family = "turned" if sample.view in TURNS[1:] else sample.view.partition("/")[0]
+                nearest = int(np.flatnonzero(near)[0])
+                self.nearest[family] = min(nearest, self.nearest.get(family, nearest))
+                wider = min(wider, max(0, nearest - limit_of(sample)))
+        for bits in range(wider, WIDER):
+            self.matched_wider[bits] += 1
 
 
 def count_unrelated(
@@ -50,34 +77,29 @@ def count_unrelated(
     halves = (subjects[0::2], subjects[1::2])
     done = 0
     for asked, listed in (halves, halves[::-1]):
-        bank = make_bank(listed, bank_size, seed)
-        for subject in asked:
-            data = encoded(subject.picture, Encoding("JPEG", 85))
-            for views, count in counts.items():
-                _look_up(PDQ.compute(Content(data, Mode.FAST, Limits(views=views))), bank, count)
-            done += 1
-            progress(done, len(subjects))
+        with indexed(make_bank(listed, bank_size, seed)) as bank:
+            for subject in asked:
+                count_one(encoded(subject.picture, Encoding("JPEG", 85)), bank, counts)
+                done += 1
+                progress(done, len(subjects))
     return counts
 
 
-def _look_up(samples: Sequence[Sample], bank: Hashes, count: Unrelated) -> None:
-    matched = False
-    for sample in samples:
-        limit = limit_of(sample)
-        if limit < 0:
-            continue
-        _, distances = _native.scan(bank, sample.value, FARTHEST)
-        count.queries += 1
-        count.compared += len(bank)
-        for distance, pairs in zip(*np.unique(distances, return_counts=True), strict=True):
-            count.within[int(distance)] += int(pairs)
-        if len(distances):
-            family = "turned" if sample.view in TURNS[1:] else sample.view.partition("/")[0]
-            nearest = int(distances.min())
-            count.nearest[family] = min(nearest, count.nearest.get(family, nearest))
-            matched = matched or nearest <= limit
-    count.pictures += 1
-    count.matched += matched
+def count_one(data: bytes, bank: _native.Segment, counts: Mapping[ViewSet, Unrelated]) -> None:
+    """Look a file up by every view set."""
+    for views, count in counts.items():
+        samples = PDQ.compute(Content(data, Mode.FAST, Limits(views=views)))
+        able = [sample for sample in samples if limit_of(sample) >= 0]
+        count.add(able, _at_each_distance(able, bank), len(bank))
+
+
+def _at_each_distance(samples: Sequence[Sample], bank: _native.Segment) -> Counts:
+    """(samples, FARTHEST + 1): how many hashes of the bank lie at each distance from each sample."""
+    counts = np.zeros((len(samples), FARTHEST + 1), np.int64)
+    if samples:
+        numbers, _, distances = bank.search_many(hashes_of(samples), FARTHEST)
+        np.add.at(counts, (numbers, distances), 1)
+    return counts
 
 
 def make_bank(subjects: Sequence[Subject], size: int, seed: int) -> Hashes:

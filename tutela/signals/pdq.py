@@ -53,15 +53,17 @@ class Pdq:
         """
         pixels, source = picture.displayed()
         if views in (ViewSet.STANDARD, ViewSet.THOROUGH):
-            (value, *turned), quality = _native.pdq_turned(pixels, source)
+            (value, *turned), quality, turned_quality = _native.pdq_turned(pixels, source)
         else:
-            turned = []
+            turned, turned_quality = [], 0
             value, quality = _native.pdq(pixels, source)
         samples = [Sample(self.name, value, WHOLE, quality)]
         if picture.orientation != 1:
             stored, stored_quality = _native.pdq(picture.pixels, picture.source)
             samples.append(Sample(self.name, stored, STORED, stored_quality))
-        samples += [Sample(self.name, value, turn, quality) for turn, value in zip(TURNS[1:], turned, strict=False)]
+        samples += [
+            Sample(self.name, value, turn, turned_quality) for turn, value in zip(TURNS[1:], turned, strict=False)
+        ]
         if views is not ViewSet.PLAIN:
             luma = pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
             samples += self._of_views(reduced(luma), views)

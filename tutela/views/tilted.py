@@ -17,6 +17,8 @@ GROUND_SPREAD = 5.0
 """Standard deviation, of 255 steps, up to which a corner is plain ground."""
 MAX_DIFFERENCE = 40.0
 """Steps of brightness between the ground's corners: light falls off."""
+ROUNDING = 2.0
+"""Steps that a quick look at the corners may be off what half the size shows."""
 STANDS_OUT = 20
 """Steps of brightness from the ground that make a pixel part of the picture."""
 MIN_TILT = 0.6
@@ -33,6 +35,8 @@ Points = npt.NDArray[np.float64]
 
 def find_tilted(luma: Luma) -> list[Corners]:
     """The tilted picture as a rectangle and, where its sides are not at right angles, as a quadrilateral."""
+    if not _may_have_ground(luma):
+        return []
     small = np.asarray(Image.fromarray(luma).reduce(2), np.int16)
     ground = _ground(small)
     if ground is None:
@@ -55,6 +59,21 @@ def find_tilted(luma: Luma) -> list[Corners]:
     if quadrilateral is not None and not _is_upright(quadrilateral):
         found.append(quadrilateral / size)
     return [corners for corners in found if np.all(np.abs(corners - 0.5) < 1.0)]
+
+
+def _may_have_ground(luma: Luma) -> bool:
+    """Whether at least three corners look plain and alike, by a few pixels each: most photos are done with here."""
+    means = [_plain_mean(corner.tobytes()) for corner in (luma[:4, :4], luma[:4, -4:], luma[-4:, -4:], luma[-4:, :4])]
+    known = [mean for mean in means if mean is not None]
+    return len(known) >= 3 and max(known) - min(known) <= MAX_DIFFERENCE + ROUNDING
+
+
+def _plain_mean(corner: bytes) -> float | None:
+    """The mean of 4x4 pixels whose halves both ways differ little; None where they differ more."""
+    halves = [sum(corner[i : i + 2]) + sum(corner[i + 4 : i + 6]) for i in (0, 2, 8, 10)]
+    mean = sum(halves) / 4
+    spread = math.sqrt(sum((half - mean) ** 2 for half in halves)) / 2
+    return mean / 4 if spread / 4 <= GROUND_SPREAD + ROUNDING else None
 
 
 def _ground(small: npt.NDArray[np.int16]) -> npt.NDArray[np.float32] | None:
@@ -82,12 +101,18 @@ def _hull(stands_out: npt.NDArray[np.bool_]) -> Points:
         return np.empty((0, 2))
     first = solid[rows].argmax(axis=1)
     last = solid.shape[1] - solid[rows, ::-1].argmax(axis=1)
-    points = [(float(x), float(y)) for x, y in zip(first, rows, strict=True)]
-    points += [(float(x), float(y) + 2) for x, y in zip(first, rows, strict=True)]
-    points += [(float(x) + 1, float(y)) for x, y in zip(last, rows, strict=True)]
-    points += [(float(x) + 1, float(y) + 2) for x, y in zip(last, rows, strict=True)]
+    points = [(x, y + down) for x, y in _outermost(first, rows) for down in (0.0, 2.0)]
+    points += [(1.0 - x, y + down) for x, y in _outermost(-last, rows) for down in (0.0, 2.0)]
     points = sorted(set(points))
     return np.array([*_chain(points), *_chain(points[::-1])], np.float64)
+
+
+def _outermost(left: npt.NDArray[np.intp], rows: npt.NDArray[np.intp]) -> list[tuple[float, float]]:
+    """Those left ends (x, y) of rows that lie left of the line between their neighbours: no other is the hull's."""
+    share = (rows[1:-1] - rows[:-2]) / (rows[2:] - rows[:-2])
+    between = left[:-2] + (left[2:] - left[:-2]) * share
+    kept = np.concatenate([[True], left[1:-1] < between, [True]])[: len(rows)]
+    return [(float(x), float(y)) for x, y in zip(left[kept], rows[kept], strict=True)]
 
 
 def _chain(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -93,6 +93,8 @@ def bounds(corners: ManyCorners) -> npt.NDArray[np.float64]:
 
 def placed(corners: ManyCorners, frame: Corners) -> ManyCorners:
     """Corners in a frame, itself a part of the whole, as corners in the whole; perspective left out."""
+    if frame is WHOLE:
+        return corners
     across, down = corners[:, :, :1], corners[:, :, 1:]
     top = frame[0] + (frame[1] - frame[0]) * across
     bottom = frame[3] + (frame[2] - frame[3]) * across
