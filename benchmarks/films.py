@@ -27,7 +27,7 @@ SHOT_S = 7.0
 
 @cache
 def photos() -> tuple[Image.Image, ...]:
-    """The photos that there are."""
+    """The photos that there are, each of something else."""
     arrays = [skimage.data.astronaut(), skimage.data.coffee(), skimage.data.chelsea(), skimage.data.rocket()]
     arrays += [skimage.data.hubble_deep_field(), skimage.data.immunohistochemistry()]
     arrays += [sklearn.datasets.load_sample_image(name) for name in ("china.jpg", "flower.jpg")]
@@ -35,7 +35,6 @@ def photos() -> tuple[Image.Image, ...]:
     if SHARED.is_dir():
         paths = [
             SHARED / "photos/pen-and-coaster.png",
-            SHARED / "misc-images/c.png",
             SHARED / "bridge-mods/aaa-orig.jpg",
         ]
         paths += sorted((SHARED / "photos/labelme-subset").glob("*.jpg"))

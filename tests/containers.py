@@ -45,18 +45,36 @@ def seven_zip_of(members: dict[str, bytes], **options) -> bytes:
     return file.getvalue()
 
 
-def rar_of(members: dict[str, bytes], flags: int = 0) -> bytes:
+def rar_of(members: dict[str, bytes], flags: int = 0, *, volume: bool = False) -> bytes:
     """A RAR 4 archive whose members are not compressed (the format's technical note)."""
 
     def block(kind: int, flags: int, body: bytes) -> bytes:
         head = struct.pack("<BHH", kind, flags, 7 + len(body)) + body
         return struct.pack("<H", zlib.crc32(head) & 0xFFFF) + head
 
-    archive = b"Rar!\x1a\x07\x00" + block(0x73, 0, bytes(6))
+    archive = b"Rar!\x1a\x07\x00" + block(0x73, int(volume), bytes(6))
     for name, data in members.items():
         sizes = struct.pack("<IIBIIBBHI", len(data), len(data), 3, zlib.crc32(data), 0, 20, 0x30, len(name), 0o100644)
         archive += block(0x74, 0x8000 | flags, sizes + name.encode()) + data
     return archive + block(0x7B, 0, b"")
+
+
+def rar5_of(members: dict[str, bytes], *, volume: bool = False) -> bytes:
+    """A RAR 5 archive whose members are not compressed (the format's description, RAR 5.0)."""
+
+    def number(value: int) -> bytes:
+        return bytes([value & 0x7F | 0x80]) + number(value >> 7) if value > 0x7F else bytes([value])
+
+    def block(*fields: bytes) -> bytes:
+        head = b"".join(fields)
+        head = number(len(head)) + head
+        return struct.pack("<I", zlib.crc32(head)) + head
+
+    archive = b"Rar!\x1a\x07\x01\x00" + block(number(1), number(0), number(int(volume)))
+    for name, data in members.items():
+        sizes = (number(len(data)), number(4), number(len(data)), number(0o100644), struct.pack("<I", zlib.crc32(data)))
+        archive += block(number(2), number(2), *sizes, number(0), number(1), number(len(name)), name.encode()) + data
+    return archive + block(number(5), number(0), number(0))
 
 
 def compound_of(streams: dict[str, bytes]) -> bytes:

@@ -1,9 +1,9 @@
 """Archives that contain themselves, made from scratch: what unpacks them never comes to an end.
 
 DEFLATE is read as a language of two words of five bytes each: `literal`, which writes the bytes that follow it, and
-`repeat`, which writes once more what was written last. A program in it that writes itself, with a given head before and
-tail after it, is spelled out in Russ Cox, "Zip Files All The Way Down" (2010). The checksum that head and tail carry is of
-the very file that it lies in; it is found by solving for its 32 bits, since a CRC is linear.
+`repeat`, which writes once more what was written last. How a program in it writes itself, with a given head before and
+tail after it, is explained by Russ Cox, "Zip Files All The Way Down" (2010). The checksum that head and tail carry is
+of the very file that it lies in; it is found by solving for its 32 bits, since a CRC is linear.
 """
 
 import struct
@@ -15,7 +15,9 @@ _LENGTHS = [(3 + i, 0) for i in range(8)] + [
     (3 + (4 + step << extra), extra) for extra in range(1, 6) for step in range(4)
 ]
 """(smallest length, extra bits) of DEFLATE's length codes from 257 on (RFC 1951, section 3.2.5)."""
-_DISTANCES = [(1 + i, 0) for i in range(4)] + [(1 + (2 + step << extra), extra) for extra in range(1, 14) for step in (0, 1)]
+_DISTANCES = [(1 + i, 0) for i in range(4)] + [
+    (1 + (2 + step << extra), extra) for extra in range(1, 14) for step in (0, 1)
+]
 
 
 class _Bits:

@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import pyzipper
@@ -27,6 +28,7 @@ from tests.containers import (
     every_container,
     mail_of,
     pdf_of,
+    rar5_of,
     rar_of,
     seven_zip_of,
     tar_of,
@@ -361,6 +363,32 @@ def test_what_opens_only_with_a_password_is_held_or_as_the_operator_says(known):
         rar_of({"a.jpg": COPY}, flags=4),
     ):
         assert [reason.code for reason in known.screener.screen(content).reasons] == ["encrypted"]
+
+
+@pytest.mark.parametrize("make", [rar_of, rar5_of])
+def test_one_volume_of_several_is_matched_and_held(known, make):
+    verdict = known.screener.screen(make({"a.jpg": OTHER}))
+    assert verdict.decision is Decision.ALLOW, verdict.reasons
+    verdict = known.screener.screen(make({"a.jpg": OTHER}, volume=True))
+    assert [reason.code for reason in verdict.reasons] == ["partly-screened"]
+    verdict = known.screener.screen(make({"a.jpg": COPY}, volume=True))
+    assert {reason.code for reason in verdict.reasons} == {"partly-screened", "match-block"}
+
+
+RARS = sorted(Path(os.environ.get("TUTELA_RAR_FILES", "")).glob("*.rar")) if "TUTELA_RAR_FILES" in os.environ else []
+
+
+@pytest.mark.parametrize("path", RARS, ids=lambda path: path.name)
+def test_real_rar_archives_are_read_whole_or_held(path):
+    """Any that there are, such as those in the source distribution of `rarfile`, which reads their heads."""
+    rarfile = pytest.importorskip("rarfile")
+    places = list(places_in(path.read_bytes()))
+    try:
+        listed = {item.CRC for item in rarfile.RarFile(str(path)).infolist() if item.is_file() and item.CRC}
+    except rarfile.Error:
+        listed = {0}
+    read = {zlib.crc32(place.content.data) for place in places[1:] if place.content is not None}
+    assert listed <= read or any(place.error for place in places)
 
 
 def test_compound_files_are_searched_and_held_because_they_are_not_drawn(known):

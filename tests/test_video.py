@@ -2,16 +2,20 @@
 
 import hashlib
 import io
+import itertools
 import json
 import os
 import subprocess
 import sys
 import threading
 import zipfile
+from dataclasses import replace
 
 import av
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
 from tests.pictures import file_of, mutations
@@ -21,7 +25,8 @@ from tutela.banks.model import Action, BankKind, NewEntry, Policy
 from tutela.banks.reading import composite_entry, new_entry
 from tutela.deployment import Deployment, open_deployment
 from tutela.media.content import Limits, Mode
-from tutela.media.video import Stretch, Video
+from tutela.media.stretch import Stretch, spread
+from tutela.media.video import Video
 from tutela.screening import viewing
 from tutela.screening.policy import ScreeningPolicy, VideoRule
 from tutela.screening.verdict import Decision, Verdict
@@ -88,6 +93,22 @@ def test_samples_are_never_further_apart_than_asked_whatever_the_key_frames(tmp_
             assert seconds[0] == 0.0
             assert max(np.diff([*seconds, 8.0])) <= gap_s * 1.05 + 1 / RATE
             assert len(set(seconds)) == len(seconds)
+
+
+@given(st.lists(st.floats(0, 30), min_size=1).map(sorted), st.floats(0.1, 1), st.floats(1, 3))
+def test_of_crowded_items_so_many_are_chosen_that_no_gap_grows(times, least_s, most_s):
+    chosen = [seconds for seconds, _ in spread(((time, None) for time in times), least_s, most_s)]
+    assert (chosen[0], chosen[-1]) == (times[0], times[-1])
+    for begin, end in itertools.pairwise(chosen):
+        if end - begin > most_s:
+            assert not [time for time in times if begin < time < end]
+        if end - begin < least_s and end != times[-1]:
+            assert min(time for time in times if time > end) - begin > most_s
+
+
+def test_of_crowded_key_frames_two_a_gap_are_decoded():
+    video = Video(encode(scene(0, 30.0), key_frames_every=2), Mode.FAST, Limits())
+    assert len(list(video.sampled(Stretch(), 2.0))) <= 32
 
 
 def test_stretches_together_see_what_the_whole_sees(tmp_path):
@@ -204,6 +225,25 @@ def test_a_still_that_both_hold_for_long_is_no_match(films):
     assert verdict.decision is Decision.ALLOW
 
 
+@pytest.mark.parametrize(
+    ("view", "bits", "frames", "decision"),
+    [
+        ("whole", 26, 6, Decision.HOLD),
+        ("anchored", 14, 6, Decision.HOLD),
+        ("anchored", 26, 6, Decision.ALLOW),
+        ("anchored", 26, 16, Decision.HOLD),
+    ],
+)
+def test_a_run_seen_through_windows_alone_must_be_near_or_long(films, view, bits, frames, decision):
+    changed = bytes(32 - bits // 2) + bytes([0b11]) * (bits // 2)  # frames that resemble each other change alike
+    samples = [
+        replace(sample, value=bytes(a ^ b for a, b in zip(sample.value, changed, strict=True)), view=view)
+        for sample in frames_of(FILM)[10 : 10 + 4 * frames : 4]
+    ]
+    others = [replace(sample, seconds=100 + sample.seconds) for sample in frames_of(OTHER)]
+    assert films.screener.screen_hashes([*samples, *others]).decision is decision
+
+
 def test_a_picture_bank_finds_its_picture_in_a_video_and_a_video_bank_its_frame_in_a_picture(deployment):
     picture = scene(0)[40]
     deployment.banks.create("pictures", actor="test")
@@ -315,6 +355,13 @@ def test_a_video_of_too_many_pixels_is_held(tmp_path):
         assert [reason.code for reason in verdict.reasons] == ["too-many-pixels"]
 
 
+def test_a_video_of_an_unknown_codec_is_held(films):
+    content = encode(scene(1)[:20], form="matroska")
+    assert b"V_MPEG4/ISO/AVC" in content
+    (reason,) = films.screener.screen(content.replace(b"V_MPEG4/ISO/AVC", b"V_MPEG4/ISO/AVX")).reasons
+    assert (reason.code, reason.message) == ("unsupported-type", "the video's codec is not known")
+
+
 def test_a_file_without_video_is_held(films):
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
@@ -341,6 +388,8 @@ def test_shared_videos_match_their_original_and_never_the_other_family(shared_me
 
 
 MUTATIONS = int(os.environ.get("TUTELA_VIDEO_MUTATIONS", "120"))
+BREAK_OFF = (323, 341)
+"""Numbers of mutations that FFmpeg's reader of containers gives up on, after it opened them."""
 
 
 def test_broken_videos_are_all_answered(tmp_path):
@@ -351,7 +400,8 @@ def test_broken_videos_are_all_answered(tmp_path):
     limits = Limits(max_pixels=2_000_000, video_timeout_s=60.0)
     counts: dict[str, int] = {}
     with open_deployment(tmp_path, decoders=2, limits=limits) as deployment:
-        for content in mutations(seeds, MUTATIONS, seed=11):
+        contents = list(mutations(seeds, max(MUTATIONS, *BREAK_OFF) + 1, seed=11))
+        for content in contents[:MUTATIONS] + [contents[number] for number in BREAK_OFF]:
             verdict = deployment.screener.screen(content)
             codes = {reason.code for reason in verdict.reasons} or {"allow"}
             assert not codes & {"engine-fault", "busy"}, codes

@@ -15,6 +15,7 @@ from tutela.signals.base import WHOLE, Sample
 MIN_TOLERANCE_S = 0.5
 """How far from the line a frame may lie at least: frames that close are alike, and times in lists are rounded."""
 
+MAX_LAST_S = 0.25
 WINDOWS = frozenset({"anchored", "edge"})
 """The families of views that show a part of a picture whatever it is of."""
 
@@ -106,8 +107,10 @@ class Footage:
         return self._is_long_enough(run, self._rule.min_run_frames)
 
     def _is_long_enough(self, run: Run, min_frames: int) -> bool:
+        # The last frame stands for some time as well: until the next one.
+        length_s = run.seconds + min(MAX_LAST_S, run.seconds / max(1, run.frames - 1))
         return (
-            run.seconds >= self._rule.min_run_s
+            length_s >= self._rule.min_run_s
             and run.frames >= min_frames
             and run.pictures >= self._rule.min_run_pictures
         )

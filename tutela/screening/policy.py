@@ -24,7 +24,7 @@ class VideoRule:
     min_run_s: float = 2.0
     min_run_frames: int = 3
     min_run_pictures: int = 2
-    max_window_distance: int = 20
+    max_window_distance: int = 18
     """A run that is seen through windows around landmarks alone needs frames that come so near on the median, ..."""
     min_window_frames: int = 12
     """... or so many of them: single windows of different films resemble each other more than whole frames do."""

@@ -12,9 +12,12 @@ from tutela.errors import UnscreenableError
 from tutela.media.budget import Budget, BudgetSpentError
 from tutela.media.containers.base import Part, Unread, encrypted, file_over, read_part, unreadable
 from tutela.media.content import Content, Shortcoming
+from tutela.media.sniff import MediaType
 
 _NAMES = ("libarchive.so.13", "libarchive.dylib", "libarchive.13.dylib")
 _PASSWORD = ("passphrase", "password", "encrypt")
+
+_ONE_OF_SEVERAL = "this is one volume of an archive in several: what goes on in the others cannot be looked at"
 
 
 class Libarchive:
@@ -38,6 +41,41 @@ class Libarchive:
                         yield from _read(entry, budget)
             except libarchive.ArchiveError as error:
                 raise _explained(error) from error
+        if _is_volume(content):
+            raise UnscreenableError(Shortcoming.PARTLY_SCREENED, _ONE_OF_SEVERAL)
+
+
+def _is_volume(content: Content) -> bool:
+    """Whether an archive goes on in other files. The library says nothing of a member that began in an earlier one.
+
+    Sources: the RAR 5.0 archive format and the technical note of RAR 4, on the main archive header; [MS-CAB], 2.1.
+    """
+    data = content.data
+    match content.media_type:
+        case MediaType.RAR if bytes(data[:8]) == b"Rar!\x1a\x07\x01\x00":
+            return _rar5_flags(bytes(data[12:64])) & 1 == 1
+        case MediaType.RAR:
+            return bytes(data[9:10]) == b"\x73" and data[10] & 1 == 1
+        case MediaType.CAB:
+            return len(data) > 31 and data[30] & 3 != 0
+        case _:
+            return False
+
+
+def _rar5_flags(head: bytes) -> int:
+    """The archive flags in a main header, whose first field is its size; 0 where it is none."""
+    numbers: list[int] = []
+    at = 0
+    while len(numbers) < 6 and at < len(head):
+        value = shift = 0
+        while at < len(head):
+            value |= (head[at] & 0x7F) << shift
+            shift, at = shift + 7, at + 1
+            if not head[at - 1] & 0x80:
+                break
+        numbers.append(value)
+    _, kind, flags, *fields = [*numbers, 0, 0, 0]
+    return fields[(flags & 1) + (flags >> 1 & 1)] if kind == 1 else 0
 
 
 class Entry(Protocol):
