@@ -72,7 +72,7 @@ def run(scale: Scale) -> Iterator[Table]:
     recall = Table(
         "Altered copies found at threshold 31",
         ("mode of the upload", "found", "mean distance"),
-        f"{len(copies['exact'])} originals, listed by their exact hash; each copy scaled, saved anew, brighter or darker.",
+        f"{len(copies['exact'])} originals, listed by their exact hash; copies scaled, saved anew, brighter or darker.",
     )
     for name, distances in copies.items():
         bits = np.array(distances)
