@@ -39,7 +39,7 @@ def run(scale: Scale) -> Iterator[Table]:
         f"JPEG of 1 MP through HTTP, a bank of {_HASHES[scale]:,} hashes, one core",
         ("service", "call", "pictures/s", "p50", "p99", "pictures/s of ours", "processor time", "of ours"),
         f"Latency with one client, pictures a second and processor time a picture with {_CLIENTS}; answers are checked "
-        "in ours and in the peer's. Processor time is that of the service and its decoders, without the peer's database.",
+        "in ours and in the peer's. Processor time is that of service and decoders, without the peer's database.",
     )
     pictures = [file_of(mosaic(SIZES["1 MP"], seed), "JPEG", quality=85) for seed in range(10)]
     hashes = random_hashes(_HASHES[scale], seed=3)
