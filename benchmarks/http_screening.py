@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -36,39 +37,56 @@ def run(scale: Scale) -> Iterator[Table]:
     """One table: services by pictures a second and latency."""
     table = Table(
         f"JPEG of 1 MP through HTTP, a bank of {_HASHES[scale]:,} hashes, one core",
-        ("service", "call", "pictures/s", "p50", "p99", "pictures/s of ours"),
-        f"Latency with one client, pictures a second with {_CLIENTS}; answers are checked in ours and in the peer's.",
+        ("service", "call", "pictures/s", "p50", "p99", "pictures/s of ours", "processor time", "of ours"),
+        f"Latency with one client, pictures a second and processor time a picture with {_CLIENTS}; answers are checked "
+        "in ours and in the peer's. Processor time is that of service and decoders, without the peer's database.",
     )
     pictures = [file_of(mosaic(SIZES["1 MP"], seed), "JPEG", quality=85) for seed in range(10)]
     hashes = random_hashes(_HASHES[scale], seed=3)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         key = _fill(home, hashes)
-        with _our_service(home, key, "plain") as client:
-            ours = _measure(client, _screen, pictures, _REQUESTS[scale])
-        table.add("ours, one view as the peer", "POST /v1/screen", *_cells(ours), "1")
-        with _our_service(home, key, "standard") as client:
-            standard = _measure(client, _screen, pictures, _REQUESTS[scale])
-        table.add("ours, standard views", "POST /v1/screen", *_cells(standard), ratio(ours[0], standard[0]))
+        with _our_service(home, key, "plain") as served:
+            ours = _measure(served, _screen, pictures, _REQUESTS[scale])
+        table.add("ours, one view as the peer", "POST /v1/screen", *_cells(ours, ours))
+        with _our_service(home, key, "standard") as served:
+            standard = _measure(served, _screen, pictures, _REQUESTS[scale])
+        table.add("ours, standard views", "POST /v1/screen", *_cells(standard, ours))
         python, source = os.environ.get("HMA_PYTHON"), os.environ.get("HMA_SOURCE")
         if python and source:
             (Path(folder) / "hashes").write_bytes(hashes.tobytes())
-            with _hma(Path(folder), python, source) as client:
+            with _hma(Path(folder), python, source) as served:
                 for name, ask in (("POST /m/lookup", _lookup), ("POST /h/hash, GET /m/raw_lookup", _hash_and_lookup)):
-                    peer = _measure(client, ask, pictures, _REQUESTS[scale] // 3)
-                    table.add("HMA", name, *_cells(peer), ratio(ours[0], peer[0]))
+                    peer = _measure(served, ask, pictures, _REQUESTS[scale] // 3)
+                    table.add("HMA", name, *_cells(peer, ours))
         else:
             table.note += " HMA was not measured: HMA_PYTHON and HMA_SOURCE are not set."
     yield table
 
 
-def _cells(measured: tuple[float, float, float]) -> tuple[str, str, str]:
-    rate, p50, p99 = measured
-    return f"{rate:.1f}", duration(p50), duration(p99)
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    rate: float
+    p50: float
+    p99: float
+    processor_s: float
+    """Of a picture."""
 
 
-def _measure(client: httpx.Client, ask: Ask, pictures: list[bytes], requests: int) -> tuple[float, float, float]:
-    """(pictures a second, p50 and p99 seconds)."""
+@dataclass(frozen=True, slots=True)
+class _Served:
+    process: int
+    client: httpx.Client
+
+
+def _cells(measured: _Measured, ours: _Measured) -> tuple[str, ...]:
+    rate = f"{measured.rate:.1f}"
+    slower, dearer = ratio(ours.rate, measured.rate), ratio(measured.processor_s, ours.processor_s)
+    return rate, duration(measured.p50), duration(measured.p99), slower, duration(measured.processor_s), dearer
+
+
+def _measure(served: _Served, ask: Ask, pictures: list[bytes], requests: int) -> _Measured:
+    client = served.client
     with _on_the_other_core():
         for picture in pictures:
             ask(client, picture)
@@ -77,12 +95,20 @@ def _measure(client: httpx.Client, ask: Ask, pictures: list[bytes], requests: in
             started = time.perf_counter()
             ask(client, pictures[number % len(pictures)])
             seconds.append(time.perf_counter() - started)
-        started = time.perf_counter()
+        before, started = _processor_s(served.process), time.perf_counter()
         with ThreadPoolExecutor(_CLIENTS) as clients:
             list(clients.map(lambda number: ask(client, pictures[number % len(pictures)]), range(requests)))
-        rate = requests / (time.perf_counter() - started)
+        elapsed, used = time.perf_counter() - started, _processor_s(served.process) - before
     p50, p99 = np.percentile(seconds, (50, 99))
-    return rate, float(p50), float(p99)
+    return _Measured(requests / elapsed, float(p50), float(p99), used / requests)
+
+
+def _processor_s(process: int) -> float:
+    """Processor time of a process and all below it (proc(5))."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    children = " ".join(path.read_text() for path in Path(f"/proc/{process}/task").glob("*/children"))
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(_processor_s(int(child)) for child in children.split())
 
 
 def _screen(client: httpx.Client, picture: bytes) -> None:
@@ -114,23 +140,23 @@ def _fill(home: Path, hashes: np.ndarray) -> str:
 
 
 @contextlib.contextmanager
-def _our_service(home: Path, key: str, views: str) -> Iterator[httpx.Client]:
+def _our_service(home: Path, key: str, views: str) -> Iterator[_Served]:
     port = free_port()
     command = [sys.executable, "-m", "tutela", "--home", str(home), "serve", "--port", str(port)]
-    with running(command, port, "/readyz", TUTELA_DECODERS="1", TUTELA_VIEWS=views) as client:
-        client.headers["Authorization"] = f"Bearer {key}"
-        yield client
+    with _started(command, port, "/readyz", TUTELA_DECODERS="1", TUTELA_VIEWS=views) as served:
+        served.client.headers["Authorization"] = f"Bearer {key}"
+        yield served
 
 
 @contextlib.contextmanager
-def _hma(folder: Path, python: str, source: str) -> Iterator[httpx.Client]:
+def _hma(folder: Path, python: str, source: str) -> Iterator[_Served]:
     port = free_port()
     script = str(Path(__file__).with_name("peer_hma.py"))
     state = folder / "hma"
     try:
         command = [python, script, source, str(state), str(folder / "hashes"), str(port)]
-        with running(command, port, "/status") as client:
-            yield client
+        with _started(command, port, "/status") as served:
+            yield served
     finally:
         # Its PostgreSQL has a session of its own, and removes this file when it has ended.
         process_file = state / "postgres" / "postmaster.pid"
@@ -143,6 +169,12 @@ def _hma(folder: Path, python: str, source: str) -> Iterator[httpx.Client]:
 @contextlib.contextmanager
 def running(command: list[str], port: int, ready: str, **environment: str) -> Iterator[httpx.Client]:
     """A client of the service that the command starts, once the path answers 200; the service ends with the block."""
+    with _started(command, port, ready, **environment) as served:
+        yield served.client
+
+
+@contextlib.contextmanager
+def _started(command: list[str], port: int, ready: str, **environment: str) -> Iterator[_Served]:
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True
@@ -150,7 +182,7 @@ def running(command: list[str], port: int, ready: str, **environment: str) -> It
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
                 _wait(process, client, ready)
-                yield client
+                yield _Served(process.pid, client)
         except BaseException:
             log.seek(0)
             sys.stderr.write(log.read().decode(errors="replace")[-4000:])

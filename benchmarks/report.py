@@ -44,16 +44,18 @@ class Table:
         return "\n\n".join(part for part in (f"### {self.title}", self.note, table) if part)
 
 
-def in_turns(functions: Sequence[Callable[[], object]], rounds: int) -> list[float]:
+def in_turns(
+    functions: Sequence[Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> list[float]:
     """The median seconds of a call of each, called in turns, so that a noisy moment hits all alike."""
     for function in functions:
         function()
     seconds: list[list[float]] = [[] for _ in functions]
     for _ in range(rounds):
         for function, measured in zip(functions, seconds, strict=True):
-            started = time.perf_counter()
+            started = clock()
             function()
-            measured.append(time.perf_counter() - started)
+            measured.append(clock() - started)
     return [statistics.median(measured) for measured in seconds]
 
 

@@ -1,4 +1,4 @@
-// tutela._native: the Python face of the two kernels. Each kernel registers itself; no policy lives here.
+// tutela._native: the Python face of the kernels. Each kernel registers itself; no policy lives here.
 #include <nanobind/nanobind.h>
 
 namespace nb = nanobind;
@@ -9,7 +9,7 @@ void bind_segment(nb::module_& m);
 void bind_views(nb::module_& m);
 
 NB_MODULE(_native, m) {
-    m.doc() = "Tutela's native core: PDQ from luma, exact Hamming range search.";
+    m.doc() = "Tutela's native core: luma from JPEG, PDQ from luma, exact Hamming range search.";
     bind_jpeg(m);
     bind_pdq(m);
     bind_segment(m);

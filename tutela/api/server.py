@@ -34,6 +34,8 @@ def _run(settings: Settings, host: str, port: int, workers: int) -> None:
         host=host,
         port=port,
         workers=workers,
+        http="tutela.api.receiving:Receiver",
+        ws="none",
         access_log=False,
         server_header=False,
         log_config=log_config(),

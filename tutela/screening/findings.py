@@ -6,6 +6,7 @@ Runs inside an isolated worker.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 from tutela.errors import UnscreenableError
 from tutela.media.containers import CONTAINERS
@@ -144,9 +145,8 @@ def look(content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]
     if content.media_type in VIDEOS:
         return watch_inside(content)
     samples: list[Sample] = []
-    for kind in signal_types().values():
-        if isinstance(kind, Computable):
-            samples += kind.compute(content)
+    for kind in _computable_types():
+        samples += kind.compute(content)
     flaws = []
     picture = content.picture
     if picture.damaged:
@@ -155,6 +155,11 @@ def look(content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]
         only = f"only the first of {picture.frames} frames or pages was looked at"
         flaws.append((Shortcoming.PARTLY_SCREENED, only))
     return samples, flaws
+
+
+@cache
+def _computable_types() -> Sequence[Computable]:
+    return [kind for kind in signal_types().values() if isinstance(kind, Computable)]
 
 
 def _shows_nothing(content: Content) -> bool:
