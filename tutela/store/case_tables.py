@@ -19,10 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from tutela.store.tables import metadata
-
-# SQLite gives out row numbers only for a column of exactly this type.
-_Id = BigInteger().with_variant(Integer, "sqlite")
+from tutela.store.tables import Id, metadata
 
 case = Table(
     "case_file",
@@ -46,7 +43,7 @@ case = Table(
 case_item = Table(
     "case_item",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("case_id", String(32), ForeignKey("case_file.id"), nullable=False, index=True),
     Column("verdict_id", String(32), ForeignKey("verdict.id"), unique=True),
     Column("evidence_id", String(32), ForeignKey("evidence.id"), nullable=False, unique=True),
@@ -71,9 +68,9 @@ case_item = Table(
 case_decision = Table(
     "case_decision",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("case_id", String(32), ForeignKey("case_file.id"), nullable=False, index=True),
-    Column("item_id", _Id, ForeignKey("case_item.id"), nullable=False, index=True),
+    Column("item_id", Id, ForeignKey("case_item.id"), nullable=False, index=True),
     Column("outcome", String(16), nullable=False),
     Column("label", String(64)),
     Column("made_by", String(128), nullable=False),
@@ -86,7 +83,7 @@ case_decision = Table(
 case_report = Table(
     "case_report",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("case_id", String(32), ForeignKey("case_file.id"), nullable=False),
     Column("target", String(64), nullable=False),
     Column("reference", String(255), nullable=False),

@@ -6,9 +6,7 @@ Of every secret only a SHA-256 is kept: who reads the database can sign in as no
 from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table
 from sqlalchemy import UniqueConstraint as Unique
 
-from tutela.store.tables import metadata
-
-_Id = BigInteger().with_variant(Integer, "sqlite")
+from tutela.store.tables import Id, metadata
 
 person = Table(
     "person",
@@ -76,7 +74,7 @@ ceremony = Table(
 exposure = Table(
     "exposure",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("person_id", String(32), ForeignKey("person.id"), nullable=False),
     Column("case_id", String(32), nullable=False),
     Column("item_id", String(64), nullable=False),
@@ -93,7 +91,7 @@ exposure = Table(
 second_look = Table(
     "second_look",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("case_id", String(32), nullable=False),
     Column("item_id", String(64), nullable=False),
     Column("asked_by", String(32), ForeignKey("person.id"), nullable=False),

@@ -1,17 +1,15 @@
 """The table of entries with several values: the frames of a video, further views of a picture."""
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, String, Table
 
-from tutela.store.tables import metadata
-
-_Id = BigInteger().with_variant(Integer, "sqlite")
+from tutela.store.tables import Id, metadata
 
 entry_value = Table(
     "entry_value",
     metadata,
-    Column("id", _Id, primary_key=True),
-    Column("entry_id", _Id, ForeignKey("entry.id"), nullable=False),
-    Column("signal_id", _Id, ForeignKey("signal.id"), nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("entry_id", Id, ForeignKey("entry.id"), nullable=False),
+    Column("signal_id", Id, ForeignKey("signal.id"), nullable=False),
     Column("view", String(64), nullable=False),
     Column("seconds", Float(53)),
     Column("quality", Integer),

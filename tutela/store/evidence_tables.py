@@ -2,10 +2,7 @@
 
 from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
 
-from tutela.store.tables import metadata
-
-# SQLite gives out row numbers only for a column of exactly this type.
-_Id = BigInteger().with_variant(Integer, "sqlite")
+from tutela.store.tables import Id, metadata
 
 evidence = Table(
     "evidence",
@@ -31,7 +28,7 @@ evidence = Table(
 evidence_hold = Table(
     "evidence_hold",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("evidence_id", String(32), ForeignKey("evidence.id"), nullable=False, index=True),
     Column("reference", String(255), nullable=False),
     Column("reason", Text, nullable=False),
@@ -70,7 +67,7 @@ audit_head = Table(
 audit_checkpoint = Table(
     "audit_checkpoint",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("note", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),

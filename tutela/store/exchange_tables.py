@@ -18,17 +18,15 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from tutela.store.tables import metadata
-
-_Id = BigInteger().with_variant(Integer, "sqlite")
+from tutela.store.tables import Id, metadata
 
 exchange = Table(
     "exchange",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("name", String(64), nullable=False, unique=True),
     Column("kind", String(64), nullable=False),
-    Column("bank_id", _Id, ForeignKey("bank.id"), nullable=False),
+    Column("bank_id", Id, ForeignKey("bank.id"), nullable=False),
     Column("options", JSON, nullable=False),
     Column("giving", JSON, nullable=False),
     Column("enabled", Boolean, nullable=False),
@@ -55,8 +53,8 @@ exchange = Table(
 remote_entry = Table(
     "remote_entry",
     metadata,
-    Column("id", _Id, primary_key=True),
-    Column("exchange_id", _Id, ForeignKey("exchange.id"), nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("exchange_id", Id, ForeignKey("exchange.id"), nullable=False),
     Column("key", String(255), nullable=False),
     Column("media", String(16), nullable=False),
     Column("labels", Text, nullable=False),
@@ -84,8 +82,8 @@ lease = Table(
 entry_flag = Table(
     "entry_flag",
     metadata,
-    Column("id", _Id, primary_key=True),
-    Column("entry_id", _Id, ForeignKey("entry.id"), nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("entry_id", Id, ForeignKey("entry.id"), nullable=False),
     Column("flag", String(32), nullable=False),
     Column("detail", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
@@ -97,7 +95,7 @@ entry_flag = Table(
 entry_opinion = Table(
     "entry_opinion",
     metadata,
-    Column("entry_id", _Id, ForeignKey("entry.id"), primary_key=True),
+    Column("entry_id", Id, ForeignKey("entry.id"), primary_key=True),
     Column("decision", String(64), primary_key=True),
     Column("opinion", String(16), nullable=False),
     Column("at", BigInteger, nullable=False),
@@ -107,9 +105,9 @@ entry_opinion = Table(
 feed = Table(
     "feed",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("name", String(64), nullable=False, unique=True),
-    Column("bank_id", _Id, ForeignKey("bank.id"), nullable=False),
+    Column("bank_id", Id, ForeignKey("bank.id"), nullable=False),
     Column("signing_key", String(255), nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("chain", LargeBinary, nullable=False),
@@ -123,7 +121,7 @@ feed = Table(
 feed_record = Table(
     "feed_record",
     metadata,
-    Column("feed_id", _Id, ForeignKey("feed.id"), primary_key=True),
+    Column("feed_id", Id, ForeignKey("feed.id"), primary_key=True),
     Column("sequence", BigInteger, primary_key=True),
     Column("document", Text, nullable=False),
     Column("chain", LargeBinary, nullable=False),
@@ -132,7 +130,7 @@ feed_record = Table(
 feed_member = Table(
     "feed_member",
     metadata,
-    Column("feed_id", _Id, ForeignKey("feed.id"), primary_key=True),
+    Column("feed_id", Id, ForeignKey("feed.id"), primary_key=True),
     Column("key_id", String(32), ForeignKey("api_key.id"), primary_key=True),
     Column("created_by", String(128), nullable=False),
     Column("created_at", BigInteger, nullable=False),
@@ -141,8 +139,8 @@ feed_member = Table(
 feed_return = Table(
     "feed_return",
     metadata,
-    Column("id", _Id, primary_key=True),
-    Column("feed_id", _Id, ForeignKey("feed.id"), nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("feed_id", Id, ForeignKey("feed.id"), nullable=False),
     Column("key_id", String(32), nullable=False),
     Column("idempotency", String(128), nullable=False),
     Column("kind", String(16), nullable=False),

@@ -6,9 +6,7 @@ only which case it opened.
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
-from tutela.store.tables import metadata
-
-_Id = BigInteger().with_variant(Integer, "sqlite")
+from tutela.store.tables import Id, metadata
 
 notice = Table(
     "notice",
@@ -35,7 +33,7 @@ notice = Table(
 notice_target = Table(
     "notice_target",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("notice_id", String(32), ForeignKey("notice.id"), nullable=False),
     Column("position", Integer, nullable=False),
     Column("kind", String(16), nullable=False),

@@ -2,15 +2,12 @@
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, Text, UniqueConstraint
 
-from tutela.store.tables import metadata
-
-# SQLite gives out row numbers only for a column of exactly this type.
-_Id = BigInteger().with_variant(Integer, "sqlite")
+from tutela.store.tables import Id, metadata
 
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("topic", String(64), nullable=False),
     Column("key", String(255), nullable=False),
     Column("lane", String(255)),

@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from tutela.store.tables import _Id, metadata
+from tutela.store.tables import Id, metadata
 
 report = Table(
     "report",
@@ -48,7 +48,7 @@ report = Table(
 report_file = Table(
     "report_file",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("report_id", String(32), ForeignKey("report.id"), nullable=False),
     Column("position", Integer, nullable=False),
     Column("evidence", String(255), nullable=False, index=True),
@@ -60,7 +60,7 @@ report_file = Table(
 report_event = Table(
     "report_event",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("report_id", String(32), ForeignKey("report.id"), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("actor", String(128), nullable=False),

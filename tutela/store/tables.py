@@ -29,8 +29,8 @@ metadata = MetaData(
     }
 )
 
-# SQLite gives out row numbers only for a column of exactly this type.
-_Id = BigInteger().with_variant(Integer, "sqlite")
+Id = BigInteger().with_variant(Integer, "sqlite")
+"""Of row numbers: SQLite gives them out only for a column of exactly this type."""
 
 meta = Table(
     "meta",
@@ -51,7 +51,7 @@ clock = Table(
 bank = Table(
     "bank",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("name", String(128), nullable=False, unique=True),
     Column("kind", String(16), nullable=False),
     Column("label", String(64)),
@@ -67,7 +67,7 @@ bank = Table(
 signal = Table(
     "signal",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("type", String(64), nullable=False),
     Column("value", LargeBinary, nullable=False),
     Column("active", Boolean, nullable=False),
@@ -79,8 +79,8 @@ signal = Table(
 import_run = Table(
     "import_run",
     metadata,
-    Column("id", _Id, primary_key=True),
-    Column("bank_id", _Id, ForeignKey("bank.id"), nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("bank_id", Id, ForeignKey("bank.id"), nullable=False),
     Column("source", String(255), nullable=False),
     Column("fingerprint", String(128), nullable=False),
     Column("actor", String(128), nullable=False),
@@ -97,9 +97,9 @@ import_run = Table(
 entry = Table(
     "entry",
     metadata,
-    Column("id", _Id, primary_key=True),
-    Column("bank_id", _Id, ForeignKey("bank.id"), nullable=False),
-    Column("signal_id", _Id, ForeignKey("signal.id"), nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("bank_id", Id, ForeignKey("bank.id"), nullable=False),
+    Column("signal_id", Id, ForeignKey("signal.id"), nullable=False),
     Column("source", String(255), nullable=False),
     Column("reference", String(255), nullable=False),
     Column("label", String(64)),
@@ -107,7 +107,7 @@ entry = Table(
     Column("state", String(16), nullable=False),
     Column("reason", Text),
     Column("created_by", String(128), nullable=False),
-    Column("import_id", _Id, ForeignKey("import_run.id")),
+    Column("import_id", Id, ForeignKey("import_run.id")),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     UniqueConstraint("signal_id", "bank_id", "source", "reference"),
@@ -117,10 +117,10 @@ entry = Table(
 event = Table(
     "event",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("at", BigInteger, nullable=False),
     Column("subject", String(16), nullable=False),
-    Column("subject_id", _Id, nullable=False),
+    Column("subject_id", Id, nullable=False),
     Column("actor", String(128), nullable=False),
     Column("action", String(64), nullable=False),
     Column("detail", JSON, nullable=False),

@@ -1,12 +1,12 @@
 """Held content is found by its address, as a keyed pseudonym, and by its MD5.
 
-Revision ID: 0012
+Revision ID: 0011
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
+revision = "0011"
 down_revision = "0010"
 branch_labels = None
 depends_on = None
