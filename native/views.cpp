@@ -157,6 +157,11 @@ bool Canvas::viewable(const Corners& corners) const {
     return std::abs(turns) == 4 && std::min(cell.across, cell.down) > min_cells;
 }
 
+bool Canvas::has_detail(const Corners& corners) const {
+    const Cell cell = cell_of(corners, static_cast<double>(luma_.height), static_cast<double>(luma_.width));
+    return 64 * std::min(cell.across, cell.down) >= least_view_side;
+}
+
 Picture64 Canvas::view(const Corners& c) {
     const auto height = static_cast<double>(luma_.height), width = static_cast<double>(luma_.width);
     const bool is_upright = c[0][1] == c[1][1] && c[2][1] == c[3][1] && c[0][0] == c[3][0] && c[1][0] == c[2][0];

@@ -34,6 +34,9 @@ class Pyramid {
 // What lies outside of the picture is its mirror image.
 using Corners = std::array<std::array<double, 2>, 4>;
 
+// The fewest pixels that the longer of a view's two opposite sides has, half of the 64 that it is brought to.
+constexpr double least_view_side = 32.0;
+
 // The farthest a corner may lie outside, in widths and heights.
 constexpr double max_outside = 4.0;
 
@@ -50,6 +53,9 @@ class Canvas {
 
     // False where the corners are not those of a convex quadrilateral of some size, or lie too far outside.
     bool viewable(const Corners& corners) const;
+
+    // Whether a view has pixels enough to be known by: what is magnified much is smooth, and smooth views look alike.
+    bool has_detail(const Corners& corners) const;
 
     // The view at 64x64. The corners must be viewable.
     Picture64 view(const Corners& corners);

@@ -66,7 +66,7 @@ nb::tuple hashes_of(Canvas& canvas, const double* corners, const uint8_t* turns,
             if (is_viewable) {
                 const Picture64 small = canvas.view(view);
                 straight = frequencies(small);
-                qualities[i] = static_cast<uint8_t>(says_something(straight) ? quality(small) : 0);
+                qualities[i] = static_cast<uint8_t>(canvas.has_detail(view) && says_something(straight) ? quality(small) : 0);
             }
             for (size_t turn = 0; turn < dihedral_count; ++turn) {
                 if ((turns[i] >> turn & 1) == 0) continue;

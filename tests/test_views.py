@@ -202,6 +202,13 @@ def test_a_grid_of_lines_is_not_looked_up_turned():
             assert len(turned) == 7 and not any(s.quality for s in turned)
 
 
+def test_a_view_of_few_pixels_has_no_quality():
+    luma = grey(KNOWN, (400, 300))
+    corners = np.stack([rectangle(0.1, 0.1, 0.1 + side / 400, 0.9) for side in (20, 31, 33, 200)])
+    _, qualities = _native.pdq_views(luma, corners)
+    assert not qualities[:2].any() and (qualities[2:] > 50).all()
+
+
 def test_lattices_do_not_match_each_other():
     pictures = lattices()
     looked_up = {name: samples(picture.convert("RGB"), ViewSet.STANDARD) for name, picture in pictures.items()}

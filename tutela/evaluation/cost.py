@@ -35,25 +35,36 @@ def measure_cost(subjects: Sequence[Subject], bank: Hashes) -> dict[ViewSet, Cos
     """Each view set on JPEG files of a million pixels, searched in an index of the bank."""
     files = [_megapixel(subject.picture) for subject in subjects[:MOST_PICTURES]]
     with indexed(bank) as segment:
-        return {views: _cost(files, segment, views) for views in ASKED}
+        rows: dict[ViewSet, list[_Row]] = {views: [] for views in ASKED}
+        for data in files:
+            # In turns, so that what else the machine does falls on all of them.
+            rounds = [{views: _one(data, segment, views) for views in ASKED} for _ in range(ROUNDS)]
+            for views in ASKED:
+                compute, search, queries = (
+                    median(column) for column in zip(*(one[views] for one in rounds), strict=True)
+                )
+                rows[views].append((compute, search, queries))
+    return {views: _median(found) for views, found in rows.items()}
 
 
-def _cost(files: Sequence[bytes], segment: _native.Segment, views: ViewSet) -> Cost:
-    rows = []
-    for data in files:
-        rounds = []
-        for _ in range(ROUNDS):
-            started = time.process_time()
-            samples = PDQ.compute(Content(data, Mode.FAST, Limits(views=views)))
-            computed = time.process_time()
-            by_radius: dict[int, list[bytes]] = {}
-            for sample in samples:
-                by_radius.setdefault(limit_of(sample), []).append(sample.value)
-            for radius, values in by_radius.items():
-                if radius >= 0:
-                    segment.search_many(np.frombuffer(b"".join(values), np.uint8).reshape(-1, 32), radius)
-            rounds.append((computed - started, time.process_time() - computed, len(samples)))
-        rows.append([median(column) for column in zip(*rounds, strict=True)])
+_Row = tuple[float, float, float]
+"""Seconds to hashes, seconds of search, queries."""
+
+
+def _one(data: bytes, segment: _native.Segment, views: ViewSet) -> _Row:
+    started = time.process_time()
+    samples = PDQ.compute(Content(data, Mode.FAST, Limits(views=views)))
+    computed = time.process_time()
+    by_radius: dict[int, list[bytes]] = {}
+    for sample in samples:
+        by_radius.setdefault(limit_of(sample), []).append(sample.value)
+    for radius, values in by_radius.items():
+        if radius >= 0:
+            segment.search_many(np.frombuffer(b"".join(values), np.uint8).reshape(-1, 32), radius)
+    return computed - started, time.process_time() - computed, len(samples)
+
+
+def _median(rows: Sequence[_Row]) -> Cost:
     compute, search, queries = (median(column) for column in zip(*rows, strict=True))
     total = median(row[0] + row[1] for row in rows)
     return Cost(1000 * compute, 1000 * search, 1000 * total, queries)

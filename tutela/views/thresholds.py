@@ -17,6 +17,8 @@ CEILINGS: Mapping[str, int] = {
     "edge": 27,
 }
 """By family, the largest PDQ distance that matches, whatever the bank's own threshold."""
+LEAST_QUALITY: Mapping[str, int] = {"rectangle": 80, "anchored": 80, "edge": 80}
+"""By family, the quality that a view must have to match: a part with one edge in it looks like every such part."""
 TURNED = 31
 """The same for a turned view."""
 
