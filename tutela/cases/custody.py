@@ -6,8 +6,6 @@ nor a case without evidence.
 """
 
 import json
-from collections.abc import Mapping
-from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -62,37 +60,6 @@ class Custody:
             evidence_id = self._vault.record(connection, sealed, content_sha256=verdict.sha256, actor=ACTOR)
             new = self._new_item(connection, verdict, evidence_id)
             return self._cases.add(connection, new, actor=ACTOR)
-
-    def take_in(
-        self,
-        document: Mapping[str, object],
-        *,
-        at: datetime,
-        actor: str,
-        uploader: str | None = None,
-        item: str | None = None,
-        sha256: str | None = None,
-        urgency: int | None = None,
-        label: str | None = None,
-    ) -> CaseItem:
-        """Open a case from what somebody said, with nothing to screen: only the document is sealed.
-
-        Raises EvidenceError, StoreError.
-        """
-        sealed = self._vault.seal(None, json.dumps(dict(document)).encode())
-        with self._store.write() as connection:
-            evidence_id = self._vault.record(connection, sealed, content_sha256=sha256, actor=actor)
-            new = NewItem(
-                evidence_id=evidence_id,
-                queue=Queue.INTAKE,
-                at=at,
-                item=item,
-                sha256=sha256,
-                uploader=pseudonym(connection, uploader) if uploader else None,
-                urgency=urgency,
-                label=label,
-            )
-            return self._cases.add(connection, new, actor=actor)
 
     def _new_item(self, connection: Connection, verdict: Verdict, evidence_id: str) -> NewItem:
         matches = tuple(match for match in verdict.matches if match.suppressed_by is None)
