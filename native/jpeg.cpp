@@ -92,7 +92,7 @@ class Decoder {
         samples_.resize(file.units_down() * luma.down * Eighths * stride_);
     }
 
-    std::optional<Luma> decode() {
+    std::optional<DecodedLuma> decode() {
         const size_t across = file_.units_across(), units = across * file_.units_down();
         const size_t interval = file_.restart_interval == 0 ? units : file_.restart_interval;
         Bits bits(file_.bits.data());
@@ -189,8 +189,8 @@ class Decoder {
     }
 
     // The picture without the margins of its blocks.
-    Luma cut() const {
-        Luma luma{{}, (file_.height * Eighths + 7) / 8, (file_.width * Eighths + 7) / 8};
+    DecodedLuma cut() const {
+        DecodedLuma luma{{}, (file_.height * Eighths + 7) / 8, (file_.width * Eighths + 7) / 8};
         luma.pixels.reserve(luma.height * luma.width);
         for (size_t y = 0; y < luma.height; ++y) {
             const auto row = samples_.begin() + static_cast<ptrdiff_t>(y * stride_);
@@ -213,20 +213,20 @@ class Decoder {
 };
 
 template <size_t Eighths>
-std::optional<Luma> decoded(const JpegFile& file) {
+std::optional<DecodedLuma> decoded(const JpegFile& file) {
     return Decoder<Eighths>(file).decode();
 }
 
 }  // namespace
 
-std::optional<Luma> jpeg_luma(std::span<const uint8_t> data, size_t min_side) {
+std::optional<DecodedLuma> jpeg_luma(std::span<const uint8_t> data, size_t min_side) {
     const std::optional<JpegFile> file = read_jpeg(data);
     if (!file) return std::nullopt;
     const size_t side = std::min(file->width, file->height);
     size_t eighths = 1;
     while (eighths <= most_eighths && (side * eighths + 7) / 8 < min_side) ++eighths;
     if (eighths > most_eighths) return std::nullopt;
-    using Decode = std::optional<Luma> (*)(const JpegFile&);
+    using Decode = std::optional<DecodedLuma> (*)(const JpegFile&);
     constexpr std::array<Decode, most_eighths> decode = {&decoded<1>, &decoded<2>, &decoded<3>, &decoded<4>};
     return decode[eighths - 1](*file);
 }

@@ -12,7 +12,7 @@
 
 namespace tutela {
 
-struct Luma {
+struct DecodedLuma {
     std::vector<uint8_t> pixels;  // rows of height x width
     size_t height;
     size_t width;
@@ -20,6 +20,6 @@ struct Luma {
 
 // The luma at the fewest eighths that leave the short side min_side pixels, or at its own size. Nothing where the file
 // is not baseline, or its bits are not from the first to the last as T.81 says: that is for another decoder to judge.
-std::optional<Luma> jpeg_luma(std::span<const uint8_t> file, size_t min_side);
+std::optional<DecodedLuma> jpeg_luma(std::span<const uint8_t> file, size_t min_side);
 
 }  // namespace tutela

@@ -14,14 +14,14 @@ namespace {
 using File = nb::ndarray<nb::ro, const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 nb::object luma(const File& file, size_t min_side) {
-    std::optional<Luma> decoded;
+    std::optional<DecodedLuma> decoded;
     {
         nb::gil_scoped_release unlocked;
         decoded = jpeg_luma({file.data(), file.size()}, min_side);
     }
     if (!decoded) return nb::none();
-    auto* out = new Luma(std::move(*decoded));
-    nb::capsule owner(out, [](void* p) noexcept { delete static_cast<Luma*>(p); });
+    auto* out = new DecodedLuma(std::move(*decoded));
+    nb::capsule owner(out, [](void* p) noexcept { delete static_cast<DecodedLuma*>(p); });
     return nb::cast(nb::ndarray<nb::numpy, uint8_t, nb::ndim<2>>(out->pixels.data(), {out->height, out->width}, owner));
 }
 

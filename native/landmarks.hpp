@@ -21,9 +21,11 @@ constexpr float fine = 1.85f, coarse = 3.0f;
 constexpr size_t landmark_reach = 3;
 // Landmarks lie at least so far apart, across or down, as a share of the root of the picture's area.
 constexpr double landmark_spacing = 0.1;
+constexpr double smallest_scale = 0.25;
 
 // The strongest landmarks of a box whose square window of side `window` lies within it, strongest first. All lengths but
-// places are shares of the root of the box's area; `scale` below 1 finds those of a crop that keeps scale^2 of it.
+// places are shares of the root of the box's area; `scale`, from `smallest_scale` to 1, finds those of a crop that keeps
+// scale^2 of it. What is looked at grows with 1 / scale^2.
 std::vector<Point> landmarks(const AreaSums& sums, const Box& box, size_t limit, double window, double scale);
 
 }  // namespace tutela

@@ -297,6 +297,9 @@ def test_the_native_core_refuses_what_is_no_picture():
     for bounds, window in (((0.0, 0.0, 1.0, 1.1), 0.36), ((0.5, 0.0, 0.5, 1.0), 0.36), ((0.0, 0.0, 1.0, 1.0), 0.0)):
         with pytest.raises(ValueError, match=r"bounds|window"):
             canvas.windows(bounds, 8, window, 1.0)
+    for scale in (0.0, 0.2, 1.5, float("nan")):
+        with pytest.raises(ValueError, match="scale"):
+            canvas.windows((0.0, 0.0, 1.0, 1.0), 8, 0.36, scale)
 
 
 def boxes(luma: np.ndarray) -> list[tuple[int, int, int, int]]:

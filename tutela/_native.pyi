@@ -76,8 +76,8 @@ class Canvas:
     ) -> npt.NDArray[np.float64]:
         """(n, 4, 2) corners of square windows around the landmarks of a part, strongest first.
 
-        `window` is their side as a share of the root of the part's area, `scale` the root of the share of it that a
-        crop would leave.
+        `window` is their side as a share of the root of the part's area, `scale`, from 0.25 to 1, the root of the
+        share of it that a crop would leave. Raises ValueError for others.
         """
 
 def simd() -> str:
