@@ -22,6 +22,9 @@ constexpr size_t landmark_reach = 3;
 // Landmarks lie at least so far apart, across or down, as a share of the root of the picture's area.
 constexpr double landmark_spacing = 0.1;
 
+// The smallest crop that landmarks are looked for of: the smaller, the larger the picture that it is looked for in.
+constexpr double least_scale = 0.25;
+
 // The strongest landmarks of a box whose square window of side `window` lies within it, strongest first. All lengths but
 // places are shares of the root of the box's area; `scale` below 1 finds those of a crop that keeps scale^2 of it.
 std::vector<Point> landmarks(const AreaSums& sums, const Box& box, size_t limit, double window, double scale);

@@ -128,7 +128,8 @@ Box box_of(const Luma& luma, const Bounds& bounds) {
 }
 
 nb::ndarray<nb::numpy, double> windows(const Canvas& canvas, const Bounds& bounds, size_t limit, double window, double scale) {
-    if (!(window > 0 && window <= 1 && scale > 0 && scale <= 1)) throw nb::value_error("window and scale must be in (0, 1]");
+    if (!(window > 0 && window <= 1)) throw nb::value_error("a window is more than 0 of the part, at most 1");
+    if (!(scale >= least_scale && scale <= 1)) throw nb::value_error("the scale must be in [0.25, 1]");
     const Luma& luma = canvas.luma();
     const Box box = box_of(luma, bounds);
     std::vector<Point> found;

@@ -58,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (size == 0) return 0;
     Source source(data, size);
     const size_t height = source.byte() % 160 + 1, width = source.byte() % 160 + 1;
-    const double window = (source.byte() + 1) / 256.0, scale = (source.byte() + 1) / 256.0;
+    const double window = (source.byte() + 1) / 256.0, scale = least_scale + (1 - least_scale) * source.byte() / 255.0;
     std::vector<Corners> views(4);
     for (Corners& corners : views) {
         const bool anywhere = source.byte() % 4 == 0;
