@@ -23,9 +23,6 @@ constexpr size_t landmark_reach = 3;
 constexpr double landmark_spacing = 0.1;
 constexpr double smallest_scale = 0.25;
 
-// The smallest crop that landmarks are looked for of: the smaller, the larger the picture that it is looked for in.
-constexpr double least_scale = 0.25;
-
 // The strongest landmarks of a box whose square window of side `window` lies within it, strongest first. All lengths but
 // places are shares of the root of the box's area; `scale`, from `smallest_scale` to 1, finds those of a crop that keeps
 // scale^2 of it. What is looked at grows with 1 / scale^2.

@@ -272,8 +272,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(client):
         yield bytes(1_500_000)
         raise OSError("the sender is gone")
 
-    with pytest.raises(OSError, match="the sender is gone"):
-        client.post("/v1/screen", content=broken())
+    assert client.post("/v1/screen", content=broken()).status_code == 500
     spool = client.app.state.deployment.jobs.spool
     wait_until(lambda: spool.waiting() == [], "the file is discarded")
 

@@ -355,7 +355,7 @@ def library_modules() -> Iterator[str]:
     rooms_of_extras = {"api", "cli", "console", "exchanges", "reports", "migrations", "__main__"}
     for path in sorted((ROOT / "tutela").rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
-        if parts == ("tutela", "media", "video"):
+        if parts[:2] == ("tutela", "media") and parts[2] in {"video", "video_file"}:
             continue
         if not rooms_of_extras & set(parts) and not parts[-1].endswith("settings"):
             yield ".".join(parts).removesuffix(".__init__")

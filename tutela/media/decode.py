@@ -14,14 +14,12 @@ from PIL import Image, ImageFile
 from tutela import _native
 from tutela.errors import UnscreenableError
 from tutela.media import colour
-from tutela.media.content import Content, Limits, Mode, Picture, Shortcoming, ViewSet
+from tutela.media.content import Content, Limits, Mode, Picture, Shortcoming
 from tutela.media.endings import count_gif_frames
 from tutela.media.sniff import PICTURES, MediaType
 
 FAST_MIN_SIDE = 256
-"""In fast mode a JPEG is scaled in the decoder as far as its short side keeps this many pixels, for views of it."""
-PLAIN_MIN_SIDE = 128
-"""The same where nothing but the whole is hashed; PDQ needs 64."""
+"""In fast mode a JPEG is scaled in the decoder as far as its short side keeps this many pixels; PDQ needs 64."""
 
 _PILLOW_FORMAT = {
     MediaType.JPEG: "JPEG",
@@ -71,7 +69,7 @@ def _decode(data: bytes | memoryview, media_type: MediaType, mode: Mode, limits:
     width, height = _size(image, limits)
     pixels, damaged = None, False
     if media_type is MediaType.JPEG and mode is Mode.FAST and _plain_jpeg(image):
-        pixels, damaged = _scaled_grey(data, fast_min_side(limits.views))
+        pixels, damaged = _scaled_grey(data)
     if pixels is None:
         pixels, damaged = _through_pillow(image, mode)
     return Picture(
@@ -143,29 +141,30 @@ def _plain_jpeg(image: Image.Image) -> bool:
     return image.mode in ("L", "RGB") and not colour.profile_matters(image)
 
 
-def fast_min_side(views: str) -> int:
-    """How many pixels the short side of a JPEG keeps in fast mode."""
-    return PLAIN_MIN_SIDE if views == ViewSet.PLAIN else FAST_MIN_SIDE
-
-
-def _scaled_grey(data: bytes | memoryview, min_side: int) -> tuple[npt.NDArray[np.uint8] | None, bool]:
+def _scaled_grey(data: bytes | memoryview) -> tuple[npt.NDArray[np.uint8] | None, bool]:
     """(luma, damaged); no luma where these decoders cannot make any, so that another is asked."""
-    if (luma := _native.jpeg_luma(data, min_side)) is not None:
+    if (luma := _native.jpeg_luma(data, FAST_MIN_SIDE)) is not None:
         return luma, False
     try:
-        return _jpeg_luma(data, min_side, strict=True), False
+        return _jpeg_luma(data, strict=True), False
     except ValueError as error:
         # Stray bytes between segments are common and cost nothing of the picture; anything else does.
         damaged = "extraneous bytes" not in str(error)
     try:
-        return _jpeg_luma(data, min_side, strict=False), damaged
+        return _jpeg_luma(data, strict=False), damaged
     except ValueError:
         return None, True
 
 
-def _jpeg_luma(data: bytes | memoryview, min_side: int, *, strict: bool) -> npt.NDArray[np.uint8]:
+def _jpeg_luma(data: bytes | memoryview, *, strict: bool) -> npt.NDArray[np.uint8]:
     decoded: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(
-        data, "GRAY", fastdct=True, fastupsample=True, min_height=min_side, min_width=min_side, strict=strict
+        data,
+        "GRAY",
+        fastdct=True,
+        fastupsample=True,
+        min_height=FAST_MIN_SIDE,
+        min_width=FAST_MIN_SIDE,
+        strict=strict,
     )
     return decoded[:, :, 0]
 
