@@ -59,13 +59,16 @@ def film_count() -> int:
 
 
 def film(number: int, seconds: float = SHOTS * SHOT_S) -> list[npt.NDArray[np.uint8]]:
-    """A film of shots; in each a camera moves over a photo, and a piece of another passes in front of it."""
+    """A film of shots; in each a camera moves over a photo, and a piece of another passes in front of it.
+
+    The piece's outline is the film's own: plain pieces within one outline would show the same thing.
+    """
     rng = np.random.default_rng(number)
     tiles = _tiles()
     frames: list[npt.NDArray[np.uint8]] = []
     subject = tiles[(number * (SHOTS + 1) + SHOTS) % len(tiles)].resize((90, 120))
     mask = Image.new("L", subject.size)
-    ImageDraw.Draw(mask).ellipse((0, 0, *subject.size), 255)
+    ImageDraw.Draw(mask).polygon(_outline(number, *subject.size), 255)
     while len(frames) < seconds * RATE:
         shot = len(frames) // int(SHOT_S * RATE)
         scene = tiles[(number * (SHOTS + 1) + shot % SHOTS) % len(tiles)]
@@ -83,6 +86,15 @@ def film(number: int, seconds: float = SHOTS * SHOT_S) -> list[npt.NDArray[np.ui
             picture.paste(subject, (x, 100 + round(30 * np.sin(at * 9))), mask)
             frames.append(np.asarray(picture))
     return frames
+
+
+def _outline(number: int, width: int, height: int) -> list[tuple[float, float]]:
+    """Eight corners around the middle, each at a distance of its own."""
+    rng = np.random.default_rng([number, 1])
+    return [
+        (width / 2 * (1 + reach * np.cos(turn)), height / 2 * (1 + reach * np.sin(turn)))
+        for turn, reach in zip(np.arange(8) * np.pi / 4, rng.uniform(0.4, 1, 8), strict=True)
+    ]
 
 
 PANNED = ("camera", "coins", "retina", "motorcycle")
