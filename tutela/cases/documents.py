@@ -9,15 +9,7 @@ from tutela.cases.model import Case, CaseEvent, CaseItem, CaseSummary, Claim, De
 def case_document(case: Case, history: Sequence[CaseEvent] = ()) -> dict[str, Any]:
     """A case with its items, decisions, reports and history."""
     return {
-        "id": case.id,
-        "state": case.state.value,
-        "queue": case.queue.value,
-        "urgency": case.urgency,
-        "label": case.label,
-        "uploader": case.uploader,
-        "opened_at": case.opened_at.isoformat(),
-        "updated_at": case.updated_at.isoformat(),
-        "claim": _claim(case.claim),
+        **_head(case),
         "items": [item_document(item) for item in case.items],
         "decisions": [_decision(decision) for decision in case.decisions],
         "reports": [
@@ -34,6 +26,14 @@ def case_document(case: Case, history: Sequence[CaseEvent] = ()) -> dict[str, An
 def summary_document(case: CaseSummary) -> dict[str, Any]:
     """A case as a queue lists it."""
     return {
+        **_head(case),
+        "items": case.items,
+        "undecided": case.undecided,
+    }
+
+
+def _head(case: Case | CaseSummary) -> dict[str, Any]:
+    return {
         "id": case.id,
         "state": case.state.value,
         "queue": case.queue.value,
@@ -43,8 +43,6 @@ def summary_document(case: CaseSummary) -> dict[str, Any]:
         "opened_at": case.opened_at.isoformat(),
         "updated_at": case.updated_at.isoformat(),
         "claim": _claim(case.claim),
-        "items": case.items,
-        "undecided": case.undecided,
     }
 
 
