@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tutela import _native
 from tutela.errors import InputError, InvalidSignalError
 from tutela.signals.base import Computable, Digesting, SignalType
+from tutela.signals.digests import digest_samples
 from tutela.signals.photodna import PHOTODNA
 from tutela.signals.registry import signal_type, signal_types
 from tutela.signals.tmk import TMK, read_tmk
@@ -39,6 +41,17 @@ def test_digests_are_those_of_the_standard_library(name, data):
     kind = signal_type(name)
     assert kind.format(kind.digest(data)) == hashlib.new(name, data).hexdigest()
     assert kind.parse(kind.format(kind.digest(memoryview(data)))) == kind.digest(data)
+
+
+@pytest.mark.parametrize("instructions", [True, False])
+def test_digests_in_one_pass_are_those_of_the_standard_library(instructions, monkeypatch):
+    if not instructions:
+        monkeypatch.setattr(_native, "digests", lambda _: None)
+    data = np.random.default_rng(1).bytes(70_001)
+    for length in (*range(260), 4095, 4096, 4097, len(data)):
+        for part in (data[:length], memoryview(data)[1 : length + 1]):
+            made = {sample.signal: sample.value.hex() for sample in digest_samples(part)}
+            assert made == {name: hashlib.new(name, part).hexdigest() for name in ("md5", "sha1", "sha256")}
 
 
 @pytest.mark.parametrize("name", ["md5", "sha1", "sha256"])

@@ -16,7 +16,8 @@ from tutela.media.plain import SMALLEST_PICTURE, carries_no_picture, is_text
 from tutela.media.sniff import VIDEOS, MediaType
 from tutela.media.walk import Place
 from tutela.screening.watching import watch_inside
-from tutela.signals.base import WHOLE, Computable, Digesting, Sample
+from tutela.signals.base import WHOLE, Computable, Sample
+from tutela.signals.digests import digest_samples
 from tutela.signals.registry import signal_type, signal_types
 
 DRAWINGS = frozenset({MediaType.SVG, MediaType.EMF, MediaType.WMF})
@@ -126,9 +127,8 @@ class Findings:
         """Those of files inside; of the whole content the serving process makes them."""
         if not path or not content.data:
             return
-        for name, kind in signal_types().items():
-            if isinstance(kind, Digesting):
-                self._append(Sample(name, kind.digest(content.data), part=path))
+        for sample in digest_samples(content.data):
+            self._append(replace(sample, part=path))
 
     def _append(self, sample: Sample) -> None:
         self.samples.append(sample)

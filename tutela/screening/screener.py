@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, Protocol
 
 import tutela
@@ -37,8 +36,9 @@ from tutela.screening.verdict import (
     Versions,
 )
 from tutela.screening.viewing import Progress, Viewed, view
-from tutela.signals.base import Digesting, Sample
-from tutela.signals.registry import signal_type, signal_types
+from tutela.signals.base import Sample
+from tutela.signals.digests import digest_samples
+from tutela.signals.registry import signal_type
 from tutela.views.thresholds import ceiling
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class Screener:
         """
         started = time.perf_counter()
         seen = content.view() if isinstance(content, ContentFile) else content
-        digests = _digests(seen)
+        digests = digest_samples(seen)
         limits = self.limits if views is None else replace(self.limits, views=views)
         task_options = self._options if views is None else options(Mode.FAST, limits)
         sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
@@ -323,15 +323,6 @@ def _as_file(content: bytes | memoryview) -> ContentFile:
         file.close()
         raise
     return file
-
-
-def _digests(content: bytes | memoryview) -> tuple[Sample, ...]:
-    return tuple(Sample(name, digesting.digest(content)) for name, digesting in _digesting_types().items())
-
-
-@cache
-def _digesting_types() -> Mapping[str, Digesting]:
-    return {name: found for name, found in signal_types().items() if isinstance(found, Digesting)}
 
 
 def _milliseconds(start: float, end: float) -> float:
