@@ -1,10 +1,12 @@
 // The Python face of the JPEG decoder: bytes in, luma or None out. The lock is released while it decodes.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 
 #include <optional>
 
 #include "jpeg.hpp"
+#include "jpeg_file.hpp"
 
 namespace nb = nanobind;
 using namespace tutela;
@@ -25,6 +27,14 @@ nb::object luma(const File& file, size_t min_side) {
     return nb::cast(nb::ndarray<nb::numpy, uint8_t, nb::ndim<2>>(out->pixels.data(), {out->height, out->width}, owner));
 }
 
+std::optional<size_t> marker(const File& file, size_t from) {
+    const size_t found = next_marker({file.data(), file.size()}, from);
+    return found < file.size() ? std::optional(found) : std::nullopt;
+}
+
 }  // namespace
 
-void bind_jpeg(nb::module_& m) { m.def("jpeg_luma", &luma, nb::arg("file"), nb::arg("min_side")); }
+void bind_jpeg(nb::module_& m) {
+    m.def("jpeg_luma", &luma, nb::arg("file"), nb::arg("min_side"));
+    m.def("jpeg_marker", &marker, nb::arg("file"), nb::arg("begin"));
+}

@@ -164,6 +164,18 @@ bool has_prefix(std::span<const uint8_t> data, const char* prefix, size_t length
 size_t JpegFile::units_across() const { return (width + 8 * components[0].across - 1) / (8 * components[0].across); }
 size_t JpegFile::units_down() const { return (height + 8 * components[0].down - 1) / (8 * components[0].down); }
 
+size_t next_marker(std::span<const uint8_t> file, size_t from) {
+    while (from + 1 < file.size()) {
+        const void* found = std::memchr(file.data() + from, 0xFF, file.size() - 1 - from);
+        if (found == nullptr) break;
+        from = static_cast<size_t>(static_cast<const uint8_t*>(found) - file.data());
+        const uint8_t next = file[from + 1];
+        if (next != 0x00 && next != 0xFF && (next < 0xD0 || next > 0xD7)) return from;
+        from += next == 0xFF ? 1 : 2;
+    }
+    return file.size();
+}
+
 std::optional<JpegFile> read_jpeg(std::span<const uint8_t> data) {
     Reader reader(data);
     JpegFile file;

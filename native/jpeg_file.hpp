@@ -41,6 +41,10 @@ struct JpegFile {
     size_t units_down() const;
 };
 
+// Where the next marker in a scan begins, from a byte on: not stuffing, a restart or a fill byte (T.81, B.1.1). The size
+// of the file where there is none.
+size_t next_marker(std::span<const uint8_t> file, size_t from);
+
 // The file, or nothing where it is no ordinary one.
 std::optional<JpegFile> read_jpeg(std::span<const uint8_t> file);
 

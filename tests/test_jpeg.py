@@ -2,10 +2,13 @@
 
 import os
 import random
+import re
 
 import numpy as np
 import pytest
 import simplejpeg
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from tests.pictures import file_of, photos
@@ -110,3 +113,9 @@ def test_a_damaged_file_is_either_left_to_libjpeg_or_decoded_as_it_would():
                 decoded += 1
                 assert_alike(ours, by_libjpeg(bytes(data), min_side))
     assert decoded > MUTATIONS // 50
+
+
+@given(st.binary(max_size=300).map(lambda data: data.replace(b"\x01", b"\xff")), st.integers(0, 310))
+def test_the_next_marker_is_no_stuffing_restart_or_fill_byte(data, begin):
+    found = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL).search(data, begin)
+    assert _native.jpeg_marker(data, begin) == (found.start() if found else None)

@@ -10,6 +10,9 @@ Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 
 class CorruptSegmentError(Exception): ...
 
+def digests(data: bytes | memoryview) -> tuple[bytes, bytes, bytes] | None:
+    """(MD5, SHA-1, SHA-256) of all the data, in one pass; None where the processor has no instructions for SHA."""
+
 def pdq(pixels: Pixels, source: Source | None = None) -> tuple[bytes, int]:
     """The 32-byte hash and the quality 0-100 of (h, w) luma, uint8 or float32, or (h, w, 3) RGB, uint8.
 
@@ -37,6 +40,9 @@ def jpeg_luma(file: bytes | memoryview, min_side: int) -> npt.NDArray[np.uint8] 
     None where these are more than four, and for every file that is not baseline, or not as ITU-T T.81 says from the
     first bit of its scan to the last.
     """
+
+def jpeg_marker(file: bytes | memoryview, begin: int) -> int | None:
+    """Where the next marker in a scan is, from a byte on: no stuffing, restart or fill byte. None where none is."""
 
 def pdq_views(
     luma: npt.NDArray[np.uint8], corners: npt.NDArray[np.float64], turned: int = 0

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "jpeg.hpp"
+#include "jpeg_file.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const size_t min_side : {1, 20, 40, 60, 80}) {
@@ -11,6 +12,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         if (!luma) continue;
         if (luma->pixels.size() != luma->height * luma->width) std::abort();
         if (luma->height < min_side || luma->width < min_side) std::abort();
+    }
+    for (size_t at = 0; at < size; at += 2) {
+        at = tutela::next_marker(std::span(data, size), at);
+        if (at < size && (data[at] != 0xFF || data[at + 1] == 0 || data[at + 1] == 0xFF)) std::abort();
     }
     return 0;
 }

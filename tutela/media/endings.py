@@ -7,9 +7,9 @@ import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
 
+from tutela import _native
 from tutela.media.sniff import MediaType
 
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _BOX_TYPE = re.compile(rb"[A-Za-z0-9 _\xa9-]{4}")
 
 
@@ -23,10 +23,10 @@ def _jpeg(data: memoryview) -> int | None:
     at, entropy_coded = 2, False
     while True:
         if entropy_coded:
-            found = _MARKER.search(data, at)
+            found = _native.jpeg_marker(data, at)
             if found is None:
                 return None
-            at = found.start()
+            at = found
         elif at >= len(data) or data[at] != 0xFF:
             return None
         marker = data[at + 1] if at + 1 < len(data) else 0
