@@ -32,7 +32,7 @@ class AccessLog:
             await self._app(scope, receive, sending)
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
-            metrics.requests.labels(scope["method"] if scope["method"].isalpha() else "?", route, status).inc()
+            metrics.requests_of(scope["method"] if scope["method"].isalpha() else "?", route, status).inc()
             log.info(
                 "request",
                 method=scope["method"],

@@ -34,6 +34,7 @@ MAX_ANSWER_BYTES = 128 * 1024 * 1024
 MAX_TASKS = 5_000
 """A worker is replaced after this many tasks, so that a slow leak stays small."""
 START_TIMEOUT_S = 30.0
+_ONE_READ = 64 * 1024
 
 _LENGTH = struct.Struct("<I")
 _ZEROS = memoryview(bytes(256 * 1024))
@@ -211,6 +212,7 @@ class _Worker:
         self.interrupted = False
         self.protections: list[str] = []
         self._received = 0
+        self._unread = bytearray()
         self._memory = nameless_file()
         self._map: mmap.mmap | None = None
         self._socket, theirs = socket.socketpair()
@@ -321,9 +323,11 @@ class _Worker:
 
     def _send(self, message: Mapping[str, Any], *descriptors: int) -> None:
         payload = json.dumps(message).encode()
+        request = _LENGTH.pack(len(payload)) + payload
         self._socket.settimeout(START_TIMEOUT_S)
-        socket.send_fds(self._socket, [_LENGTH.pack(len(payload))], descriptors)
-        self._socket.sendall(payload)
+        sent = socket.send_fds(self._socket, [request], descriptors)
+        if sent < len(request):
+            self._socket.sendall(request[sent:])
 
     def _receive(self, deadline: float) -> Any:
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size, deadline))
@@ -333,17 +337,18 @@ class _Worker:
         return json.loads(self._read(length, deadline))
 
     def _read(self, length: int, deadline: float) -> bytes:
-        parts = bytearray()
-        while len(parts) < length:
+        while len(self._unread) < length:
             remaining_s = deadline - time.monotonic()
             if remaining_s <= 0:
                 raise TimeoutError
             self._socket.settimeout(remaining_s)
-            part = self._socket.recv(length - len(parts))
+            part = self._socket.recv(max(_ONE_READ, length - len(self._unread)))
             if not part:
                 raise EOFError
-            parts += part
-        return bytes(parts)
+            self._unread += part
+        read = bytes(self._unread[:length])
+        del self._unread[:length]
+        return read
 
 
 def _environment() -> dict[str, str]:

@@ -23,6 +23,8 @@ from typing import Any
 _LENGTH = struct.Struct("<I")
 _MAX_RESULT_BYTES = 1024 * 1024
 _MAX_OPEN_FILES = 32
+_ONE_READ = 64 * 1024
+"""Bytes of a request that are read at once; no next one comes before the answer."""
 
 _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
@@ -40,6 +42,7 @@ def main() -> None:
         import_module(name)
     _load_picture_formats()
     import_module("tutela.media.containers").load_all()
+    import_module("tutela.signals.registry").signal_types()
     for name in ("pypdfium2", "py7zr", "zstandard"):
         with contextlib.suppress(ImportError):
             import_module(name)
@@ -110,11 +113,14 @@ def _tell_parts(connection: socket.socket, number: int, parts: Generator[Any, No
 
 def _request(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     """The next task and the descriptors that come with it."""
-    header, descriptors, _, _ = socket.recv_fds(connection, _LENGTH.size, 1)
-    if len(header) < _LENGTH.size:
+    received, descriptors, _, _ = socket.recv_fds(connection, _ONE_READ, 1)
+    if len(received) < _LENGTH.size:
         return None
-    (length,) = _LENGTH.unpack(header)
-    message: dict[str, Any] = json.loads(connection.recv(length, socket.MSG_WAITALL))
+    (length,) = _LENGTH.unpack_from(received)
+    missing = _LENGTH.size + length - len(received)
+    if missing > 0:
+        received += connection.recv(missing, socket.MSG_WAITALL)
+    message: dict[str, Any] = json.loads(received[_LENGTH.size :])
     return message, descriptors
 
 
