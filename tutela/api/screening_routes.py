@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from tutela.api import metrics
@@ -177,7 +178,7 @@ def _answer(request: Request, verdict: Verdict) -> Response:
     metrics.count_verdict(verdict)
     request.scope["tutela.verdict"] = verdict.id
     request.scope["tutela.decision"] = verdict.decision.value
-    return Response(json.dumps(verdict.document()), media_type="application/json")
+    return Response(to_json(verdict.document()), media_type="application/json")
 
 
 def _samples(item: HashIn) -> list[Sample]:

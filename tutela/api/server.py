@@ -21,8 +21,11 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     if not settings.auth_required and not _is_loopback(host):
         raise InputError(f"without keys the service is only served on a loopback address, not on {host}")
     settings.open().close()  # what is wrong with the home or the database is said here, once, not by every worker
+    if workers == 1:
+        _run(settings, host, port, workers)
+        return
     with tempfile.TemporaryDirectory(prefix="tutela-metrics-") as metrics:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # where several processes count together
         _run(settings, host, port, workers)
 
 

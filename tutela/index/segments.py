@@ -89,6 +89,8 @@ class HammingMemory:
         return len(self._keys)
 
     def search_many(self, values: Sequence[bytes], radius: int) -> list[list[Hit]]:
+        if not len(self):
+            return [[] for _ in values]
         results = []
         for value in values:
             rows, distances = _native.scan(self._values, value, radius)
