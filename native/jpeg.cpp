@@ -12,8 +12,9 @@ namespace tutela {
 namespace {
 
 constexpr size_t most_eighths = 4;
+constexpr size_t together = 3;  // blocks whose values are read side by side
 
-// Takes a row of units at a time: where the blocks start, then their values, then samples.
+// Finds where the blocks start, then takes a row of units at a time: their values, then samples.
 template <size_t Eighths>
 class Decoder {
    public:
@@ -26,8 +27,8 @@ class Decoder {
           inverse_(*file.quantisation[component_.quantisation]),
           luma_{{}, (file.height * Eighths + 7) / 8, (file.width * Eighths + 7) / 8} {
         luma_.pixels.resize(luma_.height * luma_.width);
-        starts_.resize(file.units_across() * walk_.blocks() + 1 + Walk::margin);
         blocks_.resize(file.units_across() * component_.across * component_.down);
+        frequencies_.resize(blocks_.size());
         samples_across_ = file.units_across() * component_.across * Eighths;
         line_length_ = samples_across_ + lanes;
         samples_.resize(component_.down * Eighths * line_length_);
@@ -36,26 +37,18 @@ class Decoder {
     std::optional<DecodedLuma> decode() && {
         const size_t across = file_.units_across(), units = across * file_.units_down();
         const size_t interval = file_.restart_interval == 0 ? units : file_.restart_interval;
-        size_t at = 0;
         for (size_t unit = 0; unit < units;) {
-            const size_t stretch = unit / interval, end = file_.ends[stretch] * 8;
             if (unit % interval == 0) {
-                at = stretch == 0 ? 0 : file_.ends[stretch - 1] * 8;
+                first_ = unit;
                 mean_ = 0;
+                if (!find_starts(unit / interval, std::min(interval, units - unit) * walk_.blocks())) return std::nullopt;
             }
             // Up to the end of the row or of the stretch.
-            const size_t next = std::min({units, (stretch + 1) * interval, (unit / across + 1) * across});
-            const size_t blocks = (next - unit) * walk_.blocks();
-            starts_[0] = at;
-            if (!walk_.find_starts(starts_.data(), blocks, end)) return std::nullopt;
-            at = starts_[blocks];
-            read_blocks(next - unit);
+            const size_t next = std::min({units, first_ + interval, (unit / across + 1) * across});
+            read_blocks(unit, next - unit);
             transform_blocks(unit % across, next - unit);
             unit = next;
             if (unit % across == 0 && !finish_row(unit / across - 1)) return std::nullopt;
-            // A stretch is filled up to a whole byte and has no more.
-            const bool is_last = unit % interval == 0 || unit == units;
-            if (is_last && end - at >= 8) return std::nullopt;
         }
         return std::move(luma_);
     }
@@ -63,39 +56,54 @@ class Decoder {
    private:
     using LumaBlock = Block<Eighths>;
 
-    // The values of so many units.
-    void read_blocks(size_t units) {
-        const size_t luma_blocks = size_t{component_.across} * component_.down;
-        LumaBlock* block = blocks_.data();
-        for (size_t unit = 0; unit < units; ++unit) {
-            const size_t* start = &starts_[unit * walk_.blocks()];
-            for (size_t number = 0; number < luma_blocks; ++number) read_block(*start++, *block++);
+    // Of the blocks between two restarts, which are filled up to a whole byte and have no more. False where they are not.
+    bool find_starts(size_t stretch, size_t blocks) {
+        const size_t begin = stretch == 0 ? 0 : file_.ends[stretch - 1] * 8, end = file_.ends[stretch] * 8;
+        if (end - begin < blocks * Walk::least_bits) return false;
+        starts_.resize(blocks + 1 + Walk::margin);
+        starts_[0] = static_cast<uint32_t>(begin);
+        return walk_.find_starts(starts_.data(), blocks, end) && end - starts_[blocks] < 8;
+    }
+
+    // The values of so many units, from one on: the means of the blocks first, then what else is wanted of several blocks
+    // at once.
+    void read_blocks(size_t unit, size_t units) {
+        const uint32_t* starts = &starts_[(unit - first_) * walk_.blocks()];
+        const size_t luma_blocks = size_t{component_.across} * component_.down, count = units * luma_blocks;
+        for (size_t block = 0; block < count; ++block) {
+            const size_t start = starts[block / luma_blocks * walk_.blocks() + block % luma_blocks];
+            const Bits bits(file_.bits.data(), start);
+            const Code code = dc_.next(bits);
+            mean_ += extended(bits.behind(code.length), code.size);
+            blocks_[block] = {};
+            blocks_[block].values[0] = mean_;
+            frequencies_[block] = start + code.bits;
         }
+        if (Eighths == 1) return;
+        const size_t whole = count - count % together;
+        for (size_t block = 0; block < whole; block += together) read_frequencies<together>(block);
+        for (size_t block = whole; block < count; ++block) read_frequencies<1>(block);
     }
 
-    [[gnu::always_inline]] void read_block(size_t start, LumaBlock& block) {
-        Bits bits(file_.bits.data(), start);
-        const Code code = dc_.next(bits);
-        mean_ += extended(bits.behind(code.length), code.size);
-        block = {};
-        block.values[0] = mean_;
-        bits.skip(code.bits);
-        if (Eighths > 1) read_frequencies(bits, block);
-    }
-
-    // The values that are wanted. The walk has seen that they are there.
-    [[gnu::always_inline]] void read_frequencies(Bits bits, LumaBlock& block) const {
-        unsigned position = 1;
-        while (true) {
-            bits.refill();
-#pragma GCC unroll 2
-            for (unsigned i = 0; i < 2; ++i) {
+    // The values that are wanted of some blocks, side by side: each waits for its own tables only, and their ends are one
+    // branch to guess. A block that is done goes on where nothing is wanted. The walk has seen that the values are there.
+    template <size_t Blocks>
+    void read_frequencies(size_t first) {
+        std::array<size_t, Blocks> at;
+        std::array<unsigned, Blocks> position;
+        std::copy_n(&frequencies_[first], Blocks, at.data());
+        position.fill(1);
+        for (bool more = true; more;) {
+            more = false;
+#pragma GCC unroll 4
+            for (size_t i = 0; i < Blocks; ++i) {
+                const Bits bits(file_.bits.data(), at[i]);
                 const Code code = ac_.next(bits);
-                position += code.run;
-                if (position >= LumaBlock::wanted) return;
-                block.values[LumaBlock::places[position]] = extended(bits.behind(code.length), code.size);
-                bits.skip(code.bits);
-                ++position;
+                const unsigned reached = std::min(position[i] + code.run, 63u);
+                blocks_[first + i].values[LumaBlock::places[reached]] = extended(bits.behind(code.length), code.size);
+                at[i] += code.bits;
+                position[i] = reached + 1;
+                more |= position[i] < LumaBlock::wanted;
             }
         }
     }
@@ -136,8 +144,10 @@ class Decoder {
     const Walk walk_;
     const Codes dc_, ac_;
     const InverseTransform<Eighths> inverse_;
-    std::vector<size_t> starts_;     // of the blocks of a row, in bits
+    std::vector<uint32_t> starts_;   // of the blocks of a stretch, in bits
+    size_t first_ = 0;               // unit of it
     std::vector<LumaBlock> blocks_;  // of a row
+    std::vector<size_t> frequencies_;  // of these, where the values behind their means start, in bits
     int mean_ = 0;                   // of the last block
     std::vector<float> samples_;     // of a row
     size_t samples_across_, line_length_;

@@ -135,6 +135,7 @@ bool read_bits(std::span<const uint8_t> rest, JpegFile& file) {
     const size_t units = file.units_across() * file.units_down();
     const size_t interval = file.restart_interval == 0 ? units : file.restart_interval;
     const size_t stretches = (units + interval - 1) / interval;
+    if (rest.size() > JpegFile::most_bytes) return false;
     file.bits.resize(rest.size() + JpegFile::padding);
     uint8_t* to = file.bits.data();
     const uint8_t *from = rest.data(), *const end = from + rest.size();

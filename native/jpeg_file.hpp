@@ -36,6 +36,7 @@ struct JpegFile {
     std::vector<size_t> ends;
 
     static constexpr size_t padding = 512;
+    static constexpr size_t most_bytes = (size_t{1} << 29) - 2 * padding;  // places of bits fit in 32 bits
 
     size_t units_across() const;
     size_t units_down() const;

@@ -1,5 +1,8 @@
 #include "jpeg_walk.hpp"
 
+#include <algorithm>
+#include <vector>
+
 #include "jpeg_bits.hpp"
 
 namespace tutela {
@@ -12,6 +15,8 @@ constexpr unsigned block_ends = 128 << 8;  // the last code says that only zeros
 
 constexpr unsigned looks = 3;           // between two refills
 constexpr unsigned reach = 56 / looks;  // so many bits may a look skip, for all of them to be good
+
+constexpr size_t worth_two = 100'000;  // bits: from here on a second walker pays
 
 // Whether a code may stand at a position of a block.
 bool fits(const Code& code, unsigned position) {
@@ -75,48 +80,118 @@ Walk::~Walk() = default;
 
 // Where a look leads depends on the one before, and bits are random: the time goes into waiting for tables, and into
 // branches that are guessed wrong. So a look takes many values, and the end of a block is no branch.
-bool Walk::find_starts(size_t* starts, size_t count, size_t end) const {
-    const Step* step = steps_.data();
-    const Stride* table = step->strides->first.data();
-    Bits bits(data_, starts[0]);
-    size_t found = 0;
-    unsigned position = 0;
-    while (found < count) {
+struct Walk::Walker {
+    Walker(const Walk& walk, uint32_t* start, size_t number)
+        : bits(walk.data_, *start),
+          step(&walk.steps_[number % walk.blocks_]),
+          table(step->strides->first.data()),
+          start(start) {}
+
+    [[gnu::always_inline]] void look_on() {
+        const unsigned stride = table[bits.peek(look)];
+        const unsigned reached = position + (stride >> 8);
+        // From 64 on, the block may have ended within the stride, without a code that says so.
+        if ((reached & 64) != 0) [[unlikely]] {
+            *this = read_on(*this);
+            return;
+        }
+        bits.skip(stride % 64);
+        const unsigned ends = stride >= block_ends;
+        start[1] = static_cast<uint32_t>(bits.at());
+        start += ends;
+        position = reached & (ends - 1);
+        const Stride *inside = opaque(step->inside), *behind = opaque(step->behind);
+        const Step* next = opaque(step->next);
+        table = ends ? behind : inside;
+        step = ends ? next : step;
+    }
+
+    [[gnu::always_inline]] void walk() {
         bits.refill();
-        if (bits.at() > end) return false;
-        bool told = true;
+#pragma GCC unroll 3
+        for (unsigned i = 0; i < looks; ++i) look_on();
+    }
+
+    // To the start of a block; false where a block is broken or goes beyond `end`.
+    static bool walk_to(Walker walker, const uint32_t* last, size_t end) {
+        while (walker.start < last) {
+            if (walker.broken || walker.bits.at() > end) return false;
+            walker.walk();  // what it may find beyond the last block, broken or not, says nothing
+        }
+        return *last <= end;
+    }
+
+    // A single code. By value, so that a walker can stay in registers.
+    [[gnu::noinline]] static Walker read_on(Walker walker) {
+        walker.bits.refill();
+        const bool is_first = walker.position == 0;
+        const Code code = (is_first ? walker.step->strides->dc : walker.step->strides->ac).next(walker.bits);
+        walker.broken = is_first ? code.length == 0 : !fits(code, walker.position);
+        if (walker.broken) return walker;
+        walker.bits.skip(code.bits);
+        walker.bits.refill();
+        const bool ends = !is_first && walker.position + code.run >= 63;
+        walker.position += is_first ? 1 : code.run + 1;
+        walker.table = walker.step->inside;
+        if (!ends) return walker;
+        *++walker.start = static_cast<uint32_t>(walker.bits.at());
+        walker.position = 0;
+        walker.table = walker.step->behind;
+        walker.step = walker.step->next;
+        return walker;
+    }
+
+    Bits bits;
+    const Step* step;
+    const Stride* table;
+    uint32_t* start;  // of the block it is in
+    unsigned position = 0;
+    bool broken = false;
+};
+
+bool Walk::find_starts(uint32_t* starts, size_t count, size_t end) const {
+    if (end - starts[0] >= worth_two) return find_by_two(starts, count, end);
+    return Walker::walk_to(Walker(*this, starts, 0), starts + count, end);
+}
+
+// Codes of this kind synchronise: whoever begins to read anywhere soon comes upon the start of a block. So a second walker
+// begins in the middle, and while one waits for its tables, the other goes on. Once the first comes upon a start that the
+// second knew as the same block of a unit, it knows all that follow. Should it never, it walks the whole way itself.
+bool Walk::find_by_two(uint32_t* starts, size_t count, size_t end) const {
+    std::vector<uint32_t> known(count + 1 + margin);
+    const uint32_t *const last = starts + count, *const last_known = known.data() + count;
+    const size_t middle = starts[0] + (end - starts[0]) / 2;
+    known[0] = static_cast<uint32_t>(middle);
+    Walker first(*this, starts, 0), second(*this, known.data(), 0);
+    const auto at_end = [end](const Walker& walker) { return *walker.start + 8 > end; };
+    while (first.bits.at() < middle && first.start < last && !at_end(second) && second.start < last_known) {
+        first.bits.refill();
+        second.bits.refill();
 #pragma GCC unroll 3
         for (unsigned i = 0; i < looks; ++i) {
-            const unsigned stride = table[bits.peek(look)];
-            const unsigned reached = position + (stride >> 8);
-            // From 64 on, the block may have ended within the stride, without a code that says so.
-            told = (reached & 64) == 0;
-            if (!told) [[unlikely]] break;
-            bits.skip(stride % 64);
-            const unsigned ends = stride >= block_ends;
-            starts[found + 1] = bits.at();
-            found += ends;
-            position = reached & (ends - 1);
-            const Stride *inside = opaque(step->inside), *behind = opaque(step->behind);
-            const Step* next = opaque(step->next);
-            table = ends ? behind : inside;
-            step = ends ? next : step;
+            first.look_on();
+            second.look_on();
         }
-        if (told || found >= count) continue;
-        bits.refill();
-        const Code code = (position == 0 ? step->strides->dc : step->strides->ac).next(bits);
-        if (position == 0 ? code.length == 0 : !fits(code, position)) return false;
-        bits.skip(code.bits);
-        const bool ends = position != 0 && position + code.run >= 63;
-        position += position == 0 ? 1 : code.run + 1;
-        table = step->inside;
-        if (!ends) continue;
-        starts[++found] = bits.at();
-        position = 0;
-        table = step->behind;
-        step = step->next;
+        if (first.broken) [[unlikely]] break;
+        if (second.broken) [[unlikely]] {
+            if (at_end(second)) break;
+            known[0] = static_cast<uint32_t>(second.bits.at() + 1);
+            second = Walker(*this, known.data(), 0);
+        }
     }
-    return starts[count] <= end;
+    while (!at_end(second) && second.start < last_known && !second.broken) second.walk();
+    const uint32_t* same = known.data();
+    while (first.start < last) {
+        if (first.broken || first.bits.at() > end) return false;
+        first.walk();
+        while (same < second.start && *same < *first.start) ++same;
+        const auto ours = static_cast<size_t>(first.start - starts), theirs = static_cast<size_t>(same - known.data());
+        if (*same != *first.start || ours % blocks_ != theirs % blocks_ || ours >= count) continue;
+        const size_t more = std::min(static_cast<size_t>(second.start - same), count - ours);
+        std::copy_n(same + 1, more, first.start + 1);
+        return Walker::walk_to(Walker(*this, first.start + more, ours + more), last, end);
+    }
+    return *last <= end;
 }
 
 }  // namespace tutela

@@ -23,11 +23,15 @@ class Walk {
 
     // In bits, where each of the next `count` blocks starts, and where the last of them ends. The first starts at starts[0]
     // and begins a unit. Up to `margin` more places are overwritten. False where a block is broken or goes beyond `end`.
-    bool find_starts(size_t* starts, size_t count, size_t end) const;
-    static constexpr size_t margin = 2;
+    bool find_starts(uint32_t* starts, size_t count, size_t end) const;
+    static constexpr size_t margin = 3;
+
+    // A block has two codes at least.
+    static constexpr size_t least_bits = 2;
 
    private:
     struct Strides;
+    struct Walker;
     using Stride = uint16_t;
     // A block of a unit.
     struct Step {
@@ -36,6 +40,9 @@ class Walk {
         const Stride* behind;  // the table of the first look into the next block
         const Step* next;
     };
+
+    // Two walkers at once: the second begins somewhere in the middle.
+    bool find_by_two(uint32_t* starts, size_t count, size_t end) const;
 
     const uint8_t* data_;
     size_t blocks_ = 0;
