@@ -104,13 +104,13 @@ bool Walk::find_starts(size_t* starts, size_t count, size_t end) const {
         }
         if (told || found >= count) continue;
         bits.refill();
-        const Code code = (position == 0 ? step->strides->dc : step->strides->ac).next(bits);
-        if (position == 0 ? code.length == 0 : !fits(code, position)) return false;
+        const bool is_dc = position == 0;
+        const Code code = (is_dc ? step->strides->dc : step->strides->ac).next(bits);
+        if (is_dc ? code.length == 0 : !fits(code, position)) return false;
         bits.skip(code.bits);
-        const bool ends = position != 0 && position + code.run >= 63;
-        position += position == 0 ? 1 : code.run + 1;
+        position += is_dc ? 1 : code.run + 1;
         table = step->inside;
-        if (!ends) continue;
+        if (position < 64) continue;
         starts[++found] = bits.at();
         position = 0;
         table = step->behind;
