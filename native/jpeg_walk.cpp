@@ -124,16 +124,15 @@ struct Walk::Walker {
     // A single code. By value, so that a walker can stay in registers.
     [[gnu::noinline]] static Walker read_on(Walker walker) {
         walker.bits.refill();
-        const bool is_first = walker.position == 0;
-        const Code code = (is_first ? walker.step->strides->dc : walker.step->strides->ac).next(walker.bits);
-        walker.broken = is_first ? code.length == 0 : !fits(code, walker.position);
+        const bool is_dc = walker.position == 0;
+        const Code code = (is_dc ? walker.step->strides->dc : walker.step->strides->ac).next(walker.bits);
+        walker.broken = is_dc ? code.length == 0 : !fits(code, walker.position);
         if (walker.broken) return walker;
         walker.bits.skip(code.bits);
         walker.bits.refill();
-        const bool ends = !is_first && walker.position + code.run >= 63;
-        walker.position += is_first ? 1 : code.run + 1;
+        walker.position += is_dc ? 1 : code.run + 1;
         walker.table = walker.step->inside;
-        if (!ends) return walker;
+        if (walker.position < 64) return walker;
         *++walker.start = static_cast<uint32_t>(walker.bits.at());
         walker.position = 0;
         walker.table = walker.step->behind;

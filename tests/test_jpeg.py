@@ -67,6 +67,15 @@ def test_a_half_and_a_quarter_are_close_to_the_mean_of_the_pixels_they_cover(eig
     assert np.abs(ours - means).mean() < 3
 
 
+@pytest.mark.parametrize("tables", ["the usual tables", "its own tables"])
+@pytest.mark.parametrize("eighths", [1, 3])
+def test_noise_is_its_luma(eighths, tables):
+    """Its blocks fill up without a code for their end, and have the longest codes and values."""
+    noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (120, 160, 3), np.uint8))
+    data = file_of(noise, "JPEG", quality=100, optimize=tables == "its own tables")
+    assert_alike(_native.jpeg_luma(data, 15 * eighths), by_libjpeg(data, 15 * eighths))
+
+
 @pytest.mark.parametrize("luma", [0, 1, 127, 128, 255])
 def test_a_blank_picture_keeps_its_grey(luma):
     data = file_of(Image.new("L", (200, 200), luma), "JPEG", quality=100)
