@@ -76,6 +76,21 @@ def test_noise_is_its_luma(eighths, tables):
     assert_alike(_native.jpeg_luma(data, 15 * eighths), by_libjpeg(data, 15 * eighths))
 
 
+@pytest.mark.parametrize("eighths", [1, 3])
+@pytest.mark.parametrize("name", ORDINARY)
+def test_a_long_scan_which_is_entered_twice_is_its_luma(name, eighths):
+    data = saved(900, 700, **{"quality": 97} | ORDINARY[name])
+    min_side = -(-700 * eighths // 8)
+    assert_alike(_native.jpeg_luma(data, min_side), by_libjpeg(data, min_side))
+
+
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_a_long_scan_of_blocks_all_alike_is_its_luma(subsampling):
+    """Nothing in it tells one block of a unit from another: who enters in the middle may never know where they are."""
+    data = file_of(Image.new("RGB", (3000, 2000), (40, 90, 160)), "JPEG", subsampling=subsampling)
+    assert_alike(_native.jpeg_luma(data, 250), by_libjpeg(data, 250))
+
+
 @pytest.mark.parametrize("luma", [0, 1, 127, 128, 255])
 def test_a_blank_picture_keeps_its_grey(luma):
     data = file_of(Image.new("L", (200, 200), luma), "JPEG", quality=100)
@@ -108,20 +123,21 @@ def test_what_stands_behind_the_end_is_another_file():
     assert (_native.jpeg_luma(data + data[:100], 80) == _native.jpeg_luma(data, 80)).all()
 
 
-def test_a_damaged_file_is_either_left_to_libjpeg_or_decoded_as_it_would():
+@pytest.mark.parametrize(("size", "share"), [((160, 120), 1.0), ((520, 390), 0.25)])
+def test_a_damaged_file_is_either_left_to_libjpeg_or_decoded_as_it_would(size, share):
     rng = random.Random(1)
-    seeds = [saved(160, 120, **options) for options in ORDINARY.values()]
-    decoded = 0
-    for _ in range(MUTATIONS):
+    seeds = [saved(*size, **{"quality": 96} | options) for options in ORDINARY.values()]
+    decoded, mutations = 0, int(MUTATIONS * share)
+    for _ in range(mutations):
         data = bytearray(rng.choice(seeds))
         for _ in range(rng.randrange(1, 4)):
             data[rng.randrange(2, len(data))] = rng.randrange(256)
-        for min_side in (15, 45):
+        for min_side in (size[1] // 8, size[1] * 3 // 8):
             ours = _native.jpeg_luma(bytes(data), min_side)
             if ours is not None:
                 decoded += 1
                 assert_alike(ours, by_libjpeg(bytes(data), min_side))
-    assert decoded > MUTATIONS // 50
+    assert decoded > mutations // 50
 
 
 @given(st.binary(max_size=300).map(lambda data: data.replace(b"\x01", b"\xff")), st.integers(0, 310))
