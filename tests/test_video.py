@@ -244,6 +244,20 @@ def test_a_run_seen_through_windows_alone_must_be_near_or_long(films, view, bits
     assert films.screener.screen_hashes([*samples, *others]).decision is decision
 
 
+def test_a_run_is_turned_the_same_way_from_its_beginning_to_its_end(films):
+    frames = frames_of(FILM)[10:40:4]
+    others = [replace(sample, seconds=100 + sample.seconds) for sample in frames_of(OTHER)]
+    half = len(frames) // 2
+
+    def decision(*ways: str) -> Decision:
+        shown = [replace(frame, view=ways[i % len(ways)]) for i, frame in enumerate(frames)]
+        return films.screener.screen_hashes([*shown, *others]).decision
+
+    assert decision("mirrored") is Decision.HOLD
+    assert decision(*["mirrored"] * half, *["piece"] * half) is Decision.ALLOW
+    assert decision("piece/mirrored", "mirrored") is Decision.HOLD
+
+
 @pytest.mark.parametrize("view", ["anchored", "rectangle", "edge/mirrored"])
 def test_a_part_with_little_in_it_counts_in_a_run_of_frames_and_nowhere_alone(deployment, view):
     values = [bytes([i]) * 32 for i in (0x00, 0x0F, 0x33, 0x55, 0xFF)]
