@@ -95,6 +95,21 @@ def test_samples_are_never_further_apart_than_asked_whatever_the_key_frames(tmp_
             assert len(set(seconds)) == len(seconds)
 
 
+def test_what_lies_behind_the_last_sample_of_a_gap_is_not_decoded():
+    decoded: list[float] = []
+
+    class Watched(Video):
+        def _decode(self, stream, packet):
+            frames = super()._decode(stream, packet)
+            decoded.extend(frame.time for frame in frames)
+            return frames
+
+    video = Watched(encode(scene(0), key_frames_every=1000), Mode.FAST, Limits())
+    seconds = [frame.seconds for frame in video.sampled(Stretch(), 2.0)]
+    assert seconds == pytest.approx([0.0, 2.0, 4.0, 5.9], abs=0.15)
+    assert max(decoded) == seconds[-1]
+
+
 @given(st.lists(st.floats(0, 30), min_size=1).map(sorted), st.floats(0.1, 1), st.floats(1, 3))
 def test_of_crowded_items_so_many_are_chosen_that_no_gap_grows(times, least_s, most_s):
     chosen = [seconds for seconds, _ in spread(((time, None) for time in times), least_s, most_s)]
