@@ -23,6 +23,7 @@ NAMES = (
     "false_matches",
     "video_robustness",
     "video_speed",
+    "video_memory",
 )
 
 

@@ -77,6 +77,45 @@ def rar5_of(members: dict[str, bytes], *, volume: bool = False) -> bytes:
     return archive + block(number(5), number(0), number(0))
 
 
+def cabs_of(members: dict[str, bytes], count: int = 1) -> list[bytes]:
+    """A cabinet, or a set of several that the last member runs through, whose members are not compressed ([MS-CAB]).
+
+    Where one cabinet ends, a block is cut in two: its first part says that it holds nothing, the second has the whole.
+    """
+    stream = b"".join(members.values())
+    parts = [[(block, len(block)) for block in _blocks(stream)]]
+    while len(parts) < count:
+        last = parts.pop()
+        middle = len(last) // 2
+        block, length = last[middle]
+        parts += [[*last[:middle], (block[:99], 0)], [(block[99:], length), *last[middle + 1 :]]]
+    cabinets, begin = [], 0
+    for i, blocks in enumerate(parts):
+        end = begin + sum(len(block) for block, _ in blocks)
+        files, place = [], 0
+        for name, data in members.items():
+            if place < end and place + len(data) > begin:
+                folder = {(0, 0): 0, (1, 0): 0xFFFD, (0, 1): 0xFFFE, (1, 1): 0xFFFF}
+                fields = (len(data), place, folder[place < begin, place + len(data) > end], 0x5921, 0, 0x20)
+                files.append(struct.pack("<IIHHHH", *fields) + name.encode() + b"\0")
+            place += len(data)
+        others = [i - 1] * (i > 0) + [i + 1] * (i < count - 1)
+        names = b"".join(f"{number}.cab\0disk {number}\0".encode() for number in others)
+        files_at = 36 + len(names) + 8
+        data_at = files_at + len(b"".join(files))
+        data = b"".join(struct.pack("<IHH", 0, len(block), length) + block for block, length in blocks)
+        flags = 1 * (i > 0) | 2 * (i < count - 1)
+        sizes = (data_at + len(data), 0, files_at, 0, 3, 1, 1, len(files), flags, 7, i)
+        head = b"MSCF" + struct.pack("<IIIIIBBHHHHH", 0, *sizes) + names + struct.pack("<IHH", data_at, len(blocks), 0)
+        cabinets.append(head + b"".join(files) + data)
+        begin = end
+    return cabinets
+
+
+def _blocks(stream: bytes) -> list[bytes]:
+    return [stream[at : at + 32768] for at in range(0, len(stream), 32768)]
+
+
 def compound_of(streams: dict[str, bytes]) -> bytes:
     """An OLE compound file of version 3 whose streams are all long enough for sectors of their own ([MS-CFB])."""
     free, end, fat_mark = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD

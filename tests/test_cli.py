@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -28,6 +29,7 @@ import tutela
 from tests.feeds import random_hashes
 from tests.pictures import draw_scene, file_of
 from tests.service import free_port
+from tests.tmks import tmk_of, walk
 from tests.waiting import PATIENCE_S, wait_until
 from tutela.banks.banks import Banks
 from tutela.banks.model import Action, BankKind, EntryState, NewEntry, Policy
@@ -246,6 +248,8 @@ def test_every_bad_file_is_reported_and_the_others_are_screened(call, filled, pi
         (["hash", "--signal", "nope", "text.jpg"], "unknown signal type"),
         (["hash", "--signal", "photodna", "text.jpg"], "photodna hashes cannot be computed here"),
         (["hash", "--signal", "pdq", "text.jpg"], "text.jpg: the content is of no known type"),
+        (["tmk", "text.jpg", "text.jpg"], "text.jpg: a .tmk file has 32 to"),
+        (["tmk", "missing.tmk", "text.jpg"], "missing.tmk cannot be read: No such file"),
         (["bank", "add", "known", "text.jpg"], "text.jpg: the content is of no known type"),
         (
             ["key", "create", "k", "--scope", "everything"],
@@ -292,6 +296,19 @@ def test_wrong_usage_exits_2_and_says_what_is_wrong(call, filled, args, message)
     answer = call(*args)
     assert answer.code == 2
     assert message in " ".join((answer.out + answer.err).replace("│", " ").split())
+
+
+def test_tmk_files_are_compared_by_both_levels(call, tmp_path):
+    listed, copy, other = (tmp_path / name for name in ("listed.tmk", "copy.tmk", "other.tmk"))
+    for path, seed in ((listed, 1), (copy, 1), (other, 2)):
+        path.write_bytes(tmk_of(walk(seed), np.arange(50)))
+    answer = call("tmk", "--json", listed, copy, other)
+    assert answer.code == 1
+    assert [document["matches"] for document in answer.documents] == [True, False]
+    assert answer.documents[0]["level_1"] == answer.documents[0]["level_2"] == 1
+    answer = call("tmk", listed, other)
+    assert answer.code == 0
+    assert "no match" in answer.out
 
 
 def test_without_keys_nothing_is_served_to_the_network(call, filled, monkeypatch):

@@ -15,8 +15,10 @@ from tutela.evaluation.attacks.catalogue import ATTACKS, encoded, opened
 from tutela.evaluation.intervals import interval
 from tutela.evaluation.robustness import Plan, evaluate
 from tutela.evaluation.subjects import read_subjects
-from tutela.evaluation.trials import Trial
+from tutela.evaluation.trials import Trial, limit_of
 from tutela.evaluation.unrelated import make_bank
+from tutela.screening.nearness import needed_quality
+from tutela.signals.base import Sample
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +108,13 @@ def test_a_trial_is_read_back_as_it_was_written(folder):
     subjects, _ = read_subjects(folder, 256)
     trial = one_trial(subjects, 0, ATTACKS["border"], 10, seed=3)
     assert Trial.read(json.loads(json.dumps(trial.document()))) == trial
+
+
+@pytest.mark.parametrize("view", ["whole", "mirrored", "piece", "rectangle/mirrored", "anchored", "edge"])
+def test_views_of_the_quality_that_screening_asks_for_count_and_no_others(view):
+    for quality in (49, 50, 79, 80):
+        counts = limit_of(Sample("pdq", bytes(32), view, quality)) >= 0
+        assert counts == (quality >= needed_quality(50, view, filmed=False))
 
 
 def test_a_bank_of_unrelated_hashes_has_the_size_asked_for(folder):

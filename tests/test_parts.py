@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import pyzipper
 import zstandard
@@ -24,6 +25,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.containers import (
+    cabs_of,
     compound_of,
     every_container,
     mail_of,
@@ -373,6 +375,16 @@ def test_one_volume_of_several_is_matched_and_held(known, make):
     assert [reason.code for reason in verdict.reasons] == ["partly-screened"]
     verdict = known.screener.screen(make({"a.jpg": COPY}, volume=True))
     assert {reason.code for reason in verdict.reasons} == {"partly-screened", "match-block"}
+
+
+def test_each_cabinet_of_a_set_is_held_and_what_lies_in_it_whole_is_matched(known):
+    assert known.screener.screen(cabs_of({"a.jpg": OTHER})[0]).decision is Decision.ALLOW
+    assert known.screener.screen(cabs_of({"a.jpg": COPY})[0]).decision is Decision.BLOCK
+    noise = np.random.default_rng(0).bytes(100_000)
+    verdicts = [known.screener.screen(cabinet) for cabinet in cabs_of({"a.jpg": COPY, "b.bin": noise}, 3)]
+    codes = [{reason.code for reason in verdict.reasons} for verdict in verdicts]
+    assert "match-block" in codes[0]
+    assert all("partly-screened" in found for found in codes)
 
 
 RARS = sorted(Path(os.environ.get("TUTELA_RAR_FILES", "")).glob("*.rar")) if "TUTELA_RAR_FILES" in os.environ else []

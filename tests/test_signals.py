@@ -17,7 +17,6 @@ from tutela.signals.base import Computable, Digesting, SignalType
 from tutela.signals.digests import digest_samples
 from tutela.signals.photodna import PHOTODNA
 from tutela.signals.registry import signal_type, signal_types
-from tutela.signals.tmk import TMK, read_tmk
 
 PLUGIN = Path(__file__).parent.parent / "examples" / "signal_plugin"
 
@@ -82,42 +81,10 @@ def test_photodna_base64_of_another_length_is_refused():
         PHOTODNA.parse(base64.b64encode(bytes(143)).decode())
 
 
-def tmk_file(mean: np.ndarray, periods: int = 4, terms: int = 32) -> bytes:
-    """A `.tmk` file as the reference implementation writes it."""
-    rng = np.random.default_rng(1)
-    head = b"TMK1FVECPDQF" + np.array([15, periods, terms, 256, 300], "<i4").tobytes()
-    numbers = np.concatenate([rng.random(terms), mean, rng.random(2 * periods * terms * 256)]).astype("<f4")
-    return head + np.arange(periods, dtype="<i4").tobytes() + numbers.tobytes()
-
-
-def test_tmk_files_are_read_and_compared_by_their_mean_feature():
-    rng = np.random.default_rng(0)
-    a, b = rng.normal(size=256), rng.normal(size=256)
-    values = [TMK.parse(base64.b64encode(tmk_file(mean)).decode()) for mean in (a, 3 * a, a + 0.5 * b, b, -a)]
-    assert all(TMK.parse(TMK.format(value)) == value for value in values)
-    assert read_tmk(tmk_file(a)).cosines.shape == (4, 32, 256)
-    distances = [TMK.distance(values[0], value) for value in values]
-    assert distances[0] == distances[1] == 0
-    assert distances[2] < TMK.default_threshold < distances[3] < distances[4] == 2000
-    rows = np.frombuffer(b"".join(values), np.uint8).reshape(-1, TMK.width)
-    assert TMK.distances(rows, values[0]).tolist() == distances
-
-
-@given(st.integers(0, 4000), st.binary(max_size=8))
-def test_a_broken_tmk_file_is_refused(length, noise):
-    whole = tmk_file(np.ones(256), 2, 2)
-    broken = whole[:length] + noise
-    if broken == whole or len(broken) == 1024:
-        return
-    with pytest.raises(InvalidSignalError, match="tmk"):
-        TMK.parse(base64.b64encode(broken).decode())
-
-
 _USE_PLUGIN = """
 import sys, tempfile
 import tutela
 from tutela.banks.model import Action, NewEntry, Policy
-from tutela.signals.tmk import TMK, read_tmk
 from tutela.signals.registry import signal_type
 from tests.pictures import file_of, photos
 kind = signal_type("averagehash")

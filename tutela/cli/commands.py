@@ -145,6 +145,18 @@ def hash_(
     raise typer.Exit(hash_paths(paths, signal or [], context.obj.settings().limits, fast=fast, as_json=json))
 
 
+@app.command(epilog="tutela tmk listed.tmk upload-1.tmk upload-2.tmk")
+def tmk(
+    file: Annotated[Path, typer.Argument(help="A .tmk file.")],
+    others: Annotated[list[Path], typer.Argument(help=".tmk files that it is compared with.")],
+    json: Annotated[bool, typer.Option("--json", help="JSON lines.")] = False,
+) -> None:
+    """Compare .tmk files by both levels of TMK+PDQF. Exit code 1 when one matches."""
+    from tutela.cli.tmk import compare_files
+
+    raise typer.Exit(compare_files(file, others, as_json=json))
+
+
 @app.command(epilog="tutela transparency --since 2026-01-01 --until 2026-07-01 --form html --output figures.html")
 def transparency(
     context: typer.Context,

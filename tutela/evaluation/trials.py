@@ -12,7 +12,7 @@ import numpy as np
 from tutela.errors import InputError
 from tutela.evaluation.attacks.base import Attack, Picture, Scene
 from tutela.evaluation.attacks.catalogue import ATTACKS, encoded
-from tutela.evaluation.subjects import MIN_QUALITY, Hashes, Subject, chosen
+from tutela.evaluation.subjects import Hashes, Subject, chosen, is_good_enough
 from tutela.media.content import Content, Limits, Mode, ViewSet
 from tutela.signals.base import Sample
 from tutela.signals.pdq import PDQ
@@ -163,6 +163,6 @@ def limit_of(sample: Sample) -> int:
     """The largest distance at which a sample matches in a bank of the usual policy; -1 for none."""
     most = ceiling(sample.view)
     usual = PDQ.default_threshold
-    if (sample.quality or 0) < MIN_QUALITY:
+    if not is_good_enough(sample):
         return -1
     return usual if most is None else min(usual, most)

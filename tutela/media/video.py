@@ -4,6 +4,7 @@ Frames are given as luma, straight from the decoder's own plane, or in exact mod
 not grow with the length: nothing is kept of a frame that was handed on.
 """
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -138,11 +139,14 @@ class Video:
         gaps[:] = [gap for gap in gaps if gap.end - gap.begin > max_gap_s * _TOLERANCE or last is None]
 
     def _between(self, number: int, gap: Gap, max_gap_s: float) -> Iterator[Frame]:
-        """Frames inside a gap, at even distances."""
-        pieces = max(1, math.ceil((gap.end - gap.begin) / (max_gap_s * _TOLERANCE)))
-        step_s = (gap.end - gap.begin) / pieces or max_gap_s
+        """Frames inside a gap, the last as early as may be: what lies behind it is not decoded."""
+        most_s = max_gap_s * _TOLERANCE
+        length_s = gap.end - gap.begin
+        inside = max(0, math.ceil(length_s / most_s) - 1)
+        step_s = (length_s - most_s) / inside if inside else most_s
         begin = gap.begin + step_s if gap.begins_with_frame else gap.begin
-        yield from self._spaced(number, Stretch(begin, max(gap.end - step_s / 2, begin + step_s / 2)), step_s, "NONREF")
+        frames = self._spaced(number, Stretch(begin, max(gap.end, begin + step_s / 2)), step_s, "NONREF")
+        yield from itertools.islice(frames, inside if gap.begins_with_frame else inside + 1)
 
     def _spaced(self, number: int, stretch: Stretch, step_s: float, skip: Skip) -> Iterator[Frame]:
         due = stretch.begin

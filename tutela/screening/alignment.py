@@ -83,7 +83,12 @@ def align(pairs: Pairs, tolerance_s: float) -> Run | None:
         return None
     pairs = _nearest(pairs)
     runs = [_follow(pairs, speed, offset, tolerance_s) for speed, offset in _lines(pairs, tolerance_s)]
-    return max(runs, key=lambda run: (run.pictures, run.frames, -run.distance, -abs(abs(run.speed) - 1)))
+    return max(runs, key=goodness)
+
+
+def goodness(run: Run) -> tuple[int, int, int, float]:
+    """The better of two runs has the larger: more pictures, more frames, nearer, nearer to its own speed."""
+    return run.pictures, run.frames, -run.distance, -abs(abs(run.speed) - 1)
 
 
 def _nearest(pairs: Pairs) -> Pairs:

@@ -7,10 +7,11 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from tutela.banks.model import Entry, Extent, Listed
-from tutela.screening.alignment import Pairs, Run, align, covered_share
+from tutela.screening.alignment import Pairs, Run, align, covered_share, goodness
 from tutela.screening.policy import VideoRule
 from tutela.screening.verdict import TimeSpan
 from tutela.signals.base import WHOLE, Sample
+from tutela.views.view import turn_of
 
 MIN_TOLERANCE_S = 0.5
 """How far from the line a frame may lie at least: frames that close are alike, and times in lists are rounded."""
@@ -66,19 +67,18 @@ class Footage:
         least = near[0].listed.bank.policy.min_quality
         extent = self._extent(near[0].listed.entry, least)
         entry_step_s = extent.seconds / max(1, extent.frames - 1)
-        run = align(_pairs(near), max(MIN_TOLERANCE_S, entry_step_s))
-        assert run is not None
+        run, seen, runs_along = self._best_run(near, max(MIN_TOLERANCE_S, entry_step_s))
         part = near[0].sample.part
         matched = {item.sample.seconds for item in near}
         upload_share = min(1.0, len(matched) / max(1, self._usable(part, least)))
         reach_s = max(MIN_TOLERANCE_S, entry_step_s, self._step_s(part) * abs(run.speed)) * 1.5
         times = np.array([item.listed.seconds for item in near], np.float64)
         entry_share = covered_share(times, extent.seconds + entry_step_s, reach_s)
-        runs_along = self._runs_along(run, all(map(_is_through_window, _inside(near, run))))
         if not runs_along and not self._is_copy(upload_share, entry_share):
             return None
         if not runs_along:  # matched by shares alone: from the first frame to the last
             seconds = [second for second in matched if second is not None]
+            seen = near
             run = Run(min(seconds), max(seconds), times.min(), times.max(), 0.0, len(matched), 1, run.distance)
         span = TimeSpan(
             round(run.begin, 3),
@@ -90,13 +90,26 @@ class Footage:
             round(upload_share, 4),
             round(entry_share, 4),
         )
-        return min(_inside(near, run), key=lambda item: item.distance), run.distance, span
+        return min(_inside(seen, run), key=lambda item: item.distance), run.distance, span
 
     def span_of_picture(self, samples: Sequence[Sample]) -> TimeSpan:
         """From when to when frames show a listed picture."""
         seconds = {sample.seconds for sample in samples if sample.seconds is not None}
         share = min(1.0, len(seconds) / max(1, self._usable(samples[0].part, 0)))
         return TimeSpan(min(seconds), max(seconds), None, None, None, len(seconds), round(share, 4), None)
+
+    def _best_run(self, near: Sequence[NearT], tolerance_s: float) -> tuple[Run, Sequence[NearT], bool]:
+        """The best run of frames that are turned the same way, as a copy's are; what they are near, and whether it is
+        long enough for a match."""
+        turned: dict[str, list[NearT]] = defaultdict(list)
+        for item in near:
+            turned[turn_of(item.sample.view)].append(item)
+        runs = [(run, items) for items in turned.values() if (run := align(_pairs(items), tolerance_s)) is not None]
+        runs.sort(key=lambda found: goodness(found[0]), reverse=True)
+        for run, items in runs:
+            if self._runs_along(run, all(map(_is_through_window, _inside(items, run)))):
+                return run, items, True
+        return *runs[0], False
 
     def _is_copy(self, upload_share: float, entry_share: float) -> bool:
         return upload_share >= self._rule.min_upload_share and entry_share >= self._rule.min_entry_share

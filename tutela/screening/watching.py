@@ -217,8 +217,9 @@ class _Eye:
 
 
 def _turns(pixels: npt.NDArray[np.uint8]) -> list[Sample]:
-    values, quality = _native.pdq_dihedral(pixels)
-    return [Sample(PDQ.name, value, turn or WHOLE, quality) for value, turn in zip(values, TURNS, strict=True)]
+    (value, *turned), quality, turned_quality = _native.pdq_turned(pixels)
+    ways = zip(turned, TURNS[1:], strict=True)
+    return [Sample(PDQ.name, value, WHOLE, quality), *(Sample(PDQ.name, v, way, turned_quality) for v, way in ways)]
 
 
 def _inside(pixels: npt.NDArray[np.uint8]) -> list[Sample]:

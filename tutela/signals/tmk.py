@@ -1,16 +1,14 @@
 """TMK+PDQF: a whole video as one long vector, as hash lists of videos carry it. Stored and compared, not computed here.
 
-A value is the coarse part of the published `.tmk` file, the mean of the frames' PDQF features: 256 numbers. Two videos
-whose means have a cosine of at least 0.7 are near by the method's own first level. The second level, which takes the
-order of frames into account, is not done: its coefficients are read and not kept.
+A value is the coarse part of a `.tmk` file, the mean of the frames' PDQF features: 256 numbers. Two videos whose means
+have a cosine of at least 0.7 are near by the method's own first level. The second level takes the order of frames into
+account and needs the whole of both files: `tmk_file.py` has it.
 
-Source: "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm" (Facebook, 2019), and the layout of
-`.tmk` files in its reference implementation.
+Source: "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm" (Facebook, 2019).
 """
 
 import base64
 import binascii
-import struct
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,34 +16,10 @@ import numpy.typing as npt
 
 from tutela.errors import InvalidSignalError
 from tutela.signals.base import Kind
+from tutela.signals.tmk_file import FEATURES, read_tmk
 
-FEATURES = 256
-"""Numbers of a frame's PDQF feature."""
-_HEAD = struct.Struct("<4s4s4siiiii")
-"""Marks of project, file type and algorithm; frames a second, periods, Fourier terms, features, frames."""
-_MARKS = (b"TMK1", b"FVEC", b"PDQF")
-MAX_FILE = 16 * 1024 * 1024
 SCALE = 1000
 """Distances are thousandths of what the cosine is below 1."""
-
-Floats = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class TmkFile:
-    """The contents of a `.tmk` file."""
-
-    frames_per_second: int
-    frames: int
-    """Of the video, brought to that rate."""
-    periods: npt.NDArray[np.int32]
-    coefficients: Floats
-    """(terms,): the Fourier coefficients of the kernel."""
-    mean: Floats
-    """(256,): the mean feature of all frames."""
-    cosines: Floats
-    """(periods, terms, 256)."""
-    sines: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,34 +60,6 @@ class Tmk:
         cosines = np.divide(rows @ query, lengths, out=np.zeros(len(rows)), where=lengths > 0)
         distances: npt.NDArray[np.int64] = np.ceil((1 - np.clip(cosines, -1, 1)) * SCALE - 1e-6).astype(np.int64)
         return distances
-
-
-def read_tmk(data: bytes) -> TmkFile:
-    """The contents of a `.tmk` file. Raises InvalidSignalError where it is none, or is cut short."""
-    if len(data) < _HEAD.size or len(data) > MAX_FILE:
-        raise InvalidSignalError(f"a .tmk file has {_HEAD.size} to {MAX_FILE:,} bytes, got {len(data):,}")
-    *marks, rate, periods, terms, features, frames = _HEAD.unpack_from(data)
-    if tuple(marks) != _MARKS or features != FEATURES:
-        raise InvalidSignalError("this is no .tmk file of PDQF features")
-    if not (0 < periods <= 64 and 0 < terms <= 1024):
-        raise InvalidSignalError(f"a .tmk file of {periods} periods and {terms} Fourier terms is not plausible")
-    counts = (periods, terms, FEATURES, periods * terms * FEATURES, periods * terms * FEATURES)
-    if len(data) != _HEAD.size + 4 * sum(counts):
-        raise InvalidSignalError(
-            f"the .tmk file has {len(data):,} bytes where its header says {4 * sum(counts):,} more"
-        )
-    ends = np.cumsum([_HEAD.size, *(4 * count for count in counts)])
-    blocks = [data[begin:end] for begin, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
-    shape = (periods, terms, FEATURES)
-    return TmkFile(
-        rate,
-        frames,
-        np.frombuffer(blocks[0], "<i4"),
-        np.frombuffer(blocks[1], "<f4"),
-        np.frombuffer(blocks[2], "<f4"),
-        np.frombuffer(blocks[3], "<f4").reshape(shape),
-        np.frombuffer(blocks[4], "<f4").reshape(shape),
-    )
 
 
 TMK = Tmk()

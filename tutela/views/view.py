@@ -38,6 +38,12 @@ def view_name(family: str, turn: str) -> str:
     return turn if family == WHOLE_FAMILY else f"{family}/{turn}"
 
 
+def turn_of(view: str) -> str:
+    """The turn in a view's name; empty for an upright one."""
+    family, _, turn = view.partition("/")
+    return family if family in TURNS else turn
+
+
 @cache
 def view_names(family: str, turns: int) -> tuple[str, ...]:
     """The names of a family's view in each of its turns."""

@@ -40,7 +40,9 @@ class Libarchive:
                     else:
                         yield from _read(entry, budget)
             except libarchive.ArchiveError as error:
-                raise _explained(error) from error
+                explained = _explained(error)
+                if explained.reason == Shortcoming.ENCRYPTED or not _is_volume(content):
+                    raise explained from error
         if _is_volume(content):
             raise UnscreenableError(Shortcoming.PARTLY_SCREENED, _ONE_OF_SEVERAL)
 
