@@ -23,6 +23,11 @@ TURNED = 31
 """The same for a turned view."""
 
 
+def largest_distance(usual: int, *views: str) -> int:
+    """The largest distance that matches between views of these names, where it is `usual` between whole pictures."""
+    return min([usual, *(most for view in views if (most := ceiling(view)) is not None)])
+
+
 def ceiling(view: str) -> int | None:
     """The largest distance at which a view matches; None where only the bank's threshold counts."""
     family, _, turn = view.partition("/")
