@@ -7,7 +7,6 @@ point. There are two banks: plain hashes of a million pictures, as outside lists
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from tutela import _native
 from tutela.evaluation.attacks.base import Encoding
 from tutela.evaluation.attacks.catalogue import encoded
 from tutela.evaluation.intervals import interval, ratio_interval
-from tutela.evaluation.subjects import MIN_QUALITY, Listing, listed_samples
+from tutela.evaluation.subjects import MIN_QUALITY, Listing, is_good_enough, listed_samples
 from tutela.evaluation.trials import ASKED
 from tutela.evaluation.unrelated import MARGINS, SearchedBank, Unrelated, able_samples, count_one, searched
 from tutela.media.content import ViewSet
@@ -31,14 +30,6 @@ _SMALL = 0.375
 
 _Counts = Mapping[str, Mapping[ViewSet, Unrelated]]
 """By family."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """A kind of bank and how it is made."""
-
-    name: str
-    listing: Listing
 
 
 def run(scale: Scale) -> Iterator[Table]:
@@ -74,7 +65,7 @@ def own_bank(size: int, first_seed: int) -> Listing:
     seed, listed = first_seed, 0
     while listed < size:
         for family in FAMILIES:
-            samples = [s for s in listed_samples(draw_generic(family, seed)) if (s.quality or 0) >= MIN_QUALITY]
+            samples = [s for s in listed_samples(draw_generic(family, seed)) if is_good_enough(s)]
             if samples:
                 parts.append(Listing.of(samples))
                 listed += len(samples)

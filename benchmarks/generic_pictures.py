@@ -252,7 +252,9 @@ def _page(source: random.Random, size: Size) -> Image.Image:
 def _slide(source: random.Random, size: Size) -> Image.Image:
     """A slide: a heading, points, perhaps a chart."""
     dark = source.random() < 0.3
-    ground, ink = (_colour(source, 0, 80), _colour(source, 190)) if dark else (_colour(source, 225), _colour(source, 0, 90))
+    ground, ink = (
+        (_colour(source, 0, 80), _colour(source, 190)) if dark else (_colour(source, 225), _colour(source, 0, 90))
+    )
     paper, band = _Paper(Image.new("RGB", size, ground)), _colour(source)
     if source.random() < 0.6:
         paper.box((0, 0, 1, source.uniform(0.1, 0.22)), band)
@@ -298,7 +300,9 @@ def _blurred(source: random.Random, size: Size) -> Image.Image:
     small = (size[0] // 8, size[1] // 8)
     paper = _Paper(_gradient(source, small))
     for _ in range(source.randint(3, 10)):
-        paper.disc(source.random(), source.random(), source.uniform(0.1, 0.4), _colour(source), source.uniform(0.5, 1.5))
+        paper.disc(
+            source.random(), source.random(), source.uniform(0.1, 0.4), _colour(source), source.uniform(0.5, 1.5)
+        )
     soft = paper.picture.filter(ImageFilter.GaussianBlur(source.uniform(0.02, 0.1) * max(small)))
     return _photographed(source, soft.resize(size, Image.Resampling.BICUBIC), 0.0)
 

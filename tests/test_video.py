@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw, ImageOps
 from tests.pictures import file_of, mutations
 from tests.videos import RATE, each, encode, scene, still
 from tutela import _native
-from tutela.banks.model import Action, BankKind, NewEntry, Policy
+from tutela.banks.model import Action, BankKind, EntryValue, NewEntry, Policy
 from tutela.banks.reading import composite_entry, new_entry
 from tutela.deployment import Deployment, open_deployment
 from tutela.media.content import Limits, Mode
@@ -242,6 +242,36 @@ def test_a_run_seen_through_windows_alone_must_be_near_or_long(films, view, bits
     ]
     others = [replace(sample, seconds=100 + sample.seconds) for sample in frames_of(OTHER)]
     assert films.screener.screen_hashes([*samples, *others]).decision is decision
+
+
+@pytest.mark.parametrize("view", ["anchored", "rectangle", "edge/mirrored"])
+def test_a_part_with_little_in_it_counts_in_a_run_of_frames_and_nowhere_alone(deployment, view):
+    values = [bytes([i]) * 32 for i in (0x00, 0x0F, 0x33, 0x55, 0xFF)]
+    frames = [Sample("pdq", value, quality=100, seconds=i * 0.5) for i, value in enumerate(values)]
+    poor_views = tuple(EntryValue("pdq", bytes([i]) * 32, view, None, 60) for i in (0x69, 0x96))
+    pictures = [NewEntry("pdq", values[1]), NewEntry("pdq", b"\xaa" * 32, values=poor_views)]
+    for bank, entries in (("films", [composite_entry("vpdq", frames)]), ("pictures", pictures)):
+        deployment.banks.create(bank, policy=Policy(Action.HOLD), actor="test")
+        deployment.banks.add(bank, entries, actor="test")
+    deployment.refresh()
+
+    def banks(samples: list[Sample]) -> set[str]:
+        (matches,) = deployment.screener.lookup_each([samples])
+        return {match.bank for match in matches}
+
+    def run(quality: int) -> list[Sample]:
+        return [replace(frame, view=view, quality=quality) for frame in frames]
+
+    assert banks(run(49)) == set()
+    assert banks(run(60)) == {"films"}
+    assert banks(run(80)) == {"films", "pictures"}
+    # The same in a picture, and the other way round: a listed part with little in it.
+    assert banks([Sample("pdq", values[0], view, 60)]) == set()
+    assert banks([Sample("pdq", values[1], view, 80)]) == {"films", "pictures"}
+    assert (
+        banks([Sample("pdq", b"\x69" * 32, quality=100), Sample("pdq", b"\x96" * 32, quality=100, seconds=1.0)])
+        == set()
+    )
 
 
 def test_a_picture_bank_finds_its_picture_in_a_video_and_a_video_bank_its_frame_in_a_picture(deployment):

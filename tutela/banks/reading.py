@@ -6,10 +6,10 @@ from tutela.banks.model import Entry, EntryValue, NewEntry
 from tutela.errors import InvalidSignalError
 from tutela.signals.base import WHOLE, Sample
 from tutela.signals.registry import composite_type, signal_type
-from tutela.views.thresholds import ceiling
+from tutela.views.thresholds import ceiling, least_quality
 
 MIN_LISTED_QUALITY = 60
-"""Views of less quality are not listed: a piece of sky looks like every other."""
+"""Views of less quality are not listed: a piece of sky looks like every other. Some families need more."""
 
 
 def new_entry(
@@ -78,11 +78,15 @@ def picture_entries(
             tuple(
                 EntryValue.of(view)
                 for view in views
-                if sample.view == WHOLE and view.signal == sample.signal and (view.quality or 0) >= MIN_LISTED_QUALITY
+                if sample.view == WHOLE and view.signal == sample.signal and _can_match(view)
             ),
         )
         for sample in own
     ]
+
+
+def _can_match(view: Sample) -> bool:
+    return (view.quality or 0) >= max(MIN_LISTED_QUALITY, least_quality(view.view))
 
 
 def text_of(entry: Entry, values: Sequence[EntryValue]) -> str:

@@ -17,7 +17,7 @@ from tutela.errors import InputError
 from tutela.media.content import Picture, ViewSet
 from tutela.signals.base import WHOLE, Sample
 from tutela.signals.pdq import PDQ
-from tutela.views.thresholds import largest_distance
+from tutela.views.thresholds import largest_distance, least_quality
 
 MIN_QUALITY = 50
 """A bank's usual least quality. A poorer picture matches nothing, attacked or not, and is left out."""
@@ -107,7 +107,12 @@ def listed_samples(picture: Image.Image) -> list[Sample]:
     """What a bank lists of a picture: the whole, and the further views that are good enough."""
     pixels = np.ascontiguousarray(np.asarray(picture))
     samples = PDQ.of_picture(Picture(pixels, picture.width, picture.height), ViewSet.LISTED)
-    return [sample for sample in samples if sample.view == WHOLE or (sample.quality or 0) >= MIN_QUALITY]
+    return [sample for sample in samples if sample.view == WHOLE or is_good_enough(sample)]
+
+
+def is_good_enough(sample: Sample) -> bool:
+    """Whether a sample of a picture can match in a bank of the usual policy."""
+    return (sample.quality or 0) >= max(MIN_QUALITY, least_quality(sample.view))
 
 
 def hashes_of(samples: Sequence[Sample]) -> Hashes:

@@ -12,7 +12,7 @@ import numpy as np
 from tutela.errors import InputError
 from tutela.evaluation.attacks.base import Attack, Picture, Scene
 from tutela.evaluation.attacks.catalogue import ATTACKS, encoded
-from tutela.evaluation.subjects import MIN_QUALITY, Listing, Subject, chosen
+from tutela.evaluation.subjects import Listing, Subject, chosen, is_good_enough
 from tutela.media.content import Content, Limits, Mode, ViewSet
 from tutela.signals.base import Sample
 from tutela.signals.pdq import PDQ
@@ -162,6 +162,6 @@ def distances_of(samples: Sequence[Sample], listed: Listing) -> tuple[np.ndarray
 
 def limit_of(sample: Sample) -> int:
     """The largest distance at which a sample matches in a bank of the usual policy; -1 for none."""
-    if (sample.quality or 0) < MIN_QUALITY:
+    if not is_good_enough(sample):
         return -1
     return largest_distance(PDQ.default_threshold, sample.view)

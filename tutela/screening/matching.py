@@ -11,14 +11,11 @@ from tutela.index.feed import Hit
 from tutela.media.content import SEPARATOR
 from tutela.screening.alignment import NEAREST
 from tutela.screening.footage import Footage
+from tutela.screening.nearness import good_enough, limit, needed_quality, radius
 from tutela.screening.policy import VideoRule
 from tutela.screening.verdict import Match, TimeSpan
 from tutela.signals.base import WHOLE, Kind, OnlyHolding, Sample
-from tutela.signals.pdq import PDQ
 from tutela.signals.registry import composite_type, signal_type
-from tutela.signals.vpdq import VPDQ
-from tutela.views.thresholds import ceiling
-from tutela.views.view import TURNS
 
 
 class Searcher(Protocol):
@@ -193,8 +190,8 @@ def _within_thresholds(
 ) -> list[Found]:
     """`listings` remembers who listed what, over several calls for the same content."""
     hits: list[tuple[Sample, Hit]] = []
-    for (signal, radius), wanted in _by_radius(samples, catalogue.enabled()).items():
-        results = searcher.search_many(signal, [sample.value for sample in wanted], radius)
+    for (signal, farthest), wanted in _by_radius(samples, catalogue.enabled()).items():
+        results = searcher.search_many(signal, [sample.value for sample in wanted], farthest)
         hits += [(sample, hit) for sample, result in zip(wanted, results, strict=True) for hit in result]
     unknown = sorted({hit.key for _, hit in hits} - listings.keys())
     if unknown:
@@ -202,34 +199,11 @@ def _within_thresholds(
         for listed in catalogue.listed(unknown):
             listings[listed.signal_id].append(listed)
     return [
-        Found(sample, hit.distance, limit, listed)
+        Found(sample, hit.distance, most, listed)
         for sample, hit in hits
         for listed in listings[hit.key]
-        if hit.distance <= (limit := _limit(listed, sample)) and _good_enough(sample, listed)
+        if hit.distance <= (most := limit(sample, listed)) and good_enough(sample, listed)
     ]
-
-
-def threshold(bank: Bank, signal: str) -> int:
-    """The distance within which a bank's entries of a type match. An allow list is exact unless it says otherwise."""
-    default = 0 if bank.kind is BankKind.ALLOW else signal_type(signal).default_threshold
-    return bank.policy.thresholds.get(signal, default)
-
-
-def _limit(listed: Listed, sample: Sample) -> int:
-    """A bank's threshold for a sample. A view that is one of many must come nearer, but for a turned one of a video:
-    the other frames speak for it."""
-    filmed = sample.seconds is not None and listed.seconds is not None
-    views = [view for view in (sample.view, listed.view) if not (filmed and view in TURNS)]
-    return _capped(threshold(listed.bank, _compared_as(listed, sample)), *views)
-
-
-def _capped(limit: int, *views: str) -> int:
-    return min([limit, *(most for view in views if (most := ceiling(view)) is not None)])
-
-
-def _compared_as(listed: Listed, sample: Sample) -> str:
-    """The signal type whose threshold counts: a frame's is that of its video."""
-    return listed.entry.signal if composite_type(listed.entry.signal) else sample.signal
 
 
 def _by_radius(samples: Sequence[Sample], banks: Sequence[Bank]) -> dict[tuple[str, int], list[Sample]]:
@@ -237,24 +211,10 @@ def _by_radius(samples: Sequence[Sample], banks: Sequence[Bank]) -> dict[tuple[s
     grouped: dict[tuple[str, int], list[Sample]] = defaultdict(list)
     least = min((bank.policy.min_quality for bank in banks), default=0)
     for sample in samples:
-        if banks and (sample.quality is None or sample.quality >= least):
-            grouped[(sample.signal, max(_radius(bank, sample) for bank in banks))].append(sample)
+        needed = needed_quality(least, sample.view, sample.seconds is not None)
+        if banks and (sample.quality is None or sample.quality >= needed):
+            grouped[(sample.signal, max(radius(bank, sample) for bank in banks))].append(sample)
     return grouped
-
-
-def _radius(bank: Bank, sample: Sample) -> int:
-    """How far a bank's entries may be; the frames of its videos are listed as pictures."""
-    limit = _capped(threshold(bank, sample.signal), sample.view)
-    if sample.signal != PDQ.name:
-        return limit
-    of_videos = threshold(bank, VPDQ.name)
-    turned_frame = sample.seconds is not None and sample.view in TURNS
-    return max(limit, of_videos if turned_frame else _capped(of_videos, sample.view))
-
-
-def _good_enough(sample: Sample, listed: Listed) -> bool:
-    least = listed.bank.policy.min_quality
-    return all(quality is None or quality >= least for quality in (sample.quality, listed.quality))
 
 
 class _Suppression:

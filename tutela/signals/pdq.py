@@ -14,7 +14,6 @@ from tutela.media.content import Content, Mode, Picture, ViewSet
 from tutela.signals.base import STORED, WHOLE, Kind, Region, Sample
 from tutela.signals.hexadecimal import parse_hexadecimal
 from tutela.views.finding import find_frames, reduced
-from tutela.views.thresholds import LEAST_QUALITY
 from tutela.views.view import TURNS, Luma, bounds, placed, view_names
 
 
@@ -79,9 +78,8 @@ class Pdq:
             at = 0
             for family, asked, quality, place in zip(families, turns.tolist(), qualities.tolist(), places, strict=True):
                 region = Region(*place)
-                able = quality if quality >= LEAST_QUALITY.get(family, 0) else 0
                 for name in view_names(family, asked):
-                    yield Sample(self.name, bytes(values[at : at + self.width]), name, able, region)
+                    yield Sample(self.name, bytes(values[at : at + self.width]), name, quality, region)
                     at += self.width
 
 

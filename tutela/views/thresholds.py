@@ -18,7 +18,7 @@ CEILINGS: Mapping[str, int] = {
 }
 """By family, the largest PDQ distance that matches, whatever the bank's own threshold."""
 LEAST_QUALITY: Mapping[str, int] = {"rectangle": 80, "anchored": 80, "edge": 80}
-"""By family, the quality that a view must have to match: a part with one edge in it looks like every such part."""
+"""By family, the quality that a view needs to match alone: a part with one edge in it looks like every such part."""
 TURNED = 31
 """The same for a turned view."""
 
@@ -34,3 +34,8 @@ def ceiling(view: str) -> int | None:
     if turn or family in TURNS:
         return min(TURNED, CEILINGS.get(family, TURNED))
     return CEILINGS.get(family)
+
+
+def least_quality(view: str) -> int:
+    """The quality from which on a view matches, where nothing but it speaks for the match."""
+    return LEAST_QUALITY.get(view.partition("/")[0], 0)

@@ -1,0 +1,61 @@
+"""How near a sample must come to an entry, and how good both must be: by the bank's policy, and by their views."""
+
+from tutela.banks.model import Bank, BankKind, Listed
+from tutela.signals.base import Sample
+from tutela.signals.pdq import PDQ
+from tutela.signals.registry import composite_type, signal_type
+from tutela.signals.vpdq import VPDQ
+from tutela.views.thresholds import ceiling, least_quality
+from tutela.views.view import TURNS
+
+
+def threshold(bank: Bank, signal: str) -> int:
+    """The distance within which a bank's entries of a type match. An allow list is exact unless it says otherwise."""
+    default = 0 if bank.kind is BankKind.ALLOW else signal_type(signal).default_threshold
+    return bank.policy.thresholds.get(signal, default)
+
+
+def limit(sample: Sample, listed: Listed) -> int:
+    """A bank's threshold for a sample. A view that is one of many must come nearer, but for a turned one of a video:
+    the other frames speak for it."""
+    filmed = _are_frames(sample, listed)
+    views = [view for view in (sample.view, listed.view) if not (filmed and view in TURNS)]
+    return _capped(threshold(listed.bank, _compared_as(sample, listed)), *views)
+
+
+def radius(bank: Bank, sample: Sample) -> int:
+    """How far a bank's entries may be from a sample; the frames of its videos are listed as pictures."""
+    most = _capped(threshold(bank, sample.signal), sample.view)
+    if sample.signal != PDQ.name:
+        return most
+    of_videos = threshold(bank, VPDQ.name)
+    turned_frame = sample.seconds is not None and sample.view in TURNS
+    return max(most, of_videos if turned_frame else _capped(of_videos, sample.view))
+
+
+def good_enough(sample: Sample, listed: Listed) -> bool:
+    """Whether a sample and what is near it are both of a quality that counts for its bank."""
+    filmed = _are_frames(sample, listed)
+    return all(
+        one.quality is None or one.quality >= needed_quality(listed.bank.policy.min_quality, one.view, filmed)
+        for one in (sample, listed)
+    )
+
+
+def needed_quality(min_quality: int, view: str, filmed: bool) -> int:
+    """The quality from which on a view counts: the bank's, and that of its family. Among frames of videos only the
+    bank's, because there one alone is no match: a run of them must agree."""
+    return min_quality if filmed else max(min_quality, least_quality(view))
+
+
+def _are_frames(sample: Sample, listed: Listed) -> bool:
+    return sample.seconds is not None and listed.seconds is not None
+
+
+def _capped(most: int, *views: str) -> int:
+    return min([most, *(nearest for view in views if (nearest := ceiling(view)) is not None)])
+
+
+def _compared_as(sample: Sample, listed: Listed) -> str:
+    """The signal type whose threshold counts: a frame's is that of its video."""
+    return listed.entry.signal if composite_type(listed.entry.signal) else sample.signal
