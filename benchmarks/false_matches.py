@@ -26,7 +26,7 @@ _SCALES = {Scale.TINY: (1, 1_000), Scale.USUAL: (20, 100_000), Scale.FULL: (2_00
 _ASKED_FROM, _LIST_FROM, _BANK_FROM = 1_000_000_000, 2_000_000_000, 3_000_000_000
 """The first seeds of what is looked up and of the two banks. Those under 1,000,000,000 served to choose thresholds."""
 _SMALL = 0.375
-"""Pictures that only their plain hash is listed of are drawn smaller: it is nearly the same, and there are a million."""
+"""Pictures that only their plain hash is listed of are drawn smaller: it is nearly the same, and they are a million."""
 
 _Counts = Mapping[str, Mapping[ViewSet, Unrelated]]
 """By family."""
