@@ -7,6 +7,7 @@ point. There are two banks: plain hashes of a million pictures, as outside lists
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 
 import numpy as np
 
@@ -21,11 +22,11 @@ from tutela.evaluation.trials import ASKED
 from tutela.evaluation.unrelated import MARGINS, SearchedBank, Unrelated, able_samples, count_one, searched
 from tutela.media.content import ViewSet
 
-_SCALES = {Scale.TINY: (1, 1_000), Scale.USUAL: (20, 100_000), Scale.FULL: (2_000, 1_000_000)}
+_SCALES = {Scale.TINY: (1, 1_000), Scale.USUAL: (20, 100_000), Scale.FULL: (1_000, 1_000_000)}
 """Pictures of each family that are looked up, hashes in each bank."""
 _ASKED_FROM, _LIST_FROM, _BANK_FROM = 1_000_000_000, 2_000_000_000, 3_000_000_000
 """The first seeds of what is looked up and of the two banks. Those under 1,000,000,000 served to choose thresholds."""
-_SMALL = 0.375
+_SMALL = 0.3
 """Pictures that only their plain hash is listed of are drawn smaller: it is nearly the same, and they are a million."""
 
 _Counts = Mapping[str, Mapping[ViewSet, Unrelated]]
@@ -33,14 +34,16 @@ _Counts = Mapping[str, Mapping[ViewSet, Unrelated]]
 
 
 def run(scale: Scale) -> Iterator[Table]:
-    """For each bank: matches by family, and of all families by how much wider the thresholds are."""
+    """For each bank: matches by family, of all families by how much wider the thresholds are, and by view."""
     each, size = _SCALES[scale]
-    for name, listing in (
-        ("plain hashes of others", plain_list(size, _LIST_FROM)),
-        ("what `tutela bank add` lists of others", own_bank(size, _BANK_FROM)),
-    ):
-        with searched(listing) as bank:
-            counts = look_up(bank, range(_ASKED_FROM, _ASKED_FROM + each))
+    listings = {
+        "plain hashes": plain_list(size, _LIST_FROM),
+        "what `tutela bank add` lists": own_bank(size, _BANK_FROM),
+    }
+    with ExitStack() as stack:
+        banks = {name: stack.enter_context(searched(listing)) for name, listing in listings.items()}
+        found = look_up(banks, range(_ASKED_FROM, _ASKED_FROM + each))
+    for name, counts in found.items():
         yield _by_family(name, counts, size)
         yield _by_threshold(name, counts)
         yield _by_view(name, counts)
@@ -73,18 +76,20 @@ def own_bank(size: int, first_seed: int) -> Listing:
     return Listing.together(parts, size)
 
 
-def look_up(bank: SearchedBank, seeds: range) -> _Counts:
-    """Every family's pictures of these seeds by every view set."""
-    counts = {family: {views: Unrelated() for views in ASKED} for family in FAMILIES}
-    for family, count in counts.items():
+def look_up(banks: Mapping[str, SearchedBank], seeds: range) -> Mapping[str, _Counts]:
+    """Every family's pictures of these seeds, in each bank by every view set."""
+    found = {name: {family: {views: Unrelated() for views in ASKED} for family in FAMILIES} for name in banks}
+    for family in FAMILIES:
         for seed in seeds:
-            count_one(able_samples(encoded(draw_generic(family, seed), Encoding("JPEG", 85))), bank, count)
-    return counts
+            samples = able_samples(encoded(draw_generic(family, seed), Encoding("JPEG", 85)))
+            for name, bank in banks.items():
+                count_one(samples, bank, found[name][family])
+    return found
 
 
 def _by_family(name: str, counts: _Counts, size: int) -> Table:
     table = Table(
-        f"False matches against {name}",
+        f"False matches against {name} of others",
         ("family", "pictures", *(f"{views.value}, %" for views in ASKED), "standard × plain", "95 % interval"),
         f"Pictures with a match among {size:,} hashes; in brackets the 95 % interval.",
     )
@@ -98,7 +103,7 @@ def _by_family(name: str, counts: _Counts, size: int) -> Table:
 
 def _by_threshold(name: str, counts: _Counts) -> Table:
     table = Table(
-        f"False matches against {name}, by bits that thresholds are wider",
+        f"False matches against {name} of others, by bits that thresholds are wider",
         ("bits", *(f"{views.value}, pictures" for views in ASKED), "standard × plain", "95 % interval"),
     )
     for bits in MARGINS:
@@ -110,7 +115,8 @@ def _by_threshold(name: str, counts: _Counts) -> Table:
 
 def _by_view(name: str, counts: _Counts) -> Table:
     table = Table(
-        f"False matches against {name}, by what matched", ("view", *(f"{views.value}, pictures" for views in ASKED))
+        f"False matches against {name} of others, by what matched",
+        ("view", *(f"{views.value}, pictures" for views in ASKED)),
     )
     by_set = {views: [count[views].matched_by for count in counts.values()] for views in ASKED}
     for view in sorted({view for found in by_set.values() for one in found for view in one}) or ["none"]:

@@ -19,7 +19,28 @@ Box = tuple[float, float, float, float]
 """Left, top, right, bottom in shares of the width and the height."""
 
 SHAPES: tuple[Size, ...] = ((480, 360), (360, 480), (480, 480), (480, 270))
-WORDS = ("new", "open", "home", "day", "best", "sale", "part", "one", "our", "world", "live", "music", "north", "star")
+WORDS = (
+    "new",
+    "open",
+    "home",
+    "day",
+    "best",
+    "sale",
+    "part",
+    "one",
+    "our",
+    "world",
+    "live",
+    "music",
+    "north",
+    "star",
+    "blue",
+    "union",
+    "green",
+    "data",
+    "studio",
+    "art",
+)
 
 
 def draw_generic(family: str, seed: int, scale: float = 1.0) -> Image.Image:
@@ -46,7 +67,10 @@ class _Paper:
         """A rectangle, its corners rounded by a share of the shorter side."""
         left, top, right, bottom = self._places(*box)
         corners = (min(left, right), min(top, bottom), max(left, right), max(top, bottom))
-        self._draw.rounded_rectangle(corners, round_by * min(self.picture.size), fill=fill)
+        if round_by:
+            self._draw.rounded_rectangle(corners, round_by * min(self.picture.size), fill=fill)
+        else:
+            self._draw.rectangle(corners, fill=fill)
 
     def shape(self, points: list[tuple[float, float]], fill: Colour) -> None:
         """A polygon."""
@@ -361,9 +385,8 @@ def _code(source: random.Random, size: Size) -> Image.Image:
     """A square code of random modules with its three finder marks, on white."""
     modules, quiet = source.choice((21, 25, 29, 33, 37, 41)), 4
     code = Image.new("1", (modules + 2 * quiet,) * 2, 1)
-    for y in range(modules):
-        for x in range(modules):
-            code.putpixel((x + quiet, y + quiet), source.getrandbits(1))
+    row_bytes = (modules + 7) // 8
+    code.paste(Image.frombytes("1", (modules, modules), source.randbytes(row_bytes * modules)), (quiet, quiet))
     draw = ImageDraw.Draw(code)
     for x, y in ((quiet, quiet), (quiet + modules - 7, quiet), (quiet, quiet + modules - 7)):
         for inset in range(4):

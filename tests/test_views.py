@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
+from benchmarks.generic_pictures import draw_generic
 from tests.pictures import draw_scene, file_of, photos
 from tutela import _native
-from tutela.banks.model import Action, BankKind, EntryState, NewEntry, Policy
+from tutela.banks.model import Action, BankKind, EntryState, EntryValue, NewEntry, Policy
 from tutela.banks.reading import picture_entries
 from tutela.deployment import open_deployment
 from tutela.evaluation.attacks.base import Scene
@@ -200,6 +201,26 @@ def test_a_grid_of_lines_is_not_looked_up_turned():
         if name.startswith("grid"):
             turned = [s for s in samples(picture.convert("RGB"), ViewSet.STANDARD) if s.view in TURNS[1:]]
             assert len(turned) == 7 and not any(s.quality for s in turned)
+
+
+def test_the_shapes_that_slides_share_are_no_match(tmp_path):
+    """A point and a bar beside it have much detail, and are the same view in every slide that has them."""
+    listed, asked = ([draw_generic("slide", seed) for seed in range(first, first + 6)] for first in (0, 100))
+    bank = [s for picture in listed for s in samples(picture, ViewSet.LISTED) if s.view == "anchored"]
+    near = 0
+    with open_deployment(tmp_path, decoders=1) as deployment:
+        deployment.banks.create("slides", policy=Policy(Action.BLOCK), actor="test")
+        values = tuple(EntryValue.of(view) for view in bank)
+        whole = samples(KNOWN, ViewSet.PLAIN)[0].value
+        deployment.banks.add("slides", [NewEntry("pdq", whole, values=values)], actor="test")
+        deployment.refresh()
+        for picture in asked:
+            views = [s for s in samples(picture, ViewSet.STANDARD) if s.view.startswith("anchored")]
+            near += any(
+                distance(a.value, b.value) <= 27 for a in views for b in bank if min(a.quality, b.quality) >= 80
+            )
+            assert not deployment.screener.screen(file_of(picture, "PNG")).matches
+    assert near >= 3
 
 
 def test_a_view_of_few_pixels_has_no_quality():

@@ -28,6 +28,13 @@ def pdq_turned(pixels: Pixels, source: Source | None = None) -> tuple[tuple[byte
     `pdq_dihedral` turns after PDQ's own grid was laid, as the reference does, and so comes 4 bits off at the median.
     """
 
+def pdq_variety(value: bytes) -> float:
+    """How many-sided what a hash shows is: 1 where it is one shape, about 8 for chance. Turning changes it little.
+
+    The participation ratio of the singular values of the hash as 16 rows of 16 signs. Raises ValueError unless the hash
+    has 32 bytes.
+    """
+
 def pdq_downsample(pixels: Pixels, source: Source | None = None) -> npt.NDArray[np.float32]:
     """The picture brought down to (64, 64) luma, as PDQ does."""
 

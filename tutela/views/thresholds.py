@@ -5,6 +5,7 @@ Chosen from the measured curve of false matches against distance; see docs/views
 
 from collections.abc import Mapping
 
+from tutela._native import pdq_variety
 from tutela.views.view import TURNS
 
 CEILINGS: Mapping[str, int] = {
@@ -19,8 +20,16 @@ CEILINGS: Mapping[str, int] = {
 """By family, the largest PDQ distance that matches, whatever the bank's own threshold."""
 LEAST_QUALITY: Mapping[str, int] = {"rectangle": 80, "anchored": 80, "edge": 80}
 """By family, the quality that a view needs to match alone: a part with one edge in it looks like every such part."""
-TURNED = 31
-"""The same for a turned view."""
+LEAST_VARIETY: Mapping[str, float] = {
+    **dict.fromkeys(TURNS[1:], 2.5),
+    **dict.fromkeys(("piece", "deskewed"), 4.0),
+    **dict.fromkeys(("rectangle", "edge"), 4.5),
+    "anchored": 5.75,
+}
+"""By family, the variety (`pdq_variety`) that a view needs to match alone: a bar, a disc or a letter looks the same in
+every picture that has one, however much detail it is."""
+TURNED = 27
+"""The largest distance of a turned view."""
 
 
 def largest_distance(usual: int, *views: str) -> int:
@@ -39,3 +48,9 @@ def ceiling(view: str) -> int | None:
 def least_quality(view: str) -> int:
     """The quality from which on a view matches, where nothing but it speaks for the match."""
     return LEAST_QUALITY.get(view.partition("/")[0], 0)
+
+
+def is_many_sided(view: str, value: bytes) -> bool:
+    """Whether a view with this PDQ hash matches, where nothing but it speaks for the match."""
+    least = LEAST_VARIETY.get(view.partition("/")[0])
+    return least is None or pdq_variety(value) >= least
