@@ -254,7 +254,8 @@ def test_any_picture_has_views_that_lie_in_it(height, width, seed, kind):
     }[kind].astype(np.uint8)
     for views in (ViewSet.STANDARD, ViewSet.THOROUGH, ViewSet.LISTED):
         for frame in find_frames(reduced(luma), views):
-            hashes, qualities = frame.canvas.hashes(frame.views.corners, frame.views.turns)
+            hashes, qualities, filled = frame.canvas.hashes(frame.views.corners, frame.views.turns)
+            assert len(filled) == len(qualities) and (filled <= 64).all()
             assert len(qualities) == len(frame.views.families) == len(frame.views.corners)
             assert hashes.shape == (np.bitwise_count(frame.views.turns).sum(), 32)
             assert np.isfinite(frame.views.corners).all()

@@ -64,8 +64,10 @@ class Canvas:
     def __init__(self, luma: npt.NDArray[np.uint8]) -> None: ...
     def hashes(
         self, corners: npt.NDArray[np.float64], turns: npt.NDArray[np.uint8]
-    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """(hashes, 32) and (n,) qualities of (n, 4, 2) views; what is no view, as in `pdq_views`.
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        """(hashes, 32), (n,) qualities and (n,) filled fields of (n, 4, 2) views; what is no view, as in `pdq_views`.
+
+        Of a view's 8x8 fields those are filled in which neighbours, of 64x64, differ by four steps of brightness.
 
         Bit i of a view's (n,) turns asks for its hash turned in way i of `pdq_dihedral`.
         """
