@@ -28,9 +28,9 @@ LEAST_VARIETY: Mapping[str, float] = {
 }
 """By family, the variety (`pdq_variety`) that a view needs to match alone: a bar, a disc or a letter looks the same in
 every picture that has one, however much detail it is."""
-LEAST_FILLED: Mapping[str, int] = {"anchored": 28}
+LEAST_FILLED: Mapping[str, int] = {"anchored": 32}
 """By family, how many of a view's 64 fields must show something: a shape on plain ground leaves most of them empty."""
-TURNED = 27
+TURNED = 31
 """The largest distance of a turned view."""
 
 
