@@ -20,7 +20,7 @@ from tutela.media.content import Content, Limits, Mode, ViewSet
 from tutela.screening.verdict import Decision, Verdict
 from tutela.signals.pdq import PDQ
 from tutela.views.finding import SURE, find_frames, reduced
-from tutela.views.thresholds import ceiling
+from tutela.views.thresholds import able_quality, ceiling, least_quality
 from tutela.views.view import TURNS, WHOLE, rectangle
 
 KNOWN = photos()[2]
@@ -221,6 +221,25 @@ def test_the_shapes_that_slides_share_are_no_match(tmp_path):
             )
             assert not deployment.screener.screen(file_of(picture, "PNG")).matches
     assert near >= 3
+
+
+def filled_fields(luma: np.ndarray) -> int:
+    return int(_native.Canvas(luma).hashes(WHOLE[None], np.ones(1, np.uint8))[2][0])
+
+
+def test_a_field_is_filled_where_neighbours_in_it_differ():
+    ground = np.full((256, 256), 120, np.uint8)
+    assert filled_fields(ground) == 0
+    ground[64:96, 32:64] = 200
+    assert 1 <= filled_fields(ground) <= 4
+    assert filled_fields(grey(KNOWN, (256, 256))) > 48
+
+
+def test_a_window_that_is_mostly_plain_ground_is_too_poor_to_match_alone():
+    assert able_quality("anchored", 100, 32) == 100
+    assert able_quality("anchored", 100, 31) == least_quality("anchored") - 1
+    assert able_quality("anchored", 40, 0) == 40
+    assert able_quality("piece", 100, 0) == 100
 
 
 def test_a_view_of_few_pixels_has_no_quality():
