@@ -1,49 +1,144 @@
-"""False matches: drawn scenes looked up in a million hashes of what other drawn scenes show.
+"""False matches: drawn pictures looked up in a million hashes of others of the same families.
 
-No scene is in the bank, so every match is a false one. How many more match with wider thresholds is counted too: where
-nothing matches, that still tells how much nearer to a false match one view set comes than another.
+No picture is in a bank, so every match is a false one. What a view set finds is counted picture by picture, so that two
+sets are compared on the same ones; and by how much wider or narrower the thresholds are, so that one sees more than one
+point. There are two banks: plain hashes of a million pictures, as outside lists are, and the hashes that
+`tutela bank add` lists of some thousands.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 
+import numpy as np
+
+from benchmarks.generic_pictures import FAMILIES, draw_generic
 from benchmarks.report import Scale, Table
-from tutela.cli.demo import draw_scene
+from tutela import _native
 from tutela.evaluation.attacks.base import Encoding
 from tutela.evaluation.attacks.catalogue import encoded
-from tutela.evaluation.intervals import interval
-from tutela.evaluation.subjects import Subject, hashes_of, indexed, listed_samples
+from tutela.evaluation.intervals import interval, ratio_interval
+from tutela.evaluation.subjects import MIN_QUALITY, Listing, is_good_enough, listed_samples
 from tutela.evaluation.trials import ASKED
-from tutela.evaluation.unrelated import Unrelated, count_one, make_bank
+from tutela.evaluation.unrelated import MARGINS, SearchedBank, Unrelated, able_samples, count_one, searched
+from tutela.media.content import ViewSet
 
-_SIZE = (480, 360)
-_SCENES = {Scale.TINY: (4, 4, 2_000), Scale.USUAL: (300, 300, 200_000), Scale.FULL: (2_000, 1_000, 1_000_000)}
-"""Scenes that are looked up, scenes that the bank is made of, and its hashes."""
-_WIDER = (0, 4, 6, 8, 10, 12, 14)
-"""Bits by which every view's threshold is raised."""
+_SCALES = {Scale.TINY: (1, 1_000), Scale.USUAL: (20, 100_000), Scale.FULL: (1_000, 1_000_000)}
+"""Pictures of each family that are looked up, hashes in each bank."""
+_ASKED_FROM, _LIST_FROM, _BANK_FROM = 1_000_000_000, 2_000_000_000, 3_000_000_000
+"""The first seeds of what is looked up and of the two banks. Those under 1,000,000,000 served to choose thresholds."""
+_SMALL = 0.3
+"""Pictures that only their plain hash is listed of are drawn smaller: it is nearly the same, and they are a million."""
+
+_Counts = Mapping[str, Mapping[ViewSet, Unrelated]]
+"""By family."""
 
 
 def run(scale: Scale) -> Iterator[Table]:
-    """A table: the share of scenes that match, by view set and by how much wider the thresholds are."""
-    scenes, listed, size = _SCENES[scale]
-    bank = make_bank([_subject(seed) for seed in range(1_000_000, 1_000_000 + listed)], size, 1)
-    counts = {views: Unrelated() for views in ASKED}
-    with indexed(bank) as segment:
-        for seed in range(2_000_000, 2_000_000 + scenes):
-            count_one(encoded(draw_scene(seed, _SIZE), Encoding("JPEG", 85)), segment, counts)
+    """For each bank: matches by family, of all families by how much wider the thresholds are, and by view."""
+    each, size = _SCALES[scale]
+    listings = {
+        "plain hashes": plain_list(size, _LIST_FROM),
+        "what `tutela bank add` lists": own_bank(size, _BANK_FROM),
+    }
+    with ExitStack() as stack:
+        banks = {name: stack.enter_context(searched(listing)) for name, listing in listings.items()}
+        found = look_up(banks, range(_ASKED_FROM, _ASKED_FROM + each))
+    for name, counts in found.items():
+        yield _by_family(name, counts, size)
+        yield _by_threshold(name, counts)
+        yield _by_view(name, counts)
 
+
+def plain_list(size: int, first_seed: int) -> Listing:
+    """The plain hashes of as many pictures, the families taking turns."""
+    values: list[bytes] = []
+    seed = first_seed
+    while len(values) < size:
+        for family in FAMILIES:
+            value, quality = _native.pdq(np.ascontiguousarray(np.asarray(draw_generic(family, seed, _SMALL))))
+            if quality >= MIN_QUALITY:
+                values.append(value)
+        seed += 1
+    return Listing.of_plain(np.frombuffer(b"".join(values[:size]), np.uint8).reshape(size, 32))
+
+
+def own_bank(size: int, first_seed: int) -> Listing:
+    """What a bank lists of pictures that the curator holds, until there are as many hashes."""
+    parts: list[Listing] = []
+    seed, listed = first_seed, 0
+    while listed < size:
+        for family in FAMILIES:
+            samples = [s for s in listed_samples(draw_generic(family, seed)) if is_good_enough(s)]
+            if samples:
+                parts.append(Listing.of(samples))
+                listed += len(samples)
+        seed += 1
+    return Listing.together(parts, size)
+
+
+def look_up(banks: Mapping[str, SearchedBank], seeds: range) -> Mapping[str, _Counts]:
+    """Every family's pictures of these seeds, in each bank by every view set."""
+    found = {name: {family: {views: Unrelated() for views in ASKED} for family in FAMILIES} for name in banks}
+    for family in FAMILIES:
+        for seed in seeds:
+            samples = able_samples(encoded(draw_generic(family, seed), Encoding("JPEG", 85)))
+            for name, bank in banks.items():
+                count_one(samples, bank, found[name][family])
+    return found
+
+
+def _by_family(name: str, counts: _Counts, size: int) -> Table:
     table = Table(
-        "False matches of drawn scenes, by bits that thresholds are wider",
-        ("views", "scenes", "queries each", *(f"+{bits}" for bits in _WIDER), "95 % interval at +0"),
-        f"Scenes with a match in {len(bank):,} hashes of {listed:,} others: listed views, random windows in all turns.",
+        f"False matches against {name} of others",
+        ("family", "pictures", *(f"{views.value}, %" for views in ASKED), "standard × plain", "95 % interval"),
+        f"Pictures with a match among {size:,} hashes; in brackets the 95 % interval.",
     )
-    for views, count in counts.items():
-        low, high = interval(count.matched, scenes)
-        wider = [str(count.matched_wider[bits]) for bits in _WIDER]
-        table.add(views.value, str(scenes), f"{count.queries / scenes:.0f}", *wider, f"{low:.2%}-{high:.2%}")
-    yield table
+    for family in (*FAMILIES, "all"):
+        pictures = sum(len(margins) for margins in _margins(counts, ViewSet.PLAIN, family))
+        matched = {views: _matched(counts, views, 0, family) for views in ASKED}
+        shares = [f"{100 * hits / pictures:.2f} ({_percent(hits, pictures)})" for hits in matched.values()]
+        table.add(family, f"{pictures:,}", *shares, *_ratio(matched[ViewSet.PLAIN], matched[ViewSet.STANDARD]))
+    return table
 
 
-def _subject(seed: int) -> Subject:
-    picture = draw_scene(seed, _SIZE)
-    samples = listed_samples(picture)
-    return Subject(str(seed), picture, hashes_of(samples), tuple(sample.view for sample in samples))
+def _by_threshold(name: str, counts: _Counts) -> Table:
+    table = Table(
+        f"False matches against {name} of others, by bits that thresholds are wider",
+        ("bits", *(f"{views.value}, pictures" for views in ASKED), "standard × plain", "95 % interval"),
+    )
+    for bits in MARGINS:
+        matched = {views: _matched(counts, views, bits) for views in ASKED}
+        cells = [f"{hits:,}" for hits in matched.values()]
+        table.add(f"{bits:+d}", *cells, *_ratio(matched[ViewSet.PLAIN], matched[ViewSet.STANDARD]))
+    return table
+
+
+def _by_view(name: str, counts: _Counts) -> Table:
+    table = Table(
+        f"False matches against {name} of others, by what matched",
+        ("view", *(f"{views.value}, pictures" for views in ASKED)),
+    )
+    by_set = {views: [count[views].matched_by for count in counts.values()] for views in ASKED}
+    for view in sorted({view for found in by_set.values() for one in found for view in one}) or ["none"]:
+        table.add(view, *(f"{sum(one.get(view, 0) for one in found):,}" for found in by_set.values()))
+    return table
+
+
+def _margins(counts: _Counts, views: ViewSet, family: str = "all") -> list[list[int]]:
+    return [count[views].margins for name, count in counts.items() if family in ("all", name)]
+
+
+def _matched(counts: _Counts, views: ViewSet, bits: int, family: str = "all") -> int:
+    return sum(margin <= bits for margins in _margins(counts, views, family) for margin in margins)
+
+
+def _percent(hits: int, pictures: int) -> str:
+    low, high = interval(hits, pictures)
+    return f"{100 * low:.2f}–{100 * high:.2f}"
+
+
+def _ratio(plain: int, standard: int) -> tuple[str, str]:
+    if not standard:
+        return "–", "–"
+    low, high = ratio_interval(plain, standard)
+    return f"{standard / plain:.2f}" if plain else "–", f"{low:.2f}–{high:.2f}"

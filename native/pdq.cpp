@@ -1,8 +1,11 @@
 #include "pdq.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <numbers>
 #include <stdexcept>
 #include <vector>
@@ -225,6 +228,20 @@ int quality(const Picture64& picture) {
     for (const float value : picture) small &= std::abs(value) < 1e5f;
     const int64_t detail = small ? view_kernels().detail(picture.data()) : detail_of_any(picture);
     return static_cast<int>(std::min<int64_t>(detail / 90, 100));
+}
+
+double variety(const Hash& hash) {
+    std::array<uint16_t, 16> rows;
+    static_assert(sizeof rows == sizeof hash);
+    std::memcpy(rows.data(), hash.data(), sizeof rows);
+    int fourth_powers = 16 * 16 * 16;  // the squares of all products of rows: first those of each with itself
+    for (size_t i = 0; i < rows.size(); ++i) {
+        for (size_t j = 0; j < i; ++j) {
+            const int product = 16 - 2 * std::popcount(static_cast<uint16_t>(rows[i] ^ rows[j]));
+            fourth_powers += 2 * product * product;
+        }
+    }
+    return 256.0 * 256.0 / fourth_powers;
 }
 
 Frequencies frequencies(const Picture64& picture) {

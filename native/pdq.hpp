@@ -59,6 +59,12 @@ Frequencies frequencies(const Picture64& picture);
 Frequencies turned(const Frequencies& original, Dihedral view);
 Hash hash_of(const Frequencies& frequencies);
 
+// How many-sided what a hash shows is: 1 where there is one shape, 8 for chance. The rows of the 16x16 frequencies repeat
+// each other, or each other's opposite, where the picture is nearly a product of what it is across and what it is down;
+// so they do in every picture of such shapes. It is the rank of the matrix of signs, counted as the participation ratio
+// of its singular values, (sum of squares)^2 / sum of fourth powers. A turn changes it little.
+double variety(const Hash& hash);
+
 // The hashes that the eight turned pictures themselves have.
 std::array<Hash, dihedral_count> hashes_of(const Mirrorings& pictures);
 

@@ -123,6 +123,13 @@ nb::object pdq_downsample(const Array& array, const Source& source) {
     return nb::cast(nb::ndarray<nb::numpy, float, nb::shape<64, 64>>(out->data(), {64, 64}, owner));
 }
 
+double variety_of(const nb::bytes& value) {
+    Hash hash;
+    if (value.size() != hash.size()) throw nb::value_error("a hash has 32 bytes");
+    std::memcpy(hash.data(), value.c_str(), hash.size());
+    return variety(hash);
+}
+
 std::vector<std::string> level_names() {
     std::vector<std::string> names;
     for (const Level& candidate : levels()) names.emplace_back(candidate.name);
@@ -136,6 +143,7 @@ void bind_pdq(nb::module_& m) {
     m.def("pdq_dihedral", &pdq_dihedral, nb::arg("pixels"), nb::arg("source") = nb::none());
     m.def("pdq_turned", &pdq_turned, nb::arg("pixels"), nb::arg("source") = nb::none());
     m.def("pdq_downsample", &pdq_downsample, nb::arg("pixels"), nb::arg("source") = nb::none());
+    m.def("pdq_variety", &variety_of, nb::arg("value"));
     m.def("simd", [] { return std::string(level().name); });
     m.def("simd_levels", &level_names);
     m.def("select_simd", [](const std::string& name) { select_level(name); }, nb::arg("level"));

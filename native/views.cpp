@@ -1,6 +1,7 @@
 #include "views.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <iterator>
 #include <stdexcept>
@@ -179,6 +180,28 @@ bool says_something(const Frequencies& frequencies) {
     float sum = 0.0f;
     for (const float value : frequencies) sum += value * value;
     return sum >= min_strength * min_strength * static_cast<float>(frequencies.size());
+}
+
+int filled_fields(const Picture64& picture) {
+    int filled = 0;
+    for (size_t top = 0; top < 64; top += 8) {
+        std::array<float, 64> most{};  // by column, of eight rows: the largest difference to the next one and the one below
+        for (size_t y = top; y < top + 8; ++y) {
+            const float* row = &picture[64 * y];
+            const float* below = y < 63 ? row + 64 : row;
+            for (size_t x = 0; x < 63; ++x) {
+                const float next = std::abs(row[x + 1] - row[x]), under = std::abs(below[x] - row[x]);
+                const float larger = next > under ? next : under;
+                most[x] = larger > most[x] ? larger : most[x];
+            }
+            const float under = std::abs(below[63] - row[63]);
+            most[63] = under > most[63] ? under : most[63];
+        }
+        for (size_t left = 0; left < 64; left += 8) {
+            filled += std::any_of(&most[left], &most[left] + 8, [](float value) { return value >= least_difference; });
+        }
+    }
+    return filled;
 }
 
 }  // namespace tutela

@@ -74,4 +74,10 @@ constexpr float min_strength = 5.0f;
 
 bool says_something(const Frequencies& frequencies);
 
+// Steps of brightness by which neighbours differ where there is something to see.
+constexpr float least_difference = 4.0f;
+
+// How many of the 64 fields of 8x8 show something. Photos fill their windows; a shape on plain ground does not.
+int filled_fields(const Picture64& picture);
+
 }  // namespace tutela

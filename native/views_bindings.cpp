@@ -49,12 +49,14 @@ std::unique_ptr<Canvas> canvas_of(const Grey& luma) {
     return std::make_unique<Canvas>(luma.data(), luma.shape(0), luma.shape(1));
 }
 
-// Hashes of the views, for each turn whose bit is set for the view, and qualities, which turning does not change.
+// Hashes of the views, for each turn whose bit is set for the view; and what turning does not change: qualities, and how
+// many fields are filled.
 nb::tuple hashes_of(Canvas& canvas, const double* corners, const uint8_t* turns, size_t count) {
     size_t rows = 0;
     for (size_t i = 0; i < count; ++i) rows += static_cast<size_t>(std::popcount(turns[i]));
     auto hashes = std::make_unique<uint8_t[]>(rows * 32);
     auto qualities = std::make_unique<uint8_t[]>(count);
+    auto filled = std::make_unique<uint8_t[]>(count);
     {
         nb::gil_scoped_release unlocked;
         uint8_t* out = hashes.get();
@@ -67,6 +69,7 @@ nb::tuple hashes_of(Canvas& canvas, const double* corners, const uint8_t* turns,
                 const Picture64 small = canvas.view(view);
                 straight = frequencies(small);
                 qualities[i] = static_cast<uint8_t>(canvas.has_detail(view) && says_something(straight) ? quality(small) : 0);
+                filled[i] = static_cast<uint8_t>(filled_fields(small));
             }
             for (size_t turn = 0; turn < dihedral_count; ++turn) {
                 if ((turns[i] >> turn & 1) == 0) continue;
@@ -78,7 +81,7 @@ nb::tuple hashes_of(Canvas& canvas, const double* corners, const uint8_t* turns,
             }
         }
     }
-    return nb::make_tuple(owned(std::move(hashes), {rows, 32}), owned(std::move(qualities), {count}));
+    return nb::make_tuple(owned(std::move(hashes), {rows, 32}), owned(std::move(qualities), {count}), owned(std::move(filled), {count}));
 }
 
 nb::tuple hashes(Canvas& canvas, const Quadrilaterals& corners, const Turns& turns) {
@@ -90,7 +93,8 @@ nb::tuple pdq_views(const Grey& luma, const Quadrilaterals& corners, size_t turn
     if (turned_count > corners.shape(0)) throw nb::value_error("no more views can be turned than there are");
     std::vector<uint8_t> turns(corners.shape(0), 1);
     std::fill_n(turns.begin(), turned_count, uint8_t{255});
-    return hashes_of(*canvas_of(luma), corners.data(), turns.data(), turns.size());
+    const nb::tuple found = hashes_of(*canvas_of(luma), corners.data(), turns.data(), turns.size());
+    return nb::make_tuple(found[0], found[1]);
 }
 
 nb::tuple pictures(const Canvas& canvas, size_t most_pieces, size_t most_rectangles) {

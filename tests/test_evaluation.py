@@ -1,6 +1,7 @@
 """The evaluation: attacks that can be repeated, intervals that are right, a report that says what was counted."""
 
 import json
+import math
 import random
 
 import numpy as np
@@ -12,11 +13,11 @@ from tutela.cli.commands import app
 from tutela.errors import InputError
 from tutela.evaluation.attacks.base import Scene
 from tutela.evaluation.attacks.catalogue import ATTACKS, encoded, opened
-from tutela.evaluation.intervals import interval
+from tutela.evaluation.intervals import interval, ratio_interval
 from tutela.evaluation.robustness import Plan, evaluate
-from tutela.evaluation.subjects import read_subjects
-from tutela.evaluation.trials import Trial, limit_of
-from tutela.evaluation.unrelated import make_bank
+from tutela.evaluation.subjects import Listing, read_subjects
+from tutela.evaluation.trials import Trial, distances_of, limit_of
+from tutela.evaluation.unrelated import NOTHING_NEAR, Unrelated, make_bank, searched
 from tutela.screening.nearness import needed_quality
 from tutela.signals.base import Sample
 
@@ -120,9 +121,51 @@ def test_views_of_the_quality_that_screening_asks_for_count_and_no_others(view):
 def test_a_bank_of_unrelated_hashes_has_the_size_asked_for(folder):
     subjects, _ = read_subjects(folder, 256)
     bank = make_bank(subjects[:3], 5_000, seed=1)
-    assert bank.shape == (5_000, 32)
-    assert len(np.unique(bank, axis=0)) > 4_500
-    assert np.array_equal(bank, make_bank(subjects[:3], 5_000, seed=1))
+    assert bank.hashes.shape == (5_000, 32) and bank.limits.shape == (5_000,)
+    assert len(np.unique(bank.hashes, axis=0)) > 4_500
+    assert np.array_equal(bank.hashes, make_bank(subjects[:3], 5_000, seed=1).hashes)
+
+
+def test_the_nearest_view_of_a_picture_says_how_much_wider_thresholds_would_match_it():
+    source = np.random.default_rng(7)
+    hashes = source.integers(0, 256, (500, 32), np.uint8)
+    limits = np.full(500, 31, np.int32)
+    limits[3] = 20
+    picture = [Sample("pdq", _near(hashes[i], bits, source), view, 100) for i, bits, view in NEAR]
+    count = Unrelated()
+    with searched(Listing(hashes, limits)) as bank:
+        count.add(picture, bank.near(picture), 500)
+        count.add([], bank.near([]), 500)
+    assert count.margins == [20 - 29, NOTHING_NEAR]
+    assert [count.matched_at(bits) for bits in (-10, -9, 0, 14)] == [0, 1, 1, 1]
+    assert count.nearest == {"whole": 26, "anchored": 20, "edge": 34}
+    assert count.matched_by == {"anchored": 1}
+    assert (count.queries, count.compared, sum(count.within)) == (3, 1500, 3)
+
+
+NEAR = [(3, 26, "whole"), (40, 20, "anchored"), (41, 34, "edge")]
+"""Views of a picture: the number of the hash that each lies near to, the bits between them, its name."""
+
+
+def _near(value, bits, source):
+    changed = np.unpackbits(value)
+    changed[source.choice(256, bits, replace=False)] ^= 1
+    return np.packbits(changed).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "low", "high"), [(50, 100, 1 / 0.5962, 1 / 0.4038), (10, 10, 1.0, 1.446), (0, 5, 1.916, math.inf)]
+)
+def test_how_many_times_the_part_a_whole_is_has_an_interval(part, whole, low, high):
+    assert ratio_interval(part, whole) == pytest.approx((low, high), abs=5e-3)
+
+
+def test_a_listed_view_is_found_no_farther_than_its_family_allows(folder):
+    subjects, _ = read_subjects(folder, 256)
+    value = subjects[0].listed.hashes[0]
+    listed = Listing.of([Sample("pdq", value.tobytes(), view, 100) for view in ("whole", "anchored", "edge")])
+    sample = Sample("pdq", value.tobytes(), "piece", 100)
+    assert distances_of([sample], listed)[1].tolist() == [[31, 29, 27]]
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,28 @@ def test_every_simd_level_gives_the_same_hashes():
     assert all(answer == answers[0] for answer in answers)
 
 
+def test_variety_is_the_rank_of_the_signs_by_their_singular_values():
+    for value in (_native.pdq(pixels_of(picture))[0] for picture in (*photos(), draw_scene(3))):
+        signs = np.unpackbits(np.frombuffer(value, np.uint8)).reshape(16, 16) * 2.0 - 1
+        strengths = np.linalg.svd(signs, compute_uv=False) ** 2
+        assert _native.pdq_variety(value) == pytest.approx(strengths.sum() ** 2 / (strengths**2).sum())
+
+
+def test_one_shape_has_little_variety_wherever_it_lies_and_photos_have_much():
+    for left, top, right, bottom in ((30, 40, 90, 200), (10, 100, 200, 130), (0, 0, 140, 75)):
+        shape = np.full((256, 256), 240, np.uint8)
+        shape[top:bottom, left:right] = 20
+        value, quality = _native.pdq(shape)
+        assert quality >= 50
+        assert _native.pdq_variety(value) < 2
+    assert all(_native.pdq_variety(_native.pdq(pixels_of(picture))[0]) > 6 for picture in photos())
+
+
+def test_variety_is_told_of_whole_hashes_only():
+    with pytest.raises(ValueError, match="32 bytes"):
+        _native.pdq_variety(b"\0" * 31)
+
+
 def test_an_unknown_simd_level_is_refused():
     with pytest.raises(ValueError, match="no SIMD level"):
         _native.select_simd("sse9")

@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -275,10 +276,10 @@ def test_a_run_is_turned_the_same_way_from_its_beginning_to_its_end(films):
 
 @pytest.mark.parametrize("view", ["anchored", "rectangle", "edge/mirrored"])
 def test_a_part_with_little_in_it_counts_in_a_run_of_frames_and_nowhere_alone(deployment, view):
-    values = [bytes([i]) * 32 for i in (0x00, 0x0F, 0x33, 0x55, 0xFF)]
+    *values, one, other, third = (random.Random(seed).randbytes(32) for seed in range(8))
     frames = [Sample("pdq", value, quality=100, seconds=i * 0.5) for i, value in enumerate(values)]
-    poor_views = tuple(EntryValue("pdq", bytes([i]) * 32, view, None, 60) for i in (0x69, 0x96))
-    pictures = [NewEntry("pdq", values[1]), NewEntry("pdq", b"\xaa" * 32, values=poor_views)]
+    poor_views = tuple(EntryValue("pdq", value, view, None, 60) for value in (one, other))
+    pictures = [NewEntry("pdq", values[1]), NewEntry("pdq", third, values=poor_views)]
     for bank, entries in (("films", [composite_entry("vpdq", frames)]), ("pictures", pictures)):
         deployment.banks.create(bank, policy=Policy(Action.HOLD), actor="test")
         deployment.banks.add(bank, entries, actor="test")
@@ -297,10 +298,25 @@ def test_a_part_with_little_in_it_counts_in_a_run_of_frames_and_nowhere_alone(de
     # The same in a picture, and the other way round: a listed part with little in it.
     assert banks([Sample("pdq", values[0], view, 60)]) == set()
     assert banks([Sample("pdq", values[1], view, 80)]) == {"films", "pictures"}
-    assert (
-        banks([Sample("pdq", b"\x69" * 32, quality=100), Sample("pdq", b"\x96" * 32, quality=100, seconds=1.0)])
-        == set()
-    )
+    assert banks([Sample("pdq", one, quality=100), Sample("pdq", other, quality=100, seconds=1.0)]) == set()
+
+
+@pytest.mark.parametrize("view", ["anchored", "piece", "edge/mirrored", "turned-90"])
+def test_a_part_that_shows_one_shape_counts_in_a_run_of_frames_and_nowhere_alone(deployment, view):
+    values = [bytes([i]) * 32 for i in (0x00, 0x0F, 0x33, 0x55, 0xFF)]
+    frames = [Sample("pdq", value, quality=100, seconds=i * 0.5) for i, value in enumerate(values)]
+    entries = {"films": composite_entry("vpdq", frames), "pictures": NewEntry("pdq", values[1])}
+    for bank, entry in entries.items():
+        deployment.banks.create(bank, policy=Policy(Action.HOLD), actor="test")
+        deployment.banks.add(bank, [entry], actor="test")
+    deployment.refresh()
+
+    def banks(samples: list[Sample]) -> set[str]:
+        return {match.bank for match in deployment.screener.lookup_each([samples])[0]}
+
+    assert banks([replace(frame, view=view) for frame in frames]) == {"films"}
+    assert banks([Sample("pdq", values[1], view, 100)]) == set()
+    assert banks([Sample("pdq", values[1], quality=100)]) == {"films", "pictures"}
 
 
 def test_a_picture_bank_finds_its_picture_in_a_video_and_a_video_bank_its_frame_in_a_picture(deployment):

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
+from benchmarks.generic_pictures import draw_generic
 from tests.pictures import draw_scene, file_of, photos
 from tutela import _native
-from tutela.banks.model import Action, BankKind, EntryState, NewEntry, Policy
+from tutela.banks.model import Action, BankKind, EntryState, EntryValue, NewEntry, Policy
 from tutela.banks.reading import picture_entries
 from tutela.deployment import open_deployment
 from tutela.evaluation.attacks.base import Scene
@@ -19,7 +20,7 @@ from tutela.media.content import Content, Limits, Mode, ViewSet
 from tutela.screening.verdict import Decision, Verdict
 from tutela.signals.pdq import PDQ
 from tutela.views.finding import SURE, find_frames, reduced
-from tutela.views.thresholds import ceiling
+from tutela.views.thresholds import able_quality, ceiling, least_quality
 from tutela.views.view import TURNS, WHOLE, rectangle
 
 KNOWN = photos()[2]
@@ -202,6 +203,45 @@ def test_a_grid_of_lines_is_not_looked_up_turned():
             assert len(turned) == 7 and not any(s.quality for s in turned)
 
 
+def test_the_shapes_that_slides_share_are_no_match(tmp_path):
+    """A point and a bar beside it have much detail, and are the same view in every slide that has them."""
+    listed, asked = ([draw_generic("slide", seed) for seed in range(first, first + 6)] for first in (0, 100))
+    bank = [s for picture in listed for s in samples(picture, ViewSet.LISTED) if s.view == "anchored"]
+    near = 0
+    with open_deployment(tmp_path, decoders=1) as deployment:
+        deployment.banks.create("slides", policy=Policy(Action.BLOCK), actor="test")
+        values = tuple(EntryValue.of(view) for view in bank)
+        whole = samples(KNOWN, ViewSet.PLAIN)[0].value
+        deployment.banks.add("slides", [NewEntry("pdq", whole, values=values)], actor="test")
+        deployment.refresh()
+        for picture in asked:
+            views = [s for s in samples(picture, ViewSet.STANDARD) if s.view.startswith("anchored")]
+            near += any(
+                distance(a.value, b.value) <= 27 for a in views for b in bank if min(a.quality, b.quality) >= 80
+            )
+            assert not deployment.screener.screen(file_of(picture, "PNG")).matches
+    assert near >= 3
+
+
+def filled_fields(luma: np.ndarray) -> int:
+    return int(_native.Canvas(luma).hashes(WHOLE[None], np.ones(1, np.uint8))[2][0])
+
+
+def test_a_field_is_filled_where_neighbours_in_it_differ():
+    ground = np.full((256, 256), 120, np.uint8)
+    assert filled_fields(ground) == 0
+    ground[64:96, 32:64] = 200
+    assert 1 <= filled_fields(ground) <= 4
+    assert filled_fields(grey(KNOWN, (256, 256))) > 48
+
+
+def test_a_window_that_is_mostly_plain_ground_is_too_poor_to_match_alone():
+    assert able_quality("anchored", 100, 32) == 100
+    assert able_quality("anchored", 100, 31) == least_quality("anchored") - 1
+    assert able_quality("anchored", 40, 0) == 40
+    assert able_quality("piece", 100, 0) == 100
+
+
 def test_a_view_of_few_pixels_has_no_quality():
     luma = grey(KNOWN, (400, 300))
     corners = np.stack([rectangle(0.1, 0.1, 0.1 + side / 400, 0.9) for side in (20, 31, 33, 200)])
@@ -233,7 +273,8 @@ def test_any_picture_has_views_that_lie_in_it(height, width, seed, kind):
     }[kind].astype(np.uint8)
     for views in (ViewSet.STANDARD, ViewSet.THOROUGH, ViewSet.LISTED):
         for frame in find_frames(reduced(luma), views):
-            hashes, qualities = frame.canvas.hashes(frame.views.corners, frame.views.turns)
+            hashes, qualities, filled = frame.canvas.hashes(frame.views.corners, frame.views.turns)
+            assert len(filled) == len(qualities) and (filled <= 64).all()
             assert len(qualities) == len(frame.views.families) == len(frame.views.corners)
             assert hashes.shape == (np.bitwise_count(frame.views.turns).sum(), 32)
             assert np.isfinite(frame.views.corners).all()

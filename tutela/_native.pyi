@@ -31,6 +31,13 @@ def pdq_turned(pixels: Pixels, source: Source | None = None) -> tuple[tuple[byte
     `pdq_dihedral` turns after PDQ's own grid was laid, as the reference does, and so comes 4 bits off at the median.
     """
 
+def pdq_variety(value: bytes) -> float:
+    """How many-sided what a hash shows is: 1 where it is one shape, about 8 for chance. Turning changes it little.
+
+    The participation ratio of the singular values of the hash as 16 rows of 16 signs. Raises ValueError unless the hash
+    has 32 bytes.
+    """
+
 def pdq_downsample(pixels: Pixels, source: Source | None = None) -> npt.NDArray[np.float32]:
     """The picture brought down to (64, 64) luma, as PDQ does."""
 
@@ -63,8 +70,10 @@ class Canvas:
     def __init__(self, luma: npt.NDArray[np.uint8]) -> None: ...
     def hashes(
         self, corners: npt.NDArray[np.float64], turns: npt.NDArray[np.uint8]
-    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """(hashes, 32) and (n,) qualities of (n, 4, 2) views; what is no view, as in `pdq_views`.
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        """(hashes, 32), (n,) qualities and (n,) filled fields of (n, 4, 2) views; what is no view, as in `pdq_views`.
+
+        Of a view's 8x8 fields those are filled in which neighbours, of 64x64, differ by four steps of brightness.
 
         Bit i of a view's (n,) turns asks for its hash turned in way i of `pdq_dihedral`.
         """

@@ -45,7 +45,10 @@ void look(Canvas& canvas, const Corners& corners) {
     }
     const int detail = quality(small);
     if (detail < 0 || detail > 100) std::abort();
-    hash_of(frequencies(small));
+    const int filled = filled_fields(small);
+    if (filled < 0 || filled > 64) std::abort();
+    const double rank = variety(hash_of(frequencies(small)));
+    if (!(rank >= 1.0 && rank <= 16.0)) std::abort();
 }
 
 void check(const Box& box, const Luma& luma) {

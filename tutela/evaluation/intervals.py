@@ -18,3 +18,12 @@ def interval(hits: int, trials: int) -> tuple[float, float]:
     middle = share + z2 / (2 * trials)
     spread = Z * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials * trials))
     return (middle - spread) / (1 + z2 / trials), (middle + spread) / (1 + z2 / trials)
+
+
+def ratio_interval(part: int, whole: int) -> tuple[float, float]:
+    """How many times the part the whole may be, where all that is counted in the part is counted in the whole too.
+
+    Given the whole, the part is a share of it: each of its members is one of the part's or not.
+    """
+    low, high = interval(part, whole)
+    return 1 / high, 1 / low if low > 0 else math.inf

@@ -54,7 +54,7 @@ def evaluate(plan: Plan, progress: Progress) -> Summary:
     with progress("unrelated pictures") as show:
         unrelated = count_unrelated(subjects, plan.bank_size, plan.seed, show)
     with progress("cost"):
-        cost = measure_cost(subjects, make_bank(subjects, plan.bank_size, plan.seed))
+        cost = measure_cost(subjects, make_bank(subjects, plan.bank_size, plan.seed).hashes)
     groups, rows = count(trials)
     settings = {
         "version": tutela.__version__,

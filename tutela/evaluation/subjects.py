@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from tutela.errors import InputError
 from tutela.media.content import Picture, ViewSet
 from tutela.signals.base import WHOLE, Sample
 from tutela.signals.pdq import PDQ
-from tutela.views.thresholds import least_quality
+from tutela.views.thresholds import is_many_sided, largest_distance, least_quality
 
 MIN_QUALITY = 50
 """A bank's usual least quality. A poorer picture matches nothing, attacked or not, and is left out."""
@@ -27,15 +28,39 @@ Hashes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """Hashes as a bank lists them."""
+
+    hashes: Hashes
+    limits: npt.NDArray[np.int32]
+    """(count,): for each, the largest distance that matches, by the view it is a hash of."""
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> Self:
+        """What is listed of these."""
+        limits = [largest_distance(PDQ.default_threshold, sample.view) for sample in samples]
+        return cls(hashes_of(samples), np.array(limits, np.int32))
+
+    @classmethod
+    def of_plain(cls, hashes: Hashes) -> Self:
+        """Hashes of whole pictures."""
+        return cls(hashes, np.full(len(hashes), PDQ.default_threshold, np.int32))
+
+    @classmethod
+    def together(cls, parts: Sequence["Listing"], size: int) -> Self:
+        """The first hashes of several listings, one after the other."""
+        hashes = np.concatenate([part.hashes for part in parts])[:size]
+        return cls(hashes, np.concatenate([part.limits for part in parts])[:size])
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """A picture to be attacked."""
 
     name: str
     picture: Image.Image
-    listed: Hashes
+    listed: Listing
     """What a bank lists of it, the hash of the whole first."""
-    families: tuple[str, ...]
-    """What each listed hash shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +100,7 @@ def _read(path: Path, name: str, size: int) -> Subject | Left:
     samples = listed_samples(picture)
     if (samples[0].quality or 0) < MIN_QUALITY:
         return Left(name, f"its quality of {samples[0].quality} is under {MIN_QUALITY}: it matches nothing")
-    return Subject(name, picture, hashes_of(samples), tuple(sample.view for sample in samples))
+    return Subject(name, picture, Listing.of(samples))
 
 
 def listed_samples(picture: Image.Image) -> list[Sample]:
@@ -87,7 +112,8 @@ def listed_samples(picture: Image.Image) -> list[Sample]:
 
 def is_good_enough(sample: Sample) -> bool:
     """Whether a sample of a picture can match in a bank of the usual policy."""
-    return (sample.quality or 0) >= max(MIN_QUALITY, least_quality(sample.view))
+    is_able = (sample.quality or 0) >= max(MIN_QUALITY, least_quality(sample.view))
+    return is_able and is_many_sided(sample.view, sample.value)
 
 
 def hashes_of(samples: Sequence[Sample]) -> Hashes:

@@ -10,7 +10,7 @@ from tutela.evaluation.cost import Cost
 from tutela.evaluation.intervals import interval
 from tutela.evaluation.subjects import Left
 from tutela.evaluation.trials import Trial
-from tutela.evaluation.unrelated import Unrelated
+from tutela.evaluation.unrelated import MARGINS, Unrelated
 from tutela.media.content import ViewSet
 
 COLUMNS: dict[str, Callable[[Trial], bool]] = {
@@ -82,7 +82,7 @@ class Summary:
             "groups": [row.document() for row in self.groups],
             "rows": [row.document() for row in self.rows],
             "unrelated": {
-                views.value: asdict(count)
+                views.value: _counted(count)
                 | {
                     "bank": self.bank_size,
                     "matched": count.matched,
@@ -93,6 +93,13 @@ class Summary:
             },
             "cost": {views.value: asdict(cost) for views, cost in self.cost.items()},
         }
+
+
+def _counted(count: Unrelated) -> dict[str, Any]:
+    """What was counted, with the whole curve in place of each picture's margin."""
+    document = asdict(count)
+    del document["margins"]
+    return document | {"pictures": count.pictures, "matched_at": {bits: count.matched_at(bits) for bits in MARGINS}}
 
 
 def count(trials: Iterable[Trial]) -> tuple[list[Row], list[Row]]:

@@ -12,11 +12,11 @@ import numpy as np
 from tutela.errors import InputError
 from tutela.evaluation.attacks.base import Attack, Picture, Scene
 from tutela.evaluation.attacks.catalogue import ATTACKS, encoded
-from tutela.evaluation.subjects import Hashes, Subject, chosen, is_good_enough
+from tutela.evaluation.subjects import Listing, Subject, chosen, is_good_enough
 from tutela.media.content import Content, Limits, Mode, ViewSet
 from tutela.signals.base import Sample
 from tutela.signals.pdq import PDQ
-from tutela.views.thresholds import ceiling
+from tutela.views.thresholds import largest_distance
 
 ASKED = (ViewSet.PLAIN, ViewSet.STANDARD, ViewSet.THOROUGH)
 OTHERS = 24
@@ -133,7 +133,7 @@ def one_trial(subjects: Sequence[Subject], i: int, attack: Attack, strength: flo
         samples = PDQ.compute(Content(data, Mode.FAST, Limits(views=views)))
         found[views] = look_up(samples, subject)
         if views is ViewSet.PLAIN:
-            distance = PDQ.distance(samples[0].value, subject.listed[0].tobytes())
+            distance = PDQ.distance(samples[0].value, subject.listed.hashes[0].tobytes())
     return Trial(subject.name, attack.name, strength, distance, found)
 
 
@@ -145,24 +145,23 @@ def _others(subjects: Sequence[Subject], i: int, source: random.Random) -> list[
 def look_up(samples: Sequence[Sample], subject: Subject) -> Finding:
     """What a bank's usual policy finds among a picture's own listed values."""
     distances, limits = distances_of(samples, subject.listed)
-    matching = distances <= limits[:, None]
+    matching = distances <= limits
     view = None
     if matching.any():
         view = samples[int(np.where(matching, distances, 999).min(axis=1).argmin())].view
     return Finding(bool(matching[:, 0].any()), bool(matching.any()), view, len(samples))
 
 
-def distances_of(samples: Sequence[Sample], listed: Hashes) -> tuple[np.ndarray, np.ndarray]:
-    """(samples, listed) distances, and the largest distance at which each sample matches: -1 where it is too poor."""
+def distances_of(samples: Sequence[Sample], listed: Listing) -> tuple[np.ndarray, np.ndarray]:
+    """(samples, listed) distances, and the largest that match: -1 where a sample is too poor."""
     values = np.frombuffer(b"".join(sample.value for sample in samples), np.uint8).reshape(len(samples), 1, 32)
-    distances = np.bitwise_count(values ^ listed[None]).sum(axis=2, dtype=np.int32)
-    return distances, np.array([limit_of(sample) for sample in samples], np.int32)
+    distances = np.bitwise_count(values ^ listed.hashes[None]).sum(axis=2, dtype=np.int32)
+    limits = np.array([limit_of(sample) for sample in samples], np.int32)
+    return distances, np.minimum(limits[:, None], listed.limits[None])
 
 
 def limit_of(sample: Sample) -> int:
     """The largest distance at which a sample matches in a bank of the usual policy; -1 for none."""
-    most = ceiling(sample.view)
-    usual = PDQ.default_threshold
     if not is_good_enough(sample):
         return -1
-    return usual if most is None else min(usual, most)
+    return largest_distance(PDQ.default_threshold, sample.view)

@@ -6,7 +6,8 @@ picture meets itself. Windows of one picture resemble each other, so the bank st
 than it has hashes; the report says of how many pictures it is made.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from tutela import _native
 from tutela.evaluation.attacks.base import Encoding
 from tutela.evaluation.attacks.catalogue import encoded
-from tutela.evaluation.subjects import MIN_QUALITY, Hashes, Subject, hashes_of, indexed
+from tutela.evaluation.subjects import MIN_QUALITY, Hashes, Listing, Subject, hashes_of, indexed
 from tutela.evaluation.trials import ASKED, limit_of
 from tutela.media.content import Content, Limits, Mode, ViewSet
 from tutela.signals.base import Sample
@@ -25,19 +26,21 @@ from tutela.views.view import TURNS
 
 FARTHEST = 45
 """Distances are counted up to here."""
-WIDER = 15
-"""Pictures are counted that would match if every threshold were 0, 1, ... 14 bits wider."""
+NOTHING_NEAR = 15
+"""The margin of a picture that nothing came near to."""
+MARGINS = range(-15, NOTHING_NEAR)
+"""Bits by which thresholds are thought narrower or wider."""
 
-Counts = npt.NDArray[np.int64]
+Near = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
+"""For each pair within `FARTHEST`: the sample's number, the distance, and how many bits it is beyond what matches."""
 
 
 @dataclass(slots=True)
 class Unrelated:
     """What a view set found in a bank of other pictures."""
 
-    pictures: int = 0
-    matched_wider: list[int] = field(default_factory=lambda: [0] * WIDER)
-    """Pictures with a match, by the thresholds in force and by ones so many bits wider."""
+    margins: list[int] = field(default_factory=list)
+    """For each picture, how many bits beyond its threshold its nearest view was: 0 and less match."""
     queries: int = 0
     compared: int = 0
     """Pairs of hashes."""
@@ -45,28 +48,69 @@ class Unrelated:
     """Pairs at each distance."""
     nearest: dict[str, int] = field(default_factory=dict)
     """By family of views, the smallest distance seen."""
+    matched_by: dict[str, int] = field(default_factory=dict)
+    """By family of views, the pictures of which such a view matched."""
+
+    @property
+    def pictures(self) -> int:
+        """Pictures that were looked up."""
+        return len(self.margins)
 
     @property
     def matched(self) -> int:
         """Pictures with a match, by the thresholds in force."""
-        return self.matched_wider[0]
+        return self.matched_at(0)
 
-    def add(self, samples: Sequence[Sample], counts: Counts, bank_size: int) -> None:
+    def matched_at(self, bits: int) -> int:
+        """Pictures with a match, were every threshold so many bits wider; narrower where negative."""
+        return sum(margin <= bits for margin in self.margins)
+
+    def add(self, samples: Sequence[Sample], near: Near, bank_size: int) -> None:
         """Count a picture by its samples that are good enough to match."""
-        self.pictures += 1
+        numbers, distances, margins = near
         self.queries += len(samples)
         self.compared += len(samples) * bank_size
-        for distance, pairs in enumerate(counts.sum(axis=0).tolist()):
+        self.margins.append(min(NOTHING_NEAR, int(margins.min(initial=NOTHING_NEAR))))
+        for distance, pairs in enumerate(np.bincount(distances, minlength=FARTHEST + 1).tolist()):
             self.within[distance] += pairs
-        wider = WIDER
-        for sample, near in zip(samples, counts, strict=True):
-            if near.any():
-                family = "turned" if sample.view in TURNS[1:] else sample.view.partition("/")[0]
-                nearest = int(np.flatnonzero(near)[0])
-                self.nearest[family] = min(nearest, self.nearest.get(family, nearest))
-                wider = min(wider, max(0, nearest - limit_of(sample)))
-        for bits in range(wider, WIDER):
-            self.matched_wider[bits] += 1
+        nearest = np.full(len(samples), FARTHEST + 1)
+        np.minimum.at(nearest, numbers, distances)
+        matching = set(numbers[margins <= 0].tolist())
+        for number in np.flatnonzero(nearest <= FARTHEST).tolist():
+            family, distance = _family(samples[number]), int(nearest[number])
+            self.nearest[family] = min(distance, self.nearest.get(family, distance))
+        for family in {_family(samples[number]) for number in matching}:
+            self.matched_by[family] = self.matched_by.get(family, 0) + 1
+
+
+def _family(sample: Sample) -> str:
+    return "turned" if sample.view in TURNS[1:] else sample.view.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedBank:
+    """A bank that pictures are looked up in."""
+
+    listing: Listing
+    segment: _native.Segment
+
+    def near(self, samples: Sequence[Sample]) -> Near:
+        """Every pair within `FARTHEST`."""
+        if not samples:
+            nothing = np.empty(0, np.int64)
+            return nothing, nothing, nothing
+        numbers, keys, distances = (
+            column.astype(np.int64) for column in self.segment.search_many(hashes_of(samples), FARTHEST)
+        )
+        limits = np.array([limit_of(sample) for sample in samples])
+        return numbers, distances, distances - np.minimum(limits[numbers], self.listing.limits[keys])
+
+
+@contextmanager
+def searched(listing: Listing) -> Iterator[SearchedBank]:
+    """A bank to look up in, while it lasts."""
+    with indexed(listing.hashes) as segment:
+        yield SearchedBank(listing, segment)
 
 
 def count_unrelated(
@@ -77,44 +121,43 @@ def count_unrelated(
     halves = (subjects[0::2], subjects[1::2])
     done = 0
     for asked, listed in (halves, halves[::-1]):
-        with indexed(make_bank(listed, bank_size, seed)) as bank:
+        with searched(make_bank(listed, bank_size, seed)) as bank:
             for subject in asked:
-                count_one(encoded(subject.picture, Encoding("JPEG", 85)), bank, counts)
+                count_one(able_samples(encoded(subject.picture, Encoding("JPEG", 85))), bank, counts)
                 done += 1
                 progress(done, len(subjects))
     return counts
 
 
-def count_one(data: bytes, bank: _native.Segment, counts: Mapping[ViewSet, Unrelated]) -> None:
-    """Look a file up by every view set."""
+def able_samples(data: bytes) -> dict[ViewSet, list[Sample]]:
+    """What each view set looks up of a file, without what is too poor to match."""
+    return {
+        views: [s for s in PDQ.compute(Content(data, Mode.FAST, Limits(views=views))) if limit_of(s) >= 0]
+        for views in ASKED
+    }
+
+
+def count_one(
+    samples: Mapping[ViewSet, Sequence[Sample]], bank: SearchedBank, counts: Mapping[ViewSet, Unrelated]
+) -> None:
+    """Look one picture's samples up by every view set."""
     for views, count in counts.items():
-        samples = PDQ.compute(Content(data, Mode.FAST, Limits(views=views)))
-        able = [sample for sample in samples if limit_of(sample) >= 0]
-        count.add(able, _at_each_distance(able, bank), len(bank))
+        count.add(samples[views], bank.near(samples[views]), len(bank.listing.hashes))
 
 
-def _at_each_distance(samples: Sequence[Sample], bank: _native.Segment) -> Counts:
-    """(samples, FARTHEST + 1): how many hashes of the bank lie at each distance from each sample."""
-    counts = np.zeros((len(samples), FARTHEST + 1), np.int64)
-    if samples:
-        numbers, _, distances = bank.search_many(hashes_of(samples), FARTHEST)
-        np.add.at(counts, (numbers, distances), 1)
-    return counts
-
-
-def make_bank(subjects: Sequence[Subject], size: int, seed: int) -> Hashes:
+def make_bank(subjects: Sequence[Subject], size: int, seed: int) -> Listing:
     """Hashes of what these pictures show: what is listed of them first, then random windows in all their turns."""
     source = np.random.default_rng(seed)
-    hashes = [subject.listed for subject in subjects]
-    missing = size - sum(map(len, hashes))
+    parts = [subject.listed for subject in subjects]
+    missing = size - sum(len(part.hashes) for part in parts)
     for i, subject in enumerate(subjects):
         if missing <= 0:
             break
         wanted = -(-missing // (len(subjects) - i))
-        windows = _windows(subject, -(-wanted // 8), source)
-        hashes.append(windows[:wanted])
-        missing -= len(hashes[-1])
-    return np.ascontiguousarray(np.concatenate(hashes)[:size])
+        windows = _windows(subject, -(-wanted // 8), source)[:wanted]
+        parts.append(Listing.of_plain(windows))
+        missing -= len(windows)
+    return Listing.together(parts, size)
 
 
 def _windows(subject: Subject, count: int, source: np.random.Generator) -> Hashes:

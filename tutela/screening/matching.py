@@ -16,6 +16,7 @@ from tutela.screening.policy import VideoRule
 from tutela.screening.verdict import Match, TimeSpan
 from tutela.signals.base import WHOLE, Kind, OnlyHolding, Sample
 from tutela.signals.registry import composite_type, signal_type
+from tutela.views.thresholds import is_many_sided
 
 
 class Searcher(Protocol):
@@ -211,8 +212,9 @@ def _by_radius(samples: Sequence[Sample], banks: Sequence[Bank]) -> dict[tuple[s
     grouped: dict[tuple[str, int], list[Sample]] = defaultdict(list)
     least = min((bank.policy.min_quality for bank in banks), default=0)
     for sample in samples:
-        needed = needed_quality(least, sample.view, sample.seconds is not None)
-        if banks and (sample.quality is None or sample.quality >= needed):
+        filmed = sample.seconds is not None
+        is_able = sample.quality is None or sample.quality >= needed_quality(least, sample.view, filmed)
+        if banks and is_able and (filmed or is_many_sided(sample.view, sample.value)):
             grouped[(sample.signal, max(radius(bank, sample) for bank in banks))].append(sample)
     return grouped
 

@@ -5,7 +5,7 @@ from tutela.signals.base import Sample
 from tutela.signals.pdq import PDQ
 from tutela.signals.registry import composite_type, signal_type
 from tutela.signals.vpdq import VPDQ
-from tutela.views.thresholds import ceiling, least_quality
+from tutela.views.thresholds import ceiling, is_many_sided, least_quality
 from tutela.views.view import TURNS
 
 
@@ -36,7 +36,7 @@ def radius(bank: Bank, sample: Sample) -> int:
 def good_enough(sample: Sample, listed: Listed) -> bool:
     """Whether a sample and what is near it are both of a quality that counts for its bank."""
     filmed = _are_frames(sample, listed)
-    return all(
+    return (filmed or is_many_sided(sample.view, sample.value)) and all(
         one.quality is None or one.quality >= needed_quality(listed.bank.policy.min_quality, one.view, filmed)
         for one in (sample, listed)
     )

@@ -14,6 +14,7 @@ from tutela.media.content import Content, Mode, Picture, ViewSet
 from tutela.signals.base import STORED, WHOLE, Kind, Region, Sample
 from tutela.signals.hexadecimal import parse_hexadecimal
 from tutela.views.finding import find_frames, reduced
+from tutela.views.thresholds import able_quality
 from tutela.views.view import TURNS, Luma, bounds, placed, view_names
 
 
@@ -72,14 +73,15 @@ class Pdq:
     def _of_views(self, luma: Luma, views: ViewSet) -> Iterator[Sample]:
         for frame in find_frames(luma, views):
             families, corners, turns = frame.views.families, frame.views.corners, frame.views.turns
-            hashes, qualities = frame.canvas.hashes(corners, turns)
+            hashes, qualities, filled = frame.canvas.hashes(corners, turns)
             values = memoryview(hashes.tobytes())
             places = bounds(placed(corners, frame.place)).tolist()
             at = 0
-            for family, asked, quality, place in zip(families, turns.tolist(), qualities.tolist(), places, strict=True):
-                region = Region(*place)
+            known = zip(families, turns.tolist(), qualities.tolist(), filled.tolist(), places, strict=True)
+            for family, asked, quality, fields, place in known:
+                region, able = Region(*place), able_quality(family, quality, fields)
                 for name in view_names(family, asked):
-                    yield Sample(self.name, bytes(values[at : at + self.width]), name, quality, region)
+                    yield Sample(self.name, bytes(values[at : at + self.width]), name, able, region)
                     at += self.width
 
 

@@ -5,6 +5,7 @@ Chosen from the measured curve of false matches against distance; see docs/views
 
 from collections.abc import Mapping
 
+from tutela._native import pdq_variety
 from tutela.views.view import TURNS
 
 CEILINGS: Mapping[str, int] = {
@@ -19,8 +20,23 @@ CEILINGS: Mapping[str, int] = {
 """By family, the largest PDQ distance that matches, whatever the bank's own threshold."""
 LEAST_QUALITY: Mapping[str, int] = {"rectangle": 80, "anchored": 80, "edge": 80}
 """By family, the quality that a view needs to match alone: a part with one edge in it looks like every such part."""
+LEAST_VARIETY: Mapping[str, float] = {
+    **dict.fromkeys(TURNS[1:], 2.0),
+    **dict.fromkeys(("piece", "deskewed"), 3.5),
+    **dict.fromkeys(("rectangle", "edge"), 4.0),
+    "anchored": 5.0,
+}
+"""By family, the variety (`pdq_variety`) that a view needs to match alone: a bar, a disc or a letter looks the same in
+every picture that has one, however much detail it is."""
+LEAST_FILLED: Mapping[str, int] = {"anchored": 32}
+"""By family, how many of a view's 64 fields must show something: a shape on plain ground leaves most of them empty."""
 TURNED = 31
-"""The same for a turned view."""
+"""The largest distance of a turned view."""
+
+
+def largest_distance(usual: int, *views: str) -> int:
+    """The largest distance that matches between views of these names, where it is `usual` between whole pictures."""
+    return min([usual, *(most for view in views if (most := ceiling(view)) is not None)])
 
 
 def ceiling(view: str) -> int | None:
@@ -34,3 +50,14 @@ def ceiling(view: str) -> int | None:
 def least_quality(view: str) -> int:
     """The quality from which on a view matches, where nothing but it speaks for the match."""
     return LEAST_QUALITY.get(view.partition("/")[0], 0)
+
+
+def able_quality(family: str, quality: int, filled: int) -> int:
+    """The quality of a view of which so many of 64 fields are filled: too little to match alone where they are few."""
+    return quality if filled >= LEAST_FILLED.get(family, 0) else min(quality, least_quality(family) - 1)
+
+
+def is_many_sided(view: str, value: bytes) -> bool:
+    """Whether a view with this PDQ hash matches, where nothing but it speaks for the match."""
+    least = LEAST_VARIETY.get(view.partition("/")[0])
+    return least is None or pdq_variety(value) >= least
