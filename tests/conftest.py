@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 
+from tests.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn
 from tutela.deployment import Deployment, open_deployment
 from tutela.store.database import Store
 
@@ -32,6 +33,16 @@ def shared_media() -> Path:
     if not SHARED_MEDIA.is_dir():
         pytest.skip("the folder ../shared/media is not there")
     return SHARED_MEDIA
+
+
+@pytest.fixture(scope="module")
+def cybertipline() -> Iterator[tuple[CyberTiplineStandIn, str]]:
+    """A strict stand-in of NCMEC's service, and its address."""
+    if not SCHEMA_FILE.is_file():
+        pytest.skip("the published schema ../shared/ncmec/cyber_tipline.xsd is not there")
+    ncmec = CyberTiplineStandIn(SCHEMA_FILE)
+    with ncmec.serve() as address:
+        yield ncmec, address
 
 
 @pytest.fixture(scope="session")

@@ -25,8 +25,7 @@ from sqlalchemy import select
 from tests.browser import Somebody, open_browser
 from tests.pictures import draw_scene, file_of
 from tests.service import Service
-from tests.standins.cybertipline import CyberTiplineStandIn
-from tests.test_cybertipline_model import SCHEMA_FILE
+from tests.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn
 from tests.waiting import PATIENCE_S, wait_until
 from tutela.banks.banks import Banks
 from tutela.banks.model import Action, NewEntry, Policy

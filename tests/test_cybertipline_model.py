@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from tests.standins.cybertipline import SCHEMA_FILE
 from tutela.errors import InputError, TutelaError
 from tutela.reports.cybertipline import incidents, people, report
 from tutela.reports.cybertipline.elements import Element, camel_case, lexical, writable
@@ -39,7 +40,6 @@ from tutela.reports.cybertipline.vocabulary import (
 )
 from tutela.reports.draft import Draft, DraftFile
 
-SCHEMA_FILE = Path(__file__).parent.parent.parent / "shared" / "ncmec" / "cyber_tipline.xsd"
 EXAMPLES = int(os.environ.get("TUTELA_REPORT_EXAMPLES", "60"))
 """How many reports the property tests make."""
 XS = "{http://www.w3.org/2001/XMLSchema}"

@@ -16,7 +16,7 @@ import pytest
 from lxml import etree
 
 from tests.standins.cybertipline import DAY_S, HOUR_S, HTTP_STATUS, Account, CyberTiplineStandIn
-from tests.test_cybertipline_model import NOON, SCHEMA_FILE, smallest_report
+from tests.test_cybertipline_model import NOON, smallest_report
 from tutela.errors import InputError
 from tutela.reports.cybertipline.answers import RefusedError, UncertainError, read_answer
 from tutela.reports.cybertipline.client import CyberTipline
@@ -40,24 +40,15 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[tuple[CyberTiplineStandIn, str]]:
-    if not SCHEMA_FILE.is_file():
-        pytest.skip("the published schema ../shared/ncmec/cyber_tipline.xsd is not there")
-    ncmec = CyberTiplineStandIn(SCHEMA_FILE)
-    with ncmec.serve() as address:
-        yield ncmec, address
+@pytest.fixture
+def ncmec(cybertipline: tuple[CyberTiplineStandIn, str], clock: Clock) -> CyberTiplineStandIn:
+    cybertipline[0].reset(clock)
+    return cybertipline[0]
 
 
 @pytest.fixture
-def ncmec(service: tuple[CyberTiplineStandIn, str], clock: Clock) -> CyberTiplineStandIn:
-    service[0].reset(clock)
-    return service[0]
-
-
-@pytest.fixture
-def address(service: tuple[CyberTiplineStandIn, str], ncmec: CyberTiplineStandIn) -> str:
-    return service[1]
+def address(cybertipline: tuple[CyberTiplineStandIn, str], ncmec: CyberTiplineStandIn) -> str:
+    return cybertipline[1]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -17,7 +17,7 @@ import pytest
 from tests.filing_worker import Named, Unsealed
 from tests.forked import Forking
 from tests.standins.cybertipline import DAY_S, Account, CyberTiplineStandIn
-from tests.test_cybertipline_model import SCHEMA_FILE, smallest_report
+from tests.test_cybertipline_model import smallest_report
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.reports import decisions
 from tutela.reports.alarms import Kind, alarms
@@ -68,24 +68,15 @@ class Cutting(httpx.BaseTransport):
         return response
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[tuple[CyberTiplineStandIn, str]]:
-    if not SCHEMA_FILE.is_file():
-        pytest.skip("the published schema ../shared/ncmec/cyber_tipline.xsd is not there")
-    ncmec = CyberTiplineStandIn(SCHEMA_FILE)
-    with ncmec.serve() as address:
-        yield ncmec, address
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
 
 
 @pytest.fixture
-def ncmec(service: tuple[CyberTiplineStandIn, str], clock: Clock) -> CyberTiplineStandIn:
-    service[0].reset(clock)
-    return service[0]
+def ncmec(cybertipline: tuple[CyberTiplineStandIn, str], clock: Clock) -> CyberTiplineStandIn:
+    cybertipline[0].reset(clock)
+    return cybertipline[0]
 
 
 @pytest.fixture
@@ -100,9 +91,9 @@ def ledger(store: Store, clock: Clock) -> Ledger:
 
 @pytest.fixture
 def filer(
-    ledger: Ledger, ncmec: CyberTiplineStandIn, service: tuple[CyberTiplineStandIn, str], network: Cutting
+    ledger: Ledger, ncmec: CyberTiplineStandIn, cybertipline: tuple[CyberTiplineStandIn, str], network: Cutting
 ) -> Filer:
-    return Filer(ledger, CyberTipline("esp", "secret", address=service[1], transport=network), Named())
+    return Filer(ledger, CyberTipline("esp", "secret", address=cybertipline[1], transport=network), Named())
 
 
 def draft(*evidence: str, mark: str = "") -> Draft:
@@ -412,10 +403,10 @@ def test_an_amended_report_is_filed_as_it_says_now(ledger, filer, ncmec, clock):
 # --- one at a time
 
 
-def test_whoever_was_overtaken_after_opening_takes_its_report_back(ledger, filer, network, ncmec, clock, service):
+def test_whoever_was_overtaken_after_opening_takes_its_report_back(ledger, filer, network, ncmec, clock, cybertipline):
     """The first is so slow that a second one files the report meanwhile."""
     filing_id = added(ledger, "one")
-    second = Filer(ledger, CyberTipline("esp", "secret", address=service[1]), Named())
+    second = Filer(ledger, CyberTipline("esp", "secret", address=cybertipline[1]), Named())
 
     def overtake(call: str) -> None:
         if call == "submit":
@@ -441,12 +432,12 @@ def test_a_held_report_is_left_alone(ledger, filer, ncmec, clock):
     assert ledger.get(filing_id).state is State.FINISHED
 
 
-def test_many_filers_at_once_file_each_report_once(store, ncmec, service):
+def test_many_filers_at_once_file_each_report_once(store, ncmec, cybertipline):
     ledger = Ledger(store, Unsealed())
     ncmec.clock = time.time
     for number in range(6):
         ledger.add(f"case:{number}", draft(f"file {number}", mark=f"case:{number}"), environment="test", actor="me")
-    filers = [Filer(ledger, CyberTipline("esp", "secret", address=service[1]), Named()) for _ in range(4)]
+    filers = [Filer(ledger, CyberTipline("esp", "secret", address=cybertipline[1]), Named()) for _ in range(4)]
     threads = [threading.Thread(target=filer.run_due) for filer in filers]
     for thread in threads:
         thread.start()
@@ -529,14 +520,14 @@ class Trap:
             os.kill(child, signal.SIGKILL)
 
 
-def test_no_kill_files_a_report_twice_or_loses_one(database, tmp_path, ncmec, service):
+def test_no_kill_files_a_report_twice_or_loses_one(database, tmp_path, ncmec, cybertipline):
     """SIGKILL at random moments of submit, upload, fileinfo and finish, and between an answer and its being stored."""
     store = Store.create(database)
     ledger = Ledger(store, Unsealed())
     ncmec.clock = time.time
     trap = Trap(ncmec, random.Random(7))
     reports = kills = 0
-    with Forking("tests.filing_worker", database, service[1], longest_s=PATIENCE_S + 10.0 * KILLS) as worker:
+    with Forking("tests.filing_worker", database, cybertipline[1], longest_s=PATIENCE_S + 10.0 * KILLS) as worker:
         while kills < KILLS:
             while len(ledger.all(states=[State.READY])) < 2:  # more calls than the trap lets pass
                 mark = f"report {reports}"

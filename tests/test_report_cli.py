@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,8 +14,7 @@ from typer.testing import CliRunner
 
 from tests.incidents import US
 from tests.pictures import draw_scene, file_of
-from tests.standins.cybertipline import CyberTiplineStandIn
-from tests.test_cybertipline_model import SCHEMA_FILE
+from tests.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn
 from tests.test_reports import unpacked
 from tutela.banks.model import Action, NewEntry, Policy
 from tutela.cases.model import Outcome
@@ -31,19 +29,10 @@ PRIVATE, PUBLIC = new_identity()
 PICTURE = file_of(draw_scene(1, (320, 240)), "PNG")
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[tuple[CyberTiplineStandIn, str]]:
-    if not SCHEMA_FILE.is_file():
-        pytest.skip("the published schema ../shared/ncmec/cyber_tipline.xsd is not there")
-    ncmec = CyberTiplineStandIn(SCHEMA_FILE)
-    with ncmec.serve() as address:
-        yield ncmec, address
-
-
 @pytest.fixture
-def ncmec(service: tuple[CyberTiplineStandIn, str]) -> CyberTiplineStandIn:
-    service[0].reset()
-    return service[0]
+def ncmec(cybertipline: tuple[CyberTiplineStandIn, str]) -> CyberTiplineStandIn:
+    cybertipline[0].reset()
+    return cybertipline[0]
 
 
 @dataclass(frozen=True)
@@ -64,14 +53,14 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, ncmec: CyberTiplineStandIn, service: tuple[object, str]) -> Desk:
-    return made_desk(tmp_path, service[1])
+def desk(tmp_path: Path, ncmec: CyberTiplineStandIn, cybertipline: tuple[object, str]) -> Desk:
+    return made_desk(tmp_path, cybertipline[1])
 
 
 @pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory, service: tuple[object, str]) -> Desk:
+def untouched(tmp_path_factory: pytest.TempPathFactory, cybertipline: tuple[object, str]) -> Desk:
     """A desk that a test only asks."""
-    return made_desk(tmp_path_factory.mktemp("untouched"), service[1])
+    return made_desk(tmp_path_factory.mktemp("untouched"), cybertipline[1])
 
 
 def made_desk(tmp_path: Path, address: str) -> Desk:

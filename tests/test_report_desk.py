@@ -12,7 +12,6 @@ from sqlalchemy import select
 from tests.incidents import US
 from tests.pictures import draw_scene, file_of
 from tests.standins.cybertipline import CyberTiplineStandIn
-from tests.test_cybertipline_model import SCHEMA_FILE
 from tutela.banks.model import Action, NewEntry, Policy
 from tutela.cases.model import Case, CaseState, Outcome, Queue
 from tutela.cases.options import EvidenceOptions
@@ -36,19 +35,10 @@ DETAILS = {"uploader": "user-77", "ip_address": "192.0.2.7", "file_name": "holid
 WEBHOOKS = {"platform": Endpoint("platform", "https://platform.example/hook", [b"x" * 32])}
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[tuple[CyberTiplineStandIn, str]]:
-    if not SCHEMA_FILE.is_file():
-        pytest.skip("the published schema ../shared/ncmec/cyber_tipline.xsd is not there")
-    ncmec = CyberTiplineStandIn(SCHEMA_FILE)
-    with ncmec.serve() as address:
-        yield ncmec, address
-
-
 @pytest.fixture
-def ncmec(service: tuple[CyberTiplineStandIn, str]) -> CyberTiplineStandIn:
-    service[0].reset()
-    return service[0]
+def ncmec(cybertipline: tuple[CyberTiplineStandIn, str]) -> CyberTiplineStandIn:
+    cybertipline[0].reset()
+    return cybertipline[0]
 
 
 class Site:
@@ -107,24 +97,26 @@ def picture(seed: int) -> bytes:
 
 
 @pytest.fixture
-def site(tmp_path: Path, ncmec: CyberTiplineStandIn, service: tuple[object, str]) -> Iterator[Site]:
-    site = Site(tmp_path / "home", f"sqlite:///{tmp_path / 's.db'}", service[1])
+def site(tmp_path: Path, ncmec: CyberTiplineStandIn, cybertipline: tuple[object, str]) -> Iterator[Site]:
+    site = Site(tmp_path / "home", f"sqlite:///{tmp_path / 's.db'}", cybertipline[1])
     yield site
     site.deployment.close()
 
 
 @pytest.fixture
-def anywhere(tmp_path: Path, database: str, ncmec: CyberTiplineStandIn, service: tuple[object, str]) -> Iterator[Site]:
+def anywhere(
+    tmp_path: Path, database: str, ncmec: CyberTiplineStandIn, cybertipline: tuple[object, str]
+) -> Iterator[Site]:
     """A site with either kind of database."""
-    site = Site(tmp_path / "home", database, service[1])
+    site = Site(tmp_path / "home", database, cybertipline[1])
     yield site
     site.deployment.close()
 
 
 @pytest.fixture
-def eager(tmp_path: Path, ncmec: CyberTiplineStandIn, service: tuple[object, str]) -> Iterator[Site]:
+def eager(tmp_path: Path, ncmec: CyberTiplineStandIn, cybertipline: tuple[object, str]) -> Iterator[Site]:
     """A site whose policy files matches of the bank at once."""
-    site = Site(tmp_path / "home", f"sqlite:///{tmp_path / 'e.db'}", service[1], frozenset({"known"}))
+    site = Site(tmp_path / "home", f"sqlite:///{tmp_path / 'e.db'}", cybertipline[1], frozenset({"known"}))
     yield site
     site.deployment.close()
 

@@ -22,6 +22,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+SCHEMA_FILE = Path(__file__).parents[3] / "shared" / "ncmec" / "cyber_tipline.xsd"
+"""The published schema, beside the checkout."""
+
 HTTP_STATUS = {
     0: 200, 1000: 500, 1100: 500, 1110: 500, 1111: 500, 1210: 404, 1300: 500, 2000: 401, 3000: 403, 3100: 403,
     3300: 403, 4000: 400, 4100: 422, 4110: 400, 4200: 400, 5001: 404, 5002: 404, 5101: 409, 5102: 409,
