@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,27 +10,15 @@ import typer
 from typer.core import TyperGroup
 
 import tutela
-from tutela.cli import (
-    audit,
-    bank,
-    case,
-    console,
-    evaluate,
-    evidence,
-    exchange,
-    feed,
-    index,
-    job,
-    key,
-    notice,
-    outbox,
-    report,
-    store,
-)
 from tutela.cli.state import State
 
 READER_GONE = 141
 """As a shell says of a program that wrote into a closed pipe; neither "nothing matched" nor "something did"."""
+_GROUPS = (
+    *("audit", "bank", "case", "console", "evaluate", "evidence", "exchange", "feed"),
+    *("index", "job", "key", "notice", "outbox", "report", "store"),
+)
+"""Each a module of this package with an `app`."""
 
 
 class Commands(TyperGroup):
@@ -57,24 +46,8 @@ app = typer.Typer(
     epilog="Start:  tutela bank create known --action block  ·  tutela bank import known list.csv --signal pdq"
     "  ·  tutela screen uploads/  ·  tutela key create my-site --scope screen  ·  tutela serve",
 )
-for group in (
-    audit,
-    bank,
-    case,
-    console,
-    evaluate,
-    evidence,
-    exchange,
-    feed,
-    index,
-    job,
-    key,
-    notice,
-    outbox,
-    report,
-    store,
-):
-    app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
+for group in _GROUPS:
+    app.add_typer(import_module(f"tutela.cli.{group}").app, name=group)
 
 Paths = Annotated[list[str], typer.Argument(help="Files, folders (all files below), or - for standard input.")]
 
