@@ -74,7 +74,7 @@ class Decoder {
     }
 
     [[gnu::always_inline]] void read_block(size_t start, LumaBlock& block) {
-        Bits bits(file_.bits.data(), start);
+        Bits bits(file_.bits.get(), start);
         const Code code = dc_.next(bits);
         mean_ += extended(bits.behind(code.length), code.size);
         block = {};
