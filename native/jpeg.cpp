@@ -72,7 +72,7 @@ class Decoder {
         const size_t luma_blocks = size_t{component_.across} * component_.down, count = units * luma_blocks;
         for (size_t block = 0; block < count; ++block) {
             const size_t start = starts[block / luma_blocks * walk_.blocks() + block % luma_blocks];
-            const Bits bits(file_.bits.data(), start);
+            const Bits bits(file_.bits.get(), start);
             const Code code = dc_.next(bits);
             mean_ += extended(bits.behind(code.length), code.size);
             blocks_[block] = {};
@@ -97,7 +97,7 @@ class Decoder {
             more = false;
 #pragma GCC unroll 4
             for (size_t i = 0; i < Blocks; ++i) {
-                const Bits bits(file_.bits.data(), at[i]);
+                const Bits bits(file_.bits.get(), at[i]);
                 const Code code = ac_.next(bits);
                 const unsigned reached = std::min(position[i] + code.run, 63u);
                 blocks_[first + i].values[LumaBlock::places[reached]] = extended(bits.behind(code.length), code.size);

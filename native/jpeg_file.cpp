@@ -136,8 +136,8 @@ bool read_bits(std::span<const uint8_t> rest, JpegFile& file) {
     const size_t interval = file.restart_interval == 0 ? units : file.restart_interval;
     const size_t stretches = (units + interval - 1) / interval;
     if (rest.size() > JpegFile::most_bytes) return false;
-    file.bits.resize(rest.size() + JpegFile::padding);
-    uint8_t* to = file.bits.data();
+    file.bits = std::make_unique_for_overwrite<uint8_t[]>(rest.size() + JpegFile::padding);
+    uint8_t* to = file.bits.get();
     const uint8_t *from = rest.data(), *const end = from + rest.size();
     while (true) {
         const auto* mark = static_cast<const uint8_t*>(std::memchr(from, 0xFF, static_cast<size_t>(end - from)));
@@ -149,7 +149,7 @@ bool read_bits(std::span<const uint8_t> rest, JpegFile& file) {
         if (mark[1] == 0) continue;
         const bool is_last = file.ends.size() + 1 == stretches;
         if (mark[1] != (is_last ? 0xD9 : 0xD0 + file.ends.size() % 8)) return false;
-        file.ends.push_back(static_cast<size_t>(to - file.bits.data()));
+        file.ends.push_back(static_cast<size_t>(to - file.bits.get()));
         if (is_last) break;
     }
     std::memset(to, 0, JpegFile::padding);

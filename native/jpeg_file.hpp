@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -32,7 +33,7 @@ struct JpegFile {
     size_t restart_interval = 0;  // units between restarts; 0 for none
     // The bits of the scan without stuffing and markers, and where each stretch between restarts ends. Behind them are
     // `padding` zeros.
-    std::vector<uint8_t> bits;
+    std::unique_ptr<uint8_t[]> bits;
     std::vector<size_t> ends;
 
     static constexpr size_t padding = 512;

@@ -61,7 +61,7 @@ struct Walk::Strides {
     }
 };
 
-Walk::Walk(const JpegFile& file) : data_(file.bits.data()) {
+Walk::Walk(const JpegFile& file) : data_(file.bits.get()) {
     for (const JpegComponent& component : file.components) {
         auto& strides = strides_[component.dc][component.ac];
         if (!strides) strides = std::make_unique<const Strides>(*file.dc[component.dc], *file.ac[component.ac]);
