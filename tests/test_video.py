@@ -278,7 +278,7 @@ def test_a_run_is_turned_the_same_way_from_its_beginning_to_its_end(films):
 def test_a_part_with_little_in_it_counts_in_a_run_of_frames_and_nowhere_alone(deployment, view):
     *values, one, other, third = (random.Random(seed).randbytes(32) for seed in range(8))
     frames = [Sample("pdq", value, quality=100, seconds=i * 0.5) for i, value in enumerate(values)]
-    poor_views = tuple(EntryValue("pdq", value, view, None, 60) for value in (one, other))
+    poor_views = tuple(EntryValue("pdq", value, view, None, 55) for value in (one, other))
     pictures = [NewEntry("pdq", values[1]), NewEntry("pdq", third, values=poor_views)]
     for bank, entries in (("films", [composite_entry("vpdq", frames)]), ("pictures", pictures)):
         deployment.banks.create(bank, policy=Policy(Action.HOLD), actor="test")
@@ -293,10 +293,10 @@ def test_a_part_with_little_in_it_counts_in_a_run_of_frames_and_nowhere_alone(de
         return [replace(frame, view=view, quality=quality) for frame in frames]
 
     assert banks(run(49)) == set()
-    assert banks(run(60)) == {"films"}
+    assert banks(run(55)) == {"films"}
     assert banks(run(80)) == {"films", "pictures"}
     # The same in a picture, and the other way round: a listed part with little in it.
-    assert banks([Sample("pdq", values[0], view, 60)]) == set()
+    assert banks([Sample("pdq", values[0], view, 55)]) == set()
     assert banks([Sample("pdq", values[1], view, 80)]) == {"films", "pictures"}
     assert banks([Sample("pdq", one, quality=100), Sample("pdq", other, quality=100, seconds=1.0)]) == set()
 

@@ -18,7 +18,7 @@ CEILINGS: Mapping[str, int] = {
     "edge": 27,
 }
 """By family, the largest PDQ distance that matches, whatever the bank's own threshold."""
-LEAST_QUALITY: Mapping[str, int] = {"rectangle": 80, "anchored": 80, "edge": 80}
+LEAST_QUALITY: Mapping[str, int] = {"rectangle": 60, "anchored": 60, "edge": 60}
 """By family, the quality that a view needs to match alone: a part with one edge in it looks like every such part."""
 LEAST_VARIETY: Mapping[str, float] = {
     **dict.fromkeys(TURNS[1:], 2.0),
@@ -28,7 +28,7 @@ LEAST_VARIETY: Mapping[str, float] = {
 }
 """By family, the variety (`pdq_variety`) that a view needs to match alone: a bar, a disc or a letter looks the same in
 every picture that has one, however much detail it is."""
-LEAST_FILLED: Mapping[str, int] = {"anchored": 32}
+LEAST_FILLED: Mapping[str, int] = {"anchored": 36}
 """By family, how many of a view's 64 fields must show something: a shape on plain ground leaves most of them empty."""
 TURNED = 31
 """The largest distance of a turned view."""
