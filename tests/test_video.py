@@ -277,7 +277,7 @@ def test_a_run_is_turned_the_same_way_from_its_beginning_to_its_end(films):
 @pytest.mark.parametrize("view", ["anchored", "rectangle", "edge/mirrored"])
 def test_a_part_with_little_in_it_counts_in_a_run_of_frames_and_nowhere_alone(deployment, view):
     *values, one, other, third = (random.Random(seed).randbytes(32) for seed in range(8))
-    frames = [Sample("pdq", value, quality=100, seconds=i * 0.5) for i, value in enumerate(values)]
+    frames = [Sample("pdq", value, quality=100, seconds=float(i)) for i, value in enumerate(values)]
     poor_views = tuple(EntryValue("pdq", value, view, None, 55) for value in (one, other))
     pictures = [NewEntry("pdq", values[1]), NewEntry("pdq", third, values=poor_views)]
     for bank, entries in (("films", [composite_entry("vpdq", frames)]), ("pictures", pictures)):
@@ -289,11 +289,17 @@ def test_a_part_with_little_in_it_counts_in_a_run_of_frames_and_nowhere_alone(de
         (matches,) = deployment.screener.lookup_each([samples])
         return {match.bank for match in matches}
 
-    def run(quality: int) -> list[Sample]:
-        return [replace(frame, view=view, quality=quality) for frame in frames]
+    def run(quality: int, count: int = 5) -> list[Sample]:
+        parts = [replace(frame, view=view, quality=quality) for frame in frames[:count]]
+        wholes = [
+            Sample("pdq", bytes([0x99, i] * 16), quality=100, seconds=part.seconds) for i, part in enumerate(parts)
+        ]
+        return [*parts, *wholes]
 
     assert banks(run(49)) == set()
     assert banks(run(55)) == {"films"}
+    assert banks(run(55, 3)) == set()
+    assert banks(run(80, 3)) == {"films", "pictures"}
     assert banks(run(80)) == {"films", "pictures"}
     # The same in a picture, and the other way round: a listed part with little in it.
     assert banks([Sample("pdq", values[0], view, 55)]) == set()

@@ -8,6 +8,7 @@ import numpy as np
 
 from tutela.banks.model import Entry, Extent, Listed
 from tutela.screening.alignment import Pairs, Run, align, covered_share, goodness
+from tutela.screening.nearness import good_enough_alone
 from tutela.screening.policy import VideoRule
 from tutela.screening.verdict import TimeSpan
 from tutela.signals.base import WHOLE, Sample
@@ -64,22 +65,16 @@ class Footage:
         """The frame to show, the median distance and the span, if one entry's frames make a match; else None."""
         if not near:
             return None
-        least = near[0].listed.bank.policy.min_quality
-        extent = self._extent(near[0].listed.entry, least)
+        extent = self._extent(near[0].listed.entry, near[0].listed.bank.policy.min_quality)
         entry_step_s = extent.seconds / max(1, extent.frames - 1)
         run, seen, runs_along = self._best_run(near, max(MIN_TOLERANCE_S, entry_step_s))
-        part = near[0].sample.part
-        matched = {item.sample.seconds for item in near}
-        upload_share = min(1.0, len(matched) / max(1, self._usable(part, least)))
-        reach_s = max(MIN_TOLERANCE_S, entry_step_s, self._step_s(part) * abs(run.speed)) * 1.5
-        times = np.array([item.listed.seconds for item in near], np.float64)
-        entry_share = covered_share(times, extent.seconds + entry_step_s, reach_s)
-        if not runs_along and not self._is_copy(upload_share, entry_share):
-            return None
-        if not runs_along:  # matched by shares alone: from the first frame to the last
-            seconds = [second for second in matched if second is not None]
-            seen = near
-            run = Run(min(seconds), max(seconds), times.min(), times.max(), 0.0, len(matched), 1, run.distance)
+        reach_s = max(MIN_TOLERANCE_S, entry_step_s, self._step_s(near[0].sample.part) * abs(run.speed)) * 1.5
+        if not runs_along:
+            seen = [item for item in near if good_enough_alone(item.sample, item.listed)]
+            if not self._is_copy(*self._shares(seen, extent, reach_s)):
+                return None
+            run = _from_first_to_last(seen, run.distance)
+        upload_share, entry_share = self._shares(near, extent, reach_s)
         span = TimeSpan(
             round(run.begin, 3),
             round(run.end, 3),
@@ -107,26 +102,32 @@ class Footage:
         runs = [(run, items) for items in turned.values() if (run := align(_pairs(items), tolerance_s)) is not None]
         runs.sort(key=lambda found: goodness(found[0]), reverse=True)
         for run, items in runs:
-            if self._runs_along(run, all(map(_is_through_window, _inside(items, run)))):
+            if self._runs_along(run, _inside(items, run)):
                 return run, items, True
         return *runs[0], False
+
+    def _shares(self, near: Sequence[Near], extent: Extent, reach_s: float) -> tuple[float, float]:
+        """Of the upload's frames and of the entry's length, so much is near the other."""
+        if not near:
+            return 0.0, 0.0
+        usable = self._usable(near[0].sample.part, near[0].listed.bank.policy.min_quality)
+        upload_share = min(1.0, len({item.sample.seconds for item in near}) / max(1, usable))
+        times = np.array([item.listed.seconds for item in near], np.float64)
+        step_s = extent.seconds / max(1, extent.frames - 1)
+        return upload_share, covered_share(times, extent.seconds + step_s, reach_s)
 
     def _is_copy(self, upload_share: float, entry_share: float) -> bool:
         return upload_share >= self._rule.min_upload_share and entry_share >= self._rule.min_entry_share
 
-    def _runs_along(self, run: Run, through_windows: bool) -> bool:
-        if through_windows and run.distance > self._rule.max_window_distance:
-            return self._is_long_enough(run, max(self._rule.min_run_frames, self._rule.min_window_frames))
-        return self._is_long_enough(run, self._rule.min_run_frames)
-
-    def _is_long_enough(self, run: Run, min_frames: int) -> bool:
+    def _runs_along(self, run: Run, near: Sequence[Near]) -> bool:
+        rule, frames, pictures = self._rule, self._rule.min_run_frames, self._rule.min_run_pictures
+        if run.distance > rule.max_window_distance and all(map(_is_through_window, near)):
+            frames = max(frames, rule.min_window_frames)
+        if not any(good_enough_alone(item.sample, item.listed) for item in near):
+            pictures = max(pictures, rule.min_poor_pictures)
         # The last frame stands for some time as well: until the next one.
         length_s = run.seconds + min(MAX_LAST_S, run.seconds / max(1, run.frames - 1))
-        return (
-            length_s >= self._rule.min_run_s
-            and run.frames >= min_frames
-            and run.pictures >= self._rule.min_run_pictures
-        )
+        return length_s >= rule.min_run_s and run.frames >= frames and run.pictures >= pictures
 
     def _usable(self, part: str, least: int) -> int:
         return sum(quality >= least for quality in self._qualities[part].values())
@@ -140,6 +141,13 @@ class Footage:
         if key not in self._known:
             self._known[key] = self._extents.extent(entry.id, least)
         return self._known[key]
+
+
+def _from_first_to_last(near: Sequence[Near], distance: int) -> Run:
+    """What stands for the run where only shares match."""
+    seconds = {item.sample.seconds or 0.0 for item in near}
+    times = [item.listed.seconds or 0.0 for item in near]
+    return Run(min(seconds), max(seconds), min(times), max(times), 0.0, len(seconds), 1, distance)
 
 
 def _inside(near: Sequence[NearT], run: Run) -> list[NearT]:

@@ -35,17 +35,25 @@ def radius(bank: Bank, sample: Sample) -> int:
 
 def good_enough(sample: Sample, listed: Listed) -> bool:
     """Whether a sample and what is near it are both of a quality that counts for its bank."""
-    filmed = _are_frames(sample, listed)
-    return (filmed or is_many_sided(sample.view, sample.value)) and all(
-        one.quality is None or one.quality >= needed_quality(listed.bank.policy.min_quality, one.view, filmed)
-        for one in (sample, listed)
-    )
+    return _reach(sample, listed, filmed=_are_frames(sample, listed))
+
+
+def good_enough_alone(sample: Sample, listed: Listed) -> bool:
+    """Whether both would count if they were no frames of videos."""
+    return _reach(sample, listed, filmed=False)
 
 
 def needed_quality(min_quality: int, view: str, filmed: bool) -> int:
     """The quality from which on a view counts: the bank's, and that of its family. Among frames of videos only the
     bank's, because there one alone is no match: a run of them must agree."""
     return min_quality if filmed else max(min_quality, least_quality(view))
+
+
+def _reach(sample: Sample, listed: Listed, *, filmed: bool) -> bool:
+    return (filmed or is_many_sided(sample.view, sample.value)) and all(
+        one.quality is None or one.quality >= needed_quality(listed.bank.policy.min_quality, one.view, filmed)
+        for one in (sample, listed)
+    )
 
 
 def _are_frames(sample: Sample, listed: Listed) -> bool:

@@ -28,6 +28,8 @@ class VideoRule:
     """A run that is seen through windows around landmarks alone needs frames that come so near on the median, ..."""
     min_window_frames: int = 12
     """... or so many of them: single windows of different films resemble each other more than whole frames do."""
+    min_poor_pictures: int = 4
+    """Pictures that differ in a run of parts of frames that all have little in them."""
 
 
 @dataclass(frozen=True, slots=True)
