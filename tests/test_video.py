@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
 from tests.pictures import file_of, mutations
-from tests.videos import RATE, each, encode, scene, still
+from tests.videos import RATE, each, encode, looped, scene, still
 from tutela import _native
 from tutela.banks.model import Action, BankKind, EntryValue, NewEntry, Policy
 from tutela.banks.reading import composite_entry, new_entry
@@ -214,7 +214,7 @@ def test_a_copy_at_another_speed_or_backwards_is_aligned(films, speed, reverse):
 
 def test_a_clip_of_three_seconds_in_a_long_video_is_found_at_its_time(films):
     clip = scene(0)[30:60]
-    long = [*scene(1, 60.0), *clip, *scene(2, 57.0)]
+    long = [*looped(1, 60.0), *clip, *looped(2, 57.0)]
     verdict = films.screener.screen(
         encode(long, key_frames_every=1000, options={"sc_threshold": "0", "preset": "ultrafast"})
     )
@@ -343,7 +343,7 @@ def test_a_picture_bank_finds_its_picture_in_a_video_and_a_video_bank_its_frame_
 def test_a_match_that_blocks_ends_the_watching(tmp_path):
     with open_deployment(tmp_path, decoders=1) as deployment:
         list_film(deployment, action=Action.BLOCK)
-        content = encode([*scene(0), *scene(1, 150.0)], key_frames_every=10)
+        content = encode([*scene(0), *looped(1, 150.0)], key_frames_every=10)
         heard: list[float] = []
         verdict = deployment.screener.screen(content, on_progress=lambda seconds, length: heard.append(seconds))
         assert verdict.decision is Decision.BLOCK
@@ -384,7 +384,7 @@ def test_the_rule_is_the_operators(tmp_path):
 
 def test_several_workers_watch_a_long_video_and_say_how_far_they_are(films, monkeypatch):
     monkeypatch.setattr(viewing, "STRETCH_S", 15.0)
-    content = encode([*scene(1, 50.0), *scene(0), *scene(2, 40.0)], key_frames_every=10)
+    content = encode([*looped(1, 50.0), *scene(0), *looped(2, 40.0)], key_frames_every=10)
     heard: list[tuple[float, float | None]] = []
     verdict = films.screener.screen(content, on_progress=lambda seconds, length: heard.append((seconds, length)))
     assert only_match(verdict).part == "00:00:50–00:00:57"
@@ -412,7 +412,7 @@ def test_videos_are_screened_at_once_without_mixing(films):
 
 def test_a_video_that_takes_too_long_is_held(tmp_path):
     with open_deployment(tmp_path, decoders=1, limits=Limits(video_timeout_s=0.05)) as deployment:
-        verdict = deployment.screener.screen(encode(scene(1, 120.0)))
+        verdict = deployment.screener.screen(encode(looped(1, 120.0)))
         assert verdict.decision is Decision.HOLD
         assert {reason.code for reason in verdict.reasons} == {"timeout"}
 
@@ -510,7 +510,7 @@ def test_a_video_in_an_archive_is_matched_with_its_path_and_its_seconds(films):
 
 
 def test_a_long_video_in_an_archive_gets_the_time_of_a_video(tmp_path):
-    film = encode([*scene(1, 60.0) * 3, *scene(0)], key_frames_every=1000, options={"preset": "ultrafast"})
+    film = encode([*looped(1, 180.0), *scene(0)], key_frames_every=1000, options={"preset": "ultrafast"})
     for video_timeout_s, codes in ((0.5, {"timeout"}), (120.0, {"match-hold"})):
         limits = Limits(timeout_s=0.5, video_timeout_s=video_timeout_s)
         with open_deployment(tmp_path / str(video_timeout_s), decoders=1, limits=limits) as deployment:

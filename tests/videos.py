@@ -40,6 +40,12 @@ def scene(number: int, seconds: float = 8.0, rate: int = RATE) -> tuple[Pictures
     return tuple(frames)
 
 
+def looped(number: int, seconds: float) -> tuple[Pictures, ...]:
+    """The frames of a film, again and again for so long: sooner made than as many of their own."""
+    frames, count = scene(number), round(seconds * RATE)
+    return (frames * -(-count // len(frames)))[:count]
+
+
 def still(number: int, seconds: float, rate: int = RATE) -> tuple[Pictures, ...]:
     """One picture, held."""
     return scene(number)[:1] * round(seconds * rate)
