@@ -22,7 +22,7 @@ from tutela.evaluation.trials import ASKED
 from tutela.evaluation.unrelated import MARGINS, SearchedBank, Unrelated, able_samples, count_one, searched
 from tutela.media.content import ViewSet
 
-_SCALES = {Scale.TINY: (1, 1_000), Scale.USUAL: (20, 100_000), Scale.FULL: (1_000, 1_000_000)}
+_SCALES = {Scale.TINY: (1, 300), Scale.USUAL: (20, 100_000), Scale.FULL: (1_000, 1_000_000)}
 """Pictures of each family that are looked up, hashes in each bank."""
 _ASKED_FROM, _LIST_FROM, _BANK_FROM = 1_000_000_000, 2_000_000_000, 3_000_000_000
 """The first seeds of what is looked up and of the two banks. Those under 1,000,000,000 served to choose thresholds."""
