@@ -282,13 +282,12 @@ std::array<Hash, dihedral_count> hashes_of(const Mirrorings& pictures) {
 }
 
 Hash hash_of(const Frequencies& values) {
-    // The lower median: the 128th smallest of 256.
-    Frequencies sorted = values;
-    std::nth_element(sorted.begin(), sorted.begin() + 127, sorted.end());
-    const float median = sorted[127];
-    Hash hash{};
-    for (size_t bit = 0; bit < 256; ++bit) {
-        if (values[bit] > median) hash[31 - bit / 8] |= static_cast<uint8_t>(1u << (bit % 8));
+    const float median = kernels().lower_median(values.data());
+    Hash hash;
+    for (size_t byte = 0; byte < hash.size(); ++byte) {
+        unsigned bits = 0;
+        for (size_t bit = 0; bit < 8; ++bit) bits |= static_cast<unsigned>(values[8 * byte + bit] > median) << bit;
+        hash[31 - byte] = static_cast<uint8_t>(bits);
     }
     return hash;
 }

@@ -120,8 +120,10 @@ class Findings:
             if sample.seconds is None and shown in self._shown:
                 continue
             self._shown.add(shown)
-            seconds = place.seconds if sample.seconds is None else sample.seconds
-            self._append(replace(sample, part=_joined(place.path, sample.part), seconds=seconds))
+            if place.path or place.seconds is not None:
+                seconds = place.seconds if sample.seconds is None else sample.seconds
+                sample = replace(sample, part=_joined(place.path, sample.part), seconds=seconds)
+            self._append(sample)
 
     def _add_digests(self, content: Content, path: str) -> None:
         """Those of files inside; of the whole content the serving process makes them."""

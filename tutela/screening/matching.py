@@ -210,12 +210,19 @@ def _within_thresholds(
 def _by_radius(samples: Sequence[Sample], banks: Sequence[Bank]) -> dict[tuple[str, int], list[Sample]]:
     """The samples that are searched together. None of a quality that no bank takes."""
     grouped: dict[tuple[str, int], list[Sample]] = defaultdict(list)
-    least = min((bank.policy.min_quality for bank in banks), default=0)
+    if not banks:
+        return grouped
+    least = min(bank.policy.min_quality for bank in banks)
+    asked: dict[tuple[str, str, bool], tuple[int, int]] = {}  # what all samples of a kind need, and how far is searched
     for sample in samples:
         filmed = sample.seconds is not None
-        is_able = sample.quality is None or sample.quality >= needed_quality(least, sample.view, filmed)
-        if banks and is_able and (filmed or is_many_sided(sample.view, sample.value)):
-            grouped[(sample.signal, max(radius(bank, sample) for bank in banks))].append(sample)
+        kind = (sample.signal, sample.view, filmed)
+        if kind not in asked:
+            asked[kind] = needed_quality(least, sample.view, filmed), max(radius(bank, sample) for bank in banks)
+        needed, farthest = asked[kind]
+        is_able = sample.quality is None or sample.quality >= needed
+        if is_able and (filmed or is_many_sided(sample.view, sample.value)):
+            grouped[sample.signal, farthest].append(sample)
     return grouped
 
 

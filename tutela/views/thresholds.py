@@ -4,6 +4,7 @@ Chosen from the measured curve of false matches against distance; see docs/views
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from tutela._native import pdq_variety
 from tutela.views.view import TURNS
@@ -39,6 +40,7 @@ def largest_distance(usual: int, *views: str) -> int:
     return min([usual, *(most for view in views if (most := ceiling(view)) is not None)])
 
 
+@lru_cache(1024)
 def ceiling(view: str) -> int | None:
     """The largest distance at which a view matches; None where only the bank's threshold counts."""
     family, _, turn = view.partition("/")
