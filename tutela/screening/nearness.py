@@ -5,7 +5,7 @@ from tutela.signals.base import Sample
 from tutela.signals.pdq import PDQ
 from tutela.signals.registry import composite_type, signal_type
 from tutela.signals.vpdq import VPDQ
-from tutela.views.thresholds import ceiling, is_many_sided, least_quality
+from tutela.views.thresholds import is_many_sided, largest_distance, least_quality
 from tutela.views.view import TURNS
 
 
@@ -20,17 +20,17 @@ def limit(sample: Sample, listed: Listed) -> int:
     the other frames speak for it."""
     filmed = _are_frames(sample, listed)
     views = [view for view in (sample.view, listed.view) if not (filmed and view in TURNS)]
-    return _capped(threshold(listed.bank, _compared_as(sample, listed)), *views)
+    return largest_distance(threshold(listed.bank, _compared_as(sample, listed)), *views)
 
 
 def radius(bank: Bank, sample: Sample) -> int:
     """How far a bank's entries may be from a sample; the frames of its videos are listed as pictures."""
-    most = _capped(threshold(bank, sample.signal), sample.view)
+    most = largest_distance(threshold(bank, sample.signal), sample.view)
     if sample.signal != PDQ.name:
         return most
     of_videos = threshold(bank, VPDQ.name)
     turned_frame = sample.seconds is not None and sample.view in TURNS
-    return max(most, of_videos if turned_frame else _capped(of_videos, sample.view))
+    return max(most, of_videos if turned_frame else largest_distance(of_videos, sample.view))
 
 
 def good_enough(sample: Sample, listed: Listed) -> bool:
@@ -58,10 +58,6 @@ def _reach(sample: Sample, listed: Listed, *, filmed: bool) -> bool:
 
 def _are_frames(sample: Sample, listed: Listed) -> bool:
     return sample.seconds is not None and listed.seconds is not None
-
-
-def _capped(most: int, *views: str) -> int:
-    return min([most, *(nearest for view in views if (nearest := ceiling(view)) is not None)])
 
 
 def _compared_as(sample: Sample, listed: Listed) -> str:
