@@ -189,6 +189,13 @@ bool has_instructions() {
     return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & bit_SHA) != 0;
 }
 
+// Nothing of the content stays on the stack of a thread that waits.
+template <typename T>
+void wipe(T& value) {
+    std::memset(static_cast<void*>(&value), 0, sizeof value);
+    asm volatile("" : : "r"(&value) : "memory");
+}
+
 }  // namespace
 
 std::optional<Digests> digests(std::span<const uint8_t> data) {
@@ -209,7 +216,11 @@ std::optional<Digests> digests(std::span<const uint8_t> data) {
         of_sha[blocks * block_bytes - 1 - i] = byte;
     }
     pass.take(of_md5.data(), of_sha.data(), blocks);
-    return pass.result();
+    const Digests made = pass.result();
+    wipe(pass);
+    wipe(of_md5);
+    wipe(of_sha);
+    return made;
 }
 
 }  // namespace tutela

@@ -32,3 +32,22 @@ def test_lines_of_ours_and_of_libraries_have_one_form():
         {"event": "it failed", "level": "error", "logger": "tutela.api"},
         {"event": "it failed", "level": "error", "logger": "library"},
     ]
+
+
+UNREADABLE = """
+import os, sys, structlog
+from tutela.logs import configure_logs
+reader, writer = os.pipe()
+os.dup2(writer, 2)
+os.close(writer), os.close(reader)
+configure_logs()
+for _ in range(3):
+    structlog.get_logger("tutela.access").info("request")
+print("goes on", flush=True)
+os._exit(0)
+"""
+
+
+def test_nobody_reading_the_log_stops_nothing():
+    answer = subprocess.run([sys.executable, "-c", UNREADABLE], capture_output=True, text=True)
+    assert (answer.returncode, answer.stdout) == (0, "goes on\n")

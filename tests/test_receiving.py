@@ -16,7 +16,7 @@ async def app(scope, receive, send):
     while more:
         message = await receive()
         body, more = body + message.get("body", b""), message.get("more_body", False)
-    parts = {"/whole": [body], "/parts": [b"HTTP/1.1 ", b"two ", b"three"], "/none": []}[scope["path"]]
+    parts = {"/whole": [body], "/parts": [b"HTTP/1.1 ", memoryview(b"two "), b"three"], "/none": []}[scope["path"]]
     length = [(b"content-length", str(sum(map(len, parts))).encode())]
     await send({"type": "http.response.start", "status": 200 if parts else 204, "headers": length if parts else []})
     if scope["path"] == "/none":

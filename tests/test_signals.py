@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from tutela import _native
 from tutela.errors import InputError, InvalidSignalError
-from tutela.signals.base import Computable, Digesting, SignalType
+from tutela.signals.base import Computable, Digesting, Sample, SignalType
 from tutela.signals.digests import digest_samples
+from tutela.signals.pdq import shows_enough
 from tutela.signals.photodna import PHOTODNA
 from tutela.signals.registry import signal_type, signal_types
 
@@ -117,3 +118,10 @@ def test_a_plug_in_of_one_file_is_installed_and_matches(tmp_path):
         text=True,
     )
     assert finished.stdout == "block averagehash allow\n", finished.stderr
+
+
+def test_only_of_pdq_is_it_known_whether_a_view_shows_enough():
+    one_shape = bytes(32)
+    assert shows_enough(Sample("pdq", one_shape))
+    assert not shows_enough(Sample("pdq", one_shape, "mirrored", 100))
+    assert shows_enough(Sample("embedding", bytes(64), "mirrored"))

@@ -1,5 +1,6 @@
 """The logs of a service: JSON lines on standard error, without what people sent."""
 
+import contextlib
 import logging.config
 import sys
 from typing import TYPE_CHECKING, Any
@@ -26,9 +27,22 @@ def _lines(name: str) -> "structlog.WriteLogger":
     """A logger of that name that writes to standard error."""
     import structlog
 
-    logger = structlog.WriteLogger(sys.stderr)
+    logger = structlog.WriteLogger(_StandardError())  # type: ignore[arg-type]  # all that is asked of the file
     logger.name = name  # type: ignore[attr-defined]  # `add_logger_name` asks for it
     return logger
+
+
+class _StandardError:
+    """What it cannot take is lost, as `logging` does it: a request is never the worse for a full disk or a reader that
+    is gone."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def _stamped() -> list["structlog.typing.Processor"]:

@@ -15,8 +15,6 @@ from uvicorn.server import ServerState
 _BUFFER = memoryview(bytearray(256 * 1024))
 """For all connections of the process: between `get_buffer` and `buffer_updated` the loop does nothing else."""
 _ZEROS = memoryview(bytes(len(_BUFFER)))
-
-
 _HEAD = b"HTTP/1.1 "
 
 
@@ -67,9 +65,9 @@ class _Sender:
         self._loop = loop
         self._head = b""
 
-    def write(self, data: bytes) -> None:
-        if not self._head and data.startswith(_HEAD):
-            self._head = data
+    def write(self, data: bytes | memoryview) -> None:
+        if not self._head and data[: len(_HEAD)] == _HEAD:
+            self._head = bytes(data)
             self._loop.call_soon(self._flush)
             return
         head, self._head = self._head, b""

@@ -22,6 +22,7 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
         raise InputError(f"without keys the service is only served on a loopback address, not on {host}")
     settings.open().close()  # what is wrong with the home or the database is said here, once, not by every worker
     if workers == 1:
+        os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
         _run(settings, host, port, workers)
         return
     with tempfile.TemporaryDirectory(prefix="tutela-metrics-") as metrics:

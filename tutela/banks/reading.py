@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from tutela.banks.model import Entry, EntryValue, NewEntry
 from tutela.errors import InvalidSignalError
 from tutela.signals.base import WHOLE, Sample
+from tutela.signals.pdq import shows_enough
 from tutela.signals.registry import composite_type, signal_type
-from tutela.views.thresholds import ceiling, is_many_sided, least_quality
+from tutela.views.thresholds import ceiling, least_quality
 
 MIN_LISTED_QUALITY = 60
 """Views of less quality are not listed: a piece of sky looks like every other. Some families need more."""
@@ -87,7 +88,7 @@ def picture_entries(
 
 def _can_match(view: Sample) -> bool:
     is_able = (view.quality or 0) >= max(MIN_LISTED_QUALITY, least_quality(view.view))
-    return is_able and is_many_sided(view.view, view.value)
+    return is_able and shows_enough(view)
 
 
 def text_of(entry: Entry, values: Sequence[EntryValue]) -> str:

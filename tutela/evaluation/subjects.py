@@ -16,8 +16,8 @@ from tutela import _native
 from tutela.errors import InputError
 from tutela.media.content import Picture, ViewSet
 from tutela.signals.base import WHOLE, Sample
-from tutela.signals.pdq import PDQ
-from tutela.views.thresholds import is_many_sided, largest_distance, least_quality
+from tutela.signals.pdq import PDQ, shows_enough
+from tutela.views.thresholds import largest_distance, least_quality
 
 MIN_QUALITY = 50
 """A bank's usual least quality. A poorer picture matches nothing, attacked or not, and is left out."""
@@ -113,7 +113,7 @@ def listed_samples(picture: Image.Image) -> list[Sample]:
 def is_good_enough(sample: Sample) -> bool:
     """Whether a sample of a picture can match in a bank of the usual policy."""
     is_able = (sample.quality or 0) >= max(MIN_QUALITY, least_quality(sample.view))
-    return is_able and is_many_sided(sample.view, sample.value)
+    return is_able and shows_enough(sample)
 
 
 def hashes_of(samples: Sequence[Sample]) -> Hashes:

@@ -15,8 +15,8 @@ from tutela.screening.nearness import good_enough, limit, needed_quality, radius
 from tutela.screening.policy import VideoRule
 from tutela.screening.verdict import Match, TimeSpan
 from tutela.signals.base import WHOLE, Kind, OnlyHolding, Sample
+from tutela.signals.pdq import shows_enough
 from tutela.signals.registry import composite_type, signal_type
-from tutela.views.thresholds import is_many_sided
 
 
 class Searcher(Protocol):
@@ -221,7 +221,7 @@ def _by_radius(samples: Sequence[Sample], banks: Sequence[Bank]) -> dict[tuple[s
             asked[kind] = needed_quality(least, sample.view, filmed), max(radius(bank, sample) for bank in banks)
         needed, farthest = asked[kind]
         is_able = sample.quality is None or sample.quality >= needed
-        if is_able and (filmed or is_many_sided(sample.view, sample.value)):
+        if is_able and (filmed or shows_enough(sample)):
             grouped[sample.signal, farthest].append(sample)
     return grouped
 

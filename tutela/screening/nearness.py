@@ -2,10 +2,10 @@
 
 from tutela.banks.model import Bank, BankKind, Listed
 from tutela.signals.base import Sample
-from tutela.signals.pdq import PDQ
+from tutela.signals.pdq import PDQ, shows_enough
 from tutela.signals.registry import composite_type, signal_type
 from tutela.signals.vpdq import VPDQ
-from tutela.views.thresholds import is_many_sided, largest_distance, least_quality
+from tutela.views.thresholds import largest_distance, least_quality
 from tutela.views.view import TURNS
 
 
@@ -50,7 +50,7 @@ def needed_quality(min_quality: int, view: str, filmed: bool) -> int:
 
 
 def _reach(sample: Sample, listed: Listed, *, filmed: bool) -> bool:
-    return (filmed or is_many_sided(sample.view, sample.value)) and all(
+    return (filmed or shows_enough(sample)) and all(
         one.quality is None or one.quality >= needed_quality(listed.bank.policy.min_quality, one.view, filmed)
         for one in (sample, listed)
     )

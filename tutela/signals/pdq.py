@@ -14,7 +14,7 @@ from tutela.media.content import Content, Mode, Picture, ViewSet
 from tutela.signals.base import STORED, WHOLE, Kind, Region, Sample
 from tutela.signals.hexadecimal import parse_hexadecimal
 from tutela.views.finding import find_frames, reduced
-from tutela.views.thresholds import able_quality
+from tutela.views.thresholds import able_quality, is_many_sided
 from tutela.views.view import TURNS, Luma, bounds, placed, view_names
 
 
@@ -86,3 +86,8 @@ class Pdq:
 
 
 PDQ = Pdq()
+
+
+def shows_enough(sample: Sample) -> bool:
+    """Whether a sample matches where nothing but it speaks for the match; of other types that is not known."""
+    return sample.signal != PDQ.name or is_many_sided(sample.view, sample.value)
