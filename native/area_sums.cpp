@@ -1,6 +1,8 @@
 #include "area_sums.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <utility>
 
 #include "view_kernels.hpp"
@@ -62,11 +64,10 @@ AreaSums::AreaSums(const Luma& luma) : height_(luma.height), width_(luma.width),
 void AreaSums::means(std::span<const double> columns, std::span<const double> rows, float* out) const {
     const std::vector<Place> across = places(columns, width_), down = places(rows, height_);
     const size_t count = across.size();
-    std::vector<int32_t> around(2 * count);
+    std::vector<int32_t> wholes(count);
     std::vector<double> shares(count), factors(count - 1), sums(count);
     for (size_t j = 0; j < count; ++j) {
-        around[j] = static_cast<int32_t>(across[j].whole);
-        around[count + j] = around[j] + 1;
+        wholes[j] = static_cast<int32_t>(across[j].whole);
         shares[j] = across[j].share;
         if (j > 0) factors[j - 1] = inverse(columns[j] - columns[j - 1]);
     }
@@ -76,7 +77,7 @@ void AreaSums::means(std::span<const double> columns, std::span<const double> ro
     const ViewKernels& kernels = view_kernels();
     for (size_t i = 0; i < down.size(); ++i) {
         const uint32_t* row = sums_.data() + down[i].whole * (width_ + 1);
-        kernels.sum_above(row, row + width_ + 1, around.data(), down[i].share, 2 * count, lower);
+        kernels.sum_above(row, row + width_ + 1, wholes.data(), down[i].share, count, lower);
         if (i > 0) {
             kernels.sum_between(upper, lower, shares.data(), count, sums.data());
             kernels.means_between(sums.data(), factors.data(), inverse(rows[i] - rows[i - 1]), count - 1, out);

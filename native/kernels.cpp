@@ -46,8 +46,12 @@ void dct_64_to_16(const float* __restrict picture, const float* __restrict dct_1
         float result[4][16] = {};
         for (size_t k = 0; k < 64; ++k) {
             const float* row = dct_64x16 + k * 16;
-            for (size_t r = 0; r < 4; ++r) {
-                for (size_t j = 0; j < 16; ++j) result[r][j] += columns[r][k] * row[j];
+            const float w0 = columns[0][k], w1 = columns[1][k], w2 = columns[2][k], w3 = columns[3][k];
+            for (size_t j = 0; j < 16; ++j) {
+                result[0][j] += w0 * row[j];
+                result[1][j] += w1 * row[j];
+                result[2][j] += w2 * row[j];
+                result[3][j] += w3 * row[j];
             }
         }
         for (size_t r = 0; r < 4; ++r) {

@@ -224,9 +224,9 @@ Mirrorings downsample_mirrored(const Pixels<float>& pixels) { return downsample_
 
 int quality(const Picture64& picture) {
     // What bytes can make needs no care, and vectorises.
-    bool small = true;
-    for (const float value : picture) small &= std::abs(value) < 1e5f;
-    const int64_t detail = small ? view_kernels().detail(picture.data()) : detail_of_any(picture);
+    const ViewKernels& kernels = view_kernels();
+    const bool small = kernels.all_under(picture.data(), picture.size(), 1e5f);
+    const int64_t detail = small ? kernels.detail(picture.data()) : detail_of_any(picture);
     return static_cast<int>(std::min<int64_t>(detail / 90, 100));
 }
 

@@ -73,14 +73,23 @@ void add(const uint32_t* __restrict sums, const uint16_t* __restrict values, siz
     for (size_t i = 0; i < count; ++i) out[i] = sums[i] + values[i];
 }
 
+using Pair = uint64_t __attribute__((aligned(4), may_alias));  // two neighbours, read as one
+
+inline uint32_t first(uint64_t pair) { return static_cast<uint32_t>(pair); }
+inline uint32_t second(uint64_t pair) { return static_cast<uint32_t>(pair >> 32); }
+inline double change(uint32_t from, uint32_t to) { return static_cast<double>(static_cast<int32_t>(to - from)); }
+
 void sum_above(const uint32_t* __restrict row, const uint32_t* __restrict next, const int32_t* __restrict places,
-               double share, size_t count, RowSums out) {
-    uint32_t* __restrict whole = out.whole;
-    double* __restrict part = out.share;
-    for (size_t i = 0; i < count; ++i) {
-        const uint32_t at = row[places[i]], below = next[places[i]];
-        whole[i] = at;
-        part[i] = share * static_cast<double>(static_cast<int32_t>(below - at));
+               double share, size_t columns, RowSums out) {
+    uint32_t *__restrict whole_before = out.whole, *__restrict whole_after = out.whole + columns;
+    double *__restrict part_before = out.share, *__restrict part_after = out.share + columns;
+    for (size_t j = 0; j < columns; ++j) {
+        const uint64_t at = *reinterpret_cast<const Pair*>(row + places[j]);
+        const uint64_t below = *reinterpret_cast<const Pair*>(next + places[j]);
+        whole_before[j] = first(at);
+        whole_after[j] = second(at);
+        part_before[j] = share * change(first(at), first(below));
+        part_after[j] = share * change(second(at), second(below));
     }
 }
 
@@ -89,8 +98,8 @@ void sum_between(RowSums upper, RowSums lower, const double* __restrict shares, 
     const double *high_share = upper.share, *low_share = lower.share;
     for (size_t j = 0; j < columns; ++j) {
         const size_t k = j + columns;
-        const double before = static_cast<double>(static_cast<int32_t>(low[j] - high[j])) + (low_share[j] - high_share[j]);
-        const double after = static_cast<double>(static_cast<int32_t>(low[k] - high[k])) + (low_share[k] - high_share[k]);
+        const double before = change(high[j], low[j]) + (low_share[j] - high_share[j]);
+        const double after = change(high[k], low[k]) + (low_share[k] - high_share[k]);
         sums[j] = before + shares[j] * (after - before);
     }
 }
@@ -100,26 +109,52 @@ void means_between(const double* __restrict sums, const double* __restrict facto
     for (size_t j = 0; j < columns; ++j) out[j] = static_cast<float>((sums[j + 1] - sums[j]) * factors[j] * factor);
 }
 
+bool all_under(const float* values, size_t count, float bound) {
+    uint32_t beyond = 0;
+    for (size_t i = 0; i < count; ++i) beyond |= static_cast<uint32_t>(!(__builtin_fabsf(values[i]) < bound));
+    return beyond == 0;
+}
+
+inline uint32_t per_cents(float a, float b) {
+    const auto percent = static_cast<int32_t>((a - b) * 100.0f / 255.0f);
+    return static_cast<uint32_t>(percent < 0 ? -percent : percent);
+}
+
 uint32_t detail(const float* picture) {
+    // Each pixel and the next one, then without those of the next row.
     uint32_t sum = 0;
-    for (size_t i = 0; i < 64; ++i) {
-        const float* row = picture + i * 64;
-        for (size_t j = 0; j < 63; ++j) {
-            const auto percent = static_cast<int32_t>((row[j] - row[j + 1]) * 100.0f / 255.0f);
-            sum += static_cast<uint32_t>(percent < 0 ? -percent : percent);
+    for (size_t i = 0; i < 64 * 64 - 1; ++i) sum += per_cents(picture[i], picture[i + 1]);
+    for (size_t i = 63; i < 64 * 64 - 1; i += 64) sum -= per_cents(picture[i], picture[i + 1]);
+    for (size_t i = 0; i < 63 * 64; ++i) sum += per_cents(picture[i], picture[i + 64]);
+    return sum;
+}
+
+inline uint32_t differ(float a, float b, float least) { return static_cast<uint32_t>(__builtin_fabsf(a - b) >= least); }
+
+uint32_t filled_fields(const float* picture, float least) {
+    uint32_t filled = 0;
+    for (size_t top = 0; top < 64; top += 8) {
+        uint32_t shown[64] = {};  // by column, of eight rows: whether one differs from the next one or the one below
+        for (size_t y = top; y < top + 8; ++y) {
+            const float* row = picture + 64 * y;
+            const float* below = y < 63 ? row + 64 : row;
+            for (size_t x = 0; x < 64; ++x) shown[x] |= differ(below[x], row[x], least);
+            for (size_t x = 0; x < 48; ++x) shown[x] |= differ(row[x + 1], row[x], least);
+            for (size_t x = 47; x < 63; ++x) shown[x] |= differ(row[x + 1], row[x], least);  // one twice: whole vectors
+        }
+        for (size_t left = 0; left < 64; left += 8) {
+            uint32_t any = 0;
+            for (size_t x = left; x < left + 8; ++x) any |= shown[x];
+            filled += any;
         }
     }
-    for (size_t i = 0; i < 63 * 64; ++i) {
-        const auto percent = static_cast<int32_t>((picture[i] - picture[i + 64]) * 100.0f / 255.0f);
-        sum += static_cast<uint32_t>(percent < 0 ? -percent : percent);
-    }
-    return sum;
+    return filled;
 }
 
 }  // namespace
 
 extern const ViewKernels view_kernels;
 const ViewKernels view_kernels{measure, sum_rows, sum_neighbours, differences, strengths, add,
-                               sum_above, sum_between, means_between, detail};
+                               sum_above, sum_between, means_between, all_under, detail, filled_fields};
 
 }  // namespace tutela::TUTELA_LEVEL

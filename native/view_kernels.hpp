@@ -41,14 +41,18 @@ struct ViewKernels {
     void (*strengths)(const uint16_t* before, const uint16_t* at, const uint16_t* after, size_t count, uint16_t* out);
     // out[i] = sums[i] + values[i]
     void (*add)(const uint32_t* sums, const uint16_t* values, size_t count, uint32_t* out);
-    // The sums of a row boundary that lies `share` below `row`; there are `count` places.
-    void (*sum_above)(const uint32_t* row, const uint32_t* next, const int32_t* places, double share, size_t count, RowSums out);
+    // The sums of a row boundary that lies `share` below `row`; places[j] is the whole column before column boundary j.
+    void (*sum_above)(const uint32_t* row, const uint32_t* next, const int32_t* places, double share, size_t columns, RowSums out);
     // sums[j] = the sum between two row boundaries and left of column boundary j, which lies shares[j] after a whole column.
     void (*sum_between)(RowSums upper, RowSums lower, const double* shares, size_t columns, double* sums);
     // out[j] = (sums[j + 1] - sums[j]) * factors[j] * factor
     void (*means_between)(const double* sums, const double* factors, double factor, size_t columns, float* out);
+    // Whether all lie between -bound and bound; what is no number does not.
+    bool (*all_under)(const float* values, size_t count, float bound);
     // The sum of whole per cents by which neighbours of a 64x64 picture of bytes differ; see quality().
     uint32_t (*detail)(const float* picture);
+    // How many of the 64 fields of a 64x64 picture have neighbours that differ by at least so much.
+    uint32_t (*filled_fields)(const float* picture, float least);
 };
 
 // Those of the level in use.

@@ -6,6 +6,8 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "view_kernels.hpp"
+
 namespace tutela {
 namespace {
 
@@ -183,25 +185,7 @@ bool says_something(const Frequencies& frequencies) {
 }
 
 int filled_fields(const Picture64& picture) {
-    int filled = 0;
-    for (size_t top = 0; top < 64; top += 8) {
-        std::array<float, 64> most{};  // by column, of eight rows: the largest difference to the next one and the one below
-        for (size_t y = top; y < top + 8; ++y) {
-            const float* row = &picture[64 * y];
-            const float* below = y < 63 ? row + 64 : row;
-            for (size_t x = 0; x < 63; ++x) {
-                const float next = std::abs(row[x + 1] - row[x]), under = std::abs(below[x] - row[x]);
-                const float larger = next > under ? next : under;
-                most[x] = larger > most[x] ? larger : most[x];
-            }
-            const float under = std::abs(below[63] - row[63]);
-            most[63] = under > most[63] ? under : most[63];
-        }
-        for (size_t left = 0; left < 64; left += 8) {
-            filled += std::any_of(&most[left], &most[left] + 8, [](float value) { return value >= least_difference; });
-        }
-    }
-    return filled;
+    return static_cast<int>(view_kernels().filled_fields(picture.data(), least_difference));
 }
 
 }  // namespace tutela
