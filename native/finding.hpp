@@ -1,11 +1,13 @@
 // Pictures inside a picture: within borders, apart on plain ground, laid over or beside each other.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "edges.hpp"
 #include "luma.hpp"
 #include "profiles.hpp"
+#include "views.hpp"
 
 namespace tutela {
 
@@ -43,7 +45,7 @@ std::vector<Rectangle> rectangles(const Luma& luma, size_t limit);
 // Whether the sides of both lie as good as in the same places.
 bool same(const Box& a, const Box& b);
 
-enum class Family : uint8_t { piece, rectangle };
+enum class Family : uint8_t { deskewed, piece, rectangle, edge, anchored };
 
 struct Found {
     Family family;
@@ -53,5 +55,31 @@ struct Found {
 
 // All of them, likeliest first, none twice; none in a picture that is too small.
 std::vector<Found> pictures_inside(const Luma& luma, size_t most_pieces, size_t most_rectangles);
+
+// A tilted picture on plain ground, rotated with filled corners or a screen that was photographed: as a rectangle and, where
+// its sides are not at right angles, as a quadrilateral. The ground is what the picture's own corners show. The hull of all
+// else has four long sides, whatever lies within; they are the tilted picture's, be it whole or cut off by the frame.
+std::vector<Corners> tilted(const Luma& luma);
+
+// Square windows around the strongest landmarks of a box that lie within it; see landmarks().
+std::vector<Corners> windows(const Canvas& canvas, const Box& box, size_t limit, double window, double scale);
+
+// How much is looked for in a picture.
+struct Budget {
+    size_t pieces, rectangles;
+    size_t landmarks;  // of the whole and of each picture inside that is looked into
+    double window;     // side of what is looked up around a landmark; see landmarks()
+    size_t inner;      // pictures inside that are looked into for what a crop or an overlay left of them, tilted ones too
+    float sure;        // score of an upright one that is
+};
+
+struct View {
+    Family family;
+    Corners corners;
+};
+
+// All that is to be looked up inside of a picture, by family and likeliest first: the tilted ones, pieces and rectangles,
+// then `edges` and windows of the whole, and the same of each upright picture inside that is sure.
+std::vector<View> views_inside(const Canvas& canvas, const Budget& budget, std::span<const Corners> edges);
 
 }  // namespace tutela

@@ -138,6 +138,12 @@ Pyramid::Pyramid(const Luma& luma) {
     while (levels_.back().height > 32 && levels_.back().width > 32) levels_.push_back(halved(levels_.back()));
 }
 
+Corners corners_of(const Luma& luma, double left, double top, double right, double bottom) {
+    const auto width = static_cast<double>(luma.width), height = static_cast<double>(luma.height);
+    left /= width, right /= width, top /= height, bottom /= height;
+    return {{{left, top}, {right, top}, {right, bottom}, {left, bottom}}};
+}
+
 Canvas::Canvas(const uint8_t* luma, size_t height, size_t width)
     : pixels_(luma, luma + height * width), luma_{pixels_.data(), height, width}, sums_(luma_) {
     if (pixels_.empty()) throw std::invalid_argument("a picture needs at least one pixel");

@@ -34,6 +34,9 @@ class Pyramid {
 // What lies outside of the picture is its mirror image.
 using Corners = std::array<std::array<double, 2>, 4>;
 
+// Those of an upright rectangle in pixels.
+Corners corners_of(const Luma& luma, double left, double top, double right, double bottom);
+
 // The fewest pixels that the longer of a view's two opposite sides has, half of the 64 that it is brought to.
 constexpr double least_view_side = 32.0;
 

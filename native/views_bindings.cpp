@@ -36,11 +36,10 @@ nb::ndarray<nb::numpy, T> owned(std::unique_ptr<T[]> values, std::initializer_li
     return nb::ndarray<nb::numpy, T>(data, shape, owner);
 }
 
-// An upright rectangle in pixels as corners in fractions.
-void put(double* corners, const Luma& luma, double left, double top, double right, double bottom) {
-    const auto width = static_cast<double>(luma.width), height = static_cast<double>(luma.height);
-    left /= width, right /= width, top /= height, bottom /= height;
-    for (const double value : {left, top, right, top, right, bottom, left, bottom}) *corners++ = value;
+nb::ndarray<nb::numpy, double> array_of(const std::vector<Corners>& found) {
+    auto corners = std::make_unique<double[]>(8 * found.size());
+    std::memcpy(corners.get(), found.data(), found.size() * sizeof(Corners));
+    return owned(std::move(corners), {found.size(), 4, 2});
 }
 
 std::unique_ptr<Canvas> canvas_of(const Grey& luma) {
@@ -103,17 +102,16 @@ nb::tuple pictures(const Canvas& canvas, size_t most_pieces, size_t most_rectang
         nb::gil_scoped_release unlocked;
         found = pictures_inside(canvas.luma(), most_pieces, most_rectangles);
     }
-    auto corners = std::make_unique<double[]>(8 * found.size());
+    std::vector<Corners> corners;
     auto scores = std::make_unique<float[]>(found.size());
     size_t of_pieces = 0;
-    for (size_t i = 0; i < found.size(); ++i) {
+    for (const auto& [family, box, score] : found) {
         const auto side = [](size_t place) { return static_cast<double>(place); };
-        const Box& box = found[i].box;
-        put(&corners[8 * i], canvas.luma(), side(box.left), side(box.top), side(box.right), side(box.bottom));
-        scores[i] = found[i].score;
-        of_pieces += found[i].family == Family::piece;
+        scores[corners.size()] = score;
+        corners.push_back(corners_of(canvas.luma(), side(box.left), side(box.top), side(box.right), side(box.bottom)));
+        of_pieces += family == Family::piece;
     }
-    return nb::make_tuple(owned(std::move(corners), {found.size(), 4, 2}), owned(std::move(scores), {found.size()}), of_pieces);
+    return nb::make_tuple(array_of(corners), owned(std::move(scores), {found.size()}), of_pieces);
 }
 
 // The box in whole pixels, at least one each way.
@@ -131,23 +129,51 @@ Box box_of(const Luma& luma, const Bounds& bounds) {
     return box;
 }
 
-nb::ndarray<nb::numpy, double> windows(const Canvas& canvas, const Bounds& bounds, size_t limit, double window, double scale) {
+void need_window(double window) {
     if (!(window > 0 && window <= 1)) throw nb::value_error("window must be in (0, 1]");
+}
+
+nb::ndarray<nb::numpy, double> windows_in(const Canvas& canvas, const Bounds& bounds, size_t limit, double window, double scale) {
+    need_window(window);
     if (!(scale >= smallest_scale && scale <= 1)) throw nb::value_error("scale must be in [0.25, 1]");
     const Luma& luma = canvas.luma();
     const Box box = box_of(luma, bounds);
-    std::vector<Point> found;
+    std::vector<Corners> found;
     {
         nb::gil_scoped_release unlocked;
-        found = landmarks(canvas.sums(), box, limit, window, scale);
+        found = windows(canvas, box, limit, window, scale);
     }
-    const double half = window * scale * std::sqrt(static_cast<double>(box.width() * box.height())) / 2;
-    auto corners = std::make_unique<double[]>(8 * found.size());
-    for (size_t i = 0; i < found.size(); ++i) {
-        const double x = found[i].x, y = found[i].y;
-        put(&corners[8 * i], luma, x - half, y - half, x + half, y + half);
+    return array_of(found);
+}
+
+nb::ndarray<nb::numpy, double> tilted_in(const Canvas& canvas) {
+    std::vector<Corners> found;
+    {
+        nb::gil_scoped_release unlocked;
+        found = tilted(canvas.luma());
     }
-    return owned(std::move(corners), {found.size(), 4, 2});
+    return array_of(found);
+}
+
+// The number of each view's family, and its corners.
+nb::tuple views_in(const Canvas& canvas, size_t pieces, size_t rectangles, size_t most_landmarks, double window, size_t inner,
+                   float sure, const Quadrilaterals& edges) {
+    need_window(window);
+    const Budget budget{pieces, rectangles, most_landmarks, window, inner, sure};
+    std::vector<Corners> edge_corners(edges.shape(0));
+    std::memcpy(edge_corners.data(), edges.data(), edge_corners.size() * sizeof(Corners));
+    std::vector<View> found;
+    {
+        nb::gil_scoped_release unlocked;
+        found = views_inside(canvas, budget, edge_corners);
+    }
+    std::vector<Corners> corners;
+    auto families = std::make_unique<uint8_t[]>(found.size());
+    for (const View& view : found) {
+        families[corners.size()] = static_cast<uint8_t>(view.family);
+        corners.push_back(view.corners);
+    }
+    return nb::make_tuple(owned(std::move(families), {found.size()}), array_of(corners));
 }
 
 }  // namespace
@@ -157,6 +183,9 @@ void bind_views(nb::module_& m) {
     nb::class_<Canvas>(m, "Canvas")
         .def(nb::new_(&canvas_of), nb::arg("luma"))
         .def("hashes", &hashes, nb::arg("corners"), nb::arg("turns"))
+        .def("views", &views_in, nb::arg("pieces"), nb::arg("rectangles"), nb::arg("landmarks"), nb::arg("window"),
+             nb::arg("inner"), nb::arg("sure"), nb::arg("edges"))
+        .def("tilted", &tilted_in)
         .def("pictures", &pictures, nb::arg("most_pieces"), nb::arg("most_rectangles"))
-        .def("windows", &windows, nb::arg("bounds"), nb::arg("limit"), nb::arg("window"), nb::arg("scale"));
+        .def("windows", &windows_in, nb::arg("bounds"), nb::arg("limit"), nb::arg("window"), nb::arg("scale"));
 }

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import zipfile
-from dataclasses import replace
 
 import av
 import numpy as np
@@ -253,20 +252,20 @@ def test_a_still_that_both_hold_for_long_is_no_match(films):
 def test_a_run_seen_through_windows_alone_must_be_near_or_long(films, view, bits, frames, decision):
     changed = bytes(32 - bits // 2) + bytes([0b11]) * (bits // 2)  # frames that resemble each other change alike
     samples = [
-        replace(sample, value=bytes(a ^ b for a, b in zip(sample.value, changed, strict=True)), view=view)
+        sample._replace(value=bytes(a ^ b for a, b in zip(sample.value, changed, strict=True)), view=view)
         for sample in frames_of(FILM)[10 : 10 + 4 * frames : 4]
     ]
-    others = [replace(sample, seconds=100 + sample.seconds) for sample in frames_of(OTHER)]
+    others = [sample._replace(seconds=100 + sample.seconds) for sample in frames_of(OTHER)]
     assert films.screener.screen_hashes([*samples, *others]).decision is decision
 
 
 def test_a_run_is_turned_the_same_way_from_its_beginning_to_its_end(films):
     frames = frames_of(FILM)[10:40:4]
-    others = [replace(sample, seconds=100 + sample.seconds) for sample in frames_of(OTHER)]
+    others = [sample._replace(seconds=100 + sample.seconds) for sample in frames_of(OTHER)]
     half = len(frames) // 2
 
     def decision(*ways: str) -> Decision:
-        shown = [replace(frame, view=ways[i % len(ways)]) for i, frame in enumerate(frames)]
+        shown = [frame._replace(view=ways[i % len(ways)]) for i, frame in enumerate(frames)]
         return films.screener.screen_hashes([*shown, *others]).decision
 
     assert decision("mirrored") is Decision.HOLD
@@ -290,7 +289,7 @@ def test_a_part_with_little_in_it_counts_in_a_run_of_frames_and_nowhere_alone(de
         return {match.bank for match in matches}
 
     def run(quality: int, count: int = 5) -> list[Sample]:
-        parts = [replace(frame, view=view, quality=quality) for frame in frames[:count]]
+        parts = [frame._replace(view=view, quality=quality) for frame in frames[:count]]
         wholes = [
             Sample("pdq", bytes([0x99, i] * 16), quality=100, seconds=part.seconds) for i, part in enumerate(parts)
         ]
@@ -320,7 +319,7 @@ def test_a_part_that_shows_one_shape_counts_in_a_run_of_frames_and_nowhere_alone
     def banks(samples: list[Sample]) -> set[str]:
         return {match.bank for match in deployment.screener.lookup_each([samples])[0]}
 
-    assert banks([replace(frame, view=view) for frame in frames]) == {"films"}
+    assert banks([frame._replace(view=view) for frame in frames]) == {"films"}
     assert banks([Sample("pdq", values[1], view, 100)]) == set()
     assert banks([Sample("pdq", values[1], quality=100)]) == {"films", "pictures"}
 

@@ -68,6 +68,26 @@ class Canvas:
     """
 
     def __init__(self, luma: npt.NDArray[np.uint8]) -> None: ...
+    def views(
+        self,
+        pieces: int,
+        rectangles: int,
+        landmarks: int,
+        window: float,
+        inner: int,
+        sure: float,
+        edges: npt.NDArray[np.float64],
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
+        """(n,) numbers of the families and (n, 4, 2) corners of all that is to be looked up inside.
+
+        First `tilted` pictures (family 0), at most so many pieces (1) and rectangles (2) as in `pictures`, then the
+        (edges, 4, 2) parts at the sides (3) and `windows` around landmarks (4): those of the whole, and of each upright
+        picture inside with a score of at least `sure`, of at most `inner` pictures with the tilted ones.
+        """
+
+    def tilted(self) -> npt.NDArray[np.float64]:
+        """(n, 4, 2) corners of a tilted picture on plain ground: as a rectangle, and as a quadrilateral where it is none."""
+
     def hashes(
         self, corners: npt.NDArray[np.float64], turns: npt.NDArray[np.uint8]
     ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:

@@ -122,7 +122,7 @@ class Findings:
             self._shown.add(shown)
             if place.path or place.seconds is not None:
                 seconds = place.seconds if sample.seconds is None else sample.seconds
-                sample = replace(sample, part=_joined(place.path, sample.part), seconds=seconds)
+                sample = sample._replace(part=_joined(place.path, sample.part), seconds=seconds)
             self._append(sample)
 
     def _add_digests(self, content: Content, path: str) -> None:
@@ -130,7 +130,7 @@ class Findings:
         if not path or not content.data:
             return
         for sample in digest_samples(content.data):
-            self._append(replace(sample, part=path))
+            self._append(sample._replace(part=path))
 
     def _append(self, sample: Sample) -> None:
         self.samples.append(sample)

@@ -94,8 +94,10 @@ class Match:
 
     def document(self) -> dict[str, Any]:
         """The match as a JSON object."""
-        nested = {"region": self.region, "span": self.span}
-        return _fields(self) | {name: None if value is None else _fields(value) for name, value in nested.items()}
+        return _fields(self) | {
+            "region": self.region and self.region._asdict(),
+            "span": self.span and _fields(self.span),
+        }
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Match":
@@ -172,5 +174,5 @@ class Verdict:
         }
 
 
-def _fields(record: Verdict | Reason | Match | ContentHash | Timings | Region | TimeSpan) -> dict[str, Any]:
+def _fields(record: Verdict | Reason | Match | ContentHash | Timings | TimeSpan) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__slots__}

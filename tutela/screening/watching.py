@@ -7,7 +7,7 @@ then all views of pictures are looked for in it.
 import math
 import time
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -230,7 +230,7 @@ def _inside(pixels: npt.NDArray[np.uint8]) -> list[Sample]:
         region = Region(left / width, top / height, right / width, bottom / height)
         for item in _turns(np.ascontiguousarray(pixels[top:bottom, left:right])):
             view = "piece" if item.view == WHOLE else f"piece/{item.view}"
-            samples.append(replace(item, view=view, region=region))
+            samples.append(item._replace(view=view, region=region))
     return samples
 
 
@@ -297,4 +297,4 @@ def _sample(seconds: float, stream: int, view: Any) -> Sample:
 
 
 def _placed(sample: Sample, seconds: float, stream: int) -> Sample:
-    return replace(sample, seconds=round(seconds, 4), part=f"stream {stream + 1}" if stream else "")
+    return sample._replace(seconds=round(seconds, 4), part=f"stream {stream + 1}" if stream else "")

@@ -6,9 +6,8 @@ the decoded content, in an isolated worker).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from tutela.media.content import Content
@@ -31,8 +30,7 @@ STORED = "stored"
 """The view of a picture as its file stores it, where EXIF says that it is to be shown turned."""
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(NamedTuple):
     """A rectangle in a picture as displayed, in fractions of its width and height: 0 is left and top, 1 right and
     bottom."""
 
@@ -42,8 +40,7 @@ class Region:
     bottom: float
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One value computed from one view of one part of the content."""
 
     signal: str

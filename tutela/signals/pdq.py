@@ -74,14 +74,13 @@ class Pdq:
         for frame in find_frames(luma, views):
             families, corners, turns = frame.views.families, frame.views.corners, frame.views.turns
             hashes, qualities, filled = frame.canvas.hashes(corners, turns)
-            values = memoryview(hashes.tobytes())
-            places = bounds(placed(corners, frame.place)).tolist()
-            at = 0
-            known = zip(families, turns.tolist(), qualities.tolist(), filled.tolist(), places, strict=True)
-            for family, asked, quality, fields, place in known:
-                region, able = Region(*place), able_quality(family, quality, fields)
+            values, at = hashes.tobytes(), 0
+            regions = map(Region._make, bounds(placed(corners, frame.place)).tolist())
+            known = zip(families, turns.tolist(), qualities.tolist(), filled.tolist(), regions, strict=True)
+            for family, asked, quality, fields, region in known:
+                able = able_quality(family, quality, fields)
                 for name in view_names(family, asked):
-                    yield Sample(self.name, bytes(values[at : at + self.width]), name, able, region)
+                    yield Sample(self.name, values[at : at + self.width], name, able, region)
                     at += self.width
 
 

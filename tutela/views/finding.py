@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from tutela._native import Canvas
 from tutela.media.content import ViewSet
-from tutela.views.anchors import EVERYWHERE, anchored_windows
+from tutela.views.anchors import WINDOW, anchored_windows
 from tutela.views.listing import EDGES, listed_views
-from tutela.views.tilted import find_tilted
-from tutela.views.view import ALL_TURNS, MIRRORED, UPRIGHT, WHOLE, Bounds, Corners, Luma, Views
+from tutela.views.view import ALL_TURNS, MIRRORED, UPRIGHT, WHOLE, Corners, Luma, Views
 
 SHORT_SIDE = 256
 """Views are looked for, and hashed, with the picture's short side brought to 256 to 511 pixels."""
@@ -18,6 +18,8 @@ SURE = 0.9
 """Score of a rectangle that is looked into itself."""
 MIN_SIDE = 48
 """Smaller pictures have no views but the whole."""
+FAMILIES = ("deskewed", "piece", "rectangle", "edge", "anchored")
+"""Of what is found inside, in the native core's order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,14 @@ class Budget:
     inner: int
     """Pictures inside that are looked into themselves, for what a crop or an overlay left of them."""
     inside_turns: int
-    """Ways in which what is found inside is turned to be looked up."""
+    """Ways in which pictures found inside are turned to be looked up."""
     landmark_turns: int
     """The same for windows around landmarks."""
+
+    def turns(self, families: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """The same for views of families by their numbers in `FAMILIES`. Edges stay upright."""
+        inside = self.inside_turns
+        return np.array([inside, inside, inside, UPRIGHT, self.landmark_turns], np.uint8)[families]
 
 
 BUDGETS = {
@@ -68,32 +75,24 @@ def find_frames(luma: Luma, views: ViewSet) -> list[Frame]:
     if views is ViewSet.LISTED:
         return [Frame(Canvas(luma), listed_views(luma), WHOLE)]
     budget, canvas = BUDGETS[views], Canvas(luma)
-    tilted = find_tilted(luma)
-    upright, scores, pieces = canvas.pictures(budget.pieces, budget.rectangles)
-    sure = upright[scores >= SURE][: max(0, budget.inner - len(tilted))]
-    parts = [Views.of("deskewed", corners[None], budget.inside_turns) for corners in tilted]
-    parts += [
-        Views.of("piece", upright[:pieces], budget.inside_turns),
-        Views.of("rectangle", upright[pieces:], budget.inside_turns),
-        *_remains(canvas, EVERYWHERE, budget),
-    ]
-    for left_top, _, right_bottom, _ in sure.tolist():
-        parts += _remains(canvas, (*left_top, *right_bottom), budget)
-    frames = [Frame(canvas, Views.together(parts), WHOLE)]
-    for corners in tilted[: budget.inner]:
-        inner = _cut_out(luma, corners)
+    families, corners = canvas.views(
+        budget.pieces, budget.rectangles, budget.landmarks, WINDOW, budget.inner, SURE, EDGES
+    )
+    names = [FAMILIES[family] for family in families.tolist()]
+    frames = [Frame(canvas, Views(names, corners, budget.turns(families)), WHOLE)]
+    for tilted in corners[: min(budget.inner, names.count("deskewed"))]:
+        inner = _cut_out(luma, tilted)
         if min(inner.shape) >= MIN_SIDE:
-            alone = Canvas(inner)
-            frames.append(Frame(alone, Views.together(_remains(alone, EVERYWHERE, budget)), corners))
+            frames.append(_remains(inner, tilted, budget))
     return frames
 
 
-def _remains(canvas: Canvas, within: Bounds, budget: Budget) -> tuple[Views, Views]:
-    """Parts of a picture that stay as they are when the rest of it is cut away or covered."""
-    left, top, right, bottom = within
-    edges = EDGES * (right - left, bottom - top) + (left, top)
-    windows = anchored_windows(canvas, budget.landmarks, within)
-    return Views.of("edge", edges), Views.of("anchored", windows, budget.landmark_turns)
+def _remains(luma: Luma, place: Corners, budget: Budget) -> Frame:
+    """Parts of a picture found in another that stay as they are when the rest of it is cut away or covered."""
+    canvas = Canvas(luma)
+    windows = anchored_windows(canvas, budget.landmarks)
+    views = [Views.of("edge", EDGES), Views.of("anchored", windows, budget.landmark_turns)]
+    return Frame(canvas, Views.together(views), place)
 
 
 def _cut_out(luma: Luma, corners: Corners) -> Luma:
