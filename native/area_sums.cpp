@@ -31,14 +31,17 @@ double inverse(double length) { return length > 0 ? 1 / length : 0.0; }
 
 }  // namespace
 
-AreaSums::AreaSums(const Luma& luma) : height_(luma.height), width_(luma.width), sums_((height_ + 1) * (width_ + 1)) {
+AreaSums::AreaSums(const Luma& luma)
+    : height_(luma.height), width_(luma.width), sums_(std::make_unique_for_overwrite<uint32_t[]>((height_ + 1) * (width_ + 1))) {
     const size_t stride = width_ + 1;
+    std::fill_n(sums_.get(), stride, 0u);
+    for (size_t y = 1; y <= height_; ++y) sums_[y * stride] = 0;
     size_t y = 0;
     // Four rows at a time: each sum waits for the one before it in its row.
     for (; y + 4 <= height_; y += 4) {
         const uint8_t* row = luma.row(y);
-        const uint32_t* above = sums_.data() + y * stride;
-        uint32_t* out = sums_.data() + (y + 1) * stride;
+        const uint32_t* above = sums_.get() + y * stride;
+        uint32_t* out = sums_.get() + (y + 1) * stride;
         uint32_t first = 0, second = 0, third = 0, fourth = 0;
         for (size_t x = 0; x < width_; ++x) {
             first += row[x];
@@ -54,8 +57,8 @@ AreaSums::AreaSums(const Luma& luma) : height_(luma.height), width_(luma.width),
     }
     for (; y < height_; ++y) {
         const uint8_t* row = luma.row(y);
-        const uint32_t* above = sums_.data() + y * stride;
-        uint32_t* out = sums_.data() + (y + 1) * stride;
+        const uint32_t* above = sums_.get() + y * stride;
+        uint32_t* out = sums_.get() + (y + 1) * stride;
         uint32_t sum = 0;
         for (size_t x = 0; x < width_; ++x) out[x + 1] = above[x + 1] + (sum += row[x]);
     }
@@ -76,7 +79,7 @@ void AreaSums::means(std::span<const double> columns, std::span<const double> ro
     RowSums upper{whole.data(), share.data()}, lower{&whole[2 * count], &share[2 * count]};
     const ViewKernels& kernels = view_kernels();
     for (size_t i = 0; i < down.size(); ++i) {
-        const uint32_t* row = sums_.data() + down[i].whole * (width_ + 1);
+        const uint32_t* row = sums_.get() + down[i].whole * (width_ + 1);
         kernels.sum_above(row, row + width_ + 1, wholes.data(), down[i].share, count, lower);
         if (i > 0) {
             kernels.sum_between(upper, lower, shares.data(), count, sums.data());

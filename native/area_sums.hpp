@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -21,7 +22,7 @@ class AreaSums {
 
    private:
     size_t height_, width_;
-    std::vector<uint32_t> sums_;  // (height + 1) x (width + 1)
+    std::unique_ptr<uint32_t[]> sums_;  // (height + 1) x (width + 1)
 };
 
 }  // namespace tutela

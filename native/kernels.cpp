@@ -27,6 +27,23 @@ void luma_from_rgb(float* __restrict out, const float* __restrict rgb, size_t co
     }
 }
 
+void interleave(const float* __restrict lines, size_t count, double* __restrict out) {
+    for (size_t i = 0; i < count; ++i) {
+        for (size_t line = 0; line < 8; ++line) out[8 * i + line] = static_cast<double>(lines[line * count + i]);
+    }
+}
+
+void weigh(const double* __restrict lines, const size_t* __restrict firsts, const size_t* __restrict ends,
+           const double* __restrict weights, float* __restrict out) {
+    using Lanes = double __attribute__((vector_size(64), aligned(8), may_alias));
+    for (size_t j = 0; j < 64; ++j) {
+        const auto* values = reinterpret_cast<const Lanes*>(lines) + firsts[j];
+        Lanes sums{};
+        for (size_t tap = ends[j]; tap < ends[j + 1]; ++tap) sums += weights[tap] * *values++;
+        for (size_t line = 0; line < 8; ++line) out[64 * line + j] = static_cast<float>(sums[line]);
+    }
+}
+
 void dct_64_to_16(const float* __restrict picture, const float* __restrict dct_16x64,
                   const float* __restrict dct_64x16, float* __restrict out) {
     // Four rows of the result at a time: each row of the picture is read once for them, and no sum waits for another.
@@ -273,6 +290,6 @@ bool probe(const uint64_t* __restrict hashes, const WordTable* tables, const Pro
 }  // namespace
 
 extern const Kernels kernels;
-const Kernels kernels{accumulate_u8, accumulate_f32, luma_from_rgb, dct_64_to_16, lower_median, scan, probe};
+const Kernels kernels{accumulate_u8, accumulate_f32, luma_from_rgb, interleave, weigh, dct_64_to_16, lower_median, scan, probe};
 
 }  // namespace tutela::TUTELA_LEVEL

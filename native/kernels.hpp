@@ -44,6 +44,11 @@ struct Kernels {
     void (*accumulate_f32)(float* accumulator, const float* row, float weight, size_t count);
     // out[i] = 0.299 rgb[3i] + 0.587 rgb[3i+1] + 0.114 rgb[3i+2]
     void (*luma_from_rgb)(float* out, const float* rgb, size_t count);
+    // out[i] = lines[0][i], ..., lines[7][i] of eight lines, one after the other, of `count` numbers each.
+    void (*interleave)(const float* lines, size_t count, double* out);
+    // The 64 outputs of each of eight interleaved lines: output j is weighed from its first place on, with the weights from
+    // ends[j] to ends[j + 1].
+    void (*weigh)(const double* lines, const size_t* firsts, const size_t* ends, const double* weights, float* out);
     // The 16x16 low frequencies (1..16 both ways) of the 64x64 picture: D * picture * D^T.
     void (*dct_64_to_16)(const float* picture, const float* dct_16x64, const float* dct_64x16, float* out);
     // The 128th smallest of 256 numbers.

@@ -116,23 +116,32 @@ Grid grid_of(const Pixels<T>& pixels, bool of_rows, bool mirrored) {
     return all;
 }
 
+// The taps of all outputs of a line, one after the other, for the second pass, which adds up in double precision.
+struct LineTaps {
+    std::array<size_t, 64> firsts;
+    std::array<size_t, 65> ends;  // where the weights of the outputs end, after a 0
+    std::vector<double> weights;
+
+    explicit LineTaps(const Grid& grid) : ends{} {
+        for (size_t j = 0; j < 64; ++j) {
+            firsts[j] = grid[j].first;
+            weights.insert(weights.end(), grid[j].weights.begin(), grid[j].weights.end());
+            ends[j + 1] = weights.size();
+        }
+    }
+};
+
 // One picture for each of the grids of columns, in the same pass over the pixels.
 template <typename T, size_t count>
 std::array<Picture64, count> bring_down(const Pixels<T>& pixels, const Grid& rows, const std::array<Grid, count>& columns) {
     // Vertically first: whole rows are added up, a strip of columns at a time so that the sums stay in the cache.
     constexpr size_t strip = 4096;
+    // Eight lines are brought down together, each in a lane of its own: along one line each sum waits for the one before.
+    constexpr size_t together = 8;
     const size_t row_values = pixels.width * pixels.channels;
-    std::vector<float> sums(row_values), luma(pixels.channels == 3 ? pixels.width : 0);
-    // The second pass adds up in double precision: the weights one after the other, and a row of values.
-    std::array<std::vector<double>, count> exact;
-    std::array<std::array<size_t, 64>, count> offsets;
-    for (size_t grid = 0; grid < count; ++grid) {
-        for (size_t j = 0; j < 64; ++j) {
-            offsets[grid][j] = exact[grid].size();
-            exact[grid].insert(exact[grid].end(), columns[grid][j].weights.begin(), columns[grid][j].weights.end());
-        }
-    }
-    std::vector<double> values(pixels.width);
+    std::vector<float> sums(row_values), lines(together * pixels.width);
+    std::vector<double> interleaved(together * pixels.width);
+    std::vector<LineTaps> taps(columns.begin(), columns.end());
     std::array<Picture64, count> out;
     for (size_t i = 0; i < 64; ++i) {
         std::fill(sums.begin(), sums.end(), 0.0f);
@@ -143,20 +152,17 @@ std::array<Picture64, count> bring_down(const Pixels<T>& pixels, const Grid& row
                 accumulate(sums.data() + begin, row, rows[i].weights[tap], values);
             }
         }
-        const float* line = sums.data();
+        float* line = &lines[i % together * pixels.width];
         if (pixels.channels == 3) {
-            kernels().luma_from_rgb(luma.data(), sums.data(), pixels.width);
-            line = luma.data();
+            kernels().luma_from_rgb(line, sums.data(), pixels.width);
+        } else {
+            std::copy(sums.begin(), sums.end(), line);
         }
-        std::copy_n(line, pixels.width, values.begin());
+        if (i % together < together - 1) continue;
+        kernels().interleave(lines.data(), pixels.width, interleaved.data());
         for (size_t grid = 0; grid < count; ++grid) {
-            for (size_t j = 0; j < 64; ++j) {
-                const Taps& taps = columns[grid][j];
-                const double* weights = exact[grid].data() + offsets[grid][j];
-                double sum = 0.0;
-                for (size_t tap = 0; tap < taps.weights.size(); ++tap) sum += weights[tap] * values[taps.first + tap];
-                out[grid][i * 64 + j] = static_cast<float>(sum);
-            }
+            const auto& [firsts, ends, weights] = taps[grid];
+            kernels().weigh(interleaved.data(), firsts.data(), ends.data(), weights.data(), &out[grid][64 * (i + 1 - together)]);
         }
     }
     return out;
