@@ -13,12 +13,49 @@
 namespace tutela::TUTELA_LEVEL {
 namespace {
 
-void accumulate_u8(float* __restrict accumulator, const uint8_t* __restrict row, float weight, size_t count) {
-    for (size_t i = 0; i < count; ++i) accumulator[i] += weight * static_cast<float>(static_cast<int32_t>(row[i]));
+#if defined(__AVX512F__)
+constexpr size_t register_bytes = 64;
+#elif defined(__AVX2__)
+constexpr size_t register_bytes = 32;
+#else
+constexpr size_t register_bytes = 16;
+#endif
+
+inline float number(uint8_t value) { return static_cast<float>(static_cast<int32_t>(value)); }
+inline float number(float value) { return value; }
+
+// Four taps at a time, so that a sum is read and written once for them; and a strip of columns at a time, so that the sums
+// stay in the cache.
+template <typename T>
+inline void weigh_rows(const T* __restrict rows, size_t stride, const float* __restrict weights, size_t taps, size_t count,
+                       float* __restrict out) {
+    constexpr size_t strip = 4096;
+    for (size_t begin = 0; begin < count; begin += strip) {
+        const size_t length = count - begin < strip ? count - begin : strip;
+        float* __restrict sums = out + begin;
+        for (size_t i = 0; i < length; ++i) sums[i] = 0.0f;
+        size_t tap = 0;
+        for (; tap + 4 <= taps; tap += 4) {
+            const T *first = rows + tap * stride + begin, *second = first + stride, *third = second + stride, *fourth = third + stride;
+            const float w0 = weights[tap], w1 = weights[tap + 1], w2 = weights[tap + 2], w3 = weights[tap + 3];
+            for (size_t i = 0; i < length; ++i) {
+                const float two = sums[i] + w0 * number(first[i]) + w1 * number(second[i]);
+                sums[i] = two + w2 * number(third[i]) + w3 * number(fourth[i]);
+            }
+        }
+        for (; tap < taps; ++tap) {
+            const T* row = rows + tap * stride + begin;
+            for (size_t i = 0; i < length; ++i) sums[i] += weights[tap] * number(row[i]);
+        }
+    }
 }
 
-void accumulate_f32(float* __restrict accumulator, const float* __restrict row, float weight, size_t count) {
-    for (size_t i = 0; i < count; ++i) accumulator[i] += weight * row[i];
+void weigh_rows_u8(const uint8_t* rows, size_t stride, const float* weights, size_t taps, size_t count, float* out) {
+    weigh_rows(rows, stride, weights, taps, count, out);
+}
+
+void weigh_rows_f32(const float* rows, size_t stride, const float* weights, size_t taps, size_t count, float* out) {
+    weigh_rows(rows, stride, weights, taps, count, out);
 }
 
 void luma_from_rgb(float* __restrict out, const float* __restrict rgb, size_t count) {
@@ -35,12 +72,17 @@ void interleave(const float* __restrict lines, size_t count, double* __restrict 
 
 void weigh(const double* __restrict lines, const size_t* __restrict firsts, const size_t* __restrict ends,
            const double* __restrict weights, float* __restrict out) {
-    using Lanes = double __attribute__((vector_size(64), aligned(8), may_alias));
+    using Lanes = double __attribute__((vector_size(register_bytes), aligned(sizeof(double)), may_alias));
+    constexpr size_t lanes = register_bytes / sizeof(double);
     for (size_t j = 0; j < 64; ++j) {
-        const auto* values = reinterpret_cast<const Lanes*>(lines) + firsts[j];
-        Lanes sums{};
-        for (size_t tap = ends[j]; tap < ends[j + 1]; ++tap) sums += weights[tap] * *values++;
-        for (size_t line = 0; line < 8; ++line) out[64 * line + j] = static_cast<float>(sums[line]);
+        for (size_t line = 0; line < 8; line += lanes) {
+            const double* values = lines + 8 * firsts[j] + line;
+            Lanes sums{};
+            for (size_t tap = ends[j]; tap < ends[j + 1]; ++tap, values += 8) {
+                sums += weights[tap] * *reinterpret_cast<const Lanes*>(values);
+            }
+            for (size_t lane = 0; lane < lanes; ++lane) out[64 * (line + lane) + j] = static_cast<float>(sums[lane]);
+        }
     }
 }
 
@@ -290,6 +332,6 @@ bool probe(const uint64_t* __restrict hashes, const WordTable* tables, const Pro
 }  // namespace
 
 extern const Kernels kernels;
-const Kernels kernels{accumulate_u8, accumulate_f32, luma_from_rgb, interleave, weigh, dct_64_to_16, lower_median, scan, probe};
+const Kernels kernels{weigh_rows_u8, weigh_rows_f32, luma_from_rgb, interleave, weigh, dct_64_to_16, lower_median, scan, probe};
 
 }  // namespace tutela::TUTELA_LEVEL

@@ -39,9 +39,9 @@ struct HitSink {
 };
 
 struct Kernels {
-    // accumulator[i] += weight * row[i]
-    void (*accumulate_u8)(float* accumulator, const uint8_t* row, float weight, size_t count);
-    void (*accumulate_f32)(float* accumulator, const float* row, float weight, size_t count);
+    // out[i] = the sum of weights[tap] * rows[tap * stride + i] over all taps
+    void (*weigh_rows_u8)(const uint8_t* rows, size_t stride, const float* weights, size_t taps, size_t count, float* out);
+    void (*weigh_rows_f32)(const float* rows, size_t stride, const float* weights, size_t taps, size_t count, float* out);
     // out[i] = 0.299 rgb[3i] + 0.587 rgb[3i+1] + 0.114 rgb[3i+2]
     void (*luma_from_rgb)(float* out, const float* rgb, size_t count);
     // out[i] = lines[0][i], ..., lines[7][i] of eight lines, one after the other, of `count` numbers each.

@@ -45,16 +45,14 @@ std::vector<float> blurred(const Grid& grid, float deviation) {
 
     // Down, then across: each tap is one pass over all rows, which are repeated above and below, and longer at both ends.
     const auto rows = static_cast<int64_t>(grid.height), columns = static_cast<int64_t>(grid.width);
-    const auto accumulate = kernels().accumulate_f32;
+    const auto weigh = kernels().weigh_rows_f32;
     const int64_t long_columns = columns + 2 * reach;
-    std::vector<float> tall(static_cast<size_t>((rows + 2 * reach) * columns)), down(grid.values.size(), 0.0f);
+    std::vector<float> tall(static_cast<size_t>((rows + 2 * reach) * columns)), down(grid.values.size());
     for (int64_t y = -reach; y < rows + reach; ++y) {
         std::copy_n(grid.values.data() + std::clamp<int64_t>(y, 0, rows - 1) * columns, columns, tall.data() + (y + reach) * columns);
     }
-    for (size_t i = 0; i < weights.size(); ++i) {
-        accumulate(down.data(), tall.data() + i * grid.width, weights[i], down.size());
-    }
-    std::vector<float> wide(static_cast<size_t>(rows * long_columns + 2 * reach)), sums(static_cast<size_t>(rows * long_columns), 0.0f);
+    weigh(tall.data(), grid.width, weights.data(), weights.size(), down.size(), down.data());
+    std::vector<float> wide(static_cast<size_t>(rows * long_columns + 2 * reach)), sums(static_cast<size_t>(rows * long_columns));
     for (int64_t y = 0; y < rows; ++y) {
         const float* from = down.data() + y * columns;
         float* to = wide.data() + y * long_columns;
@@ -62,7 +60,7 @@ std::vector<float> blurred(const Grid& grid, float deviation) {
         std::copy_n(from, columns, to + reach);
         std::fill_n(to + reach + columns, reach, from[columns - 1]);
     }
-    for (size_t i = 0; i < weights.size(); ++i) accumulate(sums.data(), wide.data() + i, weights[i], sums.size());
+    weigh(wide.data(), 1, weights.data(), weights.size(), sums.size(), sums.data());
     std::vector<float> out(grid.values.size());
     for (int64_t y = 0; y < rows; ++y) std::copy_n(sums.data() + y * long_columns, columns, out.data() + y * columns);
     return out;

@@ -25,7 +25,7 @@ struct Taps {
 // Two passes of a box of ceil(length / 128) positions, cut off and normalised at the edges, taken at the centres of
 // 64 equal parts: each output is a tent of at most twice the box. Where the decoder reduced the picture, a pixel gets the
 // weight of all the source positions that it covers, so that the filter stays that of the source.
-Taps reduced(size_t first, const std::vector<double>& weights, size_t reduced_length, size_t eighths);
+Taps reduced(size_t first, const std::vector<double>& weights, size_t reduced_length, size_t eighths, std::vector<double>& cells);
 
 using Grid = std::array<Taps, 64>;
 
@@ -39,12 +39,13 @@ Grid tents(size_t length, size_t reduced_length, size_t eighths, bool mirrored) 
     auto box_last = [&](size_t i) { return std::min(length - 1, i + reach_right); };
 
     Grid all;
+    std::vector<double> weights, cells;
     for (size_t output = 0; output < 64; ++output) {
         const auto centre = static_cast<size_t>((static_cast<double>(output) + 0.5) * static_cast<double>(length) / 64);
         const size_t outer_first = box_first(centre), outer_last = box_last(centre);
         size_t first = box_first(outer_first);
         const size_t last = box_last(outer_last);
-        std::vector<double> weights(last - first + 1, 0.0);
+        weights.assign(last - first + 1, 0.0);
         for (size_t middle = outer_first; middle <= outer_last; ++middle) {
             const size_t inner_first = box_first(middle), inner_last = box_last(middle);
             const double share = 1.0 / static_cast<double>(outer_last - outer_first + 1) /
@@ -58,16 +59,16 @@ Grid tents(size_t length, size_t reduced_length, size_t eighths, bool mirrored) 
             std::reverse(weights.begin(), weights.end());
             first = length - 1 - last;
         }
-        all[output] = reduced(first, weights, reduced_length, eighths);
+        all[output] = reduced(first, weights, reduced_length, eighths, cells);
     }
     return all;
 }
 
-Taps reduced(size_t first, const std::vector<double>& weights, size_t reduced_length, size_t eighths) {
+Taps reduced(size_t first, const std::vector<double>& weights, size_t reduced_length, size_t eighths, std::vector<double>& cells) {
     // A source position is `eighths` units wide, a reduced pixel 8 units.
     const auto cell_of = [&](size_t unit) { return std::min(unit / 8, reduced_length - 1); };
     Taps taps{cell_of(first * eighths), {}};
-    std::vector<double> cells(cell_of((first + weights.size()) * eighths - 1) - taps.first + 1, 0.0);
+    cells.assign(cell_of((first + weights.size()) * eighths - 1) - taps.first + 1, 0.0);
     for (size_t i = 0; i < weights.size(); ++i) {
         const size_t begin = (first + i) * eighths, end = begin + eighths;
         for (size_t unit = begin; unit < end;) {
@@ -80,12 +81,12 @@ Taps reduced(size_t first, const std::vector<double>& weights, size_t reduced_le
     return taps;
 }
 
-void accumulate(float* accumulator, const uint8_t* row, float weight, size_t count) {
-    kernels().accumulate_u8(accumulator, row, weight, count);
+void weigh_rows(const Pixels<uint8_t>& pixels, const Taps& taps, size_t count, float* out) {
+    kernels().weigh_rows_u8(pixels.data + taps.first * count, count, taps.weights.data(), taps.weights.size(), count, out);
 }
 
-void accumulate(float* accumulator, const float* row, float weight, size_t count) {
-    kernels().accumulate_f32(accumulator, row, weight, count);
+void weigh_rows(const Pixels<float>& pixels, const Taps& taps, size_t count, float* out) {
+    kernels().weigh_rows_f32(pixels.data + taps.first * count, count, taps.weights.data(), taps.weights.size(), count, out);
 }
 
 // 64x64 input is taken as it is: the caller already brought it down.
@@ -131,32 +132,22 @@ struct LineTaps {
     }
 };
 
-// One picture for each of the grids of columns, in the same pass over the pixels.
+// One picture for each of the grids of columns, in the same pass over the pixels: vertically first, whole rows are added up.
 template <typename T, size_t count>
 std::array<Picture64, count> bring_down(const Pixels<T>& pixels, const Grid& rows, const std::array<Grid, count>& columns) {
-    // Vertically first: whole rows are added up, a strip of columns at a time so that the sums stay in the cache.
-    constexpr size_t strip = 4096;
     // Eight lines are brought down together, each in a lane of its own: along one line each sum waits for the one before.
     constexpr size_t together = 8;
-    const size_t row_values = pixels.width * pixels.channels;
-    std::vector<float> sums(row_values), lines(together * pixels.width);
+    std::vector<float> rgb(pixels.channels == 3 ? pixels.width * pixels.channels : 0), lines(together * pixels.width);
     std::vector<double> interleaved(together * pixels.width);
     std::vector<LineTaps> taps(columns.begin(), columns.end());
     std::array<Picture64, count> out;
     for (size_t i = 0; i < 64; ++i) {
-        std::fill(sums.begin(), sums.end(), 0.0f);
-        for (size_t begin = 0; begin < row_values; begin += strip) {
-            const size_t values = std::min(strip, row_values - begin);
-            for (size_t tap = 0; tap < rows[i].weights.size(); ++tap) {
-                const T* row = pixels.data + (rows[i].first + tap) * row_values + begin;
-                accumulate(sums.data() + begin, row, rows[i].weights[tap], values);
-            }
-        }
         float* line = &lines[i % together * pixels.width];
         if (pixels.channels == 3) {
-            kernels().luma_from_rgb(line, sums.data(), pixels.width);
+            weigh_rows(pixels, rows[i], rgb.size(), rgb.data());
+            kernels().luma_from_rgb(line, rgb.data(), pixels.width);
         } else {
-            std::copy(sums.begin(), sums.end(), line);
+            weigh_rows(pixels, rows[i], pixels.width, line);
         }
         if (i % together < together - 1) continue;
         kernels().interleave(lines.data(), pixels.width, interleaved.data());
