@@ -73,7 +73,9 @@ void add(const uint32_t* __restrict sums, const uint16_t* __restrict values, siz
     for (size_t i = 0; i < count; ++i) out[i] = sums[i] + values[i];
 }
 
-using Pair = uint64_t __attribute__((aligned(4), may_alias));  // two neighbours, read as one
+// Two neighbours, read as one: reading one by one takes twice as long.
+using Pair = uint64_t __attribute__((aligned(4), may_alias));
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first of a pair is its lower half");
 
 inline uint32_t first(uint64_t pair) { return static_cast<uint32_t>(pair); }
 inline uint32_t second(uint64_t pair) { return static_cast<uint32_t>(pair >> 32); }

@@ -20,6 +20,7 @@ from tutela.media.content import Content, Limits, Mode, ViewSet
 from tutela.screening.verdict import Decision, Verdict
 from tutela.signals.pdq import PDQ
 from tutela.views.finding import SURE, find_frames, reduced
+from tutela.views.listing import EDGES
 from tutela.views.thresholds import able_quality, ceiling, least_quality
 from tutela.views.view import TURNS, WHOLE, rectangle
 
@@ -230,6 +231,21 @@ def filled_fields(luma: np.ndarray) -> int:
     return int(_native.Canvas(luma).hashes(WHOLE[None], np.ones(1, np.uint8))[2][0])
 
 
+def test_fields_and_quality_are_those_that_a_slow_count_gives():
+    source = np.random.default_rng(4)
+    for spread in (1, 3, 8, 60):
+        small = (120 + source.integers(-spread, spread + 1, (64, 64)) * (source.random((64, 64)) < 0.02)).astype(
+            np.uint8
+        )
+        steps = np.abs(np.diff(small.astype(int), axis=1)), np.abs(np.diff(small.astype(int), axis=0))
+        shown = np.zeros((64, 64), bool)
+        shown[:, :63] |= steps[0] >= 4
+        shown[:63] |= steps[1] >= 4
+        assert filled_fields(small) == shown.reshape(8, 8, 8, 8).any(axis=(1, 3)).sum()
+        detail = sum((step * 100 // 255).sum() for step in steps)
+        assert _native.pdq(small)[1] == min(detail // 90, 100)
+
+
 def test_a_field_is_filled_where_neighbours_in_it_differ():
     ground = np.full((256, 256), 120, np.uint8)
     assert filled_fields(ground) == 0
@@ -397,9 +413,96 @@ def test_a_photo_has_no_pictures_inside_that_cost_a_closer_look():
         assert (scores < SURE).all()
 
 
+def tilted_page(corners: np.ndarray, light: float = 0) -> np.ndarray:
+    """400 x 300 of plain ground, as much lighter to the right as told, with a textured quadrilateral upon it."""
+    ys, xs = np.mgrid[0:300, 0:400] + 0.5
+    inside = np.ones((300, 400), bool)
+    for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        inside &= (bx - ax) * (ys - ay) - (by - ay) * (xs - ax) > 0
+    texture = np.random.default_rng(1).integers(0, 120, (300, 400))
+    return np.where(inside, texture, 180 + light * xs / 400).astype(np.uint8)
+
+
+def upright_corners(width: float, height: float) -> np.ndarray:
+    return (np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) - 0.5) * (width, height) + (200, 150)
+
+
+@pytest.mark.parametrize("degrees", [-30, -10, -1.5, 1.5, 5, 20, 44])
+@pytest.mark.parametrize("light", [0, 30])
+def test_a_tilted_picture_on_plain_ground_is_found_where_it_lies(degrees, light):
+    angle = np.radians(degrees)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    corners = (upright_corners(240, 160) - (200, 150)) @ turn + (200, 150)
+    found = _native.Canvas(tilted_page(corners, light)).tilted() * (400, 300)
+    assert len(found) >= 1
+    assert np.abs(found[0] - corners).max() < 5
+
+
+def test_a_picture_seen_aslant_is_found_as_a_quadrilateral():
+    corners = np.array([[60.0, 40], [330, 70], [300, 260], [90, 230]])
+    found = _native.Canvas(tilted_page(corners)).tilted() * (400, 300)
+    assert np.abs(found[-1] - corners).max() < 5
+
+
+def test_what_is_upright_or_lies_on_no_plain_ground_is_not_tilted():
+    upright = tilted_page(upright_corners(240, 160))
+    noise = np.random.default_rng(2).integers(0, 256, (300, 400)).astype(np.uint8)
+    aslant = tilted_page(np.array([[60.0, 40], [330, 70], [300, 260], [90, 230]]))
+    two_plain_corners = aslant.copy()
+    two_plain_corners[:, 390:] = noise[:, 390:]
+    different_ground = aslant.copy()
+    different_ground[:150, :20], different_ground[150:, 380:] = 60, 120
+    for page in (upright, noise, np.full((300, 400), 90, np.uint8), two_plain_corners, different_ground):
+        assert len(_native.Canvas(page).tilted()) == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (4000, 1), (2, 2), (31, 900), (32, 32), (33, 47), (3000, 33)])
+@pytest.mark.parametrize("kind", ["black", "noise", "corner"])
+def test_a_picture_of_any_size_is_looked_through(shape, kind):
+    luma = np.zeros(shape, np.uint8)
+    if kind == "noise":
+        luma = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
+    elif kind == "corner":
+        luma[shape[0] // 2 :, shape[1] // 2 :] = 255
+    canvas = _native.Canvas(luma)
+    families, corners = canvas.views(10, 28, 8, 0.36, 4, 0.5, EDGES)
+    assert len(canvas.tilted()) <= 2
+    assert len(families) == len(corners) >= len(EDGES)
+    assert np.isfinite(corners).all()
+    _, qualities, _ = canvas.hashes(corners, np.ones(len(corners), np.uint8))
+    assert (qualities <= 100).all()
+
+
+@pytest.mark.parametrize(("sure", "inner"), [(0.9, 4), (0.5, 2), (0.0, 0), (2.0, 4)])
+@pytest.mark.parametrize(
+    ("attack", "strength"), [("collage", 6), ("rotate-grown", 10), ("screenshot", 80), ("comic", 2)]
+)
+def test_what_is_looked_up_inside_is_what_each_search_finds(attack, strength, sure, inner):
+    page = opened(attacked(attack, strength))
+    canvas = _native.Canvas(grey(page, page.size))
+    families, corners = canvas.views(10, 28, 8, 0.36, inner, sure, EDGES)
+    tilted = canvas.tilted()
+    upright, scores, pieces = canvas.pictures(10, 28)
+    expected = [(0, tilted), (1, upright[:pieces]), (2, upright[pieces:])]
+    within = [WHOLE, *upright[scores >= np.float32(sure)][: max(0, inner - len(tilted))]]
+    for frame in within:
+        left, top, right, bottom = bounds = (*frame[0].tolist(), *frame[2].tolist())
+        expected += [(3, EDGES * (right - left, bottom - top) + (left, top)), (4, canvas.windows(bounds, 8, 0.36, 1.0))]
+    assert families.tolist() == [family for family, found in expected for _ in found]
+    assert np.array_equal(corners, np.concatenate([found for _, found in expected]))
+
+
+def test_what_is_no_window_is_refused():
+    canvas = _native.Canvas(np.zeros((80, 80), np.uint8))
+    for window in (0.0, 1.1, float("nan")):
+        with pytest.raises(ValueError, match="window"):
+            canvas.views(10, 28, 8, window, 4, 0.9, EDGES)
+
+
 def test_every_simd_level_finds_the_same():
     pages = [
-        opened(attacked(name, strength)) for name, strength in (("collage", 6), ("border-noisy", 10), ("comic", 2))
+        opened(attacked(name, strength))
+        for name, strength in (("collage", 6), ("border-noisy", 10), ("comic", 2), ("rotate-grown", 10))
     ]
     lumas = [grey(page, page.size) for page in pages]
     used = _native.simd()
@@ -407,8 +510,12 @@ def test_every_simd_level_finds_the_same():
     for level in _native.simd_levels():
         _native.select_simd(level)
         canvases = [_native.Canvas(luma) for luma in lumas]
-        found = [(*canvas.pictures(10, 28), canvas.windows((0.0, 0.0, 1.0, 1.0), 8, 0.36, 1.0)) for canvas in canvases]
-        answers.append([[np.asarray(part).tobytes() for part in parts] for parts in found])
+        found = [canvas.views(10, 28, 8, 0.36, 4, 0.9, EDGES) for canvas in canvases]
+        hashes = [
+            canvas.hashes(corners, np.ones(len(corners), np.uint8))
+            for canvas, (_, corners) in zip(canvases, found, strict=True)
+        ]
+        answers.append([[part.tobytes() for part in parts] for parts in (*found, *hashes)])
     _native.select_simd(used)
     assert all(answer == answers[0] for answer in answers)
 

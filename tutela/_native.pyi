@@ -86,7 +86,7 @@ class Canvas:
         """
 
     def tilted(self) -> npt.NDArray[np.float64]:
-        """(n, 4, 2) corners of a tilted picture on plain ground: as a rectangle, and as a quadrilateral where it is none."""
+        """(n, 4, 2) corners of a tilted picture on plain ground: as a rectangle, then as what else it is."""
 
     def hashes(
         self, corners: npt.NDArray[np.float64], turns: npt.NDArray[np.uint8]

@@ -78,6 +78,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     look(canvas, {{{0, 0}, {1, 0}, {1, 1}, {0, 1}}});
     for (const Corners& corners : views) look(canvas, corners);
     for (const Found& found : pictures_inside(canvas.luma(), 10, 20)) check(found.box, canvas.luma());
+    for (const Corners& corners : tilted(canvas.luma())) {
+        for (const auto& [x, y] : corners) {
+            if (!(std::abs(x - 0.5) < 1 && std::abs(y - 0.5) < 1)) std::abort();
+        }
+        look(canvas, corners);
+    }
+    const Budget budget{10, 20, 8, window, 4, 0.5f};
+    for (const View& view : views_inside(canvas, budget, views)) look(canvas, view.corners);
     const Box box{width / 4, height / 4, width, height};
     for (const Point& place : landmarks(canvas.sums(), box, 12, window, scale)) {
         if (!(place.x >= static_cast<float>(box.left) && place.x <= static_cast<float>(box.right))) std::abort();
