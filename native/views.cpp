@@ -184,6 +184,43 @@ Picture64 Canvas::view(const Corners& c) {
     return warped(pyramid_->levels()[level], c, cell, std::ldexp(1.0, -static_cast<int>(level)));
 }
 
+Cutting cut_out(const Luma& luma, const Corners& corners, size_t least) {
+    const auto columns = static_cast<double>(luma.width), rows = static_cast<double>(luma.height);
+    const Cell cell = cell_of(corners, rows, columns);
+    const double across = 64 * cell.across, down = 64 * cell.down, most = 4 * std::max(columns, rows) + 1;
+    if (!(across < most && down < most)) return {};
+    Cutting cutting{{}, static_cast<size_t>(down), static_cast<size_t>(across)};
+    if (std::min(cutting.width, cutting.height) < least) return {};
+    cutting.pixels.resize(cutting.height * cutting.width, 0);
+    // A bilinear map of the rectangle to the quadrilateral, then between the four nearest pixels.
+    const auto place = [&](size_t axis, double size) {
+        std::array<double, 4> at;
+        for (size_t i = 0; i < 4; ++i) at[i] = corners[i][axis] * size;
+        const double u = 1.0 / static_cast<double>(cutting.width), v = 1.0 / static_cast<double>(cutting.height);
+        return std::array{at[0], (at[1] - at[0]) * u, (at[3] - at[0]) * v, (at[2] - at[3] - at[1] + at[0]) * u * v};
+    };
+    const auto across_at = place(0, columns), down_at = place(1, rows);
+    for (size_t i = 0; i < cutting.height; ++i) {
+        uint8_t* out = cutting.pixels.data() + i * cutting.width;
+        const double v = static_cast<double>(i) + 0.5;
+        for (size_t j = 0; j < cutting.width; ++j) {
+            const double u = static_cast<double>(j) + 0.5;
+            const auto at = [&](const std::array<double, 4>& a) { return a[0] + a[1] * u + a[2] * v + a[3] * u * v; };
+            const double x = at(across_at), y = at(down_at);
+            if (!(x >= 0 && x < columns && y >= 0 && y < rows)) continue;
+            const double left = std::max(x - 0.5, 0.0), top = std::max(y - 0.5, 0.0);
+            const auto column = static_cast<size_t>(left), line = static_cast<size_t>(top);
+            const size_t next = std::min(column + 1, luma.width - 1);
+            const uint8_t *above = luma.row(line), *below = luma.row(std::min(line + 1, luma.height - 1));
+            const double share = left - static_cast<double>(column);
+            const double upper = above[column] + (above[next] - above[column]) * share;
+            const double lower = below[column] + (below[next] - below[column]) * share;
+            out[j] = static_cast<uint8_t>(upper + (lower - upper) * (top - static_cast<double>(line)));
+        }
+    }
+    return cutting;
+}
+
 bool says_something(const Frequencies& frequencies) {
     float sum = 0.0f;
     for (const float value : frequencies) sum += value * value;

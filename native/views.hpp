@@ -71,6 +71,16 @@ class Canvas {
     std::optional<Pyramid> pyramid_;  // made for the first tilted view
 };
 
+// A quadrilateral of a picture as a picture of its own.
+struct Cutting {
+    std::vector<uint8_t> pixels;
+    size_t height, width;
+};
+
+// At the same scale, each side as long as the longer of the two opposite ones; black where it lies outside. Empty where a
+// side would have fewer than `least` pixels, or four times as many as the longer of the picture's.
+Cutting cut_out(const Luma& luma, const Corners& corners, size_t least);
+
 // Root mean square of the frequencies under which their signs, and so the hash, are chance: a lattice has much detail and
 // nothing as coarse as what is hashed.
 constexpr float min_strength = 5.0f;

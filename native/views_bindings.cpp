@@ -26,6 +26,7 @@ namespace {
 
 using Grey = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Quadrilaterals = nb::ndarray<const double, nb::shape<-1, 4, 2>, nb::c_contig, nb::device::cpu>;
+using Quadrilateral = nb::ndarray<const double, nb::shape<4, 2>, nb::c_contig, nb::device::cpu>;
 using Turns = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Bounds = std::tuple<double, double, double, double>;
 
@@ -46,6 +47,16 @@ std::unique_ptr<Canvas> canvas_of(const Grey& luma) {
     if (luma.shape(0) == 0 || luma.shape(1) == 0) throw nb::value_error("pixels must not be empty");
     nb::gil_scoped_release unlocked;
     return std::make_unique<Canvas>(luma.data(), luma.shape(0), luma.shape(1));
+}
+
+// None where the picture would be too small.
+std::unique_ptr<Canvas> cut_out_of(const Canvas& canvas, const Quadrilateral& corners, size_t least) {
+    Corners quadrilateral;
+    std::memcpy(quadrilateral.data(), corners.data(), sizeof quadrilateral);
+    nb::gil_scoped_release unlocked;
+    const Cutting cutting = cut_out(canvas.luma(), quadrilateral, std::max<size_t>(least, 1));
+    if (cutting.pixels.empty()) return nullptr;
+    return std::make_unique<Canvas>(cutting.pixels.data(), cutting.height, cutting.width);
 }
 
 // Hashes of the views, for each turn whose bit is set for the view; and what turning does not change: qualities, and how
@@ -186,6 +197,7 @@ void bind_views(nb::module_& m) {
         .def("views", &views_in, nb::arg("pieces"), nb::arg("rectangles"), nb::arg("landmarks"), nb::arg("window"),
              nb::arg("inner"), nb::arg("sure"), nb::arg("edges"))
         .def("tilted", &tilted_in)
+        .def("cut_out", &cut_out_of, nb::arg("corners"), nb::arg("least"))
         .def("pictures", &pictures, nb::arg("most_pieces"), nb::arg("most_rectangles"))
         .def("windows", &windows_in, nb::arg("bounds"), nb::arg("limit"), nb::arg("window"), nb::arg("scale"));
 }

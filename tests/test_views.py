@@ -444,6 +444,40 @@ def test_a_picture_seen_aslant_is_found_as_a_quadrilateral():
     assert np.abs(found[-1] - corners).max() < 5
 
 
+def test_a_quadrilateral_is_cut_out_as_pillow_does_it():
+    luma = grey(KNOWN, (400, 300))
+    for corners in (
+        np.array([[60.0, 40], [330, 70], [300, 260], [90, 230]]),
+        np.array([[-20.0, 10], [390, -30], [410, 280], [5, 310]]),
+    ):
+        (width, _), (height, _) = (
+            sorted((np.hypot(*(corners[a] - corners[b])), np.hypot(*(corners[c] - corners[d]))), reverse=True)
+            for a, b, c, d in ((1, 0, 2, 3), (3, 0, 2, 1))
+        )
+        size = int(width), int(height)
+        quadrilateral = corners[[0, 3, 2, 1]].ravel().tolist()
+        expected = Image.fromarray(luma).transform(size, Image.Transform.QUAD, quadrilateral, Image.Resampling.BILINEAR)
+        cut = _native.Canvas(luma).cut_out(corners / (400, 300), 48)
+        views = np.stack([WHOLE, *EDGES])
+        for found, wanted in zip(
+            cut.hashes(views, np.ones(len(views), np.uint8)),
+            _native.Canvas(np.asarray(expected)).hashes(views, np.ones(len(views), np.uint8)),
+            strict=True,
+        ):
+            assert np.array_equal(found, wanted)
+
+
+def test_what_is_too_small_too_large_or_nowhere_is_not_cut_out():
+    canvas = _native.Canvas(grey(KNOWN, (400, 300)))
+    assert canvas.cut_out(rectangle(0, 0, 47.9 / 400, 1), 48) is None
+    assert canvas.cut_out(rectangle(0, 0, 48 / 400, 1), 48) is not None
+    assert canvas.cut_out(rectangle(0, 0, 1, 1), 0) is not None
+    assert canvas.cut_out(rectangle(0, 0, 0, 0), 0) is None
+    assert canvas.cut_out(rectangle(-3, 0, 3, 1), 48) is None
+    for place in (float("nan"), float("inf"), 1e300):
+        assert canvas.cut_out(rectangle(place, 0, 1, 1), 48) is None
+
+
 def test_what_is_upright_or_lies_on_no_plain_ground_is_not_tilted():
     upright = tilted_page(upright_corners(240, 160))
     noise = np.random.default_rng(2).integers(0, 256, (300, 400)).astype(np.uint8)

@@ -88,6 +88,13 @@ class Canvas:
     def tilted(self) -> npt.NDArray[np.float64]:
         """(n, 4, 2) corners of a tilted picture on plain ground: as a rectangle, then as what else it is."""
 
+    def cut_out(self, corners: npt.NDArray[np.float64], least: int) -> Canvas | None:
+        """The (4, 2) quadrilateral as a picture of its own at the same scale, between the four nearest pixels.
+
+        What lies outside is black. None where a side would have fewer than `least` pixels, or over four times the
+        longer of the picture's.
+        """
+
     def hashes(
         self, corners: npt.NDArray[np.float64], turns: npt.NDArray[np.uint8]
     ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:

@@ -84,6 +84,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         }
         look(canvas, corners);
     }
+    for (const Corners& corners : views) {
+        const Cutting cutting = cut_out(canvas.luma(), corners, 1);
+        if (cutting.pixels.size() != cutting.height * cutting.width) std::abort();
+    }
     const Budget budget{10, 20, 8, window, 4, 0.5f};
     for (const View& view : views_inside(canvas, budget, views)) look(canvas, view.corners);
     const Box box{width / 4, height / 4, width, height};

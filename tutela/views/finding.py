@@ -81,33 +81,13 @@ def find_frames(luma: Luma, views: ViewSet) -> list[Frame]:
     names = [FAMILIES[family] for family in families.tolist()]
     frames = [Frame(canvas, Views(names, corners, budget.turns(families)), WHOLE)]
     for tilted in corners[: min(budget.inner, names.count("deskewed"))]:
-        inner = _cut_out(luma, tilted)
-        if min(inner.shape) >= MIN_SIDE:
-            frames.append(_remains(inner, tilted, budget))
+        inner = canvas.cut_out(tilted, MIN_SIDE)
+        if inner is not None:
+            frames.append(Frame(inner, _remains(inner, budget), tilted))
     return frames
 
 
-def _remains(luma: Luma, place: Corners, budget: Budget) -> Frame:
+def _remains(canvas: Canvas, budget: Budget) -> Views:
     """Parts of a picture found in another that stay as they are when the rest of it is cut away or covered."""
-    canvas = Canvas(luma)
     windows = anchored_windows(canvas, budget.landmarks)
-    views = [Views.of("edge", EDGES), Views.of("anchored", windows, budget.landmark_turns)]
-    return Frame(canvas, Views.together(views), place)
-
-
-def _cut_out(luma: Luma, corners: Corners) -> Luma:
-    """A quadrilateral of the picture as a picture of its own, at the same scale."""
-    size = np.array([luma.shape[1], luma.shape[0]])
-    points = corners * size
-    width = int(max(np.hypot(*(points[1] - points[0])), np.hypot(*(points[2] - points[3]))))
-    height = int(max(np.hypot(*(points[3] - points[0])), np.hypot(*(points[2] - points[1]))))
-    if width < MIN_SIDE or height < MIN_SIDE or max(width, height) > 4 * max(luma.shape):
-        return luma[:0, :0]
-    left_top, right_top, right_bottom, left_bottom = (tuple(point) for point in points.tolist())
-    if left_top[1] == right_top[1] and left_top[0] == left_bottom[0]:
-        box = np.rint([*left_top, *right_bottom]).astype(int)
-        return np.ascontiguousarray(luma[box[1] : box[3], box[0] : box[2]])
-    quadrilateral = (*left_top, *left_bottom, *right_bottom, *right_top)
-    return np.asarray(
-        Image.fromarray(luma).transform((width, height), Image.Transform.QUAD, quadrilateral, Image.Resampling.BILINEAR)
-    )
+    return Views.together([Views.of("edge", EDGES), Views.of("anchored", windows, budget.landmark_turns)])
