@@ -15,8 +15,8 @@ CEILINGS: Mapping[str, int] = {
     "deskewed": 31,
     "rotated": 31,
     "inset": 31,
-    "anchored": 31,
-    "edge": 29,
+    "anchored": 29,
+    "edge": 27,
     "trimmed": 27,
 }
 """By family, the largest PDQ distance that matches, whatever the bank's own threshold."""
