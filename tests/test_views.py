@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 from benchmarks.generic_pictures import draw_generic
 from tests.pictures import draw_scene, file_of, photos
@@ -259,6 +259,32 @@ def test_a_window_that_is_mostly_plain_ground_is_too_poor_to_match_alone():
     assert able_quality("anchored", 100, 35) == least_quality("anchored") - 1
     assert able_quality("anchored", 40, 0) == 40
     assert able_quality("piece", 100, 0) == 100
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """A disc of a picture on white ground, a little off the middle."""
+    page, disc = Image.new("RGB", (400, 400), "white"), Image.new("L", (260, 300), 0)
+    ImageDraw.Draw(disc).ellipse((0, 0, 259, 299), fill=255)
+    page.paste(picture.resize((260, 300)), (40, 70), disc)
+    return page
+
+
+def test_a_picture_on_white_is_found_between_others_on_white():
+    known, *others = (on_white(picture) for picture in (KNOWN, *OTHERS[:3]))
+    listed = samples(known, ViewSet.LISTED)
+    trimmed = [sample for sample in listed if sample.view == "trimmed"]
+
+    def nearest(row: tuple[Image.Image, ...]) -> tuple[int, int]:
+        page = Image.new("RGB", (1200, 400), "white")
+        for i, picture in enumerate(row):
+            page.paste(picture, (400 * i, 0))
+        pieces = [sample for sample in samples(page, ViewSet.STANDARD) if sample.view == "piece"]
+        whole = [sample for sample in listed if sample.view in ("whole", "inset")]
+        return tuple(min(distance(a.value, b.value) for a in pieces for b in wanted) for wanted in (trimmed, whole))
+
+    without_ground, as_it_is = nearest((others[0], known, others[1]))
+    assert without_ground <= ceiling("trimmed") < as_it_is
+    assert min(nearest(tuple(others))) > 31
 
 
 def test_a_view_of_few_pixels_has_no_quality():

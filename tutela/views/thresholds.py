@@ -17,19 +17,21 @@ CEILINGS: Mapping[str, int] = {
     "inset": 31,
     "anchored": 29,
     "edge": 27,
+    "trimmed": 27,
 }
 """By family, the largest PDQ distance that matches, whatever the bank's own threshold."""
-LEAST_QUALITY: Mapping[str, int] = {"rectangle": 60, "anchored": 60, "edge": 60}
+LEAST_QUALITY: Mapping[str, int] = {"rectangle": 50, "edge": 50, "anchored": 60, "trimmed": 60}
 """By family, the quality that a view needs to match alone: a part with one edge in it looks like every such part."""
 LEAST_VARIETY: Mapping[str, float] = {
-    **dict.fromkeys(TURNS[1:], 2.0),
-    **dict.fromkeys(("piece", "deskewed"), 3.5),
-    **dict.fromkeys(("rectangle", "edge"), 4.0),
+    **dict.fromkeys(TURNS[1:], 3.0),
+    **dict.fromkeys(("piece", "rectangle"), 3.0),
+    **dict.fromkeys(("deskewed", "edge"), 3.5),
+    "trimmed": 4.5,
     "anchored": 5.0,
 }
 """By family, the variety (`pdq_variety`) that a view needs to match alone: a bar, a disc or a letter looks the same in
 every picture that has one, however much detail it is."""
-LEAST_FILLED: Mapping[str, int] = {"anchored": 36}
+LEAST_FILLED: Mapping[str, int] = {"anchored": 36, "trimmed": 40}
 """By family, how many of a view's 64 fields must show something: a shape on plain ground leaves most of them empty."""
 TURNED = 31
 """The largest distance of a turned view."""
