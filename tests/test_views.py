@@ -21,7 +21,7 @@ from tutela.screening.verdict import Decision, Verdict
 from tutela.signals.pdq import PDQ
 from tutela.views.finding import SURE, find_frames, reduced
 from tutela.views.listing import EDGES
-from tutela.views.thresholds import able_quality, ceiling, least_quality
+from tutela.views.thresholds import able_quality, need
 from tutela.views.view import TURNS, WHOLE, rectangle
 
 KNOWN = photos()[2]
@@ -221,7 +221,7 @@ def test_the_shapes_that_slides_share_are_no_match(tmp_path):
                 distance(a.value, b.value) <= 27
                 for a in views
                 for b in bank
-                if min(a.quality, b.quality) >= least_quality(a.view)
+                if min(a.quality, b.quality) >= need(a.view).quality
             )
             assert not deployment.screener.screen(file_of(picture, "PNG")).matches
     assert near >= 3
@@ -256,7 +256,7 @@ def test_a_field_is_filled_where_neighbours_in_it_differ():
 
 def test_a_window_that_is_mostly_plain_ground_is_too_poor_to_match_alone():
     assert able_quality("anchored", 100, 36) == 100
-    assert able_quality("anchored", 100, 35) == least_quality("anchored") - 1
+    assert able_quality("anchored", 100, 35) == need("anchored").quality - 1
     assert able_quality("anchored", 40, 0) == 40
     assert able_quality("piece", 100, 0) == 100
 
@@ -283,7 +283,7 @@ def test_a_picture_on_white_is_found_between_others_on_white():
         return tuple(min(distance(a.value, b.value) for a in pieces for b in wanted) for wanted in (trimmed, whole))
 
     without_ground, as_it_is = nearest((others[0], known, others[1]))
-    assert without_ground <= ceiling("trimmed") < as_it_is
+    assert without_ground <= need("trimmed").ceiling < as_it_is
     assert min(nearest(tuple(others))) > 31
 
 
@@ -302,7 +302,9 @@ def test_lattices_do_not_match_each_other():
             if name.split()[0] == other.split()[0] == "code" and name != other:
                 whole = listed[0].value
                 near = [
-                    s for s in found if (s.quality or 0) >= 50 and distance(s.value, whole) <= (ceiling(s.view) or 31)
+                    s
+                    for s in found
+                    if (s.quality or 0) >= 50 and distance(s.value, whole) <= (need(s.view).ceiling or 31)
                 ]
                 assert not near, (name, other, near[0].view)
 

@@ -7,7 +7,7 @@ from tutela.errors import InvalidSignalError
 from tutela.signals.base import WHOLE, Sample
 from tutela.signals.pdq import shows_enough
 from tutela.signals.registry import composite_type, signal_type
-from tutela.views.thresholds import ceiling, least_quality
+from tutela.views.thresholds import need
 
 MIN_LISTED_QUALITY = 60
 """Views of less quality are not listed: a piece of sky looks like every other. Some families need more."""
@@ -66,8 +66,8 @@ def picture_entries(
 
     A view too poor to match is left out.
     """
-    own = [sample for sample in samples if ceiling(sample.view) is None]
-    views = [sample for sample in samples if ceiling(sample.view) is not None]
+    own = [sample for sample in samples if need(sample.view).ceiling is None]
+    views = [sample for sample in samples if need(sample.view).ceiling is not None]
     return [
         NewEntry(
             sample.signal,
@@ -87,7 +87,7 @@ def picture_entries(
 
 
 def _can_match(view: Sample) -> bool:
-    is_able = (view.quality or 0) >= max(MIN_LISTED_QUALITY, least_quality(view.view))
+    is_able = (view.quality or 0) >= max(MIN_LISTED_QUALITY, need(view.view).quality)
     return is_able and shows_enough(view)
 
 

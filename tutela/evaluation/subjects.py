@@ -17,7 +17,7 @@ from tutela.errors import InputError
 from tutela.media.content import Picture, ViewSet
 from tutela.signals.base import WHOLE, Sample
 from tutela.signals.pdq import PDQ, shows_enough
-from tutela.views.thresholds import largest_distance, least_quality
+from tutela.views.thresholds import largest_distance, need
 
 MIN_QUALITY = 50
 """A bank's usual least quality. A poorer picture matches nothing, attacked or not, and is left out."""
@@ -112,7 +112,7 @@ def listed_samples(picture: Image.Image) -> list[Sample]:
 
 def is_good_enough(sample: Sample) -> bool:
     """Whether a sample of a picture can match in a bank of the usual policy."""
-    is_able = (sample.quality or 0) >= max(MIN_QUALITY, least_quality(sample.view))
+    is_able = (sample.quality or 0) >= max(MIN_QUALITY, need(sample.view).quality)
     return is_able and shows_enough(sample)
 
 

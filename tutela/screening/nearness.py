@@ -5,7 +5,7 @@ from tutela.signals.base import Sample
 from tutela.signals.pdq import PDQ, shows_enough
 from tutela.signals.registry import composite_type, signal_type
 from tutela.signals.vpdq import VPDQ
-from tutela.views.thresholds import largest_distance, least_quality
+from tutela.views.thresholds import largest_distance, need
 from tutela.views.view import TURNS
 
 
@@ -46,7 +46,7 @@ def good_enough_alone(sample: Sample, listed: Listed) -> bool:
 def needed_quality(min_quality: int, view: str, filmed: bool) -> int:
     """The quality from which on a view counts: the bank's, and that of its family. Among frames of videos only the
     bank's, because there one alone is no match: a run of them must agree."""
-    return min_quality if filmed else max(min_quality, least_quality(view))
+    return min_quality if filmed else max(min_quality, need(view).quality)
 
 
 def _reach(sample: Sample, listed: Listed, *, filmed: bool) -> bool:

@@ -39,7 +39,7 @@ from tutela.screening.viewing import Progress, Viewed, view
 from tutela.signals.base import Sample
 from tutela.signals.digests import digest_samples
 from tutela.signals.registry import signal_type
-from tutela.views.thresholds import ceiling
+from tutela.views.thresholds import need
 
 log = logging.getLogger(__name__)
 
@@ -309,7 +309,7 @@ def _told(samples: Sequence[Sample], matches: Sequence[Match]) -> list[Sample]:
     return [
         sample
         for sample in samples
-        if ceiling(sample.view) is None
+        if need(sample.view).ceiling is None
         or (sample.signal, sample.part, sample.view, sample.region, sample.seconds) in matched
     ]
 

@@ -1,67 +1,64 @@
-"""How near a view must come to match: the more views are asked about, the nearer each must be.
+"""How near a view must come to match, and what it must show: the more views are asked about, the more each needs.
 
-Chosen from the measured curve of false matches against distance; see docs/views-measured.md.
+Chosen from the measured curves of false matches; see docs/views-measured.md.
 """
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from tutela._native import pdq_variety
 from tutela.views.view import TURNS
 
-CEILINGS: Mapping[str, int] = {
-    "piece": 31,
-    "rectangle": 31,
-    "deskewed": 31,
-    "rotated": 31,
-    "inset": 31,
-    "anchored": 29,
-    "edge": 27,
-    "trimmed": 27,
+
+class Need(NamedTuple):
+    """What a view needs to match where nothing but it speaks for the match."""
+
+    ceiling: int | None = None
+    """The largest PDQ distance, whatever the bank's own threshold; None where only the bank's counts."""
+    quality: int = 0
+    """The least PDQ quality: a part with one edge in it looks like every such part."""
+    variety: float = 0.0
+    """The least variety (`pdq_variety`): a bar, a disc or a letter looks the same in every picture that has one."""
+    filled: int = 0
+    """How many of its 64 fields must show something: a shape on plain ground leaves most of them empty."""
+
+
+_TURNED = Need(ceiling=31, variety=3.0)
+_NEEDS: Mapping[str, Need] = {
+    **dict.fromkeys(TURNS[1:], _TURNED),
+    "piece": Need(31, variety=3.0),
+    "rectangle": Need(31, quality=50, variety=3.0),
+    "deskewed": Need(31, variety=3.5),
+    "rotated": Need(31),
+    "inset": Need(31),
+    "trimmed": Need(27, quality=60, variety=4.5, filled=40),
+    "anchored": Need(29, quality=60, variety=5.0, filled=36),
+    "edge": Need(27, quality=50, variety=3.5),
 }
-"""By family, the largest PDQ distance that matches, whatever the bank's own threshold."""
-LEAST_QUALITY: Mapping[str, int] = {"rectangle": 50, "edge": 50, "anchored": 60, "trimmed": 60}
-"""By family, the quality that a view needs to match alone: a part with one edge in it looks like every such part."""
-LEAST_VARIETY: Mapping[str, float] = {
-    **dict.fromkeys(TURNS[1:], 3.0),
-    **dict.fromkeys(("piece", "rectangle"), 3.0),
-    **dict.fromkeys(("deskewed", "edge"), 3.5),
-    "trimmed": 4.5,
-    "anchored": 5.0,
-}
-"""By family, the variety (`pdq_variety`) that a view needs to match alone: a bar, a disc or a letter looks the same in
-every picture that has one, however much detail it is."""
-LEAST_FILLED: Mapping[str, int] = {"anchored": 36, "trimmed": 40}
-"""By family, how many of a view's 64 fields must show something: a shape on plain ground leaves most of them empty."""
-TURNED = 31
-"""The largest distance of a turned view."""
+"""By family."""
+
+
+@lru_cache(1024)
+def need(view: str) -> Need:
+    """What a view of this name needs."""
+    family, _, turn = view.partition("/")
+    own = _NEEDS.get(family, Need())
+    return own._replace(ceiling=_TURNED.ceiling) if turn and own.ceiling is None else own
 
 
 def largest_distance(usual: int, *views: str) -> int:
     """The largest distance that matches between views of these names, where it is `usual` between whole pictures."""
-    return min([usual, *(most for view in views if (most := ceiling(view)) is not None)])
-
-
-@lru_cache(1024)
-def ceiling(view: str) -> int | None:
-    """The largest distance at which a view matches; None where only the bank's threshold counts."""
-    family, _, turn = view.partition("/")
-    if turn or family in TURNS:
-        return min(TURNED, CEILINGS.get(family, TURNED))
-    return CEILINGS.get(family)
-
-
-def least_quality(view: str) -> int:
-    """The quality from which on a view matches, where nothing but it speaks for the match."""
-    return LEAST_QUALITY.get(view.partition("/")[0], 0)
+    return min([usual, *(most for view in views if (most := need(view).ceiling) is not None)])
 
 
 def able_quality(family: str, quality: int, filled: int) -> int:
     """The quality of a view of which so many of 64 fields are filled: too little to match alone where they are few."""
-    return quality if filled >= LEAST_FILLED.get(family, 0) else min(quality, least_quality(family) - 1)
+    needed = need(family)
+    return quality if filled >= needed.filled else min(quality, needed.quality - 1)
 
 
 def is_many_sided(view: str, value: bytes) -> bool:
     """Whether a view with this PDQ hash matches, where nothing but it speaks for the match."""
-    least = LEAST_VARIETY.get(view.partition("/")[0])
-    return least is None or pdq_variety(value) >= least
+    least = need(view).variety
+    return least == 0.0 or pdq_variety(value) >= least
