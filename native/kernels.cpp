@@ -119,28 +119,35 @@ void dct_64_to_16(const float* __restrict picture, const float* __restrict dct_1
     }
 }
 
-float lower_median(const float* values) {
+void hash_bits(const float* values, uint8_t* hash) {
     // As whole numbers in the same order: the bits of a negative one fall as it rises. Then bit by bit the largest number
-    // that no more than 127 of them are under. Sorting would be guesses of a branch, half of them wrong.
+    // that no more than 127 of them are under, until one has half of them on either side. Sorting would be guesses of a
+    // branch, half of them wrong.
     int32_t keys[256];
     for (size_t i = 0; i < 256; ++i) {
+        const float value = values[i] + 0.0f;  // of the two zeros neither is larger
         int32_t bits;
-        __builtin_memcpy(&bits, values + i, 4);
+        __builtin_memcpy(&bits, &value, 4);
         keys[i] = bits ^ ((bits >> 31) & INT32_MAX);
     }
-    auto found = static_cast<uint32_t>(INT32_MIN);
+    auto median = static_cast<uint32_t>(INT32_MIN);
     for (int bit = 31; bit >= 0; --bit) {
-        const uint32_t next = found + (uint32_t{1} << bit);
+        const uint32_t next = median + (uint32_t{1} << bit);
         const auto bound = static_cast<int32_t>(next);
         int32_t under = 0;
         for (size_t i = 0; i < 256; ++i) under += keys[i] < bound;
-        if (under <= 127) found = next;
+        if (under <= 127) median = next;
+        if (under == 128) {
+            median = next - 1;
+            break;
+        }
     }
-    auto bits = static_cast<int32_t>(found);
-    bits ^= (bits >> 31) & INT32_MAX;
-    float median;
-    __builtin_memcpy(&median, &bits, 4);
-    return median;
+    for (size_t word = 0; word < 4; ++word) {
+        uint64_t bits = 0;
+        for (size_t i = 0; i < 64; ++i) bits |= uint64_t{keys[64 * word + i] > static_cast<int32_t>(median)} << i;
+        bits = __builtin_bswap64(bits);
+        __builtin_memcpy(hash + 24 - 8 * word, &bits, 8);
+    }
 }
 
 inline uint32_t distance(const uint64_t* a, const uint64_t* b) {
@@ -332,6 +339,6 @@ bool probe(const uint64_t* __restrict hashes, const WordTable* tables, const Pro
 }  // namespace
 
 extern const Kernels kernels;
-const Kernels kernels{weigh_rows_u8, weigh_rows_f32, luma_from_rgb, interleave, weigh, dct_64_to_16, lower_median, scan, probe};
+const Kernels kernels{weigh_rows_u8, weigh_rows_f32, luma_from_rgb, interleave, weigh, dct_64_to_16, hash_bits, scan, probe};
 
 }  // namespace tutela::TUTELA_LEVEL

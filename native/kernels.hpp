@@ -51,8 +51,8 @@ struct Kernels {
     void (*weigh)(const double* lines, const size_t* firsts, const size_t* ends, const double* weights, float* out);
     // The 16x16 low frequencies (1..16 both ways) of the 64x64 picture: D * picture * D^T.
     void (*dct_64_to_16)(const float* picture, const float* dct_16x64, const float* dct_64x16, float* out);
-    // The 128th smallest of 256 numbers.
-    float (*lower_median)(const float* values);
+    // Which of 256 numbers are larger than the 128th smallest: 32 bytes, the last number's bit first.
+    void (*hash_bits)(const float* values, uint8_t* hash);
     // Every row within `radius` of the query, in row order.
     void (*scan)(const uint64_t* hashes, size_t count, const uint64_t* query, uint32_t radius, HitSink sink);
     // Every row within `radius` that some pair finds, each once. False when more than `max_candidates` rows would have

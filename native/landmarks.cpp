@@ -75,6 +75,28 @@ struct Blob {
     float x, y, strength;
 };
 
+// The largest value within reach of each, across and down.
+std::vector<float> largest_around(const std::vector<float>& values, size_t height, size_t width) {
+    std::vector<float> across(values), out(values.size());
+    for (size_t y = 0; y < height; ++y) {
+        const float* row = values.data() + y * width;
+        float* line = across.data() + y * width;
+        for (size_t step = 1; step <= std::min(landmark_reach, width - 1); ++step) {
+            for (size_t x = 0; x + step < width; ++x) line[x] = std::max(line[x], row[x + step]);
+            for (size_t x = step; x < width; ++x) line[x] = std::max(line[x], row[x - step]);
+        }
+    }
+    for (size_t y = 0; y < height; ++y) {
+        const size_t last = std::min(height - 1, y + landmark_reach);
+        float* line = out.data() + y * width;
+        for (size_t v = y - std::min(y, landmark_reach); v <= last; ++v) {
+            const float* row = across.data() + v * width;
+            for (size_t x = 0; x < width; ++x) line[x] = std::max(line[x], row[x]);
+        }
+    }
+    return out;
+}
+
 // Extremes, strongest first, in the grid's pixels.
 std::vector<Blob> blobs(const Grid& grid) {
     std::vector<float> response = blurred(grid, fine);
@@ -84,24 +106,16 @@ std::vector<Blob> blobs(const Grid& grid) {
 
     std::vector<Blob> found;
     const size_t width = grid.width, height = grid.height;
-    const auto is_extreme = [&](size_t x, size_t y, float strength) {
-        const size_t left = x - std::min(x, landmark_reach), right = std::min(width - 1, x + landmark_reach);
-        for (size_t v = y - std::min(y, landmark_reach); v <= std::min(height - 1, y + landmark_reach); ++v) {
-            for (size_t u = left; u <= right; ++u) {
-                if (strengths[v * width + u] > strength) return false;
-            }
-        }
-        return true;
-    };
+    const std::vector<float> largest = largest_around(strengths, height, width);
     for (size_t y = 1; y + 1 < height; ++y) {
         for (size_t x = 1; x + 1 < width; ++x) {
-            const float* centre = response.data() + y * width + x;
-            const float* strength = strengths.data() + y * width + x;
-            if (*strength <= weakest || strength[-1] > *strength || strength[1] > *strength) continue;
-            if (!is_extreme(x, y, *strength)) continue;
+            const size_t place = y * width + x;
+            const float strength = strengths[place];
+            if (strength < largest[place] || strength <= weakest) continue;
+            const float* centre = response.data() + place;
             const float dx = top_of_parabola(centre[-1], *centre, centre[1]);
             const float dy = top_of_parabola(*(centre - width), *centre, centre[width]);
-            found.push_back({static_cast<float>(x) + 0.5f + dx, static_cast<float>(y) + 0.5f + dy, *strength});
+            found.push_back({static_cast<float>(x) + 0.5f + dx, static_cast<float>(y) + 0.5f + dy, strength});
         }
     }
     std::stable_sort(found.begin(), found.end(), [](const Blob& a, const Blob& b) { return a.strength > b.strength; });

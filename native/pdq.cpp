@@ -279,13 +279,8 @@ std::array<Hash, dihedral_count> hashes_of(const Mirrorings& pictures) {
 }
 
 Hash hash_of(const Frequencies& values) {
-    const float median = kernels().lower_median(values.data());
     Hash hash;
-    for (size_t byte = 0; byte < hash.size(); ++byte) {
-        unsigned bits = 0;
-        for (size_t bit = 0; bit < 8; ++bit) bits |= static_cast<unsigned>(values[8 * byte + bit] > median) << bit;
-        hash[31 - byte] = static_cast<uint8_t>(bits);
-    }
+    kernels().hash_bits(values.data(), hash.data());
     return hash;
 }
 
