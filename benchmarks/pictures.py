@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 import skimage.data
-from PIL import Image
+from PIL import Image, ImageOps
 from sklearn.datasets import load_sample_image
 
 SIZES = {"0.3 MP": (640, 480), "1 MP": (1152, 864), "3 MP": (2048, 1536), "12 MP": (4000, 3000)}
@@ -41,6 +41,12 @@ def mosaic(size: tuple[int, int], seed: int = 0) -> Image.Image:
         band = out[top : top + 256]
         band[:] = band * light[None, :, None]
     return Image.fromarray(out)
+
+
+def single(size: tuple[int, int], number: int) -> Image.Image:
+    """(width, height) of one of the photos, scaled and cut to the size."""
+    photo = photos()[number % len(photos())]
+    return ImageOps.fit(Image.fromarray(photo), size, Image.Resampling.BICUBIC)
 
 
 def file_of(picture: Image.Image, form: str, **options: object) -> bytes:
