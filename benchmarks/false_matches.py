@@ -14,10 +14,11 @@ import numpy as np
 from benchmarks.generic_pictures import FAMILIES, draw_generic
 from benchmarks.report import Scale, Table
 from tutela import _native
+from tutela.banks.reading import MIN_LISTED_QUALITY, can_match
 from tutela.evaluation.attacks.base import Encoding
 from tutela.evaluation.attacks.catalogue import encoded
 from tutela.evaluation.intervals import interval, ratio_interval
-from tutela.evaluation.subjects import MIN_QUALITY, Listing, is_good_enough, listed_samples
+from tutela.evaluation.subjects import Listing, listed_samples
 from tutela.evaluation.trials import ASKED
 from tutela.evaluation.unrelated import MARGINS, SearchedBank, Unrelated, able_samples, count_one, searched
 from tutela.media.content import ViewSet
@@ -56,7 +57,7 @@ def plain_list(size: int, first_seed: int) -> Listing:
     while len(values) < size:
         for family in FAMILIES:
             value, quality = _native.pdq(np.ascontiguousarray(np.asarray(draw_generic(family, seed, _SMALL))))
-            if quality >= MIN_QUALITY:
+            if quality >= MIN_LISTED_QUALITY:
                 values.append(value)
         seed += 1
     return Listing.of_plain(np.frombuffer(b"".join(values[:size]), np.uint8).reshape(size, 32))
@@ -68,7 +69,7 @@ def own_bank(size: int, first_seed: int) -> Listing:
     seed, listed = first_seed, 0
     while listed < size:
         for family in FAMILIES:
-            samples = [s for s in listed_samples(draw_generic(family, seed)) if is_good_enough(s)]
+            samples = [s for s in listed_samples(draw_generic(family, seed)) if can_match(s)]
             if samples:
                 parts.append(Listing.of(samples))
                 listed += len(samples)

@@ -9,17 +9,20 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.pictures import draw_scene, photos
+from tutela.banks.reading import picture_entries
 from tutela.cli.commands import app
 from tutela.errors import InputError
 from tutela.evaluation.attacks.base import Scene
 from tutela.evaluation.attacks.catalogue import ATTACKS, encoded, opened
 from tutela.evaluation.intervals import interval, ratio_interval
 from tutela.evaluation.robustness import Plan, evaluate
-from tutela.evaluation.subjects import Listing, read_subjects
+from tutela.evaluation.subjects import Listing, listed_samples, read_subjects
 from tutela.evaluation.trials import Trial, distances_of, limit_of
 from tutela.evaluation.unrelated import NOTHING_NEAR, Unrelated, make_bank, searched
+from tutela.media.content import Picture, ViewSet
 from tutela.screening.nearness import needed_quality
 from tutela.signals.base import Sample
+from tutela.signals.pdq import PDQ
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +162,15 @@ def _near(value, bits, source):
 )
 def test_how_many_times_the_part_a_whole_is_has_an_interval(part, whole, low, high):
     assert ratio_interval(part, whole) == pytest.approx((low, high), abs=5e-3)
+
+
+def test_what_is_listed_of_a_picture_is_what_a_bank_lists():
+    for picture in (draw_scene(3), draw_scene(4)):
+        pixels = np.ascontiguousarray(np.asarray(picture.convert("RGB")))
+        samples = PDQ.of_picture(Picture(pixels, picture.width, picture.height), ViewSet.LISTED)
+        (entry,) = picture_entries(samples)
+        listed = [sample.value for sample in listed_samples(picture.convert("RGB"))]
+        assert listed == [entry.value, *(value.value for value in entry.values)]
 
 
 def test_a_listed_view_is_found_no_farther_than_its_family_allows(folder):

@@ -9,8 +9,8 @@ from tutela.signals.pdq import shows_enough
 from tutela.signals.registry import composite_type, signal_type
 from tutela.views.thresholds import need
 
-MIN_LISTED_QUALITY = 60
-"""Views of less quality are not listed: a piece of sky looks like every other. Some families need more."""
+MIN_LISTED_QUALITY = 50
+"""A bank's usual least quality. Poorer views are not listed, and some families need more."""
 
 
 def new_entry(
@@ -79,14 +79,15 @@ def picture_entries(
             tuple(
                 EntryValue.of(view)
                 for view in views
-                if sample.view == WHOLE and view.signal == sample.signal and _can_match(view)
+                if sample.view == WHOLE and view.signal == sample.signal and can_match(view)
             ),
         )
         for sample in own
     ]
 
 
-def _can_match(view: Sample) -> bool:
+def can_match(view: Sample) -> bool:
+    """Whether a view of a picture can match in a bank of the usual policy, looked up or listed."""
     is_able = (view.quality or 0) >= max(MIN_LISTED_QUALITY, need(view.view).quality)
     return is_able and shows_enough(view)
 

@@ -13,14 +13,13 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tutela import _native
+from tutela.banks.reading import MIN_LISTED_QUALITY, can_match
 from tutela.errors import InputError
 from tutela.media.content import Picture, ViewSet
 from tutela.signals.base import WHOLE, Sample
-from tutela.signals.pdq import PDQ, shows_enough
-from tutela.views.thresholds import largest_distance, need
+from tutela.signals.pdq import PDQ
+from tutela.views.thresholds import largest_distance
 
-MIN_QUALITY = 50
-"""A bank's usual least quality. A poorer picture matches nothing, attacked or not, and is left out."""
 MIN_SIDE = 160
 
 Hashes = npt.NDArray[np.uint8]
@@ -98,8 +97,8 @@ def _read(path: Path, name: str, size: int) -> Subject | Left:
     if min(picture.size) < MIN_SIDE:
         return Left(name, f"a side has less than {MIN_SIDE} pixels")
     samples = listed_samples(picture)
-    if (samples[0].quality or 0) < MIN_QUALITY:
-        return Left(name, f"its quality of {samples[0].quality} is under {MIN_QUALITY}: it matches nothing")
+    if (samples[0].quality or 0) < MIN_LISTED_QUALITY:
+        return Left(name, f"its quality of {samples[0].quality} is under {MIN_LISTED_QUALITY}: it matches nothing")
     return Subject(name, picture, Listing.of(samples))
 
 
@@ -107,13 +106,7 @@ def listed_samples(picture: Image.Image) -> list[Sample]:
     """What a bank lists of a picture: the whole, and the further views that are good enough."""
     pixels = np.ascontiguousarray(np.asarray(picture))
     samples = PDQ.of_picture(Picture(pixels, picture.width, picture.height), ViewSet.LISTED)
-    return [sample for sample in samples if sample.view == WHOLE or is_good_enough(sample)]
-
-
-def is_good_enough(sample: Sample) -> bool:
-    """Whether a sample of a picture can match in a bank of the usual policy."""
-    is_able = (sample.quality or 0) >= max(MIN_QUALITY, need(sample.view).quality)
-    return is_able and shows_enough(sample)
+    return [sample for sample in samples if sample.view == WHOLE or can_match(sample)]
 
 
 def hashes_of(samples: Sequence[Sample]) -> Hashes:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from tutela.banks.reading import can_match
 from tutela.errors import InputError
 from tutela.evaluation.attacks.base import Attack, Picture, Scene
 from tutela.evaluation.attacks.catalogue import ATTACKS, encoded
-from tutela.evaluation.subjects import Listing, Subject, chosen, is_good_enough
+from tutela.evaluation.subjects import Listing, Subject, chosen
 from tutela.media.content import Content, Limits, Mode, ViewSet
 from tutela.signals.base import Sample
 from tutela.signals.pdq import PDQ
@@ -162,6 +163,6 @@ def distances_of(samples: Sequence[Sample], listed: Listing) -> tuple[np.ndarray
 
 def limit_of(sample: Sample) -> int:
     """The largest distance at which a sample matches in a bank of the usual policy; -1 for none."""
-    if not is_good_enough(sample):
+    if not can_match(sample):
         return -1
     return largest_distance(PDQ.default_threshold, sample.view)

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tutela import _native
+from tutela.banks.reading import MIN_LISTED_QUALITY
 from tutela.evaluation.attacks.base import Encoding
 from tutela.evaluation.attacks.catalogue import encoded
-from tutela.evaluation.subjects import MIN_QUALITY, Hashes, Listing, Subject, hashes_of, indexed
+from tutela.evaluation.subjects import Hashes, Listing, Subject, hashes_of, indexed
 from tutela.evaluation.trials import ASKED, limit_of
 from tutela.media.content import Content, Limits, Mode, ViewSet
 from tutela.signals.base import Sample
@@ -170,5 +171,5 @@ def _windows(subject: Subject, count: int, source: np.random.Generator) -> Hashe
     right, bottom = left + across, top + down
     corners = np.stack([left, top, right, top, right, bottom, left, bottom], axis=1).reshape(tries, 4, 2)
     hashes, qualities = _native.pdq_views(luma, corners, tries)
-    good = hashes.reshape(tries, 8, 32)[qualities >= MIN_QUALITY][:count]
+    good = hashes.reshape(tries, 8, 32)[qualities >= MIN_LISTED_QUALITY][:count]
     return good.reshape(-1, 32)

@@ -10,12 +10,12 @@ from tutela.views.view import Bounds, ManyCorners
 
 WINDOW = 0.36
 """A window's side as a share of the root of the picture's area."""
-EVERYWHERE: Bounds = (0.0, 0.0, 1.0, 1.0)
+_EVERYWHERE: Bounds = (0.0, 0.0, 1.0, 1.0)
 
 
-def anchored_windows(canvas: Canvas, limit: int, within: Bounds = EVERYWHERE, scale: float = 1.0) -> ManyCorners:
-    """Windows around the strongest landmarks of a part, whose window lies within it; strongest first.
+def anchored_windows(canvas: Canvas, limit: int, scale: float = 1.0) -> ManyCorners:
+    """Windows around the strongest landmarks of a picture, whose window lies within it; strongest first.
 
-    `scale` below 1 finds those of a crop that keeps scale² of the part's area.
+    `scale` below 1 finds those of a crop that keeps scale² of the picture's area.
     """
-    return canvas.windows(within, limit, WINDOW, scale)
+    return canvas.windows(_EVERYWHERE, limit, WINDOW, scale)
