@@ -22,15 +22,15 @@ from sqlalchemy import Connection, select, text
 from benchmarks.hashes import random_hashes
 from benchmarks.ncmec_list import FIRST, served
 from benchmarks.report import Scale, Table, duration, resident_bytes
-from tutela.banks.banks import Banks
-from tutela.deployment import Deployment, open_deployment
-from tutela.exchanges.exchanges import Exchanges
-from tutela.exchanges.puller import Puller
-from tutela.signals.base import Sample
-from tutela.store.bulk import insert_rows
-from tutela.store.database import Store, now
-from tutela.store.exchange_tables import remote_entry
-from tutela.store.tables import entry, signal
+from tutela.content.signals.base import Sample
+from tutela.deployment.composition import Deployment, open_deployment
+from tutela.foundation.store.bulk import insert_rows
+from tutela.foundation.store.database import Store, now
+from tutela.foundation.store.exchange_tables import remote_entry
+from tutela.foundation.store.tables import entry, signal
+from tutela.lists.banks.service import Banks
+from tutela.lists.exchanges.puller import Puller
+from tutela.lists.exchanges.service import Exchanges
 
 _BOTH = {Scale.TINY: [2_000], Scale.USUAL: [50_000], Scale.FULL: [50_000, 1_000_000]}
 _OURS = {Scale.TINY: [], Scale.USUAL: [], Scale.FULL: [5_000_000]}
@@ -179,8 +179,8 @@ def _changes(scale: Scale) -> Table:
 
 
 def _follow(deployment: Deployment, count: int, round_: int) -> tuple[float, float]:
-    from tests.standins import server
-    from tests.standins.ncmec import NcmecEntry, NcmecStandIn
+    from tests.support.standins import server
+    from tests.support.standins.ncmec import NcmecEntry, NcmecStandIn
 
     third, at = _CHANGES // 3, int(time.time()) - 60
     source, begin = NcmecStandIn(), round_ * 2 * third

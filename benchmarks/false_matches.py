@@ -14,14 +14,14 @@ import numpy as np
 from benchmarks.generic_pictures import FAMILIES, draw_generic
 from benchmarks.report import Scale, Table
 from tutela import _native
-from tutela.banks.reading import MIN_LISTED_QUALITY, can_match
-from tutela.evaluation.attacks.base import Encoding
-from tutela.evaluation.attacks.catalogue import encoded
-from tutela.evaluation.intervals import interval, ratio_interval
-from tutela.evaluation.subjects import Listing, listed_samples
-from tutela.evaluation.trials import ASKED
-from tutela.evaluation.unrelated import MARGINS, SearchedBank, Unrelated, able_samples, count_one, searched
-from tutela.media.content import ViewSet
+from tutela.content.media.content import ViewSet
+from tutela.lists.banks.values import MIN_LISTED_QUALITY, can_match
+from tutela.screening.evaluation.attacks.base import Encoding
+from tutela.screening.evaluation.attacks.catalogue import encoded
+from tutela.screening.evaluation.intervals import interval, ratio_interval
+from tutela.screening.evaluation.subjects import Listing, listed_samples
+from tutela.screening.evaluation.trials import ASKED
+from tutela.screening.evaluation.unrelated import MARGINS, SearchedBank, Unrelated, able_samples, count_one, searched
 
 _SCALES = {Scale.TINY: (1, 300), Scale.USUAL: (20, 100_000), Scale.FULL: (1_000, 1_000_000)}
 """Pictures of each family that are looked up, hashes in each bank."""

@@ -14,8 +14,8 @@ from PIL import Image, ImageEnhance
 
 from benchmarks.pictures import SIZES, file_of, mosaic
 from benchmarks.report import Scale, Table
-from tutela.media.content import Content, Limits, Mode, ViewSet
-from tutela.signals.pdq import PDQ
+from tutela.content.media.content import Content, Limits, Mode, ViewSet
+from tutela.content.signals.pdq import PDQ
 
 _PICTURES = {
     Scale.TINY: {"0.3 MP": 3},

@@ -8,17 +8,17 @@ from pathlib import Path
 import pyrage
 
 from benchmarks.report import Scale, Table, duration, in_turns
-from tests.held_items import a_held_verdict
-from tutela.cases.cases import Cases
-from tutela.cases.custody import Custody
-from tutela.evidence.audit import AuditLog
-from tutela.evidence.checkpoints import Checkpoints, SigningKey
-from tutela.evidence.objects import Objects
-from tutela.evidence.sealing import Recipients, new_identity
-from tutela.evidence.vault import Vault
-from tutela.evidence.verification import prove_row, verify_log
+from tests.support.held_items import a_held_verdict
+from tutela.casework.audit.checkpoints import Checkpoints, SigningKey
+from tutela.casework.audit.log import AuditLog
+from tutela.casework.audit.verification import prove_row, verify_log
+from tutela.casework.cases.custody import Custody
+from tutela.casework.cases.service import Cases
+from tutela.casework.evidence.objects import Objects
+from tutela.casework.evidence.seal import Recipients, new_identity
+from tutela.casework.evidence.vault import Vault
+from tutela.foundation.store.database import Store
 from tutela.screening.journal import VerdictJournal
-from tutela.store.database import Store
 
 _ROUNDS = {Scale.TINY: 3, Scale.USUAL: 60, Scale.FULL: 300}
 _ROWS = {Scale.TINY: 200, Scale.USUAL: 5_000, Scale.FULL: 50_000}
@@ -62,7 +62,7 @@ def _held(store: Store, folder: Path, rounds: int) -> Table:
 
 def _log(store: Store, rows: int) -> Table:
     log, key = AuditLog(store), SigningKey.generate("bench")
-    from tutela.evidence.audit import append
+    from tutela.casework.audit.log import append
 
     begun = log.head().size
     with store.write() as connection:

@@ -24,8 +24,8 @@ from benchmarks.hashes import random_hashes
 from benchmarks.pictures import SIZES, file_of, mosaic, single
 from benchmarks.report import Scale, Table, duration, ratio
 from tutela.api.keys import Keys, Scope
-from tutela.banks.model import Action, NewEntry, Policy
-from tutela.deployment import open_deployment
+from tutela.deployment.composition import open_deployment
+from tutela.lists.banks.model import Action, NewEntry, Policy
 
 _HASHES = {Scale.TINY: 1000, Scale.USUAL: 100_000, Scale.FULL: 1_000_000}
 _REQUESTS = {Scale.TINY: 5, Scale.USUAL: 200, Scale.FULL: 600}

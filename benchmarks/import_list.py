@@ -8,8 +8,8 @@ from pathlib import Path
 
 from benchmarks.hashes import random_hashes
 from benchmarks.report import Scale, Table, duration, resident_bytes
-from tutela.banks.transfer import Importer
-from tutela.deployment import open_deployment
+from tutela.deployment.composition import open_deployment
+from tutela.lists.banks.transfer import Importer
 
 _LINES = {
     Scale.TINY: [2_000],

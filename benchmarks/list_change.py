@@ -17,8 +17,8 @@ from benchmarks.hashes import random_hashes
 from benchmarks.http_screening import free_port, running
 from benchmarks.report import Scale, Table, duration
 from tutela.api.keys import Keys, Scope
-from tutela.banks.model import Action, Policy
-from tutela.deployment import open_deployment
+from tutela.deployment.composition import open_deployment
+from tutela.lists.banks.model import Action, Policy
 
 _CHANGES = {Scale.TINY: 1, Scale.USUAL: 20, Scale.FULL: 100}
 

@@ -8,9 +8,9 @@ from threatexchange.signal_type.pdq.pdq_hasher import pdq_from_bytes
 
 from benchmarks.pictures import SIZES, file_of, mosaic
 from benchmarks.report import Scale, Table, duration, in_turns, ratio
-from tutela.media.content import Content, Limits, Mode, ViewSet
-from tutela.media.decode import FAST_MIN_SIDE
-from tutela.signals.pdq import PDQ
+from tutela.content.media.confined.decode import FAST_MIN_SIDE
+from tutela.content.media.content import Content, Limits, Mode, ViewSet
+from tutela.content.signals.pdq import PDQ
 
 _LIMITS = Limits(views=ViewSet.PLAIN)  # one hash, as the peer makes
 _FORMATS: dict[str, tuple[str, dict[str, object]]] = {

@@ -14,8 +14,8 @@ from pathlib import Path
 from benchmarks.hashes import random_hashes
 from benchmarks.http_screening import build_index, free_port
 from benchmarks.report import Scale, Table, duration
-from tutela.banks.model import NewEntry
-from tutela.deployment import open_deployment
+from tutela.deployment.composition import open_deployment
+from tutela.lists.banks.model import NewEntry
 
 _COUNTS = {Scale.TINY: [1_000], Scale.USUAL: [0, 100_000], Scale.FULL: [0, 1_000_000, 10_000_000]}
 _STARTS = {Scale.TINY: 1, Scale.USUAL: 5, Scale.FULL: 9}

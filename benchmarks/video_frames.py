@@ -9,9 +9,9 @@ from benchmarks.films import SHARED
 from benchmarks.peer_vpdq import MISSING, hash_files, peer_python
 from benchmarks.report import Scale, Table
 from tutela import _native
-from tutela.media.content import Limits, Mode
-from tutela.media.video import Video
-from tutela.signals.pdq import PDQ
+from tutela.content.media.confined.video import Video
+from tutela.content.media.content import Limits, Mode
+from tutela.content.signals.pdq import PDQ
 
 _MIN_QUALITY = 50
 """What a bank takes by default."""

@@ -20,9 +20,9 @@ from pathlib import Path
 import av
 
 from benchmarks.report import Scale, Table
-from tutela.deployment import Deployment, open_deployment
-from tutela.jobs.jobs import JobState
-from tutela.jobs.limits import JobLimits
+from tutela.deployment.composition import Deployment, open_deployment
+from tutela.screening.jobs.limits import JobLimits
+from tutela.screening.jobs.service import JobState
 from tutela.screening.verdict import Context
 
 _LONG_MIN = {Scale.TINY: 2, Scale.USUAL: 20, Scale.FULL: 120}

@@ -14,9 +14,9 @@ from benchmarks.films import ANIMATED, PANNED, Frames, animated, encode, film, f
 from benchmarks.peer_vpdq import MISSING, Hashed, hash_files, peer_python
 from benchmarks.report import Scale, Table
 from benchmarks.video_attacks import ATTACKS
-from tutela.deployment import Deployment, open_deployment
-from tutela.media.content import Limits
-from tutela.screening.video_listing import entry_of, frames_of
+from tutela.content.media.content import Limits
+from tutela.deployment.composition import Deployment, open_deployment
+from tutela.screening.video.listed import entry_of, frames_of
 
 _FILMS = {Scale.TINY: 2, Scale.USUAL: 5, Scale.FULL: 1000}
 _ATTACKS = {Scale.TINY: 4, Scale.USUAL: len(ATTACKS), Scale.FULL: len(ATTACKS)}

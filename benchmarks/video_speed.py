@@ -11,10 +11,10 @@ import av
 from benchmarks.hd_films import RATE, encode_hd
 from benchmarks.peer_vpdq import MISSING, hash_files, peer_python
 from benchmarks.report import Scale, Table
-from tutela.media.content import Limits, Mode, ViewSet
-from tutela.media.stretch import Stretch
-from tutela.media.video import Video
-from tutela.screening.watching import Watch, watch
+from tutela.content.media.confined.stretch import Stretch
+from tutela.content.media.confined.video import Video
+from tutela.content.media.content import Limits, Mode, ViewSet
+from tutela.screening.video.task import Watch, watch
 
 _SECONDS = {Scale.TINY: 3, Scale.USUAL: 20, Scale.FULL: 20}
 _ROUNDS = {Scale.TINY: 1, Scale.USUAL: 3, Scale.FULL: 5}

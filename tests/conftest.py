@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 
-from tests.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn
-from tutela.deployment import Deployment, open_deployment
-from tutela.store.database import Store
+from tests.support.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn
+from tutela.deployment.composition import Deployment, open_deployment
+from tutela.foundation.store.database import Store
 
 # A slow machine is no failure.
 settings.register_profile("tutela", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])

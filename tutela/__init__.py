@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tutela.errors import TutelaError
 
 if TYPE_CHECKING:
-    from tutela.deployment import Deployment, open_deployment
+    from tutela.deployment.composition import Deployment, open_deployment
     from tutela.screening.screener import Screener
     from tutela.screening.verdict import Context, Decision, Match, Verdict
 
@@ -30,11 +30,11 @@ __version__ = "0.1.0"
 _HOME = {
     "Context": "tutela.screening.verdict",
     "Decision": "tutela.screening.verdict",
-    "Deployment": "tutela.deployment",
+    "Deployment": "tutela.deployment.composition",
     "Match": "tutela.screening.verdict",
     "Screener": "tutela.screening.screener",
     "Verdict": "tutela.screening.verdict",
-    "open_deployment": "tutela.deployment",
+    "open_deployment": "tutela.deployment.composition",
 }
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tutela.content.media.content import Content
+from tutela.content.signals.base import Kind, Sample
 from tutela.errors import InvalidSignalError
-from tutela.media.content import Content
-from tutela.signals.base import Kind, Sample
 
 GRID = 16
 

@@ -29,9 +29,9 @@ from tutela.api.keys import Keys
 from tutela.api.problems import Problem, answer_with_problems
 from tutela.api.security import Gate
 from tutela.api.shortcut import ShortcutApp
-from tutela.deployment import Deployment
+from tutela.deployment.composition import Deployment
 from tutela.errors import TutelaError
-from tutela.exchanges import installed as exchanges_installed
+from tutela.lists.exchanges import installed as exchanges_installed
 
 log = structlog.get_logger(__name__)
 
@@ -176,8 +176,8 @@ def _start_exchanges(deployment: Deployment, *, pulls: bool) -> Callable[[], Non
     """Pull exchanges where this process takes part in that; what is returned ends it."""
     if not pulls or not exchanges_installed():
         return lambda: None
-    from tutela.exchanges.exchanges import Exchanges
-    from tutela.exchanges.schedule import Schedule
+    from tutela.lists.exchanges.schedule import Schedule
+    from tutela.lists.exchanges.service import Exchanges
 
     schedule = Schedule(Exchanges(deployment.banks), deployment.home)
     schedule.start()

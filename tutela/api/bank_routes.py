@@ -24,13 +24,13 @@ from tutela.api.models import (
     ImportOut,
 )
 from tutela.api.security import needs
-from tutela.banks.banks import Banks
-from tutela.banks.lists import Format
-from tutela.banks.model import EntryState
-from tutela.banks.reading import new_entry
-from tutela.banks.transfer import Importer, export_list
-from tutela.deployment import Deployment
-from tutela.signals.registry import is_computed, signal_types
+from tutela.content.signals.registry import is_computed, signal_types
+from tutela.deployment.composition import Deployment
+from tutela.lists.banks.files import Format
+from tutela.lists.banks.model import EntryState
+from tutela.lists.banks.service import Banks
+from tutela.lists.banks.transfer import Importer, export_list
+from tutela.lists.banks.values import new_entry
 
 router = APIRouter(prefix="/v1", tags=["banks"])
 Curator = Annotated[str, Depends(needs(Scope.CURATE))]

@@ -8,10 +8,10 @@ from pydantic import Field, StringConstraints
 from tutela.api.keys import Scope
 from tutela.api.models import Name, Strict
 from tutela.api.security import needs
-from tutela.cases.cases import UNDECIDED, Cases
-from tutela.cases.documents import case_document, summary_document
-from tutela.cases.model import CaseState, Outcome, Queue
-from tutela.deployment import Deployment
+from tutela.casework.cases.documents import case_document, summary_document
+from tutela.casework.cases.model import CaseState, Outcome, Queue
+from tutela.casework.cases.service import UNDECIDED, Cases
+from tutela.deployment.composition import Deployment
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
 Reviewer = Annotated[str, Depends(needs(Scope.REVIEW))]

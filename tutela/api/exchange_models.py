@@ -6,9 +6,9 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from tutela.api.models import Name, Strict, Text
-from tutela.exchanges.base import Finding
-from tutela.exchanges.exchanges import INTERVAL_S, STALE_AFTER_S, ExchangeRow, Giving
-from tutela.exchanges.feeds import Feed, Return
+from tutela.lists.exchanges.base import Finding
+from tutela.lists.exchanges.feeds import Feed, Return
+from tutela.lists.exchanges.service import INTERVAL_S, STALE_AFTER_S, ExchangeRow, Giving
 
 Options = dict[Name, Text]
 Seconds = Annotated[int, Field(ge=1, le=365 * 86_400)]

@@ -17,11 +17,11 @@ from tutela.api.exchange_models import (
 )
 from tutela.api.keys import Scope
 from tutela.api.security import needs
-from tutela.deployment import Deployment
-from tutela.exchanges.asking import look_up
-from tutela.exchanges.exchanges import Exchanges
-from tutela.exchanges.giving import share_new
-from tutela.exchanges.remote_options import check_remote_options
+from tutela.deployment.composition import Deployment
+from tutela.lists.exchanges.feedback import share_new
+from tutela.lists.exchanges.inquiry import look_up
+from tutela.lists.exchanges.remote_options import check_remote_options
+from tutela.lists.exchanges.service import Exchanges
 
 router = APIRouter(prefix="/v1/exchanges", tags=["exchanges"])
 Admin = Annotated[str, Depends(needs(Scope.ADMIN))]

@@ -9,10 +9,10 @@ from tutela.api.exchange_models import FeedbackIn, FeedIn, FeedOut, ReturnOut, S
 from tutela.api.keys import Scope
 from tutela.api.problems import Problem
 from tutela.api.security import needs
-from tutela.deployment import Deployment
-from tutela.exchanges.feed_wire import SIGNATURE
-from tutela.exchanges.feeds import MAX_PAGE, Feeds
-from tutela.exchanges.remote_options import check_reference_from_afar
+from tutela.deployment.composition import Deployment
+from tutela.lists.exchanges.feed_wire import SIGNATURE
+from tutela.lists.exchanges.feeds import MAX_PAGE, Feeds
+from tutela.lists.exchanges.remote_options import check_reference_from_afar
 
 router = APIRouter(prefix="/v1/feeds", tags=["feeds"])
 Admin = Annotated[str, Depends(needs(Scope.ADMIN))]

@@ -20,10 +20,10 @@ from tutela.api.bodies import limited
 from tutela.api.keys import Scope
 from tutela.api.problems import Problem
 from tutela.api.report_models import IntakeIn, ReceiptOut
-from tutela.deployment import Deployment
+from tutela.casework.reports.intake import Category, Intake, IntakeReport
+from tutela.casework.reports.pages import page
+from tutela.deployment.composition import Deployment
 from tutela.errors import InputError, NotReadyError
-from tutela.reports.intake import Category, Intake, IntakeReport
-from tutela.reports.pages import page
 
 router = APIRouter(tags=["intake"])
 MAX_FORM_BYTES = 64 * 1024

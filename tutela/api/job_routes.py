@@ -11,9 +11,9 @@ from tutela.api.keys import Scope
 from tutela.api.models import JobOut
 from tutela.api.problems import Problem
 from tutela.api.security import needs
-from tutela.deployment import Deployment
-from tutela.jobs.jobs import Job, JobState
-from tutela.jobs.spool import Upload
+from tutela.deployment.composition import Deployment
+from tutela.screening.jobs.service import Job, JobState
+from tutela.screening.jobs.spool import Upload
 
 router = APIRouter(prefix="/v1", tags=["screening"])
 

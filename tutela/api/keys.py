@@ -18,8 +18,8 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 
 from tutela.errors import InputError, NotFoundError
-from tutela.store.database import Store, microseconds, moment, now
-from tutela.store.tables import api_key
+from tutela.foundation.store.database import Store, microseconds, moment, now
+from tutela.foundation.store.tables import api_key
 
 _PREFIX = "tutela"
 _CACHE_S = 0.9

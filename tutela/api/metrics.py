@@ -12,9 +12,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from tutela.api.work_gauges import work_gauges
-from tutela.deployment import Deployment
+from tutela.deployment.composition import Deployment
 from tutela.errors import StoreError
-from tutela.exchanges import installed as exchanges_installed
+from tutela.lists.exchanges import installed as exchanges_installed
 from tutela.screening.verdict import Verdict
 
 _LATENCY_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
@@ -80,7 +80,7 @@ class _DeploymentGauges(Collector):
 
 def _exchange_gauges(deployment: Deployment) -> Iterator[Metric]:
     """How old every enabled exchange's list is, and how it fares."""
-    from tutela.exchanges.exchanges import Exchanges
+    from tutela.lists.exchanges.service import Exchanges
 
     labels = ["exchange", "kind"]
     age = GaugeMetricFamily("tutela_exchange_age_seconds", "Since everything was last read.", labels=labels)

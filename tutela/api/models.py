@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from tutela.banks.model import Action, Bank, BankKind, Entry, EntryState, Policy, PolicyChange
+from tutela.content.signals.registry import signal_type
+from tutela.lists.banks.model import Action, Bank, BankKind, Entry, EntryState, Policy, PolicyChange
 from tutela.screening.verdict import Decision
-from tutela.signals.registry import signal_type
 
 Text = Annotated[str, StringConstraints(max_length=4_000)]
 ListedValue = Annotated[str, StringConstraints(max_length=4_000_000)]

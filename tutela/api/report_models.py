@@ -6,11 +6,11 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from tutela.api.models import Strict
-from tutela.reports.alarms import Alarm
-from tutela.reports.filings import Filing, Step
-from tutela.reports.held_content import Found
-from tutela.reports.intake import MAX_LINK, MAX_LINKS, MAX_TEXT, Category
-from tutela.reports.notices import MAX_TARGETS, Notice, TargetOutcome
+from tutela.casework.reports.alarms import Alarm
+from tutela.casework.reports.held_content import Found
+from tutela.casework.reports.intake import MAX_LINK, MAX_LINKS, MAX_TEXT, Category
+from tutela.casework.reports.model import Filing, Step
+from tutela.casework.reports.notices import MAX_TARGETS, Notice, TargetOutcome
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True)]
 

@@ -18,14 +18,14 @@ from tutela.api.report_models import (
     StepOut,
 )
 from tutela.api.security import needs
-from tutela.deployment import Deployment
-from tutela.reports import decisions
-from tutela.reports.alarms import alarms
-from tutela.reports.filings import State
-from tutela.reports.notices import NewTarget, NoticeState, read_clock
-from tutela.reports.options import ReportRooms
-from tutela.reports.publication import as_csv, as_html, as_json
-from tutela.reports.transparency import transparency
+from tutela.casework.reports import decisions
+from tutela.casework.reports.alarms import alarms
+from tutela.casework.reports.model import State
+from tutela.casework.reports.notices import NewTarget, NoticeState, read_clock
+from tutela.casework.reports.options import ReportRooms
+from tutela.casework.reports.publication import as_csv, as_html, as_json
+from tutela.casework.reports.transparency import transparency
+from tutela.deployment.composition import Deployment
 
 router = APIRouter(prefix="/v1")
 Reporter = Annotated[str, Depends(needs(Scope.REPORT))]

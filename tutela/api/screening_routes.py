@@ -17,11 +17,11 @@ from tutela.api.models import EXAMPLE_PDQ, HashesIn, HashIn, JobOut, LookupIn, L
 from tutela.api.problems import Problem
 from tutela.api.security import needs
 from tutela.api.uploads import receive
-from tutela.deployment import Deployment
-from tutela.jobs.spool import Upload
+from tutela.content.signals.base import Sample
+from tutela.content.signals.registry import composite_type, signal_type
+from tutela.deployment.composition import Deployment
+from tutela.screening.jobs.spool import Upload
 from tutela.screening.verdict import Context, Verdict
-from tutela.signals.base import Sample
-from tutela.signals.registry import composite_type, signal_type
 
 router = APIRouter(prefix="/v1", tags=["screening"])
 Asker = Annotated[str, Depends(needs(Scope.SCREEN))]

@@ -8,10 +8,10 @@ import tempfile
 import uvicorn
 from fastapi import FastAPI
 
+from tutela.casework.evidence.memory import guard_memory, start_anew_with_clean_memory
+from tutela.deployment.settings import Settings
 from tutela.errors import InputError
-from tutela.evidence.memory import guard_memory, start_anew_with_clean_memory
-from tutela.logs import configure_logs, log_config
-from tutela.settings import Settings
+from tutela.foundation.logs import configure_logs, log_config
 
 
 def serve(settings: Settings, host: str, port: int, workers: int) -> None:
@@ -38,7 +38,7 @@ def _run(settings: Settings, host: str, port: int, workers: int) -> None:
         host=host,
         port=port,
         workers=workers,
-        http="tutela.api.receiving:Receiver",
+        http="tutela.api.receiver:Receiver",
         ws="none",
         access_log=False,
         server_header=False,

@@ -6,8 +6,8 @@ from starlette.concurrency import run_in_threadpool
 from tutela.api.bodies import is_form, limited, raw_context, read_content
 from tutela.api.problems import Problem
 from tutela.errors import ConflictError
-from tutela.jobs.jobs import Jobs
-from tutela.jobs.spool import Upload
+from tutela.screening.jobs.service import Jobs
+from tutela.screening.jobs.spool import Upload
 from tutela.screening.verdict import Context
 
 _BLOCK = 1024 * 1024

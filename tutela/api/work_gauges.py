@@ -6,15 +6,15 @@ from datetime import timedelta
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from tutela.cases.cases import Cases
-from tutela.deployment import Deployment
-from tutela.evidence.retention import Retention
-from tutela.evidence.vault import EvidenceState
-from tutela.outbox.outbox import Outbox
-from tutela.reports.alarms import Kind, alarms
-from tutela.reports.filings import State
-from tutela.reports.ledger import Ledger
-from tutela.reports.notices import Notices, NoticeState
+from tutela.casework.cases.service import Cases
+from tutela.casework.evidence.retention import Retention
+from tutela.casework.evidence.vault import EvidenceState
+from tutela.casework.reports.alarms import Kind, alarms
+from tutela.casework.reports.ledger import Ledger
+from tutela.casework.reports.model import State
+from tutela.casework.reports.notices import Notices, NoticeState
+from tutela.deployment.composition import Deployment
+from tutela.foundation.outbox.service import Outbox
 
 ENDS_SOON = timedelta(days=7)
 """Evidence whose time is over within so long is counted: a legal hold may be wanted before."""

@@ -11,7 +11,7 @@ import typer
 from tutela.cli.state import actor
 
 if TYPE_CHECKING:
-    from tutela.evidence.audit import AuditLog
+    from tutela.casework.audit.log import AuditLog
 
 app = typer.Typer(no_args_is_help=True, help="The audit log.")
 
@@ -25,8 +25,8 @@ def new_key(
     name: Annotated[str, typer.Option(help="The key's name in every signature.")] = "tutela",
 ) -> None:
     """Make a key that signs checkpoints. Print the public half; give it to whoever is to verify."""
+    from tutela.casework.audit.checkpoints import SigningKey
     from tutela.errors import InputError
-    from tutela.evidence.checkpoints import SigningKey
 
     key = SigningKey.generate(name)
     try:
@@ -45,8 +45,8 @@ def verify(
     checkpoint: Annotated[list[Path] | None, typer.Option(help="A checkpoint kept elsewhere; may be repeated.")] = None,
 ) -> None:
     """Read the whole log. Exit code 1 when a row was changed, removed, reordered or cut off."""
-    from tutela.evidence.checkpoints import PublicKey
-    from tutela.evidence.verification import verify_log
+    from tutela.casework.audit.checkpoints import PublicKey
+    from tutela.casework.audit.verification import verify_log
 
     key = PublicKey.read(public_key) if public_key else None
     notes = [_text(path) for path in checkpoint or []]
@@ -61,7 +61,7 @@ def verify(
 @app.command(epilog="tutela audit checkpoint --key /secure/audit.key > checkpoint.txt")
 def checkpoint(context: typer.Context, key: Annotated[Path, typer.Option(help="File of the private key.")]) -> None:
     """Sign the log as it is now and print the note; keep it where nobody of the house can change it."""
-    from tutela.evidence.checkpoints import Checkpoints, SigningKey
+    from tutela.casework.audit.checkpoints import Checkpoints, SigningKey
 
     signing = SigningKey.read(_text(key))
     with _log(context) as log:
@@ -76,8 +76,8 @@ def prove(
     public_key: PublicKeyText,
 ) -> None:
     """Print a document that shows a row to be in the log, to whoever has the public key."""
-    from tutela.evidence.checkpoints import PublicKey
-    from tutela.evidence.verification import prove_row
+    from tutela.casework.audit.checkpoints import PublicKey
+    from tutela.casework.audit.verification import prove_row
 
     with _log(context) as log:
         typer.echo(prove_row(log, row, _text(checkpoint), PublicKey.read(public_key)))
@@ -88,9 +88,9 @@ def check(
     proof: Annotated[Path, typer.Argument(help="What `tutela audit prove` printed.")], public_key: PublicKeyText
 ) -> None:
     """Check a proof; needs no database. Exit code 2 when it does not hold."""
+    from tutela.casework.audit.checkpoints import PublicKey
+    from tutela.casework.audit.verification import check_proof
     from tutela.cli.output import print_json
-    from tutela.evidence.checkpoints import PublicKey
-    from tutela.evidence.verification import check_proof
 
     print_json(check_proof(_text(proof), PublicKey.read(public_key)))
 
@@ -120,8 +120,8 @@ def _text(path: Path) -> str:
 
 @contextmanager
 def _log(context: typer.Context) -> Iterator["AuditLog"]:
+    from tutela.casework.audit.log import AuditLog
     from tutela.cli.store import open_store
-    from tutela.evidence.audit import AuditLog
 
     store = open_store(context.obj.settings())
     try:

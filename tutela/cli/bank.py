@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
 import typer
 
-from tutela.banks.model import Action, BankKind, EntryState
+from tutela.lists.banks.model import Action, BankKind, EntryState
 
 if TYPE_CHECKING:
     from _csv import Writer
 
-    from tutela.banks.banks import Banks
-    from tutela.banks.lists import Columns
+    from tutela.lists.banks.files import Columns
+    from tutela.lists.banks.service import Banks
 
 app = typer.Typer(no_args_is_help=True, help="Hash lists: make, fill, change, withdraw, import, export.")
 
@@ -49,7 +49,7 @@ def create(
     description: Annotated[str, typer.Option(help="What it holds, for people.")] = "",
 ) -> None:
     """Make a bank."""
-    from tutela.banks.model import Policy
+    from tutela.lists.banks.model import Policy
 
     policy = Policy(action, _thresholds(threshold), 50 if min_quality is None else min_quality)
     with _banks(context) as (banks, actor):
@@ -98,7 +98,7 @@ def update(
     enable: Annotated[bool | None, typer.Option("--enable/--disable", help="Whether its entries count.")] = None,
 ) -> None:
     """Change a bank; what is not named stays."""
-    from tutela.banks.model import Policy
+    from tutela.lists.banks.model import Policy
 
     with _banks(context) as (banks, actor):
         now = banks.get(name).policy
@@ -136,15 +136,15 @@ def add(
     import os
     from dataclasses import replace
 
-    from tutela.banks.reading import new_entry, picture_entries
     from tutela.cli.output import complain
     from tutela.cli.screening import read, samples_of
+    from tutela.content.media.content import Mode, ViewSet
+    from tutela.content.media.isolation import WorkerPool
+    from tutela.content.media.sniff import VIDEOS, sniff
     from tutela.errors import InputError, UnscreenableError
-    from tutela.media.content import Mode, ViewSet
-    from tutela.media.isolation import WorkerPool
-    from tutela.media.sniff import VIDEOS, sniff
+    from tutela.lists.banks.values import new_entry, picture_entries
     from tutela.screening.examination import TASK
-    from tutela.screening.video_listing import entry_of, frames_of
+    from tutela.screening.video.listed import entry_of, frames_of
 
     if not paths and not value:
         raise InputError("give pictures, or --signal and --value")
@@ -185,7 +185,7 @@ def entries(
     from rich.markup import escape
 
     from tutela.cli.output import print_table
-    from tutela.signals.registry import signal_type
+    from tutela.content.signals.registry import signal_type
 
     with _banks(context) as (banks, _):
         rows = [
@@ -269,12 +269,12 @@ def import_(
     rejects: Annotated[Path | None, typer.Option(help="Write every bad line's number and reason to this file.")] = None,
 ) -> None:
     """Import a list. Bad lines are reported and the rest is taken; exit code 1 when there were any."""
-    from tutela.banks.banks import check_text
-    from tutela.banks.lists import BadLine, Format
-    from tutela.banks.transfer import Importer, ImportResult
     from tutela.cli.output import complain, progress_bar, visible
+    from tutela.content.signals.registry import signal_type
     from tutela.errors import InputError
-    from tutela.signals.registry import signal_type
+    from tutela.lists.banks.files import BadLine, Format
+    from tutela.lists.banks.service import check_text
+    from tutela.lists.banks.transfer import Importer, ImportResult
 
     try:
         chosen = Format(format) if format else None
@@ -350,9 +350,9 @@ def export(
     state: Annotated[EntryState | None, typer.Option(help="Only entries in this state.")] = None,
 ) -> None:
     """Write a bank's entries to standard output."""
-    from tutela.banks.lists import Format
-    from tutela.banks.transfer import export_list
     from tutela.errors import InputError
+    from tutela.lists.banks.files import Format
+    from tutela.lists.banks.transfer import export_list
 
     try:
         chosen = Format(format)
@@ -378,9 +378,9 @@ def labels(context: typer.Context) -> None:
 @contextmanager
 def _banks(context: typer.Context) -> Iterator[tuple["Banks", str]]:
     """The banks of the store, without the rest of a deployment, and who acts."""
-    from tutela.banks.banks import Banks
     from tutela.cli.state import actor
     from tutela.cli.store import open_store
+    from tutela.lists.banks.service import Banks
 
     settings = context.obj.settings()
     store = open_store(settings)
@@ -430,7 +430,7 @@ def _set_state(context: typer.Context, ids: list[int], state: EntryState, reason
 
 def _listed_of(content: bytes) -> list[str]:
     """What is listed of a file where nothing is asked for: of a video its frames too."""
-    from tutela.media.sniff import VIDEOS, sniff
+    from tutela.content.media.sniff import VIDEOS, sniff
 
     return ["sha256"] if sniff(content) in VIDEOS else ["pdq", "sha256"]
 
@@ -448,8 +448,8 @@ def _thresholds(texts: list[str] | None) -> dict[str, int]:
 
 
 def _columns(texts: list[str] | None) -> "Columns | None":
-    from tutela.banks.lists import Columns
     from tutela.errors import InputError
+    from tutela.lists.banks.files import Columns
 
     if not texts:
         return None

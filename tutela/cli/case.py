@@ -10,7 +10,7 @@ import typer
 from tutela.cli.state import actor
 
 if TYPE_CHECKING:
-    from tutela.cases.cases import Cases
+    from tutela.casework.cases.service import Cases
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -32,8 +32,8 @@ def list_(
     """Cases, the most urgent first."""
     from rich.markup import escape
 
-    from tutela.cases.cases import UNDECIDED
-    from tutela.cases.model import CaseState, Queue
+    from tutela.casework.cases.model import CaseState, Queue
+    from tutela.casework.cases.service import UNDECIDED
     from tutela.cli.output import print_table
 
     with _cases(context) as cases:
@@ -62,7 +62,7 @@ def list_(
 @app.command()
 def show(context: typer.Context, case: Id) -> None:
     """A case with its items, decisions and history, as JSON."""
-    from tutela.cases.documents import case_document
+    from tutela.casework.cases.documents import case_document
     from tutela.cli.output import print_json
 
     with _cases(context) as cases:
@@ -97,7 +97,7 @@ def decide(
     senior: Annotated[bool, typer.Option("--senior", help="As a lead, of what is escalated.")] = False,
 ) -> None:
     """Decide of a case's items, by default all that you may."""
-    from tutela.cases.model import Outcome
+    from tutela.casework.cases.model import Outcome
 
     with _cases(context) as cases:
         chosen = _choice(Outcome, outcome)
@@ -125,9 +125,9 @@ def _choice(kind: type[Choice], text: str) -> Choice:
 @contextmanager
 def _cases(context: typer.Context) -> Iterator["Cases"]:
     """The cases with the operator's policies and webhooks; a running service delivers what is decided here."""
-    from tutela.banks.labels import labels_of
-    from tutela.cases.options import open_case_rooms
+    from tutela.casework.cases.options import open_case_rooms
     from tutela.cli.store import open_store
+    from tutela.lists.banks.labels import labels_of
 
     settings = context.obj.settings()
     store = open_store(settings)

@@ -23,13 +23,13 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 from rich.markup import escape
 
 from tutela.api.keys import Keys, Scope
-from tutela.banks.model import Action, NewEntry, Policy
 from tutela.cli.output import VERDICT_COLUMNS, complain, out, print_table, verdict_row
 from tutela.cli.screening import samples_of
-from tutela.deployment import Deployment
+from tutela.content.media.content import Mode
+from tutela.deployment.composition import Deployment
+from tutela.deployment.settings import Settings
 from tutela.errors import ConflictError, TutelaError
-from tutela.media.content import Mode
-from tutela.settings import Settings
+from tutela.lists.banks.model import Action, NewEntry, Policy
 
 _BANK = "demo-known"
 _KEY_NAME = "demonstration"

@@ -14,22 +14,22 @@ import numpy.typing as npt
 from rich.markup import escape
 
 from tutela import _native
-from tutela.banks.banks import Banks
 from tutela.cli.doctor_evidence import evidence_findings, outbox_findings
 from tutela.cli.output import coloured, print_json, print_table
+from tutela.content.media.content import Limits, Mode
+from tutela.content.media.isolation import WorkerPool
+from tutela.content.signals.registry import signal_types
+from tutela.deployment.settings import Settings
 from tutela.errors import InputError, StoreError, TutelaError
-from tutela.exchanges import installed as exchanges_installed
-from tutela.home import database_url
-from tutela.index.indexes import Indexes
-from tutela.media.content import Limits, Mode
-from tutela.media.isolation import WorkerPool
+from tutela.foundation.home import database_url
+from tutela.foundation.store.database import Store
+from tutela.lists.banks.service import Banks
+from tutela.lists.exchanges import installed as exchanges_installed
+from tutela.lists.index.service import Indexes
 from tutela.screening.examination import TASK, options, read_examination
-from tutela.settings import Settings
-from tutela.signals.registry import signal_types
-from tutela.store.database import Store
 
 if TYPE_CHECKING:
-    from tutela.exchanges.exchanges import ExchangeRow
+    from tutela.lists.exchanges.service import ExchangeRow
 
 _PROTECTIONS = (
     "memory",
@@ -117,7 +117,7 @@ def _formats(_: Settings) -> Iterator[Finding]:
 
 
 def _containers(_: Settings) -> Iterator[Finding]:
-    from tutela.media.containers import libarchive
+    from tutela.content.media.confined.containers import libarchive
 
     looked_into = ["ZIP Office EPUB TAR gzip bzip2 xz OLE e-mail"]
     missing = []
@@ -210,7 +210,7 @@ def _exchanges(settings: Settings) -> Iterator[Finding]:
     if not exchanges_installed():
         yield Finding("warn", "exchanges", "none can be pulled (install tutela[exchanges])")
         return
-    from tutela.exchanges.exchanges import Exchanges
+    from tutela.lists.exchanges.service import Exchanges
 
     try:
         store = Store.open(database_url(settings.home, settings.database_text))

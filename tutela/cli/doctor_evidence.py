@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from tutela.casework.evidence.objects import Objects
+from tutela.casework.evidence.seal import Recipients
+from tutela.deployment.settings import Settings
 from tutela.errors import StoreError, TutelaError
-from tutela.evidence.objects import Objects
-from tutela.evidence.sealing import Recipients
-from tutela.home import database_url
-from tutela.outbox.outbox import Outbox, State
-from tutela.settings import Settings
-from tutela.store.database import Store
+from tutela.foundation.home import database_url
+from tutela.foundation.outbox.service import Outbox, State
+from tutela.foundation.store.database import Store
 
 _PRIVATE = b"AGE-SECRET-KEY-1"
 _MAX_KEY_BYTES = 64 * 1024

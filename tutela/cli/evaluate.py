@@ -26,7 +26,7 @@ def robustness(
 ) -> None:
     """Attack pictures in graded ways, and write what each view set still finds: report.html and report.json."""
     from tutela.cli.output import print_table
-    from tutela.evaluation.robustness import Plan, evaluate
+    from tutela.screening.evaluation.robustness import Plan, evaluate
 
     summary = evaluate(Plan(folder, results, attack or [], pictures, bank, size, seed), _shown)
     columns = list(summary.groups[0].shares) if summary.groups else []

@@ -11,8 +11,8 @@ import typer
 from tutela.cli.state import actor
 
 if TYPE_CHECKING:
-    from tutela.evidence.sealing import ReviewKey
-    from tutela.evidence.vault import Vault
+    from tutela.casework.evidence.seal import ReviewKey
+    from tutela.casework.evidence.vault import Vault
 
 app = typer.Typer(no_args_is_help=True, help="Sealed evidence.")
 
@@ -29,8 +29,8 @@ def new_key(
     passphrase: Annotated[bool, typer.Option("--passphrase", help="Lock it; the passphrase is asked for.")] = False,
 ) -> None:
     """Make a key that opens evidence: the private half goes to the file and nowhere else, the public is printed."""
+    from tutela.casework.evidence.seal import lock_with_passphrase, new_identity
     from tutela.errors import InputError
-    from tutela.evidence.sealing import lock_with_passphrase, new_identity
 
     if file.resolve().is_relative_to(context.obj.settings().home.resolve()):
         raise InputError("the private key must not lie in the home, which the serving process reads")
@@ -52,9 +52,9 @@ def new_key(
 @app.command()
 def show(context: typer.Context, item: Item) -> None:
     """What is known of an item without opening it, its holds, and who opened it."""
+    from tutela.casework.audit.log import AuditLog
+    from tutela.casework.evidence.retention import Retention
     from tutela.cli.output import print_json
-    from tutela.evidence.audit import AuditLog
-    from tutela.evidence.retention import Retention
 
     with _vault(context) as vault:
         found = vault.get(item)
@@ -126,7 +126,7 @@ def place_hold(
     reason: Reason,
 ) -> None:
     """Keep an item until the hold is released, however old it gets."""
-    from tutela.evidence.retention import Retention
+    from tutela.casework.evidence.retention import Retention
 
     with _vault(context) as vault:
         placed = Retention(vault).place_hold(item, reference=reference, reason=reason, actor=actor())
@@ -138,7 +138,7 @@ def release(
     context: typer.Context, hold: Annotated[int, typer.Argument(help="The hold's number.")], reason: Reason
 ) -> None:
     """End a legal hold; the item's own time counts again."""
-    from tutela.evidence.retention import Retention
+    from tutela.casework.evidence.retention import Retention
 
     with _vault(context) as vault:
         released = Retention(vault).release_hold(hold, reason=reason, actor=actor())
@@ -150,8 +150,8 @@ def holds(context: typer.Context) -> None:
     """Every legal hold that is not released."""
     from rich.markup import escape
 
+    from tutela.casework.evidence.retention import Retention
     from tutela.cli.output import print_table
-    from tutela.evidence.retention import Retention
 
     with _vault(context) as vault:
         found = Retention(vault).holds()
@@ -170,7 +170,7 @@ def destroy(
     reference: Annotated[str, typer.Option(help="The authority's request, if there is one.")] = "",
 ) -> None:
     """Shred an item's key and remove its objects. Nobody can undo this."""
-    from tutela.evidence.retention import Retention
+    from tutela.casework.evidence.retention import Retention
 
     with _vault(context) as vault:
         found = Retention(vault).destroy(item, why=reason, actor=actor(), reference=reference)
@@ -184,8 +184,8 @@ def rotate(
     to: Annotated[list[str], typer.Option(help="The public keys that evidence is sealed to from now; all of them.")],
 ) -> None:
     """Seal every item's key to other recipients. Set them in TUTELA_EVIDENCE first, so that new items have them too."""
-    from tutela.evidence.rotation import rotate as seal_anew
-    from tutela.evidence.sealing import Recipients
+    from tutela.casework.evidence.rotation import rotate as seal_anew
+    from tutela.casework.evidence.seal import Recipients
 
     with _vault(context) as vault:
         count = seal_anew(vault, read_review_key(key), Recipients(to), actor=actor())
@@ -200,7 +200,7 @@ def reconcile(
     ] = False,
 ) -> None:
     """Compare the database with the stored objects. Exit code 1 when evidence is missing."""
-    from tutela.evidence import reconciliation
+    from tutela.casework.evidence import reconciliation
 
     with _vault(context) as vault:
         found = reconciliation.reconcile(vault, actor=actor())
@@ -220,7 +220,7 @@ def drill(
     sample: Annotated[int, typer.Option(min=1, help="So many items are opened, the latest first.")] = 20,
 ) -> None:
     """Try a restored copy: the log is whole, the evidence is there, the review key opens it. Exit code 1 if not."""
-    from tutela.evidence.drill import try_restored
+    from tutela.casework.evidence.drill import try_restored
 
     with _vault(context) as vault:
         found = try_restored(vault, read_review_key(key), sample=sample, actor=actor())
@@ -231,8 +231,8 @@ def drill(
 
 def read_review_key(path: Path) -> "ReviewKey":
     """The review key in a file; the passphrase is asked for where it is locked. Raises InputError, EvidenceError."""
+    from tutela.casework.evidence.seal import ReviewKey, unlock_with_passphrase
     from tutela.errors import InputError
-    from tutela.evidence.sealing import ReviewKey, unlock_with_passphrase
 
     try:
         data = path.read_bytes()
@@ -248,7 +248,7 @@ def read_review_key(path: Path) -> "ReviewKey":
 
 @contextmanager
 def _vault(context: typer.Context) -> Iterator["Vault"]:
-    from tutela.cases.options import EvidenceOptions
+    from tutela.casework.cases.options import EvidenceOptions
     from tutela.cli.store import open_store
 
     settings = context.obj.settings()

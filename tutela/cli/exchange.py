@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tutela.exchanges.exchanges import Exchanges
+    from tutela.lists.exchanges.service import Exchanges
 
 app = typer.Typer(no_args_is_help=True, help="Outside hash lists: pulled into banks, and given back to.")
 
@@ -45,7 +45,7 @@ def add(
 ) -> None:
     """Write an exchange down. The service pulls it from now on; `test` and `pull` do it at once."""
     from tutela.cli.state import actor
-    from tutela.exchanges.exchanges import INTERVAL_S, STALE_AFTER_S, Giving
+    from tutela.lists.exchanges.service import INTERVAL_S, STALE_AFTER_S, Giving
 
     with _exchanges(context) as exchanges:
         giving = Giving(bool(feedback), bool(seen), share_bank or None, tuple(share_label or ()))
@@ -105,8 +105,8 @@ def kinds() -> None:
     from rich.markup import escape
 
     from tutela.cli.output import print_table
-    from tutela.exchanges.registry import COMMON
-    from tutela.exchanges.registry import kinds as installed
+    from tutela.lists.exchanges.registry import COMMON
+    from tutela.lists.exchanges.registry import kinds as installed
 
     rows = []
     for kind in installed().values():
@@ -141,7 +141,7 @@ def pull(
     """Pull what changed, now. A pull that was killed goes on where it was."""
     from tutela.cli.output import err
     from tutela.cli.state import actor
-    from tutela.exchanges.puller import Puller, PullResult
+    from tutela.lists.exchanges.puller import Puller, PullResult
 
     with _exchanges(context) as exchanges, err.status(f"pulling {name}") as status:
 
@@ -221,7 +221,7 @@ def show(context: typer.Context, name: Name) -> None:
 @app.command(epilog="tutela exchange push ncmec")
 def push(context: typer.Context, name: Name) -> None:
     """Write what is new in the shared bank into the outbox, which delivers it."""
-    from tutela.exchanges.giving import share_new
+    from tutela.lists.exchanges.feedback import share_new
 
     with _exchanges(context) as exchanges:
         typer.echo(f"{share_new(exchanges, name):,} entries are on their way to {name}")
@@ -236,7 +236,7 @@ def lookup(
     """Ask a list that is not given away about hashes; what it knows is listed in its bank. Exit code 1 when any is."""
     from tutela.cli.output import print_json
     from tutela.cli.state import actor
-    from tutela.exchanges.asking import look_up
+    from tutela.lists.exchanges.inquiry import look_up
 
     pairs = [(signal, value) for signal, _, value in (text.partition(":") for text in values)]
     with _exchanges(context) as exchanges:
@@ -254,7 +254,7 @@ def clear(
 ) -> None:
     """Take a mark away from an entry, because you looked at it."""
     from tutela.cli.state import actor
-    from tutela.exchanges.hygiene import clear_flag, flag_named
+    from tutela.lists.exchanges.hygiene import clear_flag, flag_named
 
     with _exchanges(context) as exchanges, exchanges.store.write() as connection:
         clear_flag(connection, entry, flag_named(flag), actor=actor())
@@ -284,9 +284,9 @@ def _pairs(options: list[str] | None) -> dict[str, str]:
 
 @contextmanager
 def _exchanges(context: typer.Context) -> Iterator["Exchanges"]:
-    from tutela.banks.banks import Banks
     from tutela.cli.store import open_store
-    from tutela.exchanges.exchanges import Exchanges
+    from tutela.lists.banks.service import Banks
+    from tutela.lists.exchanges.service import Exchanges
 
     settings = context.obj.settings()
     store = open_store(settings)

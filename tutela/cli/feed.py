@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tutela.exchanges.feeds import Feeds
+    from tutela.lists.exchanges.feeds import Feeds
 
 app = typer.Typer(no_args_is_help=True, help="Banks of ours that other Tutelas follow, signed.")
 
@@ -24,7 +24,7 @@ def keygen(path: Annotated[Path, typer.Argument(help="Where the signing key is w
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from tutela.exchanges.feed_wire import public_text
+    from tutela.lists.exchanges.feed_wire import public_text
 
     key = Ed25519PrivateKey.generate()
     try:
@@ -95,9 +95,9 @@ def returns(
 
 @contextmanager
 def _feeds(context: typer.Context) -> Iterator["Feeds"]:
-    from tutela.banks.banks import Banks
     from tutela.cli.store import open_store
-    from tutela.exchanges.feeds import Feeds
+    from tutela.lists.banks.service import Banks
+    from tutela.lists.exchanges.feeds import Feeds
 
     settings = context.obj.settings()
     store = open_store(settings)

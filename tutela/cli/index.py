@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tutela.index.indexes import Indexes
+    from tutela.lists.index.service import Indexes
 
 app = typer.Typer(no_args_is_help=True, help="The search index: it is derived from the database and can be rebuilt.")
 
@@ -58,7 +58,7 @@ def status(context: typer.Context) -> None:
 def verify(context: typer.Context) -> None:
     """Compare the index with the database, value by value. Exit code 1 when they differ."""
     from tutela.cli.output import complain
-    from tutela.index.verification import differences
+    from tutela.lists.index.verification import differences
 
     found = 0
     with _indexes(context) as indexes:
@@ -72,10 +72,10 @@ def verify(context: typer.Context) -> None:
 
 @contextmanager
 def _indexes(context: typer.Context) -> Iterator["Indexes"]:
-    from tutela.banks.banks import Banks
     from tutela.cli.store import open_store
-    from tutela.index.indexes import Indexes
-    from tutela.signals.registry import signal_types
+    from tutela.content.signals.registry import signal_types
+    from tutela.lists.banks.service import Banks
+    from tutela.lists.index.service import Indexes
 
     settings = context.obj.settings()
     store = open_store(settings)

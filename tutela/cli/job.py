@@ -18,7 +18,7 @@ def list_(
 
     from tutela.cli.output import print_table
     from tutela.errors import InputError
-    from tutela.jobs.jobs import JobState
+    from tutela.screening.jobs.service import JobState
 
     if state is not None and state not in set(JobState):
         raise InputError(f"a state is one of {', '.join(JobState)}")

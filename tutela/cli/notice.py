@@ -10,7 +10,7 @@ import typer
 from tutela.cli.state import actor
 
 if TYPE_CHECKING:
-    from tutela.reports.notices import Notice, Notices
+    from tutela.casework.reports.notices import Notice, Notices
 
 app = typer.Typer(no_args_is_help=True, help="Takedown notices of authorities.")
 
@@ -30,8 +30,8 @@ def add(
     received: Annotated[str | None, typer.Option(help="When it came, in ISO 8601; now by default.")] = None,
 ) -> None:
     """Register a notice; the platform is told by webhook, and its clock runs."""
+    from tutela.casework.reports.notices import NewTarget, read_clock
     from tutela.errors import InputError
-    from tutela.reports.notices import NewTarget, read_clock
 
     targets = []
     for one in target:
@@ -62,9 +62,9 @@ def list_(
     """Notices, the one that is due first at the top."""
     from rich.markup import escape
 
+    from tutela.casework.reports.notices import NoticeState
     from tutela.cli.output import print_json, print_table
     from tutela.errors import InputError
-    from tutela.reports.notices import NoticeState
 
     if state is not None and state not in set(NoticeState):
         raise InputError(f"a state is one of {', '.join(NoticeState)}")
@@ -127,8 +127,8 @@ def answer(
     text: Annotated[str, typer.Option(help="What is said to the authority; a refusal needs it.")] = "",
 ) -> None:
     """Write down what came of the content that a notice names."""
+    from tutela.casework.reports.notices import TargetOutcome
     from tutela.errors import InputError
-    from tutela.reports.notices import TargetOutcome
 
     outcomes: dict[int, TargetOutcome] = {}
     for one in outcome:
@@ -152,8 +152,8 @@ def withdraw(
 
 @contextmanager
 def _notices(context: typer.Context) -> Iterator["Notices"]:
+    from tutela.casework.reports.notices import Notices
     from tutela.cli.store import open_store
-    from tutela.reports.notices import Notices
 
     settings = context.obj.settings()
     store = open_store(settings)

@@ -20,7 +20,7 @@ def list_(
     from tutela.cli.output import print_table
     from tutela.cli.store import open_store
     from tutela.errors import InputError
-    from tutela.outbox.outbox import Outbox, State
+    from tutela.foundation.outbox.service import Outbox, State
 
     if state is not None and state not in set(State):
         raise InputError(f"a state is one of {', '.join(State)}")
@@ -51,7 +51,7 @@ def retry(
 ) -> None:
     """Try a dead delivery anew; a running service makes it within a second."""
     from tutela.cli.store import open_store
-    from tutela.outbox.outbox import Outbox
+    from tutela.foundation.outbox.service import Outbox
 
     store = open_store(context.obj.settings())
     try:
@@ -71,6 +71,6 @@ def run(context: typer.Context) -> None:
 @app.command()
 def secret() -> None:
     """Print a fresh secret for a webhook; give it to both sides."""
-    from tutela.outbox.webhooks import new_secret
+    from tutela.foundation.outbox.webhooks import new_secret
 
     typer.echo(new_secret())

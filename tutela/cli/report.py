@@ -11,8 +11,8 @@ import typer
 from tutela.cli.state import actor
 
 if TYPE_CHECKING:
-    from tutela.reports.filings import Filing
-    from tutela.reports.opening import OpenedRooms
+    from tutela.casework.reports.model import Filing
+    from tutela.casework.reports.opened import OpenedRooms
 
 app = typer.Typer(no_args_is_help=True, help="Reports to NCMEC, and packages for other authorities.")
 
@@ -35,9 +35,9 @@ def list_(
     """Reports and how far they are, the newest first."""
     from rich.markup import escape
 
+    from tutela.casework.reports.model import State
     from tutela.cli.output import print_json, print_table
     from tutela.errors import InputError
-    from tutela.reports.filings import State
 
     if unknown := set(state or ()) - set(State):
         raise InputError(f"{min(unknown)!r} is no state; a state is one of {', '.join(State)}")
@@ -59,8 +59,8 @@ def show(context: typer.Context, report: ReportId, json: Json = False) -> None:
     """One report, and every step of it. What it says is sealed: see `preview` and the console."""
     from rich.markup import escape
 
+    from tutela.casework.reports.alarms import deadline
     from tutela.cli.output import out, print_json, print_table
-    from tutela.reports.alarms import deadline
 
     with _rooms(context) as rooms:
         filing = rooms.reports.ledger.get(report)
@@ -86,8 +86,8 @@ def alarms(context: typer.Context, json: Json = False) -> None:
     """What cannot wait: reports that need a person, or whose time runs out. Exit code 1 when there is any."""
     from rich.markup import escape
 
+    from tutela.casework.reports.alarms import alarms as find
     from tutela.cli.output import print_json, print_table
-    from tutela.reports.alarms import alarms as find
 
     with _rooms(context) as rooms:
         found = find(rooms.reports.ledger)
@@ -134,8 +134,8 @@ def file(
     ] = None,
 ) -> None:
     """File a report for a decided case; `tutela report run` sends it. The same evidence is never filed twice."""
+    from tutela.casework.reports.draft import Draft
     from tutela.errors import InputError
-    from tutela.reports.draft import Draft
 
     with _rooms(context, key) as rooms:
         desk = rooms.desk()
@@ -158,9 +158,9 @@ def run(
     ] = False,
 ) -> None:
     """Send what is to be filed, until it is told to stop. Runs apart from the service, with the review key."""
-    from tutela.reports.alarms import alarms as find
-    from tutela.reports.filing import Filer
-    from tutela.reports.worker import ACTOR, ReportWorker
+    from tutela.casework.reports.alarms import alarms as find
+    from tutela.casework.reports.filer import Filer
+    from tutela.casework.reports.worker import ACTOR, ReportWorker
 
     with _rooms(context, key) as rooms:
         tipline = rooms.settings.reports.credentials().connect()
@@ -198,7 +198,7 @@ def check(context: typer.Context) -> None:
 @app.command()
 def resume(context: typer.Context, report: ReportId) -> None:
     """Go on with a report that stopped, once what was wrong is mended."""
-    from tutela.reports import decisions
+    from tutela.casework.reports import decisions
 
     with _rooms(context) as rooms:
         _said(decisions.resume(rooms.reports.ledger, report, actor()))
@@ -207,7 +207,7 @@ def resume(context: typer.Context, report: ReportId) -> None:
 @app.command()
 def retract(context: typer.Context, report: ReportId, reason: Reason) -> None:
     """Take back a report that is not finished."""
-    from tutela.reports import decisions
+    from tutela.casework.reports import decisions
 
     with _rooms(context) as rooms:
         _said(decisions.retract(rooms.reports.ledger, report, actor(), reason))
@@ -216,7 +216,7 @@ def retract(context: typer.Context, report: ReportId, reason: Reason) -> None:
 @app.command()
 def refile(context: typer.Context, report: ReportId, reason: Reason) -> None:
     """File anew what NCMEC says it does not have; its old number is retracted first."""
-    from tutela.reports import decisions
+    from tutela.casework.reports import decisions
 
     with _rooms(context) as rooms:
         _said(decisions.refile(rooms.reports.ledger, report, actor(), reason))
@@ -225,7 +225,7 @@ def refile(context: typer.Context, report: ReportId, reason: Reason) -> None:
 @app.command()
 def confirm(context: typer.Context, report: ReportId, reason: Reason) -> None:
     """Write down that NCMEC has a report finished, as they said."""
-    from tutela.reports import decisions
+    from tutela.casework.reports import decisions
 
     with _rooms(context) as rooms:
         _said(decisions.confirm(rooms.reports.ledger, report, actor(), reason))
@@ -247,9 +247,9 @@ def package(
     key: KeyFile = None,
 ) -> None:
     """Write a package for an authority: referral, forms of police tools, evidence, manifest; encrypted as one file."""
-    from tutela.reports.bundle import new_password
-    from tutela.reports.incident import incident_of
-    from tutela.reports.package import referral_of, write_package
+    from tutela.casework.reports.bundle import new_password
+    from tutela.casework.reports.incident import incident_of
+    from tutela.casework.reports.package import referral_of, write_package
 
     secret = new_password() if password else None
     with _rooms(context, key) as rooms:
@@ -272,7 +272,7 @@ def _said(filing: "Filing") -> None:
 
 @contextmanager
 def _rooms(context: typer.Context, key: Path | None = None) -> Iterator["OpenedRooms"]:
-    from tutela.reports.opening import opened_rooms
+    from tutela.casework.reports.opened import opened_rooms
 
     with opened_rooms(context.obj.settings(), key) as rooms:
         yield rooms
@@ -281,7 +281,7 @@ def _rooms(context: typer.Context, key: Path | None = None) -> Iterator["OpenedR
 def _pretty(document: bytes) -> str:
     from lxml import etree
 
-    from tutela.reports.cybertipline.schema import parse
+    from tutela.casework.reports.cybertipline.schema import parse
 
     return str(etree.tostring(parse(document), pretty_print=True, encoding="unicode"))
 

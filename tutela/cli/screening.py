@@ -21,17 +21,17 @@ from tutela.cli.output import (
     verdict_row,
     visible,
 )
-from tutela.deployment import Deployment
+from tutela.content.media.content import Limits, Mode, ViewSet
+from tutela.content.media.isolation import WorkerPool
+from tutela.content.media.sniff import VIDEOS, sniff
+from tutela.content.signals.base import WHOLE, Computable, Digesting, Sample
+from tutela.content.signals.registry import signal_type, signal_types
+from tutela.content.signals.vpdq import VPDQ
+from tutela.deployment.composition import Deployment
 from tutela.errors import InputError, UnscreenableError
-from tutela.media.content import Limits, Mode, ViewSet
-from tutela.media.isolation import WorkerPool
-from tutela.media.sniff import VIDEOS, sniff
 from tutela.screening.examination import TASK, options, read_examination
 from tutela.screening.verdict import Context, Reason
-from tutela.screening.video_listing import frames_of
-from tutela.signals.base import WHOLE, Computable, Digesting, Sample
-from tutela.signals.registry import signal_type, signal_types
-from tutela.signals.vpdq import VPDQ
+from tutela.screening.video.listed import frames_of
 
 Result = TypeVar("Result")
 _SHOWN = 500

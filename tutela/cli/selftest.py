@@ -7,9 +7,9 @@ import time
 from rich.markup import escape
 
 from tutela.cli.output import coloured, print_json, print_table
+from tutela.deployment.selftest import Check, Screen, Seen, canary, seen_in, selftest
+from tutela.deployment.settings import Settings
 from tutela.errors import InputError
-from tutela.selftest import Check, Screen, Seen, canary, seen_in, selftest
-from tutela.settings import Settings
 
 _FOLLOWS_WITHIN_S = 10.0
 
@@ -29,7 +29,7 @@ def run(settings: Settings, url: str | None, *, as_json: bool) -> int:
 
 def service(url: str) -> Screen:
     """Screening by a running service on the same lists. Raises InputError without a key."""
-    from tutela.exchanges.http import Http
+    from tutela.lists.exchanges.http import Http
 
     key = os.environ.get("TUTELA_KEY", "")
     if not key:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tutela.deployment import Deployment
-    from tutela.settings import Settings
+    from tutela.deployment.composition import Deployment
+    from tutela.deployment.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class State:
         from pydantic import ValidationError
         from pydantic_settings import SettingsError
 
+        from tutela.deployment.settings import Settings
         from tutela.errors import InputError
-        from tutela.settings import Settings
 
         given = {"home": self.home, "database": self.database}
         try:

@@ -6,8 +6,8 @@ from pathlib import Path
 from rich.markup import escape
 
 from tutela.cli.output import print_json, print_table
+from tutela.content.signals.tmk_file import MAX_FILE, TmkFile, compare, read_tmk
 from tutela.errors import InputError
-from tutela.signals.tmk_file import MAX_FILE, TmkFile, compare, read_tmk
 
 
 def compare_files(first: Path, others: Sequence[Path], *, as_json: bool) -> int:

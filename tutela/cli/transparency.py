@@ -11,10 +11,10 @@ from tutela.errors import InputError
 
 def print_figures(context: typer.Context, since: str, until: str, form: str, output: Path | None) -> None:
     """Print the figures of a period, or write them to a file. Raises InputError."""
+    from tutela.casework.audit.log import AuditLog
+    from tutela.casework.reports.publication import as_csv, as_html, as_json
+    from tutela.casework.reports.transparency import transparency
     from tutela.cli.store import open_store
-    from tutela.evidence.audit import AuditLog
-    from tutela.reports.publication import as_csv, as_html, as_json
-    from tutela.reports.transparency import transparency
 
     forms = {"json": as_json, "csv": as_csv, "html": as_html}
     if form not in forms:

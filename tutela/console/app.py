@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import Depends, FastAPI
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from tutela.banks.labels import labels_of
 from tutela.console import (
     audit_routes,
     case_routes,
@@ -37,9 +36,10 @@ from tutela.console.second_looks import SecondLooks
 from tutela.console.sessions import Sessions
 from tutela.console.statistics import Statistics
 from tutela.console.visits import Brake, Visit, needs
+from tutela.content.media.content import Limits
+from tutela.content.media.isolation import WorkerPool
 from tutela.errors import NotFoundError
-from tutela.media.content import Limits
-from tutela.media.isolation import WorkerPool
+from tutela.lists.banks.labels import labels_of
 from tutela.screening.journal import VerdictJournal
 
 _STATIC = {"console.css": "text/css", "keys.js": "text/javascript", "reveal.js": "text/javascript"} | {

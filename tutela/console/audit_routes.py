@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from tutela.casework.audit.log import AuditLog, AuditRow
+from tutela.casework.audit.verification import Verification
 from tutela.console.pages import page
 from tutela.console.roles import Permission
 from tutela.console.visits import Visit, needs
-from tutela.evidence.audit import AuditLog, AuditRow
-from tutela.evidence.verification import Verification
 
 if TYPE_CHECKING:
     from tutela.console.app import Console

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from tutela.cases.model import Case, CaseItem, CaseState, Outcome, Queue
+from tutela.casework.cases.model import Case, CaseItem, CaseState, Outcome, Queue
 from tutela.console.outlines import Outline, outline
 from tutela.console.pages import back, page
 from tutela.console.roles import Permission

@@ -10,8 +10,8 @@ from sqlalchemy import delete, insert
 
 from tutela.console.people import digest
 from tutela.errors import InputError
-from tutela.store.console_tables import ceremony
-from tutela.store.database import Store, now
+from tutela.foundation.store.console_tables import ceremony
+from tutela.foundation.store.database import Store, now
 
 LASTS_S = 10 * 60
 

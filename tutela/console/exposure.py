@@ -13,8 +13,8 @@ from sqlalchemy import Row, insert, select, update
 
 from tutela.console.people import Person
 from tutela.errors import InputError
-from tutela.store.console_tables import exposure
-from tutela.store.database import Store, microseconds, moment, now
+from tutela.foundation.store.console_tables import exposure
+from tutela.foundation.store.database import Store, microseconds, moment, now
 
 MIN_PEOPLE = 3
 """Totals of fewer people are not shown."""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from tutela.cases.model import CaseState, Queue
+from tutela.casework.cases.model import CaseState, Queue
+from tutela.casework.reports.intake import Category, IntakeReport
+from tutela.casework.reports.notices import NewTarget, NoticeState, TargetOutcome, read_clock
 from tutela.console.pages import back, page
 from tutela.console.roles import Permission
 from tutela.console.visits import Visit, needs
 from tutela.errors import InputError
-from tutela.reports.intake import Category, IntakeReport
-from tutela.reports.notices import NewTarget, NoticeState, TargetOutcome, read_clock
 
 if TYPE_CHECKING:
     from tutela.console.app import Console

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tutela.casework.evidence.seal import ReviewKey
+from tutela.casework.evidence.vault import Vault
 from tutela.errors import TutelaError
-from tutela.evidence.sealing import ReviewKey
-from tutela.evidence.vault import Vault
 
 
 class OpenedEvidence:

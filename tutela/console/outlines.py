@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tutela.content.signals.base import Region
 from tutela.screening.verdict import Match
-from tutela.signals.base import Region
 
 _WIDTH = 480
 _MAX_ASPECT = 4.0

@@ -27,8 +27,8 @@ from webauthn.helpers.structs import (
 from tutela.console.ceremonies import Ceremonies
 from tutela.console.people import People, Person
 from tutela.errors import InputError
-from tutela.store.console_tables import passkey
-from tutela.store.database import Store, now
+from tutela.foundation.store.console_tables import passkey
+from tutela.foundation.store.database import Store, now
 
 _REFUSED = "this passkey was not accepted"
 _WRONG = (WebAuthnException, ValueError, KeyError, TypeError, RecursionError)

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from tutela.console.roles import Permission, Role, permissions, read_roles
 from tutela.errors import ConflictError, InputError, NotFoundError
-from tutela.store.console_tables import console_session, invitation, passkey, person
-from tutela.store.database import Store, moment, now
+from tutela.foundation.store.console_tables import console_session, invitation, passkey, person
+from tutela.foundation.store.database import Store, moment, now
 
 INVITATION_LASTS = timedelta(hours=24)
 

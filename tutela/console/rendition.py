@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.decode import decode_picture
+from tutela.content.media.confined.walk import walk
+from tutela.content.media.content import Content, Limits, Mode, Shortcoming
+from tutela.content.media.sniff import PICTURES, MediaType, sniff
 from tutela.errors import UnscreenableError
-from tutela.media.budget import Budget
-from tutela.media.content import Content, Limits, Mode, Shortcoming
-from tutela.media.decode import decode_picture
-from tutela.media.sniff import PICTURES, MediaType, sniff
-from tutela.media.walk import walk
 
 with contextlib.suppress(ImportError):
     import av  # loaded before the worker confines itself

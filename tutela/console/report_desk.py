@@ -5,20 +5,20 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from tutela.cases.cases import Cases
-from tutela.cases.model import Outcome
+from tutela.casework.cases.model import Outcome
+from tutela.casework.cases.service import Cases
+from tutela.casework.evidence.seal import ReviewKey
+from tutela.casework.evidence.vault import Vault
+from tutela.casework.reports import decisions
+from tutela.casework.reports.cybertipline.schema import Schema
+from tutela.casework.reports.desk import Desk, OpenedEvidence
+from tutela.casework.reports.draft import Draft
+from tutela.casework.reports.ledger import Ledger
+from tutela.casework.reports.model import Filing, State
 from tutela.console.exposure import Exposures
 from tutela.errors import InputError
-from tutela.evidence.sealing import ReviewKey
-from tutela.evidence.vault import Vault
-from tutela.reports import decisions
-from tutela.reports.cybertipline.schema import Schema
-from tutela.reports.desk import Desk, OpenedEvidence
-from tutela.reports.draft import Draft
-from tutela.reports.filings import Filing, State
-from tutela.reports.ledger import Ledger
-from tutela.store.case_tables import case_decision, case_item
-from tutela.store.reports_tables import report, report_file
+from tutela.foundation.store.case_tables import case_decision, case_item
+from tutela.foundation.store.reports_tables import report, report_file
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from tutela.casework.reports.alarms import alarms, deadline
+from tutela.casework.reports.draft import Draft
+from tutela.casework.reports.model import State
 from tutela.console.pages import back, page
 from tutela.console.report_desk import ReportDesk
 from tutela.console.roles import Permission
 from tutela.console.visits import Visit, needs
 from tutela.errors import InputError
-from tutela.reports.alarms import alarms, deadline
-from tutela.reports.draft import Draft
-from tutela.reports.filings import State
 
 if TYPE_CHECKING:
     from tutela.console.app import Console
@@ -118,6 +118,6 @@ def readable(draft: Draft) -> list[str]:
     """The documents as they will be sent, with their lines broken for reading."""
     from lxml import etree
 
-    from tutela.reports.cybertipline.schema import parse
+    from tutela.casework.reports.cybertipline.schema import parse
 
     return [etree.tostring(parse(document), pretty_print=True, encoding="unicode") for document in draft.xml()]

@@ -3,7 +3,7 @@
 from collections.abc import Set
 from dataclasses import dataclass
 
-from tutela.cases.model import Case, CaseItem
+from tutela.casework.cases.model import Case, CaseItem
 from tutela.console.people import Person
 from tutela.console.reveals import Subject
 from tutela.console.second_looks import SecondLooks

@@ -15,8 +15,8 @@ from typing import Any
 
 from tutela.console.exposure import Exposures
 from tutela.console.people import Person
+from tutela.content.media.isolation import WorkerPool
 from tutela.errors import InputError, NotFoundError, TutelaError
-from tutela.media.isolation import WorkerPool
 
 clock = time.monotonic
 """What the time of a reveal is told by."""

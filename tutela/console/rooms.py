@@ -8,29 +8,29 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tutela.banks.banks import Banks
-from tutela.banks.labels import labels_of
-from tutela.cases.cases import Cases
-from tutela.cases.options import open_case_rooms
+from tutela.casework.audit.checkpoints import PublicKey
+from tutela.casework.audit.log import AuditLog
+from tutela.casework.audit.verification import Verification, verify_log
+from tutela.casework.cases.feedback import GivingBack
+from tutela.casework.cases.options import open_case_rooms
+from tutela.casework.cases.service import Cases
+from tutela.casework.evidence.seal import ReviewKey
+from tutela.casework.evidence.vault import Vault
+from tutela.casework.reports.cybertipline.schema import Schema
+from tutela.casework.reports.desk import OpenedEvidence
+from tutela.casework.reports.filer import Filer
+from tutela.casework.reports.opened import read_review_key
+from tutela.casework.reports.options import ReportRooms, open_report_rooms
+from tutela.casework.reports.worker import ACTOR, ReportWorker
 from tutela.console.options import ConsoleSettings
+from tutela.deployment.settings import Settings
 from tutela.errors import InputError
-from tutela.evidence.audit import AuditLog
-from tutela.evidence.checkpoints import PublicKey
-from tutela.evidence.sealing import ReviewKey
-from tutela.evidence.vault import Vault
-from tutela.evidence.verification import Verification, verify_log
-from tutela.giving_back import GivingBack
-from tutela.home import database_url, prepare_home
-from tutela.outbox.outbox import Outbox
-from tutela.outbox.webhooks import Endpoint
-from tutela.reports.cybertipline.schema import Schema
-from tutela.reports.desk import OpenedEvidence
-from tutela.reports.filing import Filer
-from tutela.reports.opening import read_review_key
-from tutela.reports.options import ReportRooms, open_report_rooms
-from tutela.reports.worker import ACTOR, ReportWorker
-from tutela.settings import Settings
-from tutela.store.database import Store
+from tutela.foundation.home import database_url, prepare_home
+from tutela.foundation.outbox.service import Outbox
+from tutela.foundation.outbox.webhooks import Endpoint
+from tutela.foundation.store.database import Store
+from tutela.lists.banks.labels import labels_of
+from tutela.lists.banks.service import Banks
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from sqlalchemy import Row, insert, select, update
 
 from tutela.console.people import Person
 from tutela.errors import ConflictError, NotFoundError
-from tutela.store.console_tables import second_look
-from tutela.store.database import Store, moment, now
+from tutela.foundation.store.console_tables import second_look
+from tutela.foundation.store.database import Store, moment, now
 
 LASTS_S = 15 * 60
 

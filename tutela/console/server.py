@@ -2,12 +2,12 @@
 
 import uvicorn
 
+from tutela.casework.evidence.memory import guard_memory, start_anew_with_clean_memory
 from tutela.console.app import Console, create_console
 from tutela.console.options import ConsoleSettings
 from tutela.console.rooms import open_rooms
-from tutela.evidence.memory import guard_memory, start_anew_with_clean_memory
-from tutela.logs import configure_logs, log_config
-from tutela.settings import Settings
+from tutela.deployment.settings import Settings
+from tutela.foundation.logs import configure_logs, log_config
 
 
 def serve(settings: Settings, options: ConsoleSettings, host: str, port: int) -> None:

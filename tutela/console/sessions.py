@@ -13,8 +13,8 @@ from sqlalchemy import Row, insert, or_, select, update
 
 from tutela.console.people import People, Person, digest
 from tutela.errors import NotFoundError
-from tutela.store.console_tables import console_session
-from tutela.store.database import Store, now
+from tutela.foundation.store.console_tables import console_session
+from tutela.foundation.store.database import Store, now
 
 _SECOND = 1_000_000
 _GRACE_S = 20

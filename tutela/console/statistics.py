@@ -8,12 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import select
 
-from tutela.cases.model import CaseState
+from tutela.casework.cases.model import CaseState
 from tutela.console.plots import Chart
 from tutela.console.words import message
-from tutela.store.case_tables import case, case_decision
-from tutela.store.database import Store, microseconds, moment, now
-from tutela.store.tables import verdict
+from tutela.foundation.store.case_tables import case, case_decision
+from tutela.foundation.store.database import Store, microseconds, moment, now
+from tutela.foundation.store.tables import verdict
 
 MAX_DAYS = 366
 _KEPT_S = 60.0

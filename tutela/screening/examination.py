@@ -8,16 +8,16 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.walk import Place, walk
+from tutela.content.media.content import Content, Limits, Mode, Shortcoming
+from tutela.content.media.content_file import ContentFile
+from tutela.content.media.isolation import WorkerPool
+from tutela.content.signals.base import Region, Sample
 from tutela.errors import TutelaError, UnscreenableError
-from tutela.media.budget import Budget
-from tutela.media.content import Content, Limits, Mode, Shortcoming
-from tutela.media.content_file import ContentFile
-from tutela.media.isolation import WorkerPool
-from tutela.media.walk import Place, walk
 from tutela.screening.findings import Findings
 from tutela.screening.verdict import Reason
-from tutela.screening.watching import watch
-from tutela.signals.base import Region, Sample
+from tutela.screening.video.task import watch
 
 TASK = "tutela.screening.examination:task"
 MAX_SAMPLES = 200_000

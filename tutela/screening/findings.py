@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
+from tutela.content.media.confined.containers import CONTAINERS
+from tutela.content.media.confined.containers.base import InnerFile
+from tutela.content.media.confined.plain import SMALLEST_PICTURE, carries_no_picture, is_text
+from tutela.content.media.confined.walk import Place
+from tutela.content.media.content import SEPARATOR, Content, Mode, Shortcoming, ViewSet
+from tutela.content.media.sniff import VIDEOS, MediaType
+from tutela.content.signals.base import WHOLE, Computable, Sample
+from tutela.content.signals.digests import digest_samples
+from tutela.content.signals.registry import signal_type, signal_types
 from tutela.errors import UnscreenableError
-from tutela.media.containers import CONTAINERS
-from tutela.media.containers.base import InnerFile
-from tutela.media.content import SEPARATOR, Content, Mode, Shortcoming, ViewSet
-from tutela.media.plain import SMALLEST_PICTURE, carries_no_picture, is_text
-from tutela.media.sniff import VIDEOS, MediaType
-from tutela.media.walk import Place
-from tutela.screening.watching import watch_inside
-from tutela.signals.base import WHOLE, Computable, Sample
-from tutela.signals.digests import digest_samples
-from tutela.signals.registry import signal_type, signal_types
+from tutela.screening.video.task import watch_inside
 
 DRAWINGS = frozenset({MediaType.SVG, MediaType.EMF, MediaType.WMF})
 MAX_ICON = 16 * 1024

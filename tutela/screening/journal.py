@@ -5,9 +5,9 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from tutela.errors import NotFoundError
+from tutela.foundation.store.database import Store, microseconds
+from tutela.foundation.store.tables import verdict as verdicts
 from tutela.screening.verdict import Verdict
-from tutela.store.database import Store, microseconds
-from tutela.store.tables import verdict as verdicts
 
 
 def write_verdict(connection: Connection, verdict: Verdict) -> None:

@@ -6,21 +6,21 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
 
-from tutela.banks.model import Action, Bank, BankKind, Entry, Extent, Listed
-from tutela.index.feed import Hit
-from tutela.media.content import SEPARATOR
-from tutela.screening.alignment import NEAREST
-from tutela.screening.footage import Footage
+from tutela.content.media.content import SEPARATOR
+from tutela.content.signals.base import WHOLE, Kind, OnlyHolding, Sample
+from tutela.content.signals.pdq import shows_enough
+from tutela.content.signals.registry import composite_type, signal_type
+from tutela.lists.banks.model import Action, Bank, BankKind, Entry, Extent, Listed
+from tutela.lists.index.feed import Hit
 from tutela.screening.nearness import good_enough, limit, needed_quality, radius
 from tutela.screening.policy import VideoRule
 from tutela.screening.verdict import Match, TimeSpan
-from tutela.signals.base import WHOLE, Kind, OnlyHolding, Sample
-from tutela.signals.pdq import shows_enough
-from tutela.signals.registry import composite_type, signal_type
+from tutela.screening.video.alignment import NEAREST
+from tutela.screening.video.footage import Footage
 
 
 class Searcher(Protocol):
-    """Where values are searched: `tutela.index.indexes.Indexes`."""
+    """Where values are searched: `tutela.lists.index.service.Indexes`."""
 
     def search_many(self, signal: str, values: Sequence[bytes], radius: int) -> Sequence[Sequence[Hit]]:
         """For each value, every listed value within the radius."""
@@ -31,7 +31,7 @@ class Searcher(Protocol):
 
 
 class Catalogue(Protocol):
-    """Who listed what: `tutela.banks.banks.Banks`."""
+    """Who listed what: `tutela.lists.banks.service.Banks`."""
 
     def enabled(self) -> Sequence[Bank]:
         """The banks that count, from memory."""

@@ -1,12 +1,12 @@
 """How near a sample must come to an entry, and how good both must be: by the bank's policy, and by their views."""
 
-from tutela.banks.model import Bank, BankKind, Listed
-from tutela.signals.base import Sample
-from tutela.signals.pdq import PDQ, shows_enough
-from tutela.signals.registry import composite_type, signal_type
-from tutela.signals.vpdq import VPDQ
-from tutela.views.thresholds import largest_distance, need
-from tutela.views.view import TURNS
+from tutela.content.signals.base import Sample
+from tutela.content.signals.pdq import PDQ, shows_enough
+from tutela.content.signals.registry import composite_type, signal_type
+from tutela.content.signals.vpdq import VPDQ
+from tutela.content.views.thresholds import largest_distance, need
+from tutela.content.views.view import TURNS
+from tutela.lists.banks.model import Bank, BankKind, Listed
 
 
 def threshold(bank: Bank, signal: str) -> int:

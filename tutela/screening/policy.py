@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tutela.banks.model import Action
+from tutela.lists.banks.model import Action
 from tutela.screening.verdict import Decision, Match, Reason
 
 _SEVERITY = {Decision.ALLOW: 0, Decision.HOLD: 1, Decision.BLOCK: 2}

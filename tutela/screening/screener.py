@@ -16,12 +16,15 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import tutela
+from tutela.content.media.content import Limits, Mode, ViewSet
+from tutela.content.media.content_file import ContentFile
+from tutela.content.media.isolation import WorkerPool
+from tutela.content.media.sniff import VIDEOS, MediaType, sniff
+from tutela.content.signals.base import Sample
+from tutela.content.signals.digests import digest_samples
+from tutela.content.signals.registry import signal_type
+from tutela.content.views.thresholds import need
 from tutela.errors import InputError, NotReadyError, StoreError
-from tutela.media.content import Limits, Mode, ViewSet
-from tutela.media.content_file import ContentFile
-from tutela.media.isolation import WorkerPool
-from tutela.media.sniff import VIDEOS, MediaType, sniff
-from tutela.screening.audience import SearchingAudience
 from tutela.screening.examination import Examination, examine_isolated, options
 from tutela.screening.matching import Catalogue, Matching, Searcher, find_matches, match_each
 from tutela.screening.policy import ScreeningPolicy, decide
@@ -35,11 +38,8 @@ from tutela.screening.verdict import (
     Verdict,
     Versions,
 )
-from tutela.screening.viewing import Progress, Viewed, view
-from tutela.signals.base import Sample
-from tutela.signals.digests import digest_samples
-from tutela.signals.registry import signal_type
-from tutela.views.thresholds import need
+from tutela.screening.video.audience import SearchingAudience
+from tutela.screening.video.survey import Progress, Viewed, view
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Journal(Protocol):
 
 
 class Custody(Protocol):
-    """Where content that is held is kept as evidence: `tutela.cases.custody.Custody`."""
+    """Where content that is held is kept as evidence: `tutela.casework.cases.custody.Custody`."""
 
     def wants(self, verdict: Verdict) -> bool:
         """Whether a verdict that is not an allow is kept."""

@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from tutela.banks.model import Action
-from tutela.signals.base import Region
+from tutela.content.signals.base import Region
+from tutela.lists.banks.model import Action
 
 
 class Decision(StrEnum):

@@ -1,0 +1,78 @@
+"""The short way of uploads: it answers as the long one does, and passes by no layer that somebody else added."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.support.pictures import file_of, photos
+from tutela.api.app import ApiOptions, create_app
+from tutela.deployment.composition import Deployment, open_deployment
+
+PICTURE = file_of(photos()[0].resize((200, 200)), "JPEG")
+
+
+class CountingLayer:
+    """ASGI middleware of an embedding application."""
+
+    calls = 0
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        CountingLayer.calls += scope["type"] == "http"
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory):
+    with open_deployment(tmp_path_factory.mktemp("shortcut") / "home", decoders=1) as deployment:
+        yield deployment
+
+
+def application(deployment: Deployment, **options):
+    return create_app(deployment, ApiOptions(**options))
+
+
+def test_both_ways_give_the_same_answers(deployment):
+    short, long = application(deployment), application(deployment)
+    short_open, long_open = (application(deployment, auth_required=False) for _ in range(2))
+    for app in (long, long_open):
+        app.add_middleware(CountingLayer)
+    requests = [
+        ("POST", {"content": PICTURE}),
+        ("POST", {"content": b""}),
+        ("POST", {"content": PICTURE, "headers": {"Tutela-Context": "no JSON"}}),
+        ("POST", {"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=y"}}),
+        ("GET", {}),
+    ]
+    for one, other in ((short, long), (short_open, long_open)):
+        for method, options in requests:
+            answers = [TestClient(app).request(method, "/v1/screen", **options) for app in (one, other)]
+            first, second = answers
+            assert first.status_code == second.status_code
+            assert first.headers["content-type"] == second.headers["content-type"]
+            told = [answer.json() for answer in answers]
+            assert told[0].keys() == told[1].keys()
+            assert told[0].get("decision") == told[1].get("decision")
+            assert told[0].get("type") == told[1].get("type")
+
+
+def test_a_layer_that_an_embedding_application_added_sees_every_upload(deployment):
+    app = application(deployment, auth_required=False)
+    app.add_middleware(CountingLayer)
+    before = CountingLayer.calls
+    assert TestClient(app).post("/v1/screen", content=PICTURE).status_code == 200
+    assert CountingLayer.calls == before + 1
+
+
+def test_a_fault_of_ours_is_a_problem_document_and_loud(deployment, monkeypatch, caplog):
+    def fail(*_: object) -> None:
+        raise RuntimeError("an error of ours")
+
+    app = application(deployment, auth_required=False)
+    monkeypatch.setattr(deployment.screener, "screen", fail)
+    answer = TestClient(app).post("/v1/screen", content=PICTURE)
+    assert answer.status_code == 500
+    assert answer.json()["type"] == "/problems/fault"
+    assert "an error of ours" not in answer.text
+    assert "an error of ours" in caplog.text

@@ -1,0 +1,298 @@
+"""Isolation: whatever a decoder does, its content is held with a reason and everything else goes on."""
+
+import contextlib
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.support.containers import every_container
+from tests.support.memory import needs_root, stretches, traces
+from tests.support.pictures import draw_scene, every_format, file_of, mutations, photos
+from tests.support.waiting import PATIENCE_S, wait_until
+from tutela.content.media import isolation
+from tutela.content.media.content import Limits, Mode
+from tutela.content.media.isolation import WorkerPool
+from tutela.errors import TutelaError, UnscreenableError
+from tutela.screening.examination import TASK, options, read_examination
+
+MUTATIONS = int(os.environ.get("TUTELA_MUTATIONS", "10000"))
+
+
+@pytest.fixture
+def pool():
+    limits = Limits(timeout_s=PATIENCE_S, max_memory_bytes=256 * 1024**2)
+    with WorkerPool("tests.support.isolated_tasks:misbehave", size=2, limits=limits) as pool:
+        pool.warm()
+        yield pool
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        ("abort", "decoder-crash"),
+        ("segfault", "decoder-crash"),
+        ("exit", "decoder-crash"),
+        ("memory", "out-of-memory"),
+        ("unscreenable", "made-up"),
+    ],
+)
+def test_a_worker_that_fails_holds_its_content_and_the_next_one_answers(pool, behaviour, reason):
+    with pytest.raises(UnscreenableError) as caught:
+        pool.run(behaviour.encode(), {})
+    assert caught.value.reason == reason
+    assert pool.run(b"fine", {}) == "fine"
+
+
+@pytest.mark.parametrize("behaviour", ["sleep", "spin"])
+def test_a_worker_that_does_not_end_is_ended_and_the_next_one_answers(pool, behaviour):
+    patient = pool.limits
+    pool.limits = replace(patient, timeout_s=0.5)
+    with pytest.raises(UnscreenableError) as caught:
+        pool.run(behaviour.encode(), {})
+    assert caught.value.reason == "timeout"
+    pool.limits = patient
+    assert pool.run(b"fine", {}) == "fine"
+
+
+@pytest.mark.parametrize("behaviour", ["raise", "long"])
+def test_a_fault_of_the_task_is_ours_and_loud(pool, behaviour):
+    with pytest.raises(TutelaError, match="failed in its worker"):
+        pool.run(behaviour.encode(), {})
+    assert pool.run(b"fine", {}) == "fine"
+
+
+def test_an_answer_that_is_no_json_ends_its_worker_only(pool):
+    with pytest.raises(TutelaError):
+        pool.run(b"no-json", {})
+    assert pool.run(b"fine", {}) == "fine"
+
+
+def test_a_worker_writes_no_file_and_knows_no_secret(pool, monkeypatch):
+    with pytest.raises((UnscreenableError, TutelaError)):
+        pool.run(b"write", {})
+    monkeypatch.setenv("TUTELA_DATABASE", "postgresql://user:secret@host/name")
+    with WorkerPool("tests.support.isolated_tasks:misbehave", size=1) as fresh:
+        assert "TUTELA_DATABASE" not in fresh.run(b"environment", {})
+
+
+def test_a_worker_reaches_no_network(pool):
+    if "no-network" not in pool.protections():
+        pytest.skip("this system gives no network namespaces to this user")
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(TutelaError):
+        pool.run(b"connect", {"port": server.getsockname()[1]})
+
+
+def test_the_protections_are_named(pool):
+    assert {"core", "file-size", "open-files", "memory"} <= set(pool.protections())
+
+
+def test_a_worker_killed_from_outside_is_replaced(pool):
+    pid = pool.run(b"pid", {})
+    os.kill(pid, signal.SIGKILL)
+    answers = []
+    for _ in range(4):
+        try:
+            answers.append(pool.run(b"fine", {}))
+        except UnscreenableError as error:
+            answers.append(error.reason)
+    assert answers.count("fine") >= 3
+    assert set(answers) <= {"fine", "decoder-crash"}
+
+
+def test_content_of_any_size_arrives_whole():
+    with WorkerPool("tests.support.isolated_tasks:echo", size=1) as pool:
+        for size in (0, 1, 999, 1 << 20, (1 << 20) + 1, 20 << 20, 5):
+            content = bytes([7]) * size
+            assert pool.run(memoryview(content), {"a": [1]}) == {
+                "length": size,
+                "sum": 7 * min(size, 1000),
+                "options": {"a": [1]},
+            }
+
+
+def test_content_over_the_limit_never_reaches_a_worker():
+    with WorkerPool("tests.support.isolated_tasks:echo", size=1, limits=Limits(max_bytes=10)) as pool:
+        with pytest.raises(UnscreenableError) as caught:
+            pool.run(bytes(11), {})
+        assert caught.value.reason == "too-many-bytes"
+        assert pool.starts == 0
+
+
+def test_many_threads_share_few_workers():
+    limits = Limits(timeout_s=PATIENCE_S)
+    with WorkerPool("tests.support.isolated_tasks:misbehave", size=2, limits=limits, wait_s=PATIENCE_S) as pool:
+
+        def one(number: int) -> str:
+            behaviour = "abort" if number % 10 == 0 else f"answer {number}"
+            try:
+                return str(pool.run(behaviour.encode(), {}))
+            except UnscreenableError as error:
+                return error.reason
+
+        with ThreadPoolExecutor(8) as executor:
+            answers = list(executor.map(one, range(100)))
+    assert answers == ["decoder-crash" if n % 10 == 0 else f"answer {n}" for n in range(100)]
+
+
+def test_a_worker_cannot_look_into_the_process_that_serves():
+    with WorkerPool("tests.support.isolated_tasks:misbehave", size=1) as pool:
+        if "no-privileges" not in pool.protections():
+            pytest.skip("this system lets a worker give up no privileges")
+        assert pool.run(b"spy", {}) == []
+
+
+def test_the_answer_to_one_content_is_never_taken_for_that_to_another():
+    with WorkerPool("tests.support.isolated_tasks:misbehave", size=1) as pool:
+        assert pool.run(b"answer twice", {"task": 1}) == "early"  # a decoder that was taken over can lie about its own
+        with pytest.raises(TutelaError, match="not of its form"):
+            pool.run(b"words", {})
+        assert pool.run(b"words", {}) == "words"
+        assert pool.starts == 2
+
+
+def test_waiting_for_a_worker_ends():
+    limits = Limits(timeout_s=PATIENCE_S)
+    with WorkerPool("tests.support.isolated_tasks:misbehave", size=1, limits=limits, wait_s=0.2) as pool:
+        pid = pool.run(b"pid", {})
+        with ThreadPoolExecutor(1) as executor:
+            sleeper = executor.submit(pool.run, b"sleep", {})
+
+            def refused() -> bool:
+                """Until the sleeper has taken the worker, there is one."""
+                try:
+                    assert pool.run(b"fine", {}) == "fine"
+                except UnscreenableError as error:
+                    assert error.reason == "busy"
+                    return True
+                return False
+
+            wait_until(refused, "the only worker is busy")
+            os.kill(pid, signal.SIGKILL)
+            assert isinstance(sleeper.exception(), UnscreenableError)
+
+
+def test_a_closed_pool_says_so():
+    pool = WorkerPool("tests.support.isolated_tasks:echo", size=1)
+    pool.close()
+    with pytest.raises(TutelaError, match="closed"):
+        pool.run(b"", {})
+
+
+def test_a_task_that_cannot_be_loaded_is_said_at_start():
+    with (
+        WorkerPool("tests.support.isolated_tasks:missing", size=1) as pool,
+        pytest.raises(TutelaError, match="did not start"),
+    ):
+        pool.warm()
+
+
+_PARENT = """
+import sys, time
+from tutela.content.media.isolation import WorkerPool
+pool = WorkerPool("tests.support.isolated_tasks:misbehave", size=1)
+print(pool.run(b"pid", {}), flush=True)
+time.sleep(600)
+"""
+
+
+def test_workers_end_with_a_parent_that_is_killed():
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    parent = subprocess.Popen([sys.executable, "-c", _PARENT], stdout=subprocess.PIPE, env=environment)
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+
+    def ended() -> bool:
+        try:
+            return Path(f"/proc/{worker}/stat").read_text().split()[2] == "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
+    wait_until(ended, "the worker ends after its parent")
+
+
+def test_ten_thousand_broken_files_are_all_answered():
+    """Every answer is an examination or a hold, from a pool that goes on; none is a fault of ours."""
+    seeds = list(every_format(draw_scene(1, (48, 40))).values())
+    limits = Limits(max_pixels=4_000_000, timeout_s=30)
+    task_options = options(Mode.FAST, limits)
+    decoded = held = 0
+    with WorkerPool(TASK, size=2, limits=limits, wait_s=PATIENCE_S) as pool:
+
+        def one(data: bytes) -> bool:
+            try:
+                examination = read_examination(pool.run(data, task_options))
+            except UnscreenableError:
+                return False
+            assert bool(examination.samples) or bool(examination.shortcomings)
+            return bool(examination.samples)
+
+        with ThreadPoolExecutor(2) as executor:
+            for was_decoded in executor.map(one, mutations(seeds, MUTATIONS, seed=7), chunksize=50):
+                decoded += was_decoded
+                held += not was_decoded
+        assert pool.starts < MUTATIONS / 100
+    assert decoded + held == MUTATIONS
+    assert min(decoded, held) > MUTATIONS / 20
+
+
+# --- what is left in memory
+
+
+_SAME_DECODER = {"jpeg-444", "jpeg-grey", "png-rgba", "png-palette", "tiff-lzw", "tiff-16-bit", "tiff-cmyk"}
+
+
+@cache
+def decodable() -> dict[str, tuple[bytes, list[bytes]]]:
+    """Content of every kind, with stretches of it: as a file, as pixels, and of what is inside it."""
+    found = {}
+    forms = {name: data for name, data in every_format(photos()[0]).items() if name not in _SAME_DECODER}
+    for name, data in forms.items():
+        with Image.open(io.BytesIO(data)) as picture:
+            pixels = [picture.convert("L").tobytes(), picture.convert("RGB").tobytes()]
+        found[name] = data, stretches(data) + [stretch for one in pixels for stretch in stretches(one, 1)]
+    for name in ("avif", "png-grey-alpha", "tiff"):
+        broken = forms[name][: len(forms[name]) // 2]
+        found[f"half of {name}"] = broken, stretches(broken)
+    member = stretches(file_of(draw_scene(0, (96, 64)), "JPEG", quality=80))
+    for name, data in every_container().items():
+        found[name] = data, stretches(data) + member
+    return found
+
+
+def left_in_a_worker(names: Iterable[str]) -> dict[str, list[bytes]]:
+    """What is found of each content in the memory of the worker that looked at it last."""
+    found = {}
+    limits = Limits(timeout_s=PATIENCE_S)
+    with WorkerPool(TASK, size=1, limits=limits) as pool:
+        pool.warm()
+        for name in names:
+            data, searched = decodable()[name]
+            with contextlib.suppress(UnscreenableError):
+                pool.run(data, options(Mode.FAST, limits))
+            (worker,) = pool._free.queue
+            found[name] = traces(worker._process.pid, searched)
+    return {name: traces for name, traces in found.items() if traces}
+
+
+@needs_root
+def test_a_worker_that_waits_has_nothing_of_what_it_decoded(monkeypatch):
+    monkeypatch.setenv("PYTHONMALLOC", "malloc")  # as a service that keeps evidence has it
+    assert left_in_a_worker(decodable()) == {}
+    usual = isolation._environment
+    monkeypatch.setattr(isolation, "_environment", lambda: usual() | {"GLIBC_TUNABLES": ""})
+    assert len(left_in_a_worker(["avif", "heic", "png-grey-alpha", "tiff"])) >= 3  # where it would have been found

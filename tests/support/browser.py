@@ -1,0 +1,103 @@
+"""A real browser for the tests: Debian's Chromium through Playwright, with a virtual authenticator for passkeys."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = next((path for path in map(Path, ("/usr/bin/chromium", "/usr/bin/chromium-browser")) if path.exists()), None)
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextlib.contextmanager
+def open_browser() -> Iterator["object"]:
+    """A running Chromium; the test is skipped where there is none."""
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium (apt-get install chromium, or `make test` as root)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=_FLAGS, timeout=120_000)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Somebody:
+    """A person at a browser window of their own, with their own authenticator."""
+
+    def __init__(self, browser, origin: str, *, dark: bool = False) -> None:
+        self.origin = origin
+        self.context = browser.new_context(
+            base_url=origin, viewport={"width": 1280, "height": 900}, color_scheme="dark" if dark else "light"
+        )
+        self.context.set_default_timeout(60_000)
+        self.page = self.context.new_page()
+        self.problems: list[str] = []
+        self.page.on("console", lambda message: self.problems.append(message.text) if message.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        devtools = self.context.new_cdp_session(self.page)
+        devtools.send("WebAuthn.enable")
+        self.devtools = devtools
+        self.authenticator = devtools.send(
+            "WebAuthn.addVirtualAuthenticator",
+            {
+                "options": {
+                    "protocol": "ctap2",
+                    "transport": "internal",
+                    "hasResidentKey": True,
+                    "hasUserVerification": True,
+                    "isUserVerified": True,
+                    "automaticPresenceSimulation": True,
+                }
+            },
+        )["authenticatorId"]
+
+    def enrol(self, link: str) -> None:
+        """Make a passkey from an invitation, with the keyboard."""
+        self.page.goto(link)
+        self.press_to("Make a passkey")
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_url(lambda url: "/enrol/" not in url)
+
+    def sign_in(self) -> None:
+        """Sign in with the passkey, with the keyboard."""
+        self.page.goto("/sign-in")
+        self.press_to("Sign in with a passkey")
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_url(lambda url: "/sign-in" not in url)
+
+    def press_to(self, name: str, most: int = 80) -> None:
+        """Move the focus with the tab key to what has that name (its text begins so)."""
+        for _ in range(most):
+            self.page.keyboard.press("Tab")
+            text = self.page.evaluate(
+                "() => { const e = document.activeElement;"
+                " return (e.labels && e.labels.length ? e.labels[0].innerText : e.innerText) || e.value || '' }"
+            )
+            if text.strip().startswith(name):
+                return
+        pytest.fail(f"the tab key does not come to {name!r} on {self.page.url}")
+
+    def keep_screenshot(self, name: str) -> None:
+        """Keep a picture of the whole page for looking at."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+def environment(**values: str) -> dict[str, str]:
+    """This process's environment with some settings over it."""
+    return os.environ | values

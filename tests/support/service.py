@@ -1,0 +1,72 @@
+"""The HTTP service as operators run it, for the tests that need one."""
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from tests.support.waiting import PATIENCE_S, wait_until
+from tutela.api.keys import Keys, Scope
+from tutela.foundation.store.database import Store
+
+
+class Service:
+    """A service process and a client with an admin's key."""
+
+    def __init__(self, home: Path, *, workers: int = 1, **environment: str) -> None:
+        self.home = home
+        home.mkdir(exist_ok=True)
+        store = Store.create(f"sqlite:///{home / 'tutela.db'}")
+        self.keys = Keys(store)
+        self.workers = workers
+        self.environment = os.environ | {"TUTELA_DECODERS": "2"} | environment
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.admin = self.keys.create("admin", [Scope.ADMIN])[1]
+        self.start()
+
+    def start(self) -> None:
+        self.log = (self.home / "log").open("ab")
+        arguments = ["serve", "--port", str(self.port), "--workers", str(self.workers)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tutela", "--home", str(self.home), *arguments],
+            stdout=self.log,
+            stderr=self.log,
+            env=self.environment,
+            start_new_session=True,
+        )
+        wait_until(self._is_ready, "the service is ready")
+
+    def _is_ready(self) -> bool:
+        assert self.process.poll() is None, (self.home / "log").read_text()[-3000:]
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"{self.address}/readyz").status_code == 200
+        return False
+
+    def client(self, key: str | None = None, **options) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.admin if key is None else key}"}
+        return httpx.Client(base_url=self.address, headers=headers, timeout=PATIENCE_S, **options)
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.terminate()
+        status = self.process.wait(PATIENCE_S)
+        self.log.close()
+        return status
+
+
+def free_port() -> int:
+    """A port that nobody listens on, below those that the system gives to outgoing connections."""
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port

@@ -1,0 +1,1 @@
+"""What people and authorities do about what was found: audit, evidence, cases, reports."""

@@ -1,0 +1,1 @@
+"""The audit log: every access, decision, export and use of a key, hash-chained, signed and provable."""

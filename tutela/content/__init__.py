@@ -1,0 +1,1 @@
+"""What we look at: bytes, links and words become signals."""

@@ -1,0 +1,1 @@
+"""Everything that runs only inside an isolated worker: here hostile files meet decoders. Nothing outside imports it."""

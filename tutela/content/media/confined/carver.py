@@ -1,0 +1,74 @@
+"""Files inside bytes of unknown structure, found by their signatures: what is behind, between or before known things.
+
+A short signature proves nothing, so what it gives away is speculative: where it is no picture, nothing was missed.
+"""
+
+import re
+from collections.abc import Iterator
+
+from tutela.content.media.confined.containers.base import InnerFile
+from tutela.content.media.confined.endings import end_of
+from tutela.content.media.sniff import MediaType, sniff
+
+_WINDOW = 16 * 1024 * 1024
+_LITERALS = (
+    (b"\xff\xd8\xff", 0),
+    (b"\x89PNG\r\n\x1a\n", 0),
+    (b"GIF87a", 0),
+    (b"GIF89a", 0),
+    (b"WEBPVP8", 8),
+    (b"II*\x00", 0),
+    (b"MM\x00*", 0),
+    (b"ftyp", 4),
+    (b"%PDF-", 0),
+    (b"PK\x03\x04", 0),
+    (b"7z\xbc\xaf\x27\x1c", 0),
+    (b"Rar!\x1a\x07", 0),
+    (b"JXL \r\n\x87\n", 4),
+    (b"jP  \r\n\x87\n", 4),
+)
+"""What is searched for, and how many bytes before it a file begins."""
+_BITMAP = re.compile(rb"BM.{4}\x00\x00\x00\x00.{3}\x00[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00", re.DOTALL)
+_LONGEST = 32
+_CERTAIN = frozenset(
+    {MediaType.PNG, MediaType.WEBP, MediaType.SEVEN_ZIP, MediaType.RAR, MediaType.JXL, MediaType.JPEG2000}
+)
+"""Types whose signatures are too long to come about by chance."""
+_OPEN_ENDED = frozenset({MediaType.ZIP, MediaType.SEVEN_ZIP, MediaType.RAR, MediaType.PDF})
+"""Archives are read from their end, or on to it: one that is found takes the rest, which is searched on."""
+
+
+def carve(data: memoryview) -> Iterator[InnerFile]:
+    """Every file that a signature gives away, each up to its end, or to the next signature where it has none."""
+    starts = signatures(data)
+    covered = 0
+    for number, start in enumerate(starts):
+        if start < covered:
+            continue
+        rest = data[start:]
+        media_type = sniff(rest)
+        if media_type is None:
+            continue
+        if media_type in _OPEN_ENDED:
+            length: int | None = len(rest)
+        elif length := end_of(rest, media_type):
+            covered = start + length
+        else:
+            length = (starts[number + 1] if number + 1 < len(starts) else len(data)) - start
+        name = f"{media_type.partition('/')[2]} at byte {start:,}"
+        yield InnerFile(name, rest[:length], speculative=media_type not in _CERTAIN)
+
+
+def signatures(data: memoryview) -> list[int]:
+    """Where files may begin, in order."""
+    found: set[int] = set()
+    for base in range(0, len(data), _WINDOW):
+        window = bytes(data[base : base + _WINDOW + _LONGEST])
+        for literal, before in _LITERALS:
+            at = window.find(literal)
+            while at >= 0:
+                if base + at >= before:
+                    found.add(base + at - before)
+                at = window.find(literal, at + 1)
+        found.update(base + match.start() for match in _BITMAP.finditer(window))
+    return sorted(found)

@@ -1,0 +1,71 @@
+"""Which ways lead into content of a type. Each container is a file of its own, loaded when it is first needed."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
+
+from tutela.content.media.confined.containers.base import Container
+from tutela.content.media.confined.plain import is_text
+from tutela.content.media.content import Content
+from tutela.content.media.sniff import PICTURES, VIDEOS, MediaType
+
+_PICTURE = ("metadata:Metadata", "trailing:Trailing")
+_ANIMATED = ("frames:Frames", *_PICTURE)
+_TEXT = ("text:Text",)
+_WAYS: Mapping[MediaType, Sequence[str]] = {
+    MediaType.JPEG: _PICTURE,
+    MediaType.BMP: ("trailing:Trailing",),
+    MediaType.PNG: _ANIMATED,
+    MediaType.GIF: _ANIMATED,
+    MediaType.WEBP: _ANIMATED,
+    MediaType.AVIF: _ANIMATED,
+    MediaType.HEIC: _ANIMATED,
+    MediaType.TIFF: ("frames:Frames", "carved:Carved"),
+    **dict.fromkeys(VIDEOS, ("metadata:Metadata",)),
+    MediaType.MP4: _PICTURE,
+    MediaType.AVI: _PICTURE,
+    MediaType.ZIP: ("zip:Zip",),
+    MediaType.TAR: ("tar:Tar",),
+    MediaType.GZIP: ("compressed:Compressed",),
+    MediaType.BZIP2: ("compressed:Compressed",),
+    MediaType.XZ: ("compressed:Compressed",),
+    MediaType.ZSTD: ("compressed:Compressed",),
+    MediaType.SEVEN_ZIP: ("seven_zip:SevenZip",),
+    MediaType.RAR: ("libarchive:Libarchive",),
+    MediaType.CAB: ("libarchive:Libarchive",),
+    MediaType.ISO: ("libarchive:Libarchive",),
+    MediaType.PDF: ("pdf:Pdf", "trailing:Trailing"),
+    MediaType.EMAIL: ("mail:Mail",),
+    MediaType.OLE: ("ole:Ole",),
+    MediaType.HTML: _TEXT,
+    MediaType.SVG: _TEXT,
+}
+_LOOKED_THROUGH: Sequence[str] = ("carved:Carved",)
+
+_SHOWN = PICTURES | VIDEOS | {MediaType.HTML, MediaType.SVG}
+CONTAINERS = frozenset(_WAYS) - _SHOWN
+"""Types that are nothing but what they hold: looked into, they are screened."""
+
+
+def containers_for(content: Content) -> Sequence[Container]:
+    """The ways into the content. What is of no known type, or is not decoded, is searched for pictures all the same."""
+    if not content.data:
+        return ()
+    if content.media_type is not None:
+        ways = _WAYS.get(content.media_type, _LOOKED_THROUGH)
+    else:
+        ways = _TEXT if is_text(content.data) else _LOOKED_THROUGH
+    return [_container(way) for way in ways]
+
+
+@cache
+def _container(way: str) -> Container:
+    module, _, name = way.partition(":")
+    container: Container = getattr(import_module(f"tutela.content.media.confined.containers.{module}"), name)()
+    return container
+
+
+def load_all() -> None:
+    """Import every container, while files may still be opened freely."""
+    for way in {way for ways in (*_WAYS.values(), _LOOKED_THROUGH) for way in ways}:
+        _container(way)

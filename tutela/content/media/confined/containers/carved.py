@@ -1,0 +1,18 @@
+"""Content that no other container knows: searched for the signatures of pictures and archives."""
+
+from collections.abc import Iterator
+
+from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.carver import carve
+from tutela.content.media.confined.containers.base import Part
+from tutela.content.media.content import Content
+
+
+class Carved:
+    """Whatever a signature gives away."""
+
+    def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
+        budget.check_time()
+        for part in carve(memoryview(content.data)):
+            if len(part.data) < len(content.data):  # never itself
+                yield part

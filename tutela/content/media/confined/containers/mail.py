@@ -1,0 +1,32 @@
+"""E-mail and MHTML: every body and attachment (RFC 5322, RFC 2045, RFC 2557)."""
+
+import email
+from collections.abc import Iterator
+
+from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.containers.base import InnerFile, Part, Unread, unreadable
+from tutela.content.media.content import Content
+
+
+class Mail:
+    """The parts of a message, and of messages within it."""
+
+    def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
+        message = email.message_from_bytes(bytes(content.data))
+        for number, part in enumerate(message.walk(), start=1):
+            budget.check_time()
+            name = f"part {number}"
+            if part.is_multipart():
+                for text in (part.preamble, part.epilogue):  # what no mail program shows, and every editor
+                    if text and text.strip():
+                        yield InnerFile(name, text.encode("utf-8", "surrogateescape"))
+                continue
+            try:
+                name = part.get_filename() or name
+                payload = part.get_payload(decode=True)
+            except Exception as error:  # headers and encodings may be anything
+                yield Unread(name, unreadable("the part", error))
+                continue
+            if isinstance(payload, bytes) and payload:
+                budget.spend_bytes(len(payload))
+                yield InnerFile(name, payload)

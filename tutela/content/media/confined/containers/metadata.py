@@ -1,0 +1,88 @@
+"""Pictures in the metadata of pictures and films: EXIF thumbnails, maker's previews, Photoshop's and XMP's, covers.
+
+A thumbnail may show what the picture itself no longer does, or never did.
+"""
+
+from collections.abc import Iterator
+
+from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.carver import carve
+from tutela.content.media.confined.containers.base import InnerFile, Part
+from tutela.content.media.confined.endings import boxes
+from tutela.content.media.content import Content
+from tutela.content.media.sniff import PICTURES, VIDEOS, MediaType, sniff
+
+_MIN_BYTES = 128
+_ENDS = 16 * 1024 * 1024
+"""At the beginning and the end of a film lie the pictures that are attached to it."""
+
+
+class Metadata:
+    """Whatever a signature gives away in the parts of a file that are not its pixels."""
+
+    def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
+        data = memoryview(content.data)
+        number = 0
+        for block in _blocks(data, content.media_type):
+            if len(block) < _MIN_BYTES:
+                continue
+            budget.check_time()
+            for part in carve(block):
+                kind = sniff(part.data)
+                if kind is MediaType.TIFF:  # EXIF itself begins like one
+                    continue
+                number += 1
+                name = "thumbnail" if kind in PICTURES else "attached"
+                yield InnerFile(f"{name} {number}", part.data, speculative=True, likeness=kind in PICTURES)
+
+
+def _blocks(data: memoryview, media_type: MediaType | None) -> Iterator[memoryview]:
+    match media_type:
+        case MediaType.JPEG:
+            return _jpeg(data)
+        case MediaType.PNG:
+            return _png(data)
+        case MediaType.WEBP:
+            return _webp(data)
+        case MediaType.HEIC | MediaType.AVIF | MediaType.MP4:
+            return _boxes(data)
+        case kind if kind in VIDEOS:
+            return iter((data[64:_ENDS], data[max(_ENDS, len(data) - _ENDS) :]))
+        case _:
+            return iter(())
+
+
+def _jpeg(data: memoryview) -> Iterator[memoryview]:
+    """APPn and COM segments before the pixels."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] not in (0xD9, 0xDA):
+        length = int.from_bytes(data[at + 2 : at + 4])
+        if 0xE0 <= data[at + 1] <= 0xEF or data[at + 1] == 0xFE:
+            yield data[at + 4 : at + 2 + length]
+        at += 1 if data[at + 1] == 0xFF else 2 + length
+
+
+def _png(data: memoryview) -> Iterator[memoryview]:
+    at = 8
+    while at + 12 <= len(data):
+        length, kind = int.from_bytes(data[at : at + 4]), bytes(data[at + 4 : at + 8])
+        if kind not in (b"IDAT", b"fdAT", b"IHDR", b"PLTE"):
+            yield data[at + 8 : at + 8 + length]
+        at += 12 + length
+
+
+def _webp(data: memoryview) -> Iterator[memoryview]:
+    at = 12
+    while at + 8 <= len(data):
+        length, kind = int.from_bytes(data[at + 4 : at + 8], "little"), bytes(data[at : at + 4])
+        if kind in (b"EXIF", b"XMP "):
+            yield data[at + 8 : at + 8 + length]
+        at += 8 + length + length % 2
+
+
+def _boxes(data: memoryview) -> Iterator[memoryview]:
+    """Every box of the first level but the media themselves; of a picture, whose EXIF lies there, these too."""
+    film = sniff(data) is MediaType.MP4
+    for kind, box in boxes(data):
+        if kind != b"ftyp" and not (film and kind == b"mdat"):
+            yield box

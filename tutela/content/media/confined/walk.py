@@ -1,0 +1,104 @@
+"""Through everything inside content, depth first: what is found, where, and what could not be looked at.
+
+Runs inside an isolated worker.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tutela.content.media.confined.budget import Budget, BudgetSpentError
+from tutela.content.media.confined.containers import containers_for
+from tutela.content.media.confined.containers.base import InnerFile, InnerPicture, Part, Unread, unreadable
+from tutela.content.media.content import SEPARATOR, Content
+from tutela.errors import UnscreenableError
+
+_MAX_NAME = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Something that the walk comes to."""
+
+    path: str
+    """Where it lies; empty for the content itself."""
+    content: Content | None = None
+    """None where it could not be had; `error` says why."""
+    seconds: float | None = None
+    part: InnerFile | InnerPicture | None = None
+    """What the container said of it; None for the content itself."""
+    error: UnscreenableError | None = None
+
+    @property
+    def speculative(self) -> bool:
+        """Whether a signature alone led here."""
+        return isinstance(self.part, InnerFile) and self.part.speculative
+
+
+def walk(content: Content, budget: Budget) -> Iterator[Place]:
+    """The content itself, then everything in it. Raises nothing: what is wrong is a place with an error."""
+    try:
+        yield Place("", content)
+        yield from _Walk(content, budget).inside(content, "")
+    except BudgetSpentError as error:
+        yield Place("", error=error)
+
+
+class _Walk:
+    def __init__(self, content: Content, budget: Budget) -> None:
+        self._budget = budget
+        self._manner = (content.mode, content.limits)
+        self._seen: set[bytes] = set()
+
+    def inside(self, content: Content, path: str) -> Iterator[Place]:
+        """Everything below one piece of content."""
+        taken: dict[str, int] = {}
+        for container in containers_for(content):
+            try:
+                with self._budget.deeper():
+                    for part in container.parts(content, self._budget):
+                        yield from self._part(part, path, taken)
+            except BudgetSpentError:
+                raise
+            except Exception as error:  # whatever hostile content makes of a library, the answer is a hold
+                yield Place(path, error=unreadable("what is inside", error))
+
+    def _part(self, part: Part, path: str, taken: dict[str, int]) -> Iterator[Place]:
+        step = f"{_shown(part.within)}{SEPARATOR}" if part.within else ""
+        here = _below(path, step + _shown(part.name), taken)
+        match part:
+            case Unread(error=error):
+                yield Place(here, error=error)
+            case InnerPicture(picture=picture, seconds=seconds):
+                yield Place(here, Content.of_picture(picture, *self._manner), seconds, part)
+            case InnerFile():
+                yield from self._file(part, here)
+
+    def _file(self, part: InnerFile, path: str) -> Iterator[Place]:
+        self._budget.spend_part()
+        digest = hashlib.sha256(part.data).digest()
+        if digest in self._seen:  # the same file once more, or a file that contains itself
+            return
+        self._seen.add(digest)
+        content = Content(part.data, *self._manner)
+        yield Place(path, content, part=part)
+        yield from self.inside(content, path)
+
+
+def _below(path: str, name: str, taken: dict[str, int]) -> str:
+    """The path of a part. No two parts have the same one, and no name can pass for two steps."""
+    first = shown = name
+    while shown in taken:
+        taken[first] += 1
+        shown = f"{first} ({taken[first]})"
+    taken[shown] = 1
+    return f"{path}{SEPARATOR}{shown}" if path else shown
+
+
+def _shown(name: str) -> str:
+    """A name that a sender chose, safe to print: no control characters, nothing that turns text round, not too long."""
+    printable = "".join(c if c.isprintable() and c != "›" else "�" for c in name)
+    if len(printable) > _MAX_NAME:
+        half = _MAX_NAME // 2
+        printable = f"{printable[:half]}…{printable[-half:]}"
+    return printable.strip() or "(no name)"

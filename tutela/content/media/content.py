@@ -1,0 +1,163 @@
+"""Content on its way to signals: the bytes, and the picture in them, decoded once and only when asked for.
+
+Runs inside an isolated worker process; nothing here is called by the serving process.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from tutela.content.media.sniff import MediaType, sniff
+
+SEPARATOR = " › "
+"""Between the steps to a part of the content: `report.zip › holiday.pdf › page 3`. No step's own name contains it."""
+
+
+class Mode(StrEnum):
+    """How closely a picture is decoded."""
+
+    FAST = "fast"
+    """Grey, scaled in the decoder. For screening."""
+    EXACT = "exact"
+    """Full-resolution RGB, so that hashes equal the reference implementation's. For hashes that leave the house."""
+
+
+class ViewSet(StrEnum):
+    """How many views of a picture are looked up."""
+
+    PLAIN = "plain"
+    """The picture as it is displayed and, where that is another, as it is stored."""
+    STANDARD = "standard"
+    """Its turns, too, and what is found inside it: within borders, in screenshots and collages, around landmarks."""
+    THOROUGH = "thorough"
+    """More of each, and turns of what is found inside."""
+    LISTED = "listed"
+    """Not for uploads: what a bank lists of a picture that the curator holds, so that crops of it match."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one piece of content may cost before it is held instead of decoded."""
+
+    max_bytes: int = 64 * 1024 * 1024
+    max_pixels: int = 100_000_000
+    max_memory_bytes: int = 1024 * 1024 * 1024
+    """Address space a worker may take beyond what it needs to start."""
+    timeout_s: float = 10.0
+    views: ViewSet = ViewSet.STANDARD
+    """How many views of each picture are looked up."""
+    max_depth: int = 8
+    """How deep containers lie in each other before the inner ones are held."""
+    max_parts: int = 5_000
+    """Files, pages and frames inside one piece of content, at every depth together."""
+    max_expanded_bytes: int = 512 * 1024 * 1024
+    """Bytes that come out of containers, at every depth together."""
+    max_ratio: int = 100
+    """How many times the content's own bytes may come out of it, once that is more than 64 MiB."""
+    video_timeout_s: float = 300.0
+    """What a video may take, over all workers that are at it."""
+    max_gap_s: float = 2.0
+    """Samples of a video are never further apart; in a short video they are nearer."""
+
+
+class Shortcoming(StrEnum):
+    """Why content is not, or not wholly, screened: the reason codes of this room."""
+
+    EMPTY = "empty"
+    TOO_MANY_BYTES = "too-many-bytes"
+    TOO_MANY_PIXELS = "too-many-pixels"
+    UNKNOWN_TYPE = "unknown-type"
+    UNSUPPORTED_TYPE = "unsupported-type"
+    UNREADABLE = "unreadable"
+    DAMAGED = "damaged"
+    PARTLY_SCREENED = "partly-screened"
+    OUT_OF_MEMORY = "out-of-memory"
+    TIMEOUT = "timeout"
+    DECODER_CRASH = "decoder-crash"
+    BUSY = "busy"
+    ENCRYPTED = "encrypted"
+    """An archive or document that opens only with a password."""
+    TOO_DEEP = "too-deep"
+    TOO_MANY_PARTS = "too-many-parts"
+    EXPANDS_TOO_FAR = "expands-too-far"
+    UNKNOWN_PART = "unknown-part"
+    """Something inside that is of no known type, neither a picture nor known to be none."""
+    NOT_RENDERED = "not-rendered"
+    """A drawing or document whose pictures were looked at, but which is not drawn as a viewer would."""
+    TRAILING_DATA = "trailing-data"
+    """Bytes behind the end of a file that are of no known type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded picture, as stored in its file: `orientation` says how a viewer turns it."""
+
+    pixels: npt.NDArray[np.uint8]
+    """(height, width) luma or (height, width, 3) RGB, C-contiguous; in fast mode possibly smaller than the file's."""
+    width: int
+    """Pixels across in the file, before any scaling in the decoder."""
+    height: int
+    eighths: int = 8
+    """The pixels are the file's brought down to so many eighths, each the mean of those it covers."""
+    orientation: int = 1
+    """EXIF orientation 1-8; 1 where the file says nothing."""
+    damaged: bool = False
+    """The decoder had to guess a part, for example because the file is cut short."""
+    frames: int = 1
+    """Frames or pages in the file, of which this is the first."""
+
+    def displayed(self) -> tuple[npt.NDArray[np.uint8], tuple[int, int, int]]:
+        """The pixels turned as EXIF says, and their `source`."""
+        turn = _TURNS[self.orientation]
+        height, width = (self.width, self.height) if self.orientation >= 5 else (self.height, self.width)
+        return np.ascontiguousarray(turn(self.pixels)), (height, width, self.eighths)
+
+    @property
+    def source(self) -> tuple[int, int, int]:
+        """(height, width, eighths) as the native core takes them."""
+        return self.height, self.width, self.eighths
+
+
+_TURNS: Mapping[int, Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]] = {
+    1: lambda pixels: pixels,
+    2: np.fliplr,
+    3: lambda pixels: np.rot90(pixels, 2),
+    4: np.flipud,
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, 3),
+    7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
+    8: lambda pixels: np.rot90(pixels, 1),
+}
+"""How a viewer turns the stored pixels, by EXIF orientation (CIPA DC-008, 4.6.4)."""
+
+
+class Content:
+    """Bytes with a sniffed type and a lazily decoded picture."""
+
+    def __init__(self, data: bytes | memoryview, mode: Mode, limits: Limits) -> None:
+        self.data = data
+        self.mode = mode
+        self.limits = limits
+
+    @classmethod
+    def of_picture(cls, picture: Picture, mode: Mode, limits: Limits) -> "Content":
+        """Content without bytes of its own: a frame, or a page that was drawn."""
+        content = cls(b"", mode, limits)
+        vars(content)["picture"] = picture
+        return content
+
+    @cached_property
+    def media_type(self) -> MediaType | None:
+        """The type by content, never by name; None where it is not a known one."""
+        return sniff(self.data)
+
+    @cached_property
+    def picture(self) -> Picture:
+        """The (first) picture. Raises UnscreenableError with the reason where there is none to be had."""
+        from tutela.content.media.confined.decode import decode_picture
+
+        return decode_picture(self.data, self.media_type, self.mode, self.limits)

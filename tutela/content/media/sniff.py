@@ -1,0 +1,179 @@
+"""The type of content by its first bytes, never by its name or by what a header claims.
+
+Signatures as in the WHATWG MIME Sniffing standard and the formats' own specifications. Nothing is skipped before a
+signature: a browser shows a picture only if it begins at the first byte.
+"""
+
+import re
+from enum import StrEnum
+
+from tutela.content.media.confined.plain import is_text
+
+
+class MediaType(StrEnum):
+    """Types that are told apart. Those in `PICTURES` are decoded; the others are recognised so as to be named."""
+
+    JPEG = "image/jpeg"
+    PNG = "image/png"
+    GIF = "image/gif"
+    WEBP = "image/webp"
+    BMP = "image/bmp"
+    TIFF = "image/tiff"
+    AVIF = "image/avif"
+    HEIC = "image/heic"
+    JXL = "image/jxl"
+    JPEG2000 = "image/jp2"
+    ICO = "image/x-icon"
+    PSD = "image/vnd.adobe.photoshop"
+    SVG = "image/svg+xml"
+    MP4 = "video/mp4"
+    WEBM = "video/webm"
+    AVI = "video/x-msvideo"
+    MPEG = "video/mpeg"
+    MPEG_TS = "video/mp2t"
+    FLV = "video/x-flv"
+    WMV = "video/x-ms-wmv"
+    OGG = "video/ogg"
+    PDF = "application/pdf"
+    ZIP = "application/zip"
+    GZIP = "application/gzip"
+    SEVEN_ZIP = "application/x-7z-compressed"
+    RAR = "application/vnd.rar"
+    HTML = "text/html"
+    TAR = "application/x-tar"
+    BZIP2 = "application/x-bzip2"
+    XZ = "application/x-xz"
+    ZSTD = "application/zstd"
+    CAB = "application/vnd.ms-cab-compressed"
+    ISO = "application/x-iso9660-image"
+    OLE = "application/x-ole-storage"
+    EMAIL = "message/rfc822"
+    EMF = "image/emf"
+    WMF = "image/wmf"
+
+
+PICTURES = frozenset(
+    {
+        MediaType.JPEG,
+        MediaType.PNG,
+        MediaType.GIF,
+        MediaType.WEBP,
+        MediaType.BMP,
+        MediaType.TIFF,
+        MediaType.AVIF,
+        MediaType.HEIC,
+    }
+)
+
+VIDEOS = frozenset(
+    {
+        MediaType.MP4,
+        MediaType.WEBM,
+        MediaType.AVI,
+        MediaType.MPEG,
+        MediaType.MPEG_TS,
+        MediaType.FLV,
+        MediaType.WMV,
+        MediaType.OGG,
+    }
+)
+
+_SIGNATURES = (
+    (b"\xff\xd8\xff", MediaType.JPEG),
+    (b"\x89PNG\r\n\x1a\n", MediaType.PNG),
+    (b"GIF87a", MediaType.GIF),
+    (b"GIF89a", MediaType.GIF),
+    (b"BM", MediaType.BMP),
+    (b"II*\x00", MediaType.TIFF),
+    (b"MM\x00*", MediaType.TIFF),
+    (b"II+\x00", MediaType.TIFF),
+    (b"MM\x00+", MediaType.TIFF),
+    (b"\xff\x0a", MediaType.JXL),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", MediaType.JXL),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", MediaType.JPEG2000),
+    (b"\xff\x4f\xff\x51", MediaType.JPEG2000),
+    (b"\x00\x00\x01\x00", MediaType.ICO),
+    (b"8BPS", MediaType.PSD),
+    (b"\x1a\x45\xdf\xa3", MediaType.WEBM),
+    (b"\x00\x00\x01\xba", MediaType.MPEG),
+    (b"\x00\x00\x01\xb3", MediaType.MPEG),
+    (b"FLV\x01", MediaType.FLV),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", MediaType.WMV),
+    (b"OggS", MediaType.OGG),
+    (b"%PDF-", MediaType.PDF),
+    (b"PK\x03\x04", MediaType.ZIP),
+    (b"PK\x05\x06", MediaType.ZIP),
+    (b"\x1f\x8b", MediaType.GZIP),
+    (b"7z\xbc\xaf\x27\x1c", MediaType.SEVEN_ZIP),
+    (b"Rar!\x1a\x07", MediaType.RAR),
+    (b"BZh", MediaType.BZIP2),
+    (b"\xfd7zXZ\x00", MediaType.XZ),
+    (b"\x28\xb5\x2f\xfd", MediaType.ZSTD),
+    (b"MSCF\x00\x00\x00\x00", MediaType.CAB),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", MediaType.OLE),
+    (b"\xd7\xcd\xc6\x9a", MediaType.WMF),
+)
+
+_EMAIL = re.compile(rb"(From .*\n)?([!-9;-~]+:.*\n([ \t].*\n)*)*?(MIME-Version|Content-Type|Received):", re.IGNORECASE)
+"""Header fields from the first byte on, one of those that say what it is among them (RFC 5322, RFC 2045)."""
+_ISO_AT = 32_769
+_WORDS = frozenset({MediaType.BMP, MediaType.BZIP2})
+"""Types whose signatures are also how words begin; their files never are text as far as the head goes."""
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+
+
+def sniff(data: bytes | memoryview) -> MediaType | None:
+    """The type of the content, or None where its first bytes say nothing."""
+    head = bytes(data[:512])
+    for signature, media_type in _SIGNATURES:
+        if head.startswith(signature) and not (media_type in _WORDS and is_text(head)):
+            return media_type
+    if head[:4] == b"RIFF":
+        return {b"WEBP": MediaType.WEBP, b"AVI ": MediaType.AVI}.get(head[8:12])
+    if head[4:8] == b"ftyp":
+        return _iso_base_media(head)
+    if head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"):  # QuickTime before it had a `ftyp`
+        return MediaType.MP4
+    if _is_transport_stream(head):
+        return MediaType.MPEG_TS
+    if head[:4] == b"\x01\x00\x00\x00" and head[40:44] == b" EMF":
+        return MediaType.EMF
+    if _is_tar(head):
+        return MediaType.TAR
+    if bytes(data[_ISO_AT : _ISO_AT + 5]) == b"CD001":
+        return MediaType.ISO
+    text = head.lstrip(b"\xef\xbb\xbf\t\n\x0c\r ").lower()
+    if text.startswith((b"<svg", b"<?xml")) and b"<svg" in text:
+        return MediaType.SVG
+    if text.startswith((b"<!doctype html", b"<html", b"<script")):
+        return MediaType.HTML
+    return MediaType.EMAIL if head[:1].isalpha() and _EMAIL.match(bytes(data[:8192])) else None
+
+
+def _is_tar(head: bytes) -> bool:
+    """By the header's checksum (POSIX.1-2017, pax): old archives have no other mark."""
+    if len(head) < 512 or not head[0]:
+        return False
+    try:
+        claimed = int(head[148:156].strip(b" \x00") or b"-", 8)
+    except ValueError:
+        return False
+    return claimed == sum(head[:148]) + 8 * 0x20 + sum(head[156:512])
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """Sync bytes at the start of its packets, of 188 bytes or of 192 with a time before each (ISO/IEC 13818-1)."""
+    return any(head[begin::size][:2] == b"GG" and len(head) > size for size, begin in ((188, 0), (192, 4)))
+
+
+def _iso_base_media(head: bytes) -> MediaType:
+    """By the brands of the `ftyp` box (ISO/IEC 14496-12): the major one first, then the compatible ones."""
+    length = min(int.from_bytes(head[:4]), len(head))
+    brands = [head[8:12], *(head[at : at + 4] for at in range(16, length - 3, 4))]
+    for brand in brands:
+        if brand in _AVIF_BRANDS:
+            return MediaType.AVIF
+    if any(brand in _HEIC_BRANDS for brand in brands):
+        return MediaType.HEIC
+    return MediaType.MP4

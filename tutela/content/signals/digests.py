@@ -1,0 +1,54 @@
+"""Cryptographic digests of the whole file: equal or not. MD5 and SHA-1 are here because hash lists carry them."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from tutela import _native
+from tutela.content.signals.base import Digesting, Kind, Sample
+from tutela.content.signals.hexadecimal import parse_hexadecimal
+from tutela.content.signals.registry import signal_types
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A digest that `hashlib` computes. Text form: lower-case hexadecimal."""
+
+    name: str
+    width: int
+    kind: Kind = Kind.EXACT
+    default_threshold: int = 0
+    max_threshold: int = 0
+
+    def parse(self, text: str) -> bytes:
+        """The value of 2 x width hexadecimal digits, in either case."""
+        return parse_hexadecimal(self.name, text, self.width)
+
+    def format(self, value: bytes) -> str:
+        """Lower-case hexadecimal."""
+        return value.hex()
+
+    def distance(self, a: bytes, b: bytes) -> int:
+        """0 when equal, 1 when not."""
+        return int(a != b)
+
+    def digest(self, data: bytes | memoryview) -> bytes:
+        """The digest of every byte."""
+        return hashlib.new(self.name, data, usedforsecurity=False).digest()
+
+
+MD5 = Digest("md5", 16)
+SHA1 = Digest("sha1", 20)
+SHA256 = Digest("sha256", 32)
+
+
+def digest_samples(data: bytes | memoryview) -> tuple[Sample, ...]:
+    """A sample of every installed type that is computed from the bytes alone; ours in one pass, where that is had."""
+    made = dict(zip((MD5.name, SHA1.name, SHA256.name), _native.digests(data) or (), strict=False))
+    return tuple(Sample(name, made.get(name) or kind.digest(data)) for name, kind in _digesting_types().items())
+
+
+@cache
+def _digesting_types() -> Mapping[str, Digesting]:
+    return {name: found for name, found in signal_types().items() if isinstance(found, Digesting)}

@@ -1,0 +1,1 @@
+"""The one place that puts the house together; every door opens it here."""

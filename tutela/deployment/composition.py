@@ -1,0 +1,261 @@
+"""One running Tutela: the database, the banks, the index and the screener, put together in one place.
+
+The command line, the HTTP service and an embedding application all open a `Deployment` and call the same functions.
+A background thread keeps list changes visible within a second and has the index rebuilt aside, in a process of its own.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from tutela.casework.cases.effects import TOPIC as EFFECT
+from tutela.casework.cases.effects import CallbackHandler
+from tutela.casework.cases.feedback import GivingBack
+from tutela.casework.cases.options import CaseOptions, EvidenceOptions, open_case_rooms
+from tutela.casework.reports.options import ReportOptions, open_report_rooms
+from tutela.content.media.content import Limits
+from tutela.content.media.isolation import WorkerPool
+from tutela.content.signals.registry import signal_types
+from tutela.errors import TutelaError
+from tutela.foundation.home import database_url, prepare_home
+from tutela.foundation.outbox.mail import TOPIC as MAIL
+from tutela.foundation.outbox.mail import MailHandler
+from tutela.foundation.outbox.service import Outbox
+from tutela.foundation.outbox.webhooks import TOPIC as WEBHOOK
+from tutela.foundation.outbox.webhooks import Endpoint, WebhookHandler
+from tutela.foundation.outbox.worker import Dispatcher, Handler
+from tutela.foundation.store.database import Store
+from tutela.lists.banks.service import Banks
+from tutela.lists.exchanges import installed as exchanges_installed
+from tutela.lists.exchanges.feedback import Deliveries
+from tutela.lists.index.service import Indexes
+from tutela.screening.examination import TASK
+from tutela.screening.jobs.limits import JobLimits
+from tutela.screening.jobs.service import Jobs
+from tutela.screening.jobs.spool import Spool
+from tutela.screening.jobs.worker import JobRunner
+from tutela.screening.journal import VerdictJournal
+from tutela.screening.policy import ScreeningPolicy
+from tutela.screening.recheck import TOPIC as ASK
+from tutela.screening.recheck import SecondOpinions
+from tutela.screening.screener import Screener
+
+log = logging.getLogger(__name__)
+
+REFRESH_S = 0.2
+STALE_S = 5.0
+"""Lists that could not be refreshed for this long make a deployment not ready."""
+
+
+def open_deployment(
+    home: str | os.PathLike[str],
+    *,
+    database: str | None = None,
+    limits: Limits | None = None,
+    decoders: int | None = None,
+    policy: ScreeningPolicy | None = None,
+    webhooks: Mapping[str, Endpoint] | None = None,
+    evidence: EvidenceOptions | None = None,
+    cases: CaseOptions | None = None,
+    reports: ReportOptions | None = None,
+    job_limits: JobLimits | None = None,
+) -> "Deployment":
+    """Open (and on first use make) the deployment in a folder. Close it, or use it as a context manager.
+
+    `database` is a SQLAlchemy URL, by default a SQLite file in the folder. `decoders` is the number of isolated
+    decoding workers, by default one a core. `webhooks` are told what happens, once `start` was called. With
+    `evidence`, what is held is sealed and opens a case before it is answered.
+    Raises StoreError when the database is unreachable or of another version, InputError for options that are wrong.
+    """
+    folder = Path(home)
+    prepare_home(folder)
+    store = Store.create(database_url(folder, database))
+    return Deployment(
+        folder,
+        store,
+        limits or Limits(),
+        decoders or os.cpu_count() or 1,
+        policy or ScreeningPolicy(),
+        webhooks or {},
+        evidence,
+        cases or CaseOptions(),
+        reports or ReportOptions(),
+        job_limits or JobLimits(),
+    )
+
+
+class Deployment:
+    """The rooms of one running Tutela. Thread-safe."""
+
+    def __init__(
+        self,
+        home: Path,
+        store: Store,
+        limits: Limits,
+        decoders: int,
+        policy: ScreeningPolicy,
+        webhooks: Mapping[str, Endpoint],
+        evidence: EvidenceOptions | None,
+        cases: CaseOptions,
+        reports: ReportOptions,
+        job_limits: JobLimits,
+    ) -> None:
+        self.home = home
+        self.store = store
+        self.banks = Banks(store, home)
+        self.indexes = Indexes(home / "index", signal_types(), self.banks, store.identity)
+        self.pool = WorkerPool(TASK, size=decoders, limits=limits)
+        self.journal = VerdictJournal(store)
+        rooms = open_case_rooms(
+            store, home, evidence=evidence, options=cases, endpoints=webhooks, labels=self.banks.labels
+        )
+        self.audit, self.cases, self.vault, self.custody = rooms.audit, rooms.cases, rooms.vault, rooms.custody
+        self.upkeep = rooms.upkeep
+        self.cases.listen(GivingBack(self.banks))
+        recipients = evidence.recipients if evidence is not None else ()
+        self.reports = open_report_rooms(
+            store, self.cases, self.vault, recipients=recipients, options=reports, endpoints=webhooks
+        )
+        self.upkeep.also(self.reports.watch.run_due)
+        self.second_opinions = SecondOpinions(self.banks)
+        self.screener = Screener(
+            self.pool,
+            self.indexes,
+            self.banks,
+            self.journal,
+            policy=policy,
+            limits=limits,
+            lists_age_s=self.lists_age_s,
+            custody=self.custody,
+            on_allowed=self.second_opinions.hear,
+        )
+        self.outbox = Outbox(store)
+        self.webhooks = webhooks
+        self.handlers: dict[str, Handler] = {WEBHOOK: WebhookHandler(webhooks)}
+        if cases.on_effect is not None:
+            self.handlers[EFFECT] = CallbackHandler(cases.on_effect)
+        if cases.mail_server is not None:
+            self.handlers[MAIL] = MailHandler(cases.mail_server)
+        if exchanges_installed():
+            self.handlers |= Deliveries(self.banks).handlers
+            self.handlers[ASK] = self.second_opinions.answering(self.screener, self.journal, self.refresh)
+        self.dispatcher = Dispatcher(self.outbox, self.handlers)
+        self.job_pool = WorkerPool(TASK, size=decoders, limits=job_limits.over(limits))  # a long video takes several
+        self.job_screener = self.screener.with_limits(self.job_pool, self.job_pool.limits)
+        self.jobs = Jobs(store, Spool(home / "jobs"), webhooks)
+        self.job_runner = JobRunner(
+            self.jobs, self.job_screener, self.journal, ready=self._lists_ready, interrupt=self.job_pool.interrupt
+        )
+        self._refresher = Refresher(self)
+        self._refresher.start()
+
+    def start(self) -> None:
+        """Deliver what the outbox holds, run jobs, and do the upkeep of cases and evidence, until `stop` or `close`."""
+        self.dispatcher.start()
+        self.second_opinions.start()
+        self.upkeep.start()
+        self.job_runner.start()
+
+    def stop(self) -> None:
+        """End what `start` began."""
+        self.job_runner.stop()
+        self.upkeep.stop()
+        self.second_opinions.stop()
+        self.dispatcher.stop()
+
+    def refresh(self) -> None:
+        """Make every committed list change visible to this process now."""
+        self.banks.refresh()
+        self.indexes.refresh()
+
+    def shortcomings(self) -> list[str]:
+        """What keeps this process from answering safely; empty when it is ready."""
+        found = [f"index of {name}: {why}" for name, why in self.indexes.faults().items()]
+        if (age_s := self.lists_age_s()) > STALE_S:
+            found.append(f"the lists could not be read for {age_s:.0f} s")
+        if not self.pool.ready():
+            found.append("the decoding workers are not up yet")
+        return found
+
+    def lists_age_s(self) -> float:
+        """Seconds since the lists were last known to be current."""
+        return self._refresher.age_s()
+
+    def _lists_ready(self) -> bool:
+        return not self.indexes.faults() and self.lists_age_s() <= STALE_S
+
+    def close(self) -> None:
+        """Stop the background threads and the workers, and leave the database."""
+        self.stop()
+        self._refresher.stop()
+        self.job_pool.close()
+        self.pool.close()
+        self.store.close()
+
+    def __enter__(self) -> "Deployment":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Refresher(threading.Thread):
+    """Pulls list changes into this process five times a second and starts an index build where one is due."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        super().__init__(name="tutela-refresh", daemon=True)
+        self._deployment = deployment
+        self._stopping = threading.Event()
+        self._refreshed = time.monotonic()
+        self._builder: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> None:
+        while not self._stopping.wait(REFRESH_S):
+            try:
+                self._deployment.refresh()
+                self._refreshed = time.monotonic()
+                self._build_where_due()
+            except TutelaError as error:
+                log.error("the lists could not be refreshed: %s", error)
+            except Exception:
+                log.exception("the lists could not be refreshed")
+
+    def age_s(self) -> float:
+        """Seconds since the lists were last known to be current."""
+        return time.monotonic() - self._refreshed
+
+    def stop(self) -> None:
+        """Stop refreshing and end a build that runs; its half-made file is never served."""
+        self._stopping.set()
+        self.join()
+        if self._builder is not None and self._builder.poll() is None:
+            self._builder.terminate()
+            self._builder.wait()
+
+    def _build_where_due(self) -> None:
+        if self._builder is not None:
+            if (status := self._builder.poll()) is None:
+                return
+            if status != 0:
+                log.error("the index builder ended with status %d", status)
+            self._builder = None
+        if self._deployment.indexes.due():
+            self._builder = start_builder(self._deployment.home, self._deployment.store.url)
+
+
+def start_builder(home: Path, database: str) -> subprocess.Popen[bytes]:
+    """Build the index where due, in a process of its own; its credentials travel in its environment."""
+    environment = os.environ | {"TUTELA_BUILD_HOME": str(home), "TUTELA_BUILD_DATABASE": database}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tutela.lists.rebuild"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+    )

@@ -1,0 +1,1 @@
+"""What everything stands on, each thing once: the store, the outbox, the home, logs, leases, background loops, HTTP."""

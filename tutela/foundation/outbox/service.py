@@ -1,0 +1,263 @@
+"""The outbox: what is to be told to the outside is written in the transaction that decides it, and delivered after.
+
+A row is delivered at least once, and its key lets the receiver see a repetition. A holder has a row until a moment that
+it moves on while it works; when it dies, the moment passes and another takes the row.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError
+from tutela.foundation.store.database import Store, microseconds, moment, now
+from tutela.foundation.store.outbox_tables import outbox
+
+MAX_KEY = 255
+MAX_ERROR = 2_000
+
+
+class State(StrEnum):
+    """How far a delivery is."""
+
+    PENDING = "pending"
+    DONE = "done"
+    DEAD = "dead"
+    """Given up: it needs an operator."""
+
+
+class LeaseLostError(TutelaError):
+    """Another process has taken this delivery, because this one was silent for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One row of the outbox."""
+
+    id: int
+    topic: str
+    key: str
+    """The delivery's own name, the same in every repetition; unique in its topic."""
+    payload: Mapping[str, Any]
+    progress: Mapping[str, Any]
+    """What a delivery of several steps has reached; written by its handler."""
+    state: State
+    attempts: int
+    """Tries begun, this one counted."""
+    next_at: datetime
+    last_error: str | None
+    created_at: datetime
+    lane: str | None = None
+    holder: str | None = None
+
+
+def enqueue(
+    connection: Connection,
+    topic: str,
+    key: str,
+    payload: Mapping[str, Any],
+    *,
+    lane: str | None = None,
+    not_before: datetime | None = None,
+) -> bool:
+    """Write down an outward call, inside the caller's transaction. False when topic and key are there already.
+
+    `payload` is in clear in the database: it names things by id and holds no personal data. Deliveries of one `lane`
+    are made one after the other, in the order in which they were written. Raises InputError for a key or lane that
+    is too long.
+    """
+    if not 0 < len(key) <= MAX_KEY or len(topic) > 64 or len(lane or "") > MAX_KEY:
+        raise InputError(f"an outbox key or lane has 1 to {MAX_KEY} characters, a topic at most 64")
+    at = now()
+    row = {
+        "topic": topic,
+        "key": key,
+        "lane": lane,
+        "payload": dict(payload),
+        "progress": {},
+        "state": State.PENDING.value,
+        "attempts": 0,
+        "next_at": at if not_before is None else microseconds(not_before),
+        "created_at": at,
+        "updated_at": at,
+    }
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(outbox).values(row).on_conflict_do_nothing().returning(outbox.c.id)
+    return connection.execute(statement).first() is not None
+
+
+class Outbox:
+    """The outbox of one store. Thread-safe; many processes may share it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def enqueue(self, topic: str, key: str, payload: Mapping[str, Any], *, lane: str | None = None) -> bool:
+        """As `enqueue`, in a transaction of its own."""
+        with self.store.write() as connection:
+            return enqueue(connection, topic, key, payload, lane=lane)
+
+    def take(self, topics: Sequence[str], *, lease_s: float, limit: int) -> list[Delivery]:
+        """Take what is due in these topics, at most so many, for that long."""
+        holder, at = uuid.uuid4().hex, now()
+        taken: list[Delivery] = []
+        if not self._any_due(topics, at):
+            return taken
+        with self.store.write() as connection:
+            query = _due(topics, at).limit(limit)
+            if not self.store.is_sqlite:
+                query = query.with_for_update(skip_locked=True, of=outbox)
+            for row in connection.execute(query).all():
+                changes = {
+                    "holder": holder,
+                    "attempts": row.attempts + 1,
+                    "next_at": at + int(lease_s * 1e6),
+                    "updated_at": at,
+                }
+                connection.execute(update(outbox).where(outbox.c.id == row.id).values(changes))
+                taken.append(_delivery(row, changes))
+        return taken
+
+    def renew(self, delivery: Delivery, lease_s: float) -> None:
+        """Keep a delivery for that long from now. Raises LeaseLostError."""
+        self._change(delivery, {"next_at": now() + int(lease_s * 1e6)})
+
+    def save_progress(self, delivery: Delivery, progress: Mapping[str, Any], lease_s: float = 60.0) -> None:
+        """Write down what was reached, durably, before the next step. Raises LeaseLostError."""
+        self._change(delivery, {"progress": dict(progress), "next_at": now() + int(lease_s * 1e6)})
+
+    def complete(self, delivery: Delivery) -> None:
+        """The delivery was made. Raises LeaseLostError."""
+        self._change(delivery, {"state": State.DONE.value, "holder": None, "last_error": None})
+
+    def fail(self, delivery: Delivery, error: str, retry_at: int | None) -> None:
+        """The delivery was not made: try again at that moment (microseconds), or never. Raises LeaseLostError."""
+        changes: dict[str, Any] = {"holder": None, "last_error": error[:MAX_ERROR]}
+        changes |= {"state": State.DEAD.value} if retry_at is None else {"next_at": retry_at}
+        self._change(delivery, changes)
+
+    def postpone(self, delivery: Delivery, until: int) -> None:
+        """Nothing failed, but it is too early: come back at that moment. Raises LeaseLostError."""
+        self._change(delivery, {"holder": None, "next_at": until, "attempts": delivery.attempts - 1})
+
+    def get(self, delivery_id: int) -> Delivery:
+        """One delivery. Raises NotFoundError."""
+        with self.store.read() as connection:
+            row = connection.execute(select(outbox).where(outbox.c.id == delivery_id)).first()
+        if row is None:
+            raise NotFoundError(f"there is no delivery {delivery_id} in the outbox")
+        return _delivery(row)
+
+    def find(self, topic: str, key: str) -> Delivery | None:
+        """The delivery of that topic and key."""
+        query = select(outbox).where(outbox.c.topic == topic, outbox.c.key == key)
+        with self.store.read() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _delivery(row)
+
+    def all(
+        self, *, state: State | None = None, topic: str | None = None, after: int = 0, limit: int = 100
+    ) -> list[Delivery]:
+        """A page of deliveries, by id."""
+        query = select(outbox).where(outbox.c.id > after).order_by(outbox.c.id).limit(limit)
+        if state is not None:
+            query = query.where(outbox.c.state == state.value)
+        if topic is not None:
+            query = query.where(outbox.c.topic == topic)
+        with self.store.read() as connection:
+            return [_delivery(row) for row in connection.execute(query)]
+
+    def counts(self) -> dict[tuple[str, State], int]:
+        """How many deliveries there are, by topic and state."""
+        query = select(outbox.c.topic, outbox.c.state, func.count()).group_by(outbox.c.topic, outbox.c.state)
+        with self.store.read() as connection:
+            return {(row[0], State(row[1])): row[2] for row in connection.execute(query)}
+
+    def oldest_s(self) -> float:
+        """Seconds since the oldest delivery that still waits was written; 0 where none waits."""
+        query = select(func.min(outbox.c.created_at)).where(outbox.c.state == State.PENDING.value)
+        with self.store.read() as connection:
+            written = connection.execute(query).scalar_one_or_none()
+        return 0.0 if written is None else max(0.0, (now() - written) / 1e6)
+
+    def retry(self, delivery_id: int) -> Delivery:
+        """Try a dead delivery anew, now. Raises NotFoundError, ConflictError."""
+        at = now()
+        with self.store.write() as connection:
+            result = connection.execute(
+                update(outbox)
+                .where(outbox.c.id == delivery_id, outbox.c.state == State.DEAD.value)
+                .values(state=State.PENDING.value, attempts=0, next_at=at, updated_at=at)
+            )
+        found = self.get(delivery_id)
+        if result.rowcount == 0:
+            raise ConflictError(f"delivery {delivery_id} is {found.state}; only a dead one can be tried anew")
+        return found
+
+    def forget(self, before: datetime) -> int:
+        """Remove the deliveries that were made before that moment; how many."""
+        made = and_(outbox.c.state == State.DONE.value, outbox.c.updated_at < microseconds(before))
+        with self.store.write() as connection:
+            return connection.execute(outbox.delete().where(made)).rowcount
+
+    def _any_due(self, topics: Sequence[str], at: int) -> bool:
+        """A look without a write lock, which a queue that is mostly empty would otherwise take all the time."""
+        with self.store.read() as connection:
+            return connection.execute(_due(topics, at).limit(1)).first() is not None
+
+    def _change(self, delivery: Delivery, changes: Mapping[str, Any]) -> None:
+        held = and_(
+            outbox.c.id == delivery.id,
+            outbox.c.holder == delivery.holder,
+            outbox.c.state == State.PENDING.value,
+        )
+        with self.store.write() as connection:
+            result = connection.execute(update(outbox).where(held).values(**changes, updated_at=now()))
+        if result.rowcount == 0:
+            raise LeaseLostError(f"delivery {delivery.id} of {delivery.topic} is no longer held by this process")
+
+
+def _due(topics: Sequence[str], at: int) -> Select[Any]:
+    earlier = outbox.alias("earlier")
+    waits = (
+        select(earlier.c.id)
+        .where(
+            earlier.c.lane == outbox.c.lane,
+            earlier.c.state == State.PENDING.value,
+            earlier.c.id < outbox.c.id,
+        )
+        .exists()
+    )
+    return (
+        select(outbox)
+        .where(
+            outbox.c.state == State.PENDING.value,
+            outbox.c.next_at <= at,
+            outbox.c.topic.in_(topics),
+            outbox.c.lane.is_(None) | ~waits,
+        )
+        .order_by(outbox.c.next_at, outbox.c.id)
+    )
+
+
+def _delivery(row: Row[Any], changes: Mapping[str, Any] | None = None) -> Delivery:
+    fields = dict(row._mapping) | dict(changes or {})
+    return Delivery(
+        id=fields["id"],
+        topic=fields["topic"],
+        key=fields["key"],
+        payload=fields["payload"],
+        progress=fields["progress"],
+        state=State(fields["state"]),
+        attempts=fields["attempts"],
+        next_at=moment(fields["next_at"]),
+        last_error=fields["last_error"],
+        created_at=moment(fields["created_at"]),
+        lane=fields["lane"],
+        holder=fields["holder"],
+    )

@@ -1,0 +1,248 @@
+"""The database: SQLite by default, PostgreSQL by URL. Connections, transactions, migrations, and the order of changes.
+
+What a transaction accepted is on the disk when it returns (SQLite: WAL with synchronous=FULL).
+"""
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text, update
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from tutela.errors import StoreError
+from tutela.foundation.store.tables import clock, meta
+
+BUSY_TIMEOUT_S = 30.0
+CONNECT_TIMEOUT_S = 5
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Store:
+    """One database with Tutela's tables. Thread-safe; many processes may share it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.url = engine.url.render_as_string(hide_password=False)
+        with self.read() as connection:
+            self.identity = connection.execute(select(meta.c.value).where(meta.c.name == "identity")).scalar_one()
+
+    @classmethod
+    def open(cls, url: str) -> "Store":
+        """The store at a SQLAlchemy URL. Raises StoreError when it is unreachable or of another version."""
+        engine = _engine(url)
+        try:
+            with _answering(engine), engine.connect() as connection:
+                found, wanted = MigrationContext.configure(connection).get_current_revision(), head_revision()
+            _refuse_later(found)
+            if found != wanted:
+                raise StoreError(
+                    f"the database is at revision {found or 'none'}, this version needs {wanted}:"
+                    " run `tutela store migrate`"
+                )
+            return cls(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+
+    @classmethod
+    def create(cls, url: str) -> "Store":
+        """The store at a URL, made or brought up to this version first. Raises StoreError."""
+        engine = _engine(url)
+        try:
+            migrate(engine)
+            return cls(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection to read with. Raises StoreError."""
+        with _answering(self._engine), self._engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A connection in a transaction that is durable when the block ends, and undone when it raises.
+
+        Raises StoreError. SQLite lets one writer in at a time; others wait.
+        """
+        with _answering(self._engine), self._engine.connect() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            with connection.begin() if not self.is_sqlite else _ending(connection):
+                yield connection
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is SQLite."""
+        return self._engine.dialect.name == "sqlite"
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+@contextlib.contextmanager
+def _ending(connection: Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK")
+        raise
+    connection.exec_driver_sql("COMMIT")
+
+
+def advance_sequence(connection: Connection, changes: int) -> int:
+    """Take places for that many changes in the one order of all; the first of them is returned.
+
+    The row lock that this takes is held until commit: whoever reads a sequence number has seen every smaller one.
+    """
+    statement = update(clock).values(sequence=clock.c.sequence + changes).returning(clock.c.sequence)
+    return int(connection.execute(statement).scalar_one()) - changes + 1
+
+
+def advance_banks(connection: Connection) -> None:
+    """Let every process notice that a bank changed."""
+    connection.execute(update(clock).values(banks=clock.c.banks + 1))
+
+
+def now() -> int:
+    """Microseconds since the epoch."""
+    return microseconds(datetime.now(UTC))
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since the epoch of an aware datetime."""
+    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def moment(value: int) -> datetime:
+    """The UTC datetime of microseconds since the epoch."""
+    seconds, rest = divmod(value, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+
+
+def head_revision() -> str:
+    """The schema revision that this version reads."""
+    revision = _scripts().get_current_head()
+    assert revision is not None
+    return revision
+
+
+def _refuse_later(revision: str | None) -> None:
+    if revision is not None and revision not in {script.revision for script in _scripts().walk_revisions()}:
+        raise StoreError(f"the database is of a later version of Tutela (revision {revision}): update this one")
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(_MIGRATIONS))
+
+
+def migrate(engine: Engine) -> None:
+    """Make the tables, or bring earlier ones up, in one transaction. Raises StoreError."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    with _answering(engine), engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current == head_revision():
+            return
+        _refuse_later(current)
+        connection.rollback()
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.begin()
+            connection.execute(text("SELECT pg_advisory_xact_lock(7846185)"))  # one process migrates at a time
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        if connection.execute(select(meta.c.value).where(meta.c.name == "identity")).first() is None:
+            connection.execute(insert(meta).values(name="identity", value=uuid.uuid4().hex))
+            connection.execute(insert(clock).values(id=1, sequence=0, banks=0))
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("COMMIT")
+        else:
+            connection.commit()
+
+
+def _engine(url: str) -> Engine:
+    parsed = _parse(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(
+            parsed,
+            pool_pre_ping=True,
+            pool_size=10,
+            max_overflow=20,
+            isolation_level="READ COMMITTED",
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
+        )
+    in_memory = parsed.database in (None, "", ":memory:")
+    if in_memory:
+        engine = create_engine(parsed, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    else:
+        engine = create_engine(
+            parsed,
+            pool_size=20,
+            max_overflow=40,
+            connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+        )
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StoreError(
+            "the database URL cannot be read; it looks like sqlite:///file or postgresql://host/name"
+        ) from None
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return parsed.set(drivername="sqlite")
+    if backend in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    raise StoreError(f"databases of type {backend!r} are not supported; use SQLite or PostgreSQL")
+
+
+def _prepare_sqlite(connection: "object", _record: object) -> None:
+    # Transactions are begun by us: the driver would otherwise begin them late and in the wrong mode.
+    connection.isolation_level = None  # type: ignore[attr-defined]
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={int(BUSY_TIMEOUT_S * 1000)}",
+        "cache_size=-65536",
+        "temp_store=MEMORY",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+@contextlib.contextmanager
+def _answering(engine: Engine) -> Iterator[None]:
+    """Turn the database's own errors into StoreError, without its address or any value."""
+    try:
+        yield
+    except OperationalError as error:
+        raise StoreError(f"the database ({engine.dialect.name}) does not answer: {_brief(error)}") from error
+    except SQLAlchemyError as error:
+        raise StoreError(f"the database ({engine.dialect.name}) refused: {_brief(error)}") from error
+
+
+def _brief(error: SQLAlchemyError) -> str:
+    cause = getattr(error, "orig", None) or error
+    lines = str(cause).strip().splitlines()
+    return f"{type(cause).__name__}: {lines[0][:200] if lines else ''}"

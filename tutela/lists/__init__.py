@@ -1,0 +1,1 @@
+"""What we look for: hash, link and word lists, searched exactly, followed from and given back to others."""

@@ -1,0 +1,275 @@
+"""Importing and exporting whole lists, streaming.
+
+Every batch of an import is one transaction that also writes how far the file was read, so that an import that was
+killed goes on where the last batch ended: nothing is listed twice and nothing is left out.
+"""
+
+import gzip
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import xxhash
+from sqlalchemy import insert, select, update
+
+from tutela.content.signals.registry import composite_type
+from tutela.errors import InputError
+from tutela.foundation.store import tables
+from tutela.foundation.store.database import now
+from tutela.lists.banks.entries import list_entries
+from tutela.lists.banks.files import BadLine, Columns, Format, Line, read_list, write_list
+from tutela.lists.banks.model import Bank, BankKind, Entry, EntryState, EntryValue, NewEntry
+from tutela.lists.banks.service import Banks
+
+BATCH = 10_000
+PAGE = 5_000
+MAX_REJECTS_KEPT = 20
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What an import did so far."""
+
+    lines: int = 0
+    """Lines read, comments and blank ones too."""
+    added: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    resumed_at: int = 0
+    """The line after which a killed import was taken up again, 0 for a fresh one."""
+    rejects: tuple[BadLine, ...] = field(default=())
+    """The first few bad lines."""
+
+
+Progress = Callable[[ImportResult, int], None]
+"""Called after every batch with the result so far and the bytes of the file that were read."""
+
+
+class Importer:
+    """Imports lists into the banks of one store."""
+
+    def __init__(self, banks: Banks) -> None:
+        self._store = banks.store
+        self._banks = banks
+
+    def import_file(
+        self,
+        path: Path,
+        bank: str,
+        *,
+        actor: str,
+        format: Format | None = None,
+        signal: str | None = None,
+        columns: Columns | None = None,
+        source: str | None = None,
+        reason: str | None = None,
+        resume: bool = True,
+        batch: int = BATCH,
+        on_progress: Progress | None = None,
+        on_reject: Callable[[BadLine], None] | None = None,
+    ) -> ImportResult:
+        """List a file's values in a bank; `.gz` is read too. Takes up an import of the same file that did not end.
+
+        Raises NotFoundError, InputError (the file as a whole cannot be read), StoreError.
+        """
+        try:
+            with path.open("rb") as raw:
+                stream: BinaryIO = raw
+                if raw.peek(2)[:2] == _GZIP:
+                    stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw))
+                return self.import_stream(
+                    stream,
+                    bank,
+                    actor=actor,
+                    format=format or format_of(path),
+                    signal=signal,
+                    columns=columns,
+                    source=source or path.name,
+                    reason=reason,
+                    fingerprint=_fingerprint(path) if resume else "",
+                    batch=batch,
+                    position=raw.tell,
+                    on_progress=on_progress,
+                    on_reject=on_reject,
+                )
+        except (OSError, EOFError) as error:
+            raise InputError(f"{path} cannot be read: {error}") from error
+
+    def import_stream(
+        self,
+        stream: BinaryIO,
+        bank: str,
+        *,
+        actor: str,
+        format: Format,
+        source: str,
+        signal: str | None = None,
+        columns: Columns | None = None,
+        reason: str | None = None,
+        fingerprint: str = "",
+        batch: int = BATCH,
+        position: Callable[[], int] = lambda: 0,
+        on_progress: Progress | None = None,
+        on_reject: Callable[[BadLine], None] | None = None,
+    ) -> ImportResult:
+        """As `import_file`, from an open stream. Only with a fingerprint can it be taken up again."""
+        target = self._banks.get(bank)
+        if target.kind is BankKind.ALLOW and not (reason or "").strip():
+            raise InputError(f"bank {bank!r} is an allow list: give the reason why these are known false matches")
+        run_id, result = self._begin(target, source, fingerprint, actor)
+        lines = read_list(
+            stream,
+            format=format,
+            source=source,
+            signal=signal,
+            columns=columns,
+            labels=self._banks.labels(),
+            skip=result.lines,
+        )
+        for entries, bad, last_line in _batches(lines, batch, result.lines):
+            for line in bad:
+                if on_reject is not None:
+                    on_reject(line)
+            result = self._apply(target, run_id, result, entries, bad, last_line, actor, reason)
+            if on_progress is not None:
+                on_progress(result, position())
+        self._finish(run_id)
+        return result
+
+    def _begin(self, bank: Bank, source: str, fingerprint: str, actor: str) -> tuple[int, ImportResult]:
+        run, at = tables.import_run, now()
+        with self._store.write() as connection:
+            if fingerprint:
+                row = connection.execute(
+                    select(run)
+                    .where(
+                        run.c.bank_id == bank.id,
+                        run.c.fingerprint == fingerprint,
+                        run.c.source == source,
+                        run.c.finished.is_(False),
+                    )
+                    .order_by(run.c.id.desc())
+                ).first()
+                if row is not None:
+                    return row.id, ImportResult(row.lines, row.added, row.unchanged, row.rejected, row.lines)
+            result = connection.execute(
+                insert(run).values(
+                    bank_id=bank.id,
+                    source=source,
+                    fingerprint=fingerprint,
+                    actor=actor,
+                    lines=0,
+                    added=0,
+                    unchanged=0,
+                    rejected=0,
+                    finished=False,
+                    created_at=at,
+                    updated_at=at,
+                )
+            )
+            key = result.inserted_primary_key
+            assert key is not None
+            return key[0], ImportResult()
+
+    def _apply(
+        self,
+        bank: Bank,
+        run_id: int,
+        before: ImportResult,
+        entries: list[NewEntry],
+        bad: list[BadLine],
+        last_line: int,
+        actor: str,
+        reason: str | None,
+    ) -> ImportResult:
+        at = now()
+        with self._store.write() as connection:
+            outcome = list_entries(connection, bank.id, entries, actor=actor, at=at, import_id=run_id, reason=reason)
+            result = replace(
+                before,
+                lines=last_line,
+                added=before.added + outcome.added,
+                unchanged=before.unchanged + outcome.unchanged,
+                rejected=before.rejected + len(bad),
+                rejects=(*before.rejects, *bad)[:MAX_REJECTS_KEPT],
+            )
+            connection.execute(
+                update(tables.import_run)
+                .where(tables.import_run.c.id == run_id)
+                .values(
+                    lines=result.lines,
+                    added=result.added,
+                    unchanged=result.unchanged,
+                    rejected=result.rejected,
+                    updated_at=at,
+                )
+            )
+        return result
+
+    def _finish(self, run_id: int) -> None:
+        run = tables.import_run
+        with self._store.write() as connection:
+            connection.execute(update(run).where(run.c.id == run_id).values(finished=True, updated_at=now()))
+
+
+def export_list(banks: Banks, bank: str, format: Format, *, state: EntryState | None = None) -> Iterator[str]:
+    """A bank's entries as a list, piece by piece. Raises NotFoundError before the first piece."""
+    banks.get(bank)
+
+    def values(entry: Entry) -> Sequence[EntryValue]:
+        return banks.values(entry.id) if composite_type(entry.signal) else ()
+
+    return write_list(_entries(banks, bank, state), format, values)
+
+
+def _entries(banks: Banks, bank: str, state: EntryState | None) -> Iterator[Entry]:
+    after = 0
+    while page := banks.entries(bank, state=state, after=after, limit=PAGE):
+        yield from page
+        after = page[-1].id
+
+
+def format_of(path: Path) -> Format:
+    """The format by the file's name; text where it says nothing."""
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    known = {
+        ".csv": Format.CSV,
+        ".tsv": Format.CSV,
+        ".json": Format.JSON,
+        ".jsonl": Format.JSONL,
+        ".ndjson": Format.JSONL,
+    }
+    return known.get(suffixes[-1], Format.TEXT) if suffixes else Format.TEXT
+
+
+def _batches(lines: Iterator[Line], size: int, start: int) -> Iterator[tuple[list[NewEntry], list[BadLine], int]]:
+    entries: list[NewEntry] = []
+    bad: list[BadLine] = []
+    last, weight = start, 0
+    for line in lines:
+        if isinstance(line, BadLine):
+            bad.append(line)
+            last = line.line
+            weight += 1
+        else:
+            last, entry = line
+            entries.append(entry)
+            weight += 1 + len(entry.values)
+        if weight >= size:
+            yield entries, bad, last
+            entries, bad, weight = [], [], 0
+    yield entries, bad, last
+
+
+def _fingerprint(path: Path) -> str:
+    """Tells files apart without reading all of them: size, and a hash of both ends."""
+    size = path.stat().st_size
+    digest = xxhash.xxh3_128(str(size).encode())
+    with path.open("rb") as file:
+        digest.update(file.read(1 << 20))
+        file.seek(max(0, size - (1 << 20)), os.SEEK_SET)
+        digest.update(file.read())
+    return f"xxh3:{digest.hexdigest()}"

@@ -1,0 +1,1 @@
+"""A whole video through the workers, and its frames aligned in time with those of listed videos."""
