@@ -19,8 +19,8 @@ from sqlalchemy import update
 
 from tests.support.held_items import a_match
 from tutela.casework.cases.model import Case, CaseItem, CaseState, Claim, Queue
+from tutela.casework.evidence.review_key import read_review_key
 from tutela.casework.evidence.seal import new_identity
-from tutela.casework.reports.opened import read_review_key
 from tutela.console.exposure import MIN_PEOPLE, ExposurePolicy, Exposures, PauseError
 from tutela.console.helplines import helplines
 from tutela.console.options import ConsoleSettings

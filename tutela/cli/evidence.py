@@ -92,7 +92,7 @@ def open_(
         raise InputError("--what is content or context")
     with _vault(context) as vault:
         opening = vault.content if what == "content" else vault.context
-        data = opening(item, read_review_key(key), actor=actor(), purpose=purpose)
+        data = opening(item, _review_key(context, key), actor=actor(), purpose=purpose)
     try:
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
@@ -188,7 +188,7 @@ def rotate(
     from tutela.casework.evidence.seal import Recipients
 
     with _vault(context) as vault:
-        count = seal_anew(vault, read_review_key(key), Recipients(to), actor=actor())
+        count = seal_anew(vault, _review_key(context, key), Recipients(to), actor=actor())
     typer.echo(f"{count:,} items are sealed to the new keys")
 
 
@@ -223,27 +223,16 @@ def drill(
     from tutela.casework.evidence.drill import try_restored
 
     with _vault(context) as vault:
-        found = try_restored(vault, read_review_key(key), sample=sample, actor=actor())
+        found = try_restored(vault, _review_key(context, key), sample=sample, actor=actor())
     for line in found.lines():
         typer.echo(line)
     raise typer.Exit(0 if found.sound else 1)
 
 
-def read_review_key(path: Path) -> "ReviewKey":
-    """The review key in a file; the passphrase is asked for where it is locked. Raises InputError, EvidenceError."""
-    from tutela.casework.evidence.seal import ReviewKey, unlock_with_passphrase
-    from tutela.errors import InputError
+def _review_key(context: typer.Context, path: Path) -> "ReviewKey":
+    from tutela.casework.evidence.review_key import read_review_key
 
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"the review key {path} cannot be read: {error.strerror}") from None
-    if data.startswith(b"age-encryption.org/"):
-        data = unlock_with_passphrase(data, typer.prompt("passphrase", hide_input=True))
-    try:
-        return ReviewKey(data.decode("ascii"))
-    except UnicodeDecodeError:
-        raise InputError(f"{path} is no review key") from None
+    return read_review_key(path, context.obj.settings().home)
 
 
 @contextmanager

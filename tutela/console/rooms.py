@@ -14,12 +14,12 @@ from tutela.casework.audit.verification import Verification, verify_log
 from tutela.casework.cases.feedback import GivingBack
 from tutela.casework.cases.options import open_case_rooms
 from tutela.casework.cases.service import Cases
+from tutela.casework.evidence.review_key import read_review_key
 from tutela.casework.evidence.seal import ReviewKey
 from tutela.casework.evidence.vault import Vault
 from tutela.casework.reports.cybertipline.schema import Schema
 from tutela.casework.reports.desk import OpenedEvidence
 from tutela.casework.reports.filer import Filer
-from tutela.casework.reports.opened import read_review_key
 from tutela.casework.reports.options import ReportRooms, open_report_rooms
 from tutela.casework.reports.worker import ACTOR, ReportWorker
 from tutela.console.options import ConsoleSettings
@@ -59,9 +59,9 @@ def open_rooms(settings: Settings, options: ConsoleSettings) -> Iterator[Console
     """The rooms; closed at the end of the block. Raises InputError when the review key cannot be read."""
     if options.identity is None:
         raise InputError("the console needs the review key: set TUTELA_CONSOLE_IDENTITY to its file")
-    key = read_review_key(options.identity, settings.home)
     if settings.evidence is None:
         raise InputError("the console needs to know where evidence lies: set TUTELA_EVIDENCE as the service has it")
+    key = read_review_key(options.identity, settings.home, recipients=settings.evidence.recipients)
     evidence, case_options = settings.evidence.options_of(), settings.case_options
     prepare_home(settings.home)
     store = Store.create(database_url(settings.home, settings.database_text))

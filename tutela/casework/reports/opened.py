@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tutela.casework.audit.log import AuditLog
 from tutela.casework.cases.options import open_case_rooms
 from tutela.casework.cases.service import Cases
+from tutela.casework.evidence.review_key import read_review_key
 from tutela.casework.evidence.seal import ReviewKey
 from tutela.casework.evidence.vault import Vault
 from tutela.casework.reports.cybertipline.schema import Schema
@@ -26,8 +27,6 @@ from tutela.lists.banks.labels import labels_of
 
 if TYPE_CHECKING:
     from tutela.deployment.settings import Settings
-
-_MAX_KEY_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,8 @@ class OpenedRooms:
 @contextlib.contextmanager
 def opened_rooms(settings: "Settings", key_file: Path | None = None) -> Iterator[OpenedRooms]:
     """The rooms; closed at the end of the block. Raises InputError, StoreError."""
-    key = None if key_file is None else read_review_key(key_file, settings.home)
+    recipients = settings.evidence.recipients if settings.evidence else ()
+    key = None if key_file is None else read_review_key(key_file, settings.home, recipients=recipients)
     prepare_home(settings.home)
     store = Store.create(database_url(settings.home, settings.database_text))
     try:
@@ -90,14 +90,3 @@ def opened_rooms(settings: "Settings", key_file: Path | None = None) -> Iterator
         yield OpenedRooms(settings, store, rooms.audit, rooms.cases, reports, Outbox(store), rooms.vault, key)
     finally:
         store.close()
-
-
-def read_review_key(path: Path, home: Path) -> ReviewKey:
-    """The review key in a file outside the home. Raises InputError saying what to do."""
-    if path.resolve().is_relative_to(home.resolve()):
-        raise InputError(f"the review key {path} lies in the home, which the serving process reads; keep it elsewhere")
-    try:
-        with path.open(encoding="ascii") as file:
-            return ReviewKey(file.read(_MAX_KEY_BYTES))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the review key {path} cannot be read: {error}") from None
