@@ -13,6 +13,7 @@ from tutela.content.media.confined.walk import Place, walk
 from tutela.content.media.content import Content, Limits, Mode, Shortcoming
 from tutela.content.media.content_file import ContentFile
 from tutela.content.media.isolation import WorkerPool
+from tutela.content.media.sniff import MediaType
 from tutela.content.signals.base import Region, Sample
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.screening.findings import Findings
@@ -106,22 +107,24 @@ def examine_isolated(
     pool: WorkerPool, content: bytes | memoryview | ContentFile, task_options: Mapping[str, Any]
 ) -> Examination:
     """The examination of content in a worker. Where the worker does not come to an end, what it found until then, with
-    the reason. Content with a film in it that takes longer is given the time that a film has, and examined once more.
+    the reason. A long document, or content with a film in it, is given the time of a film, and examined once more.
 
     Raises TutelaError for a fault of ours.
     """
     found = _examine(pool, content, task_options, None)
     limits = task_options["limits"]
-    if not _needs_the_time_of_a_film(found) or limits["video_timeout_s"] <= limits["timeout_s"]:
+    if not _needs_longer(found) or limits["video_timeout_s"] <= limits["timeout_s"]:
         return found
     longer_s = limits["video_timeout_s"]
     again = _examine(pool, content, {**task_options, "limits": {**limits, "timeout_s": longer_s}}, longer_s)
     return replace(again, samples=tuple(dict.fromkeys((*found.samples, *again.samples))))
 
 
-def _needs_the_time_of_a_film(found: Examination) -> bool:
+def _needs_longer(found: Examination) -> bool:
+    """Whether time ran out over what has a length: a film, or a document of many pages."""
     cut_short = any(reason.code == Shortcoming.TIMEOUT for reason in found.shortcomings)
-    return cut_short and any(sample.seconds is not None for sample in found.samples)
+    has_film = any(sample.seconds is not None for sample in found.samples)
+    return cut_short and (has_film or found.media_type == MediaType.PDF)
 
 
 def _examine(

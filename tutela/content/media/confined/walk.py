@@ -5,12 +5,12 @@ Runs inside an isolated worker.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
 from tutela.content.media.confined.containers import containers_for
 from tutela.content.media.confined.containers.base import InnerFile, InnerPicture, Part, Unread, unreadable
-from tutela.content.media.content import SEPARATOR, Content
+from tutela.content.media.content import SEPARATOR, Content, ViewSet
 from tutela.errors import UnscreenableError
 
 _MAX_NAME = 120
@@ -70,7 +70,10 @@ class _Walk:
             case Unread(error=error):
                 yield Place(here, error=error)
             case InnerPicture(picture=picture, seconds=seconds):
-                yield Place(here, Content.of_picture(picture, *self._manner), seconds, part)
+                mode, limits = self._manner
+                if part.only_letters:
+                    limits = replace(limits, views=ViewSet.PLAIN)
+                yield Place(here, Content.of_picture(picture, mode, limits), seconds, part)
             case InnerFile():
                 yield from self._file(part, here)
 

@@ -43,7 +43,7 @@ def main() -> None:
     _load_picture_formats()
     import_module("tutela.content.media.confined.containers").load_all()
     import_module("tutela.content.signals.registry").signal_types()
-    for name in ("pypdfium2", "py7zr", "zstandard"):
+    for name in ("pypdfium2", "pikepdf", "py7zr", "zstandard"):
         with contextlib.suppress(ImportError):
             import_module(name)
     import_module("tutela.content.media.confined.containers.libarchive").load()

@@ -1,14 +1,14 @@
-"""PDF (ISO 32000) through PDFium: every page as it is shown, the pictures in it as they are stored, attached files."""
+"""PDF (ISO 32000): every page as it is shown, its regions at their own size, and every stream, whoever names it.
 
-import ctypes
+PDFium draws, qpdf lists what there is: what one of the two does not see of a document, the other does.
+"""
+
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
 import xxhash
 
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
-from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.containers.base import (
     InnerFile,
     InnerPicture,
@@ -18,35 +18,141 @@ from tutela.content.media.confined.containers.base import (
     file_over,
     unreadable,
 )
+from tutela.content.media.confined.containers.pdf_pages import (
+    MAX_REGIONS,
+    SHORT_SIDE,
+    TEXT_SIDE,
+    Region,
+    draw,
+    draw_page,
+    draw_region,
+    has_dark_fields,
+    painted,
+    regions,
+)
+from tutela.content.media.confined.containers.pdf_streams import PdfStreams, Sheet
 from tutela.content.media.content import Content, Mode, Picture, Shortcoming
-from tutela.content.media.sniff import MediaType, sniff
 from tutela.errors import UnscreenableError
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfBitmap, PdfDocument, PdfImage, PdfPage
+    from pypdfium2 import PdfDocument, PdfPage
 
-SHORT_SIDE = 512
-"""Pixels of a page that is drawn."""
-LONG_SIDE = 2048
 _IN_MEMORY = 64 * 1024 * 1024
-_MAX_NESTING = 8
+_LONGEST_SHEET = 4096
 
 
 class Pdf:
-    """Page by page; then what is attached; then pictures that no page shows."""
+    """Page by page; then every stream; then the pictures that are drawn one by one."""
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
-        document = _open(memoryview(content.data))
+        data = memoryview(content.data)
+        document = _open(data)
+        streams = None
         try:
-            seen: set[bytes] = set()
-            for number in range(len(document)):
-                yield from _page(document, number, content.mode, budget, seen)
-            yield from _attachments(document, budget)
+            streams = PdfStreams(data, budget)
+            yield from _Reading(document, streams, content.mode, budget).parts()
+        finally:
+            if streams is not None:
+                streams.close()
+            document.close()
+
+
+class _Reading:
+    def __init__(self, document: "PdfDocument", streams: PdfStreams, mode: Mode, budget: Budget) -> None:
+        self._document = document
+        self._streams = streams
+        self._mode = mode
+        self._budget = budget
+        self._traits = streams.traits()
+        self._shown: set[bytes] = set()
+
+    def parts(self) -> Iterator[Part]:
+        self._streams.name_pictures()
+        for number in range(len(self._document)):
+            yield from self._page(number)
+        for part in self._streams.parts():
+            if not isinstance(part, InnerFile) or self._is_new(part.data):
+                yield part
+        if self._streams.sheets:
+            yield from self._sheets()
+
+    def _page(self, number: int) -> Iterator[Part]:
+        name = f"page {number + 1}"
+        self._budget.spend_part()
+        try:
+            page = self._document[number]
+        except Exception as error:
+            yield Unread(name, unreadable("the page", error))
+            return
+        try:
+            yield from self._drawn(page, name)
+        except (BudgetSpentError, MemoryError):
+            raise
+        except Exception as error:
+            yield Unread(name, unreadable("the page", error))
+        finally:
+            page.close()
+
+    def _drawn(self, page: "PdfPage", name: str) -> Iterator[Part]:
+        found = painted(page)
+        if found.is_text() and not self._traits.any():
+            picture = draw_page(page, TEXT_SIDE, self._mode)
+            yield InnerPicture(name, picture, only_letters=not has_dark_fields(picture))
+            return
+        yield InnerPicture(name, draw_page(page, SHORT_SIDE, self._mode))
+        if found.cut_short:
+            yield Unread(
+                name, UnscreenableError(Shortcoming.TOO_MANY_PARTS, "the page paints more than is gone through")
+            )
+        wanted = regions(found, page.get_size(), self._traits)
+        for count, region in enumerate(wanted[:MAX_REGIONS], start=1):
+            yield from self._region(page, region, name, count)
+        if len(wanted) > MAX_REGIONS:
+            only = f"only the {MAX_REGIONS} largest of {len(wanted):,} pictures in it were drawn by themselves"
+            yield Unread(name, UnscreenableError(Shortcoming.PARTLY_SCREENED, only))
+
+    def _region(self, page: "PdfPage", region: Region, within: str, count: int) -> Iterator[Part]:
+        self._budget.spend_part()
+        picture = draw_region(page, region, self._mode)
+        if self._is_new(picture.pixels.data):
+            yield InnerPicture(f"region {count}", picture, within=within)
+
+    def _sheets(self) -> Iterator[Part]:
+        import pypdfium2
+
+        document = pypdfium2.PdfDocument(self._streams.laid_out())
+        try:
+            for number, sheet in enumerate(self._streams.sheets):
+                try:
+                    picture = self._sheet(document, number, sheet)
+                except (BudgetSpentError, MemoryError):
+                    raise
+                except Exception as error:
+                    yield Unread(sheet.name, unreadable("the picture", error), sheet.within)
+                    continue
+                if self._is_new(picture.pixels.data):
+                    yield InnerPicture(sheet.name, picture, within=sheet.within)
         finally:
             document.close()
-        for part in carve(memoryview(content.data)):
-            if sniff(part.data) is MediaType.JPEG:
-                yield part
+
+    def _sheet(self, document: "PdfDocument", number: int, sheet: Sheet) -> Picture:
+        page = document[number]
+        try:
+            scale = min(1.0, _LONGEST_SHEET / max(sheet.width, sheet.height))
+            if not sheet.is_picture:
+                scale = min(
+                    SHORT_SIDE / min(sheet.width, sheet.height), _LONGEST_SHEET / max(sheet.width, sheet.height)
+                )
+            self._budget.spend_bytes(int(sheet.width * scale * sheet.height * scale))
+            return draw(page, (0.0, 0.0, sheet.width, sheet.height), scale, self._mode)
+        finally:
+            page.close()
+
+    def _is_new(self, data: bytes | memoryview) -> bool:
+        digest = xxhash.xxh3_128_digest(data)
+        new = digest not in self._shown
+        self._shown.add(digest)
+        return new
 
 
 def _open(data: memoryview) -> "PdfDocument":
@@ -60,87 +166,3 @@ def _open(data: memoryview) -> "PdfDocument":
         if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
             raise encrypted() from None
         raise
-
-
-def _page(document: "PdfDocument", number: int, mode: Mode, budget: Budget, seen: set[bytes]) -> Iterator[Part]:
-    name = f"page {number + 1}"
-    budget.spend_part()
-    try:
-        page = document[number]
-    except Exception as error:
-        yield Unread(name, unreadable("the page", error))
-        return
-    try:
-        yield InnerPicture(name, _drawn(page, mode))
-        yield from _pictures(page, name, mode, budget, seen)
-    except BudgetSpentError:
-        raise
-    except Exception as error:
-        yield Unread(name, unreadable("the page", error))
-    finally:
-        page.close()
-
-
-def _drawn(page: "PdfPage", mode: Mode) -> Picture:
-    width, height = page.get_size()
-    scale = SHORT_SIDE / max(1.0, min(width, height))
-    scale = min(scale, LONG_SIDE / max(1.0, width, height))
-    return _picture(page.render(scale=scale, draw_annots=True), mode)
-
-
-def _pictures(page: "PdfPage", within: str, mode: Mode, budget: Budget, seen: set[bytes]) -> Iterator[Part]:
-    from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
-
-    for number, image in enumerate(page.get_objects([FPDF_PAGEOBJ_IMAGE], max_depth=_MAX_NESTING), start=1):
-        name = f"picture {number}"
-        budget.check_time()
-        try:
-            part = _stored(image, name, within, mode, budget)
-        except BudgetSpentError:
-            raise
-        except Exception as error:
-            yield Unread(name, unreadable("the picture", error), within)
-            continue
-        shown = part.picture.pixels.data if isinstance(part, InnerPicture) else part.data
-        if (digest := xxhash.xxh3_128_digest(shown)) not in seen:
-            seen.add(digest)
-            yield part
-
-
-def _stored(image: "PdfImage", name: str, within: str, mode: Mode, budget: Budget) -> InnerFile | InnerPicture:
-    """A JPEG as the file that was put into the document, so that its digest is known too; another decoded."""
-    if image.get_filters(skip_simple=True) == ["DCTDecode"]:
-        data = bytes(image.get_data(decode_simple=True))
-        budget.spend_bytes(len(data))
-        return InnerFile(name, data, within)
-    width, height = image.get_px_size()
-    if width * height > budget.limits.max_pixels:
-        raise UnscreenableError(
-            Shortcoming.TOO_MANY_PIXELS,
-            f"{width:,} x {height:,} pixels are over the limit of {budget.limits.max_pixels:,}",
-        )
-    budget.spend_part()
-    budget.spend_bytes(width * height)
-    return InnerPicture(name, _picture(image.get_bitmap(), mode), within=within)
-
-
-def _picture(bitmap: "PdfBitmap", mode: Mode) -> Picture:
-    try:
-        image = bitmap.to_pil().convert("RGB" if mode is Mode.EXACT else "L")
-    finally:
-        bitmap.close()
-    return Picture(np.ascontiguousarray(np.asarray(image)), image.width, image.height)
-
-
-def _attachments(document: "PdfDocument", budget: Budget) -> Iterator[Part]:
-    for number in range(document.count_attachments()):
-        name = f"attachment {number + 1}"
-        try:
-            attachment = document.get_attachment(number)
-            name = attachment.get_name() or name
-            data = ctypes.string_at(buffer := attachment.get_data(), len(buffer))
-        except Exception as error:
-            yield Unread(name, unreadable("the attached file", error))
-            continue
-        budget.spend_bytes(len(data))
-        yield InnerFile(name, data)
