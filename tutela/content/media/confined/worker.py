@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import gc
 import json
+import logging
 import math
 import mmap
 import os
@@ -49,6 +50,8 @@ def main() -> None:
     import_module("tutela.content.media.confined.containers.libarchive").load()
     with contextlib.suppress(ImportError):
         import_module("tutela.content.media.confined.video")
+    logging.captureWarnings(True)
+    logging.getLogger().addHandler(logging.NullHandler())  # what libraries say of hostile content is nobody's log
     gc.freeze()  # modules stay: no collection looks through them again
     protections = _confine(arguments["max_memory_bytes"] + arguments["max_bytes"])
     with socket.socket(fileno=arguments["socket"]) as connection:
