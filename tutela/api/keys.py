@@ -15,9 +15,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, Select, and_, insert, select, update
 
 from tutela.errors import InputError, NotFoundError
+from tutela.foundation.store.console_tables import person
 from tutela.foundation.store.database import Store, microseconds, moment, now
 from tutela.foundation.store.tables import api_key
 
@@ -54,6 +55,13 @@ class ApiKey:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    person_id: str | None = None
+    """The person of the console whose key it is; None for a program's."""
+
+    @property
+    def actor(self) -> str:
+        """Who acts with it, in histories and second reviews: its person, by whatever key or page they come."""
+        return f"key:{self.id}" if self.person_id is None else f"person:{self.person_id}"
 
     def may(self, scope: Scope) -> bool:
         """Whether the key has that scope."""
@@ -64,13 +72,15 @@ class Keys:
     """The API keys of one store. Thread-safe."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = store
         self._known: dict[bytes, tuple[float, ApiKey]] = {}
         self._used: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def create(self, name: str, scopes: Iterable[str], *, expires_at: datetime | None = None) -> tuple[ApiKey, str]:
-        """A new key and its text, which cannot be had again. Raises InputError."""
+    def create(
+        self, name: str, scopes: Iterable[str], *, expires_at: datetime | None = None, person_id: str | None = None
+    ) -> tuple[ApiKey, str]:
+        """A new key and its text, which cannot be had again; `person_id` makes it a person's. Raises InputError."""
         try:
             wanted = sorted({Scope(scope) for scope in scopes})
         except ValueError:
@@ -79,13 +89,14 @@ class Keys:
             raise InputError("a key needs a printable name of at most 128 characters and at least one scope")
         key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         text = f"{_PREFIX}_{key_id}_{secret}"
-        with self._store.write() as connection:
+        with self.store.write() as connection:
             connection.execute(
                 insert(api_key).values(
                     id=key_id,
                     name=name,
                     secret_sha256=_digest(text),
                     scopes=[scope.value for scope in wanted],
+                    person_id=person_id,
                     created_at=now(),
                     expires_at=microseconds(expires_at) if expires_at else None,
                 )
@@ -94,7 +105,7 @@ class Keys:
 
     def get(self, key_id: str) -> ApiKey:
         """The key of that id. Raises NotFoundError."""
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             row = connection.execute(select(api_key).where(api_key.c.id == key_id)).first()
         if row is None:
             raise NotFoundError(f"there is no API key {key_id!r}")
@@ -102,13 +113,13 @@ class Keys:
 
     def all(self) -> Sequence[ApiKey]:
         """Every key, oldest first."""
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             return [_key(row) for row in connection.execute(select(api_key).order_by(api_key.c.created_at))]
 
     def revoke(self, key_id: str) -> ApiKey:
         """Make a key useless within a second, in every process. Raises NotFoundError."""
         self.get(key_id)
-        with self._store.write() as connection:
+        with self.store.write() as connection:
             connection.execute(
                 update(api_key).where(api_key.c.id == key_id, api_key.c.revoked_at.is_(None)).values(revoked_at=now())
             )
@@ -134,7 +145,7 @@ class Keys:
         with self._lock:
             used, self._used = self._used, {}
         if used:
-            with self._store.write() as connection:
+            with self.store.write() as connection:
                 for key_id, at in used.items():
                     connection.execute(update(api_key).where(api_key.c.id == key_id).values(last_used_at=at))
 
@@ -142,14 +153,22 @@ class Keys:
         parts = text.split("_", 2)
         if len(parts) != 3 or parts[0] != _PREFIX or len(parts[1]) != 16:
             return None
-        with self._store.read() as connection:
-            row = connection.execute(select(api_key).where(api_key.c.id == parts[1])).first()
+        with self.store.read() as connection:
+            row = connection.execute(_with_persons().where(api_key.c.id == parts[1])).first()
         at = now()
         if row is None or not hmac.compare_digest(bytes(row.secret_sha256), _digest(text)):
             return None
         if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= at):
             return None
+        if row.person_id is not None and not row.person_counts:
+            return None
         return _key(row)
+
+
+def _with_persons() -> Select[Any]:
+    """Keys, and whether the person of each is there and not disabled."""
+    counts = and_(person.c.id.is_not(None), person.c.disabled_at.is_(None))
+    return select(api_key, counts.label("person_counts")).outerjoin(person, person.c.id == api_key.c.person_id)
 
 
 def _digest(text: str) -> bytes:
@@ -165,4 +184,5 @@ def _key(row: Row[Any]) -> ApiKey:
         expires_at=moment(row.expires_at) if row.expires_at is not None else None,
         revoked_at=moment(row.revoked_at) if row.revoked_at is not None else None,
         last_used_at=moment(row.last_used_at) if row.last_used_at is not None else None,
+        person_id=row.person_id,
     )

@@ -52,6 +52,6 @@ def needs(scope: Scope) -> Callable[[Request], Awaitable[str]]:
     async def admitted(request: Request) -> str:
         gate: Gate = request.app.state.gate
         key = await gate.admit(request, scope)
-        return f"key:{key.id}" if key else "anonymous"
+        return key.actor if key else "anonymous"
 
     return admitted

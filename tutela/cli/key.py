@@ -19,11 +19,17 @@ def create(
     name: Annotated[str, typer.Argument(help="Who uses it.")],
     scope: Annotated[list[str], typer.Option(help="screen, curate, review, lead, follow, report, flag, admin.")],
     days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Days until it expires.")] = None,
+    person: Annotated[
+        str | None, typer.Option(help="Whose it is: a person of the console, by name. What it does, they did.")
+    ] = None,
 ) -> None:
     """Make a key. It is printed once and cannot be had again."""
+    from tutela.console.people import People
+
     with _keys(context) as keys:
         expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
-        typer.echo(keys.create(name, scope, expires_at=expires_at)[1])
+        person_id = People(keys.store).named(person).id if person is not None else None
+        typer.echo(keys.create(name, scope, expires_at=expires_at, person_id=person_id)[1])
 
 
 @app.command("list")

@@ -169,10 +169,11 @@ def decide_similar(request: Request, visit: Deciding, case_id: str) -> Response:
                 item_ids=items,
                 senior=visit.person.may(Permission.OPPOSE),
             )
-            if case.claim is not None and case.claim.by == visit.person.actor:
-                console.cases.release(other, by=visit.person.actor)
         except ConflictError:
             left.append(other)
+            case = console.cases.get(other)
+        if case.claim is not None and case.claim.by == visit.person.actor:
+            console.cases.release(other, by=visit.person.actor)
     return back(f"/cases/{case_id}/similar", "some-left" if left else "decided")
 
 

@@ -173,6 +173,15 @@ class People:
             raise NotFoundError("there is no such person")
         return _person(row)
 
+    def named(self, name: str) -> Person:
+        """The one person of that name or id. Raises NotFoundError, and InputError where several have the name."""
+        found = [one for one in self.all() if name in (one.name, one.id)]
+        if not found:
+            raise NotFoundError(f"there is no person called {name[:128]!r}")
+        if len(found) > 1:
+            raise InputError(f"several people are called {name!r}; say which by id: {', '.join(p.id for p in found)}")
+        return found[0]
+
     def all(self) -> Sequence[Person]:
         """Everybody, oldest first."""
         with self._store.read() as connection:

@@ -13,7 +13,7 @@ from tutela.casework.cases.effects import Effects
 from tutela.casework.cases.model import CaseItem, CaseState, Decision, Outcome
 from tutela.casework.cases.policy import Policies
 from tutela.casework.cases.rows import decision_of, read_items
-from tutela.casework.cases.rules import Stage, is_final, stage_of, state_for
+from tutela.casework.cases.rules import Stage, is_final, stage_of, state_for, took_two
 from tutela.casework.evidence.retention import keep_on, keep_until
 from tutela.content.signals.base import Kind
 from tutela.content.signals.registry import signal_type
@@ -88,6 +88,7 @@ class Decisions:
         """
         final: list[CaseItem] = []
         first: int | None = None
+        aside = _decisions(connection, case_id, set_aside=True)
         for item, former in self._chosen(connection, case_id, ruling, item_ids):
             counts = is_final(
                 former,
@@ -95,7 +96,8 @@ class Decisions:
                 ruling.label,
                 ruling.by,
                 senior=ruling.senior,
-                needs_second=self._policies.needs_second(item.banks, ruling.outcome),
+                needs_second=self._policies.needs_second(item.banks, ruling.outcome)
+                or took_two(aside.get(item.id, ())),
             )
             decision_id = self._write(connection, case_id, item.id, ruling, final=counts)
             first = first or decision_id
@@ -127,14 +129,14 @@ class Decisions:
 
     def state(self, connection: Connection, case_id: str) -> CaseState:
         """The state that a case's decisions put it in."""
-        standing = _standing(connection, case_id)
+        standing = _decisions(connection, case_id, set_aside=False)
         ids = connection.execute(select(case_item.c.id).where(case_item.c.case_id == case_id)).scalars()
         return state_for(stage_of(standing.get(item_id, ())) for item_id in ids)
 
     def outcomes(self, connection: Connection, case_id: str) -> dict[str, int]:
         """How many items have which final outcome."""
         counts: dict[str, int] = {}
-        for decisions in _standing(connection, case_id).values():
+        for decisions in _decisions(connection, case_id, set_aside=False).values():
             for decision in decisions:
                 if decision.final:
                     counts[decision.outcome.value] = counts.get(decision.outcome.value, 0) + 1
@@ -144,7 +146,7 @@ class Decisions:
         self, connection: Connection, case_id: str, ruling: Ruling, item_ids: Sequence[int] | None
     ) -> list[tuple[CaseItem, Sequence[Decision]]]:
         """The items that a ruling is about, with what was decided of each before."""
-        standing = _standing(connection, case_id)
+        standing = _decisions(connection, case_id, set_aside=False)
         pairs: list[tuple[CaseItem, Sequence[Decision]]] = [
             (item, standing.get(item.id, ())) for item in _items(connection, case_id, item_ids)
         ]
@@ -227,7 +229,8 @@ def _may(ruling: Ruling, former: Sequence[Decision]) -> bool:
         case Stage.SECOND_OPINION:
             return ruling.by not in {decision.by for decision in former}
         case Stage.ESCALATED:
-            return ruling.senior and ruling.outcome is not Outcome.ESCALATE
+            is_another = ruling.by not in {decision.by for decision in former}
+            return ruling.senior and ruling.outcome is not Outcome.ESCALATE and is_another
         case Stage.DECIDED:
             return False
 
@@ -248,9 +251,11 @@ def _items(connection: Connection, case_id: str, item_ids: Sequence[int] | None)
     return found
 
 
-def _standing(connection: Connection, case_id: str) -> Mapping[int, list[Decision]]:
-    """The decisions of a case's items that were not set aside, oldest first."""
-    query = select(case_decision).where(and_(case_decision.c.case_id == case_id, case_decision.c.set_aside.is_(False)))
+def _decisions(connection: Connection, case_id: str, *, set_aside: bool) -> Mapping[int, list[Decision]]:
+    """The decisions of a case's items that stand, or those that were set aside; oldest first."""
+    query = select(case_decision).where(
+        and_(case_decision.c.case_id == case_id, case_decision.c.set_aside.is_(set_aside))
+    )
     found: dict[int, list[Decision]] = {}
     for row in connection.execute(query.order_by(case_decision.c.id)):
         found.setdefault(row.item_id, []).append(decision_of(row))

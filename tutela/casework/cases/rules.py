@@ -36,9 +36,9 @@ def is_final(
     senior: bool,
     needs_second: bool,
 ) -> bool:
-    """Whether a person's decision counts at once, given what others decided of the item before.
+    """Whether a person's decision counts at once, given what was decided of the item before.
 
-    Raises ConflictError: decided already, a lead's turn, or a second opinion by the person of the first.
+    Raises ConflictError: decided already, a lead's turn, or a review by somebody who has decided of the item before.
     """
     match stage_of(former):
         case Stage.DECIDED:
@@ -48,13 +48,23 @@ def is_final(
                 raise ConflictError("the item is escalated: a lead decides it")
             if outcome is Outcome.ESCALATE:
                 raise ConflictError("the item is escalated already: decide it")
+            _check_is_another(former, by)
             return True
         case Stage.SECOND_OPINION:
-            if by in {decision.by for decision in former}:
-                raise ConflictError("a second opinion is another person's")
+            _check_is_another(former, by)
             return (former[-1].outcome, former[-1].label) == (outcome, label)
         case Stage.UNTOUCHED:
             return outcome is not Outcome.ESCALATE and not needs_second
+
+
+def took_two(set_aside: Sequence[Decision]) -> bool:
+    """Whether decisions that were set aside were more than one person's: then one person does not decide anew alone."""
+    return len({decision.by for decision in set_aside}) > 1
+
+
+def _check_is_another(former: Sequence[Decision], by: str) -> None:
+    if by in {decision.by for decision in former}:
+        raise ConflictError("you have decided of this item before: its second review is another person's")
 
 
 def state_for(stages: Iterable[Stage]) -> CaseState:

@@ -135,6 +135,7 @@ api_key = Table(
     Column("name", String(128), nullable=False),
     Column("secret_sha256", LargeBinary, nullable=False),
     Column("scopes", JSON, nullable=False),
+    Column("person_id", String(32), index=True),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),
