@@ -107,8 +107,15 @@ def test_changes_are_seen_without_being_told(deployment):
         wait_until(lambda: deployment.screener.screen(COPY).decision is Decision.ALLOW, "it matches no longer")
 
 
+def near(value: bytes, distance: int) -> bytes:
+    """A PDQ hash at that distance from another."""
+    return (int.from_bytes(value) ^ ((1 << distance) - 1)).to_bytes(32)
+
+
 def test_the_allow_list_takes_a_match_out_of_the_decision_and_says_so(deployment):
-    list_in(deployment, "known", KNOWN, "pdq")
+    value = hashes(deployment, COPY)["pdq"]
+    deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
+    deployment.banks.add("known", [NewEntry("pdq", near(value, 12))], actor="test")
     (allow_id,) = list_in(deployment, "false-matches", COPY, "pdq", kind=BankKind.ALLOW)
     verdict = deployment.screener.screen(COPY)
     assert verdict.decision is Decision.ALLOW
@@ -119,7 +126,10 @@ def test_the_allow_list_takes_a_match_out_of_the_decision_and_says_so(deployment
 
 
 def test_an_allowed_perceptual_hash_does_not_cover_an_exact_one_and_an_allowed_digest_covers_all(deployment):
-    list_in(deployment, "known", KNOWN, "pdq", "md5")
+    found = hashes(deployment, KNOWN)
+    deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
+    listed = [NewEntry("pdq", near(found["pdq"], 20)), NewEntry("md5", found["md5"])]
+    deployment.banks.add("known", listed, actor="test")
     list_in(deployment, "looks-alike", KNOWN, "pdq", kind=BankKind.ALLOW)
     verdict = deployment.screener.screen(KNOWN)
     assert verdict.decision is Decision.BLOCK

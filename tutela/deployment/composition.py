@@ -49,6 +49,7 @@ from tutela.screening.screener import Screener
 log = logging.getLogger(__name__)
 
 REFRESH_S = 0.2
+OVERLAPS_S = 5.0
 STALE_S = 5.0
 """Lists that could not be refreshed for this long make a deployment not ready."""
 
@@ -110,6 +111,7 @@ class Deployment:
         self.store = store
         self.banks = Banks(store, home)
         self.indexes = Indexes(home / "index", signal_types(), self.banks, store.identity)
+        self.banks.searcher = self.indexes
         self.pool = WorkerPool(TASK, size=decoders, limits=limits)
         self.journal = VerdictJournal(store)
         rooms = open_case_rooms(
@@ -215,6 +217,8 @@ class Refresher(threading.Thread):
         self._deployment = deployment
         self._stopping = threading.Event()
         self._refreshed = time.monotonic()
+        self._overlaps_at = 0.0
+        self._overlaps_of: Mapping[str, int] = {}
         self._builder: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
@@ -223,6 +227,7 @@ class Refresher(threading.Thread):
                 self._deployment.refresh()
                 self._refreshed = time.monotonic()
                 self._build_where_due()
+                self._set_overlaps_aside()
             except TutelaError as error:
                 log.error("the lists could not be refreshed: %s", error)
             except Exception:
@@ -239,6 +244,13 @@ class Refresher(threading.Thread):
         if self._builder is not None and self._builder.poll() is None:
             self._builder.terminate()
             self._builder.wait()
+
+    def _set_overlaps_aside(self) -> None:
+        """Mark what allow lists no longer allow; not at every change, as a long pull makes many."""
+        sequences = self._deployment.indexes.sequences
+        if sequences != self._overlaps_of and time.monotonic() - self._overlaps_at >= OVERLAPS_S:
+            self._deployment.banks.set_overlaps_aside()
+            self._overlaps_of, self._overlaps_at = sequences, time.monotonic()
 
     def _build_where_due(self) -> None:
         if self._builder is not None:

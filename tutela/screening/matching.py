@@ -11,6 +11,7 @@ from tutela.content.signals.base import WHOLE, Kind, OnlyHolding, Sample
 from tutela.content.signals.pdq import shows_enough
 from tutela.content.signals.registry import composite_type, signal_type
 from tutela.lists.banks.model import Action, Bank, BankKind, Entry, Extent, Listed
+from tutela.lists.banks.overlaps import margin
 from tutela.lists.index.feed import Hit
 from tutela.screening.nearness import good_enough, limit, needed_quality, radius
 from tutela.screening.policy import VideoRule
@@ -136,9 +137,9 @@ def _few_of_each_frame(found: Sequence[Found]) -> list[Found]:
 
 
 def _resolve(found: Sequence[Found], footage: Footage | None) -> list[Match]:
-    suppression = _Suppression([item for item in found if item.bank.kind is BankKind.ALLOW])
+    suppression = _Suppression(found)
     known = [item for item in found if item.bank.kind is BankKind.KNOWN]
-    matches = [replace(_match(item), suppressed_by=suppression.of(item)) for item in known if not _is_frame(item)]
+    matches = [_judged(_match(item), suppression.of(item)) for item in known if not _is_frame(item)]
     shown: dict[tuple[str, int, str], list[Found]] = defaultdict(list)
     filmed: dict[tuple[str, int], list[Found]] = defaultdict(list)
     for item in known:
@@ -157,24 +158,33 @@ def _is_frame(item: Found) -> bool:
     return item.sample.seconds is not None
 
 
+def _are_frames(item: Found) -> bool:
+    return item.sample.seconds is not None and item.listed.seconds is not None
+
+
 def _match_of_frames(items: Sequence[Found], suppression: "_Suppression", footage: Footage | None) -> Match:
     """One match for all frames that show a listed picture: the nearest, and from when to when."""
-    free = [item for item in items if suppression.of(item) is None]
-    best = min(free or items, key=lambda item: item.distance)
+    free = [item for item in items if suppression.of(item).suppressed_by is None]
+    best = min(free or items, key=lambda item: (suppression.of(item).between, item.distance))
     span = footage.span_of_picture([item.sample for item in free or items]) if footage else None
-    return replace(_match(best), span=span, suppressed_by=suppression.of(best))
+    return _judged(replace(_match(best), span=span), suppression.of(best))
 
 
 def _matches_of_videos(
     groups: Iterable[Sequence[Found]], suppression: "_Suppression", footage: Footage
 ) -> Iterator[Match]:
     for items in groups:
-        # A frame that an allow list covers, such as a title card, says nothing of the video.
-        aligned = footage.align([item for item in items if suppression.of_value(item) is None])
+        aligned = footage.align([item for item in items if suppression.of_value(item).suppressed_by is None])
         if aligned is not None:
             item, distance, span = aligned
             match = replace(_match(item), distance=distance, span=span, part=_path(item.sample.part, span))
             yield replace(match, suppressed_by=suppression.of_file(item.sample.part))
+
+
+def _judged(match: Match, cover: "_Cover") -> Match:
+    """The match as the allow lists leave it: what lies between an allowed and a listed value is held."""
+    action = Action.HOLD if cover.between and match.action is Action.BLOCK else match.action
+    return replace(match, action=action, suppressed_by=cover.suppressed_by)
 
 
 def _nearest_and_plainest_first(match: Match) -> tuple[int, str, int, str, bool, str]:
@@ -226,31 +236,58 @@ def _by_radius(samples: Sequence[Sample], banks: Sequence[Bank]) -> dict[tuple[s
     return grouped
 
 
-class _Suppression:
-    """An allowed digest covers its file and all that is in it, a perceptual hash the views that look like its own."""
+@dataclass(frozen=True, slots=True)
+class _Cover:
+    """What allow lists say of a match."""
 
-    def __init__(self, allowed: Sequence[Found]) -> None:
+    suppressed_by: str | None = None
+    """The entry that takes it out of the decision."""
+    between: bool = False
+    """Whether it is like an allowed value and nearly as much like a listed one: then a person decides."""
+
+
+class _Suppression:
+    """An allowed digest covers its file and all that is in it; a perceptual hash what is like it, and more so, by the
+    margin of its type, than like any listed value. Nothing covers a listed value or a copy of it."""
+
+    def __init__(self, found: Sequence[Found]) -> None:
+        known = [item for item in found if item.bank.kind is BankKind.KNOWN]
+        listed = {(item.sample.signal, item.sample.value) for item in known if item.distance == 0}
+        self._nearest: dict[tuple[str, bytes], int] = {}
+        for item in known:
+            place = item.sample.signal, item.sample.value
+            self._nearest[place] = min(item.distance, self._nearest.get(place, item.distance))
         self._files: list[tuple[str, str]] = []
-        self._values: dict[tuple[str, str, float | None], list[tuple[bytes, str]]] = defaultdict(list)
-        for item in allowed:
-            if signal_type(item.sample.signal).kind is Kind.EXACT:
+        self._values: dict[tuple[str, str, float | None], list[Found]] = defaultdict(list)
+        for item in found:
+            if item.bank.kind is not BankKind.ALLOW:
+                continue
+            if signal_type(item.sample.signal).kind is not Kind.EXACT:
+                self._values[_picture(item.sample)].append(item)
+            elif (item.sample.signal, item.sample.value) not in listed:
                 self._files.append((item.sample.part, _name(item)))
-            else:
-                self._values[_picture(item.sample)].append((item.sample.value, _name(item)))
 
     def of_file(self, part: str) -> str | None:
         """What covers a file."""
         return next((name for whole, name in self._files if _lies_in(part, whole)), None)
 
-    def of_value(self, item: Found) -> str | None:
+    def of_value(self, item: Found) -> _Cover:
         """What covers the sample itself, or is as good as the same view, such as the whole without a border."""
         distance = signal_type(item.sample.signal).distance
-        allowed = self._values.get(_picture(item.sample), ())
-        return next((name for value, name in allowed if distance(item.sample.value, value) <= item.threshold), None)
+        listed = self._nearest[item.sample.signal, item.sample.value]
+        is_between = False
+        for allowed in self._values.get(_picture(item.sample), ()):
+            away = distance(item.sample.value, allowed.listed.value)
+            # A frame that is exactly allowed, such as a title card, says nothing of the video that has it too.
+            if away + margin(item.sample.signal) < listed or (away == 0 and _are_frames(item)):
+                return _Cover(_name(allowed))
+            is_between = is_between or (allowed.sample.value == item.sample.value and away < listed)
+        return _Cover(between=is_between)
 
-    def of(self, item: Found) -> str | None:
-        """What covers the match, None where nothing does."""
-        return self.of_file(item.sample.part) or self.of_value(item)
+    def of(self, item: Found) -> _Cover:
+        """What covers the match."""
+        by_file = self.of_file(item.sample.part)
+        return self.of_value(item) if by_file is None else _Cover(by_file)
 
 
 def _picture(sample: Sample) -> tuple[str, str, float | None]:

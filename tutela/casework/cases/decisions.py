@@ -23,6 +23,7 @@ from tutela.foundation.store.case_tables import case_decision, case_item, case_r
 from tutela.foundation.store.database import Store, moment, now
 from tutela.lists.banks.entries import list_entries, set_entry_state
 from tutela.lists.banks.model import BankKind, EntryState, NewEntry, Policy
+from tutela.lists.banks.overlaps import margin
 from tutela.lists.banks.service import Banks
 
 SOURCE = "cases"
@@ -263,20 +264,40 @@ def _decisions(connection: Connection, case_id: str, *, set_aside: bool) -> Mapp
 
 
 def _false_matches(connection: Connection, item: CaseItem) -> list[NewEntry]:
-    """What is listed so that this item matches no more: its own digest, and the hashes of the views that matched."""
+    """What is listed so that this item matches no more: its own digest, and those of its views' hashes that are further
+    from what they matched than a copy of that would be. A value that is listed itself is not among them."""
     entries = {("sha256", item.sha256): None} if item.sha256 else {}
     verdict = tables.verdict
     query = select(verdict.c.document).where(verdict.c.id == item.verdict_id)
     document = connection.execute(query).scalar_one_or_none() or {"hashes": []}
-    views = {(match.signal, match.view, match.part, match.seconds) for match in item.matches}
+    nearest: dict[tuple[str, str, str, float | None], int] = {}
+    for match in item.matches:
+        place = (match.signal, match.view, match.part, match.seconds)
+        nearest[place] = min(match.distance, nearest.get(place, match.distance))
     for one in document["hashes"]:
-        place = (one["signal"], one["view"], one.get("part", ""), one.get("seconds"))
-        if place in views and signal_type(one["signal"]).kind is not Kind.EXACT:
-            entries[(one["signal"], one["value"])] = None
-    return [
+        signal = one["signal"]
+        distance = nearest.get((signal, one["view"], one.get("part", ""), one.get("seconds")))
+        if distance is not None and signal_type(signal).kind is not Kind.EXACT and distance > margin(signal):
+            entries[(signal, one["value"])] = None
+    found = [
         NewEntry(signal, signal_type(signal).parse(str(value)), SOURCE, _reference(item.id))
         for signal, value in entries
     ]
+    return [entry for entry in found if not _is_listed(connection, entry)]
+
+
+def _is_listed(connection: Connection, new: NewEntry) -> bool:
+    """Whether a bank of known material lists exactly this value."""
+    entry, signal, bank = tables.entry, tables.signal, tables.bank
+    query = (
+        select(entry.c.id)
+        .join(signal, signal.c.id == entry.c.signal_id)
+        .join(bank, bank.c.id == entry.c.bank_id)
+        .where(signal.c.type == new.signal, signal.c.value == new.value, bank.c.kind == BankKind.KNOWN.value)
+        .where(entry.c.state == EntryState.ACTIVE.value, bank.c.enabled.is_(True))
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None
 
 
 def _reference(item_id: int) -> str:

@@ -4,8 +4,9 @@ Also the two things that matching asks for: the enabled banks (from memory, curr
 a value; and the feed of changes that the index reads.
 """
 
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
 
 from tutela.content.signals.base import WHOLE
-from tutela.content.signals.registry import composite_type, signal_type
+from tutela.content.signals.registry import composite_type, signal_type, signal_types
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.store import tables
 from tutela.foundation.store.database import Store, advance_banks, moment, now
@@ -35,7 +36,9 @@ from tutela.lists.banks.model import (
     Policy,
     PolicyChange,
 )
+from tutela.lists.banks.overlaps import Lists, Overlap, check_apart, find_overlaps, set_overlaps_aside, values_of
 from tutela.lists.index.feed import Change
+from tutela.lists.index.service import Indexes
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 MAX_TEXT = 4_000
@@ -47,6 +50,8 @@ class Banks:
     def __init__(self, store: Store, home: Path | None = None) -> None:
         """`home` is where an operator's labels.toml may lie."""
         self.store = store
+        self.searcher: Lists | None = None
+        """Where allow lists are compared with what is listed; the process's own indexes where it has some."""
         self._home = home
         self._version = -1
         self._enabled: tuple[Bank, ...] = ()
@@ -171,7 +176,8 @@ class Banks:
     ) -> Outcome:
         """List values, all or none. Listing one again changes nothing, but one that was withdrawn counts again.
 
-        A bank of kind *allow* needs the reason, and lists no further views of a picture: what it lists is let through.
+        A bank of kind *allow* needs the reason, lists no further views of a picture (what it lists is let through), and
+        nothing that reaches a listed value.
         Raises NotFoundError, InputError.
         """
         target = self.get(bank)
@@ -180,6 +186,8 @@ class Banks:
         if target.kind is BankKind.ALLOW and not (reason or "").strip():
             raise InputError(f"bank {bank!r} is an allow list: give the reason why these are known false matches")
         self.check_entries(entries)
+        if target.kind is BankKind.ALLOW:
+            check_apart(entries, self._lists(), self)
         with self.store.write() as connection:
             return list_entries(
                 connection, target.id, entries, actor=actor, at=now(), import_id=import_id, reason=reason
@@ -240,7 +248,9 @@ class Banks:
         if not reason.strip():
             raise InputError("give the reason of the change")
         check_text(reason, MAX_TEXT)
-        self.entry(entry_id)
+        before = self.entry(entry_id)
+        if state is EntryState.ACTIVE and self.get(before.bank).kind is BankKind.ALLOW:
+            check_apart([NewEntry(before.signal, before.value)], self._lists(), self)
         with self.store.write() as connection:
             set_entry_state(connection, entry_id, state, reason=reason, actor=actor, at=now())
         return self.entry(entry_id)
@@ -250,6 +260,21 @@ class Banks:
         entry = self.entry(entry_id)
         listed = Event(entry.created_at, entry.created_by, "listed", {"source": entry.source})
         return [listed, *self._history("entry", entry_id)]
+
+    def overlaps(self, entries: Iterable[NewEntry]) -> dict[tuple[str, bytes], Overlap]:
+        """The values of these entries that no allow list takes, because they reach a listed one."""
+        return find_overlaps((value for entry in entries for value in values_of(entry)), self._lists(), self)
+
+    def set_overlaps_aside(self) -> int:
+        """Disable the allow lists' entries that reach what has been listed since; how many."""
+        return set_overlaps_aside(self.store, self._lists(), self)
+
+    def _lists(self) -> Lists:
+        if self.searcher is None:
+            folder = (self._home or Path(os.devnull)) / "index"
+            self.searcher = Indexes(folder, signal_types(), self, self.store.identity)
+        self.searcher.refresh()
+        return self.searcher
 
     # --- what matching and the index read
 

@@ -8,6 +8,7 @@ import gzip
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -21,6 +22,7 @@ from tutela.foundation.store.database import now
 from tutela.lists.banks.entries import list_entries
 from tutela.lists.banks.files import BadLine, Columns, Format, Line, read_list, write_list
 from tutela.lists.banks.model import Bank, BankKind, Entry, EntryState, EntryValue, NewEntry
+from tutela.lists.banks.overlaps import refusal, values_of
 from tutela.lists.banks.service import Banks
 
 BATCH = 10_000
@@ -129,6 +131,8 @@ class Importer:
             labels=self._banks.labels(),
             skip=result.lines,
         )
+        if target.kind is BankKind.ALLOW:
+            lines = self._apart(lines, batch)
         for entries, bad, last_line in _batches(lines, batch, result.lines):
             for line in bad:
                 if on_reject is not None:
@@ -138,6 +142,17 @@ class Importer:
                 on_progress(result, position())
         self._finish(run_id)
         return result
+
+    def _apart(self, lines: Iterator[Line], batch: int) -> Iterator[Line]:
+        """The lines of an allow list, those that reach a listed value as lines that could not be read."""
+        while some := list(islice(lines, batch)):
+            found = self._banks.overlaps(line[1] for line in some if not isinstance(line, BadLine))
+            for line in some:
+                if not isinstance(line, BadLine):
+                    reached = next((value for value in values_of(line[1]) if value in found), None)
+                    if reached is not None:
+                        line = BadLine(line[0], refusal(reached[0], found[reached]))
+                yield line
 
     def _begin(self, bank: Bank, source: str, fingerprint: str, actor: str) -> tuple[int, ImportResult]:
         run, at = tables.import_run, now()

@@ -45,7 +45,7 @@ def read_manifest(directory: Path) -> Manifest | None:
     try:
         document = json.loads(path.read_bytes())
         manifest = Manifest(**document)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, TypeError) as error:
         raise IndexCorruptError(f"{path} is not a manifest: {error}") from error
@@ -69,7 +69,7 @@ def manifest_stamp(directory: Path) -> tuple[int, int] | None:
     """Changes whenever the manifest is replaced."""
     try:
         status = (directory / _NAME).stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return status.st_ino, status.st_mtime_ns
 
