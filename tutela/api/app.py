@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio.to_thread
 import structlog
@@ -31,6 +32,8 @@ from tutela.api.security import Gate
 from tutela.api.shortcut import ShortcutApp
 from tutela.deployment.composition import Deployment
 from tutela.errors import TutelaError
+from tutela.gateways.base import Options as GatewayOptions
+from tutela.gateways.service import Gateways, Sockets
 from tutela.lists.exchanges import installed as exchanges_installed
 
 log = structlog.get_logger(__name__)
@@ -57,6 +60,9 @@ class ApiOptions:
     """Whether this process takes part in the schedule of exchanges."""
     closes_deployment: bool = False
     """Whether the deployment ends with the application; otherwise closing it stays the caller's."""
+    gateways: Mapping[str, GatewayOptions] = field(default_factory=dict)
+    """Further doors of this process, which share its limit of screenings."""
+    gateway_sockets: Sockets = field(default_factory=dict)
 
 
 class Bound:
@@ -65,6 +71,7 @@ class Bound:
     def __init__(self, places: int) -> None:
         self._places = places
         self._taken = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     @contextlib.asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
@@ -76,6 +83,22 @@ class Bound:
             yield
         finally:
             self._taken -= 1
+            if self._waiting:
+                self._waiting.popleft().set_result(None)
+
+    @contextlib.asynccontextmanager
+    async def waited(self) -> AsyncIterator[None]:
+        """A place for one screening, as soon as one is free: for gateways, which share them."""
+        while self._taken >= self._places:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            finally:
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
+        async with self.place():
+            yield
 
 
 def create_app(deployment: Deployment, options: ApiOptions | None = None) -> FastAPI:
@@ -90,7 +113,10 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
         stop_exchanges = _start_exchanges(deployment, pulls=options.pulls_exchanges)
         deployment.job_runner.on_verdict = metrics.count_verdict
         deployment.start()
+        gateways = Gateways(deployment, options.gateways, options.gateway_sockets, app.state.bound, threads)
+        await gateways.start()
         yield
+        await gateways.stop()
         await run_in_threadpool(stop_exchanges)
         for task in tasks:
             task.cancel()

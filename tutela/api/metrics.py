@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from tutela.api.work_gauges import work_gauges
 from tutela.deployment.composition import Deployment
 from tutela.errors import StoreError
+from tutela.gateways.metrics import COUNTERS as GATEWAY_COUNTERS
 from tutela.lists.exchanges import installed as exchanges_installed
 from tutela.screening.verdict import Verdict
 
@@ -107,7 +108,7 @@ def exposition(deployment: Deployment) -> bytes:
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         MultiProcessCollector(counts)  # type: ignore[no-untyped-call]
     else:
-        for metric in (requests, verdicts, reasons, stage_seconds):
+        for metric in (requests, verdicts, reasons, stage_seconds, *GATEWAY_COUNTERS):
             counts.register(metric)
     gauges = CollectorRegistry()
     gauges.register(_DeploymentGauges(deployment))

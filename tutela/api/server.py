@@ -1,17 +1,24 @@
 """Running the HTTP face: uvicorn with one or more worker processes, structured logs, metrics across processes."""
 
+import contextlib
 import gc
 import ipaddress
 import os
+import sys
 import tempfile
+from dataclasses import dataclass
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from tutela.casework.evidence.memory import guard_memory, start_anew_with_clean_memory
 from tutela.deployment.settings import Settings
 from tutela.errors import InputError
 from tutela.foundation.logs import configure_logs, log_config
+from tutela.gateways.registry import read
+from tutela.gateways.service import Sockets, listen, unlink
 
 
 def serve(settings: Settings, host: str, port: int, workers: int) -> None:
@@ -21,19 +28,34 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     if not settings.auth_required and not _is_loopback(host):
         raise InputError(f"without keys the service is only served on a loopback address, not on {host}")
     settings.open().close()  # what is wrong with the home or the database is said here, once, not by every worker
-    if workers == 1:
-        os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
-        _run(settings, host, port, workers)
-        return
-    with tempfile.TemporaryDirectory(prefix="tutela-metrics-") as metrics:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # where several processes count together
-        _run(settings, host, port, workers)
+    gateways = read(settings.gateways)
+    sockets = listen(gateways)
+    try:
+        if workers == 1:
+            os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+            _run(settings, host, port, workers, sockets)
+            return
+        with tempfile.TemporaryDirectory(prefix="tutela-metrics-") as metrics:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # where several processes count together
+            _run(settings, host, port, workers, sockets)
+    finally:
+        unlink(gateways)
 
 
-def _run(settings: Settings, host: str, port: int, workers: int) -> None:
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """Makes the application of one service process. It is pickled to the process, and the sockets go along."""
+
+    gateway_sockets: Sockets
+
+    def __call__(self) -> FastAPI:
+        return app_from_environment(self.gateway_sockets)
+
+
+def _run(settings: Settings, host: str, port: int, workers: int, gateway_sockets: Sockets) -> None:
     os.environ.update(settings.environment(workers))
-    uvicorn.run(
-        "tutela.api.server:app_from_environment",
+    config = uvicorn.Config(
+        _Making(gateway_sockets),
         factory=True,
         host=host,
         port=port,
@@ -47,9 +69,18 @@ def _run(settings: Settings, host: str, port: int, workers: int) -> None:
         timeout_keep_alive=15,
         h11_max_incomplete_event_size=64 * 1024,
     )
+    if workers > 1:
+        Multiprocess(config, sockets=[config.bind_socket()]).run()
+        return
+    config.load_app()
+    server = uvicorn.Server(config)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
 
 
-def app_from_environment() -> FastAPI:
+def app_from_environment(gateway_sockets: Sockets) -> FastAPI:
     """The application of one worker process, from the environment that `serve` prepared."""
     from tutela.api.app import ApiOptions, create_app
 
@@ -63,6 +94,8 @@ def app_from_environment() -> FastAPI:
         settings.max_in_flight,
         pulls_exchanges=settings.pull_exchanges,
         closes_deployment=True,
+        gateways=read(settings.gateways),
+        gateway_sockets=gateway_sockets,
     )
     app = create_app(deployment, options)
     gc.freeze()  # what is there now stays: no collection looks through it again

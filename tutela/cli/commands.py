@@ -15,7 +15,7 @@ from tutela.cli.state import State
 READER_GONE = 141
 """As a shell says of a program that wrote into a closed pipe; neither "nothing matched" nor "something did"."""
 _GROUPS = (
-    *("audit", "bank", "case", "console", "evaluate", "evidence", "exchange", "feed"),
+    *("audit", "bank", "case", "console", "evaluate", "evidence", "exchange", "feed", "gateway"),
     *("index", "job", "key", "notice", "outbox", "report", "store"),
 )
 """Each a module of this package with an `app`."""

@@ -6,7 +6,7 @@ One flat set with a default for everything, so that a small site needs none.
 import os
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tutela.casework.cases.options import CaseOptions
@@ -108,6 +108,9 @@ class Settings(BaseSettings):
     cases: CaseSettings = Field(default_factory=CaseSettings, description="What happens to cases, and who is told.")
     reports: ReportSettings = Field(
         default_factory=ReportSettings, description="Who reports what to whom; takedown notices and intake."
+    )
+    gateways: dict[str, dict[str, JsonValue]] = Field(
+        default_factory=dict, description="Where platforms already call a scanner, by name; each of a kind."
     )
     mail: MailSettings | None = Field(default=None, description="The mail server that alarms go through.")
     audit_key: Path | None = Field(default=None, description="File of the key that signs the audit log every hour.")

@@ -105,10 +105,12 @@ class Screener:
         verdict_id: str | None = None,
         views: ViewSet | None = None,
         *,
+        shortcomings: tuple[Reason, ...] = (),
         on_progress: Progress | None = None,
     ) -> Verdict:
         """The verdict for one upload, of that id or of a new one. Never raises for anything in the content.
 
+        `shortcomings` are what whoever took the content knows of it, beside what is found.
         `views` says how many views of each picture are looked up, where that is not what the limits say. A video is
         searched as it is decoded, and decoded no further than up to a match that blocks it; `on_progress` hears how
         far it is.
@@ -129,7 +131,26 @@ class Screener:
         else:
             examination = self._examine(content, task_options)
             samples = (*digests, *examination.samples)
+        examination = replace(examination, shortcomings=(*examination.shortcomings, *shortcomings))
         return self._heard(self._conclude(started, samples, examination, context, seen, sha256, verdict_id, search))
+
+    def hold(
+        self, content: bytes | memoryview | ContentFile, shortcoming: Reason, context: Context | None = None
+    ) -> Verdict:
+        """The verdict for content that is not to be examined, because it is not whole or could not be had: only its
+        digests are looked up. Raises StoreError when it cannot be written down.
+        """
+        started = time.perf_counter()
+        seen = content.view() if isinstance(content, ContentFile) else content
+        digests = digest_samples(seen)
+        sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
+        return self._conclude(started, digests, Examination(shortcomings=(shortcoming,)), context, seen, sha256)
+
+    def with_policy(self, policy: ScreeningPolicy) -> "Screener":
+        """A screener that differs in nothing but what follows from what it sees."""
+        other = copy.copy(self)
+        other.policy = policy
+        return other
 
     def with_limits(self, pool: WorkerPool, limits: Limits) -> "Screener":
         """A screener that differs in nothing but where content is examined, and what that may cost."""

@@ -1,0 +1,32 @@
+"""Asking running gateways, through their own protocols, about two benign pictures: one whole, one damaged."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tutela.deployment.selftest import Check, canary
+from tutela.errors import InputError
+from tutela.gateways.base import Options
+from tutela.gateways.registry import kind_of, read
+
+_CUT = 2_000
+
+
+def check_gateways(given: Mapping[str, Mapping[str, Any]], name: str | None = None) -> Iterator[Check]:
+    """What each gateway of the settings says, or that one. Raises InputError when there is none of that name."""
+    gateways = read(given)
+    if name is not None and name not in gateways:
+        raise InputError(f"there is no gateway {name!r}; the settings describe {', '.join(gateways) or 'none'}")
+    for each, options in gateways.items():
+        if name is None or each == name:
+            yield from _check(each, options)
+
+
+def _check(name: str, options: Options) -> Iterator[Check]:
+    passes = kind_of(options).asking(options)
+    for what, content, expected in (("a picture", canary(), True), ("a damaged picture", canary()[:_CUT], False)):
+        try:
+            passed = passes(content)
+        except (OSError, ValueError) as error:
+            yield Check(False, f"{name}: {what}", str(error))
+        else:
+            yield Check(passed is expected, f"{name}: {what}", "passes" if passed else "is refused")

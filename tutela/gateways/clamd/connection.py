@@ -1,0 +1,458 @@
+"""One connection of a clamd client: commands, streams, descriptors, and the answers to them.
+
+The reader works on the raw socket. It looks before it takes, and leaves the last bytes of what asks for a verdict in
+the kernel until the answer is there: when this process dies before, the peer's connection is reset, which every client
+reports as an error, where a silent end is "clean" to most.
+"""
+
+import asyncio
+import errno
+import logging
+import os
+import socket
+import stat
+import time
+from array import array
+from collections.abc import Coroutine
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from tutela.gateways.clamd.commands import BY_PATH, IN_SESSION, MAX_COMMAND, Asked, Command, parse
+from tutela.gateways.clamd.frames import Frames, Taken
+from tutela.gateways.intake import BUFFER, Body, wipe
+from tutela.gateways.listeners import user_of
+from tutela.gateways.outcome import Fault, Outcome
+
+if TYPE_CHECKING:
+    from tutela.gateways.clamd.service import ClamdGateway
+
+log = logging.getLogger(__name__)
+
+_RATED_AFTER_S = 10.0
+_DRAINED_S = 5.0
+_SEND_S = 30.0
+_WITHOUT_LOOKING = 64 * 1024
+_DESCRIPTORS = 4
+_ANCILLARY = socket.CMSG_SPACE(_DESCRIPTORS * 4)
+_BLOCK = 1024 * 1024
+_ONLY_FIRST = frozenset({Command.SCAN, Command.ALL_MATCHES_SCAN})
+_FAILURES = {errno.ENOENT: b"No such file or directory", errno.ENOTDIR: b"No such file or directory"}
+
+
+class Stage(Enum):
+    """What a connection is at."""
+
+    COMMAND = "command"
+    BODY = "body"
+    DESCRIPTOR = "descriptor"
+    ANSWER = "answer"
+    END = "end"
+    """The answer is sent; what still comes is thrown away, so that it does not reset the answer."""
+    CLOSED = "closed"
+
+
+class Connection:
+    """Belongs to the gateway's event loop."""
+
+    __slots__ = (
+        "_asked",
+        "_begun",
+        "_body",
+        "_came",
+        "_descriptors",
+        "_fault",
+        "_frames",
+        "_gateway",
+        "_number",
+        "_reading",
+        "_session",
+        "_socket",
+        "_task",
+        "_unix",
+        "_unread",
+        "stage",
+    )
+
+    def __init__(self, gateway: "ClamdGateway", connection: socket.socket) -> None:
+        self.stage = Stage.COMMAND
+        self._gateway = gateway
+        self._socket = connection
+        self._unix = connection.family == socket.AF_UNIX
+        self._begun = time.monotonic()
+        self._came = b""
+        """Of a command whose end is not there yet."""
+        self._session = False
+        self._number = 0
+        self._asked: Asked | None = None
+        self._body: Body | None = None
+        self._frames: Frames | None = None
+        self._fault: Fault | None = None
+        """Why the body is held as soon as it can be answered."""
+        self._descriptors: list[int] = []
+        self._unread = 0
+        """Bytes that stay in the kernel until the answer is ready."""
+        self._task: asyncio.Task[None] | None = None
+        self._reading = False
+        self._read()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing was asked that is not answered."""
+        return self.stage is Stage.COMMAND
+
+    def check(self, now: float) -> None:
+        """Enforce the deadlines: absolute ones, which no trickle of bytes puts off."""
+        elapsed_s, options = now - self._begun, self._gateway.options
+        if self.stage is Stage.COMMAND and elapsed_s > options.first_s:
+            if not self._session:
+                self._send_now(b"COMMAND READ TIMED OUT\n")
+            self.close()
+        elif (self.stage is Stage.END and elapsed_s > _DRAINED_S) or (
+            self.stage is Stage.DESCRIPTOR and elapsed_s > options.first_s
+        ):
+            self.close()
+        elif self.stage is Stage.BODY and self._body is not None:
+            slow = self._reading and elapsed_s > _RATED_AFTER_S and self._body.length < options.min_rate * elapsed_s
+            if slow or elapsed_s > options.body_s:
+                self.interrupt(Fault.TOO_SLOW)
+
+    def interrupt(self, fault: Fault) -> None:
+        """Answer a body that is not whole as held."""
+        body = self._body
+        if self.stage is not Stage.BODY or body is None:
+            return
+        if self._task is None:
+            self._session = False
+            self._work(self._answer_body(body, fault))
+        elif self._fault is None:
+            self._fault = fault
+            body.stop_waiting()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        if self.stage is Stage.CLOSED:
+            return
+        self.stage = Stage.CLOSED
+        self._pause()
+        self._socket.close()
+        self._forget()
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+        self._gateway.gone(self)
+
+    # What comes
+
+    def _readable(self) -> None:
+        try:
+            match self.stage:
+                case Stage.COMMAND:
+                    self._take_command()
+                case Stage.BODY:
+                    self._take_body()
+                case Stage.DESCRIPTOR:
+                    self._take_descriptor()
+                case Stage.END:
+                    self._throw_away()
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._cut()
+
+    def _take_command(self) -> None:
+        count = self._socket.recv_into(BUFFER, MAX_COMMAND + 1 - len(self._came), socket.MSG_PEEK)
+        came, data = len(self._came), self._came + bytes(BUFFER[:count])
+        wipe(count)
+        if not count:
+            self.close()
+            return
+        asked = parse(data)
+        if asked is None:
+            self._take(count)
+            self._came = data
+            if len(data) > MAX_COMMAND:
+                self.close()
+            return
+        self._came = b""
+        self._asked = asked
+        length = asked.length - came
+        self._unread = 1 if asked.command in BY_PATH else 0
+        self._take(length - self._unread)
+        self._gateway.busy(self)
+        self._run(asked)
+
+    def _run(self, asked: Asked) -> None:
+        if self._session:
+            self._number += 1
+            if asked.bare:
+                self._say(b"Only nCMDS\\n and zCMDS\\0 are accepted inside IDSESSION. ERROR", last=True)
+                return
+            if asked.command not in IN_SESSION:
+                self._say(b"Command invalid inside IDSESSION. ERROR", last=True)
+                return
+        match asked.command:
+            case Command.SESSION:
+                self._session = True
+                self._next()
+            case Command.END if self._session:
+                self.close()
+            case Command.STREAM:
+                self._begin(Stage.BODY)
+                self._frames = Frames()
+            case Command.DESCRIPTOR if self._unix:
+                self._begin(Stage.DESCRIPTOR)
+                if self._descriptors:  # it came with the command
+                    self._work(self._answer_descriptor())
+            case command if command in BY_PATH:
+                self._begin(Stage.ANSWER)
+                self._work(self._answer_paths(asked))
+            case Command.RELOAD:
+                self._begin(Stage.ANSWER)
+                self._work(self._reload())
+            case command:
+                self._say(self._gateway.answer(command))
+
+    def _begin(self, stage: Stage) -> None:
+        self.stage = stage
+        self._begun = time.monotonic()
+        if stage is Stage.BODY:
+            self._body = self._gateway.intake.begin(**user_of(self._socket))
+
+    def _take_body(self) -> None:
+        body, frames = self._body, self._frames
+        assert body is not None and frames is not None
+        if frames.left >= _WITHOUT_LOOKING:
+            count = self._socket.recv_into(BUFFER, min(frames.left, len(BUFFER)))
+            frames.skip(count)
+            taken = Taken(0, count, 0, 0)
+        else:
+            count = self._socket.recv_into(BUFFER, 0, socket.MSG_PEEK)
+            taken = frames.look(BUFFER[:count])
+        try:
+            body.write(BUFFER[taken.begin : taken.end])
+        finally:
+            self._take(taken.length)
+            wipe(count)
+        if not count:
+            self._cut()
+        elif taken.rest:
+            self._unread = taken.rest
+            self._work(self._answer_body(body, None))
+        elif frames.announced > self._gateway.intake.max_job_bytes or body.fault is not None:
+            self._session = False
+            self._work(self._answer_body(body, body.fault or Fault.OVER_LIMIT))
+        elif body.stalled:
+            self._work(self._settle(body))
+
+    def _take_descriptor(self) -> None:
+        """Look for a descriptor: a look receives a copy of it, and the byte it comes with stays where it is."""
+        if not self._receive(1, socket.MSG_PEEK):
+            self.close()
+        elif not self._descriptors:
+            self._say(b"No file descriptor received. ERROR", last=True)
+        else:
+            self._unread = 1
+            self._work(self._answer_descriptor())
+
+    def _take(self, length: int) -> None:
+        """Take bytes that a look has shown. Descriptors that come with a command are kept."""
+        while length > 0:
+            taken = self._receive(length) if self._unix else self._socket.recv_into(BUFFER, min(length, len(BUFFER)))
+            if not taken:
+                return
+            wipe(taken)
+            length -= taken
+
+    def _receive(self, length: int, flags: int = 0) -> int:
+        taken, ancillary, state, _ = self._socket.recvmsg_into(
+            [BUFFER[: min(length, len(BUFFER))]], _ANCILLARY, flags | socket.MSG_CMSG_CLOEXEC
+        )
+        given = array("i")
+        for level, kind, data in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                given.frombytes(data[: len(data) - len(data) % given.itemsize])
+        expected = self._asked is not None and self._asked.command is Command.DESCRIPTOR
+        if self.stage in (Stage.COMMAND, Stage.DESCRIPTOR) and expected and not state & socket.MSG_CTRUNC:
+            self._descriptors += given
+        else:
+            for descriptor in given:
+                os.close(descriptor)
+        return taken
+
+    def _cut(self) -> None:
+        """The peer is gone, or will send no more, before the end: there is no answer to half a content."""
+        if self.stage is Stage.BODY:
+            self._gateway.intake.counts.cut.inc()
+        self.close()
+
+    # What is answered
+
+    async def _settle(self, body: Body) -> None:
+        await body.settle()
+        self._task = None
+        if self._fault is not None or body.fault is not None:
+            self._session = False
+            self._work(self._answer_body(body, self._fault or body.fault))
+        else:
+            self._read()
+
+    async def _answer_body(self, body: Body, fault: Fault | None) -> None:
+        self.stage = Stage.ANSWER
+        intake = self._gateway.intake
+        outcome = await (intake.judge(body) if fault is None else intake.hold(body, fault))
+        self._say(b"stream: " + self._gateway.word(outcome), last=fault is not None)
+
+    async def _answer_descriptor(self) -> None:
+        self.stage = Stage.ANSWER
+        descriptor = self._descriptors[0]
+        label = b"fd[%d]: " % descriptor
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            self._say(label + b"Not a regular file ERROR")
+        else:
+            self._say(label + self._gateway.word(await self._judged(descriptor)))
+
+    async def _answer_paths(self, asked: Asked) -> None:
+        roots = self._gateway.roots
+        if roots is None or not self._unix:
+            self._say(b"COMMAND UNAVAILABLE", last=True)
+            return
+        path, on_disk = os.fsdecode(asked.argument), self._gateway.intake.on_disk
+        found, refused = roots.files(path), False
+        try:
+            while (file := await on_disk(next, found, None)) is not None:
+                outcome = await self._judged(file.descriptor)
+                if outcome.allowed:
+                    continue
+                refused = True
+                line = os.fsencode(file.path) + b": " + self._gateway.word(outcome)
+                if asked.command in _ONLY_FIRST:
+                    self._say(line)
+                    return
+                await self._send(self._numbered(line))
+        except OSError as error:
+            why = _FAILURES.get(error.errno or 0, b"Permission denied")
+            self._say(asked.argument + b": File path check failure: " + why + b". ERROR")
+            return
+        finally:
+            await on_disk(found.close)
+        self._say(b"" if refused else asked.argument + b": OK")
+
+    async def _judged(self, descriptor: int | None) -> Outcome:
+        """What is said of an open file, which is copied first: whoever handed it over may still write to it."""
+        intake = self._gateway.intake
+        body = intake.begin(**user_of(self._socket))
+        try:
+            given = descriptor is not None and await self._copied(descriptor, body)
+            return await (intake.judge(body) if given else intake.hold(body, body.fault or Fault.NOT_GIVEN))
+        finally:
+            body.close()
+
+    async def _copied(self, descriptor: int, body: Body) -> bool:
+        block = bytearray(_BLOCK)
+        try:
+            while True:
+                try:
+                    count = await self._gateway.intake.on_disk(os.preadv, descriptor, [block], body.length)
+                except OSError:
+                    return False
+                if not count:
+                    return True
+                body.write(memoryview(block)[:count])
+                if body.stalled:
+                    await body.settle()
+                if body.fault is not None:
+                    return False
+        finally:
+            block[:] = bytes(len(block))
+
+    async def _reload(self) -> None:
+        await self._gateway.reload()
+        self._say(b"RELOADING")
+
+    def _say(self, text: bytes, *, last: bool = False) -> None:
+        """Answer, and go on or end."""
+        if self.stage is Stage.CLOSED:
+            return
+        try:
+            self._take(self._unread)
+            self._unread = 0
+            if text:
+                self._send_now(self._numbered(text))
+        except OSError:
+            self._cut()
+            return
+        self._forget()
+        if self._session and not last:
+            self._next()
+        else:
+            self._end()
+
+    def _numbered(self, text: bytes) -> bytes:
+        end = self._asked.end if self._asked is not None else b"\n"
+        return (b"%d: " % self._number if self._session and self._number else b"") + text + end
+
+    def _send_now(self, data: bytes) -> None:
+        """Send an answer; a peer that lets so many pile up that it does not fit is let go of."""
+        if self._socket.send(data) < len(data):
+            raise ConnectionAbortedError
+
+    async def _send(self, data: bytes) -> None:
+        async with asyncio.timeout(_SEND_S):
+            await asyncio.get_running_loop().sock_sendall(self._socket, data)
+
+    def _next(self) -> None:
+        self.stage = Stage.COMMAND
+        self._begun = time.monotonic()
+        self._task = None
+        self._gateway.waits(self)
+        self._read()
+
+    def _end(self) -> None:
+        """Say that nothing more comes, and throw away what the peer still sends until it has read that."""
+        self.stage = Stage.END
+        self._begun = time.monotonic()
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+            self._read()
+            self._throw_away()
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.close()
+
+    def _throw_away(self) -> None:
+        count = self._receive(len(BUFFER)) if self._unix else self._socket.recv_into(BUFFER)
+        wipe(count)
+        if not count:
+            self.close()
+
+    def _work(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that takes its time; nothing is read meanwhile."""
+        self._pause()
+        self._task = asyncio.ensure_future(self._guarded(work))
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except (OSError, TimeoutError):
+            self._cut()
+        except Exception:
+            log.exception("a connection failed")
+            self.close()
+
+    def _read(self) -> None:
+        if not self._reading:
+            self._gateway.loop.add_reader(self._socket, self._readable)
+            self._reading = True
+
+    def _pause(self) -> None:
+        if self._reading:
+            self._gateway.loop.remove_reader(self._socket)
+            self._reading = False
+
+    def _forget(self) -> None:
+        """Let go of what the answered request held."""
+        if self._body is not None:
+            self._body.close()
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        self._body, self._frames, self._descriptors, self._fault = None, None, [], None

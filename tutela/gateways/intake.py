@@ -1,0 +1,317 @@
+"""The way content comes in through any gateway: one overwritten buffer, a memory file, a verdict, an outcome.
+
+What is over the limit of an answer, or takes longer than the answer may, is sealed as a job and held; nothing that was
+taken is lost, and nothing is in clear on a disk.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from tutela.api.metrics import count_verdict
+from tutela.content.media.content_file import ContentFile
+from tutela.deployment.composition import Deployment
+from tutela.errors import ConflictError, NotReadyError, StoreError, TutelaError
+from tutela.gateways import metrics
+from tutela.gateways.capacity import Capacity
+from tutela.gateways.outcome import Fault, Outcome, outcome_of, reason, unrecorded
+from tutela.screening.jobs.spool import Upload
+from tutela.screening.screener import Screener
+from tutela.screening.verdict import Context, Decision, Reason, Verdict
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+BUFFER = memoryview(bytearray(256 * 1024))
+"""Everything that any gateway receives comes into it: between two turns of the loop nobody else uses it."""
+_ZEROS = memoryview(bytes(len(BUFFER)))
+_BLOCK = 1024 * 1024
+_MIN_FREE_BYTES = 1024**3
+"""Room on the disk that uploads leave to everything else."""
+STOP_GRACE_S = 2.0
+"""What is being screened when the service stops may take so long to come to its verdict."""
+
+
+def wipe(length: int) -> None:
+    """Overwrite the buffer's first bytes. Whoever filled it does this before anybody waits."""
+    BUFFER[:length] = _ZEROS[:length]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms one gateway takes content."""
+
+    answer_s: float = 20.0
+    """Within so long a whole body is answered; where the verdict is not there by then, it is held."""
+    cut_at: frozenset[int] = field(default_factory=frozenset)
+    """Lengths at which clients cut files without saying so: content of exactly such a length is held."""
+
+
+class Body:
+    """Content on its way in. Belongs to the event loop; close it, whatever happened."""
+
+    def __init__(self, intake: "Intake", context: Context) -> None:
+        self.context = context
+        self.length = 0
+        self.content = ContentFile()
+        self.fault: Fault | None = None
+        """Why it is held whatever it is."""
+        self.upload: Upload | None = None
+        """Where it goes when it is too long to be answered at once."""
+        self._intake = intake
+        self._users = 1
+        self._room: asyncio.Future[None] | None = None
+
+    def write(self, data: memoryview) -> None:
+        """Add to the end. Where `stalled` says so afterwards, call `settle` before more is added."""
+        self.length += len(data)
+        if self.fault is not None:
+            return
+        try:
+            self.content.write(data)
+        except OSError:  # no memory is left
+            self.fault = Fault.OVER_LIMIT
+            return
+        self._intake.capacity.take(len(data))
+
+    @property
+    def stalled(self) -> bool:
+        """Whether nothing more may be added just now."""
+        if self.fault is not None:
+            return False
+        if self.upload is not None:
+            return self.content.length >= _BLOCK
+        return self.length > self._intake.max_bytes or self._intake.capacity.full
+
+    async def settle(self) -> None:
+        """Return when more may be added. Content that is too long goes sealed to the disk from here on."""
+        if self.length > self._intake.max_bytes:
+            await self._spool()
+        else:
+            self._room = asyncio.ensure_future(self._intake.capacity.room())
+            await asyncio.wait({self._room})
+
+    def stop_waiting(self) -> None:
+        """Have `settle` return though there is no room."""
+        if self._room is not None:
+            self._room.cancel()
+
+    async def _spool(self) -> None:
+        if self.length > self._intake.max_job_bytes:
+            self.fault = Fault.OVER_LIMIT
+        else:
+            try:
+                if self.upload is None:
+                    self.upload = await self._intake.on_disk(self._intake.begin_job, self.context)
+                await self._intake.on_disk(_copy, self.content, self.upload)
+            except (OSError, ConflictError, StoreError) as error:
+                log.error("an upload over the limit of an answer could not be kept: %s", error)
+                self.fault = Fault.OVER_LIMIT
+        self._empty()
+        if self.fault is not None:
+            await self.discard_upload()
+
+    async def finish_upload(self) -> Upload | None:
+        """The whole upload of a job, once what is left of the content went there; None where that failed."""
+        if self.upload is not None and self.content.length:
+            await self._spool()
+        upload, self.upload = self.upload, None
+        return upload
+
+    async def discard_upload(self) -> None:
+        """Forget what went to the disk."""
+        upload, self.upload = self.upload, None
+        if upload is not None:
+            await self._intake.on_disk(upload.discard)
+
+    def share(self) -> None:
+        """Somebody else uses the content, too, until they call `close`."""
+        self._users += 1
+
+    def close(self) -> None:
+        """Let go of the content; it is gone when nobody uses it."""
+        self._users -= 1
+        if self._users == 0:
+            self._intake.capacity.give_back(self.content.length)
+            self.content.close()
+            if self.upload is not None:
+                self._intake.capacity.disk.submit(self.upload.discard)
+                self.upload = None
+
+    def _empty(self) -> None:
+        self._intake.capacity.give_back(self.content.length)
+        self.content.close()
+        self.content = ContentFile()
+
+
+class Intake:
+    """What one gateway hands content to. Belongs to one event loop."""
+
+    def __init__(
+        self, name: str, deployment: Deployment, screener: Screener, capacity: Capacity, terms: Terms | None = None
+    ) -> None:
+        self.name = name
+        self.deployment = deployment
+        self.capacity = capacity
+        self.terms = terms or Terms()
+        self.counts = metrics.of(name)
+        self._screener = screener
+        self._stopping = asyncio.Event()
+
+    @property
+    def max_bytes(self) -> int:
+        """The longest content that is answered at once."""
+        return self._screener.limits.max_bytes
+
+    @property
+    def max_job_bytes(self) -> int:
+        """The longest content that is screened at all."""
+        return max(self.max_bytes, self.deployment.job_screener.limits.max_bytes)
+
+    def begin(self, item: str = "", **details: str) -> Body:
+        """Take content that is about to come. `item` is the peer's own id of it, where it has one."""
+        return Body(self, Context(f"{self.name}:{item}" if item else self.name, details))
+
+    async def judge(self, body: Body) -> Outcome:
+        """What is said of a whole body, within the time of an answer. Never raises for anything in it."""
+        self.counts.requests.inc()
+        self.counts.bytes.inc(body.length)
+        if body.upload is not None and (upload := await body.finish_upload()) is not None:
+            outcome = await self._submitted(upload, body)
+        elif body.fault is not None:
+            outcome = await self._held(body, body.fault)
+        else:
+            outcome = await self._screened(body)
+        return self._counted(outcome)
+
+    async def hold(self, body: Body, fault: Fault) -> Outcome:
+        """Hold what came of a body that will not be whole, or that is not to be had."""
+        self.counts.requests.inc()
+        await body.discard_upload()
+        return self._counted(await self._held(body, fault))
+
+    def stop(self) -> None:
+        """Whoever waits for a verdict waits no longer: it is held, and screened later."""
+        self._stopping.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping.is_set()
+
+    async def on_disk(self, call: Callable[..., Result], *arguments: object) -> Result:
+        """A call in a thread that never stands behind a screening."""
+        return await asyncio.get_running_loop().run_in_executor(self.capacity.disk, call, *arguments)
+
+    def begin_job(self, context: Context) -> Upload:
+        """An upload to the spool. Raises ConflictError, OSError, StoreError."""
+        if self.deployment.jobs.spool.free_bytes() < _MIN_FREE_BYTES:
+            raise OSError("the disk has no room for uploads")
+        return self.deployment.jobs.begin(context)
+
+    def _counted(self, outcome: Outcome) -> Outcome:
+        self.counts.outcome(outcome.decision.value).inc()
+        return outcome
+
+    async def _screened(self, body: Body) -> Outcome:
+        work = asyncio.ensure_future(self._screen(body))
+        stop = asyncio.ensure_future(self._stopped())
+        try:
+            await asyncio.wait({work, stop}, timeout=self.terms.answer_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+        if not work.done():
+            work.cancel()
+            return await self._later(body)
+        try:
+            verdict = work.result()
+        except NotReadyError:
+            return await self._later(body)
+        except StoreError as error:
+            log.error("a verdict could not be written down: %s", error)
+            return unrecorded()
+        except Exception:
+            log.exception("content could not be screened")
+            return await self._later(body)
+        count_verdict(verdict)
+        return outcome_of(verdict)
+
+    async def _stopped(self) -> None:
+        await self._stopping.wait()
+        await asyncio.sleep(STOP_GRACE_S)
+
+    async def _screen(self, body: Body) -> Verdict:
+        cut = (reason(Fault.CUT_SHORT),) if body.length in self.terms.cut_at else ()
+        async with self.capacity.places.waited():
+            future = self.capacity.threads.submit(self._screen_now, body.content, body.context, cut)
+            _share(body, future)
+            return await asyncio.wrap_future(future)
+
+    def _screen_now(self, content: ContentFile, context: Context, shortcomings: tuple[Reason, ...]) -> Verdict:
+        return self._screener.screen(content, context, shortcomings=shortcomings)
+
+    async def _later(self, body: Body) -> Outcome:
+        """Held now, screened as a job."""
+        try:
+            upload = await self.on_disk(self._spooled, body)
+        except (OSError, ConflictError) as error:
+            log.error("content could not be kept for later: %s", error)
+            return await self._held(body, Fault.OVER_LIMIT)
+        except StoreError as error:
+            log.error("content could not be kept for later: %s", error)
+            return unrecorded()
+        return await self._submitted(upload, body)
+
+    def _spooled(self, body: Body) -> Upload:
+        upload = self.begin_job(body.context)
+        try:
+            _copy(body.content, upload)
+        except BaseException:
+            upload.discard()
+            raise
+        return upload
+
+    async def _submitted(self, upload: Upload, body: Body) -> Outcome:
+        try:
+            job = await self.on_disk(self.deployment.jobs.submit, upload, f"gateway:{self.name}")
+        except (OSError, StoreError) as error:
+            log.error("a job could not be written down: %s", error)
+            await self.on_disk(upload.discard)
+            return unrecorded()
+        self.deployment.job_runner.wake()
+        return Outcome(Decision.HOLD, job.id)
+
+    async def _held(self, body: Body, fault: Fault) -> Outcome:
+        body.share()
+        try:
+            verdict = await self.on_disk(self._screener.hold, body.content, reason(fault), body.context)
+        except TutelaError as error:
+            log.error("a hold could not be written down: %s", error)
+            return unrecorded()
+        finally:
+            body.close()
+        count_verdict(verdict)
+        return outcome_of(verdict)
+
+
+def _share(body: Body, future: Future[Verdict]) -> None:
+    """Keep the content until a thread is through with it, even where nobody waits for the thread any more."""
+    loop = asyncio.get_running_loop()
+    body.share()
+
+    def done(_: Future[Verdict]) -> None:
+        try:
+            loop.call_soon_threadsafe(body.close)
+        except RuntimeError:  # the loop is closed: the process ends
+            body.content.close()
+
+    future.add_done_callback(done)
+
+
+def _copy(content: ContentFile, upload: Upload) -> None:
+    view = content.view()
+    for begin in range(0, len(view), _BLOCK):
+        upload.write(view[begin : begin + _BLOCK])
