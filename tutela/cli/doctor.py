@@ -68,7 +68,18 @@ def examine(settings: Settings, *, as_json: bool) -> int:
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
-    for check in (_native_core, _formats, _containers, _isolation, _home, _database, _exchanges, _evidence, _outbox):
+    for check in (
+        _native_core,
+        _formats,
+        _containers,
+        _isolation,
+        _home,
+        _database,
+        _exchanges,
+        _evidence,
+        _outbox,
+        _gateways,
+    ):
         try:
             yield from check(settings)
         except (TutelaError, OSError) as error:
@@ -202,6 +213,17 @@ def _evidence(settings: Settings) -> Iterator[Finding]:
 
 def _outbox(settings: Settings) -> Iterator[Finding]:
     yield from (Finding(*found) for found in outbox_findings(settings))
+
+
+def _gateways(settings: Settings) -> Iterator[Finding]:
+    if not settings.gateways:
+        return
+    from tutela.gateways.registry import kind_of, read
+
+    for name, gateway in read(settings.gateways).items():
+        yield Finding("ok", f"gateway {name}", f"{kind_of(gateway).name}, profile {gateway.profile}")
+        for warning in gateway.warnings():
+            yield Finding("warn", f"gateway {name}", warning)
 
 
 def _exchanges(settings: Settings) -> Iterator[Finding]:

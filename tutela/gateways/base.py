@@ -55,7 +55,7 @@ class Options(BaseModel):
     def warnings(self) -> list[str]:
         """What an operator should know of these options, for `tutela doctor`."""
         loose = sorted(code for code, decision in self.overrides.items() if decision is Decision.ALLOW)
-        return [f"content lets through though it falls short: {', '.join(loose)}"] if loose else []
+        return [f"content passes unscreened where it is {', '.join(loose)}: see `overrides`"] if loose else []
 
 
 class ListenerOptions(Options):

@@ -4,7 +4,6 @@ content that is on its way.
 
 import asyncio
 import os
-from collections import deque
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
@@ -31,7 +30,9 @@ class Semaphore:
 
 
 class Capacity:
-    """Belongs to one event loop. Where the memory is full, whoever brings content waits."""
+    """Belongs to one event loop. Where the memory is full, whoever brings content waits, but for whoever began first:
+    so one of them always comes to its end.
+    """
 
     def __init__(self, places: Places, threads: Executor, *, max_held_bytes: int | None = None) -> None:
         """`threads` run screenings. By default content may take a quarter of the machine's memory."""
@@ -41,33 +42,37 @@ class Capacity:
         """For what waits for a disk or for the database: never behind a screening."""
         self.max_held_bytes = max_held_bytes or _memory_bytes() // 4
         self.held_bytes = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._held: dict[object, int] = {}
+        self._changed: list[asyncio.Future[None]] = []
 
     @property
     def full(self) -> bool:
-        """Whether nobody should bring more just now."""
+        """Whether the memory for content is taken."""
         return self.held_bytes >= self.max_held_bytes
 
-    def take(self, length: int) -> None:
-        """Count memory that was filled."""
+    def must_wait(self, holder: object) -> bool:
+        """Whether somebody should bring no more just now."""
+        return self.full and next(iter(self._held), holder) is not holder
+
+    def take(self, holder: object, length: int) -> None:
+        """Count memory that somebody filled."""
+        self._held[holder] = self._held.get(holder, 0) + length
         self.held_bytes += length
 
-    def give_back(self, length: int) -> None:
-        """Count memory that was emptied."""
-        self.held_bytes -= length
-        while self._waiting and not self.full:
-            future = self._waiting.popleft()
+    def give_back(self, holder: object) -> None:
+        """Count all that somebody held as empty."""
+        self.held_bytes -= self._held.pop(holder, 0)
+        changed, self._changed = self._changed, []
+        for future in changed:
             if not future.done():
                 future.set_result(None)
-                break  # the next one once this one has taken what it brings, or given it back
 
-    async def room(self) -> None:
-        """Return when there is room."""
-        while self.full:
-            future = asyncio.get_running_loop().create_future()
-            self._waiting.append(future)
+    async def room(self, holder: object) -> None:
+        """Return when there is room for somebody."""
+        while self.must_wait(holder):
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._changed.append(future)
             await future
-        self.give_back(0)
 
     def close(self) -> None:
         """Let go of the threads."""

@@ -6,10 +6,13 @@ taken is lost, and nothing is in clear on a disk.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar
+
+import structlog
 
 from tutela.api.metrics import count_verdict
 from tutela.content.media.content_file import ContentFile
@@ -23,6 +26,8 @@ from tutela.screening.screener import Screener
 from tutela.screening.verdict import Context, Decision, Reason, Verdict
 
 log = logging.getLogger(__name__)
+access = structlog.get_logger("tutela.access")
+"""One line for each content. Never the content, a name of it, or its context."""
 Result = TypeVar("Result")
 
 BUFFER = memoryview(bytearray(256 * 1024))
@@ -56,6 +61,7 @@ class Body:
     def __init__(self, intake: "Intake", context: Context) -> None:
         self.context = context
         self.length = 0
+        self.begun = time.perf_counter()
         self.content = ContentFile()
         self.fault: Fault | None = None
         """Why it is held whatever it is."""
@@ -75,7 +81,7 @@ class Body:
         except OSError:  # no memory is left
             self.fault = Fault.OVER_LIMIT
             return
-        self._intake.capacity.take(len(data))
+        self._intake.capacity.take(self, len(data))
 
     @property
     def stalled(self) -> bool:
@@ -84,14 +90,14 @@ class Body:
             return False
         if self.upload is not None:
             return self.content.length >= _BLOCK
-        return self.length > self._intake.max_bytes or self._intake.capacity.full
+        return self.length > self._intake.max_bytes or self._intake.capacity.must_wait(self)
 
     async def settle(self) -> None:
         """Return when more may be added. Content that is too long goes sealed to the disk from here on."""
         if self.length > self._intake.max_bytes:
             await self._spool()
         else:
-            self._room = asyncio.ensure_future(self._intake.capacity.room())
+            self._room = asyncio.ensure_future(self._intake.capacity.room(self))
             await asyncio.wait({self._room})
 
     def stop_waiting(self) -> None:
@@ -135,14 +141,14 @@ class Body:
         """Let go of the content; it is gone when nobody uses it."""
         self._users -= 1
         if self._users == 0:
-            self._intake.capacity.give_back(self.content.length)
+            self._intake.capacity.give_back(self)
             self.content.close()
             if self.upload is not None:
                 self._intake.capacity.disk.submit(self.upload.discard)
                 self.upload = None
 
     def _empty(self) -> None:
-        self._intake.capacity.give_back(self.content.length)
+        self._intake.capacity.give_back(self)
         self.content.close()
         self.content = ContentFile()
 
@@ -179,19 +185,21 @@ class Intake:
         """What is said of a whole body, within the time of an answer. Never raises for anything in it."""
         self.counts.requests.inc()
         self.counts.bytes.inc(body.length)
+        if body.length > self.max_bytes and body.upload is None and body.fault is None:
+            await body.settle()
         if body.upload is not None and (upload := await body.finish_upload()) is not None:
             outcome = await self._submitted(upload, body)
         elif body.fault is not None:
             outcome = await self._held(body, body.fault)
         else:
             outcome = await self._screened(body)
-        return self._counted(outcome)
+        return self._counted(outcome, body)
 
     async def hold(self, body: Body, fault: Fault) -> Outcome:
         """Hold what came of a body that will not be whole, or that is not to be had."""
         self.counts.requests.inc()
         await body.discard_upload()
-        return self._counted(await self._held(body, fault))
+        return self._counted(await self._held(body, fault), body)
 
     def stop(self) -> None:
         """Whoever waits for a verdict waits no longer: it is held, and screened later."""
@@ -212,8 +220,16 @@ class Intake:
             raise OSError("the disk has no room for uploads")
         return self.deployment.jobs.begin(context)
 
-    def _counted(self, outcome: Outcome) -> Outcome:
+    def _counted(self, outcome: Outcome, body: Body) -> Outcome:
         self.counts.outcome(outcome.decision.value).inc()
+        access.info(
+            "content",
+            gateway=self.name,
+            length=body.length,
+            milliseconds=round((time.perf_counter() - body.begun) * 1000, 2),
+            verdict=outcome.verdict_id,
+            decision=outcome.decision.value,
+        )
         return outcome
 
     async def _screened(self, body: Body) -> Outcome:

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import Field
 
 from tutela.gateways.base import Kind, ListenerOptions, Opening, Passes
+from tutela.gateways.clamd.clients import ADVICE, Client
 from tutela.gateways.clamd.commands import Command
 from tutela.gateways.clamd.connection import Connection, Stage
 from tutela.gateways.clamd.paths import Roots
@@ -52,8 +53,13 @@ class ClamdOptions(ListenerOptions):
         description="Folders below which files are read by path, for peers at a UNIX socket; none by default.",
     )
 
+    clients: tuple[Client, ...] = Field(
+        default=(), description="Who asks, so that `tutela doctor` says which of their defaults let content pass."
+    )
+
     def warnings(self) -> list[str]:
-        found = super().warnings()
+        """As of every gateway, and what is known of its clients."""
+        found = super().warnings() + [f"{client} {ADVICE[client]}" for client in self.clients]
         if self.held_as is HeldAs.ERROR:
             found.append("says a hold as ERROR: rspamd, Discourse, Moodle and django-clamd let such content pass")
         return found

@@ -1,0 +1,85 @@
+"""clamd's bytes: commands and frames, however they are split on their way."""
+
+import struct
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.gateways import END, frames
+from tutela.gateways.clamd.commands import Command, parse
+from tutela.gateways.clamd.frames import Frames
+
+CONTENTS = st.lists(st.binary(min_size=1, max_size=300), max_size=12)
+
+
+@given(CONTENTS, st.lists(st.integers(1, 200), min_size=1, max_size=40), st.binary(max_size=20))
+def test_frames_hold_the_same_content_however_they_come_and_their_end_is_never_taken(parts, sizes, behind):
+    stream = b"".join(struct.pack(">I", len(part)) + part for part in parts) + END + behind
+    reader, content, at, arrived = Frames(), b"", 0, 0
+    sizes = iter(sizes * len(stream))
+    while True:
+        arrived = min(len(stream), arrived + next(sizes))
+        seen = bytearray(stream[at:arrived])
+        taken = reader.look(memoryview(seen))
+        content += seen[taken.begin : taken.end]
+        at += taken.length
+        if taken.rest:
+            break
+        assert at == arrived, "what is looked at is taken, but for the end"
+    assert content == b"".join(parts)
+    assert reader.announced == len(content)
+    assert 1 <= taken.rest <= 4
+    assert stream[at : at + taken.rest] == bytes(taken.rest)
+    assert stream[at + taken.rest :] == behind
+
+
+@given(st.binary(min_size=1, max_size=5000), st.integers(1, 400))
+def test_frames_of_any_size_are_read_in_one_look(content, size):
+    stream = bytearray(frames(content, size) + END)
+    taken = Frames().look(memoryview(stream))
+    assert stream[taken.begin : taken.end] == content
+    assert taken.length + taken.rest == len(frames(content, size)) + 4
+
+
+def test_commands_are_read_in_their_three_forms():
+    for data, command, end in (
+        (b"zPING\0", Command.PING, b"\0"),
+        (b"nPING\n", Command.PING, b"\n"),
+        (b"nPING\r\n", Command.PING, b"\n"),
+        (b"PING", Command.PING, b"\n"),
+        (b"PING\r\n", Command.PING, b"\n"),
+        (b"zINSTREAM\0rest", Command.STREAM, b"\0"),
+        (b"nVERSIONCOMMANDS\nrest", Command.VERSION_COMMANDS, b"\n"),
+    ):
+        asked = parse(data)
+        assert asked is not None
+        assert (asked.command, asked.end) == (command, end), data
+    asked = parse(b"zSCAN /a folder/with words\0more")
+    assert asked is not None
+    assert (asked.command, asked.argument, asked.length) == (Command.SCAN, b"/a folder/with words", 27)
+
+
+def test_what_is_no_command_is_none():
+    for data in (
+        b"nping\n",
+        b"nPING x\n",
+        b"n PING\n",
+        b"nSCAN\n",
+        b"zPING\n\0",
+        b"INSTREAM",
+        b"GET / HTTP/1.1\r\n",
+        b"\0",
+    ):
+        asked = parse(data)
+        assert asked is not None and asked.command is None, data
+    assert parse(b"zPI") is None
+    assert parse(b"zPING\n") is None
+
+
+@given(st.binary(min_size=1, max_size=200))
+def test_any_bytes_are_a_command_or_none_or_not_at_their_end(data):
+    asked = parse(data)
+    if asked is None:
+        assert data[:1] in (b"n", b"z")
+    else:
+        assert 0 < asked.length <= len(data)

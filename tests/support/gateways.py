@@ -1,0 +1,194 @@
+"""Gateways as the tests meet them: in a thread of the test's own process, and in a process that can be killed."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tests.support.pictures import file_of, photos
+from tests.support.waiting import PATIENCE_S, wait_until
+from tutela.content.signals.registry import signal_type
+from tutela.deployment.composition import Deployment
+from tutela.gateways.capacity import Capacity, Semaphore
+from tutela.gateways.registry import read
+from tutela.gateways.service import Gateways, listen
+from tutela.lists.banks.model import Action, NewEntry, Policy
+
+Address = str | tuple[str, int]
+Packet = bytes | Callable[[socket.socket], object]
+END = bytes(4)
+
+KNOWN = file_of(photos()[0].resize((256, 256)), "PNG")
+"""Stands for known material."""
+COPY = file_of(photos()[0].resize((300, 300)), "JPEG", quality=60)
+"""A smaller, altered copy of it."""
+OTHER = file_of(photos()[1].resize((300, 300)), "JPEG", quality=80)
+DAMAGED = OTHER[: len(OTHER) // 2]
+
+
+def list_known(deployment: Deployment) -> None:
+    """Have the known picture blocked."""
+    verdict = deployment.screener.screen(KNOWN)
+    entries = [
+        NewEntry(item.signal, signal_type(item.signal).parse(item.value))
+        for item in verdict.hashes
+        if item.view == "whole" and not item.part
+    ]
+    deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
+    deployment.banks.add("known", entries, actor="test", reason="for the test")
+    deployment.refresh()
+
+
+class Running:
+    """Gateways over a deployment, in an event loop of their own."""
+
+    def __init__(self, deployment: Deployment, settings: Mapping[str, Mapping[str, Any]], places: int = 8) -> None:
+        self._options = read(settings)
+        self._sockets = listen(self._options)
+        self.ports = {
+            name: [each.getsockname()[1] for each in sockets if each.family != socket.AF_UNIX]
+            for name, sockets in self._sockets.items()
+        }
+        self._deployment = deployment
+        self._places = places
+        self._up = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+        self._thread.start()
+        assert self._up.wait(PATIENCE_S)
+
+    async def _run(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._end = asyncio.Event()
+        with ThreadPoolExecutor(self._places) as threads:
+            places = Semaphore(self._places)
+            self.gateways = Gateways(self._deployment, self._options, self._sockets, places, threads)
+            await self.gateways.start()
+            self._up.set()
+            await self._end.wait()
+            await self.gateways.stop()
+
+    @property
+    def capacity(self) -> Capacity:
+        return self.gateways._capacity
+
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive()
+
+
+class GatewayProcess:
+    """`tutela gateway run NAME` in a home, to be stopped and killed."""
+
+    def __init__(self, home: Path, name: str, settings: Mapping[str, Mapping[str, Any]], **environment: str) -> None:
+        self.home = home
+        self.log = home / f"{name}.log"
+        self._arguments = [sys.executable, "-m", "tutela", "--home", str(home), "gateway", "run", name]
+        self._environment = os.environ | {"TUTELA_DECODERS": "1", "TUTELA_GATEWAYS": json.dumps(settings)} | environment
+        self.start()
+
+    def start(self) -> None:
+        self.log.write_bytes(b"")
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self._arguments, stdout=log, stderr=log, env=self._environment, start_new_session=True
+            )
+        wait_until(self._is_up, "the gateway is up")
+
+    def _is_up(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()[-3000:]
+        return "gateway up" in self.log.read_text()
+
+    def kill(self) -> None:
+        """As a power cut does it, decoding workers and all."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(PATIENCE_S)
+
+
+def frames(content: bytes, size: int = 8188) -> bytes:
+    """The content in INSTREAM's frames, without the end."""
+    parts = (content[begin : begin + size] for begin in range(0, len(content), size))
+    return b"".join(struct.pack(">I", len(part)) + part for part in parts)
+
+
+def connected(address: Address, timeout_s: float = 60.0) -> socket.socket:
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    connection = socket.socket(family)
+    connection.settimeout(timeout_s)
+    connection.connect(address)
+    return connection
+
+
+def everything(connection: socket.socket) -> tuple[bytes, str]:
+    """What comes until the end, and how it ends: `closed`, `open` where it does not within the time, or `reset`."""
+    received = b""
+    try:
+        while part := connection.recv(65536):
+            received += part
+    except TimeoutError:
+        return received, "open"
+    except OSError:
+        return received, "reset"
+    return received, "closed"
+
+
+def talk(
+    address: Address, *packets: Packet, half_close: bool = False, gap_s: float = 0.0, timeout_s: float = 60.0
+) -> tuple[bytes, str]:
+    """Send packets over a new connection, and what comes back."""
+    with connected(address, timeout_s) as connection:
+        try:
+            for packet in packets:
+                if isinstance(packet, bytes):
+                    connection.sendall(packet)
+                else:
+                    packet(connection)
+                time.sleep(gap_s)
+            if half_close:
+                connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # it has answered before it read all
+        return everything(connection)
+
+
+def instream(address: Address, content: bytes, size: int = 8188) -> str:
+    """What clamd's word about some content is."""
+    answer, how = talk(address, b"zINSTREAM\0" + frames(content, size) + END)
+    assert how == "closed" and answer.startswith(b"stream: ") and answer.endswith(b"\0"), (answer, how)
+    return answer[8:-1].decode()
+
+
+def handing(path: Path, flags: int = os.O_RDONLY, message: bytes = b"\0") -> Callable[[socket.socket], object]:
+    """Hands over a descriptor, as FILDES takes it."""
+
+    def hand(connection: socket.socket) -> None:
+        descriptor = os.open(path, flags)
+        try:
+            socket.send_fds(connection, [message], [descriptor])
+        finally:
+            os.close(descriptor)
+
+    return hand
+
+
+@contextlib.contextmanager
+def many(address: Address, count: int) -> Iterator[list[socket.socket]]:
+    """So many open connections."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(connected(address)) for _ in range(count)]
