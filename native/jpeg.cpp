@@ -5,6 +5,7 @@
 
 #include "jpeg_bits.hpp"
 #include "jpeg_file.hpp"
+#include "jpeg_shown.hpp"
 #include "jpeg_transform.hpp"
 #include "jpeg_walk.hpp"
 
@@ -18,14 +19,15 @@ constexpr size_t together = 3;  // blocks whose values are read side by side
 template <size_t Eighths>
 class Decoder {
    public:
-    explicit Decoder(const JpegFile& file)
+    Decoder(const JpegFile& file, std::optional<uint64_t> seed)
         : file_(file),
           component_(file.components.front()),
           walk_(file),
-          dc_(*file.dc[component_.dc]),
-          ac_(*file.ac[component_.ac]),
+          dc_(walk_.dc(component_)),
+          ac_(walk_.ac(component_)),
           inverse_(*file.quantisation[component_.quantisation]),
           luma_{{}, (file.height * Eighths + 7) / 8, (file.width * Eighths + 7) / 8} {
+        if (seed) shown_.emplace(file, walk_, *seed);
         luma_.pixels.resize(luma_.height * luma_.width);
         blocks_.resize(file.units_across() * component_.across * component_.down);
         frequencies_.resize(blocks_.size());
@@ -46,10 +48,12 @@ class Decoder {
             // Up to the end of the row or of the stretch.
             const size_t next = std::min({units, first_ + interval, (unit / across + 1) * across});
             read_blocks(unit, next - unit);
+            if (shown_) show_blocks(unit, next - unit);
             transform_blocks(unit % across, next - unit);
             unit = next;
             if (unit % across == 0 && !finish_row(unit / across - 1)) return std::nullopt;
         }
+        if (shown_ && !shown_->is_luma()) return std::nullopt;
         return std::move(luma_);
     }
 
@@ -70,15 +74,21 @@ class Decoder {
     void read_blocks(size_t unit, size_t units) {
         const uint32_t* starts = &starts_[(unit - first_) * walk_.blocks()];
         const size_t luma_blocks = size_t{component_.across} * component_.down, count = units * luma_blocks;
-        for (size_t block = 0; block < count; ++block) {
-            const size_t start = starts[block / luma_blocks * walk_.blocks() + block % luma_blocks];
-            const Bits bits(file_.bits.get(), start);
-            const Code code = dc_.next(bits);
-            mean_ += extended(bits.behind(code.length), code.size);
-            blocks_[block] = {};
-            blocks_[block].values[0] = mean_;
-            frequencies_[block] = start + code.bits;
+        const uint8_t* const data = file_.bits.get();
+        LumaBlock* to = blocks_.data();
+        size_t* frequencies = frequencies_.data();
+        int mean = mean_;
+        for (size_t i = 0; i < units; ++i, starts += walk_.blocks()) {
+            for (size_t block = 0; block < luma_blocks; ++block) {
+                const Bits bits(data, starts[block]);
+                const Code code = dc_.next(bits);
+                mean += extended(bits.behind(code.length), code.size);
+                *to = {};
+                (to++)->values[0] = mean;
+                *frequencies++ = starts[block] + code.bits;
+            }
         }
+        mean_ = mean;
         if (Eighths == 1) return;
         const size_t whole = count - count % together;
         for (size_t block = 0; block < whole; block += together) read_frequencies<together>(block);
@@ -106,6 +116,12 @@ class Decoder {
                 more |= position[i] < LumaBlock::wanted;
             }
         }
+    }
+
+    void show_blocks(size_t unit, size_t units) {
+        means_.resize(units * component_.across * component_.down);
+        for (size_t block = 0; block < means_.size(); ++block) means_[block] = blocks_[block].values[0];
+        shown_->add(&starts_[(unit - first_) * walk_.blocks()], units, means_.data(), unit == first_);
     }
 
     // The samples of so many units, from a column of units on.
@@ -142,12 +158,14 @@ class Decoder {
     const JpegFile& file_;
     const JpegComponent& component_;
     const Walk walk_;
-    const Codes dc_, ac_;
+    const Codes &dc_, &ac_;
     const InverseTransform<Eighths> inverse_;
     std::vector<uint32_t> starts_;   // of the blocks of a stretch, in bits
     size_t first_ = 0;               // unit of it
     std::vector<LumaBlock> blocks_;  // of a row
     std::vector<size_t> frequencies_;  // of these, where the values behind their means start, in bits
+    std::optional<ShownLuma> shown_;
+    std::vector<int> means_;         // of its units
     int mean_ = 0;                   // of the last block
     std::vector<float> samples_;     // of a row
     size_t samples_across_, line_length_;
@@ -155,22 +173,22 @@ class Decoder {
 };
 
 template <size_t Eighths>
-std::optional<DecodedLuma> decoded(const JpegFile& file) {
-    return Decoder<Eighths>(file).decode();
+std::optional<DecodedLuma> decoded(const JpegFile& file, std::optional<uint64_t> seed) {
+    return Decoder<Eighths>(file, seed).decode();
 }
 
 }  // namespace
 
-std::optional<DecodedLuma> jpeg_luma(std::span<const uint8_t> data, size_t min_side) {
+std::optional<DecodedLuma> jpeg_luma(std::span<const uint8_t> data, size_t min_side, std::optional<uint64_t> seed) {
     const std::optional<JpegFile> file = read_jpeg(data);
     if (!file) return std::nullopt;
     const size_t side = std::min(file->width, file->height);
     size_t eighths = 1;
     while (eighths <= most_eighths && (side * eighths + 7) / 8 < min_side) ++eighths;
     if (eighths > most_eighths) return std::nullopt;
-    using Decode = std::optional<DecodedLuma> (*)(const JpegFile&);
+    using Decode = std::optional<DecodedLuma> (*)(const JpegFile&, std::optional<uint64_t>);
     constexpr std::array<Decode, most_eighths> decode = {&decoded<1>, &decoded<2>, &decoded<3>, &decoded<4>};
-    return decode[eighths - 1](*file);
+    return decode[eighths - 1](*file, seed);
 }
 
 }  // namespace tutela

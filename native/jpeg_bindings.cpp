@@ -15,11 +15,11 @@ namespace {
 
 using File = nb::ndarray<nb::ro, const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
-nb::object luma(const File& file, size_t min_side) {
+nb::object luma(const File& file, size_t min_side, std::optional<uint64_t> seed) {
     std::optional<DecodedLuma> decoded;
     {
         nb::gil_scoped_release unlocked;
-        decoded = jpeg_luma({file.data(), file.size()}, min_side);
+        decoded = jpeg_luma({file.data(), file.size()}, min_side, seed);
     }
     if (!decoded) return nb::none();
     auto* out = new DecodedLuma(std::move(*decoded));
@@ -35,6 +35,6 @@ std::optional<size_t> marker(const File& file, size_t from) {
 }  // namespace
 
 void bind_jpeg(nb::module_& m) {
-    m.def("jpeg_luma", &luma, nb::arg("file"), nb::arg("min_side"));
+    m.def("jpeg_luma", &luma, nb::arg("file"), nb::arg("min_side"), nb::arg("seed") = nb::none());
     m.def("jpeg_marker", &marker, nb::arg("file"), nb::arg("begin"));
 }

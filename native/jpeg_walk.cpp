@@ -78,6 +78,9 @@ Walk::Walk(const JpegFile& file) : data_(file.bits.get()) {
 
 Walk::~Walk() = default;
 
+const Codes& Walk::dc(const JpegComponent& component) const { return strides_[component.dc][component.ac]->dc; }
+const Codes& Walk::ac(const JpegComponent& component) const { return strides_[component.dc][component.ac]->ac; }
+
 // Where a look leads depends on the one before, and bits are random: the time goes into waiting for tables, and into
 // branches that are guessed wrong. So a look takes many values, and the end of a block is no branch.
 struct Walk::Walker {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "jpeg_bits.hpp"
 #include "jpeg_file.hpp"
 
 namespace tutela {
@@ -20,6 +21,10 @@ class Walk {
 
     // How many blocks a unit of the scan has.
     size_t blocks() const { return blocks_; }
+
+    // The codes of a component's blocks.
+    const Codes& dc(const JpegComponent& component) const;
+    const Codes& ac(const JpegComponent& component) const;
 
     // In bits, where each of the next `count` blocks starts, and where the last of them ends. The first starts at starts[0]
     // and begins a unit. Up to `margin` more places are overwritten. False where a block is broken or goes beyond `end`.

@@ -41,7 +41,7 @@ def pdq_variety(value: bytes) -> float:
 def pdq_downsample(pixels: Pixels, source: Source | None = None) -> npt.NDArray[np.float32]:
     """The picture brought down to (64, 64) luma, as PDQ does."""
 
-def jpeg_luma(file: bytes | memoryview, min_side: int) -> npt.NDArray[np.uint8] | None:
+def jpeg_luma(file: bytes | memoryview, min_side: int, seed: int | None = None) -> npt.NDArray[np.uint8] | None:
     """The luma (h, w) of a baseline JPEG, scaled by the fewest eighths that leave its short side `min_side` pixels.
 
     None where these are more than four, and for every file that is not baseline, or not as ITU-T T.81 says from the

@@ -8,7 +8,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const size_t min_side : {1, 20, 40, 60, 80}) {
-        const auto luma = tutela::jpeg_luma(std::span(data, size), min_side);
+        const auto luma = tutela::jpeg_luma(std::span(data, size), min_side, size);
         if (!luma) continue;
         if (luma->pixels.size() != luma->height * luma->width) std::abort();
         if (luma->height < min_side || luma->width < min_side) std::abort();

@@ -1,0 +1,175 @@
+#include "jpeg_shown.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <tuple>
+
+#include "jpeg_transform.hpp"
+
+namespace tutela {
+namespace {
+
+constexpr float material = 10;          // levels of grey; so much cut off makes another grey of a block
+constexpr float material_mean = 2.5f;   // the same on the average of all blocks that are looked at
+constexpr size_t share_of_means = 200;  // one mean in so many may be cut off by more than that
+constexpr size_t share_of_blocks = 32;
+constexpr size_t units_a_mean = 4, units_a_look = 128, fewest_looks = 24, most_looks = 48;
+
+float cut_off(float value) { return std::clamp(value, -128.0f, 127.0f); }
+
+// The luma of red, green and blue as they are shown; all values less 128 (JFIF 1.02).
+float luma_shown(float luma, float blue, float red) {
+    return 0.299f * cut_off(luma + 1.402f * red) + 0.587f * cut_off(luma - 0.344136f * blue - 0.714136f * red) +
+           0.114f * cut_off(luma + 1.772f * blue);
+}
+
+const std::array<std::array<float, 8>, 8>& waves() {
+    static const auto waves = [] {
+        std::array<std::array<float, 8>, 8> out{};
+        for (size_t k = 0; k < 8; ++k) {
+            for (size_t i = 0; i < 8; ++i) {
+                const double angle = std::numbers::pi / 16 * static_cast<double>((2 * i + 1) * k);
+                out[k][i] = static_cast<float>(k == 0 ? std::sqrt(0.125) : 0.5 * std::cos(angle));
+            }
+        }
+        return out;
+    }();
+    return waves;
+}
+
+}  // namespace
+
+ShownLuma::ShownLuma(const JpegFile& file, const Walk& walk, uint64_t seed) : file_(file), random_(seed) {
+    for (const JpegComponent& component : file.components) {
+        const size_t blocks = size_t{component.across} * component.down;
+        components_.push_back({component.across, component.down, blocks, &*file.quantisation[component.quantisation],
+                               &walk.dc(component), &walk.ac(component), 0, std::vector<int>(blocks * file.units_across()),
+                               std::vector<float>(64 * blocks), {}, {}});
+        for (size_t at = 0; at < 32; ++at) {
+            components_.back().columns[at] = static_cast<uint8_t>(at * component.across / file.components[0].across);
+            components_.back().lines[at] = static_cast<uint8_t>(at * component.down / file.components[0].down);
+        }
+        unit_blocks_ += blocks;
+    }
+    const size_t units = file.units_across() * file.units_down();
+    distance_ = std::max<size_t>(1, units / std::clamp(units / units_a_look, fewest_looks, most_looks));
+}
+
+void ShownLuma::add(const uint32_t* starts, size_t units, const int* luma_means, bool anew) {
+    std::copy_n(luma_means, units * components_[0].blocks, components_[0].means.data());
+    const uint32_t* own = starts + components_[0].blocks;
+    for (size_t i = 1; i < components_.size(); own += components_[i++].blocks) {
+        if (anew) components_[i].mean = 0;
+        read_means(components_[i], own, units);
+    }
+    if (components_.size() == 3) compare_means(units);
+    for (; next_look_ < units_ + units; next_look_ += 1 + random() % (2 * distance_)) {
+        look_at(starts + (next_look_ - units_) * unit_blocks_, next_look_ - units_);
+    }
+    units_ += units;
+}
+
+size_t ShownLuma::random() {
+    random_ = random_ * 6364136223846793005u + 1442695040888963407u;  // Knuth, MMIX
+    return random_ >> 33;
+}
+
+void ShownLuma::read_means(Component& component, const uint32_t* starts, size_t units) {
+    const Codes& codes = *component.dc;
+    const uint8_t* const data = file_.bits.get();
+    int mean = component.mean;
+    int* means = component.means.data();
+    const auto read = [&](uint32_t start) {
+        const Bits bits(data, start);
+        const Code code = codes.next(bits);
+        *means++ = mean += extended(bits.behind(code.length), code.size);
+    };
+    const size_t blocks = component.blocks, unit_blocks = unit_blocks_;
+    for (size_t unit = 0; unit < units; ++unit, starts += unit_blocks) {
+        for (size_t block = 0; block < blocks; ++block) read(starts[block]);
+    }
+    component.mean = mean;
+}
+
+void ShownLuma::compare_means(size_t units) {
+    const auto& [luma, blue, red] = std::tie(components_[0], components_[1], components_[2]);
+    const float luma_level = luma.level(1) / static_cast<float>(luma.blocks), blue_level = blue.level(1), red_level = red.level(1);
+    for (; next_mean_ < units_ + units; next_mean_ += 1 + random() % (2 * units_a_mean - 1), ++means_) {
+        const size_t unit = next_mean_ - units_;
+        int sum = 0;
+        for (size_t block = 0; block < luma.blocks; ++block) sum += luma.means[unit * luma.blocks + block];
+        const float mean = cut_off(static_cast<float>(sum) * luma_level);
+        const float shown = luma_shown(mean, static_cast<float>(blue.means[unit * blue.blocks]) * blue_level,
+                                       static_cast<float>(red.means[unit * red.blocks]) * red_level);
+        cut_means_ += std::abs(shown - mean) > material;
+    }
+}
+
+void ShownLuma::decode(Component& component, const uint32_t* starts, const int* means) {
+    const size_t line = component.across * 8;
+    for (size_t block = 0; block < component.blocks; ++block) {
+        Bits bits(file_.bits.get(), starts[block]);
+        bits.skip(component.dc->next(bits).bits);
+        std::array<float, 64> values{};
+        std::array<bool, 8> filled{true};  // columns
+        values[0] = static_cast<float>(means[block] * (*component.steps)[0]);
+        for (size_t position = 1; position < 64; ++position) {
+            bits.refill();
+            const Code code = component.ac->next(bits);
+            position += code.run;
+            if (position >= 64) break;
+            const size_t place = zigzag[position];
+            values[place] = static_cast<float>(extended(bits.behind(code.length), code.size) * (*component.steps)[position]);
+            filled[place % 8] = true;
+            bits.skip(code.bits);
+        }
+        const auto& wave = waves();
+        std::array<std::array<float, 8>, 8> lines{};
+        for (size_t u = 0; u < 8; ++u) {
+            if (!filled[u]) continue;
+            std::array<float, 8> column{};
+            for (size_t v = 0; v < 8; ++v) {
+                for (size_t y = 0; y < 8; ++y) column[y] += values[v * 8 + u] * wave[v][y];
+            }
+            for (size_t y = 0; y < 8; ++y) {
+                for (size_t x = 0; x < 8; ++x) lines[y][x] += column[y] * wave[u][x];
+            }
+        }
+        float* to = component.plane.data() + block / component.across * 8 * line + block % component.across * 8;
+        for (size_t y = 0; y < 8; ++y) std::copy_n(lines[y].data(), 8, to + y * line);
+    }
+}
+
+void ShownLuma::look_at(const uint32_t* starts, size_t unit) {
+    for (Component& component : components_) {
+        decode(component, starts, component.means.data() + unit * component.blocks);
+        starts += component.blocks;
+    }
+    const Component& luma = components_[0];
+    const size_t line = luma.across * 8;
+    for (size_t block = 0; block < luma.blocks; ++block) {
+        const size_t top = block / luma.across * 8, left = block % luma.across * 8;
+        float shown = 0;
+        for (size_t y = top; y < top + 8; ++y) {
+            std::array<std::array<float, 8>, 3> samples{};
+            for (size_t i = 0; i < components_.size(); ++i) {
+                const Component& component = components_[i];
+                const float* from = &component.plane[component.lines[y] * component.across * 8];
+                for (size_t x = 0; x < 8; ++x) samples[i][x] = cut_off(from[component.columns[left + x]]);
+            }
+            for (size_t x = 0; x < 8; ++x) shown += luma_shown(samples[0][x], samples[1][x], samples[2][x]);
+        }
+        const float cut = std::abs(shown / 64 - cut_off(luma.level(luma.means[unit * luma.blocks + block])));
+        cut_ += cut;
+        cut_blocks_ += cut > material;
+        ++blocks_;
+    }
+}
+
+bool ShownLuma::is_luma() const {
+    return cut_means_ * share_of_means <= means_ && cut_blocks_ * share_of_blocks <= blocks_ &&
+           cut_ <= material_mean * static_cast<float>(blocks_);
+}
+
+}  // namespace tutela

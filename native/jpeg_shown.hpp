@@ -1,0 +1,59 @@
+// Whether the luma of a JPEG is what a viewer shows. It shows red, green and blue, each cut off to 0-255, and what is cut
+// off is missing from the means: a black luma plane may have a whole picture in its colours, and a grey block may be nothing
+// but waves that leave the range. The means of all units, and a sample of units that nobody can foresee, tell.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "jpeg_bits.hpp"
+#include "jpeg_file.hpp"
+#include "jpeg_walk.hpp"
+
+namespace tutela {
+
+// Is told of all units of a scan, in their order.
+class ShownLuma {
+   public:
+    // `seed` chooses the units that are decoded whole.
+    ShownLuma(const JpegFile& file, const Walk& walk, uint64_t seed);
+
+    // The next units: where their blocks start, in bits, and the means of their luma blocks as the file has them. `anew`
+    // behind a restart.
+    void add(const uint32_t* starts, size_t units, const int* luma_means, bool anew);
+
+    // Whether so little was cut off that the means of the luma are those that a viewer shows.
+    bool is_luma() const;
+
+   private:
+    struct Component {
+        size_t across, down, blocks;
+        const std::array<uint16_t, 64>* steps;
+        const Codes *dc, *ac;
+        int mean = 0;                 // of its last block
+        std::vector<int> means;       // of the blocks of the units that were added last
+        std::vector<float> plane;     // its samples in one unit, less 128
+        std::array<uint8_t, 32> columns, lines;  // of it, by those of the luma
+
+        float level(int mean_as_filed) const { return static_cast<float>(mean_as_filed * (*steps)[0]) / 8; }
+    };
+
+    size_t random();
+    void read_means(Component& component, const uint32_t* starts, size_t units);
+    void compare_means(size_t units);
+    void decode(Component& component, const uint32_t* starts, const int* means);
+    void look_at(const uint32_t* starts, size_t unit);
+
+    const JpegFile& file_;
+    std::vector<Component> components_;
+    size_t unit_blocks_ = 0;
+    size_t units_ = 0;  // so far
+    size_t next_mean_ = 0, next_look_ = 0, distance_;  // the next whose means are compared, that is decoded; between these
+    uint64_t random_;
+    size_t means_ = 0, cut_means_ = 0, blocks_ = 0, cut_blocks_ = 0;
+    float cut_ = 0;
+};
+
+}  // namespace tutela
