@@ -153,6 +153,8 @@ def look(content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]
     picture = content.picture
     if picture.damaged:
         flaws.append((Shortcoming.DAMAGED, "the file is damaged: only a part of the picture could be decoded"))
+    if picture.unread:
+        flaws.append((Shortcoming.PARTLY_SCREENED, picture.unread))
     if picture.frames > 1 and content.mode is Mode.EXACT:
         only = f"only the first of {picture.frames} frames or pages was looked at"
         flaws.append((Shortcoming.PARTLY_SCREENED, only))

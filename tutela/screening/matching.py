@@ -13,7 +13,15 @@ from tutela.content.signals.registry import composite_type, signal_type
 from tutela.lists.banks.model import Action, Bank, BankKind, Entry, Extent, Listed
 from tutela.lists.banks.overlaps import margin
 from tutela.lists.index.feed import Hit
-from tutela.screening.nearness import good_enough, limit, needed_quality, radius
+from tutela.screening.nearness import (
+    POOR_DISTANCE,
+    good_enough,
+    is_poor,
+    limit,
+    near_though_poor,
+    needed_quality,
+    radius,
+)
 from tutela.screening.policy import VideoRule
 from tutela.screening.verdict import Match, TimeSpan
 from tutela.screening.video.alignment import NEAREST
@@ -52,6 +60,8 @@ class Found:
     distance: int
     threshold: int
     listed: Listed
+    poor: bool = False
+    """Whether the sample shows too little to match: it holds at most."""
 
     @property
     def bank(self) -> Bank:
@@ -138,7 +148,8 @@ def _few_of_each_frame(found: Sequence[Found]) -> list[Found]:
 
 def _resolve(found: Sequence[Found], footage: Footage | None) -> list[Match]:
     suppression = _Suppression(found)
-    known = [item for item in found if item.bank.kind is BankKind.KNOWN]
+    well = {item.entry.id for item in found if not item.poor}
+    known = [item for item in found if item.bank.kind is BankKind.KNOWN and not (item.poor and item.entry.id in well)]
     matches = [_judged(_match(item), suppression.of(item)) for item in known if not _is_frame(item)]
     shown: dict[tuple[str, int, str], list[Found]] = defaultdict(list)
     filmed: dict[tuple[str, int], list[Found]] = defaultdict(list)
@@ -210,11 +221,20 @@ def _within_thresholds(
         for listed in catalogue.listed(unknown):
             listings[listed.signal_id].append(listed)
     return [
-        Found(sample, hit.distance, most, listed)
+        found
         for sample, hit in hits
         for listed in listings[hit.key]
-        if hit.distance <= (most := limit(sample, listed)) and good_enough(sample, listed)
+        if (found := _found(sample, hit, listed)) is not None
     ]
+
+
+def _found(sample: Sample, hit: Hit, listed: Listed) -> Found | None:
+    most = limit(sample, listed)
+    if hit.distance <= most and good_enough(sample, listed):
+        return Found(sample, hit.distance, most, listed)
+    if near_though_poor(sample, listed, hit.distance):
+        return Found(sample, hit.distance, min(most, POOR_DISTANCE), listed, poor=True)
+    return None
 
 
 def _by_radius(samples: Sequence[Sample], banks: Sequence[Bank]) -> dict[tuple[str, int], list[Sample]]:
@@ -223,6 +243,7 @@ def _by_radius(samples: Sequence[Sample], banks: Sequence[Bank]) -> dict[tuple[s
     if not banks:
         return grouped
     least = min(bank.policy.min_quality for bank in banks)
+    most_needed = max(bank.policy.min_quality for bank in banks)
     asked: dict[tuple[str, str, bool], tuple[int, int]] = {}  # what all samples of a kind need, and how far is searched
     for sample in samples:
         filmed = sample.seconds is not None
@@ -233,6 +254,8 @@ def _by_radius(samples: Sequence[Sample], banks: Sequence[Bank]) -> dict[tuple[s
         is_able = sample.quality is None or sample.quality >= needed
         if is_able and (filmed or shows_enough(sample)):
             grouped[sample.signal, farthest].append(sample)
+        elif not is_able and is_poor(sample, most_needed):
+            grouped[sample.signal, min(farthest, POOR_DISTANCE)].append(sample)
     return grouped
 
 
@@ -303,10 +326,10 @@ def _lies_in(part: str, whole: str) -> bool:
     return not whole or part == whole or part.startswith(whole + SEPARATOR)
 
 
-def _action(signal: str, bank: Bank) -> Action:
-    """What the bank asks for, or less where the signal is too loose for that."""
-    kind, action = signal_type(signal), bank.policy.action
-    loose = isinstance(kind, OnlyHolding) and kind.only_holds
+def _action(item: Found) -> Action:
+    """What the bank asks for, or less where the signal is too loose for that, or what was seen too poor."""
+    kind, action = signal_type(item.sample.signal), item.bank.policy.action
+    loose = item.poor or (isinstance(kind, OnlyHolding) and kind.only_holds)
     return Action.HOLD if loose and action is Action.BLOCK else action
 
 
@@ -325,7 +348,7 @@ def _match(item: Found) -> Match:
         label=entry.label or bank.label,
         source=entry.source,
         reference=entry.reference,
-        action=_action(sample.signal, bank),
+        action=_action(item),
         region=sample.region,
         part=sample.part,
         seconds=sample.seconds,

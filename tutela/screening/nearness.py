@@ -8,6 +8,11 @@ from tutela.content.views.thresholds import largest_distance, need
 from tutela.content.views.view import TURNS
 from tutela.lists.banks.model import Bank, BankKind, Listed
 
+POOR_QUALITY = 20
+"""From here on a picture that is poorer than its bank asks for holds, where it is ..."""
+POOR_DISTANCE = 10
+"""... so near."""
+
 
 def threshold(bank: Bank, signal: str) -> int:
     """The distance within which a bank's entries of a type match. An allow list is exact unless it says otherwise."""
@@ -41,6 +46,26 @@ def good_enough(sample: Sample, listed: Listed) -> bool:
 def good_enough_alone(sample: Sample, listed: Listed) -> bool:
     """Whether both would count if they were no frames of videos."""
     return _reach(sample, listed, filmed=False)
+
+
+def is_poor(sample: Sample, needed: int) -> bool:
+    """Whether a whole picture shows too little to match, and enough for a person to look where an entry is very near: a
+    copy of a tenth of the contrast has the same hash, and a third of the quality."""
+    known = sample.signal == PDQ.name and need(sample.view).ceiling is None and sample.quality is not None
+    return known and POOR_QUALITY <= (sample.quality or 0) < needed
+
+
+def near_though_poor(sample: Sample, listed: Listed, distance: int) -> bool:
+    """Whether an entry holds a sample that is too poor to match."""
+    bank = listed.bank
+    listed_enough = listed.quality is None or listed.quality >= POOR_QUALITY
+    is_candidate = bank.kind is BankKind.KNOWN and listed.seconds is None and need(listed.view).ceiling is None
+    return (
+        is_candidate
+        and listed_enough
+        and distance <= min(POOR_DISTANCE, limit(sample, listed))
+        and is_poor(sample, needed_quality(bank.policy.min_quality, sample.view, filmed=False))
+    )
 
 
 def needed_quality(min_quality: int, view: str, filmed: bool) -> int:

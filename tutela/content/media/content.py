@@ -109,6 +109,10 @@ class Picture:
     """The decoder had to guess a part, for example because the file is cut short."""
     frames: int = 1
     """Frames or pages in the file, of which this is the first."""
+    readings: tuple[tuple[str, npt.NDArray[np.uint8]], ...] = ()
+    """Other ways in which viewers may show it, by their names: `on black`; of the same shape as the pixels."""
+    unread: str = ""
+    """What of it could not be had, as a sentence."""
 
     def displayed(self) -> tuple[npt.NDArray[np.uint8], tuple[int, int, int]]:
         """The pixels turned as EXIF says, and their `source`."""
@@ -154,6 +158,11 @@ class Content:
     def media_type(self) -> MediaType | None:
         """The type by content, never by name; None where it is not a known one."""
         return sniff(self.data)
+
+    @property
+    def decoded(self) -> Picture | None:
+        """The picture, where it was asked for and had."""
+        return vars(self).get("picture")
 
     @cached_property
     def picture(self) -> Picture:

@@ -15,7 +15,7 @@ from tutela.content.signals.base import STORED, WHOLE, Kind, Region, Sample
 from tutela.content.signals.hexadecimal import parse_hexadecimal
 from tutela.content.views.finder import find_frames, reduced
 from tutela.content.views.thresholds import able_quality, is_many_sided
-from tutela.content.views.view import TURNS, Luma, bounds, placed, view_names
+from tutela.content.views.view import NEGATIVE, TURNS, Luma, bounds, placed, view_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,8 @@ class Pdq:
         samples += [
             Sample(self.name, value, turn, turned_quality) for turn, value in zip(TURNS[1:], turned, strict=False)
         ]
+        if turned:
+            samples.append(Sample(self.name, complement(samples[0].value), NEGATIVE, turned_quality))
         if views is not ViewSet.PLAIN:
             luma = pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
             samples += self._of_views(reduced(luma), views)
@@ -85,6 +87,11 @@ class Pdq:
 
 
 PDQ = Pdq()
+
+
+def complement(value: bytes) -> bytes:
+    """The hash of the picture's negative: each frequency changes its sign, and so does the median."""
+    return bytes(octet ^ 0xFF for octet in value)
 
 
 def shows_enough(sample: Sample) -> bool:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from tutela._native import pdq_variety
-from tutela.content.views.view import TURNS
+from tutela.content.views.view import NEGATIVE, TURNS
 
 
 class Need(NamedTuple):
@@ -27,6 +27,7 @@ class Need(NamedTuple):
 _TURNED = Need(ceiling=31, variety=3.0)
 _NEEDS: Mapping[str, Need] = {
     **dict.fromkeys(TURNS[1:], _TURNED),
+    NEGATIVE: _TURNED,
     "piece": Need(31, variety=3.0),
     "rectangle": Need(31, quality=50, variety=3.0),
     "deskewed": Need(31, variety=3.5),

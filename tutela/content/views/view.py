@@ -29,6 +29,8 @@ UPRIGHT, MIRRORED, ALL_TURNS = 0b1, 0b100001, 0b11111111
 """Which ways a view is turned to be looked up: bit i stands for `TURNS[i]`."""
 
 WHOLE_FAMILY = "whole"
+NEGATIVE = "negative"
+"""The view of a picture with dark and light changed over."""
 
 
 def view_name(family: str, turn: str) -> str:

@@ -1,76 +1,71 @@
-"""Any mode of picture to the RGB that a viewer shows: alpha on white, profiles applied where they matter."""
+"""Any mode of picture to its colours, in eight bits, and its alpha: what every way to show it begins with."""
 
-import io
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
-_MATERIAL = 6.0
-"""A profile that moves no colour's luma by more than this many of 255 steps is not worth applying."""
+_DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
-def as_displayed(image: Image.Image) -> Image.Image:
-    """A loaded picture of any mode as RGB. Raises ValueError for a mode that has no known meaning."""
+@dataclass(frozen=True, slots=True)
+class Planes:
+    """A picture's colours and its alpha."""
+
+    colours: Image.Image
+    """In mode L, RGB or CMYK."""
+    alpha: Image.Image | None = None
+    """In mode L; None where nothing shines through."""
+
+
+def planes(image: Image.Image) -> Planes:
+    """The planes of a loaded picture of any mode. Raises ValueError for a mode that has no known meaning."""
+    if image.mode in _DEEP:
+        values = np.asarray(image)
+        return Planes(Image.fromarray(to_eight_bits(values)), _of_key(values, image.info.get("transparency")))
+    if "transparency" in image.info and image.mode in ("1", "L", "P", "RGB"):
+        return _parted(image.convert("RGBA"), image.convert("RGB") if image.mode != "L" else image)
     match image.mode:
-        case "RGB" | "RGBX":
-            return _profiled(image.convert("RGB"), image)
-        case "L" | "1" | "YCbCr" | "HSV":
-            return image.convert("RGB")
-        case "RGBA" | "LA" | "PA" | "P" | "RGBa" | "La":
-            return _on_white(image)
-        case "CMYK":
-            return _profiled(image, image).convert("RGB")
+        case "L" | "RGB" | "CMYK":
+            return Planes(image)
+        case "1":
+            return Planes(image.convert("L"))
+        case "LA" | "La":
+            straight = image.convert("LA")
+            return _parted(straight, straight.getchannel("L"))
+        case "RGBA" | "PA" | "RGBa":
+            straight = image.convert("RGBA")
+            return _parted(straight, straight.convert("RGB"))
         case "LAB":
-            return _lab_to_rgb(image)
-        case "I" | "F" | "I;16" | "I;16L" | "I;16B" | "I;16N":
-            return Image.fromarray(_to_eight_bits(np.asarray(image))).convert("RGB")
+            return Planes(_lab_to_rgb(image))
         case _:
-            return image.convert("RGB")
+            return Planes(image.convert("RGB"))
 
 
-def profile_matters(image: Image.Image) -> bool:
-    """Whether the picture carries a colour profile that visibly changes its luma."""
-    profile = image.info.get("icc_profile")
-    return bool(profile) and image.mode in ("RGB", "RGBX", "CMYK") and _transform(profile, image.mode) is not None
+def _parted(whole: Image.Image, colours: Image.Image) -> Planes:
+    alpha = whole.getchannel("A")
+    return Planes(colours, None if alpha.getextrema() == (255, 255) else alpha)
 
 
-def _profiled(image: Image.Image, source: Image.Image) -> Image.Image:
-    profile = source.info.get("icc_profile")
-    transform = _transform(profile, image.mode) if profile else None
-    return image if transform is None else ImageCms.applyTransform(image, transform) or image
-
-
-@lru_cache(maxsize=256)
-def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """The transform to sRGB; None where the profile is broken (as in a browser) or next to sRGB."""
-    try:
-        transform = ImageCms.buildTransform(
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), mode, "RGB"
-        )
-        if mode == "CMYK":
-            return transform
-        grid = _colour_grid()
-        shown = ImageCms.applyTransform(grid, transform)
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+def _of_key(values: npt.NDArray[Any], key: Any) -> Image.Image | None:
+    """Where a deep grey picture is not of the colour that is transparent (PNG 11.3.1.1)."""
+    opaque = values != key
+    if not isinstance(key, int) or opaque.all():
         return None
-    before, after = (np.asarray(picture.convert("L"), np.int16) for picture in (grid, shown or grid))
-    return transform if np.abs(before - after).max() > _MATERIAL else None
+    return Image.fromarray(opaque.astype(np.uint8) * 255)
 
 
-def _colour_grid() -> Image.Image:
-    steps = np.linspace(0, 255, 9).astype(np.uint8)
-    grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1)
-    return Image.fromarray(grid.reshape(27, 27, 3))
+def on_ground(luma: Image.Image, alpha: Image.Image, ground: int) -> Image.Image:
+    """A grey or coloured picture on a grey ground."""
+    colour = ground if luma.mode == "L" else (ground,) * len(luma.getbands())
+    return Image.composite(luma, Image.new(luma.mode, luma.size, colour), alpha)
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    rgba = image.convert("RGBA")
-    flat = Image.new("RGBA", rgba.size, "white")
-    flat.alpha_composite(rgba)
-    return _profiled(flat.convert("RGB"), image)
+def uninverted(image: Image.Image) -> Image.Image:
+    """A CMYK picture for those who take its inks for the other way round."""
+    return ImageChops.invert(image)
 
 
 def _lab_to_rgb(image: Image.Image) -> Image.Image:
@@ -78,7 +73,7 @@ def _lab_to_rgb(image: Image.Image) -> Image.Image:
     return ImageCms.applyTransform(image, transform) or image
 
 
-def _to_eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def to_eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Deep greys to 0-255. Unsigned 16-bit by its whole range; others by the smallest usual range they fit."""
     if values.dtype == np.uint16:
         eight: npt.NDArray[np.uint8] = (values >> 8).astype(np.uint8)

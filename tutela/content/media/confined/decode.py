@@ -5,21 +5,23 @@ decoded and marked; what nothing can be made of raises UnscreenableError.
 """
 
 import io
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
-import simplejpeg
 from PIL import Image, ImageFile
 
-from tutela import _native
-from tutela.content.media.confined import colour
+from tutela.content.media.confined import jpeg
+from tutela.content.media.confined.deep import deep_readings
 from tutela.content.media.confined.endings import count_gif_frames
+from tutela.content.media.confined.readings import Reading, readings
+from tutela.content.media.confined.tones import Tone, tones
 from tutela.content.media.content import Content, Limits, Mode, Picture, Shortcoming
 from tutela.content.media.sniff import PICTURES, MediaType
 from tutela.errors import UnscreenableError
 
-FAST_MIN_SIDE = 256
-"""In fast mode a JPEG is scaled in the decoder as far as its short side keeps this many pixels; PDQ needs 64."""
+SCALED_PIXELS = 4
+"""So many times the limit of pixels may a picture have that is brought down while it is decoded."""
 
 _PILLOW_FORMAT = {
     MediaType.JPEG: "JPEG",
@@ -66,20 +68,28 @@ def decode_picture(data: bytes | memoryview, media_type: MediaType | None, mode:
 
 def _decode(data: bytes | memoryview, media_type: MediaType, mode: Mode, limits: Limits) -> Picture:
     image = Image.open(io.BytesIO(data), formats=[_PILLOW_FORMAT[media_type]])
-    width, height = _size(image, limits)
-    pixels, damaged = None, False
-    if media_type is MediaType.JPEG and mode is Mode.FAST and _plain_jpeg(image):
-        pixels, damaged = _scaled_grey(data)
-    if pixels is None:
-        pixels, damaged = _through_pillow(image, mode)
+    ways = tones(image, memoryview(data), media_type)
+    if media_type is MediaType.JPEG:
+        shown, damaged = _jpeg(image, data, ways, mode, limits)
+    else:
+        _check_size(image, limits)
+        shown, damaged = _through_pillow(image, ways, mode)
+    deep, unread = deep_readings(memoryview(data), media_type, ways, mode)
+    return _picture(image, [*shown, *deep], damaged, unread, _frames(image, data, media_type, limits))
+
+
+def _picture(image: Image.Image, shown: Sequence[Reading], damaged: bool, unread: str = "", frames: int = 1) -> Picture:
+    first, *others = ((reading.name, np.ascontiguousarray(reading.pixels)) for reading in shown)
     return Picture(
-        pixels=np.ascontiguousarray(pixels),
-        width=width,
-        height=height,
-        eighths=_eighths((width, height), pixels.shape),
+        pixels=first[1],
+        width=image.width,
+        height=image.height,
+        eighths=_eighths(image.size, first[1].shape),
         orientation=_orientation(image),
         damaged=damaged,
-        frames=_frames(image, data, media_type, limits),
+        frames=frames,
+        readings=tuple(others),
+        unread=unread,
     )
 
 
@@ -91,34 +101,49 @@ class FrameReader:
         self._image = Image.open(io.BytesIO(content.data), formats=[_PILLOW_FORMAT[content.media_type]])
         self._mode = content.mode
         self._limits = content.limits
+        self._ways = tones(self._image, memoryview(content.data), content.media_type)
+        self.first = self._image.tell()
+        """The number of the one that is the picture itself."""
         if content.media_type in _TIMED_ON_LOAD:
             self._image.load()
         self._shown_at_ms = float(self._image.info.get("duration") or 0)
 
     def frame(self, number: int) -> tuple[Picture, float | None]:
-        """The frame of that number, from 1 on, and the second at which it is shown, None where nothing says that.
+        """The frame of that number, and the second at which it is shown, None where nothing says that.
 
         Ask in ascending order. Raises EOFError past the last one, and whatever the decoder makes of a hostile one.
         """
         self._image.seek(number)
-        width, height = _size(self._image, self._limits)
-        pixels, damaged = _through_pillow(self._image, self._mode)
+        _check_size(self._image, self._limits)
+        shown, damaged = _through_pillow(self._image, self._ways, self._mode)
         shown_at_ms = self._shown_at_ms
         self._shown_at_ms += float(self._image.info.get("duration") or 0)
-        picture = Picture(
-            np.ascontiguousarray(pixels), width, height, orientation=_orientation(self._image), damaged=damaged
-        )
-        return picture, shown_at_ms / 1000 if shown_at_ms else None
+        return _picture(self._image, shown, damaged), shown_at_ms / 1000 if shown_at_ms else None
 
 
-def _size(image: Image.Image, limits: Limits) -> tuple[int, int]:
+def _jpeg(
+    image: Image.Image, data: bytes | memoryview, ways: Sequence[Tone], mode: Mode, limits: Limits
+) -> tuple[list[Reading], bool]:
+    """(readings, damaged). One that is scaled while it is decoded may have more pixels than others."""
+    _check_size(image, replace(limits, max_pixels=SCALED_PIXELS * limits.max_pixels))
+    quick = mode is Mode.FAST
+    if quick and len(ways) == 1 and image.mode in ("L", "RGB") and (shown := jpeg.scaled_luma(data)) is not None:
+        return [Reading("", shown)], False
+    _check_size(image, limits)
+    try:
+        whole, damaged = jpeg.decoded(data, image.mode, quick=quick)
+    except ValueError:  # of a kind that this decoder has not
+        return _through_pillow(image, ways, mode)
+    return readings(whole, ways, mode), damaged
+
+
+def _check_size(image: Image.Image, limits: Limits) -> None:
     width, height = image.size
     if width * height > limits.max_pixels:
         raise UnscreenableError(
             Shortcoming.TOO_MANY_PIXELS,
             f"{width:,} x {height:,} pixels are over the limit of {limits.max_pixels:,}",
         )
-    return width, height
 
 
 def _frames(image: Image.Image, data: bytes | memoryview, media_type: MediaType, limits: Limits) -> int:
@@ -136,41 +161,8 @@ def _eighths(size: tuple[int, int], shape: tuple[int, ...]) -> int:
     return next(fitting)
 
 
-def _plain_jpeg(image: Image.Image) -> bool:
-    """Whether the file's luma plane is what a viewer shows in grey."""
-    return image.mode in ("L", "RGB") and not colour.profile_matters(image)
-
-
-def _scaled_grey(data: bytes | memoryview) -> tuple[npt.NDArray[np.uint8] | None, bool]:
-    """(luma, damaged); no luma where these decoders cannot make any, so that another is asked."""
-    if (luma := _native.jpeg_luma(data, FAST_MIN_SIDE)) is not None:
-        return luma, False
-    try:
-        return _jpeg_luma(data, strict=True), False
-    except ValueError as error:
-        # Stray bytes between segments are common and cost nothing of the picture; anything else does.
-        damaged = "extraneous bytes" not in str(error)
-    try:
-        return _jpeg_luma(data, strict=False), damaged
-    except ValueError:
-        return None, True
-
-
-def _jpeg_luma(data: bytes | memoryview, *, strict: bool) -> npt.NDArray[np.uint8]:
-    decoded: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(
-        data,
-        "GRAY",
-        fastdct=True,
-        fastupsample=True,
-        min_height=FAST_MIN_SIDE,
-        min_width=FAST_MIN_SIDE,
-        strict=strict,
-    )
-    return decoded[:, :, 0]
-
-
-def _through_pillow(image: Image.Image, mode: Mode) -> tuple[npt.NDArray[np.uint8], bool]:
-    """(pixels, damaged) by Pillow: luma in fast mode, RGB in exact mode."""
+def _through_pillow(image: Image.Image, ways: Sequence[Tone], mode: Mode) -> tuple[list[Reading], bool]:
+    """(readings, damaged) by Pillow."""
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     damaged = False
     try:
@@ -182,8 +174,7 @@ def _through_pillow(image: Image.Image, mode: Mode) -> tuple[npt.NDArray[np.uint
         image.load()
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = False
-    rgb = colour.as_displayed(image)
-    return np.asarray(rgb if mode is Mode.EXACT else rgb.convert("L")), damaged
+    return readings(image, ways, mode), damaged
 
 
 def _orientation(image: Image.Image) -> int:

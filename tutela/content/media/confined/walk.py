@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
 from tutela.content.media.confined.containers import containers_for
 from tutela.content.media.confined.containers.base import InnerFile, InnerPicture, Part, Unread, unreadable
-from tutela.content.media.content import SEPARATOR, Content, ViewSet
+from tutela.content.media.content import SEPARATOR, Content, Picture, ViewSet
 from tutela.errors import UnscreenableError
 
 _MAX_NAME = 120
@@ -38,8 +38,9 @@ class Place:
 def walk(content: Content, budget: Budget) -> Iterator[Place]:
     """The content itself, then everything in it. Raises nothing: what is wrong is a place with an error."""
     try:
-        yield Place("", content)
-        yield from _Walk(content, budget).inside(content, "")
+        walking = _Walk(content, budget)
+        yield from walking.shown(Place("", content))
+        yield from walking.inside(content, "")
     except BudgetSpentError as error:
         yield Place("", error=error)
 
@@ -49,6 +50,17 @@ class _Walk:
         self._budget = budget
         self._manner = (content.mode, content.limits)
         self._seen: set[bytes] = set()
+
+    def shown(self, place: Place) -> Iterator[Place]:
+        """A place, and once its picture was decoded, the other ways in which viewers show it."""
+        yield place
+        picture = place.content.decoded if place.content else None
+        if picture is None:
+            return
+        for name, pixels in picture.readings:
+            other = Picture(pixels, picture.width, picture.height, picture.eighths, picture.orientation)
+            content = Content.of_picture(other, *self._manner)
+            yield replace(place, path=_below(place.path, name, {}), content=content)
 
     def inside(self, content: Content, path: str) -> Iterator[Place]:
         """Everything below one piece of content."""
@@ -84,7 +96,7 @@ class _Walk:
             return
         self._seen.add(digest)
         content = Content(part.data, *self._manner)
-        yield Place(path, content, part=part)
+        yield from self.shown(Place(path, content, part=part))
         yield from self.inside(content, path)
 
 

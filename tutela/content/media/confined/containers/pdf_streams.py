@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import xxhash
-from PIL import Image
 
-from tutela.content.media.confined import colour
+from tutela.content.media.confined import icc
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
 from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.containers.base import InnerFile, Part, Unread, encrypted, unreadable
@@ -430,7 +429,5 @@ def _is_plain(item: "pikepdf.Stream") -> bool:
     if space is None or isinstance(space, pikepdf.Name):
         return space is None or str(space) in _DEVICES
     if isinstance(space, pikepdf.Array) and len(space) == 2 and space[0] == "/ICCBased":
-        probe = Image.new(_MODES.get(int(space[1].get("/N", 0)), "CMYK"), (1, 1))
-        probe.info["icc_profile"] = bytes(space[1].read_bytes())
-        return probe.mode == "RGB" and not colour.profile_matters(probe)
+        return int(space[1].get("/N", 0)) == 3 and not icc.transforms(bytes(space[1].read_bytes()), "RGB")
     return False

@@ -1,0 +1,76 @@
+"""JPEG files: luma in the decoder where that is what viewers show, else every pixel; what is damaged and what only odd.
+
+A file is whole if libjpeg warns of nothing, or of nothing but stray bytes between segments and a missing end marker:
+both are common, and cost nothing of the picture. These are mended, and the mended file is judged: libjpeg stops at its
+first warning, behind which a second one may hide.
+"""
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+from PIL import Image
+
+from tutela import _native
+from tutela.content.media.confined.endings import end_of
+from tutela.content.media.confined.readings import MIN_SIDE
+from tutela.content.media.sniff import MediaType
+
+_SEED = int.from_bytes(os.urandom(7))
+"""Which blocks are looked at in whole: nobody who sends a file can know."""
+_BEFORE_THE_END = "extraneous bytes before marker 0xd9"
+_SPACES = {"L": "GRAY", "CMYK": "CMYK"}
+_END = b"\xff\xd9"
+
+
+def scaled_luma(data: bytes | memoryview) -> npt.NDArray[np.uint8] | None:
+    """The luma of an ordinary file, brought down while it is decoded. None where another decoder must judge: of what is
+    not ordinary, and where what viewers show is not the luma."""
+    return _native.jpeg_luma(data, MIN_SIDE, _SEED)
+
+
+def decoded(data: bytes | memoryview, mode: str, *, quick: bool) -> tuple[Image.Image, bool]:
+    """(the picture in its Pillow mode and size, whether it is damaged). Raises ValueError where nothing comes of it.
+
+    Never scaled: only whole pixels are cut off to 0-255 as viewers do it.
+    """
+    for candidate in (data, mended(data)):
+        try:
+            return _whole(candidate, mode, quick=quick, strict=True), False
+        except ValueError as error:
+            odd = _BEFORE_THE_END in str(error)
+        if odd:
+            break
+    return _whole(candidate, mode, quick=quick, strict=False), not odd
+
+
+def mended(data: bytes | memoryview) -> bytes:
+    """The file without stray bytes before its first scan, and with an end marker."""
+    whole = bytes(data)
+    kept, at = [whole[:2]], 2
+    while 0 <= at < len(whole) - 3:
+        if whole[at] != 0xFF or whole[at + 1] in (0x00, 0xFF):
+            at = whole.find(b"\xff", at + 1)
+            continue
+        if whole[at + 1] == 0xDA:
+            kept.append(whole[at:])
+            break
+        length = 2 if 0xD0 <= whole[at + 1] <= 0xD8 else 2 + int.from_bytes(whole[at + 2 : at + 4])
+        kept.append(whole[at : at + length])
+        at += length
+    better = b"".join(kept)
+    return better if end_of(memoryview(better), MediaType.JPEG) is not None else better + _END
+
+
+def _whole(data: bytes | memoryview, mode: str, *, quick: bool, strict: bool) -> Image.Image:
+    pixels: npt.NDArray[Any] = simplejpeg.decode_jpeg(
+        data, _SPACES.get(mode, "RGB"), fastdct=quick, fastupsample=quick, strict=strict
+    )
+    if mode == "L":
+        return Image.fromarray(pixels[:, :, 0])
+    if mode == "CMYK":  # Adobe's are stored inverted, and all are taken for Adobe's
+        height, width = pixels.shape[:2]
+        return Image.frombytes("CMYK", (width, height), pixels.tobytes(), "raw", "CMYK;I")
+    return Image.fromarray(pixels)
