@@ -16,6 +16,7 @@ from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import new_identity
 from tutela.casework.reports.draft import Draft
 from tutela.casework.reports.options import ReportOptions
+from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.foundation.store.notices_tables import intake
 
@@ -34,8 +35,11 @@ class Site:
 
     def __init__(self, home: Path, **options: object) -> None:
         self.deployment: Deployment = open_deployment(
-            home, decoders=1, evidence=EvidenceOptions(recipients=(PUBLIC,)),
-            reports=ReportOptions(organisation=US, **{"public_intake": True, "intake_rate": "3/hour"} | options),
+            home, decoders=1,
+            casework=CaseworkOptions(
+                EvidenceOptions((PUBLIC,)),
+                reports=ReportOptions(organisation=US, **{"public_intake": True, "intake_rate": "3/hour"} | options),
+            ),
         )  # fmt: skip
         self.app = create_app(self.deployment, ApiOptions())
         keys = Keys(self.deployment.store)
@@ -88,7 +92,7 @@ def _body(path: str) -> dict[str, object]:
 
 
 def test_reports_are_listed_without_what_they_say(site):
-    ledger = site.deployment.reports.ledger
+    ledger = site.deployment.casework.ledger
     filing = ledger.add("k", Draft(report=smallest_report()), environment="test", actor="me", case_id="c1")
     client = site.client()
     (listed,) = client.get("/v1/reports", params={"case": "c1", "state": "ready"}).json()
@@ -170,7 +174,7 @@ def test_anybody_may_report_on_a_page_that_is_safe(site):
     assert sent.status_code == 200
     assert "Thank you" in sent.text
     assert site.received() == ["public"]
-    (case,) = site.deployment.cases.queue()
+    (case,) = site.deployment.casework.cases.queue()
     assert case.urgency == 100
 
 
@@ -221,7 +225,9 @@ def test_there_is_no_page_unless_the_operator_says_so(tmp_path):
 
 
 def test_what_cannot_be_sealed_is_not_taken(tmp_path):
-    with open_deployment(tmp_path / "home", decoders=1, reports=ReportOptions(public_intake=True)) as deployment:
+    with open_deployment(
+        tmp_path / "home", decoders=1, casework=CaseworkOptions(reports=ReportOptions(public_intake=True))
+    ) as deployment:
         client = TestClient(create_app(deployment, ApiOptions(auth_required=False)))
         assert client.post("/report", data=FORM).status_code == 503
         assert client.post("/v1/intake", json={"category": "other", "text": "x"}).status_code == 503

@@ -54,11 +54,12 @@ from tutela.casework.evidence.vault import Vault
 from tutela.casework.reports.alarms import Kind
 from tutela.casework.reports.notices import NewTarget
 from tutela.content.signals.base import Sample
+from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.errors import ConflictError, InputError, NotFoundError, StoreError
 from tutela.foundation.outbox.mail import MailHandler, MailServer, Security
 from tutela.foundation.outbox.service import Outbox
-from tutela.foundation.outbox.webhooks import Endpoint
+from tutela.foundation.outbox.webhooks import Endpoint, Webhooks
 from tutela.foundation.outbox.worker import Dispatcher, Retry
 from tutela.foundation.store.case_tables import case_item
 from tutela.foundation.store.database import Store
@@ -74,7 +75,7 @@ from tutela.screening.verdict import Decision as Screened
 ROOT = Path(__file__).parents[2]
 SECRET, PUBLIC = new_identity()
 KEY = ReviewKey(SECRET)
-PLATFORM = {"platform": Endpoint("platform", "http://127.0.0.1:1/hook", [bytes(32)])}
+PLATFORM = Webhooks([Endpoint("platform", "http://127.0.0.1:1/hook", [bytes(32)])])
 
 
 def some_pdq(seed: int, flips: int = 0, others: int = 0) -> bytes:
@@ -592,7 +593,7 @@ def kept(tmp_path: Path, listed: bytes) -> Iterator[Deployment]:
     requests: list[EffectRequest] = []
     options = CaseOptions(on_effect=requests.append)
     with open_deployment(
-        tmp_path / "home", decoders=1, evidence=EvidenceOptions((PUBLIC,)), cases=options
+        tmp_path / "home", decoders=1, casework=CaseworkOptions(EvidenceOptions((PUBLIC,)), options)
     ) as deployment:
         list_photo(deployment, listed)
         deployment.requests = requests  # type: ignore[attr-defined]
@@ -611,18 +612,18 @@ def test_what_is_blocked_is_sealed_with_its_context_and_opens_a_case(kept, liste
     context = Context("upload-1", {"uploader": "person-7", "address": "192.0.2.7", "name": "A Person"})
     verdict = kept.screener.screen(listed, context)
     assert verdict.decision is Screened.BLOCK
-    item = kept.cases.of_verdict(verdict.id)
+    item = kept.casework.cases.of_verdict(verdict.id)
     assert item is not None
     assert (item.item, item.sha256, item.label) == ("upload-1", verdict.sha256, "A1")
     assert [match.bank for match in item.matches] == ["known"]
-    assert kept.vault.content(item.evidence_id, KEY, actor="r", purpose="p") == listed
-    sealed = json.loads(kept.vault.context(item.evidence_id, KEY, actor="r", purpose="p"))
+    assert kept.casework.vault.content(item.evidence_id, KEY, actor="r", purpose="p") == listed
+    sealed = json.loads(kept.casework.vault.context(item.evidence_id, KEY, actor="r", purpose="p"))
     assert sealed["details"] == dict(context.details)
     again = kept.screener.screen(listed, Context("upload-2", {"uploader": "person-7"}))
-    joined = kept.cases.of_verdict(again.id)
+    joined = kept.casework.cases.of_verdict(again.id)
     assert joined is not None
     assert joined.case_id == item.case_id
-    assert len(kept.cases.get(item.case_id).uploader or "") == 64
+    assert len(kept.casework.cases.get(item.case_id).uploader or "") == 64
     for path in (tmp_path / "home").rglob("*"):
         if path.is_file():
             data = path.read_bytes()
@@ -632,9 +633,9 @@ def test_what_is_blocked_is_sealed_with_its_context_and_opens_a_case(kept, liste
 
 def test_a_rejected_match_suppresses_its_repeats_and_the_callback_hears_of_it(kept, listed):
     verdict = kept.screener.screen(listed, Context("upload-1"))
-    item = kept.cases.of_verdict(verdict.id)
+    item = kept.casework.cases.of_verdict(verdict.id)
     assert item is not None
-    kept.cases.decide(item.case_id, Outcome.REJECT, by="r", reason="an astronaut")
+    kept.casework.cases.decide(item.case_id, Outcome.REJECT, by="r", reason="an astronaut")
     kept.refresh()
     assert kept.screener.screen(listed).decision is Screened.ALLOW
     kept.dispatcher.run_due()
@@ -644,7 +645,7 @@ def test_a_rejected_match_suppresses_its_repeats_and_the_callback_hears_of_it(ke
     ]
     # The file alone: what is encoded anew is as near to the listed picture as it was.
     assert kept.screener.screen(file_of(photos()[0], "JPEG", quality=80)).decision is Screened.BLOCK
-    kept.cases.reopen(item.case_id, by="lead", reason="a second look")
+    kept.casework.cases.reopen(item.case_id, by="lead", reason="a second look")
     kept.refresh()
     assert kept.screener.screen(listed).decision is Screened.BLOCK
 
@@ -656,9 +657,9 @@ def test_a_rejected_video_lets_through_its_file_and_none_of_its_frames(kept):
     kept.banks.add("films", [composite_entry("vpdq", frames_of(encode(clip)))], actor="t")
     kept.refresh()
     film = encode([*scene(1, 20.0), *clip])
-    item = kept.cases.of_verdict(kept.screener.screen(film, Context("film")).id)
+    item = kept.casework.cases.of_verdict(kept.screener.screen(film, Context("film")).id)
     assert item is not None
-    kept.cases.decide(item.case_id, Outcome.REJECT, by="r", reason="a false match")
+    kept.casework.cases.decide(item.case_id, Outcome.REJECT, by="r", reason="a false match")
     kept.refresh()
     assert kept.screener.screen(film).decision is Screened.ALLOW
     for again in (encode(clip), encode([*scene(2, 5.0), *clip]), encode([*scene(1, 20.0), *clip], codec="mpeg4")):
@@ -669,10 +670,10 @@ def test_a_rejected_video_lets_through_its_file_and_none_of_its_frames(kept):
 
 def test_what_cannot_be_screened_is_kept_in_a_queue_of_its_own(kept):
     verdict = kept.screener.screen(b"no picture at all", Context("upload-1", {"uploader": "u"}))
-    item = kept.cases.of_verdict(verdict.id)
+    item = kept.casework.cases.of_verdict(verdict.id)
     assert item is not None
-    assert kept.cases.get(item.case_id).queue is Queue.UNSCREENED
-    assert kept.vault.content(item.evidence_id, KEY, actor="r", purpose="p") == b"no picture at all"
+    assert kept.casework.cases.get(item.case_id).queue is Queue.UNSCREENED
+    assert kept.casework.vault.content(item.evidence_id, KEY, actor="r", purpose="p") == b"no picture at all"
     kept.dispatcher.run_due()
     assert kept.requests == []
 
@@ -681,27 +682,27 @@ def test_hashes_alone_open_a_case_without_content(kept, listed):
     verdict = kept.screener.screen(listed)
     value = next(one.value for one in verdict.hashes if one.signal == "pdq")
     found = kept.screener.screen_hashes([Sample("pdq", bytes.fromhex(value), quality=100)], Context("upload-9"))
-    item = kept.cases.of_verdict(found.id)
+    item = kept.casework.cases.of_verdict(found.id)
     assert item is not None
-    assert (item.item, kept.vault.get(item.evidence_id).content_object) == ("upload-9", None)
+    assert (item.item, kept.casework.vault.get(item.evidence_id).content_object) == ("upload-9", None)
 
 
 def test_what_is_allowed_leaves_no_evidence(kept):
     assert kept.screener.screen(file_of(photos()[1], "JPEG")).decision is Screened.ALLOW
-    assert list(kept.vault.objects.all()) == []
-    assert kept.cases.queue() == []
+    assert list(kept.casework.vault.objects.all()) == []
+    assert kept.casework.cases.queue() == []
 
 
 def test_where_evidence_cannot_be_sealed_the_content_is_held_and_the_verdict_says_so(kept, listed, monkeypatch, caplog):
     def fail(*_: object) -> None:
         raise EvidenceError("the store is away")
 
-    monkeypatch.setattr(kept.vault.objects, "put", fail)
+    monkeypatch.setattr(kept.casework.vault.objects, "put", fail)
     verdict = kept.screener.screen(listed)
     assert verdict.decision is Screened.HOLD
     assert verdict.reasons[-1].code == "evidence-not-kept"
     assert kept.journal.get(verdict.id)["decision"] == "hold"
-    assert kept.cases.queue() == []
+    assert kept.casework.cases.queue() == []
     assert "could not be kept" in caplog.text
 
 
@@ -715,14 +716,14 @@ def test_a_job_whose_evidence_cannot_be_sealed_comes_again(kept, listed, monkeyp
     upload.write(listed)
     job = kept.jobs.submit(upload, "t")
     with monkeypatch.context() as patch:
-        patch.setattr(kept.vault.objects, "put", fail)
+        patch.setattr(kept.casework.vault.objects, "put", fail)
         kept.job_runner.run_due()
     assert kept.jobs.get(job.id).state is JobState.PENDING
-    assert kept.cases.of_verdict(job.id) is None
+    assert kept.casework.cases.of_verdict(job.id) is None
     wait_until(lambda: kept.job_runner.run_due() and kept.jobs.get(job.id).state is JobState.DONE)
-    item = kept.cases.of_verdict(job.id)
+    item = kept.casework.cases.of_verdict(job.id)
     assert item is not None
-    assert kept.vault.content(item.evidence_id, KEY, actor="r", purpose="p") == listed
+    assert kept.casework.vault.content(item.evidence_id, KEY, actor="r", purpose="p") == listed
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -736,7 +737,7 @@ def test_where_nothing_can_be_written_there_is_no_verdict(kept, listed, monkeypa
     def fail(*_: object, **__: object) -> None:
         raise StoreError("the database does not answer")
 
-    monkeypatch.setattr(kept.vault, "record", fail)
+    monkeypatch.setattr(kept.casework.vault, "record", fail)
     with pytest.raises(StoreError):
         kept.screener.screen(listed)
 
@@ -745,19 +746,19 @@ def test_without_recipients_nothing_is_kept_and_the_verdict_is_the_same(tmp_path
     with open_deployment(tmp_path / "home", decoders=1) as deployment:
         list_photo(deployment, listed)
         assert deployment.screener.screen(listed).decision is Screened.BLOCK
-        assert deployment.cases.queue() == []
+        assert deployment.casework.cases.queue() == []
         assert not (tmp_path / "home" / "evidence").exists()
 
 
 def test_a_reason_that_the_policy_leaves_out_opens_no_case(tmp_path):
     options = CaseOptions(Policies(unsealed_reasons=frozenset({"unknown-type"})))
     with open_deployment(
-        tmp_path / "home", decoders=1, evidence=EvidenceOptions((PUBLIC,)), cases=options
+        tmp_path / "home", decoders=1, casework=CaseworkOptions(EvidenceOptions((PUBLIC,)), options)
     ) as deployment:
         assert deployment.screener.screen(b"text").decision is Screened.HOLD
-        assert deployment.cases.queue() == []
+        assert deployment.casework.cases.queue() == []
         assert deployment.screener.screen(b"").decision is Screened.HOLD
-        assert len(deployment.cases.queue()) == 1
+        assert len(deployment.casework.cases.queue()) == 1
 
 
 def gauges(deployment: Deployment) -> dict[str, float]:
@@ -769,11 +770,11 @@ def test_metrics_count_what_waits_for_people_and_for_the_outside(kept, listed):
     before = gauges(kept)
     assert [before[name] for name in ("tutela_notices_late", "tutela_evidence_ending")] == [0, 0]
     assert [before[f'tutela_report_alarms{{kind="{kind}"}}'] for kind in Kind] == [0, 0, 0]
-    item = kept.cases.of_verdict(kept.screener.screen(listed, Context("upload-1")).id)
+    item = kept.casework.cases.of_verdict(kept.screener.screen(listed, Context("upload-1")).id)
     assert item is not None
     two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
     for reference, within in (("late", 1), ("in time", 24)):
-        kept.reports.notices.register(
+        kept.casework.notices.register(
             "A",
             reference,
             [NewTarget("item", "x")],
@@ -781,7 +782,7 @@ def test_metrics_count_what_waits_for_people_and_for_the_outside(kept, listed):
             received_at=two_hours_ago,
             actor="t",
         )
-    filing = kept.reports.ledger.add("k", draft("file"), environment="test", actor="t")
+    filing = kept.casework.ledger.add("k", draft("file"), environment="test", actor="t")
     with kept.store.write() as connection:
         keep_until(connection, item.evidence_id, datetime.now(UTC) + timedelta(days=6), actor="t", why="a test")
         connection.execute(update(report).where(report.c.id == filing.id).values(created_at=1))
@@ -793,7 +794,7 @@ def test_metrics_count_what_waits_for_people_and_for_the_outside(kept, listed):
     assert (after['tutela_evidence{state="kept"}'], after["tutela_evidence_ending"]) == (1, 1)
     assert after['tutela_outbox{state="pending",topic="effect"}'] == 1
     assert 0 < after["tutela_outbox_oldest_seconds"] < 60
-    Retention(kept.vault).place_hold(item.evidence_id, reference="order 4", reason="r", actor="t")
+    Retention(kept.casework.vault).place_hold(item.evidence_id, reference="order 4", reason="r", actor="t")
     kept.dispatcher.run_due()
     later = gauges(kept)
     assert (later["tutela_evidence_ending"], later["tutela_outbox_oldest_seconds"]) == (0, 0)

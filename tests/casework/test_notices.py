@@ -1,7 +1,6 @@
 """Takedown notices: registered once, told to the platform, alarms by the clock, answered, and in the audit log."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,14 +19,14 @@ from tutela.casework.evidence.seal import Recipients, new_identity
 from tutela.casework.evidence.vault import Vault
 from tutela.casework.reports.notices import NewTarget, Notices, NoticeState, TargetOutcome, read_clock
 from tutela.errors import ConflictError, InputError, NotFoundError
-from tutela.foundation.outbox.webhooks import Endpoint
+from tutela.foundation.outbox.webhooks import Endpoint, Webhooks
 from tutela.foundation.store.database import Store
 from tutela.foundation.store.evidence_tables import audit
 from tutela.foundation.store.outbox_tables import outbox
 from tutela.foundation.store.tables import metadata, verdict
 from tutela.screening.verdict import ContentHash, Context
 
-WEBHOOKS: Mapping[str, Endpoint] = {"platform": Endpoint("platform", "https://platform.example/hook", [b"x" * 32])}
+WEBHOOKS = Webhooks([Endpoint("platform", "https://platform.example/hook", [b"x" * 32])])
 SHA256 = "ab" * 32
 URL = NewTarget("url", "https://example.test/p/1")
 

@@ -17,12 +17,13 @@ from tutela.casework.cases.model import Case, CaseState, Outcome, Queue
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import ReviewKey, new_identity
 from tutela.casework.reports.cybertipline.client import CyberTipline
-from tutela.casework.reports.desk import Desk, OpenedEvidence
+from tutela.casework.reports.desk import Desk
 from tutela.casework.reports.filer import Filer
 from tutela.casework.reports.intake import Category, IntakeReport
 from tutela.casework.reports.model import State
-from tutela.casework.reports.options import ReportOptions, open_report_rooms
+from tutela.casework.reports.options import ReportOptions
 from tutela.casework.reports.worker import ReportWorker
+from tutela.deployment.casework import CaseworkOptions, open_casework
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.errors import ConflictError, InputError, TutelaError
 from tutela.foundation.outbox.webhooks import Endpoint
@@ -32,7 +33,7 @@ from tutela.screening.verdict import Context, Decision, Verdict
 
 PRIVATE, PUBLIC = new_identity()
 DETAILS = {"uploader": "user-77", "ip_address": "192.0.2.7", "file_name": "holiday.jpg", "uploaded_at": "1790000000"}
-WEBHOOKS = {"platform": Endpoint("platform", "https://platform.example/hook", [b"x" * 32])}
+WEBHOOKS = (Endpoint("platform", "https://platform.example/hook", [b"x" * 32]),)
 
 
 @pytest.fixture
@@ -47,21 +48,17 @@ class Site:
     def __init__(self, home: Path, database: str, address: str, at_match: frozenset[str] = frozenset()) -> None:
         options = ReportOptions(organisation=US, at_match=at_match, mail=("lead@example.test",))
         self.deployment: Deployment = open_deployment(
-            home, database=database, decoders=1, webhooks=WEBHOOKS,
-            evidence=EvidenceOptions(recipients=(PUBLIC,)), reports=options,
+            home, database=database, decoders=1,
+            casework=CaseworkOptions(EvidenceOptions((PUBLIC,)), reports=options, webhooks=WEBHOOKS),
         )  # fmt: skip
-        key = ReviewKey(PRIVATE)
-        vault = self.deployment.vault
-        assert vault is not None
-        rooms = open_report_rooms(
-            self.deployment.store, self.deployment.cases, vault, recipients=(PUBLIC,), options=options,
-            endpoints=WEBHOOKS, key=key,
-        )  # fmt: skip
-        self.desk: Desk = rooms.desk(self.deployment.cases)
-        self.evidence = OpenedEvidence(vault, key, actor="reporter:1", purpose="report")
-        filer = Filer(rooms.ledger, CyberTipline("esp", "secret", address=address), self.evidence)
-        self.worker = ReportWorker(self.desk, self.evidence, filer, self.deployment.outbox, WEBHOOKS)
         banks = self.deployment.banks
+        reporting = open_casework(
+            self.deployment.store, banks, home, self.deployment.casework.options, ReviewKey(PRIVATE)
+        )
+        self.desk: Desk = reporting.desk()
+        self.evidence = reporting.evidence("reporter:1", "report")
+        filer = Filer(reporting.ledger, CyberTipline("esp", "secret", address=address), self.evidence)
+        self.worker = ReportWorker(self.desk, self.evidence, filer, reporting.outbox, reporting.webhooks)
         banks.create("known", label="A1", policy=Policy(Action.BLOCK), actor="me")
         for seed in (1, 2, 3):
             value = hashlib.md5(picture(seed)).digest()
@@ -75,13 +72,13 @@ class Site:
     def case(self, seed: int = 1, **details: str) -> Case:
         verdict = self.upload(seed, **details)
         assert verdict.decision is Decision.BLOCK
-        item = self.deployment.cases.of_verdict(verdict.id)
+        item = self.deployment.casework.cases.of_verdict(verdict.id)
         assert item is not None
-        return self.deployment.cases.get(item.case_id)
+        return self.deployment.casework.cases.get(item.case_id)
 
     def decide(self, case: Case, outcome: Outcome) -> Case:
         label = "A1" if outcome is Outcome.CONFIRM else None
-        return self.deployment.cases.decide(case.id, outcome, by="reviewer:1", reason="seen", label=label)
+        return self.deployment.casework.cases.decide(case.id, outcome, by="reviewer:1", reason="seen", label=label)
 
     def told(self) -> list[str]:
         with self.deployment.store.read() as connection:
@@ -89,7 +86,7 @@ class Site:
         return [row.payload["type"] if row.topic == "webhook" else row.topic for row in rows]
 
     def actions(self) -> list[str]:
-        return [row.action for row in self.deployment.audit.rows()]
+        return [row.action for row in self.deployment.casework.audit.rows()]
 
 
 def picture(seed: int) -> bytes:
@@ -138,9 +135,9 @@ def test_a_blocked_upload_becomes_a_finished_report(anywhere, ncmec):
     assert report.text("personOrUserReported/espIdentifier") == "user-77"
     assert report.files[0].length == len(picture(1))
     assert report.files[0].details.findtext("originalFileName") == "holiday.jpg"
-    case = site.deployment.cases.get(case.id)
+    case = site.deployment.casework.cases.get(case.id)
     assert [(link.target, link.reference) for link in case.reports] == [("ncmec-test", str(report.number))]
-    kept = site.deployment.vault.get(case.items[0].evidence_id)
+    kept = site.deployment.casework.vault.get(case.items[0].evidence_id)
     assert (kept.keep_until - filing.finished_at).days == 365
     for action in (
         "case.opened",
@@ -151,13 +148,13 @@ def test_a_blocked_upload_becomes_a_finished_report(anywhere, ncmec):
         "case.reported",
     ):
         assert action in site.actions()
-    assert verify_log(site.deployment.audit).faults == ()
+    assert verify_log(site.deployment.casework.audit).faults == ()
 
 
 def test_who_has_no_review_key_can_read_no_report(site):
     case = site.decide(site.case(), Outcome.CONFIRM)
     filing = site.desk.file(case.id, site.desk.preview(case.id, site.evidence), actor="reporter:1")
-    ledger = site.deployment.reports.ledger
+    ledger = site.deployment.casework.ledger
     assert ledger.get(filing.id).state is State.READY
     with pytest.raises(TutelaError, match="review key"):
         ledger.draft(filing.id)
@@ -280,7 +277,7 @@ def test_a_report_that_needs_a_person_is_told_once_an_hour(site, ncmec):
     ncmec.failures = [("submit", 4100)]
     site.worker.run_due()
     for _ in range(3):
-        site.deployment.upkeep.run_due()
+        site.deployment.casework.upkeep.run_due()
     told = site.told()
     assert 1 <= told.count("report.alarm") <= 2, "once, or twice where an hour began meanwhile"
     assert told.count("mail") == told.count("report.alarm")
@@ -294,12 +291,12 @@ def test_a_report_that_needs_a_person_is_told_once_an_hour(site, ncmec):
 
 def test_a_report_of_the_public_opens_a_case_and_is_sealed(anywhere):
     site = anywhere
-    intake = site.deployment.reports.intake
+    intake = site.deployment.casework.intake
     report = IntakeReport(
         Category.GROOMING, ["https://example.test/chat/9"], "he wrote to my daughter", "mother@example.test"
     )
     receipt = intake.receive(report)
-    case = site.deployment.cases.get(intake.case_of(receipt.id))
+    case = site.deployment.casework.cases.get(intake.case_of(receipt.id))
     assert case.queue is Queue.INTAKE
     assert case.urgency == 80
     (item,) = case.items
@@ -317,7 +314,7 @@ def test_a_report_of_the_public_opens_a_case_and_is_sealed(anywhere):
 
 
 def test_danger_is_first_and_a_flagger_before_the_public(site):
-    intake = site.deployment.reports.intake
+    intake = site.deployment.casework.intake
     urgency = {}
     for name, report, flagger in (
         ("public", IntakeReport(Category.ABUSE_PICTURE, ["https://a.test/1"]), None),
@@ -325,7 +322,7 @@ def test_danger_is_first_and_a_flagger_before_the_public(site):
         ("danger", IntakeReport(Category.OTHER, text="now", danger_now=True), None),
     ):
         case_id = intake.case_of(intake.receive(report, flagger=flagger).id)
-        urgency[name] = site.deployment.cases.get(case_id).urgency
+        urgency[name] = site.deployment.casework.cases.get(case_id).urgency
     assert urgency["danger"] == 100
     assert urgency["flagger"] > urgency["public"]
 
@@ -343,5 +340,5 @@ def test_danger_is_first_and_a_flagger_before_the_public(site):
 )  # fmt: skip
 def test_a_report_that_says_nothing_or_too_much_is_refused(eager, report):
     with pytest.raises(InputError):
-        eager.deployment.reports.intake.receive(report)
-    assert eager.deployment.cases.queue() == []
+        eager.deployment.casework.intake.receive(report)
+    assert eager.deployment.casework.cases.queue() == []

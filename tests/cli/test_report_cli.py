@@ -20,6 +20,7 @@ from tutela.casework.cases.model import Outcome
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import new_identity
 from tutela.cli.commands import app
+from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import open_deployment
 from tutela.errors import ConflictError, InputError, TutelaError
 from tutela.lists.banks.model import Action, NewEntry, Policy
@@ -66,14 +67,14 @@ def untouched(tmp_path_factory: pytest.TempPathFactory, cybertipline: tuple[obje
 def made_desk(tmp_path: Path, address: str) -> Desk:
     home, key = tmp_path / "home", tmp_path / "review.key"
     key.write_text(PRIVATE)
-    with open_deployment(home, decoders=1, evidence=EvidenceOptions(recipients=(PUBLIC,))) as deployment:
+    with open_deployment(home, decoders=1, casework=CaseworkOptions(EvidenceOptions((PUBLIC,)))) as deployment:
         deployment.banks.create("known", label="A1", policy=Policy(Action.BLOCK), actor="me")
         deployment.banks.add("known", [NewEntry("md5", hashlib.md5(PICTURE).digest())], actor="me")
         deployment.refresh()
         verdict = deployment.screener.screen(PICTURE, Context("item-1", {"uploader": "user-77"}))
-        item = deployment.cases.of_verdict(verdict.id)
+        item = deployment.casework.cases.of_verdict(verdict.id)
         assert item is not None
-        deployment.cases.decide(item.case_id, Outcome.CONFIRM, by="reviewer:1", reason="seen", label="A1")
+        deployment.casework.cases.decide(item.case_id, Outcome.CONFIRM, by="reviewer:1", reason="seen", label="A1")
     reports = {
         "organisation": {"name": US.name, "contact_email": US.contact_email},
         "user": "esp",

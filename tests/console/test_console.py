@@ -29,8 +29,8 @@ from tutela.console.people import People
 from tutela.console.plots import Chart, draw
 from tutela.console.reveal_policy import RevealPolicy
 from tutela.console.reveals import CLEAR, LASTS_S, PACE_S, STEPS, TASK, Reveals, Subject
-from tutela.console.rooms import open_rooms
 from tutela.console.second_looks import SecondLooks
+from tutela.console.server import opened_console
 from tutela.console.sessions import Lifetimes, Sessions
 from tutela.console.statistics import Statistics
 from tutela.content.media.content import Limits
@@ -611,8 +611,8 @@ def test_what_follows_a_decision_in_the_service_follows_one_in_the_console_too(t
     settings = Settings(
         home=tmp_path / "home", evidence={"recipients": [public]}, cases={"alarm_mail": ["a@b.example"]}
     )
-    with settings.open() as deployment, open_rooms(settings, ConsoleSettings(identity=key)) as rooms:
-        ours, theirs = ({type(one) for one in cases._listeners} for cases in (rooms.cases, deployment.cases))
+    with settings.open() as deployment, opened_console(settings, ConsoleSettings(identity=key)) as console:
+        ours, theirs = ({type(one) for one in cases._listeners} for cases in (console.cases, deployment.casework.cases))
     assert len(theirs) >= 3
     assert ours == theirs
 

@@ -250,7 +250,7 @@ def test_no_text_of_any_page_is_outside_the_catalogue(desk):
     admin.post("/audit/verify")
     admin.get("/audit?subject=nothing")
 
-    ledger = desk.console.reports.ledger
+    ledger = desk.console.ledger
     waits = ledger.add("k", draft("file"), environment="test", actor="t", case_id=third)
     with ledger.decision(waits.id, [filings.State.READY]) as change:
         change.stop("a reason in English")

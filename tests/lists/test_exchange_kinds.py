@@ -26,9 +26,9 @@ from tests.support.standins.server import Fault, Faulty, served
 from tests.support.standins.stopncii import StopNciiStandIn
 from tests.support.standins.threatexchange import TOKEN, ThreatExchangeStandIn
 from tutela.errors import InputError
+from tutela.foundation.http import HttpError, RefusedError
 from tutela.lists.banks.model import EntryState
 from tutela.lists.exchanges.base import ExchangeError, Feedback, Opinion, Share
-from tutela.lists.exchanges.http import HttpError, RefusedError
 from tutela.lists.exchanges.inquiry import look_up
 from tutela.lists.exchanges.puller import ShrunkenError
 from tutela.lists.exchanges.service import Exchanges

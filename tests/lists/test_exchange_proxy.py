@@ -19,7 +19,7 @@ from tests.support.exchange_tools import QUICK, listed, opened, puller
 from tests.support.standins.arachnid import ArachnidStandIn
 from tests.support.standins.proxy import Proxy, running
 from tests.support.standins.server import served
-from tutela.lists.exchanges.http import HttpError
+from tutela.foundation.http import HttpError
 from tutela.lists.exchanges.inquiry import look_up
 from tutela.lists.exchanges.registry import kinds
 from tutela.lists.exchanges.service import Exchanges

@@ -375,7 +375,7 @@ def test_a_decided_case_becomes_a_vote_and_changing_ones_mind_another(tmp_path):
         open_deployment(tmp_path / "home", decoders=1, evidence=evidence) as deployment,
     ):
         deployment.banks.create("known", actor="test")
-        exchanges, cases = Exchanges(deployment.banks), deployment.cases
+        exchanges, cases = Exchanges(deployment.banks), deployment.casework.cases
         options = {**ncmec_options(address), "reject_reason": "Not apparent"}
         exchanges.add("ncmec", "ncmec", "known", options, giving=Giving(feedback=True), actor="test")
         puller(exchanges).pull("ncmec", actor="test")
@@ -438,9 +438,9 @@ def test_a_first_match_is_told_once_and_does_not_replace_what_reviewers_found(se
     assert threatexchange.reactions == {"7100": "SAW_THIS_TOO"}
     screen_listed(deployment)
     assert dispatcher.run_due() == 0, "how often it is seen is nobody's business"
-    for summary in deployment.cases.queue():
-        deployment.cases.claim(summary.id, by="reviewer")
-        deployment.cases.decide(summary.id, Outcome.CONFIRM, label="A1", by="reviewer", reason="it is")
+    for summary in deployment.casework.cases.queue():
+        deployment.casework.cases.claim(summary.id, by="reviewer")
+        deployment.casework.cases.decide(summary.id, Outcome.CONFIRM, label="A1", by="reviewer", reason="it is")
     assert dispatcher.run_due() > 0
     screen_listed(deployment)
     dispatcher.run_due()

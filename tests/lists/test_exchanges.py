@@ -18,9 +18,9 @@ from tests.support.standins.ncmec import NcmecEntry, NcmecStandIn
 from tests.support.standins.server import Fault, Faulty, served
 from tests.support.waiting import wait_until
 from tutela.errors import InputError
+from tutela.foundation.http import HttpError, RefusedError
 from tutela.lists.banks.model import EntryState
 from tutela.lists.exchanges.base import ExchangeError, Listing, Page
-from tutela.lists.exchanges.http import HttpError, RefusedError
 from tutela.lists.exchanges.prefetch import Batch, read_ahead
 from tutela.lists.exchanges.puller import Puller
 from tutela.lists.exchanges.service import Exchanges

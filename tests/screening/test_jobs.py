@@ -21,6 +21,7 @@ from tests.support.service import Service
 from tests.support.waiting import wait_until
 from tutela.api.app import ApiOptions, create_app
 from tutela.content.media.content import Limits
+from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.errors import ConflictError, NotFoundError, TutelaError
 from tutela.foundation.outbox.webhooks import Endpoint, new_secret, read_secret, verify
@@ -51,7 +52,9 @@ def long_upload(size: int = 3_000_000) -> bytes:
 def knowing(home: Path, **options) -> Iterator[Deployment]:
     """A deployment that knows one picture."""
     endpoint = Endpoint("platform", "http://127.0.0.1:9/hook", [read_secret(new_secret())], frozenset())
-    with open_deployment(home, decoders=1, limits=LIMITS, webhooks={"platform": endpoint}, **options) as deployment:
+    with open_deployment(
+        home, decoders=1, limits=LIMITS, casework=CaseworkOptions(webhooks=(endpoint,)), **options
+    ) as deployment:
         list_in(deployment, "known", KNOWN, "pdq", "sha256")
         yield deployment
 

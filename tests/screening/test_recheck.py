@@ -63,8 +63,8 @@ def quick(deployment: Deployment) -> Dispatcher:
 
 
 def only_case(deployment: Deployment) -> Case:
-    (summary,) = deployment.cases.queue()
-    return deployment.cases.get(summary.id)
+    (summary,) = deployment.casework.cases.queue()
+    return deployment.casework.cases.get(summary.id)
 
 
 def know(shield: ArachnidStandIn, deployment: Deployment, picture: bytes) -> str:
@@ -122,7 +122,7 @@ def test_a_shield_that_fails_delays_nothing_and_is_asked_again(deployment, shiel
             assert dispatcher.run_due() == 1
             (delivery,) = outbox.all()
             assert (delivery.state, delivery.attempts) == (State.PENDING, attempts) and delivery.last_error
-            assert deployment.cases.queue() == []
+            assert deployment.casework.cases.queue() == []
             with deployment.store.write() as connection:
                 connection.execute(update(outbox_table).values(next_at=0))
         dispatcher.run_due()
@@ -169,7 +169,7 @@ def test_a_known_false_match_stays_one_whatever_shield_says(deployment, shield):
         deployment.screener.screen(PICTURE)
         deployment.second_opinions.turn()
         quick(deployment).run_due()
-    assert deployment.cases.queue() == []
+    assert deployment.casework.cases.queue() == []
     assert deployment.second_opinions.turn() == 0, "a further verdict asks no further question"
 
 
@@ -179,5 +179,5 @@ def test_a_running_deployment_asks_by_itself(deployment, shield):
         follow(deployment, address)
         deployment.start()
         deployment.screener.screen(PICTURE, Context(item="upload-7"))
-        wait_until(deployment.cases.queue, "Shield's answer opens a case")
+        wait_until(deployment.casework.cases.queue, "Shield's answer opens a case")
         deployment.stop()

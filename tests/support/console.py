@@ -5,19 +5,16 @@ from types import TracebackType
 
 from starlette.testclient import TestClient
 
-from tutela.casework.audit.log import AuditLog
-from tutela.casework.cases.custody import Custody
-from tutela.casework.cases.service import Cases
-from tutela.casework.evidence.objects import Objects
-from tutela.casework.evidence.seal import Recipients, ReviewKey, new_identity
-from tutela.casework.evidence.vault import Vault
+from tutela.casework.cases.options import EvidenceOptions
+from tutela.casework.evidence.seal import ReviewKey, new_identity
 from tutela.casework.reports.incident import Organisation
-from tutela.casework.reports.options import ReportOptions, open_report_rooms
+from tutela.casework.reports.options import ReportOptions
 from tutela.console.app import Console, create_console
 from tutela.console.options import ConsoleSettings
 from tutela.console.roles import Role
-from tutela.console.rooms import ConsoleRooms
+from tutela.deployment.casework import CaseworkOptions, open_casework
 from tutela.foundation.store.database import Store
+from tutela.lists.banks.service import Banks
 
 ORIGIN = "https://console.test"
 
@@ -29,22 +26,14 @@ class Desk:
         self.home = home
         self.store = Store.create(f"sqlite:///{home / 'console.db'}")
         secret, public = new_identity()
-        self.vault = Vault(self.store, Objects(f"file://{home / 'evidence'}"), Recipients([public]))
-        self.audit = AuditLog(self.store)
-        self.cases = Cases(self.store)
-        self.custody = Custody(self.store, self.vault, self.cases)
-        key = ReviewKey(secret)
-        reports = open_report_rooms(
-            self.store,
-            self.cases,
-            self.vault,
-            recipients=[public],
-            options=ReportOptions(Organisation("Test Company")),
-            endpoints={},
-            key=key,
-        )
-        rooms = ConsoleRooms(self.store, home, self.audit, self.cases, self.vault, key, reports)
-        self.console = Console(rooms, ConsoleSettings(origin=ORIGIN, **settings))
+        options = CaseworkOptions(EvidenceOptions((public,)), reports=ReportOptions(Organisation("Test Company")))
+        casework = open_casework(self.store, Banks(self.store), home, options, ReviewKey(secret))
+        assert casework.vault is not None
+        assert casework.custody is not None
+        self.vault, self.audit, self.cases, self.custody = (
+            casework.vault, casework.audit, casework.cases, casework.custody,
+        )  # fmt: skip
+        self.console = Console(casework, home, ConsoleSettings(origin=ORIGIN, **settings))
         self.app = create_console(self.console)
 
     def client(self) -> TestClient:

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 
 from tests.support.standins.ncmec import NcmecEntry
 from tutela.content.signals.registry import signal_types
+from tutela.foundation.http import Patience
 from tutela.foundation.store.database import Store
 from tutela.lists.banks.files import Format
 from tutela.lists.banks.model import EntryState
 from tutela.lists.banks.service import Banks
 from tutela.lists.banks.transfer import export_list
-from tutela.lists.exchanges.http import Patience
 from tutela.lists.exchanges.puller import Puller
 from tutela.lists.exchanges.service import Exchanges
 

@@ -14,6 +14,7 @@ from tutela.casework.cases.service import Cases
 from tutela.casework.evidence.objects import Objects
 from tutela.casework.evidence.seal import Recipients
 from tutela.casework.evidence.vault import Vault
+from tutela.foundation.outbox.webhooks import Webhooks
 from tutela.foundation.store.database import Store
 from tutela.lists.banks.model import Action
 from tutela.screening.verdict import ContentHash, Context, Decision, Match, Reason, Timings, Verdict, Versions
@@ -41,7 +42,7 @@ def hold_and_decide(database: str, folder: str, out: str, recipient: str) -> Non
     """Hold and decide without end. Each act is written down when it begins, and again when it was answered."""
     store = Store.open(database)
     vault = Vault(store, Objects(f"file://{folder}"), Recipients([recipient]))
-    cases = Cases(store, effects=Effects({}, callback=True))
+    cases = Cases(store, effects=Effects(Webhooks(), callback=True))
     custody = Custody(store, vault, cases)
     rng, number = random.Random(os.getpid()), 0
     with Path(out).open("a", buffering=1) as acts:
@@ -61,14 +62,14 @@ def hold_and_decide(database: str, folder: str, out: str, recipient: str) -> Non
                 acts.write(f"decided {case.id}\n")
 
 
-def a_held_verdict(item: str, uploader: str) -> Verdict:
-    digest = os.urandom(32).hex()
+def a_held_verdict(item: str, uploader: str, *, entry_id: int = 1, digest: str | None = None) -> Verdict:
+    digest = digest or os.urandom(32).hex()
     return Verdict(
         id=os.urandom(16).hex(),
         at=datetime.now(UTC),
         decision=Decision.BLOCK,
         reasons=(Reason("match-block", "a match"),),
-        matches=(a_match(),),
+        matches=(a_match(entry_id),),
         matches_omitted=0,
         hashes=(ContentHash("pdq", digest, "whole", 100),),
         hashes_omitted=0,

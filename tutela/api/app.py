@@ -148,7 +148,7 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
     app.include_router(case_routes.router)
     app.include_router(report_routes.router)
     app.include_router(intake_routes.router)
-    app.state.intake_brake = intake_routes.IntakeBrake(deployment.reports.options.intake_rate)
+    app.state.intake_brake = intake_routes.IntakeBrake(deployment.casework.options.reports.intake_rate)
     if exchanges_installed():
         from tutela.api import exchange_routes, feed_routes
 

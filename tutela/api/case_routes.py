@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 from tutela.api.keys import Scope
 from tutela.api.models import Name, Strict
 from tutela.api.security import needs
-from tutela.casework.cases.documents import case_document, summary_document
+from tutela.casework.cases.documents import case_document, item_document, summary_document
 from tutela.casework.cases.model import CaseState, Outcome, Queue
 from tutela.casework.cases.service import UNDECIDED, Cases
 from tutela.deployment.composition import Deployment
@@ -84,6 +84,21 @@ def rule_case(request: Request, case_id: str, body: DecisionIn, actor: Lead) -> 
     return _decide(request, case_id, body, actor, senior=True)
 
 
+@router.get("/{case_id}/similar", operation_id="list_similar")
+def list_similar(request: Request, case_id: str, _: Reviewer) -> list[dict[str, Any]]:
+    """Undecided items of other cases that show nearly the same pictures: each need be looked at once only."""
+    return [item_document(item) | {"case": item.case_id} for item in _cases(request).similar(case_id)]
+
+
+@router.post("/{case_id}/similar/decision", operation_id="decide_similar")
+def decide_similar(request: Request, case_id: str, body: DecisionIn, actor: Reviewer) -> dict[str, Any]:
+    """One decision for such items; each of their cases is claimed for it. `left` are those that another person has."""
+    found = _cases(request).decide_similar(
+        case_id, body.outcome, by=actor, reason=body.reason, label=body.label, item_ids=body.items
+    )
+    return {"decided": found.decided, "left": found.left}
+
+
 @router.post("/{case_id}/reopening", operation_id="reopen_case")
 def reopen_case(request: Request, case_id: str, body: ReopeningIn, actor: Lead) -> dict[str, Any]:
     """Set decisions aside, as after a complaint."""
@@ -100,4 +115,4 @@ def _decide(request: Request, case_id: str, body: DecisionIn, actor: str, *, sen
 
 def _cases(request: Request) -> Cases:
     deployment: Deployment = request.app.state.deployment
-    return deployment.cases
+    return deployment.casework.cases

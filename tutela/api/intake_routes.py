@@ -91,7 +91,7 @@ async def receive_form(request: Request) -> HTMLResponse:
         receipt = await run_in_threadpool(_intake(request).receive, report)
     except InputError as error:
         return _page(given, problem=str(error), status_code=400)
-    organisation = deployment.reports.options.organisation
+    organisation = deployment.casework.options.reports.organisation
     return _page(receipt=receipt, name=organisation.name if organisation else "")
 
 
@@ -126,16 +126,16 @@ async def _fields(request: Request) -> dict[str, str]:
 
 def _public(request: Request) -> Deployment:
     deployment: Deployment = request.app.state.deployment
-    if not deployment.reports.options.public_intake:
+    if not deployment.casework.options.reports.public_intake:
         raise Problem(404, "not-found", "reports of the public are not taken here")
     return deployment
 
 
 def _intake(request: Request) -> Intake:
     deployment: Deployment = request.app.state.deployment
-    if deployment.reports.intake is None:
+    if deployment.casework.intake is None:
         raise NotReadyError("reports cannot be sealed here: evidence has no recipients")
-    return deployment.reports.intake
+    return deployment.casework.intake
 
 
 def _network(request: Request) -> str:

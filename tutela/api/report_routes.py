@@ -22,9 +22,9 @@ from tutela.casework.reports import decisions
 from tutela.casework.reports.alarms import alarms
 from tutela.casework.reports.model import State
 from tutela.casework.reports.notices import NewTarget, NoticeState, read_clock
-from tutela.casework.reports.options import ReportRooms
 from tutela.casework.reports.publication import as_csv, as_html, as_json
 from tutela.casework.reports.transparency import transparency
+from tutela.deployment.casework import Casework
 from tutela.deployment.composition import Deployment
 
 router = APIRouter(prefix="/v1")
@@ -55,6 +55,12 @@ def list_reports(
 def list_alarms(request: Request, _: Reporter) -> list[AlarmOut]:
     """Reports that need a person, or whose time runs out, the most pressing first."""
     return [AlarmOut.of(alarm) for alarm in alarms(_rooms(request).ledger)]
+
+
+@router.get("/reports/unreported", operation_id="list_unreported", tags=["reports"])
+def list_unreported(request: Request, _: Reporter, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[str]:
+    """Cases with a confirmed item that is in no report, the longest waiting first."""
+    return _rooms(request).ledger.unreported_cases(limit)
 
 
 @router.get("/reports/{report_id}", operation_id="get_report", tags=["reports"])
@@ -158,7 +164,7 @@ def get_transparency(
 ) -> Response:
     """Figures of a period, counted from the audit log; `until` is the first moment after it."""
     deployment: Deployment = request.app.state.deployment
-    figures = transparency(deployment.audit, since, until)
+    figures = transparency(deployment.casework.audit, since, until)
     match form:
         case Form.JSON:
             return Response(as_json(figures), media_type="application/json")
@@ -172,6 +178,6 @@ _INERT = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inli
 """The page shows text and its own plots; it can run and load nothing."""
 
 
-def _rooms(request: Request) -> ReportRooms:
+def _rooms(request: Request) -> Casework:
     deployment: Deployment = request.app.state.deployment
-    return deployment.reports
+    return deployment.casework

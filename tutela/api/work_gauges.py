@@ -27,11 +27,11 @@ def work_gauges(deployment: Deployment) -> Iterator[Metric]:
     for state, count in deployment.jobs.counts().items():
         jobs.add_metric([state.value], count)
     yield jobs
-    yield from _cases(deployment.cases)
-    yield from _reports(deployment.reports.ledger)
-    yield from _notices(deployment.reports.notices)
-    if deployment.vault is not None:
-        yield from _evidence(Retention(deployment.vault))
+    yield from _cases(deployment.casework.cases)
+    yield from _reports(deployment.casework.ledger)
+    yield from _notices(deployment.casework.notices)
+    if deployment.casework.vault is not None:
+        yield from _evidence(Retention(deployment.casework.vault))
 
 
 def _outbox(outbox: Outbox) -> Iterator[Metric]:

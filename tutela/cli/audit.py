@@ -120,11 +120,5 @@ def _text(path: Path) -> str:
 
 @contextmanager
 def _log(context: typer.Context) -> Iterator["AuditLog"]:
-    from tutela.casework.audit.log import AuditLog
-    from tutela.cli.store import open_store
-
-    store = open_store(context.obj.settings())
-    try:
-        yield AuditLog(store)
-    finally:
-        store.close()
+    with context.obj.casework() as casework:
+        yield casework.audit

@@ -106,6 +106,40 @@ def decide(
 
 
 @app.command()
+def similar(context: typer.Context, case: Id) -> None:
+    """Undecided items of other cases that show nearly the same pictures, as JSON lines."""
+    from tutela.casework.cases.documents import item_document
+    from tutela.cli.output import print_json
+
+    with _cases(context) as cases:
+        for one in cases.similar(case):
+            print_json(item_document(one) | {"case": one.case_id})
+
+
+@app.command("decide-similar", epilog="tutela case decide-similar ID reject --reason 'the same statue'")
+def decide_similar(
+    context: typer.Context,
+    case: Id,
+    outcome: Annotated[str, typer.Argument(help="confirm, reject, against-rules or escalate.")],
+    reason: Reason,
+    label: Annotated[str | None, typer.Option(help="The class; needed to confirm.")] = None,
+    item: Items = None,
+    senior: Annotated[bool, typer.Option("--senior", help="As a lead, of what is escalated.")] = False,
+) -> None:
+    """One decision for what `similar` shows, by default all of it. Exit code 1 when a case of it is left."""
+    from tutela.casework.cases.model import Outcome
+
+    with _cases(context) as cases:
+        chosen = _choice(Outcome, outcome)
+        found = cases.decide_similar(case, chosen, by=actor(), reason=reason, label=label, item_ids=item, senior=senior)
+    for one in found.decided:
+        typer.echo(f"case {one} is decided of")
+    for one in found.left:
+        typer.echo(f"case {one} is left: another person has it, or must decide")
+    raise typer.Exit(1 if found.left else 0)
+
+
+@app.command()
 def reopen(context: typer.Context, case: Id, reason: Reason, item: Items = None) -> None:
     """Set decisions aside, as after a complaint."""
     with _cases(context) as cases:
@@ -124,22 +158,6 @@ def _choice(kind: type[Choice], text: str) -> Choice:
 
 @contextmanager
 def _cases(context: typer.Context) -> Iterator["Cases"]:
-    """The cases with the operator's policies and webhooks; a running service delivers what is decided here."""
-    from tutela.casework.cases.options import open_case_rooms
-    from tutela.cli.store import open_store
-    from tutela.lists.banks.labels import labels_of
-
-    settings = context.obj.settings()
-    store = open_store(settings)
-    try:
-        rooms = open_case_rooms(
-            store,
-            settings.home,
-            evidence=None,
-            options=settings.case_options,
-            endpoints=settings.endpoints(),
-            labels=lambda: labels_of(settings.home),
-        )
-        yield rooms.cases
-    finally:
-        store.close()
+    """The cases, with all that follows a decision; a running service delivers what is decided here."""
+    with context.obj.casework() as casework:
+        yield casework.cases

@@ -237,13 +237,8 @@ def _review_key(context: typer.Context, path: Path) -> "ReviewKey":
 
 @contextmanager
 def _vault(context: typer.Context) -> Iterator["Vault"]:
+    """The vault of the settings, or else the one in the home, in which nothing can be kept."""
     from tutela.casework.cases.options import EvidenceOptions
-    from tutela.cli.store import open_store
 
-    settings = context.obj.settings()
-    options = settings.evidence.options_of() if settings.evidence else EvidenceOptions()
-    store = open_store(settings)
-    try:
-        yield options.vault(store, settings.home)
-    finally:
-        store.close()
+    with context.obj.casework() as casework:
+        yield casework.vault or EvidenceOptions().vault(casework.store, context.obj.settings().home)

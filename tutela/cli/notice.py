@@ -152,15 +152,8 @@ def withdraw(
 
 @contextmanager
 def _notices(context: typer.Context) -> Iterator["Notices"]:
-    from tutela.casework.reports.notices import Notices
-    from tutela.cli.store import open_store
-
-    settings = context.obj.settings()
-    store = open_store(settings)
-    try:
-        yield Notices(store, {name: webhook.endpoint(name) for name, webhook in settings.webhooks.items()})
-    finally:
-        store.close()
+    with context.obj.casework() as casework:
+        yield casework.notices
 
 
 def _time(text: str) -> datetime:

@@ -1,7 +1,5 @@
 """`tutela report`: reports to NCMEC, and packages for other authorities."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +10,6 @@ from tutela.cli.state import actor
 
 if TYPE_CHECKING:
     from tutela.casework.reports.model import Filing
-    from tutela.casework.reports.opened import OpenedRooms
 
 app = typer.Typer(no_args_is_help=True, help="Reports to NCMEC, and packages for other authorities.")
 
@@ -41,8 +38,8 @@ def list_(
 
     if unknown := set(state or ()) - set(State):
         raise InputError(f"{min(unknown)!r} is no state; a state is one of {', '.join(State)}")
-    with _rooms(context) as rooms:
-        found = rooms.reports.ledger.all(case_id=case, states=[State(one) for one in state or ()])
+    with context.obj.casework() as casework:
+        found = casework.ledger.all(case_id=case, states=[State(one) for one in state or ()])
     if json:
         for filing in found:
             print_json(_document(filing))
@@ -62,9 +59,9 @@ def show(context: typer.Context, report: ReportId, json: Json = False) -> None:
     from tutela.casework.reports.alarms import deadline
     from tutela.cli.output import out, print_json, print_table
 
-    with _rooms(context) as rooms:
-        filing = rooms.reports.ledger.get(report)
-        steps = rooms.reports.ledger.history(report)
+    with context.obj.casework() as casework:
+        filing = casework.ledger.get(report)
+        steps = casework.ledger.history(report)
     if json:
         print_json(_document(filing) | {"steps": [[_time(s.at), s.actor, s.action, s.code, s.detail] for s in steps]})
         return
@@ -82,6 +79,14 @@ def show(context: typer.Context, report: ReportId, json: Json = False) -> None:
 
 
 @app.command()
+def unreported(context: typer.Context) -> None:
+    """Cases with a confirmed item that is in no report, the longest waiting first."""
+    with context.obj.casework() as casework:
+        for case in casework.ledger.unreported_cases():
+            typer.echo(case)
+
+
+@app.command()
 def alarms(context: typer.Context, json: Json = False) -> None:
     """What cannot wait: reports that need a person, or whose time runs out. Exit code 1 when there is any."""
     from rich.markup import escape
@@ -89,8 +94,8 @@ def alarms(context: typer.Context, json: Json = False) -> None:
     from tutela.casework.reports.alarms import alarms as find
     from tutela.cli.output import print_json, print_table
 
-    with _rooms(context) as rooms:
-        found = find(rooms.reports.ledger)
+    with context.obj.casework() as casework:
+        found = find(casework.ledger)
     if json:
         for one in found:
             print_json({"report": one.filing_id, "kind": one.kind, "message": one.message})
@@ -111,9 +116,9 @@ def preview(
 
     from tutela.cli.output import complain
 
-    with _rooms(context, key) as rooms:
-        draft = rooms.desk().preview(case, rooms.evidence(actor(), "report preview"))
-        problems = draft.problems(rooms.schema())
+    with context.obj.casework(key) as casework:
+        draft = casework.desk().preview(case, casework.evidence(actor(), "report preview"))
+        problems = draft.problems(casework.schema())
     if json:
         sys.stdout.write(draft.json().decode() + "\n")
     else:
@@ -135,17 +140,14 @@ def file(
 ) -> None:
     """File a report for a decided case; `tutela report run` sends it. The same evidence is never filed twice."""
     from tutela.casework.reports.draft import Draft
-    from tutela.errors import InputError
 
-    with _rooms(context, key) as rooms:
-        desk = rooms.desk()
+    with context.obj.casework(key) as casework:
+        desk = casework.desk()
         if draft is None:
-            chosen = desk.preview(case, rooms.evidence(actor(), "report"), viewed=viewed or ())
+            chosen = desk.preview(case, casework.evidence(actor(), "report"), viewed=viewed or ())
         else:
             chosen = Draft.read(draft.read_bytes())
-        if problems := chosen.problems(rooms.schema()):
-            raise InputError(f"the report would be refused: {'; '.join(problems[:5])}")
-        filing = desk.file(case, chosen, actor=actor())
+        filing = desk.file(case, chosen, actor=actor(), schema=casework.schema())
     typer.echo(f"report {filing.id} is {filing.state}")
 
 
@@ -159,33 +161,26 @@ def run(
 ) -> None:
     """Send what is to be filed, until it is told to stop. Runs apart from the service, with the review key."""
     from tutela.casework.reports.alarms import alarms as find
-    from tutela.casework.reports.filer import Filer
-    from tutela.casework.reports.worker import ACTOR, ReportWorker
 
-    with _rooms(context, key) as rooms:
-        tipline = rooms.settings.reports.credentials().connect()
-        evidence = rooms.evidence(ACTOR, "report")
-        filer = Filer(rooms.reports.ledger, tipline, evidence)
-        worker = ReportWorker(rooms.desk(), evidence, filer, rooms.outbox, rooms.reports.watch.webhooks)
-        try:
+    with context.obj.casework(key) as casework:
+        casework.tipline().close()  # without credentials there is nothing to run
+        with casework.report_worker() as worker:
             if not once:
-                worker.run(lambda _: rooms.reports.watch.run_due())
+                worker.run(lambda _: casework.watch.run_due())
             worker.run_due()
-            rooms.reports.watch.run_due()
-            raise typer.Exit(1 if find(rooms.reports.ledger) else 0)
-        finally:
-            tipline.close()
+            casework.watch.run_due()
+        raise typer.Exit(1 if find(casework.ledger) else 0)
 
 
 @app.command()
 def check(context: typer.Context) -> None:
     """Ask NCMEC whether the credentials are good, and check that the schema is the one they have now."""
-    with _rooms(context) as rooms:
-        tipline = rooms.settings.reports.credentials().connect()
+    with context.obj.casework() as casework:
+        tipline = casework.tipline()
         try:
             tipline.status()
             typer.echo(f"the credentials are good at {tipline.address} ({tipline.environment})")
-            theirs, ours = tipline.schema(), rooms.schema()
+            theirs, ours = tipline.schema(), casework.schema()
             same = ours is None or ours.text == theirs.text
             typer.echo(
                 "the schema is theirs" if same else "the schema in TUTELA_REPORTS xsd is not the one they have now"
@@ -200,8 +195,8 @@ def resume(context: typer.Context, report: ReportId) -> None:
     """Go on with a report that stopped, once what was wrong is mended."""
     from tutela.casework.reports import decisions
 
-    with _rooms(context) as rooms:
-        _said(decisions.resume(rooms.reports.ledger, report, actor()))
+    with context.obj.casework() as casework:
+        _said(decisions.resume(casework.ledger, report, actor()))
 
 
 @app.command()
@@ -209,8 +204,8 @@ def retract(context: typer.Context, report: ReportId, reason: Reason) -> None:
     """Take back a report that is not finished."""
     from tutela.casework.reports import decisions
 
-    with _rooms(context) as rooms:
-        _said(decisions.retract(rooms.reports.ledger, report, actor(), reason))
+    with context.obj.casework() as casework:
+        _said(decisions.retract(casework.ledger, report, actor(), reason))
 
 
 @app.command()
@@ -218,8 +213,8 @@ def refile(context: typer.Context, report: ReportId, reason: Reason) -> None:
     """File anew what NCMEC says it does not have; its old number is retracted first."""
     from tutela.casework.reports import decisions
 
-    with _rooms(context) as rooms:
-        _said(decisions.refile(rooms.reports.ledger, report, actor(), reason))
+    with context.obj.casework() as casework:
+        _said(decisions.refile(casework.ledger, report, actor(), reason))
 
 
 @app.command()
@@ -227,8 +222,8 @@ def confirm(context: typer.Context, report: ReportId, reason: Reason) -> None:
     """Write down that NCMEC has a report finished, as they said."""
     from tutela.casework.reports import decisions
 
-    with _rooms(context) as rooms:
-        _said(decisions.confirm(rooms.reports.ledger, report, actor(), reason))
+    with context.obj.casework() as casework:
+        _said(decisions.confirm(casework.ledger, report, actor(), reason))
 
 
 @app.command(epilog="tutela report package CASE nca.zip.age --to nca --recipient age1… --key review.key")
@@ -252,15 +247,15 @@ def package(
     from tutela.casework.reports.package import referral_of, write_package
 
     secret = new_password() if password else None
-    with _rooms(context, key) as rooms:
-        desk, evidence = rooms.desk(), rooms.evidence(actor(), f"package for {to}")
+    with context.obj.casework(key) as casework:
+        desk, evidence = casework.desk(), casework.evidence(actor(), f"package for {to}")
         desk.check_organisation()
-        found = rooms.cases.get(case)
+        found = casework.cases.get(case)
         incident = incident_of(found, evidence, prior_numbers=desk.prior_numbers(found))
         referral = referral_of(incident, desk.organisation, to, urgent)
         made = write_package(path, referral, evidence, recipients=recipient or (), password=secret)
         detail = {"to": to, "sha256": made.sha256, "manifest": made.manifest_sha256, "files": made.files}
-        rooms.audit.record(actor(), "report.packaged", f"case:{case}", detail)
+        casework.audit.record(actor(), "report.packaged", f"case:{case}", detail)
     typer.echo(f"{made.files} files in {path}\nsha256 {made.sha256}\nmanifest sha256 {made.manifest_sha256}")
     if secret is not None:
         typer.echo(f"password {secret}")
@@ -268,14 +263,6 @@ def package(
 
 def _said(filing: "Filing") -> None:
     typer.echo(f"report {filing.id} is {filing.state}")
-
-
-@contextmanager
-def _rooms(context: typer.Context, key: Path | None = None) -> Iterator["OpenedRooms"]:
-    from tutela.casework.reports.opened import opened_rooms
-
-    with opened_rooms(context.obj.settings(), key) as rooms:
-        yield rooms
 
 
 def _pretty(document: bytes) -> str:

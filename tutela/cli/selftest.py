@@ -29,7 +29,7 @@ def run(settings: Settings, url: str | None, *, as_json: bool) -> int:
 
 def service(url: str) -> Screen:
     """Screening by a running service on the same lists. Raises InputError without a key."""
-    from tutela.lists.exchanges.http import Http
+    from tutela.foundation.http import Http
 
     key = os.environ.get("TUTELA_KEY", "")
     if not key:

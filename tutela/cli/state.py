@@ -1,11 +1,14 @@
 """What every command shares: where the deployment is."""
 
+import contextlib
 import getpass
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tutela.deployment.casework import Casework
     from tutela.deployment.composition import Deployment
     from tutela.deployment.settings import Settings
 
@@ -43,6 +46,19 @@ class State:
     def deployment(self) -> "Deployment":
         """The open deployment; close it."""
         return self.settings().open()
+
+    @contextlib.contextmanager
+    def casework(self, key: Path | None = None) -> Iterator["Casework"]:
+        """Casework, with the review key of a file where one is given. Raises InputError, EvidenceError, StoreError."""
+        from tutela.casework.evidence.review_key import read_review_key
+        from tutela.deployment.casework import opened_casework
+
+        settings = self.settings()
+        options = settings.casework
+        recipients = options.evidence.recipients if options.evidence is not None else ()
+        opening = None if key is None else read_review_key(key, settings.home, recipients=recipients)
+        with opened_casework(settings.home, settings.database_text, options, opening) as casework:
+            yield casework
 
 
 def actor() -> str:

@@ -11,19 +11,14 @@ from tutela.errors import InputError
 
 def print_figures(context: typer.Context, since: str, until: str, form: str, output: Path | None) -> None:
     """Print the figures of a period, or write them to a file. Raises InputError."""
-    from tutela.casework.audit.log import AuditLog
     from tutela.casework.reports.publication import as_csv, as_html, as_json
     from tutela.casework.reports.transparency import transparency
-    from tutela.cli.store import open_store
 
     forms = {"json": as_json, "csv": as_csv, "html": as_html}
     if form not in forms:
         raise InputError(f"a form is one of {', '.join(forms)}")
-    store = open_store(context.obj.settings())
-    try:
-        text = forms[form](transparency(AuditLog(store), _day(since), _day(until)))
-    finally:
-        store.close()
+    with context.obj.casework() as casework:
+        text = forms[form](transparency(casework.audit, _day(since), _day(until)))
     if output is None:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
     else:

@@ -39,14 +39,14 @@ def audit_page(
 def verify(request: Request, visit: Auditing) -> Response:
     """Go through the whole log now, and say what is wrong with it."""
     console: Console = request.app.state.console
-    return _audit_page(request, visit, "", "", None, console.rooms.verify_audit())
+    return _audit_page(request, visit, "", "", None, console.verify_audit())
 
 
 def _audit_page(
     request: Request, visit: Visit, subject: str, action: str, before: int | None, verification: Verification | None
 ) -> Response:
     console: Console = request.app.state.console
-    log = console.rooms.audit
+    log = console.casework.audit
     log.record(visit.person.actor, "audit.read", "audit", {"about": subject, "action": action})
     rows = _filtered(log, subject, action) if subject or action else _newest(log, before)
     return page(

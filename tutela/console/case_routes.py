@@ -11,7 +11,7 @@ from tutela.console.outlines import Outline, outline
 from tutela.console.pages import back, page
 from tutela.console.roles import Permission
 from tutela.console.visits import Visit, needs
-from tutela.errors import ConflictError, InputError, NotFoundError
+from tutela.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
     from tutela.console.app import Console
@@ -81,10 +81,8 @@ def case_page(request: Request, visit: Seeing, case_id: str) -> Response:
 def context_page(request: Request, visit: Seeing, case_id: str) -> Response:
     """The case with what the platform said of the uploader. It is sealed; opening it is written down."""
     console = _console(request)
-    told = [
-        (item.id, console.evidence.details(item.evidence_id, actor=visit.person.actor))
-        for item in console.cases.get(case_id).items
-    ]
+    evidence = console.casework.evidence(visit.person.actor, "review")
+    told = [(item.id, evidence.context(item.evidence_id).details) for item in console.cases.get(case_id).items]
     return _case_page(request, visit, case_id, told)
 
 
@@ -148,33 +146,16 @@ def similar_page(request: Request, visit: Seeing, case_id: str) -> Response:
 def decide_similar(request: Request, visit: Deciding, case_id: str) -> Response:
     """One decision for the chosen items of other cases; each of these cases is claimed for it."""
     console = _console(request)
-    chosen = set(_numbers(visit.fields("item")) or ())
-    by_case: dict[str, list[int]] = {}
-    for item in console.cases.similar(case_id):
-        if item.id in chosen:
-            by_case.setdefault(item.case_id, []).append(item.id)
-    if not by_case:
-        raise InputError("choose at least one item")
-    outcome, reason = _outcome(visit), _reason(visit)
-    left = []
-    for other, items in by_case.items():
-        try:
-            console.cases.claim(other, by=visit.person.actor)
-            case = console.cases.decide(
-                other,
-                outcome,
-                by=visit.person.actor,
-                reason=reason,
-                label=visit.field("label") or None,
-                item_ids=items,
-                senior=visit.person.may(Permission.OPPOSE),
-            )
-        except ConflictError:
-            left.append(other)
-            case = console.cases.get(other)
-        if case.claim is not None and case.claim.by == visit.person.actor:
-            console.cases.release(other, by=visit.person.actor)
-    return back(f"/cases/{case_id}/similar", "some-left" if left else "decided")
+    found = console.cases.decide_similar(
+        case_id,
+        _outcome(visit),
+        by=visit.person.actor,
+        reason=_reason(visit),
+        label=visit.field("label") or None,
+        item_ids=_numbers(visit.fields("item")) or (),
+        senior=visit.person.may(Permission.OPPOSE),
+    )
+    return back(f"/cases/{case_id}/similar", "some-left" if found.left else "decided")
 
 
 def _case_page(request: Request, visit: Visit, case_id: str, told: Sequence[tuple[int, object]] | None) -> Response:

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from tutela.casework.reports import decisions
 from tutela.casework.reports.alarms import alarms, deadline
 from tutela.casework.reports.draft import Draft
 from tutela.casework.reports.model import State
 from tutela.console.pages import back, page
-from tutela.console.report_desk import ReportDesk
 from tutela.console.roles import Permission
 from tutela.console.visits import Visit, needs
 from tutela.errors import InputError
@@ -28,43 +28,49 @@ def _console(request: Request) -> "Console":
     return console
 
 
-def _desk(request: Request) -> ReportDesk:
-    return _console(request).reports
+def _draft(console: "Console", case_id: str, actor: str) -> Draft:
+    """What would be filed about the confirmed items. It opens their evidence, and says what somebody has seen whole."""
+    case = console.cases.get(case_id)
+    seen = console.exposures.viewed(case.id)
+    viewed = {item.evidence_id for item in case.confirmed() if str(item.id) in seen}
+    evidence = console.casework.evidence(actor, f"report of case {case_id}")
+    return console.desk.preview(case_id, evidence, viewed=viewed)
 
 
 @router.get("/reports")
 def reports_page(request: Request, visit: Seeing) -> Response:
     """What waits, and what was filed. It says nothing of what the reports say."""
-    desk = _desk(request)
+    console = _console(request)
     return page(
         request,
         "reports.html",
         visit,
-        unreported=desk.unreported(),
-        filings=desk.ledger.all(limit=200),
-        alarms=alarms(desk.ledger),
-        names=_console(request).people.names(),
+        unreported=console.desk.unreported_cases(),
+        filings=console.ledger.all(limit=200),
+        alarms=alarms(console.ledger),
+        names=console.people.names(),
     )
 
 
 @router.get("/reports/{case_id}")
 def preview_page(request: Request, visit: Filing, case_id: str) -> Response:
     """What would be filed about a case. It opens the sealed evidence, which is written down."""
-    desk, case = _desk(request), _console(request).cases.get(case_id)
-    filings = desk.filings(case_id)
-    if filings and not desk.desk.unreported(case):
+    console = _console(request)
+    case = console.cases.get(case_id)
+    filings = console.ledger.all(case_id=case_id)
+    if filings and not console.desk.unreported(case):
         return back(f"/filings/{filings[0].id}")
-    draft = desk.draft(case_id, actor=visit.person.actor)
+    draft = _draft(console, case_id, visit.person.actor)
     return page(
         request,
         "report.html",
         visit,
         case=case,
         draft=draft,
-        problems=desk.problems(draft),
+        problems=draft.problems(console.schema),
         documents=readable(draft),
         filings=filings,
-        environment=desk.desk.environment,
+        environment=console.desk.environment,
     )
 
 
@@ -73,26 +79,24 @@ def file(request: Request, visit: Filing, case_id: str) -> Response:
     """File it. What is filed is made anew from the case, not taken from the browser."""
     if visit.field("read") != "yes":
         raise InputError("read the report, and say so, before you file it")
-    filing = _desk(request).file(case_id, actor=visit.person.actor)
-    _console(request).record(
-        visit.person.actor, "report.filed", f"case:{case_id}", report=filing.id, environment=filing.environment
-    )
+    console, actor = _console(request), visit.person.actor
+    filing = console.desk.file(case_id, _draft(console, case_id, actor), actor=actor, schema=console.schema)
     return back(f"/filings/{filing.id}", "filed")
 
 
 @router.get("/filings/{filing_id}")
 def filing_page(request: Request, visit: Seeing, filing_id: str) -> Response:
     """How far one report is."""
-    desk = _desk(request)
-    filing = desk.ledger.get(filing_id)
+    console = _console(request)
+    filing = console.ledger.get(filing_id)
     return page(
         request,
         "filing.html",
         visit,
         filing=filing,
-        steps=desk.ledger.history(filing_id),
+        steps=console.ledger.history(filing_id),
         deadline=deadline(filing),
-        names=_console(request).people.names(),
+        names=console.people.names(),
         may_retract=filing.state not in (State.FINISHED, State.RETRACTED, State.RETRACTING, State.FINISHING),
         may_resume=filing.state is State.ATTENTION,
     )
@@ -101,16 +105,14 @@ def filing_page(request: Request, visit: Seeing, filing_id: str) -> Response:
 @router.post("/filings/{filing_id}/retract")
 def retract(request: Request, visit: Filing, filing_id: str) -> Response:
     """Take back what is not finished."""
-    _desk(request).retract(filing_id, actor=visit.person.actor, reason=visit.field("reason"))
-    _console(request).record(visit.person.actor, "report.retracted", f"report:{filing_id}")
+    decisions.retract(_console(request).ledger, filing_id, visit.person.actor, visit.field("reason"))
     return back(f"/filings/{filing_id}", "retracted")
 
 
 @router.post("/filings/{filing_id}/resume")
 def resume(request: Request, visit: Filing, filing_id: str) -> Response:
     """Go on where it stopped."""
-    _desk(request).resume(filing_id, actor=visit.person.actor)
-    _console(request).record(visit.person.actor, "report.resumed", f"report:{filing_id}")
+    decisions.resume(_console(request).ledger, filing_id, visit.person.actor)
     return back(f"/filings/{filing_id}", "resumed")
 
 

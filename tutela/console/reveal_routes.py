@@ -38,7 +38,7 @@ def begin(request: Request, visit: Revealing, case_id: str, item_id: int) -> Res
     begun = console.reveals.begin(
         visit.person,
         subject,
-        lambda: console.evidence.read(item.evidence_id, actor=actor),
+        lambda: console.casework.evidence(actor, "review").read(item.evidence_id),
         frame=int(frame) if int(frame) >= 0 else None,
     )
     return JSONResponse(

@@ -10,25 +10,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
 from tutela.casework.cases.effects import TOPIC as EFFECT
 from tutela.casework.cases.effects import CallbackHandler
-from tutela.casework.cases.feedback import GivingBack
-from tutela.casework.cases.options import CaseOptions, EvidenceOptions, open_case_rooms
-from tutela.casework.reports.options import ReportOptions, open_report_rooms
 from tutela.content.media.content import Limits
 from tutela.content.media.isolation import WorkerPool
 from tutela.content.signals.registry import signal_types
+from tutela.deployment.casework import CaseworkOptions, open_casework
 from tutela.errors import TutelaError
 from tutela.foundation.home import database_url, prepare_home
 from tutela.foundation.outbox.mail import TOPIC as MAIL
 from tutela.foundation.outbox.mail import MailHandler
-from tutela.foundation.outbox.service import Outbox
 from tutela.foundation.outbox.webhooks import TOPIC as WEBHOOK
-from tutela.foundation.outbox.webhooks import Endpoint, WebhookHandler
 from tutela.foundation.outbox.worker import Dispatcher, Handler
 from tutela.foundation.store.database import Store
 from tutela.lists.banks.service import Banks
@@ -61,17 +56,14 @@ def open_deployment(
     limits: Limits | None = None,
     decoders: int | None = None,
     policy: ScreeningPolicy | None = None,
-    webhooks: Mapping[str, Endpoint] | None = None,
-    evidence: EvidenceOptions | None = None,
-    cases: CaseOptions | None = None,
-    reports: ReportOptions | None = None,
+    casework: CaseworkOptions | None = None,
     job_limits: JobLimits | None = None,
 ) -> "Deployment":
     """Open (and on first use make) the deployment in a folder. Close it, or use it as a context manager.
 
     `database` is a SQLAlchemy URL, by default a SQLite file in the folder. `decoders` is the number of isolated
-    decoding workers, by default one a core. `webhooks` are told what happens, once `start` was called. With
-    `evidence`, what is held is sealed and opens a case before it is answered.
+    decoding workers, by default one a core. `casework` says where evidence is sealed (what is held then opens a case
+    before it is answered), what follows decisions, and who is told of them once `start` was called.
     Raises StoreError when the database is unreachable or of another version, InputError for options that are wrong.
     """
     folder = Path(home)
@@ -83,10 +75,7 @@ def open_deployment(
         limits or Limits(),
         decoders or os.cpu_count() or 1,
         policy or ScreeningPolicy(),
-        webhooks or {},
-        evidence,
-        cases or CaseOptions(),
-        reports or ReportOptions(),
+        casework or CaseworkOptions(),
         job_limits or JobLimits(),
     )
 
@@ -101,10 +90,7 @@ class Deployment:
         limits: Limits,
         decoders: int,
         policy: ScreeningPolicy,
-        webhooks: Mapping[str, Endpoint],
-        evidence: EvidenceOptions | None,
-        cases: CaseOptions,
-        reports: ReportOptions,
+        casework: CaseworkOptions,
         job_limits: JobLimits,
     ) -> None:
         self.home = home
@@ -114,17 +100,7 @@ class Deployment:
         self.banks.searcher = self.indexes
         self.pool = WorkerPool(TASK, size=decoders, limits=limits)
         self.journal = VerdictJournal(store)
-        rooms = open_case_rooms(
-            store, home, evidence=evidence, options=cases, endpoints=webhooks, labels=self.banks.labels
-        )
-        self.audit, self.cases, self.vault, self.custody = rooms.audit, rooms.cases, rooms.vault, rooms.custody
-        self.upkeep = rooms.upkeep
-        self.cases.listen(GivingBack(self.banks))
-        recipients = evidence.recipients if evidence is not None else ()
-        self.reports = open_report_rooms(
-            store, self.cases, self.vault, recipients=recipients, options=reports, endpoints=webhooks
-        )
-        self.upkeep.also(self.reports.watch.run_due)
+        self.casework = open_casework(store, self.banks, home, casework)
         self.second_opinions = SecondOpinions(self.banks)
         self.screener = Screener(
             self.pool,
@@ -134,23 +110,22 @@ class Deployment:
             policy=policy,
             limits=limits,
             lists_age_s=self.lists_age_s,
-            custody=self.custody,
+            custody=self.casework.custody,
             on_allowed=self.second_opinions.hear,
         )
-        self.outbox = Outbox(store)
-        self.webhooks = webhooks
-        self.handlers: dict[str, Handler] = {WEBHOOK: WebhookHandler(webhooks)}
-        if cases.on_effect is not None:
-            self.handlers[EFFECT] = CallbackHandler(cases.on_effect)
-        if cases.mail_server is not None:
-            self.handlers[MAIL] = MailHandler(cases.mail_server)
+        self.outbox = self.casework.outbox
+        self.handlers: dict[str, Handler] = {WEBHOOK: self.casework.webhooks.deliver}
+        if casework.cases.on_effect is not None:
+            self.handlers[EFFECT] = CallbackHandler(casework.cases.on_effect)
+        if casework.cases.mail_server is not None:
+            self.handlers[MAIL] = MailHandler(casework.cases.mail_server)
         if exchanges_installed():
             self.handlers |= Deliveries(self.banks).handlers
             self.handlers[ASK] = self.second_opinions.answering(self.screener, self.journal, self.refresh)
         self.dispatcher = Dispatcher(self.outbox, self.handlers)
         self.job_pool = WorkerPool(TASK, size=decoders, limits=job_limits.over(limits))  # a long video takes several
         self.job_screener = self.screener.with_limits(self.job_pool, self.job_pool.limits)
-        self.jobs = Jobs(store, Spool(home / "jobs"), webhooks)
+        self.jobs = Jobs(store, Spool(home / "jobs"), self.casework.webhooks)
         self.job_runner = JobRunner(
             self.jobs, self.job_screener, self.journal, ready=self._lists_ready, interrupt=self.job_pool.interrupt
         )
@@ -161,13 +136,13 @@ class Deployment:
         """Deliver what the outbox holds, run jobs, and do the upkeep of cases and evidence, until `stop` or `close`."""
         self.dispatcher.start()
         self.second_opinions.start()
-        self.upkeep.start()
+        self.casework.upkeep.start()
         self.job_runner.start()
 
     def stop(self) -> None:
         """End what `start` began."""
         self.job_runner.stop()
-        self.upkeep.stop()
+        self.casework.upkeep.stop()
         self.second_opinions.stop()
         self.dispatcher.stop()
 
@@ -196,6 +171,7 @@ class Deployment:
         """Stop the background threads and the workers, and leave the database."""
         self.stop()
         self._refresher.stop()
+        self.casework.webhooks.close()
         self.job_pool.close()
         self.pool.close()
         self.store.close()

@@ -55,10 +55,14 @@ class ReportSettings(_Strict):
             public_intake=self.public_intake,
             intake_rate=self.intake_rate,
             mail=tuple(self.mail),
+            credentials=self.credentials(),
+            xsd=self.xsd,
         )
 
-    def credentials(self) -> Credentials:
-        """What NCMEC gave out. Raises InputError where there is nothing."""
+    def credentials(self) -> Credentials | None:
+        """What NCMEC gave out, where it has. Raises InputError for a half of it."""
+        if self.user is None and self.password is None:
+            return None
         if self.user is None or self.password is None:
-            raise InputError('filing needs NCMEC\'s credentials: TUTELA_REPORTS=\'{"user": …, "password": …}\'')
+            raise InputError('NCMEC\'s credentials are both: TUTELA_REPORTS=\'{"user": …, "password": …}\'')
         return Credentials(self.user, self.password.get_secret_value(), self.environment, self.address)

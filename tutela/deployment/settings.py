@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from tutela.casework.cases.options import CaseOptions
 from tutela.content.media.content import Limits, ViewSet
 from tutela.deployment.case_settings import CaseSettings, EvidenceSettings, MailSettings, read_signing_key
+from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.deployment.report_settings import ReportSettings
 from tutela.foundation.outbox.webhooks import Endpoint, read_secret
@@ -165,13 +166,17 @@ class Settings(BaseSettings):
             max_gap_s=self.video.gap_s,
         )
 
-    def endpoints(self) -> dict[str, Endpoint]:
-        """The webhooks' addresses, by name. Raises InputError."""
-        return {name: webhook.endpoint(name) for name, webhook in self.webhooks.items()}
-
     @property
-    def case_options(self) -> CaseOptions:
-        """What happens to cases, and who is told. Raises InputError."""
+    def casework(self) -> CaseworkOptions:
+        """What happens to what is held, and who is told. Raises InputError."""
+        return CaseworkOptions(
+            evidence=self.evidence.options_of() if self.evidence else None,
+            cases=self._case_options(),
+            reports=self.reports.options(),
+            webhooks=tuple(webhook.endpoint(name) for name, webhook in self.webhooks.items()),
+        )
+
+    def _case_options(self) -> CaseOptions:
         return CaseOptions(
             policies=self.cases.policies(),
             callback=self.cases.callback,
@@ -190,8 +195,5 @@ class Settings(BaseSettings):
             decoders=self.decoders,
             policy=ScreeningPolicy(self.overrides, self.video.rule),
             job_limits=JobLimits(self.max_job_bytes, self.job_timeout_s),
-            webhooks=self.endpoints(),
-            evidence=self.evidence.options_of() if self.evidence else None,
-            cases=self.case_options,
-            reports=self.reports.options(),
+            casework=self.casework,
         )

@@ -18,12 +18,12 @@ from typing import Any, Protocol
 from tutela.content.signals.base import WHOLE, Sample
 from tutela.content.signals.registry import signal_type
 from tutela.errors import NotFoundError, TutelaError
+from tutela.foundation.http import Patience
 from tutela.foundation.outbox.service import Delivery, enqueue
 from tutela.foundation.outbox.worker import Handler, Progress, UndeliverableError
 from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges.base import Finding, Listing
 from tutela.lists.exchanges.feedback import outward
-from tutela.lists.exchanges.http import Patience
 from tutela.lists.exchanges.inquiry import ALLOWED, ASKS, list_known
 from tutela.lists.exchanges.service import ExchangeRow, Exchanges
 from tutela.screening.verdict import ContentHash, Context, Verdict

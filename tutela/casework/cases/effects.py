@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from tutela.casework.cases.model import CaseItem, Change, Effect, EffectRequest, Outcome
 from tutela.foundation.outbox.service import Delivery, enqueue
-from tutela.foundation.outbox.webhooks import Endpoint, announce
+from tutela.foundation.outbox.webhooks import Webhooks
 from tutela.foundation.outbox.worker import Progress
 
 TOPIC = "effect"
@@ -22,7 +22,7 @@ EffectCallback = Callable[[EffectRequest], None]
 class Effects:
     """Writes what the platform is to be told into the outbox, inside the transaction that decides it."""
 
-    endpoints: Mapping[str, Endpoint]
+    webhooks: Webhooks
     callback: bool = False
     """Whether an application has a callback that effects are for."""
 
@@ -44,14 +44,14 @@ class Effects:
             "outcome": outcome.value if outcome else None,
         }
         event_id = f"{effect.value}/{key}"
-        announce(connection, self.endpoints, f"effect.{effect.value}", event_id, document, lane=f"case/{case_id}")
+        self.webhooks.announce(connection, f"effect.{effect.value}", event_id, document, lane=f"case/{case_id}")
         if self.callback:
             enqueue(connection, TOPIC, event_id, document, lane=f"case/{case_id}")
 
     def tell(self, connection: Connection, change: Change, case_id: str, key: str, facts: Mapping[str, Any]) -> None:
         """Tell the endpoints that a case changed."""
         document = {"case": case_id, **facts}
-        announce(connection, self.endpoints, change.value, f"{change.value}/{key}", document, lane=f"case/{case_id}")
+        self.webhooks.announce(connection, change.value, f"{change.value}/{key}", document, lane=f"case/{case_id}")
 
 
 class CallbackHandler:

@@ -174,6 +174,16 @@ class CaseSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class SimilarDecided:
+    """What came of one decision for items of several cases."""
+
+    decided: tuple[str, ...]
+    """The cases in which it was made."""
+    left: tuple[str, ...]
+    """Those that another person has, or that need another person."""
+
+
+@dataclass(frozen=True, slots=True)
 class CaseEvent:
     """One step in a case's history, from the audit log."""
 

@@ -25,6 +25,7 @@ from tutela.casework.cases.model import (
     NewItem,
     Outcome,
     Queue,
+    SimilarDecided,
 )
 from tutela.casework.cases.policy import Policies
 from tutela.casework.cases.rows import case_row, claim_of, read_case, read_items, read_summaries
@@ -32,6 +33,7 @@ from tutela.casework.cases.similarity import Similarity
 from tutela.casework.cases.urgency import severest, urgency_of
 from tutela.casework.evidence.retention import keep_until
 from tutela.errors import ConflictError, InputError, NotFoundError
+from tutela.foundation.outbox.webhooks import Webhooks
 from tutela.foundation.store.case_tables import case as cases
 from tutela.foundation.store.case_tables import case_item, case_report
 from tutela.foundation.store.database import Store, microseconds, moment, now
@@ -57,7 +59,7 @@ class Cases:
     ) -> None:
         self.store = store
         self.policies = policies or Policies()
-        self.effects = effects or Effects({})
+        self.effects = effects or Effects(Webhooks())
         self._labels = labels
         self._similarity = Similarity()
         self._listeners: list[Listener] = []
@@ -259,6 +261,42 @@ class Cases:
             final = self._decisions.decide(connection, case_id, ruling, item_ids, allow_bank)
             self._conclude(connection, case_id, by, final)
         return self.get(case_id)
+
+    def decide_similar(
+        self,
+        case_id: str,
+        outcome: Outcome,
+        *,
+        by: str,
+        reason: str,
+        label: str | None = None,
+        item_ids: Sequence[int] | None = None,
+        senior: bool = False,
+    ) -> SimilarDecided:
+        """One decision for the items of other cases that show nearly the same pictures as this one, by default all.
+
+        Each of those cases is claimed for it, and given back where it is not decided whole; one that another person
+        has, or that is no longer to be decided by this one, is left. Raises NotFoundError, InputError.
+        """
+        self._check(outcome, reason, label)
+        by_case: dict[str, list[int]] = {}
+        for item in self.similar(case_id):
+            if item_ids is None or item.id in item_ids:
+                by_case.setdefault(item.case_id, []).append(item.id)
+        if not by_case:
+            raise InputError("choose at least one item")
+        decided, left = [], []
+        for other, items in by_case.items():
+            try:
+                self.claim(other, by=by)
+                case = self.decide(other, outcome, by=by, reason=reason, label=label, item_ids=items, senior=senior)
+                decided.append(other)
+            except ConflictError:
+                left.append(other)
+                case = self.get(other)
+            if case.claim is not None and case.claim.by == by:
+                self.release(other, by=by)
+        return SimilarDecided(tuple(decided), tuple(left))
 
     def reopen(self, case_id: str, *, by: str, reason: str, item_ids: Sequence[int] | None = None) -> Case:
         """Set final decisions aside, as after a complaint; what a rejection allowed is matched again.

@@ -17,6 +17,7 @@ from tutela.casework.evidence.seal import ReviewKey
 from tutela.casework.evidence.vault import Vault
 from tutela.casework.reports import decisions
 from tutela.casework.reports.cybertipline.environment import Environment
+from tutela.casework.reports.cybertipline.schema import Schema
 from tutela.casework.reports.draft import Draft
 from tutela.casework.reports.incident import Evidence, Incident, Organisation, incident_of
 from tutela.casework.reports.ledger import Ledger
@@ -42,7 +43,11 @@ class OpenedEvidence:
 
     def open(self, evidence_id: str) -> BinaryIO:
         """As `Evidence.open`."""
-        return io.BytesIO(self._vault.content(evidence_id, self._key, actor=self._actor, purpose=self._purpose))
+        return io.BytesIO(self.read(evidence_id))
+
+    def read(self, evidence_id: str) -> bytes:
+        """The content. Raises NotFoundError, ConflictError when it was destroyed, EvidenceError."""
+        return self._vault.content(evidence_id, self._key, actor=self._actor, purpose=self._purpose)
 
 
 def read_context(text: bytes) -> Context:
@@ -82,14 +87,21 @@ class Desk:
         self.check_organisation()
         return preview(self.incident(case_id, evidence, viewed=viewed), self.organisation)
 
-    def file(self, case_id: str, draft: Draft, *, actor: str) -> Filing:
+    def file(self, case_id: str, draft: Draft, *, actor: str, schema: Schema | None = None) -> Filing:
         """File a draft for a case; again with the same evidence, it is the first filing.
 
-        Raises NotFoundError, InputError for a draft with problems, ConflictError when evidence of it is reported.
+        Raises NotFoundError, InputError for a draft with problems, by the schema too where there is one, ConflictError
+        when evidence of it is reported.
         """
         self.cases.get(case_id)
+        if found := draft.problems(schema):
+            raise InputError(f"the report would be refused: {'; '.join(found[:5])}")
         key = case_key(case_id, (file.evidence for file in draft.files))
         return self.ledger.add(key, draft, environment=self.environment, actor=actor, case_id=case_id)
+
+    def unreported_cases(self, limit: int = 100) -> list[str]:
+        """Cases with a confirmed item that is in no report, the longest waiting first."""
+        return self.ledger.unreported_cases(limit)
 
     def unreported(self, case: Case) -> tuple[CaseItem, ...]:
         """The confirmed items of a case that no report has yet."""

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Column, Connection, Select, delete, func, insert, or_, select, update
 
 from tutela.casework.audit.log import lock
+from tutela.casework.cases.model import Outcome
 from tutela.casework.reports.model import (
     MOVING,
     FileState,
@@ -26,6 +27,7 @@ from tutela.casework.reports.model import (
 )
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.store.bulk import CHUNK
+from tutela.foundation.store.case_tables import case_decision, case_item
 from tutela.foundation.store.database import Store, moment, now
 from tutela.foundation.store.reports_tables import report, report_event, report_file
 
@@ -96,6 +98,18 @@ class Ledger:
         """Which of these pieces of evidence are in a filing that was not retracted, and in which."""
         with self.store.read() as connection:
             return {one: read_filing(connection, other) for one, other in _reported(connection, evidence).items()}
+
+    def unreported_cases(self, limit: int = 100) -> list[str]:
+        """Cases with a confirmed item that is in no filing that counts, the longest waiting first."""
+        confirmed = (
+            select(case_decision.c.case_id)
+            .join(case_item, case_item.c.id == case_decision.c.item_id)
+            .where(case_decision.c.final, case_decision.c.outcome == Outcome.CONFIRM.value)
+            .where(case_item.c.evidence_id.not_in(_in_filings()))
+            .order_by(case_decision.c.at)
+        )
+        with self.store.read() as connection:
+            return list(dict.fromkeys(connection.execute(confirmed).scalars()))[:limit]
 
     def all(self, *, case_id: str | None = None, states: Sequence[State] = (), limit: int = 1000) -> list[Filing]:
         """Filings, the newest first."""
@@ -268,17 +282,21 @@ class Change:
 
 
 def _reported(connection: Connection, evidence: Sequence[str]) -> dict[str, str]:
-    gone = (State.RETRACTED.value, State.RETRACTING.value)
     found: dict[str, str] = {}
     for start in range(0, len(evidence), CHUNK):
         chunk = evidence[start : start + CHUNK]
-        query = (
-            select(report_file.c.evidence, report_file.c.report_id)
-            .join(report, report.c.id == report_file.c.report_id)
-            .where(report_file.c.evidence.in_(chunk), report.c.state.not_in(gone))
-        )
+        query = _in_filings(report_file.c.report_id).where(report_file.c.evidence.in_(chunk))
         found |= {row.evidence: row.report_id for row in connection.execute(query)}
     return found
+
+
+def _in_filings(*further: Column[Any]) -> Select[Any]:
+    """The evidence of every filing that was not taken back."""
+    return (
+        select(report_file.c.evidence, *further)
+        .join(report, report.c.id == report_file.c.report_id)
+        .where(report.c.state.not_in((State.RETRACTED.value, State.RETRACTING.value)))
+    )
 
 
 def _replace_files(connection: Connection, filing_id: str, draft: "Draft") -> None:

@@ -16,7 +16,7 @@ from tutela.casework.audit.log import append, lock
 from tutela.casework.reports.held_content import Found, find_held
 from tutela.content.signals.registry import signal_type, signal_types
 from tutela.errors import ConflictError, InputError, NotFoundError
-from tutela.foundation.outbox.webhooks import Endpoint, announce
+from tutela.foundation.outbox.webhooks import Webhooks
 from tutela.foundation.store.database import Store, microseconds, moment, now
 from tutela.foundation.store.notices_tables import notice, notice_target
 from tutela.lists.banks.service import check_text
@@ -90,11 +90,9 @@ class Notice:
 class Notices:
     """The notices of one store. Thread-safe; many processes may share it."""
 
-    def __init__(
-        self, store: Store, webhooks: Mapping[str, Endpoint] | None = None, clock: Callable[[], int] = now
-    ) -> None:
+    def __init__(self, store: Store, webhooks: Webhooks | None = None, clock: Callable[[], int] = now) -> None:
         self._store = store
-        self._webhooks = webhooks or {}
+        self._webhooks = webhooks or Webhooks()
         self._clock = clock
 
     def register(
@@ -277,7 +275,7 @@ class Notices:
             "due_at": found.due_at.isoformat(),
             "targets": [{"kind": target.kind, "value": target.value} for target in found.targets],
         }
-        announce(connection, self._webhooks, event, f"{event}/{event_id}", data, lane=f"notice/{found.id}")
+        self._webhooks.announce(connection, event, f"{event}/{event_id}", data, lane=f"notice/{found.id}")
 
 
 def _checked(target: NewTarget) -> NewTarget:

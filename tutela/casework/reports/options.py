@@ -1,26 +1,14 @@
-"""What an operator chooses for reports, and the rooms that this makes, with or without the review key."""
+"""What an operator chooses for reports."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tutela.casework.cases.service import Cases
-from tutela.casework.evidence.seal import Recipients, ReviewKey
-from tutela.casework.evidence.vault import Vault
 from tutela.casework.reports.cybertipline.environment import Environment
 from tutela.casework.reports.incident import Organisation
-from tutela.casework.reports.intake import Intake
-from tutela.casework.reports.ledger import Ledger
-from tutela.casework.reports.listeners import FilingAtMatch, FilingsFollowed
-from tutela.casework.reports.notices import Notices
-from tutela.casework.reports.seal import AgeSealing
-from tutela.casework.reports.worker import Watch
-from tutela.foundation.outbox.webhooks import Endpoint
-from tutela.foundation.store.database import Store
 
 if TYPE_CHECKING:
     from tutela.casework.reports.cybertipline.client import CyberTipline
-    from tutela.casework.reports.desk import Desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,42 +42,7 @@ class ReportOptions:
     """Reports that one address of the network may make."""
     mail: tuple[str, ...] = ()
     """Who gets mail about clocks that run out."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportRooms:
-    """Reports, notices and intake of one deployment."""
-
-    options: ReportOptions
-    ledger: Ledger
-    notices: Notices
-    intake: Intake | None
-    """None where nothing can be sealed."""
-    watch: Watch
-
-    def desk(self, cases: Cases) -> "Desk":
-        """The desk, for a process with the review key."""
-        from tutela.casework.reports.desk import Desk
-
-        organisation = self.options.organisation or Organisation("")
-        return Desk(self.ledger, cases, organisation, self.options.environment)
-
-
-def open_report_rooms(
-    store: Store,
-    cases: Cases,
-    vault: Vault | None,
-    *,
-    recipients: Sequence[str],
-    options: ReportOptions,
-    endpoints: Mapping[str, Endpoint],
-    key: ReviewKey | None = None,
-) -> ReportRooms:
-    """The rooms that these options make; `key` where this process may open reports. Raises InputError."""
-    sealing = AgeSealing(Recipients(recipients) if recipients else None, key)
-    ledger = Ledger(store, sealing)
-    ledger.listen(FilingsFollowed(cases))
-    cases.listen(FilingAtMatch(options.at_match))
-    notices = Notices(store, endpoints)
-    intake = Intake(store, vault, cases) if vault is not None and recipients else None
-    return ReportRooms(options, ledger, notices, intake, Watch(ledger, notices, endpoints, options.mail))
+    credentials: Credentials | None = None
+    """Without them nothing is filed with NCMEC."""
+    xsd: Path | None = None
+    """File of the CyberTipline schema that drafts are checked against before they are filed."""

@@ -6,7 +6,7 @@ review key and NCMEC's credentials, and runs apart from whatever takes uploads.
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from tutela.casework.reports.notices import Notice, Notices
 from tutela.errors import TutelaError
 from tutela.foundation.outbox.mail import write_mail
 from tutela.foundation.outbox.service import Delivery, Outbox
-from tutela.foundation.outbox.webhooks import Endpoint, announce
+from tutela.foundation.outbox.webhooks import Webhooks
 from tutela.foundation.outbox.worker import Dispatcher, Handler, Progress
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Watch:
 
     ledger: Ledger
     notices: Notices
-    webhooks: Mapping[str, Endpoint] = field(default_factory=dict)
+    webhooks: Webhooks = field(default_factory=Webhooks)
     mail: Sequence[str] = ()
 
     def run_due(self) -> None:
@@ -59,7 +59,7 @@ class Watch:
             "deadline": alarm.deadline.isoformat() if alarm.deadline else None,
         }
         with self.ledger.store.write() as connection:
-            announce(connection, self.webhooks, "report.alarm", key, data)
+            self.webhooks.announce(connection, "report.alarm", key, data)
             text = (
                 f"Report {alarm.filing_id} ({alarm.kind}): {alarm.message}.\n\n`tutela report show {alarm.filing_id}`"
             )
@@ -84,7 +84,7 @@ class ReportWorker:
         evidence: Evidence,
         filer: "Filer | None",
         outbox: Outbox,
-        webhooks: Mapping[str, Endpoint] | None = None,
+        webhooks: Webhooks | None = None,
         *,
         every_s: float = EVERY_S,
     ) -> None:
@@ -92,7 +92,7 @@ class ReportWorker:
         self._desk = desk
         self._evidence = evidence
         self._filer = filer
-        self._webhooks = webhooks or {}
+        self._webhooks = webhooks or Webhooks()
         self._every_s = every_s
         handlers: dict[str, Handler] = {AT_MATCH: self._file_at_match, REJECTED: self._take_back}
         self._dispatcher = Dispatcher(outbox, handlers)
@@ -140,4 +140,4 @@ class ReportWorker:
         log.error("report %s was filed at match time and a person rejects the match: tell NCMEC", filing.id)
         data = {"report": filing.id, "case": filing.case_id, "number": filing.number}
         with self._desk.ledger.store.write() as connection:
-            announce(connection, self._webhooks, "report.rejected-after-filing", f"rejected/{filing.id}", data)
+            self._webhooks.announce(connection, "report.rejected-after-filing", f"rejected/{filing.id}", data)

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterator, Mapping
 
+from tutela.foundation.http import Answer, HttpError
 from tutela.lists.exchanges.base import ExchangeError
-from tutela.lists.exchanges.http import Answer, HttpError
 
 Document = Mapping[str, object]
 

@@ -9,9 +9,9 @@ import binascii
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
+from tutela.foundation.http import Http
 from tutela.lists.exchanges.answers import Document, document, nested, text
 from tutela.lists.exchanges.base import Exchange, ExchangeError, Finding, Kind, Listing, Option, Page
-from tutela.lists.exchanges.http import Http
 from tutela.lists.exchanges.inquiry import ALLOWED, ASKS
 
 ADDRESS = "https://shield.projectarachnid.com"

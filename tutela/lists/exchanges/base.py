@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tutela.errors import InputError, TutelaError
-from tutela.lists.exchanges.http import Http
+from tutela.foundation.http import Http
 
 
 class ExchangeError(TutelaError):

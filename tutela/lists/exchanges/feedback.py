@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select, update
 
 from tutela.content.signals.registry import signal_type
 from tutela.errors import InputError, NotFoundError
+from tutela.foundation.http import HttpError, Patience, RefusedError
 from tutela.foundation.outbox.service import Delivery, enqueue
 from tutela.foundation.outbox.worker import DeliveryError, Progress, UndeliverableError
 from tutela.foundation.store import tables
@@ -22,7 +23,6 @@ from tutela.foundation.store.exchange_tables import exchange as table
 from tutela.lists.banks.model import EntryState
 from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges.base import Exchange, ExchangeError, Feedback, Opinion, Share
-from tutela.lists.exchanges.http import HttpError, Patience, RefusedError
 from tutela.lists.exchanges.service import ExchangeRow, Exchanges, Giving
 
 FEEDBACK = "exchange.feedback"

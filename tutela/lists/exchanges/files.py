@@ -19,11 +19,11 @@ from urllib.parse import urlsplit
 
 from tutela.content.signals.registry import signal_type
 from tutela.errors import InputError
+from tutela.foundation.http import Answer, Http
 from tutela.lists.banks.files import BadLine, Columns, Format, read_list
 from tutela.lists.banks.model import NewEntry
 from tutela.lists.banks.transfer import format_of
 from tutela.lists.exchanges.base import Exchange, ExchangeError, Kind, Listing, Option, Page
-from tutela.lists.exchanges.http import Answer, Http
 
 PAGE = 5_000
 MAX_BYTES = 64 * 1024**3

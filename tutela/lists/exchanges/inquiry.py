@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy import update
 
 from tutela.content.signals.registry import signal_type
+from tutela.foundation.http import Patience
 from tutela.foundation.store.database import now
 from tutela.foundation.store.exchange_tables import exchange as table
 from tutela.lists.exchanges.base import Finding, Listing
-from tutela.lists.exchanges.http import Patience
 from tutela.lists.exchanges.page import Applier
 from tutela.lists.exchanges.service import ExchangeRow, Exchanges
 

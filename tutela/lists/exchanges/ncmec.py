@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, quote
 from lxml import etree
 
 from tutela.errors import InputError
+from tutela.foundation.http import Http, HttpError, RefusedError
 from tutela.lists.exchanges.base import (
     Exchange,
     ExchangeError,
@@ -27,7 +28,6 @@ from tutela.lists.exchanges.base import (
     RestartError,
     Share,
 )
-from tutela.lists.exchanges.http import Http, HttpError, RefusedError
 
 NAMESPACE = "https://hashsharing.ncmec.org/hashsharing/v2"
 ENVIRONMENTS = {

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, update
 
 from tutela.errors import ConflictError, TutelaError
+from tutela.foundation.http import HttpError, Patience
 from tutela.foundation.store.database import microseconds, now
 from tutela.foundation.store.exchange_tables import exchange as table
 from tutela.lists.exchanges.base import RestartError
-from tutela.lists.exchanges.http import HttpError, Patience
 from tutela.lists.exchanges.hygiene import Hygiene
 from tutela.lists.exchanges.page import Applied, Applier
 from tutela.lists.exchanges.prefetch import Batch, read_ahead

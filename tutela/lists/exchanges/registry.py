@@ -6,9 +6,9 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 
 from tutela.errors import InputError, TutelaError
+from tutela.foundation.http import Http, Patience
 from tutela.lists.exchanges.base import Exchange, Kind
 from tutela.lists.exchanges.credentials import check_reference, resolve
-from tutela.lists.exchanges.http import Http, Patience
 
 GROUP = "tutela.exchanges"
 

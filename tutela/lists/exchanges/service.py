@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from tutela.errors import ConflictError, InputError, NotFoundError
+from tutela.foundation.http import Patience
 from tutela.foundation.store import tables
 from tutela.foundation.store.database import microseconds, moment, now
 from tutela.foundation.store.exchange_tables import entry_flag, remote_entry
@@ -20,7 +21,6 @@ from tutela.lists.banks.model import BankKind
 from tutela.lists.banks.revisions import withdraw_entries
 from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges.base import Exchange
-from tutela.lists.exchanges.http import Patience
 from tutela.lists.exchanges.registry import checked, kind, open_exchange
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from tutela.errors import InputError
+from tutela.foundation.http import Http, RefusedError
 from tutela.lists.exchanges.answers import Document, document, items, nested, objects, text, whole
 from tutela.lists.exchanges.base import (
     Exchange,
@@ -22,7 +23,6 @@ from tutela.lists.exchanges.base import (
     RestartError,
     Share,
 )
-from tutela.lists.exchanges.http import Http, RefusedError
 
 ADDRESS = "https://api.stopncii.org/v1"
 SIGNAL_OF = {"ImagePDQ": "pdq", "VideoMD5": "md5", "VideoTMK": "tmk"}

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tutela.errors import InputError
+from tutela.foundation.http import Http, RefusedError, same_origin
 from tutela.lists.exchanges.answers import Document, document, items, nested, objects, text, whole
 from tutela.lists.exchanges.base import (
     Exchange,
@@ -22,7 +23,6 @@ from tutela.lists.exchanges.base import (
     RestartError,
     Share,
 )
-from tutela.lists.exchanges.http import Http, RefusedError, same_origin
 
 ADDRESS = "https://graph.facebook.com/v26.0"
 SIGNAL_OF = {

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
+from tutela.foundation.http import Http
 from tutela.lists.exchanges.base import Exchange, ExchangeError, Feedback, Kind, Listing, Option, Page, Share
 from tutela.lists.exchanges.feed_wire import (
     BEGINNING,
@@ -19,7 +20,6 @@ from tutela.lists.exchanges.feed_wire import (
     verify,
 )
 from tutela.lists.exchanges.feeds import read_record
-from tutela.lists.exchanges.http import Http
 
 _LIMIT = 5_000
 

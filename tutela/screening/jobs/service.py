@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Row, and_, delete, func, or_, select, update
 
 from tutela.errors import ConflictError, NotFoundError
-from tutela.foundation.outbox.webhooks import Endpoint, announce
+from tutela.foundation.outbox.webhooks import Webhooks
 from tutela.foundation.store.database import Store, moment, now
 from tutela.foundation.store.job_tables import job as jobs
 from tutela.screening.jobs.spool import Spool, Upload
@@ -59,9 +59,9 @@ class Job:
 class Jobs:
     """The jobs of one store, with the spool of this machine. Thread-safe; many processes may share both."""
 
-    def __init__(self, store: Store, spool: Spool, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, store: Store, spool: Spool, webhooks: Webhooks) -> None:
         self._store = store
-        self._endpoints = endpoints
+        self._webhooks = webhooks
         self.spool = spool
 
     def begin(self, context: Context) -> Upload:
@@ -192,7 +192,7 @@ class Jobs:
         with self._store.write() as connection:
             done = connection.execute(update(jobs).where(held).values(dict(changes) | {"updated_at": now()})).rowcount
             if done and told is not None:
-                announce(connection, self._endpoints, told[0], f"{told[0]}/{job.id}", told[1])
+                self._webhooks.announce(connection, told[0], f"{told[0]}/{job.id}", told[1])
         return bool(done)
 
 

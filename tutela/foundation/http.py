@@ -1,19 +1,19 @@
-"""Requests to other services: bounded in time and size, retried where that helps, silent about secrets.
+"""The one HTTP client: requests to other services, bounded in time and size, retried where that helps, silent about
+secrets.
 
 An address is named in errors by its host and path alone: queries and headers carry credentials.
 """
 
 import logging
-import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlencode, urlsplit
 
 from tutela.errors import InputError, TutelaError
+from tutela.foundation.backoff import BackOff, http_date, retry_after_s
 
 if TYPE_CHECKING:
     import httpx
@@ -24,6 +24,8 @@ logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CHUNK = 64 * 1024
+MAX_BYTES = 64 * 1024 * 1024
+"""An answer is not longer, unless its caller says so."""
 
 
 class HttpError(TutelaError):
@@ -52,7 +54,7 @@ class Answer:
     @property
     def date(self) -> float | None:
         """The service's own clock, seconds since the epoch."""
-        return _moment(self.headers.get("date"))
+        return http_date(self.headers.get("date"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,19 @@ class Patience:
 
     timeout_s: float = 30.0
     """For a connection, and for the next byte."""
+    connect_s: float | None = None
+    """For a connection, where that is to be less."""
     deadline_s: float = 300.0
     """For a whole answer: a service that sends a byte now and then does not hold us."""
     attempts: int = 5
     pause_s: float = 1.0
     """Before the second attempt; doubled for each further one."""
     longest_pause_s: float = 60.0
+
+    @property
+    def back_off(self) -> BackOff:
+        """The pauses between attempts."""
+        return BackOff(self.pause_s, self.longest_pause_s)
 
 
 class Http:
@@ -80,8 +89,11 @@ class Http:
         proxy: str | None = None,
         patience: Patience | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        transport: "httpx.BaseTransport | None" = None,
+        trust_env: bool = True,
     ) -> None:
-        """`proxy` is an address; without one HTTPS_PROXY and its kin of the environment count."""
+        """`proxy` is an address; without one HTTPS_PROXY and its kin of the environment count, unless `trust_env` is
+        False. `transport` stands in for the network."""
         import httpx
 
         self.patience = patience or Patience()
@@ -91,7 +103,11 @@ class Http:
                 auth=auth,
                 headers={"User-Agent": "tutela", **(headers or {})},
                 proxy=proxy or None,
-                timeout=self.patience.timeout_s,
+                timeout=httpx.Timeout(
+                    self.patience.timeout_s, connect=self.patience.connect_s or self.patience.timeout_s
+                ),
+                transport=transport,
+                trust_env=trust_env,
                 follow_redirects=False,  # credentials go to the address that the operator named, and to no other
             )
         except (ValueError, httpx.InvalidURL):
@@ -112,7 +128,7 @@ class Http:
         parameters: Mapping[str, str] | None = None,
         *,
         headers: Mapping[str, str] | None = None,
-        max_bytes: int = 64 * 1024 * 1024,
+        max_bytes: int = MAX_BYTES,
         sink: Callable[[bytes], object] | None = None,
     ) -> Answer:
         """As `send`, with a query. A `sink` is given the body piece by piece, and the answer has none."""
@@ -134,21 +150,20 @@ class Http:
         body: bytes | None = None,
         *,
         headers: Mapping[str, str] | None = None,
-        max_bytes: int = 64 * 1024 * 1024,
+        max_bytes: int = MAX_BYTES,
         sink: Callable[[bytes], object] | None = None,
     ) -> Answer:
         """The answer with status 2xx or 304. What may pass is tried again, but never after a sink was given bytes.
 
         Raises RefusedError for other statuses, HttpError when the service does not answer well.
         """
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise InputError(f"{place(url)} is no http address")
+        _check_scheme(url)
         attempt = 0
         while True:
             attempt += 1
             request = self._client.build_request(method, url, content=body, headers=dict(headers or {}))
             try:
-                return self._once(request, max_bytes, sink)
+                return self._once(request, max_bytes, sink, _refuse)
             except RefusedError:
                 raise
             except HttpError as error:
@@ -156,6 +171,29 @@ class Http:
                 if pause is None:
                     raise
                 self._sleep(pause)
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None = None,
+        *,
+        form: Mapping[str, str] | None = None,
+        files: Mapping[str, tuple[str, BinaryIO]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = MAX_BYTES,
+    ) -> Answer:
+        """The answer of one attempt, whatever its status: for services that say in the body what they mean, and for
+        callers that have a queue of their own.
+
+        The body is `body`, or a form, with files where there are any. Raises HttpError where there is no whole answer,
+        RefusedError where it is too long.
+        """
+        _check_scheme(url)
+        request = self._client.build_request(
+            method, url, content=body, data=dict(form) if form else None, files=files, headers=dict(headers or {})
+        )
+        return self._once(request, max_bytes, None, lambda response, where: None)
 
     def close(self) -> None:
         """Let go of connections."""
@@ -178,10 +216,15 @@ class Http:
             or isinstance(error, _HalfReadError)
         ):
             return None
-        backed_off: float = self.patience.pause_s * 2 ** (attempt - 1) * random.uniform(0.8, 1.2)  # noqa: S311
-        return max(asked, min(backed_off, self.patience.longest_pause_s))
+        return self.patience.back_off.wait_s(attempt, asked)
 
-    def _once(self, request: "httpx.Request", max_bytes: int, sink: Callable[[bytes], object] | None) -> Answer:
+    def _once(
+        self,
+        request: "httpx.Request",
+        max_bytes: int,
+        sink: Callable[[bytes], object] | None,
+        judge: Callable[["httpx.Response", str], None],
+    ) -> Answer:
         import httpx
 
         where = place(str(request.url))
@@ -189,6 +232,7 @@ class Http:
         try:
             response = self._client.send(request, stream=True)
             try:
+                judge(response, where)
                 self._receive(response, received, max_bytes, where)
             finally:
                 response.close()
@@ -202,9 +246,6 @@ class Http:
 
     def _receive(self, response: "httpx.Response", received: "_Received", max_bytes: int, where: str) -> None:
         deadline = time.monotonic() + self.patience.deadline_s
-        good = response.is_success or response.status_code == 304
-        if not good:
-            _refuse(response, where)
         for piece in response.iter_bytes(_CHUNK):
             received.take(piece)
             if received.length > max_bytes:
@@ -249,27 +290,17 @@ def same_origin(one: str, other: str) -> bool:
     return (a.scheme, a.hostname, a.port) == (b.scheme, b.hostname, b.port) and not (b.username or b.password)
 
 
+def _check_scheme(url: str) -> None:
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise InputError(f"{place(url)} is not an http address")
+
+
 def _refuse(response: "httpx.Response", where: str) -> None:
     status = response.status_code
+    if response.is_success or status == 304:
+        return
     if status in _RETRIED:
-        raise HttpError(f"{where} answers {status}", status, _retry_after(response.headers.get("retry-after")))
+        raise HttpError(f"{where} answers {status}", status, retry_after_s(response.headers.get("retry-after")))
     if status in (401, 403):
         raise RefusedError(f"{where} refuses our credentials (status {status})", status)
     raise RefusedError(f"{where} answers {status}", status)
-
-
-def _retry_after(text: str | None) -> float | None:
-    """Seconds, from a number or a date (RFC 9110, section 10.2.3)."""
-    if text is None:
-        return None
-    if text.strip().isdecimal():
-        return min(float(text), 86_400.0)
-    moment = _moment(text)
-    return None if moment is None else min(max(0.0, moment - time.time()), 86_400.0)
-
-
-def _moment(text: str | None) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp() if text else None
-    except ValueError:
-        return None

@@ -1,0 +1,184 @@
+"""Casework, put together in the one place where it is: the audit log, cases, evidence and reports of a deployment, with
+everything that follows a decision attached.
+
+Every door and every worker opens it here, so that a decision means the same wherever it is made.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tutela.casework.audit.checkpoints import Checkpoints
+from tutela.casework.audit.log import AuditLog
+from tutela.casework.cases.alarms import AlarmMail
+from tutela.casework.cases.custody import Custody
+from tutela.casework.cases.effects import Effects
+from tutela.casework.cases.feedback import GivingBack
+from tutela.casework.cases.options import CaseOptions, EvidenceOptions
+from tutela.casework.cases.service import Cases
+from tutela.casework.cases.upkeep import Upkeep
+from tutela.casework.evidence.retention import Retention
+from tutela.casework.evidence.seal import Recipients, ReviewKey
+from tutela.casework.evidence.vault import Vault
+from tutela.casework.reports.incident import Organisation
+from tutela.casework.reports.intake import Intake
+from tutela.casework.reports.ledger import Ledger
+from tutela.casework.reports.listeners import FilingAtMatch, FilingsFollowed
+from tutela.casework.reports.notices import Notices
+from tutela.casework.reports.options import ReportOptions
+from tutela.casework.reports.seal import AgeSealing
+from tutela.casework.reports.worker import ACTOR, ReportWorker, Watch
+from tutela.errors import InputError
+from tutela.foundation.home import database_url, prepare_home
+from tutela.foundation.outbox.service import Outbox
+from tutela.foundation.outbox.webhooks import Endpoint, Webhooks
+from tutela.foundation.store.database import Store
+from tutela.lists.banks.service import Banks
+
+if TYPE_CHECKING:  # what needs lxml is imported where reports are worked on, and not by a service that only screens
+    from tutela.casework.reports.cybertipline.client import CyberTipline
+    from tutela.casework.reports.cybertipline.schema import Schema
+    from tutela.casework.reports.desk import Desk, OpenedEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class CaseworkOptions:
+    """What an operator chooses for casework."""
+
+    evidence: EvidenceOptions | None = None
+    """Without it nothing is kept, and no case is opened."""
+    cases: CaseOptions = field(default_factory=CaseOptions)
+    reports: ReportOptions = field(default_factory=ReportOptions)
+    webhooks: tuple[Endpoint, ...] = ()
+    """Who is told what happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Casework:
+    """The rooms of casework of one store, in one process."""
+
+    store: Store
+    options: CaseworkOptions
+    audit: AuditLog
+    cases: Cases
+    vault: Vault | None
+    """None where nothing says where evidence lies."""
+    custody: Custody | None
+    """None where nothing is to be kept."""
+    ledger: Ledger
+    notices: Notices
+    intake: Intake | None
+    """None where nothing can be sealed."""
+    watch: Watch
+    upkeep: Upkeep
+    outbox: Outbox
+    webhooks: Webhooks
+    key: ReviewKey | None = None
+    """Where this process may open evidence and reports; never in the one that takes uploads."""
+
+    def desk(self) -> "Desk":
+        """The reporting desk. Whatever it opens, it opens with `evidence`."""
+        from tutela.casework.reports.desk import Desk
+
+        organisation = self.options.reports.organisation or Organisation("")
+        return Desk(self.ledger, self.cases, organisation, self.options.reports.environment)
+
+    def evidence(self, actor: str, purpose: str) -> "OpenedEvidence":
+        """Evidence, opened with the review key in somebody's name. Raises InputError without the key."""
+        from tutela.casework.reports.desk import OpenedEvidence
+
+        if self.vault is None:
+            raise InputError("nothing says where evidence lies: set TUTELA_EVIDENCE as the service has it")
+        if self.key is None:
+            raise InputError("this needs the review key: give --key FILE")
+        return OpenedEvidence(self.vault, self.key, actor=actor, purpose=purpose)
+
+    def schema(self) -> "Schema | None":
+        """The CyberTipline schema that drafts are checked against; None where no file is named. Raises InputError."""
+        from tutela.casework.reports.cybertipline.schema import Schema
+
+        path = self.options.reports.xsd
+        return None if path is None else Schema.read(path)
+
+    def tipline(self) -> "CyberTipline":
+        """A connection to the CyberTipline; close it. Raises InputError without NCMEC's credentials."""
+        if self.options.reports.credentials is None:
+            raise InputError('filing needs NCMEC\'s credentials: TUTELA_REPORTS=\'{"user": …, "password": …}\'')
+        return self.options.reports.credentials.connect()
+
+    @contextlib.contextmanager
+    def report_worker(self) -> Iterator[ReportWorker]:
+        """What files reports, for a process with the review key. Without NCMEC's credentials nothing is sent; what is
+        filed at match time, and taken back, is written down all the same."""
+        from tutela.casework.reports.filer import Filer
+
+        evidence = self.evidence(ACTOR, "filing a report")
+        with contextlib.ExitStack() as stack:
+            filer = None
+            if self.options.reports.credentials is not None:
+                tipline = self.tipline()
+                stack.callback(tipline.close)
+                filer = Filer(self.ledger, tipline, evidence)
+            yield ReportWorker(self.desk(), evidence, filer, self.outbox, self.webhooks)
+
+
+def open_casework(
+    store: Store, banks: Banks, home: Path, options: CaseworkOptions, key: ReviewKey | None = None
+) -> Casework:
+    """Casework over a store, with all that listens. Raises InputError for options that are wrong."""
+    webhooks, evidence = Webhooks(options.webhooks), options.evidence
+    audit = AuditLog(store)
+    callback = options.cases.callback or options.cases.on_effect is not None
+    cases = Cases(store, policies=options.cases.policies, effects=Effects(webhooks, callback), labels=banks.labels)
+    recipients = evidence.recipients if evidence is not None else ()
+    vault = evidence.vault(store, home) if evidence is not None else None
+    ledger = Ledger(store, AgeSealing(Recipients(recipients) if recipients else None, key))
+    # What follows a decision. The order is that of the rows which one decision writes.
+    if options.cases.alarm_mail:
+        cases.listen(AlarmMail(options.cases.alarm_mail, options.cases.console))
+    cases.listen(GivingBack(banks))
+    cases.listen(FilingAtMatch(options.reports.at_match))
+    ledger.listen(FilingsFollowed(cases))
+    notices = Notices(store, webhooks)
+    watch = Watch(ledger, notices, webhooks, options.reports.mail)
+    upkeep = Upkeep(
+        cases,
+        retention=Retention(vault) if vault is not None else None,
+        checkpoints=Checkpoints(audit),
+        signing_key=options.cases.signing_key,
+    )
+    upkeep.also(watch.run_due)
+    return Casework(
+        store=store,
+        options=options,
+        audit=audit,
+        cases=cases,
+        vault=vault,
+        custody=Custody(store, vault, cases) if vault is not None and recipients else None,
+        ledger=ledger,
+        notices=notices,
+        intake=Intake(store, vault, cases) if vault is not None and recipients else None,
+        watch=watch,
+        upkeep=upkeep,
+        outbox=Outbox(store),
+        webhooks=webhooks,
+        key=key,
+    )
+
+
+@contextlib.contextmanager
+def opened_casework(
+    home: Path, database: str | None, options: CaseworkOptions, key: ReviewKey | None = None
+) -> Iterator[Casework]:
+    """Casework without screening, beside a running service or without one; closed at the end of the block.
+
+    `database` is a SQLAlchemy URL, by default a SQLite file in the home. Raises InputError, StoreError.
+    """
+    prepare_home(home)
+    store = Store.create(database_url(home, database))
+    try:
+        yield open_casework(store, Banks(store, home), home, options, key)
+    finally:
+        store.close()

@@ -1,0 +1,36 @@
+"""Child processes: a module of ours run in a process of its own, with what it needs to know in its environment."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import IO
+
+
+def start_module(
+    module: str,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    output: IO[bytes] | None = None,
+    own_session: bool = False,
+) -> subprocess.Popen[bytes]:
+    """`python -m module arguments`, started. Secrets travel in `environment`, never among the arguments, which every
+    user of the machine can read.
+
+    `output` takes what it prints, by default ours does. In a session of its own it outlives this process's terminal.
+    """
+    return subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", module, *arguments],
+        env=os.environ | dict(environment or {}),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=own_session,
+    )
+
+
+def end(process: "subprocess.Popen[bytes] | None") -> None:
+    """Ask a child to end, where it still runs, and wait until it has."""
+    if process is not None and process.poll() is None:
+        process.terminate()
+        process.wait()
