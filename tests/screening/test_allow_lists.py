@@ -14,6 +14,7 @@ from tutela.casework.cases.model import Outcome
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.content.signals.base import Sample
 from tutela.content.signals.registry import signal_type
+from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.errors import InputError
 from tutela.foundation.store.database import moment, now
@@ -123,7 +124,7 @@ def test_a_digest_that_is_listed_too_allows_nothing():
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
     recipient = str(pyrage.x25519.Identity.generate().to_public())
     with open_deployment(
-        tmp_path / "home", decoders=1, evidence=EvidenceOptions(recipients=(recipient,))
+        tmp_path / "home", decoders=1, casework=CaseworkOptions(EvidenceOptions((recipient,)))
     ) as deployment:
         deployment.banks.create("outside", label="A1", policy=Policy(Action.BLOCK), actor="t")
         deployment.banks.add("outside", [NewEntry("pdq", LISTED, "list", "30")], actor="t")
@@ -138,9 +139,11 @@ def decision(deployment: Deployment, value: bytes) -> Decision:
 def rejected(deployment: Deployment, value: bytes) -> None:
     """A reviewer rejects what has this hash."""
     verdict = deployment.screener.screen_hashes([Sample("pdq", value, quality=100)], Context("u"))
-    item = deployment.cases.of_verdict(verdict.id)
+    item = deployment.casework.cases.of_verdict(verdict.id)
     assert item is not None
-    deployment.cases.decide(item.case_id, Outcome.REJECT, by="r", reason="a pen and a coaster", item_ids=[item.id])
+    deployment.casework.cases.decide(
+        item.case_id, Outcome.REJECT, by="r", reason="a pen and a coaster", item_ids=[item.id]
+    )
     deployment.refresh()
 
 
