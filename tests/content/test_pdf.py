@@ -4,7 +4,6 @@ import io
 import random
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict
 
 import numpy as np
 import pikepdf
@@ -12,41 +11,16 @@ import pytest
 from pikepdf import Array, Dictionary, Name, Stream
 from PIL import Image, ImageChops
 
-from tests.support.pictures import file_of, photos
-from tutela import _native
-from tutela.content.media.content import Limits, ViewSet
-from tutela.screening.examination import examine
+from tests.support.looked import KNOWN, OTHER, looked
+from tests.support.pictures import file_of
+from tutela.content.media.content import ViewSet
 
-KNOWN = photos()[0].resize((240, 180))
-OTHER = photos()[1].resize((240, 180))
 TEXT = (
     b"BT /F 11 Tf 30 800 Td 14 TL "
     + b"(Line of an ordinary article about nothing at all, again and again) Tj T* " * 56
     + b"ET "
 )
 PLACE = b"q 130 0 0 97 400 120 cm /I Do Q "
-
-
-def pdq_of(picture: Image.Image) -> int:
-    (value, *_), _, _ = _native.pdq_turned(np.ascontiguousarray(np.asarray(picture.convert("L"))))
-    return int.from_bytes(value)
-
-
-def looked(data: bytes, views: ViewSet = ViewSet.PLAIN, **limits) -> tuple[list[tuple[int, str]], list[str]]:
-    """(distance to the known picture, part) of every hash, nearest first, and the reasons why it is not all."""
-    limits = asdict(Limits(views=views, **{"timeout_s": 60.0, **limits}))
-    samples, shortcomings = [], []
-    stream = examine(memoryview(data), {"mode": "fast", "limits": limits})
-    while True:
-        try:
-            samples += next(stream)["samples"]
-        except StopIteration as end:
-            samples += end.value["samples"]
-            shortcomings = [str(code) for code, _ in end.value["shortcomings"]]
-            break
-    wanted = pdq_of(KNOWN)
-    hashes = [(int(value, 16), part) for signal, value, _, _, _, part, _ in samples if signal == "pdq"]
-    return sorted(((value ^ wanted).bit_count(), part) for value, part in hashes), shortcomings
 
 
 class Article:

@@ -13,16 +13,13 @@ from tutela.content.media.confined.containers.base import InnerFile
 from tutela.content.media.confined.plain import SMALLEST_PICTURE, carries_no_picture, is_text
 from tutela.content.media.confined.walk import Place
 from tutela.content.media.content import SEPARATOR, Content, Mode, Shortcoming, ViewSet
-from tutela.content.media.sniff import VIDEOS, MediaType
+from tutela.content.media.sniff import VIDEOS
 from tutela.content.signals.base import WHOLE, Computable, Sample
 from tutela.content.signals.digests import digest_samples
 from tutela.content.signals.registry import signal_type, signal_types
 from tutela.errors import UnscreenableError
 from tutela.screening.video.task import watch_inside
 
-DRAWINGS = frozenset({MediaType.SVG, MediaType.EMF, MediaType.WMF})
-MAX_ICON = 16 * 1024
-"""Bytes of a drawing inside that shows too little to be held for not being drawn."""
 _BYTES_A_SAMPLE = 256
 _MAX_PATH = 300
 MAX_VIEWED = 200
@@ -174,10 +171,8 @@ def _shows_nothing(content: Content) -> bool:
         case None:
             small = len(content.data) < SMALLEST_PICTURE
             return small or carries_no_picture(content.data) or is_text(content.data)
-        case MediaType.HTML:
-            return True
-        case media_type:
-            return media_type in DRAWINGS and len(content.data) <= MAX_ICON
+        case _:
+            return False
 
 
 def _may_be_unknown(place: Place, error: UnscreenableError) -> bool:
@@ -188,8 +183,6 @@ def _may_be_unknown(place: Place, error: UnscreenableError) -> bool:
 def _code(place: Place, error: UnscreenableError) -> str:
     if not place.path or place.content is None:
         return error.reason
-    if place.content.media_type in DRAWINGS:
-        return Shortcoming.NOT_RENDERED
     return Shortcoming.UNKNOWN_PART if error.reason == Shortcoming.UNKNOWN_TYPE else error.reason
 
 

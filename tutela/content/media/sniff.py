@@ -7,7 +7,8 @@ signature: a browser shows a picture only if it begins at the first byte.
 import re
 from enum import StrEnum
 
-from tutela.content.media.confined.plain import is_text
+from tutela.content.media.confined.plain import as_utf8, is_text
+from tutela.content.media.markup import is_html, root_of
 
 
 class MediaType(StrEnum):
@@ -50,6 +51,8 @@ class MediaType(StrEnum):
     EMAIL = "message/rfc822"
     EMF = "image/emf"
     WMF = "image/wmf"
+    POSTSCRIPT = "application/postscript"
+    XPM = "image/x-xpixmap"
 
 
 PICTURES = frozenset(
@@ -112,6 +115,10 @@ _SIGNATURES = (
     (b"MSCF\x00\x00\x00\x00", MediaType.CAB),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", MediaType.OLE),
     (b"\xd7\xcd\xc6\x9a", MediaType.WMF),
+    (b"\x01\x00\x09\x00\x00\x03", MediaType.WMF),
+    (b"%!PS", MediaType.POSTSCRIPT),
+    (b"\xc5\xd0\xd3\xc6", MediaType.POSTSCRIPT),
+    (b"/* XPM", MediaType.XPM),
 )
 
 _EMAIL = re.compile(rb"(From .*\n)?([!-9;-~]+:.*\n([ \t].*\n)*)*?(MIME-Version|Content-Type|Received):", re.IGNORECASE)
@@ -139,16 +146,28 @@ def sniff(data: bytes | memoryview) -> MediaType | None:
         return MediaType.MPEG_TS
     if head[:4] == b"\x01\x00\x00\x00" and head[40:44] == b" EMF":
         return MediaType.EMF
+    if head.startswith(b"#define") and b"_width" in head and b"_bits" in head:
+        return MediaType.XPM
     if _is_tar(head):
         return MediaType.TAR
     if bytes(data[_ISO_AT : _ISO_AT + 5]) == b"CD001":
         return MediaType.ISO
-    text = head.lstrip(b"\xef\xbb\xbf\t\n\x0c\r ").lower()
-    if text.startswith((b"<svg", b"<?xml")) and b"<svg" in text:
-        return MediaType.SVG
-    if text.startswith((b"<!doctype html", b"<html", b"<script")):
-        return MediaType.HTML
+    if (markup := _markup(data, head)) is not None:
+        return markup
     return MediaType.EMAIL if head[:1].isalpha() and _EMAIL.match(bytes(data[:8192])) else None
+
+
+def _markup(data: bytes | memoryview, head: bytes) -> MediaType | None:
+    """A drawing or a page, by its first element, however late that comes."""
+    start = head.lstrip(b"\xef\xbb\xbf\t\n\x0c\r ")
+    if start[:14].lower() == b"<!doctype html":
+        return MediaType.HTML
+    if start and not start.startswith(b"<") and head[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+        return None
+    root = root_of(as_utf8(data))
+    if root == "svg":
+        return MediaType.SVG
+    return MediaType.HTML if is_html(root) else None
 
 
 def _is_tar(head: bytes) -> bool:

@@ -43,6 +43,7 @@ def main() -> None:
         import_module(name)
     _load_picture_formats()
     import_module("tutela.content.media.confined.containers").load_all()
+    import_module("tutela.content.media.confined.containers.page").warm()
     import_module("tutela.content.signals.registry").signal_types()
     for name in ("pypdfium2", "pikepdf", "py7zr", "zstandard"):
         with contextlib.suppress(ImportError):

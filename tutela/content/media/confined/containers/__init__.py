@@ -11,7 +11,7 @@ from tutela.content.media.sniff import PICTURES, VIDEOS, MediaType
 
 _PICTURE = ("metadata:Metadata", "trailing:Trailing")
 _ANIMATED = ("frames:Frames", *_PICTURE)
-_TEXT = ("text:Text",)
+_TEXT = ("page:Page", "text:Text")
 _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.JPEG: _PICTURE,
     MediaType.BMP: ("trailing:Trailing",),
@@ -38,11 +38,15 @@ _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.EMAIL: ("mail:Mail",),
     MediaType.OLE: ("ole:Ole",),
     MediaType.HTML: _TEXT,
-    MediaType.SVG: _TEXT,
+    MediaType.SVG: ("drawing:Drawing", "text:Text"),
+    MediaType.XPM: ("bitmap:Bitmap",),
+    MediaType.EMF: ("metafile:Metafile",),
+    MediaType.WMF: ("metafile:Metafile",),
+    MediaType.POSTSCRIPT: ("postscript:PostScript",),
 }
 _LOOKED_THROUGH: Sequence[str] = ("carved:Carved",)
 
-_SHOWN = PICTURES | VIDEOS | {MediaType.HTML, MediaType.SVG}
+_SHOWN = PICTURES | VIDEOS
 CONTAINERS = frozenset(_WAYS) - _SHOWN
 """Types that are nothing but what they hold: looked into, they are screened."""
 

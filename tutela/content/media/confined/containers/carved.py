@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.base import Part
+from tutela.content.media.confined.containers.base import InnerFile, Part
+from tutela.content.media.confined.encodings import files_in
 from tutela.content.media.content import Content
 
 
@@ -16,3 +17,7 @@ class Carved:
         for part in carve(memoryview(content.data)):
             if len(part.data) < len(content.data):  # never itself
                 yield part
+        if b"=ybegin " in bytes(content.data):
+            for name, data in files_in(bytes(content.data)):
+                budget.spend_bytes(len(data))
+                yield InnerFile(name, data)

@@ -14,6 +14,7 @@ from tutela.content.media.confined.budget import Budget, BudgetSpentError
 from tutela.content.media.confined.containers.base import (
     Counted,
     InnerFile,
+    InnerPicture,
     Part,
     Unread,
     blocks_of,
@@ -23,6 +24,7 @@ from tutela.content.media.confined.containers.base import (
     unreadable,
 )
 from tutela.content.media.confined.containers.gaps import between
+from tutela.content.media.confined.fields import drawn
 from tutela.content.media.content import Content, Shortcoming
 from tutela.errors import UnscreenableError
 
@@ -36,6 +38,7 @@ _LONGEST_END = 22 + 65_535 + 20 + 56
 _DOCUMENT = frozenset({"[Content_Types].xml", "META-INF/container.xml"})
 _NEVER_SHOWN = re.compile(r"xl/printerSettings/.*\.bin|(word|ppt)/fonts/.*\.(odttf|fntdata)|.*\.(otf|ttf|woff2?)")
 """What an Office document or an e-book carries in forms of its own: printers' settings, fonts made unreadable."""
+_XML = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<")
 _ODF_KEYS = b"manifest:encryption-data"
 
 
@@ -48,11 +51,15 @@ class Zip:
         with zipfile.ZipFile(file_over(data)) as archive:
             members = archive.infolist()
             document = any(member.filename in _DOCUMENT for member in members)
+            markup: list[tuple[str, bytes]] = []
             for member in members:
                 if not member.filename.endswith("/"):
                     for part in _member(archive, member, data, budget):
                         may_be_unknown = document and bool(_NEVER_SHOWN.fullmatch(member.filename))
                         yield replace(part, may_be_unknown=may_be_unknown) if isinstance(part, InnerFile) else part
+                        if isinstance(part, InnerFile) and _XML.match(bytes(part.data[:64])):
+                            markup.append((part.name, bytes(part.data)))
+            yield from _drawn_by_fields(markup)
             yield from between(data, [_extent(member, data) for member in members])
 
 
@@ -81,6 +88,14 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, data: memoryview,
             names_keys = isinstance(part, InnerFile) and _ODF_KEYS in bytes(part.data)
             if member.filename == "META-INF/manifest.xml" and names_keys:
                 yield Unread(member.filename, encrypted())
+
+
+def _drawn_by_fields(markup: list[tuple[str, bytes]]) -> Iterator[Part]:
+    for name, found in drawn(markup):
+        if isinstance(found, UnscreenableError):
+            yield Unread("fields", found, within=name)
+        else:
+            yield InnerPicture("fields", found, within=name)
 
 
 def _stored(member: zipfile.ZipInfo, data: memoryview) -> memoryview:

@@ -1,0 +1,108 @@
+"""Drawings in SVG: drawn by resvg and screened, however small they are.
+
+The picture that comes of it is looked at like an uploaded one, so its transparency is looked at on every ground. What
+moves, or draws by a script, is held as not drawn.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+
+from PIL import Image, ImageChops
+
+from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.containers.base import InnerFile, Part, Unread
+from tutela.content.media.confined.plain import as_utf8
+from tutela.content.media.content import Content, Shortcoming
+from tutela.errors import UnscreenableError
+
+try:
+    import resvg_py
+except ImportError:  # without the extra a drawing is held
+    resvg_py = None  # type: ignore[assignment]
+
+_SIDE = 768
+_CLOSER = 4096
+"""Pixels along the longer side of what is drawn, and at most where only a part of it has anything in it."""
+_SMALLEST = 64
+_MOVES = re.compile(rb"<(?:\w+:)?(?:animate\w*|set|discard)\b|@keyframes", re.IGNORECASE)
+_SCRIPT = re.compile(rb"<(?:\w+:)?script\b", re.IGNORECASE)
+_FOREIGN = re.compile(rb"<(?:\w+:)?foreignObject\b[^>]*>(.*?)</(?:\w+:)?foreignObject", re.DOTALL | re.IGNORECASE)
+_SYMBOL = re.compile(rb"<symbol\b([^>]*)>(.{1024,}?)</symbol>", re.DOTALL | re.IGNORECASE)
+_ELSEWHERE = re.compile(rb"""((?:xlink:)?href|src)\s*=\s*(["'])(?!\s*(?:data:|\#))[^"']*\2""", re.IGNORECASE)
+_NAMESPACE = b'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+_MEDIA = re.compile(rb"@media\b[^{};]*\{((?:[^{}]*\{[^{}]*\})*[^{}]*)\}", re.IGNORECASE)
+
+
+class Drawing:
+    """The drawing as a picture; what is in a small part of it once more, larger."""
+
+    def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
+        text = _without_addresses(as_utf8(content.data))
+        for pattern, reason in ((_MOVES, "it moves"), (_SCRIPT, "a script in it may draw")):
+            if pattern.search(text):
+                yield Unread("drawing", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
+        if foreign := b"".join(found[1] for found in _FOREIGN.finditer(text)):
+            yield InnerFile("page within", b"<html>" + foreign, speculative=True)
+        for reading in dict.fromkeys((text, _MEDIA.sub(rb"\1", text))):
+            yield from _drawn(reading, "drawing", budget)
+        for number, symbol in enumerate(_SYMBOL.finditer(text), start=1):
+            budget.spend_part()
+            alone = b"<svg %b %b>%b</svg>" % (_NAMESPACE, symbol[1], symbol[2])
+            yield from _drawn(alone, f"symbol {number}", budget)
+
+
+def _drawn(text: bytes, name: str, budget: Budget) -> Iterator[Part]:
+    budget.check_time()
+    picture = render(text, _SIDE)
+    if min(picture.size) < _SMALLEST:
+        picture = render(text, _CLOSER)
+    shown = _shown(picture)
+    if shown is None:
+        return
+    yield _file(name, picture, budget)
+    left, top, right, bottom = shown
+    share = max((right - left) / picture.width, (bottom - top) / picture.height)
+    if share < 0.5:
+        closer = render(text, min(_CLOSER, int(_SIDE / share)))
+        scale = closer.width / picture.width
+        part = closer.crop((round(left * scale), round(top * scale), round(right * scale), round(bottom * scale)))
+        yield _file(f"{name}, closer", part, budget)
+
+
+def render(text: bytes, side: int) -> Image.Image:
+    """The drawing with its longer side of so many pixels. Raises UnscreenableError where it cannot be drawn."""
+    if resvg_py is None:
+        raise UnscreenableError(Shortcoming.NOT_RENDERED, "drawings are drawn with the extra tutela[archives]")
+    try:
+        drawn = resvg_py.svg_to_bytes(
+            svg_string=text.decode("utf-8", "replace"), skip_system_fonts=True, width=side, height=side
+        )
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:  # a fault in Rust is no Exception
+        raise UnscreenableError(Shortcoming.NOT_RENDERED, f"it cannot be drawn: {type(error).__name__}") from None
+    return Image.open(io.BytesIO(drawn))
+
+
+def _without_addresses(text: bytes) -> bytes:
+    """The drawing without what it asks for from elsewhere."""
+    return _ELSEWHERE.sub(rb'\1=""', text)
+
+
+def _shown(picture: Image.Image) -> tuple[int, int, int, int] | None:
+    """Where there is anything: what is not transparent, or else not as the corners are. None where all is alike."""
+    rgba = picture.convert("RGBA")
+    if rgba.getchannel("A").getextrema() != (255, 255):
+        return rgba.getchannel("A").getbbox()
+    right, bottom = rgba.width - 1, rgba.height - 1
+    corners = [rgba.getpixel(at) for at in ((0, 0), (right, 0), (0, bottom), (right, bottom))]
+    ground = Image.new("RGBA", rgba.size, max(corners, key=corners.count))
+    return ImageChops.difference(rgba, ground).convert("RGB").getbbox()
+
+
+def _file(name: str, picture: Image.Image, budget: Budget) -> InnerFile:
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=1)
+    budget.spend_bytes(file.tell())
+    return InnerFile(name, file.getvalue())

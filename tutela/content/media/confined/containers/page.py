@@ -1,0 +1,173 @@
+"""Pages of HTML, bodies of mail too: what draws by fields, drawings or pieces of pictures is laid out and screened.
+
+PlutoBook lays the page out as a PDF, in which what touches is found however large the page is. It loads nothing and
+runs no script: a page that draws by script, or in ways that it does not know, is held as not drawn.
+"""
+
+import io
+import re
+import zlib
+from collections.abc import Iterator
+
+from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.containers.base import InnerFile, Part, Unread
+from tutela.content.media.confined.plain import as_utf8
+from tutela.content.media.content import Content, Shortcoming
+from tutela.errors import UnscreenableError
+
+try:
+    import plutoprint
+except ImportError:  # without the extra a page that draws is held
+    plutoprint = None  # type: ignore[assignment]
+
+_FEW = 64
+"""Coloured things on a page that draw nothing yet."""
+_MANY_FIELDS = 256
+_MOST_NESTED = 400
+"""Elements in each other; more would be too deep for the library."""
+_MANY_BLOCKS = 400
+_WIDTH, _HEIGHT = 768.0, 14_400.0
+"""Points of a sheet that a page is laid out on: as tall as PDF allows, so that few pages are cut."""
+_COLOURED = re.compile(
+    rb"bgcolor|background|<(?:\w+:)?(?:svg|rect|path|image|input|object|embed)\b|border(?:-\w+)?\s*:|#[0-9a-f]{3,8}\b|"
+    rb"\b(?:rgb|hsl|hwb|lab|lch|oklab|oklch|color)a?\(",
+    re.IGNORECASE,
+)
+_PICTURE = re.compile(rb"<(?:img|image|picture)\b|url\(", re.IGNORECASE)
+_ELEMENT = re.compile(rb"<[a-z]", re.IGNORECASE)
+_TAG = re.compile(
+    rb"<(/?)(?!(?:p|li|td|th|tr|br|hr|img|meta|link|input|col|dt|dd|option|wbr|source|area|base|tbody|thead|path|rect)\b)"
+    rb"[a-z][^<>]*?(/?)>",
+    re.IGNORECASE,
+)
+_SCRIPT = re.compile(rb"<script\b[^>]*>(.*?)</script", re.DOTALL | re.IGNORECASE)
+_PAINTS = re.compile(rb"getContext|putImageData|createImageData|OffscreenCanvas|fillRect")
+_DATA = re.compile(rb"(?:[-\d.]{1,6}\s{0,4},\s{0,4}){192}")
+_UNKNOWN_PAINT = re.compile(
+    rb"(?:box|text)-shadow\s*:|gradient\(|\b(?:oklch|oklab|lch|lab|hwb|color|color-mix)\(", re.IGNORECASE
+)
+_WRAPPED = re.compile(
+    rb"@(?:media|supports|layer|container|scope)\b[^{};]*\{((?:[^{}]*\{[^{}]*\})*[^{}]*)\}", re.IGNORECASE
+)
+_SOURCE = re.compile(rb"""\bsrcdoc\s*=\s*("[^"]*"|'[^']*')""", re.IGNORECASE)
+_FIELD_COLOUR = re.compile(
+    rb"""(?:bgcolor\s*=\s*["']?|background(?:-color)?\s*:\s*|fill\s*[:=]\s*["']?)\s*(#[0-9a-f]{3,8}|\w+\([^)]*\))""",
+    re.IGNORECASE,
+)
+_BLOCK = re.compile(r"[\u2580-\u259f\u25a0-\u25ff\u2b1b\u2b1c\U0001f7e0-\U0001f7eb]")
+_STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
+_PAINTED = re.compile(rb"[\d.]+ (?:[\d.]+ [\d.]+ rg|g)\b")
+
+
+class Page:
+    """The page as a document, where it may draw."""
+
+    def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
+        text = as_utf8(content.data)
+        if reason := _beyond_us(text):
+            yield Unread("page", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
+        for source in _SOURCE.finditer(text):
+            yield InnerFile("page within", _unescaped(source[1][1:-1]), speculative=True)
+        if not may_draw(text):
+            return
+        for reading in dict.fromkeys((text, _unwrapped(text))):
+            budget.check_time()
+            document = _laid_out(reading)
+            budget.spend_bytes(len(document))
+            yield InnerFile("page", document)
+            if _left_out(reading, document):
+                reason = "it has fields of colours that are not drawn here"
+                yield Unread("page", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
+
+
+def may_draw(text: bytes) -> bool:
+    """Whether there is enough of colours or pictures in the text for a picture that is put together."""
+    coloured = sum(1 for _ in _COLOURED.finditer(text))
+    if coloured >= _FEW or len(_PICTURE.findall(text)) >= 2:
+        return True
+    return coloured > 0 and sum(1 for _ in _ELEMENT.finditer(text)) >= _MANY_FIELDS
+
+
+def _beyond_us(text: bytes) -> str | None:
+    """Why the page may show more than is drawn here."""
+    for script in _SCRIPT.finditer(text):
+        if _PAINTS.search(script[1]) or _DATA.search(script[1]):
+            return "a script in it may draw"
+    if _UNKNOWN_PAINT.search(text) and sum(len(paint.split(b",")) for paint in _paints(text)) >= _FEW * 4:
+        return "it draws with shadows or gradients"
+    if len(_BLOCK.findall(text.decode("utf-8", "ignore"))) >= _MANY_BLOCKS:
+        return "it draws with letters that are blocks"
+    return None
+
+
+def _paints(text: bytes) -> Iterator[bytes]:
+    for found in _UNKNOWN_PAINT.finditer(text):
+        end = min((at for at in (text.find(b";", found.end()), text.find(b"}", found.end())) if at >= 0), default=-1)
+        yield text[found.start() : end if end >= 0 else found.end() + 100_000]
+
+
+def _unwrapped(text: bytes) -> bytes:
+    """The page with every rule of its style in force, whatever medium or browser it is for."""
+    for _ in range(3):
+        text = _WRAPPED.sub(rb"\1", text)
+    return text
+
+
+def _unescaped(text: bytes) -> bytes:
+    import html
+
+    return html.unescape(text.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
+def _laid_out(text: bytes) -> bytes:
+    if plutoprint is None:
+        raise UnscreenableError(Shortcoming.NOT_RENDERED, "pages are drawn with the extra tutela[archives]")
+    if _nesting(text) > _MOST_NESTED:
+        raise UnscreenableError(Shortcoming.NOT_RENDERED, "its elements lie too deep in each other to be drawn")
+    size = plutoprint.PageSize(_WIDTH, _HEIGHT)
+    book = plutoprint.Book(size, plutoprint.PAGE_MARGINS_NONE, plutoprint.MEDIA_TYPE_SCREEN)
+    book.custom_resource_fetcher = _Nothing()
+    book.load_html(text.decode("utf-8", "replace"))
+    file = io.BytesIO()
+    book.write_to_pdf_stream(file)
+    return file.getvalue()
+
+
+def warm() -> None:
+    """Open what drawing needs, fonts too, while files may still be opened."""
+    if plutoprint is not None:
+        _laid_out(b"<p>warm <b>up</b> <i>the</i> <code>fonts</code></p>")
+
+
+if plutoprint is not None:
+
+    class _Nothing(plutoprint.ResourceFetcher):
+        """What a page asks for from elsewhere is not there."""
+
+        def fetch_url(self, url: str) -> "plutoprint.ResourceData":
+            return plutoprint.ResourceData(b"", "text/plain")
+
+
+def _nesting(text: bytes) -> int:
+    deepest = depth = 0
+    for tag in _TAG.finditer(text):
+        if tag[1]:
+            depth -= 1
+        elif not tag[2]:
+            depth += 1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _left_out(text: bytes, document: bytes) -> bool:
+    """Whether far fewer colours were painted than the fields of the page have."""
+    wanted = {colour.lower() for colour in _FIELD_COLOUR.findall(text)}
+    if len(wanted) < _FEW // 2:
+        return False
+    painted: set[bytes] = set()
+    for stream in _STREAM.finditer(document):
+        try:
+            painted.update(_PAINTED.findall(zlib.decompress(stream[1])))
+        except zlib.error:
+            continue
+    return len(painted) < len(wanted) // 2

@@ -1,0 +1,152 @@
+"""Bytes that text carries as letters: base64, hexadecimal, numbers, uuencode, yEnc, base85.
+
+Long runs are decoded whatever they begin with; what comes of them is sniffed, so that a run of letters that stands for
+nothing costs nothing. RFC 4648; POSIX.1-2017, uuencode; yEnc draft 1.3.
+"""
+
+import base64
+import binascii
+import contextlib
+import html
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote_to_bytes
+
+from tutela.content.media.sniff import sniff
+
+_FEWEST = 192
+"""Bytes that a run stands for at least."""
+_BREAK = rb"(?:\"\s*\+\s*\"|'\s*\+\s*'|\\[nrt]|&#(?:1[03]|x[aAdD]);|%0[aAdD]|%2[BFbf]|[\s\"',\\>|]){0,16}+"
+_BASE64 = re.compile(
+    rb"(?:(?:[A-Za-z0-9+/_-]{16,}+" + _BREAK + rb"){4,}+|[A-Za-z0-9+/_-]{240,}+)[A-Za-z0-9+/_-]*+(?:=|%3[dD]){0,2}"
+)
+_HEXADECIMAL = re.compile(rb"(?:(?:0[xX]|\\x|%|\\')?[0-9a-fA-F]{2}[\s,;:]{0,4}){192,}")
+_NUMBERS = re.compile(rb"(?:\d{1,3}\s{0,8},\s{0,8}){192,}\d{1,3}")
+_UU = re.compile(rb"^begin(?:-base64)? [0-7]{3,4} ([^\r\n]{1,200})\r?\n((?:[^\r\n]{0,100}\r?\n)+)", re.MULTILINE)
+_YENC = re.compile(
+    rb"^=ybegin [^\r\n]*?name=([^\r\n]{1,200})\r?\n(?:=ypart[^\r\n]*\r?\n)?(.*?)\r?\n=yend", re.MULTILINE | re.DOTALL
+)
+_BASE85 = re.compile(rb"<~([!-uz\s]{240,}?)~>")
+_BETWEEN = re.compile(rb"&#(?:1[03]|x[aAdD]);|%0[aAdD]|\\[nrt]|\"\s*\+\s*\"|'\s*\+\s*'")
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(/))")
+_CSS_ESCAPE = re.compile(rb"\\([0-9a-fA-F]{1,6})[ \t\r\n\f]?")
+_ADDRESS = re.compile(rb"""data:([^,"'<>\s]{0,200}?)(;base64)?,\s*([^"'<>)]+)""", re.IGNORECASE)
+_DIB_HEADERS = frozenset({40, 52, 56, 108, 124})
+
+
+def readings_of(text: bytes) -> Iterator[bytes]:
+    """The text as it stands, and as it is read where that is another: with entities or escapes resolved."""
+    yield text
+    if b"&" in text and (resolved := html.unescape(text.decode("latin-1")).encode("utf-8")) != text:
+        yield resolved
+    for escape in (_CSS_ESCAPE, _ESCAPE):
+        if b"\\" in text and (resolved := escape.sub(_character, text)) != text:
+            yield resolved
+
+
+def _character(escape: re.Match[bytes]) -> bytes:
+    digits = next(group for group in escape.groups() if group)
+    if digits == b"/":
+        return digits
+    code = int(digits, 16)
+    return chr(code).encode("utf-8", "replace") if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else b""
+
+
+def addresses_in(text: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(what it is said to be, bytes) of every `data:` address (RFC 2397)."""
+    for found in _ADDRESS.finditer(text):
+        said, is_base64, data = found.groups()
+        plain = unquote_to_bytes(data)
+        if decoded := from_base64(plain) if is_base64 else plain:
+            yield said.lower(), decoded
+
+
+def files_in(text: bytes) -> Iterator[tuple[str, bytes]]:
+    """(name, bytes) of everything that is put into letters with a beginning and an end."""
+    for found in _UU.finditer(text):
+        if data := _from_uu(found[2]):
+            yield found[1].decode("utf-8", "replace").strip(), data
+    for found in _YENC.finditer(text):
+        yield found[1].decode("utf-8", "replace").strip(), _from_yenc(found[2])
+    for found in _BASE85.finditer(text):
+        with contextlib.suppress(ValueError):
+            yield "base85", base64.a85decode(found[1])
+
+
+def runs_in(text: bytes) -> Iterator[bytes]:
+    """What long runs of letters and numbers stand for, where it begins like a file of a known type."""
+    for pattern, decode, beginnings in (
+        (_BASE64, from_base64, _letter_by_letter),
+        (_HEXADECIMAL, _from_hexadecimal, _word_by_word),
+        (_NUMBERS, _from_numbers, _word_by_word),
+    ):
+        for found in pattern.finditer(text):
+            for run in beginnings(found.group()):
+                data = decode(run)
+                if len(data) >= _FEWEST and (sniff(data) is not None or (data := bitmap_file(data) or b"")):
+                    yield data
+                    break
+
+
+def _letter_by_letter(run: bytes) -> Iterator[bytes]:
+    """A letter before base64 shifts all of it."""
+    return (run[skipped:] for skipped in range(4))
+
+
+def _word_by_word(run: bytes) -> Iterator[bytes]:
+    """The end of a word before a run may look like its beginning."""
+    words = run[:64].split(None, 2)
+    return (run[run.index(word) :] for word in words)
+
+
+def from_base64(text: bytes) -> bytes:
+    """The bytes that base64 stands for, as far as they go; whatever stands between its letters is passed over."""
+    text = text.replace(b"-", b"+").replace(b"_", b"/").replace(b"%2B", b"+").replace(b"%2F", b"/")
+    text = _BETWEEN.sub(b"", text)
+    letters = _NOT_BASE64.sub(b"", text)
+    letters = letters[: len(letters) - 1] if len(letters) % 4 == 1 else letters
+    return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+
+
+def _from_hexadecimal(text: bytes) -> bytes:
+    digits = re.sub(rb"0[xX](?=[0-9a-fA-F]{2})|\\x|[^0-9a-fA-F]", b"", text)
+    return binascii.unhexlify(digits[: len(digits) // 2 * 2])
+
+
+def _from_numbers(text: bytes) -> bytes:
+    return bytes(number for number in map(int, text.split(b",")) if number < 256)
+
+
+def _from_uu(lines: bytes) -> bytes:
+    come = bytearray()
+    for line in lines.splitlines():
+        if line.strip() in (b"end", b"====", b"`", b""):
+            break
+        try:
+            come += binascii.a2b_uu(line)
+        except binascii.Error:  # as decoders do: the length says how much of the line counts
+            count = ((line[0] - 32) & 63) * 4 + 5
+            with contextlib.suppress(binascii.Error):
+                come += binascii.a2b_uu(line[: count // 3])
+    return bytes(come) or from_base64(lines)
+
+
+def _from_yenc(lines: bytes) -> bytes:
+    joined = lines.replace(b"\r\n", b"").replace(b"\n", b"").replace(b"\r", b"")
+    plain = re.sub(rb"=(.)", lambda escape: bytes([(escape[1][0] - 64) % 256]), joined, flags=re.DOTALL)
+    return bytes((value - 42) % 256 for value in plain)
+
+
+def bitmap_file(data: bytes) -> bytes | None:
+    """A Windows bitmap as RTF and metafiles carry it, without a file's header, as a file; None where it is none."""
+    length = int.from_bytes(data[:4], "little")
+    if length not in _DIB_HEADERS or data[12:14] != b"\x01\x00" or len(data) < length:
+        return None
+    bits = int.from_bytes(data[14:16], "little")
+    if bits not in (1, 4, 8, 16, 24, 32):
+        return None
+    masks = 12 if length == 40 and int.from_bytes(data[16:20], "little") == 3 else 0
+    colours = int.from_bytes(data[32:36], "little") or (1 << bits if bits <= 8 else 0)
+    start = 14 + length + masks + 4 * min(colours, 256)
+    return b"BM" + (14 + len(data)).to_bytes(4, "little") + bytes(4) + start.to_bytes(4, "little") + data
