@@ -5,6 +5,7 @@ namespace nb = nanobind;
 
 void bind_digests(nb::module_& m);
 void bind_jpeg(nb::module_& m);
+void bind_links(nb::module_& m);
 void bind_pdq(nb::module_& m);
 void bind_segment(nb::module_& m);
 void bind_views(nb::module_& m);
@@ -13,6 +14,7 @@ NB_MODULE(_native, m) {
     m.doc() = "Tutela's native core: digests, luma from JPEG, PDQ from luma, exact Hamming range search.";
     bind_digests(m);
     bind_jpeg(m);
+    bind_links(m);
     bind_pdq(m);
     bind_segment(m);
     bind_views(m);

@@ -20,6 +20,8 @@ class Kind(StrEnum):
     """Equal or not: distance 0 or nothing (cryptographic digests)."""
     HAMMING = "hamming"
     """256-bit strings within a Hamming distance (PDQ)."""
+    PREFIXES = "prefixes"
+    """Equal or not, of 32 bytes and in lists so long that a search should touch 8 bytes of each value (links)."""
     VECTOR = "vector"
     """Any other distance, searched by comparing with every value (PhotoDNA)."""
 

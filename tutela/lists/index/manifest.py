@@ -12,7 +12,7 @@ import xxhash
 
 from tutela.content.signals.base import SignalType
 from tutela.errors import IndexCorruptError
-from tutela.lists.index.segments import Segment, open_segment
+from tutela.lists.index.segments import PrefixSegment, Segment, open_segment
 
 FORMAT = 2
 _NAME = "manifest.json"
@@ -83,6 +83,8 @@ def open_verified(directory: Path, manifest: Manifest, signal_type: SignalType) 
         raise IndexCorruptError(f"{path} cannot be opened: {error}") from error
     if checksum(segment) != manifest.checksum or len(segment) != manifest.count:
         raise IndexCorruptError(f"{path} is not the file that was built: its checksum differs")
+    if isinstance(segment, PrefixSegment):
+        segment.forget_tail()
     return segment
 
 

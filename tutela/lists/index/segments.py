@@ -183,6 +183,40 @@ class ExactMemory:
         return [[Hit(key, 0) for key in self._keys.get(value, ())] for value in values]
 
 
+class PrefixSegment:
+    """32-byte digests in the native file of prefixes; the radius does not matter."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._native = _native.Prefixes(str(path))
+        except _native.CorruptPrefixesError as error:
+            raise IndexCorruptError(f"{path}: {error}") from error
+
+    @staticmethod
+    def build(path: Path, values: Values, keys: Keys) -> None:
+        _native.build_prefixes(str(path), np.ascontiguousarray(values), np.ascontiguousarray(keys))
+
+    def __len__(self) -> int:
+        return len(self._native)
+
+    def search_many(self, values: Sequence[bytes], radius: int) -> list[list[Hit]]:
+        return [[Hit(key, 0) for key in keys] for keys in self._native.search_many(b"".join(values))]
+
+    def may_hold(self, joined: bytes) -> bool:
+        """Whether one of the values, 32 bytes each, may be a member: nearly always no, and fast."""
+        return self._native.may_hold(joined)
+
+    def rows(self, begin: int, end: int) -> tuple[Values, Keys]:
+        return self._native.rows(begin, end)
+
+    def file_bytes(self) -> memoryview:
+        return self._native.bytes()
+
+    def forget_tail(self) -> None:
+        """Give back the memory of all that only a hit or a build reads."""
+        self._native.forget_tail()
+
+
 class VectorMemory:
     """Values of any distance, each compared with the query by the signal type."""
 
@@ -232,6 +266,8 @@ def open_segment(path: Path, signal_type: SignalType) -> Segment:
             return HammingSegment(path)
         case Kind.EXACT:
             return ExactSegment(path, signal_type.width)
+        case Kind.PREFIXES:
+            return PrefixSegment(path)
         case Kind.VECTOR:
             return VectorSegment(path, signal_type)
 
@@ -243,6 +279,8 @@ def build_segment(path: Path, signal_type: SignalType, values: Values, keys: Key
             HammingSegment.build(path, values, keys)
         case Kind.EXACT:
             ExactSegment.build(path, values, keys)
+        case Kind.PREFIXES:
+            PrefixSegment.build(path, values, keys)
         case Kind.VECTOR:
             _ValuesFile.write(path, values, keys)
 
@@ -253,6 +291,8 @@ def in_memory(signal_type: SignalType, values: Values, keys: Keys) -> Searchable
         case Kind.HAMMING:
             return HammingMemory(values, keys)
         case Kind.EXACT:
+            return ExactMemory(values, keys)
+        case Kind.PREFIXES:
             return ExactMemory(values, keys)
         case Kind.VECTOR:
             return VectorMemory(values, keys, signal_type)

@@ -1,0 +1,21 @@
+"""`domain`: a host name with every name below it, or one address. A page is never turned into a domain."""
+
+from tutela.content.links.digest import LinkDigest
+from tutela.content.links.link import DOMAIN, Link
+from tutela.errors import InvalidSignalError
+
+
+class _Domain(LinkDigest):
+    __slots__ = ()
+
+    def _text_of(self, link: Link, text: str) -> str:
+        if link.query is not None or link.path != "/":
+            raise InvalidSignalError(f"{text[:80]!r} is a page, not a domain: list it in a bank of pages (type 'url')")
+        if not link.is_address and "." not in link.host:
+            raise InvalidSignalError(f"{text[:80]!r} is not a domain: a single label would cover everything below it")
+        if "*" in link.host:
+            raise InvalidSignalError(f"{text[:80]!r} has a '*': a domain covers itself and every name below it")
+        return link.host
+
+
+HOST = _Domain(DOMAIN)
