@@ -9,6 +9,7 @@ void bind_links(nb::module_& m);
 void bind_pdq(nb::module_& m);
 void bind_segment(nb::module_& m);
 void bind_views(nb::module_& m);
+void bind_words(nb::module_& m);
 
 NB_MODULE(_native, m) {
     m.doc() = "Tutela's native core: digests, luma from JPEG, PDQ from luma, exact Hamming range search.";
@@ -18,4 +19,5 @@ NB_MODULE(_native, m) {
     bind_pdq(m);
     bind_segment(m);
     bind_views(m);
+    bind_words(m);
 }

@@ -76,9 +76,9 @@ void build(const std::string& path, const Values& values, const Keys& keys) {
     Prefixes::build(path, {values.data(), values.size()}, {keys.data(), keys.size()});
 }
 
-class File {
+class PrefixFile {
 public:
-    explicit File(const std::string& path) : prefixes_(path) {}
+    explicit PrefixFile(const std::string& path) : prefixes_(path) {}
 
     size_t count() const { return prefixes_.size(); }
 
@@ -141,12 +141,12 @@ void bind_links(nb::module_& m) {
     m.def("look_up_link", &look_up, nb::arg("text"), nb::arg("mapped_host") = nb::bytes("", 0));
     m.def("sha256", &digest, nb::arg("text"));
     m.def("build_prefixes", &build, nb::arg("path"), nb::arg("values"), nb::arg("keys"));
-    nb::class_<File>(m, "Prefixes")
+    nb::class_<PrefixFile>(m, "Prefixes")
         .def(nb::init<const std::string&>(), nb::arg("path"))
-        .def("__len__", &File::count)
-        .def("search_many", &File::search_many, nb::arg("values"))
-        .def("may_hold", &File::may_hold, nb::arg("values"))
-        .def("rows", &File::rows, nb::arg("begin"), nb::arg("end"))
-        .def("bytes", &File::bytes, nb::keep_alive<0, 1>())
-        .def("forget_tail", &File::forget_tail);
+        .def("__len__", &PrefixFile::count)
+        .def("search_many", &PrefixFile::search_many, nb::arg("values"))
+        .def("may_hold", &PrefixFile::may_hold, nb::arg("values"))
+        .def("rows", &PrefixFile::rows, nb::arg("begin"), nb::arg("end"))
+        .def("bytes", &PrefixFile::bytes, nb::keep_alive<0, 1>())
+        .def("forget_tail", &PrefixFile::forget_tail);
 }

@@ -42,12 +42,12 @@ void unescape(std::string& text) {
     }
 }
 
-bool needs_escape(char c) {
-    const auto byte = uint8_t(c);
-    return byte <= 0x20 || byte >= 0x7f || c == '#' || c == '%';
-}
-
-void escape(std::string& text) {
+// `also` are those that would end the part if they stood there unescaped.
+void escape(std::string& text, std::string_view also) {
+    const auto needs_escape = [also](char c) {
+        const auto byte = uint8_t(c);
+        return byte <= 0x20 || byte >= 0x7f || c == '#' || c == '%' || also.find(c) != also.npos;
+    };
     const auto many = std::ranges::count_if(text, needs_escape);
     if (many == 0) return;
     std::string escaped;
@@ -298,16 +298,16 @@ Parsed parse_link(std::string_view text, Reading reading, std::string_view mappe
             link.host = dotted(*address);
             link.is_address = true;
         }
-        escape(link.host);
+        escape(link.host, "/\\?@:[]");
     }
     if (link.host.empty()) return Parsed::nothing;
 
     unescape(link.path);
     if (as_browser) std::ranges::replace(link.path, '\\', '/');
     resolve(link.path);
-    escape(link.path);
+    escape(link.path, "?");
     unescape(link.query);
-    escape(link.query);
+    escape(link.query, {});
     return Parsed::link;
 }
 

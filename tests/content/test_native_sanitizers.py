@@ -83,3 +83,7 @@ def test_no_list_makes_a_search_differ_from_reading_all(build: Path) -> None:
 
 def test_no_bytes_make_the_digests_leave_their_bounds(build: Path) -> None:
     assert run(build / "fuzz_digests", str(ROUNDS), "1") == f"{ROUNDS} rounds\n"
+
+
+def test_no_link_and_no_text_make_links_and_words_leave_their_bounds(build: Path) -> None:
+    assert run(build / "fuzz_links", str(ROUNDS), "1") == f"{ROUNDS} rounds\n"

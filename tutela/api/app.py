@@ -18,6 +18,7 @@ import tutela
 from tutela.api import (
     bank_routes,
     case_routes,
+    check_routes,
     intake_routes,
     job_routes,
     metrics,
@@ -143,6 +144,7 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
     answer_with_problems(app)
     app.include_router(screening_routes.uploads)
     app.include_router(screening_routes.router)
+    app.include_router(check_routes.router)
     app.include_router(job_routes.router)
     app.include_router(bank_routes.router)
     app.include_router(case_routes.router)

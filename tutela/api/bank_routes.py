@@ -59,6 +59,7 @@ def create_bank(request: Request, body: BankIn, actor: Curator) -> BankOut:
         label=body.label,
         description=body.description,
         policy=body.policy.policy(),
+        uses=body.uses,
         actor=actor,
     )
     return BankOut.of(bank)
@@ -81,6 +82,7 @@ def change_bank(request: Request, name: str, body: BankChange, actor: Curator) -
         description=body.description,
         policy=body.policy.change() if body.policy else None,
         enabled=body.enabled,
+        uses=body.uses,
         actor=actor,
     )
     return BankOut.of(bank)

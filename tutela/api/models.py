@@ -6,7 +6,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from tutela.content.signals.registry import signal_type
-from tutela.lists.banks.model import Action, Bank, BankKind, Entry, EntryState, Policy, PolicyChange
+from tutela.lists.banks.model import (
+    USUAL_USES,
+    Action,
+    Bank,
+    BankKind,
+    BankUse,
+    Entry,
+    EntryState,
+    Policy,
+    PolicyChange,
+)
 from tutela.screening.verdict import Decision
 
 Text = Annotated[str, StringConstraints(max_length=4_000)]
@@ -179,6 +189,7 @@ class BankIn(Strict):
     label: Name | None = None
     description: Text = ""
     policy: PolicyModel = PolicyModel()
+    uses: set[BankUse] = Field(default=set(USUAL_USES), description="Where it counts: platform, search, proxy, dns.")
 
 
 class BankChange(Strict):
@@ -189,6 +200,7 @@ class BankChange(Strict):
     description: Text | None = None
     policy: PolicyPatch | None = None
     enabled: bool | None = None
+    uses: set[BankUse] | None = None
 
 
 class BankOut(BaseModel):
@@ -202,6 +214,7 @@ class BankOut(BaseModel):
     enabled: bool
     created_at: datetime
     updated_at: datetime
+    uses: list[BankUse]
 
     @classmethod
     def of(cls, bank: Bank) -> "BankOut":
@@ -218,6 +231,7 @@ class BankOut(BaseModel):
             enabled=bank.enabled,
             created_at=bank.created_at,
             updated_at=bank.updated_at,
+            uses=sorted(bank.uses),
         )
 
 

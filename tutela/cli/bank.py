@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
 import typer
 
-from tutela.lists.banks.model import Action, BankKind, EntryState
+from tutela.lists.banks.model import Action, BankKind, BankUse, EntryState
 
 if TYPE_CHECKING:
     from _csv import Writer
@@ -28,6 +28,10 @@ Threshold = Annotated[
 ]
 Quality = Annotated[int | None, typer.Option(min=0, max=100, help="Least quality of a picture that matches.")]
 LabelOption = Annotated[str | None, typer.Option(help="Classification; see `tutela bank labels`.")]
+Use = Annotated[
+    list[BankUse] | None,
+    typer.Option("--use", help="Where it counts; may be repeated. Without it: platform and search."),
+]
 Reason = Annotated[str, typer.Option(help="Why; kept in the history.")]
 _MAX_ID = 2**63 - 1
 EntryIds = Annotated[
@@ -47,13 +51,15 @@ def create(
     min_quality: Quality = None,
     label: LabelOption = None,
     description: Annotated[str, typer.Option(help="What it holds, for people.")] = "",
+    use: Use = None,
 ) -> None:
     """Make a bank."""
-    from tutela.lists.banks.model import Policy
+    from tutela.lists.banks.model import USUAL_USES, Policy
 
     policy = Policy(action, _thresholds(threshold), 50 if min_quality is None else min_quality)
     with _banks(context) as (banks, actor):
-        banks.create(name, kind=kind, label=label, description=description, policy=policy, actor=actor)
+        uses = use or USUAL_USES
+        banks.create(name, kind=kind, label=label, description=description, policy=policy, uses=uses, actor=actor)
         typer.echo(f"made bank {name}")
 
 
@@ -96,6 +102,7 @@ def update(
     label: LabelOption = None,
     description: Annotated[str | None, typer.Option(help="What it holds, for people.")] = None,
     enable: Annotated[bool | None, typer.Option("--enable/--disable", help="Whether its entries count.")] = None,
+    use: Use = None,
 ) -> None:
     """Change a bank; what is not named stays."""
     from tutela.lists.banks.model import Policy
@@ -108,7 +115,14 @@ def update(
             now.min_quality if min_quality is None else min_quality,
         )
         banks.update(
-            name, new_name=rename, label=label, description=description, policy=policy, enabled=enable, actor=actor
+            name,
+            new_name=rename,
+            label=label,
+            description=description,
+            policy=policy,
+            enabled=enable,
+            uses=use or None,
+            actor=actor,
         )
         typer.echo(f"changed bank {rename or name}")
 

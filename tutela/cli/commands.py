@@ -102,6 +102,25 @@ def screen(
         raise typer.Exit(screen_paths(deployment, paths, view_set(views), as_json=json))
 
 
+@app.command(epilog="tutela check https://example.org/page  ·  echo 'see example[.]org' | tutela check --text -")
+def check(
+    context: typer.Context,
+    urls: Annotated[list[str] | None, typer.Argument(help="Links.")] = None,
+    text: Annotated[str | None, typer.Option(help="Text with links and words; - reads standard input.")] = None,
+    purpose: Annotated[str, typer.Option(help="post, chat or search.")] = "post",
+    json: Annotated[bool, typer.Option("--json", help="The verdict as a JSON line.")] = False,
+) -> None:
+    """Check links and words. Exit code 1 when any matched or was held."""
+    from tutela.cli.check import check as run
+    from tutela.errors import InputError
+    from tutela.screening.check import Purpose
+
+    if purpose not in [known.value for known in Purpose]:
+        raise InputError(f"no purpose is called {purpose!r}; there are {', '.join(Purpose)}")
+    with context.obj.deployment() as deployment:
+        raise typer.Exit(run(deployment, urls or [], text, Purpose(purpose), as_json=json))
+
+
 @app.command("hash", epilog="tutela hash --signal pdq photo.jpg")
 def hash_(
     context: typer.Context,

@@ -31,6 +31,8 @@ from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges import installed as exchanges_installed
 from tutela.lists.exchanges.feedback import Deliveries
 from tutela.lists.index.service import Indexes
+from tutela.screening.check import Checker
+from tutela.screening.check.deterrence import Deterrences
 from tutela.screening.examination import TASK
 from tutela.screening.jobs.limits import JobLimits
 from tutela.screening.jobs.service import Jobs
@@ -114,6 +116,8 @@ class Deployment:
             custody=self.casework.custody,
             on_allowed=self.second_opinions.hear,
         )
+        self.checker = Checker(self.screener, self.indexes)
+        self.deterrences = Deterrences(home)
         self.outbox = self.casework.outbox
         self.handlers: dict[str, Handler] = {WEBHOOK: self.casework.webhooks.deliver}
         if casework.cases.on_effect is not None:

@@ -7,6 +7,7 @@ written down durably.
 
 import contextlib
 import copy
+import hashlib
 import logging
 import time
 import uuid
@@ -25,6 +26,7 @@ from tutela.content.signals.digests import digest_samples
 from tutela.content.signals.registry import signal_type
 from tutela.content.views.thresholds import need
 from tutela.errors import InputError, NotReadyError, StoreError
+from tutela.lists.banks.model import Bank, Extent, Listed
 from tutela.screening.examination import Examination, examine_isolated, options
 from tutela.screening.matching import Catalogue, Matching, Searcher, find_matches, match_each
 from tutela.screening.policy import ScreeningPolicy, decide
@@ -174,6 +176,33 @@ class Screener:
         verdict = self._conclude(started, tuple(samples), Examination(), context, None, None, verdict_id)
         return verdict if verdict_id is not None else self._heard(verdict)
 
+    def screen_samples(
+        self,
+        samples: Sequence[Sample],
+        content: bytes,
+        context: Context | None = None,
+        shortcomings: Sequence[Reason] = (),
+        counts: Callable[[Bank], bool] = lambda _: True,
+        *,
+        keeps: bool = True,
+    ) -> Verdict:
+        """The verdict for a text that was read to samples, by the banks that count for it. Raises as `screen`.
+
+        Where it `keeps` nothing, as of a search, neither verdict nor evidence is written down and no case is opened.
+        """
+        started = time.perf_counter()
+        examination = Examination(tuple(samples), tuple(shortcomings), "text/plain")
+        catalogue = _Counting(self._catalogue, counts)
+
+        def search() -> list[Match]:
+            return find_matches(samples, self._searcher, catalogue, self.policy.video)
+
+        searched = _Search(dict(self._searcher.sequences), search)
+        sha256 = hashlib.sha256(content).hexdigest()
+        return self._heard(
+            self._conclude(started, tuple(samples), examination, context, content, sha256, search=searched, keeps=keeps)
+        )
+
     def lookup(self, samples: Sequence[Sample]) -> list[list[Match]]:
         """The matches of each sample on its own, without a verdict. Raises TutelaError when lists cannot be read."""
         return self.lookup_each([(sample,) for sample in samples])
@@ -241,6 +270,8 @@ class Screener:
         sha256: str | None,
         verdict_id: str | None = None,
         search: "_Search | None" = None,
+        *,
+        keeps: bool = True,
     ) -> Verdict:
         examined = time.perf_counter()
         shortcomings = examination.shortcomings
@@ -282,6 +313,8 @@ class Screener:
             ),
             versions=Versions(tutela.__version__, lists),
         )
+        if not keeps:
+            return verdict
         if verdict.decision is not Decision.ALLOW and self._custody is not None and self._custody.wants(verdict):
             return self._keep(self._custody, content, verdict, is_job=verdict_id is not None)
         if matches or shortcomings:
@@ -309,6 +342,26 @@ class Screener:
             verdict = replace(verdict, decision=Decision.HOLD, reasons=(*verdict.reasons, _NOT_KEPT))
             self._journal.record(verdict)
         return verdict
+
+
+class _Counting:
+    """A catalogue of those banks alone that count."""
+
+    def __init__(self, catalogue: Catalogue, counts: Callable[[Bank], bool]) -> None:
+        self._catalogue = catalogue
+        self._counts = counts
+
+    def enabled(self) -> Sequence[Bank]:
+        """As `Catalogue.enabled`."""
+        return [bank for bank in self._catalogue.enabled() if self._counts(bank)]
+
+    def listed(self, signal_ids: Sequence[int]) -> Sequence[Listed]:
+        """As `Catalogue.listed`."""
+        return [listed for listed in self._catalogue.listed(signal_ids) if self._counts(listed.bank)]
+
+    def extent(self, entry_id: int, min_quality: int) -> Extent:
+        """As `Catalogue.extent`."""
+        return self._catalogue.extent(entry_id, min_quality)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ class Kind(StrEnum):
     """256-bit strings within a Hamming distance (PDQ)."""
     PREFIXES = "prefixes"
     """Equal or not, of 32 bytes and in lists so long that a search should touch 8 bytes of each value (links)."""
+    PATTERN = "pattern"
+    """Terms of 256 bytes that are looked for inside text, all of them in one pass (keywords)."""
     VECTOR = "vector"
     """Any other distance, searched by comparing with every value (PhotoDNA)."""
 

@@ -62,6 +62,7 @@ bank = Table(
     Column("enabled", Boolean, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("uses", JSON, nullable=False, server_default='["platform", "search"]'),
 )
 
 signal = Table(

@@ -25,6 +25,22 @@ class BankKind(StrEnum):
     """Known false matches: an entry takes matches out of the decision."""
 
 
+class BankUse(StrEnum):
+    """Where a bank counts. A list for a resolver is no list for posts unless its operator says so."""
+
+    PLATFORM = "platform"
+    """Uploads, posts and chats."""
+    SEARCH = "search"
+    """What people search for."""
+    PROXY = "proxy"
+    """Pages that a proxy passes on."""
+    DNS = "dns"
+    """Names that a resolver answers."""
+
+
+USUAL_USES = frozenset({BankUse.PLATFORM, BankUse.SEARCH})
+
+
 class EntryState(StrEnum):
     """Whether an entry counts."""
 
@@ -69,6 +85,7 @@ class Bank:
     enabled: bool
     created_at: datetime
     updated_at: datetime
+    uses: frozenset[BankUse] = USUAL_USES
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ a value; and the feed of changes that the index reads.
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,9 +23,11 @@ from tutela.foundation.store.entry_tables import entry_value
 from tutela.lists.banks.entries import Outcome, chunks, list_entries, set_entry_state
 from tutela.lists.banks.labels import Label, labels_of
 from tutela.lists.banks.model import (
+    USUAL_USES,
     Action,
     Bank,
     BankKind,
+    BankUse,
     Entry,
     EntryState,
     EntryValue,
@@ -67,6 +69,7 @@ class Banks:
         label: str | None = None,
         description: str = "",
         policy: Policy | None = None,
+        uses: Collection[BankUse] = USUAL_USES,
         actor: str,
     ) -> Bank:
         """Make a bank. Raises ConflictError when the name is taken, InputError when a value is not acceptable."""
@@ -83,6 +86,7 @@ class Banks:
                     label=label,
                     description=description,
                     enabled=True,
+                    uses=sorted(uses),
                     created_at=at,
                     updated_at=at,
                     **_policy_columns(policy),
@@ -115,6 +119,7 @@ class Banks:
         description: str | None = None,
         policy: Policy | PolicyChange | None = None,
         enabled: bool | None = None,
+        uses: Collection[BankUse] | None = None,
         actor: str,
     ) -> Bank:
         """Change what is given and keep the rest. Raises NotFoundError, ConflictError, InputError."""
@@ -126,6 +131,7 @@ class Banks:
                 ("label", label),
                 ("description", description),
                 ("enabled", enabled),
+                ("uses", None if uses is None else sorted(uses)),
             )
             if value is not None
         } | (_policy_columns(policy) if policy else {})
@@ -477,6 +483,7 @@ def _bank(row: Row[Any]) -> Bank:
         enabled=bool(row.enabled),
         created_at=moment(row.created_at),
         updated_at=moment(row.updated_at),
+        uses=frozenset(map(BankUse, row.uses)),
     )
 
 

@@ -217,6 +217,51 @@ class PrefixSegment:
         self._native.forget_tail()
 
 
+class Patterns:
+    """Terms, and the native automaton that finds all of them in a text in one pass."""
+
+    def __init__(self, data: Values) -> None:
+        self._data = data
+        self._native = _native.Patterns(data)
+
+    @classmethod
+    def of(cls, values: Values, keys: Keys) -> "Patterns":
+        """Over the same values, without a file."""
+        built = _native.build_patterns(np.ascontiguousarray(values), np.ascontiguousarray(keys))
+        return cls(np.frombuffer(built, np.uint8))
+
+    def __len__(self) -> int:
+        return len(self._native)
+
+    def search_many(self, values: Sequence[bytes], radius: int) -> list[list[Hit]]:
+        return [[Hit(key, 0) for key in self._native.keys_of(value)] for value in values]
+
+    def find(self, text: bytes, folding: _native.Folding) -> list[tuple[bytes, int, int]]:
+        """The value of every term that a text in UTF-8 holds, with its first place in code points."""
+        return self._native.find(text, folding)
+
+    def rows(self, begin: int, end: int) -> tuple[Values, Keys]:
+        return self._native.rows(begin, end)
+
+
+class PatternSegment(Patterns):
+    """A mapped file of them."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            super().__init__(np.memmap(path, np.uint8, "r"))
+        except (ValueError, _native.CorruptPatternsError) as error:  # an empty file cannot be mapped
+            raise IndexCorruptError(f"{path}: {error}") from error
+
+    @staticmethod
+    def build(path: Path, values: Values, keys: Keys) -> None:
+        with path.open("xb") as file:
+            file.write(_native.build_patterns(np.ascontiguousarray(values), np.ascontiguousarray(keys)))
+
+    def file_bytes(self) -> memoryview:
+        return self._data.data
+
+
 class VectorMemory:
     """Values of any distance, each compared with the query by the signal type."""
 
@@ -268,6 +313,8 @@ def open_segment(path: Path, signal_type: SignalType) -> Segment:
             return ExactSegment(path, signal_type.width)
         case Kind.PREFIXES:
             return PrefixSegment(path)
+        case Kind.PATTERN:
+            return PatternSegment(path)
         case Kind.VECTOR:
             return VectorSegment(path, signal_type)
 
@@ -281,6 +328,8 @@ def build_segment(path: Path, signal_type: SignalType, values: Values, keys: Key
             ExactSegment.build(path, values, keys)
         case Kind.PREFIXES:
             PrefixSegment.build(path, values, keys)
+        case Kind.PATTERN:
+            PatternSegment.build(path, values, keys)
         case Kind.VECTOR:
             _ValuesFile.write(path, values, keys)
 
@@ -294,5 +343,7 @@ def in_memory(signal_type: SignalType, values: Values, keys: Keys) -> Searchable
             return ExactMemory(values, keys)
         case Kind.PREFIXES:
             return ExactMemory(values, keys)
+        case Kind.PATTERN:
+            return Patterns.of(values, keys)
         case Kind.VECTOR:
             return VectorMemory(values, keys, signal_type)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tutela import _native
 from tutela.content.signals.base import SignalType
 from tutela.errors import InputError
 from tutela.lists.index.feed import ChangeFeed, Hit
@@ -21,6 +22,14 @@ class Indexes:
     def search_many(self, signal: str, values: Sequence[bytes], radius: int) -> list[list[Hit]]:
         """For each value, every listed value within the radius. Raises NotReadyError, InputError (unknown type)."""
         return self._index(signal).search_many(values, radius)
+
+    def may_hold(self, signal: str, values: Sequence[bytes]) -> bool:
+        """Whether one of the values may be listed as it is; a no is certain. Raises NotReadyError, InputError."""
+        return self._index(signal).may_hold(values)
+
+    def find(self, signal: str, text: bytes, folding: _native.Folding) -> list[tuple[bytes, int]]:
+        """As `SignalIndex.find`. Raises NotReadyError, InputError."""
+        return self._index(signal).find(text, folding)
 
     @property
     def sequences(self) -> dict[str, int]:

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from tutela import _native
 from tutela.content.signals.base import SignalType
 from tutela.errors import IndexCorruptError, NotReadyError
 from tutela.lists.index.builder import Builder
 from tutela.lists.index.feed import Change, ChangeFeed, Hit
 from tutela.lists.index.manifest import manifest_stamp, open_verified, read_manifest
-from tutela.lists.index.segments import Searchable, Segment, in_memory
+from tutela.lists.index.segments import Patterns, PrefixSegment, Searchable, Segment, in_memory
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,31 @@ class SignalIndex:
             for result, found in zip(results, state.segment.search_many(values, radius), strict=True):
                 result += [hit for hit in found if hit.key not in state.changed]
         return results
+
+    def may_hold(self, values: Sequence[bytes]) -> bool:
+        """Whether one of the values may be listed as it is; a no is certain, and of prefixes also fast."""
+        if self._fault is not None:
+            raise NotReadyError(f"the index of {self.signal_type.name} is not ready: {self._fault}")
+        state = self._state
+        if len(state.live) and any(state.live.search_many(values, 0)):
+            return True
+        if isinstance(state.segment, PrefixSegment):
+            return state.segment.may_hold(b"".join(values))
+        return state.segment is not None and any(state.segment.search_many(values, 0))
+
+    def find(self, text: bytes, folding: _native.Folding) -> list[tuple[bytes, int]]:
+        """The value of every listed term that a text in UTF-8 holds, and where in it, in code points. Of kind PATTERN
+        alone. Raises NotReadyError rather than miss one. A term that was taken off lists since the segment was built
+        may be told: who looks up its listings finds none."""
+        if self._fault is not None:
+            raise NotReadyError(f"the index of {self.signal_type.name} is not ready: {self._fault}")
+        state = self._state
+        found: dict[bytes, int] = {}
+        for patterns in (state.live, state.segment):
+            if isinstance(patterns, Patterns) and len(patterns):
+                for value, begin, _ in patterns.find(text, folding):
+                    found.setdefault(value, begin)
+        return list(found.items())
 
     def refresh(self, feed: ChangeFeed) -> None:
         """Take in what was committed and built since the last time. Afterwards `fault` says whether it can serve."""

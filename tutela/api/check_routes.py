@@ -1,0 +1,90 @@
+"""The route that checks links and words."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Header, Request
+from pydantic import BaseModel, Field, StringConstraints
+
+from tutela.api import metrics
+from tutela.api.keys import Scope
+from tutela.api.models import ContextIn, Strict, VerdictOut
+from tutela.api.security import needs
+from tutela.deployment.composition import Deployment
+from tutela.screening.check import Purpose, Question
+from tutela.screening.check.deterrence import Deterrence
+from tutela.screening.verdict import Context
+
+router = APIRouter(prefix="/v1", tags=["screening"])
+Url = Annotated[str, StringConstraints(max_length=16_384)]
+
+
+class CheckIn(Strict):
+    """Links and text that belong together, and what they are for."""
+
+    urls: list[Url] = Field(default_factory=list, max_length=1_000, examples=[["https://example.org/page"]])
+    text: str = Field(default="", max_length=1_000_000, description="Links in it are found in all their disguises.")
+    purpose: Purpose = Field(default=Purpose.POST, description="post, chat or search.")
+    country: Annotated[str, StringConstraints(pattern="^[A-Za-z]{2}$")] | None = Field(
+        default=None, description="ISO 3166-1 code of where a search comes from, for the help that is shown."
+    )
+    context: ContextIn | None = None
+
+
+class HelpOut(BaseModel):
+    """Somebody who helps."""
+
+    name: str
+    reach: str
+    site: str
+    note: str
+
+
+class DeterrenceOut(BaseModel):
+    """What is shown in place of results."""
+
+    language: str
+    title: str
+    text: str
+    help: list[HelpOut]
+
+    @classmethod
+    def of(cls, deterrence: Deterrence) -> "DeterrenceOut":
+        """As it is answered."""
+        return cls(
+            language=deterrence.language,
+            title=deterrence.title,
+            text=deterrence.text,
+            help=[HelpOut(name=one.name, reach=one.reach, site=one.site, note=one.note) for one in deterrence.help],
+        )
+
+
+class CheckOut(BaseModel):
+    """The verdict; for a search also what to do."""
+
+    answer: Literal["allow", "hold", "block", "deter"] = Field(
+        description="The verdict's decision; `deter` for a search that is answered with help in place of results."
+    )
+    verdict: VerdictOut
+    deterrence: DeterrenceOut | None = None
+
+
+@router.post("/check", operation_id="check")
+def check(
+    request: Request,
+    body: CheckIn,
+    _: Annotated[str, Depends(needs(Scope.SCREEN))],
+    accept_language: Annotated[str, Header(max_length=1_000)] = "",
+) -> CheckOut:
+    """Check links and words before they are posted or sent, or a search before it is answered."""
+    deployment: Deployment = request.app.state.deployment
+    context = Context(body.context.item, body.context.details) if body.context else None
+    answer = deployment.checker.check(Question(body.text, tuple(body.urls), body.purpose), context)
+    metrics.count_verdict(answer.verdict)
+    request.scope["tutela.verdict"] = answer.verdict.id
+    request.scope["tutela.decision"] = answer.verdict.decision.value
+    verdict = VerdictOut.model_validate(answer.verdict.document())
+    if not answer.deters:
+        return CheckOut(answer=answer.verdict.decision.value, verdict=verdict)
+    languages = [item.split(";")[0].strip() for item in accept_language.split(",")]
+    shown = deployment.deterrences.of(languages, body.country)
+    return CheckOut(answer="deter", verdict=verdict, deterrence=DeterrenceOut.of(shown))

@@ -1,0 +1,10 @@
+"""Links and words as they are posted, sent or searched for: checked before anybody else sees them.
+
+Flow: text and links → `content.links`, `content.words` → samples → the lists → the same verdict, evidence and case as
+of an upload. What somebody searched for is answered with help instead of results.
+"""
+
+from tutela.screening.check.model import Answer, Purpose, Question
+from tutela.screening.check.service import Checker
+
+__all__ = ["Answer", "Checker", "Purpose", "Question"]

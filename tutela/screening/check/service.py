@@ -1,0 +1,90 @@
+"""`Checker`: a question in, an answer out.
+
+A text with nothing listed in it costs a look at eight bytes a link. Whatever may be listed goes the way of an upload:
+search, policy, verdict, evidence, case. A word alone never blocks.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from tutela import _native
+from tutela.content.links import find_links, link_samples
+from tutela.content.links.finder import MAX_LINKS
+from tutela.content.signals.base import Sample
+from tutela.content.words import KEYWORD, counts_in, fold, folding, text_sample
+from tutela.errors import InputError
+from tutela.lists.banks.model import Bank
+from tutela.screening.check.model import Answer, Purpose, Question
+from tutela.screening.screener import Screener
+from tutela.screening.verdict import Context, Decision, Reason
+
+MAX_TEXT = 1_000_000
+"""Characters of one question; more is not read, and so is held."""
+
+
+class Index(Protocol):
+    """Where it is seen quickly that a value is in no list: `tutela.lists.index.service.Indexes`."""
+
+    def may_hold(self, signal: str, values: Sequence[bytes]) -> bool:
+        """Whether one of the values may be listed."""
+
+    def find(self, signal: str, text: bytes, folding: _native.Folding) -> list[tuple[bytes, int]]:
+        """The value of every listed term that a text holds, and where in it."""
+
+
+class Checker:
+    """Checks links and text. Thread-safe."""
+
+    def __init__(self, screener: Screener, index: Index) -> None:
+        self._screener = screener
+        self._index = index
+
+    def check(self, question: Question, context: Context | None = None) -> Answer:
+        """The answer. Raises InputError where there is nothing to check, StoreError as `Screener.screen` does."""
+        if not question.text and not question.urls:
+            raise InputError("there is nothing to check: give urls, text, or both")
+        samples, shortcomings = self._read(question)
+
+        def counts(bank: Bank) -> bool:
+            return question.purpose.use in bank.uses
+
+        # Who looks for help must not be written down anywhere.
+        keeps = question.purpose is not Purpose.SEARCH
+        content = question.content()
+        verdict = self._screener.screen_samples(samples, content, context, shortcomings, counts, keeps=keeps)
+        deters = question.purpose is Purpose.SEARCH and verdict.decision is not Decision.ALLOW
+        return Answer(verdict, deters)
+
+    def _read(self, question: Question) -> tuple[list[Sample], list[Reason]]:
+        shortcomings = []
+        if len(question.text) > MAX_TEXT:
+            shortcomings.append(Reason("partly-screened", f"only the first {MAX_TEXT:,} characters were read"))
+        text = question.text[:MAX_TEXT]
+        found = find_links(text)
+        if len(found) >= MAX_LINKS or len(question.urls) > MAX_LINKS:
+            shortcomings.append(Reason("partly-screened", f"more than {MAX_LINKS:,} links; those were looked up"))
+        urls = [(url, f"link {number}") for number, url in enumerate(question.urls[:MAX_LINKS], 1)]
+        links = [*urls, *((link.url, f"character {link.at + 1}") for link in found)]
+        samples = [sample for url, part in links for sample in self._of_link(url, part)]
+        return [*samples, *self._words(text)], shortcomings
+
+    def _words(self, text: str) -> Iterator[Sample]:
+        if not text:
+            return
+        encoded = text.encode("utf-8", "replace")
+        found = self._index.find(KEYWORD.name, encoded, folding())
+        folded = fold(text)
+        for value, at in found:
+            if counts_in(value, folded):
+                yield Sample(KEYWORD.name, value, part=f"character {at + 1}")
+        whole = text_sample(folded)
+        if whole is not None and self._index.may_hold(whole.signal, [whole.value]):
+            yield whole
+
+    def _of_link(self, url: str, part: str) -> Iterator[Sample]:
+        by_signal: dict[str, list[Sample]] = {}
+        for sample in link_samples(url, part):
+            by_signal.setdefault(sample.signal, []).append(sample)
+        for signal, samples in by_signal.items():
+            if self._index.may_hold(signal, [sample.value for sample in samples]):
+                yield from samples
