@@ -13,7 +13,7 @@ from tutela.content.media.confined.walk import Place, walk
 from tutela.content.media.content import Content, Limits, Mode, Shortcoming
 from tutela.content.media.content_file import ContentFile
 from tutela.content.media.isolation import WorkerPool
-from tutela.content.media.sniff import MediaType
+from tutela.content.media.sniff import PICTURES, MediaType, sniff
 from tutela.content.signals.base import Region, Sample
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.screening.findings import Findings
@@ -23,6 +23,8 @@ from tutela.screening.video.task import watch
 TASK = "tutela.screening.examination:task"
 MAX_SAMPLES = 200_000
 """Hashes of one piece of content, of all parts and views together."""
+BYTES_A_SECOND = 1_000_000
+"""So many bytes of a picture give it a second beyond the usual time."""
 _BATCH_BYTES = 256 * 1024
 """About so much goes into one message of a worker."""
 _TELL_EVERY_S = 1.0
@@ -111,8 +113,13 @@ def examine_isolated(
 
     Raises TutelaError for a fault of ours.
     """
-    found = _examine(pool, content, task_options, None)
     limits = task_options["limits"]
+    if sniff(content.view() if isinstance(content, ContentFile) else content) in PICTURES:
+        # Once, and for longer where there is more of it: an animation pays for its time with its bytes.
+        most_s = max(limits["timeout_s"], limits["video_timeout_s"])
+        longer_s = min(most_s, limits["timeout_s"] + len(content) / BYTES_A_SECOND)
+        return _examine(pool, content, {**task_options, "limits": {**limits, "timeout_s": longer_s}}, longer_s)
+    found = _examine(pool, content, task_options, None)
     if not _needs_longer(found) or limits["video_timeout_s"] <= limits["timeout_s"]:
         return found
     longer_s = limits["video_timeout_s"]

@@ -22,8 +22,8 @@ from tutela.screening.video.task import watch_inside
 
 _BYTES_A_SAMPLE = 256
 _MAX_PATH = 300
-MAX_VIEWED = 200
-"""Pictures of one piece of content, such as an animation's frames, of which more than the plain views are looked up."""
+MAX_VIEWED = 600
+"""Pictures of one piece of content of which more than the plain views are looked up; of more, not all is screened."""
 MAX_NAMED = 20
 """Parts that are named for each reason; the others are counted."""
 
@@ -41,7 +41,7 @@ class Findings:
         """Whether the content itself is a picture that could be decoded."""
         self._shortcomings: list[tuple[str, str]] = []
         self._counts: Counter[str] = Counter()
-        self._pictures = 0
+        self._viewed = 0
         self._shown: set[tuple[str, str, str, bytes]] = set()
         self._wholes: dict[tuple[str, str], bytes] = {}
 
@@ -65,6 +65,9 @@ class Findings:
 
     def shortcomings(self) -> list[tuple[str, str]]:
         """Every reason code that came up, with the parts it concerns."""
+        if self._viewed > MAX_VIEWED:
+            closely = f"{self._viewed - MAX_VIEWED:,} pictures were looked at less closely than the {MAX_VIEWED:,}"
+            self.fall_short("", Shortcoming.PARTLY_SCREENED, closely)
         more = {code: count - MAX_NAMED for code, count in self._counts.items() if count > MAX_NAMED}
         return self._shortcomings + [(code, f"and {count:,} parts more") for code, count in more.items()]
 
@@ -75,9 +78,10 @@ class Findings:
         if looked_into or (place.path and _shows_nothing(content)):
             self._add_digests(content, place.path)
             return
-        self._pictures += 1
-        if self._pictures > MAX_VIEWED:
-            content.limits = replace(content.limits, views=ViewSet.PLAIN)
+        if content.limits.views != ViewSet.PLAIN:
+            self._viewed += 1
+            if self._viewed > MAX_VIEWED:
+                content.limits = replace(content.limits, views=ViewSet.PLAIN)
         try:
             samples, flaws = self._look(place, content)
         except UnscreenableError as error:
@@ -95,7 +99,7 @@ class Findings:
 
     def _look(self, place: Place, content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]:
         """As `look`; a thumbnail that shows what its picture shows has its plain hashes only."""
-        if isinstance(place.part, InnerFile) and place.part.likeness:
+        if isinstance(place.part, InnerFile) and place.part.likeness and content.data:
             plain = Content(content.data, content.mode, replace(content.limits, views=ViewSet.PLAIN))
             samples, flaws = look(plain)
             if all(self._is_like(place, sample) for sample in samples):

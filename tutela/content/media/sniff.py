@@ -5,6 +5,7 @@ signature: a browser shows a picture only if it begins at the first byte.
 """
 
 import re
+import struct
 from enum import StrEnum
 
 from tutela.content.media.confined.plain import as_utf8, is_text
@@ -26,6 +27,9 @@ class MediaType(StrEnum):
     JPEG2000 = "image/jp2"
     ICO = "image/x-icon"
     PSD = "image/vnd.adobe.photoshop"
+    TGA = "image/x-tga"
+    PNM = "image/x-portable-anymap"
+    QOI = "image/qoi"
     SVG = "image/svg+xml"
     MP4 = "video/mp4"
     WEBM = "video/webm"
@@ -65,6 +69,13 @@ PICTURES = frozenset(
         MediaType.TIFF,
         MediaType.AVIF,
         MediaType.HEIC,
+        MediaType.JXL,
+        MediaType.JPEG2000,
+        MediaType.ICO,
+        MediaType.PSD,
+        MediaType.TGA,
+        MediaType.PNM,
+        MediaType.QOI,
     }
 )
 
@@ -97,6 +108,7 @@ _SIGNATURES = (
     (b"\xff\x4f\xff\x51", MediaType.JPEG2000),
     (b"\x00\x00\x01\x00", MediaType.ICO),
     (b"8BPS", MediaType.PSD),
+    (b"qoif", MediaType.QOI),
     (b"\x1a\x45\xdf\xa3", MediaType.WEBM),
     (b"\x00\x00\x01\xba", MediaType.MPEG),
     (b"\x00\x00\x01\xb3", MediaType.MPEG),
@@ -123,6 +135,8 @@ _SIGNATURES = (
 
 _EMAIL = re.compile(rb"(From .*\n)?([!-9;-~]+:.*\n([ \t].*\n)*)*?(MIME-Version|Content-Type|Received):", re.IGNORECASE)
 """Header fields from the first byte on, one of those that say what it is among them (RFC 5322, RFC 2045)."""
+_PNM = re.compile(rb"P[1-6fF](\s|#[^\n]*\n)+[0-9]+\s")
+"""Netpbm: the kind, then the width; a comment may stand between."""
 _ISO_AT = 32_769
 _WORDS = frozenset({MediaType.BMP, MediaType.BZIP2})
 """Types whose signatures are also how words begin; their files never are text as far as the head goes."""
@@ -152,9 +166,28 @@ def sniff(data: bytes | memoryview) -> MediaType | None:
         return MediaType.TAR
     if bytes(data[_ISO_AT : _ISO_AT + 5]) == b"CD001":
         return MediaType.ISO
+    if head[:4] == b"\x00\x00\x02\x00" and any(head[4:6]):  # a cursor; TGAs may begin so, too
+        return MediaType.ICO
+    if _PNM.match(head):
+        return MediaType.PNM
     if (markup := _markup(data, head)) is not None:
         return markup
-    return MediaType.EMAIL if head[:1].isalpha() and _EMAIL.match(bytes(data[:8192])) else None
+    if head[:1].isalpha() and _EMAIL.match(bytes(data[:8192])):
+        return MediaType.EMAIL
+    return MediaType.TGA if _is_targa(head, bytes(data[-26:])) else None
+
+
+def _is_targa(head: bytes, tail: bytes) -> bool:
+    """By its footer, or by a header of which every field is one that such files have (Truevision TGA 2.0)."""
+    if len(head) < 64:
+        return False
+    if tail[8:] == b"TRUEVISION-XFILE.\x00":
+        return True
+    mapped, kind = head[1], head[2]
+    width, height, depth, described = *struct.unpack_from("<HH", head, 12), head[16], head[17]
+    fits = {1: (8,), 9: (8,), 2: (15, 16, 24, 32), 10: (15, 16, 24, 32), 3: (8, 16), 11: (8, 16)}.get(kind, ())
+    map_fits = head[7] in (15, 16, 24, 32) if mapped == 1 else mapped == 0 and not any(head[3:8])
+    return depth in fits and map_fits and 0 < width <= 16384 and 0 < height <= 16384 and described & 0xC0 == 0
 
 
 def _markup(data: bytes | memoryview, head: bytes) -> MediaType | None:

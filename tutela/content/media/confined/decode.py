@@ -7,6 +7,7 @@ decoded and marked; what nothing can be made of raises UnscreenableError.
 import io
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -32,10 +33,21 @@ _PILLOW_FORMAT = {
     MediaType.TIFF: "TIFF",
     MediaType.AVIF: "AVIF",
     MediaType.HEIC: "HEIF",
+    MediaType.JXL: "JXL",
+    MediaType.JPEG2000: "JPEG2000",
+    MediaType.PSD: "PSD",
+    MediaType.TGA: "TGA",
+    MediaType.PNM: "PPM",
+    MediaType.QOI: "QOI",
 }
 _TIMED_ON_LOAD = frozenset({MediaType.WEBP, MediaType.AVIF})
 """Their decoders tell how long a frame is shown only once it is decoded."""
 _ORIENTATION_TAG = 0x0112
+_PLUG_INS = {
+    MediaType.HEIC: ("pillow_heif", "register_heif_opener"),
+    MediaType.JXL: ("pillow_jxl", ""),
+}
+"""Formats that others add to Pillow: the module, and the function in it that does so."""
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit applies, to every format alike
 
@@ -52,8 +64,8 @@ def decode_picture(data: bytes | memoryview, media_type: MediaType | None, mode:
         raise UnscreenableError(Shortcoming.UNKNOWN_TYPE, "the content is of no known type")
     if media_type not in PICTURES:
         raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, f"{media_type} is not decoded by this version")
-    if media_type is MediaType.HEIC:
-        _register_heif()
+    if media_type in _PLUG_INS:
+        _plug_in(media_type)
     try:
         return _decode(data, media_type, mode, limits)
     except MemoryError:
@@ -67,7 +79,7 @@ def decode_picture(data: bytes | memoryview, media_type: MediaType | None, mode:
 
 
 def _decode(data: bytes | memoryview, media_type: MediaType, mode: Mode, limits: Limits) -> Picture:
-    image = Image.open(io.BytesIO(data), formats=[_PILLOW_FORMAT[media_type]])
+    image = _opened(data, media_type)
     ways = tones(image, memoryview(data), media_type)
     if media_type is MediaType.JPEG:
         shown, damaged = _jpeg(image, data, ways, mode, limits)
@@ -98,12 +110,13 @@ class FrameReader:
 
     def __init__(self, content: Content) -> None:
         assert content.media_type is not None
-        self._image = Image.open(io.BytesIO(content.data), formats=[_PILLOW_FORMAT[content.media_type]])
+        self._image = _opened(content.data, content.media_type)
         self._mode = content.mode
         self._limits = content.limits
         self._ways = tones(self._image, memoryview(content.data), content.media_type)
-        self.first = self._image.tell()
-        """The number of the one that is the picture itself."""
+        first = 0 if content.media_type is MediaType.PSD else self._image.tell() + 1
+        self.numbers = range(first or 1, getattr(self._image, "n_frames", 1) + (first == 0))
+        """Of all but the one that is the picture itself; of a PSD, the layers beneath it."""
         if content.media_type in _TIMED_ON_LOAD:
             self._image.load()
         self._shown_at_ms = float(self._image.info.get("duration") or 0)
@@ -135,6 +148,21 @@ def _jpeg(
     except ValueError:  # of a kind that this decoder has not
         return _through_pillow(image, ways, mode)
     return readings(whole, ways, mode), damaged
+
+
+def _opened(data: bytes | memoryview, media_type: MediaType) -> Image.Image:
+    """As browsers open it: a wrong checksum of what a PNG can do without is no fault."""
+    form = _PILLOW_FORMAT.get(media_type, "CUR" if bytes(data[2:4]) == b"\2\0" else "ICO")
+    try:
+        return Image.open(io.BytesIO(data), formats=[form])
+    except (OSError, SyntaxError):
+        if media_type is not MediaType.PNG:
+            raise
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        return Image.open(io.BytesIO(data), formats=[form])
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
 def _check_size(image: Image.Image, limits: Limits) -> None:
@@ -185,9 +213,13 @@ def _orientation(image: Image.Image) -> int:
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
-def _register_heif() -> None:
+def _plug_in(media_type: MediaType) -> None:
+    """Have Pillow know a format that it does not bring itself."""
+    module, opener = _PLUG_INS[media_type]
     try:
-        from pillow_heif import register_heif_opener
+        loaded = import_module(module)
     except ImportError:
-        raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, "HEIC pictures need the extra tutela[formats]") from None
-    register_heif_opener()
+        name = media_type.name
+        raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, f"{name} needs the extra tutela[formats]") from None
+    if opener:
+        getattr(loaded, opener)()

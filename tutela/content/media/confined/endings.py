@@ -55,7 +55,7 @@ def _png(data: memoryview) -> int | None:
 
 
 def _gif(data: memoryview) -> int | None:
-    for introducer, end in _gif_blocks(data):
+    for introducer, _, end in gif_blocks(data):
         if introducer == 0x3B:
             return end
     return None
@@ -64,33 +64,34 @@ def _gif(data: memoryview) -> int | None:
 def count_gif_frames(data: memoryview, limit: int) -> int:
     """How many frames a GIF has, counted up to the limit: without decoding, however many it claims to have."""
     count = 0
-    for introducer, _ in _gif_blocks(data):
+    for introducer, _, _ in gif_blocks(data):
         count += introducer == 0x2C
         if count >= limit:
             break
     return count
 
 
-def _gif_blocks(data: memoryview) -> Iterator[tuple[int, int]]:
-    """(introducer, where it ends) of every block, up to the trailer or to what is no block."""
+def gif_blocks(data: memoryview) -> Iterator[tuple[int, int, int]]:
+    """(introducer, where it begins, where it ends) of every block, up to the trailer; what is none is passed over."""
     if len(data) < 13:
         return
     at = 13 + _colour_table(data[10])
     while at < len(data):
-        introducer = data[at]
+        introducer, begin = data[at], at
         if introducer == 0x3B:
-            yield introducer, at + 1
+            yield introducer, at, at + 1
             return
         if introducer == 0x21:
             at += 2
         elif introducer == 0x2C and at + 10 <= len(data):
             at += 10 + _colour_table(data[at + 9]) + 1
-        else:
-            return
+        else:  # no block: decoders pass over it, and show what follows
+            at += 1
+            continue
         while at < len(data) and data[at]:
             at += data[at] + 1
         at += 1
-        yield introducer, at
+        yield introducer, begin, at
 
 
 def _colour_table(packed: int) -> int:
@@ -108,8 +109,12 @@ def _bmp(data: memoryview) -> int | None:
 
 
 def _boxes(data: memoryview) -> int | None:
-    end = 0
-    for _, box in boxes(data):
+    """A second `ftyp` begins another file."""
+    end, named = 0, False
+    for kind, box in boxes(data):
+        if kind == b"ftyp" and named:
+            break
+        named = named or kind == b"ftyp"
         end += 8 + len(box)
     return end or None
 
@@ -146,5 +151,7 @@ _ENDS: Mapping[MediaType, Callable[[memoryview], int | None]] = {
     MediaType.AVIF: _boxes,
     MediaType.HEIC: _boxes,
     MediaType.MP4: _boxes,
+    MediaType.JPEG2000: _boxes,
+    MediaType.JXL: _boxes,
     MediaType.PDF: _pdf,
 }

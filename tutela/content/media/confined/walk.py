@@ -83,9 +83,9 @@ class _Walk:
                 yield Place(here, error=error)
             case InnerPicture(picture=picture, seconds=seconds):
                 mode, limits = self._manner
-                if part.only_letters:
+                if part.only_letters or part.alike:
                     limits = replace(limits, views=ViewSet.PLAIN)
-                yield Place(here, Content.of_picture(picture, mode, limits), seconds, part)
+                yield from self.shown(Place(here, Content.of_picture(picture, mode, limits), seconds, part))
             case InnerFile():
                 yield from self._file(part, here)
 

@@ -24,6 +24,9 @@ from typing import Any
 _LENGTH = struct.Struct("<I")
 _MAX_RESULT_BYTES = 1024 * 1024
 _MAX_OPEN_FILES = 32
+_FORMATS: tuple[str, ...] = ("Jpeg", "Png", "Gif", "WebP", "Bmp", "Tiff", "Avif", "Mpo")
+_FORMATS += ("Jpeg2K", "Ico", "Cur", "Psd", "Tga", "Ppm", "Qoi")
+"""Of Pillow."""
 _ONE_READ = 64 * 1024
 """Bytes of a request that are read at once; no next one comes before the answer."""
 
@@ -140,11 +143,14 @@ def _load_picture_formats() -> None:
     """Load every decoder now, while files may still be opened freely."""
     from PIL import Image
 
-    for plugin in ("Jpeg", "Png", "Gif", "WebP", "Bmp", "Tiff", "Avif", "Mpo"):
+    for plugin in _FORMATS:
         with contextlib.suppress(ImportError):
             import_module(f"PIL.{plugin}ImagePlugin")
     with contextlib.suppress(ImportError):
         import_module("pillow_heif").register_heif_opener()
+    for module in ("pillow_jxl", "rawpy"):
+        with contextlib.suppress(ImportError):
+            import_module(module)
     Image._initialized = 2  # no further plug-in is looked for
 
 

@@ -43,6 +43,8 @@ class InnerPicture:
     seconds: float | None = None
     """When it is shown, in an animation."""
     within: str = ""
+    alike: bool = False
+    """Next to nothing is in it that an earlier one did not show: its plain hashes are enough."""
     only_letters: bool = False
     """A page of text: there is no picture within it to look for, and its plain hashes are enough."""
 

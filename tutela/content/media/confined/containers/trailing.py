@@ -13,6 +13,8 @@ from tutela.errors import UnscreenableError
 NAME = "trailing data"
 MAX_UNKNOWN = 4096
 """Bytes behind a picture that may be of no known type: cameras write notes of their own there."""
+_MAKERS_END = b"SEFT"
+"""Ends the trailer that Samsung's phones write: depth maps, sound, notes; what signatures give away in it was found."""
 _PADDING = b"\x00 \r\n\t"
 
 
@@ -37,7 +39,7 @@ class Trailing:
             if media_type is not None and end_of(memoryview(part.data), media_type) is not None:
                 unknown -= len(part.data)
             yield part
-        if unknown > MAX_UNKNOWN:
+        if unknown > MAX_UNKNOWN and bytes(rest[-len(_MAKERS_END) :]) != _MAKERS_END:
             yield Unread(
                 NAME,
                 UnscreenableError(Shortcoming.TRAILING_DATA, f"{unknown:,} bytes behind its end are of no known type"),

@@ -1,0 +1,153 @@
+"""The pictures of a HEIC or AVIF beside the one that it calls primary: every other top-level one, those marked hidden,
+thumbnails, depth maps and whatever else is a picture, and the film that an image sequence is (ISO/IEC 23008-12).
+
+Each is had from a copy of the file in which it is the primary one, and the only one that is not hidden.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.containers.base import InnerFile, Part, Unread
+from tutela.content.media.confined.endings import boxes
+from tutela.content.media.content import Content, Shortcoming
+from tutela.content.media.sniff import MediaType
+from tutela.errors import UnscreenableError
+
+_PICTURES = frozenset(
+    {b"hvc1", b"hev1", b"hvt1", b"av01", b"avc1", b"vvc1", b"evc1", b"jpeg", b"j2k1", b"unci", b"mski"}
+    | {b"grid", b"iovl", b"iden"}
+)
+_HIDDEN = 1
+_MOST = 1_000
+
+
+@dataclass(slots=True)
+class _Items:
+    """What a `meta` box says of its items."""
+
+    primary: int | None = None
+    primary_at: int = 0
+    """Where in the file its number stands."""
+    wide: bool = False
+    """Whether that number has four bytes."""
+    pictures: dict[int, int] = field(default_factory=dict)
+    """Of each picture, where the flags of its entry lie, which end with the hidden bit."""
+    tiles: set[int] = field(default_factory=set)
+    """Those that others are made of."""
+    small: set[int] = field(default_factory=set)
+    """Thumbnails."""
+    auxiliary: set[int] = field(default_factory=set)
+
+
+class Items:
+    """Every picture that is not the primary one."""
+
+    def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
+        data = memoryview(content.data)
+        kinds = {kind for kind, _ in boxes(data)}
+        if content.media_type is MediaType.HEIC and b"moov" in kinds:
+            yield InnerFile("image sequence", _as_film(data))
+        if content.media_type is MediaType.AVIF and b"moov" in kinds and b"meta" in kinds:
+            yield InnerFile("other reading", _other_brand(data))
+        for kind, at, box in _children(data, 0, 0):
+            if kind == b"meta":
+                yield from _others(data, _read(box, at), budget)
+
+
+def _others(data: memoryview, items: _Items, budget: Budget) -> Iterator[Part]:
+    number = 1
+    for item in items.pictures:
+        if item == items.primary or item in items.tiles:
+            continue
+        number += 1
+        if number > _MOST:
+            limit = UnscreenableError(Shortcoming.TOO_MANY_PARTS, f"only the first {_MOST:,} pictures were looked at")
+            yield Unread("pictures", limit)
+            return
+        budget.check_time()
+        if items.primary is None or (item > 0xFFFF and not items.wide):
+            yield Unread(f"page {number}", UnscreenableError(Shortcoming.PARTLY_SCREENED, "it cannot be had by itself"))
+            continue
+        yield InnerFile(
+            f"page {number}",
+            _with_primary(data, items, item),
+            likeness=item in items.small,
+            speculative=item in items.auxiliary,
+        )
+
+
+def _with_primary(data: memoryview, items: _Items, primary: int) -> bytes:
+    copy = bytearray(data)
+    struct.pack_into(">I" if items.wide else ">H", copy, items.primary_at, primary)
+    for item, flags_at in items.pictures.items():
+        copy[flags_at] = copy[flags_at] & ~_HIDDEN if item == primary else copy[flags_at] | _HIDDEN
+    return bytes(copy)
+
+
+def _read(meta: memoryview, base: int) -> _Items:
+    items = _Items()
+    kinds: dict[int, bytes] = {}
+    referred: list[tuple[bytes, int, int]] = []
+    for kind, at, box in _children(meta, 4, base):
+        match kind:
+            case b"pitm" if len(box) >= 6:
+                items.wide = box[0] > 0 and len(box) >= 8
+                items.primary_at = at + 4
+                items.primary = int.from_bytes(box[4 : 8 if items.wide else 6])
+            case b"iinf" if len(box) >= 6:
+                for entry, entry_at, infe in _children(box, 6 if box[0] == 0 else 8, at):
+                    if entry == b"infe" and len(infe) >= 12 and infe[0] >= 2:
+                        width = 2 if infe[0] == 2 else 4
+                        item = int.from_bytes(infe[4 : 4 + width])
+                        kinds[item] = bytes(infe[6 + width : 10 + width])
+                        if kinds[item] in _PICTURES:
+                            items.pictures[item] = entry_at + 3
+            case b"iref" if len(box) >= 4:
+                width = 2 if box[0] == 0 else 4
+                for reference, _, ids in _children(box, 4, at):
+                    count = int.from_bytes(ids[width : width + 2]) if len(ids) >= width + 2 else 0
+                    numbers = [
+                        int.from_bytes(ids[width + 2 + i * width : width + 2 + (i + 1) * width]) for i in range(count)
+                    ]
+                    source = int.from_bytes(ids[:width])
+                    referred += [(reference, source, number) for number in numbers]
+    for reference, source, target in referred:
+        if reference == b"dimg" and kinds.get(source) in _PICTURES:
+            items.tiles.add(target)
+        elif reference == b"thmb":
+            items.small.add(source)
+        elif reference == b"auxl":
+            items.auxiliary.add(source)
+    return items
+
+
+def _children(box: memoryview, begin: int, base: int) -> Iterator[tuple[bytes, int, memoryview]]:
+    """(type, where its content lies in the file, content) of the boxes in a box, which lies at `base`."""
+    at = begin
+    while at + 8 <= len(box):
+        (length,) = struct.unpack_from(">I", box, at)
+        head = 8
+        if length == 1 and at + 16 <= len(box):
+            (length,) = struct.unpack_from(">Q", box, at + 8)
+            head = 16
+        if length == 0:
+            length = len(box) - at
+        if length < head:
+            return
+        yield bytes(box[at + 4 : at + 8]), base + at + head, box[at + head : at + length]
+        at += length
+
+
+def _as_film(data: memoryview) -> bytes:
+    """The file under the brand of films."""
+    (length,) = struct.unpack_from(">I", data, 0)
+    named = struct.pack(">I4s4sI", length, b"ftyp", b"isom", 0)
+    return named + b"isom" * ((int(length) - 16) // 4) + bytes(data[length:])
+
+
+def _other_brand(data: memoryview) -> bytes:
+    """The sequence for those who show its picture, and the other way round."""
+    brand = b"avif" if bytes(data[8:12]) == b"avis" else b"avis"
+    return bytes(data[:8]) + brand + bytes(data[12:])
