@@ -97,7 +97,8 @@ class _Walk:
         self._seen.add(digest)
         content = Content(part.data, *self._manner)
         yield from self.shown(Place(path, content, part=part))
-        yield from self.inside(content, path)
+        if not part.seen_otherwise:
+            yield from self.inside(content, path)
 
 
 def _below(path: str, name: str, taken: dict[str, int]) -> str:

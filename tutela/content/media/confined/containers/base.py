@@ -28,6 +28,8 @@ class InnerFile:
     """A step between the container and the name, such as the page of a document."""
     speculative: bool = False
     """Found by a signature alone: where it turns out to be none, nothing was missed."""
+    seen_otherwise: bool = False
+    """The file that it lies in, read in another way: what else is in it is not gone through again."""
     likeness: bool = False
     """Most likely a smaller copy of what it lies in; where it is one, its plain hashes are enough."""
     may_be_unknown: bool = False

@@ -47,7 +47,7 @@ class Directories:
         found = _read(data)
         for number, at in enumerate(found.subs, 1):
             budget.check_time()
-            yield InnerFile(f"sub-directory {number}", _beginning_with(data, at))
+            yield InnerFile(f"sub-directory {number}", _beginning_with(data, at), seen_otherwise=True)
         if found.raw:
             yield _developed(data, content)
         if found.too_many or found.raw > 1:

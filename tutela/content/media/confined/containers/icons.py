@@ -26,4 +26,4 @@ class Icons:
             described, length, begin = _ENTRY.unpack_from(data, at)
             picture = bytes(data[begin : begin + length])
             alone = _HEAD.pack(reserved, kind, 1) + _ENTRY.pack(described, len(picture), _HEAD.size + _ENTRY.size)
-            yield InnerFile(f"icon {number + 1}", alone + picture)
+            yield InnerFile(f"icon {number + 1}", alone + picture, seen_otherwise=True)

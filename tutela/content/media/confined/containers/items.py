@@ -48,9 +48,11 @@ class Items:
         data = memoryview(content.data)
         kinds = {kind for kind, _ in boxes(data)}
         if content.media_type is MediaType.HEIC and b"moov" in kinds:
-            yield InnerFile("image sequence", _as_film(data))
+            yield InnerFile("image sequence", _as_film(data), seen_otherwise=True)
         if content.media_type is MediaType.AVIF and b"moov" in kinds and b"meta" in kinds:
-            yield InnerFile("other reading", _other_brand(data))
+            has_frames = bytes(data[8:12]) != b"avis"
+            name = "image sequence" if has_frames else "still"
+            yield InnerFile(name, _other_brand(data), seen_otherwise=not has_frames)
         for kind, at, box in _children(data, 0, 0):
             if kind == b"meta":
                 yield from _others(data, _read(box, at), budget)
@@ -73,6 +75,7 @@ def _others(data: memoryview, items: _Items, budget: Budget) -> Iterator[Part]:
         yield InnerFile(
             f"page {number}",
             _with_primary(data, items, item),
+            seen_otherwise=True,
             likeness=item in items.small,
             speculative=item in items.auxiliary,
         )
@@ -148,6 +151,6 @@ def _as_film(data: memoryview) -> bytes:
 
 
 def _other_brand(data: memoryview) -> bytes:
-    """The sequence for those who show its picture, and the other way round."""
+    """The sequence for those who show the picture that it has beside, or the other way round."""
     brand = b"avif" if bytes(data[8:12]) == b"avis" else b"avis"
     return bytes(data[:8]) + brand + bytes(data[12:])
