@@ -6,8 +6,10 @@ taken is lost, and nothing is in clear on a disk.
 
 import asyncio
 import logging
+import os
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -17,7 +19,7 @@ import structlog
 from tutela.api.metrics import count_verdict
 from tutela.content.media.content_file import ContentFile
 from tutela.deployment.composition import Deployment
-from tutela.errors import ConflictError, NotReadyError, StoreError, TutelaError
+from tutela.errors import ConflictError, InputError, NotReadyError, StoreError, TutelaError
 from tutela.gateways import metrics
 from tutela.gateways.capacity import Capacity
 from tutela.gateways.outcome import Fault, Outcome, outcome_of, reason, unrecorded
@@ -29,6 +31,8 @@ log = logging.getLogger(__name__)
 access = structlog.get_logger("tutela.access")
 """One line for each content. Never the content, a name of it, or its context."""
 Result = TypeVar("Result")
+Unwrap = Callable[[memoryview], Iterable[memoryview | bytes]]
+_SEVERITY = {Decision.ALLOW: 0, Decision.HOLD: 1, Decision.BLOCK: 2}
 
 BUFFER = memoryview(bytearray(256 * 1024))
 """Everything that any gateway receives comes into it: between two turns of the loop nobody else uses it."""
@@ -63,6 +67,8 @@ class Body:
         self.length = 0
         self.begun = time.perf_counter()
         self.content = ContentFile()
+        self.head = b""
+        """What stands before the content where it is screened as a job, so that it can be unpacked there."""
         self.fault: Fault | None = None
         """Why it is held whatever it is."""
         self.upload: Upload | None = None
@@ -92,6 +98,26 @@ class Body:
             return self.content.length >= _BLOCK
         return self.length > self._intake.max_bytes or self._intake.capacity.must_wait(self)
 
+    async def copy(self, descriptor: int) -> bool:
+        """Add an open file from its beginning, whoever still writes to it; False where it cannot be read to its end."""
+        block, at = bytearray(_BLOCK), 0
+        try:
+            while True:
+                try:
+                    count = await self._intake.on_disk(os.preadv, descriptor, [block], at)
+                except OSError:
+                    return False
+                if not count:
+                    return True
+                self.write(memoryview(block)[:count])
+                at += count
+                if self.stalled:
+                    await self.settle()
+                if self.fault is not None:
+                    return False
+        finally:
+            block[:] = bytes(len(block))
+
     async def settle(self) -> None:
         """Return when more may be added. Content that is too long goes sealed to the disk from here on."""
         if self.length > self._intake.max_bytes:
@@ -111,7 +137,7 @@ class Body:
         else:
             try:
                 if self.upload is None:
-                    self.upload = await self._intake.on_disk(self._intake.begin_job, self.context)
+                    self.upload = await self._intake.on_disk(self._intake.begin_job, self)
                 await self._intake.on_disk(_copy, self.content, self.upload)
             except (OSError, ConflictError, StoreError) as error:
                 log.error("an upload over the limit of an answer could not be kept: %s", error)
@@ -181,8 +207,12 @@ class Intake:
         """Take content that is about to come. `item` is the peer's own id of it, where it has one."""
         return Body(self, Context(f"{self.name}:{item}" if item else self.name, details))
 
-    async def judge(self, body: Body) -> Outcome:
-        """What is said of a whole body, within the time of an answer. Never raises for anything in it."""
+    async def judge(self, body: Body, unwrap: Unwrap | None = None) -> Outcome:
+        """What is said of a whole body, within the time of an answer. Never raises for anything in it.
+
+        `unwrap` finds the pieces of a body that are screened each by itself: the severest verdict is the body's. Where
+        it raises InputError the body is held.
+        """
         self.counts.requests.inc()
         self.counts.bytes.inc(body.length)
         if body.length > self.max_bytes and body.upload is None and body.fault is None:
@@ -192,7 +222,7 @@ class Intake:
         elif body.fault is not None:
             outcome = await self._held(body, body.fault)
         else:
-            outcome = await self._screened(body)
+            outcome = await self._screened(body, unwrap)
         return self._counted(outcome, body)
 
     async def hold(self, body: Body, fault: Fault) -> Outcome:
@@ -214,11 +244,13 @@ class Intake:
         """A call in a thread that never stands behind a screening."""
         return await asyncio.get_running_loop().run_in_executor(self.capacity.disk, call, *arguments)
 
-    def begin_job(self, context: Context) -> Upload:
+    def begin_job(self, body: Body) -> Upload:
         """An upload to the spool. Raises ConflictError, OSError, StoreError."""
         if self.deployment.jobs.spool.free_bytes() < _MIN_FREE_BYTES:
             raise OSError("the disk has no room for uploads")
-        return self.deployment.jobs.begin(context)
+        upload = self.deployment.jobs.begin(body.context)
+        upload.write(body.head)
+        return upload
 
     def _counted(self, outcome: Outcome, body: Body) -> Outcome:
         self.counts.outcome(outcome.decision.value).inc()
@@ -232,8 +264,8 @@ class Intake:
         )
         return outcome
 
-    async def _screened(self, body: Body) -> Outcome:
-        work = asyncio.ensure_future(self._screen(body))
+    async def _screened(self, body: Body, unwrap: Unwrap | None) -> Outcome:
+        work = asyncio.ensure_future(self._screen(body, unwrap))
         stop = asyncio.ensure_future(self._stopped())
         try:
             await asyncio.wait({work, stop}, timeout=self.terms.answer_s, return_when=asyncio.FIRST_COMPLETED)
@@ -246,28 +278,40 @@ class Intake:
             verdict = work.result()
         except NotReadyError:
             return await self._later(body)
+        except InputError:
+            return await self._held(body, Fault.NOT_GIVEN)
         except StoreError as error:
             log.error("a verdict could not be written down: %s", error)
             return unrecorded()
         except Exception:
             log.exception("content could not be screened")
             return await self._later(body)
-        count_verdict(verdict)
-        return outcome_of(verdict)
+        return outcome_of(verdict) if verdict is not None else Outcome(Decision.ALLOW, uuid.uuid4().hex)
 
     async def _stopped(self) -> None:
         await self._stopping.wait()
         await asyncio.sleep(STOP_GRACE_S)
 
-    async def _screen(self, body: Body) -> Verdict:
+    async def _screen(self, body: Body, unwrap: Unwrap | None) -> Verdict | None:
         cut = (reason(Fault.CUT_SHORT),) if body.length in self.terms.cut_at else ()
         async with self.capacity.places.waited():
-            future = self.capacity.threads.submit(self._screen_now, body.content, body.context, cut)
+            future = self.capacity.threads.submit(self._screen_now, body.content, body.context, cut, unwrap)
             _share(body, future)
             return await asyncio.wrap_future(future)
 
-    def _screen_now(self, content: ContentFile, context: Context, shortcomings: tuple[Reason, ...]) -> Verdict:
-        return self._screener.screen(content, context, shortcomings=shortcomings)
+    def _screen_now(
+        self, content: ContentFile, context: Context, shortcomings: tuple[Reason, ...], unwrap: Unwrap | None
+    ) -> Verdict | None:
+        """The severest verdict; None where there is nothing to be screened in the body."""
+        found: Verdict | None = None
+        for piece in (content,) if unwrap is None else unwrap(content.view()):
+            verdict = self._screener.screen(piece, context, shortcomings=shortcomings)
+            count_verdict(verdict)
+            if found is None or _SEVERITY[verdict.decision] > _SEVERITY[found.decision]:
+                found = verdict
+            if verdict.decision is Decision.BLOCK:
+                break
+        return found
 
     async def _later(self, body: Body) -> Outcome:
         """Held now, screened as a job."""
@@ -282,7 +326,7 @@ class Intake:
         return await self._submitted(upload, body)
 
     def _spooled(self, body: Body) -> Upload:
-        upload = self.begin_job(body.context)
+        upload = self.begin_job(body)
         try:
             _copy(body.content, upload)
         except BaseException:
@@ -313,12 +357,12 @@ class Intake:
         return outcome_of(verdict)
 
 
-def _share(body: Body, future: Future[Verdict]) -> None:
+def _share(body: Body, future: Future[Verdict | None]) -> None:
     """Keep the content until a thread is through with it, even where nobody waits for the thread any more."""
     loop = asyncio.get_running_loop()
     body.share()
 
-    def done(_: Future[Verdict]) -> None:
+    def done(_: Future[Verdict | None]) -> None:
         try:
             loop.call_soon_threadsafe(body.close)
         except RuntimeError:  # the loop is closed: the process ends

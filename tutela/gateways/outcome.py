@@ -45,6 +45,8 @@ class Outcome:
 
     decision: Decision
     verdict_id: str
+    recorded: bool = True
+    """False where nothing could be written down: the database does not answer."""
 
     @property
     def allowed(self) -> bool:
@@ -69,4 +71,4 @@ def outcome_of(verdict: Verdict) -> Outcome:
 
 def unrecorded() -> Outcome:
     """A hold of which nothing could be written down: the database does not answer."""
-    return Outcome(Decision.HOLD, uuid.uuid4().hex)
+    return Outcome(Decision.HOLD, uuid.uuid4().hex, recorded=False)

@@ -34,7 +34,6 @@ _SEND_S = 30.0
 _WITHOUT_LOOKING = 64 * 1024
 _DESCRIPTORS = 4
 _ANCILLARY = socket.CMSG_SPACE(_DESCRIPTORS * 4)
-_BLOCK = 1024 * 1024
 _ONLY_FIRST = frozenset({Command.SCAN, Command.ALL_MATCHES_SCAN})
 _FAILURES = {errno.ENOENT: b"No such file or directory", errno.ENOTDIR: b"No such file or directory"}
 
@@ -341,28 +340,10 @@ class Connection:
         intake = self._gateway.intake
         body = intake.begin(**user_of(self._socket))
         try:
-            given = descriptor is not None and await self._copied(descriptor, body)
+            given = descriptor is not None and await body.copy(descriptor)
             return await (intake.judge(body) if given else intake.hold(body, body.fault or Fault.NOT_GIVEN))
         finally:
             body.close()
-
-    async def _copied(self, descriptor: int, body: Body) -> bool:
-        block = bytearray(_BLOCK)
-        try:
-            while True:
-                try:
-                    count = await self._gateway.intake.on_disk(os.preadv, descriptor, [block], body.length)
-                except OSError:
-                    return False
-                if not count:
-                    return True
-                body.write(memoryview(block)[:count])
-                if body.stalled:
-                    await body.settle()
-                if body.fault is not None:
-                    return False
-        finally:
-            block[:] = bytes(len(block))
 
     async def _reload(self) -> None:
         await self._gateway.reload()

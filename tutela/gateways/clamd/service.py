@@ -15,10 +15,10 @@ from typing import Any
 from pydantic import Field
 
 from tutela.gateways.base import Kind, ListenerOptions, Opening, Passes
+from tutela.gateways.beneath import Roots
 from tutela.gateways.clamd.clients import ADVICE, Client
 from tutela.gateways.clamd.commands import Command
 from tutela.gateways.clamd.connection import Connection, Stage
-from tutela.gateways.clamd.paths import Roots
 from tutela.gateways.listeners import Acceptor, Address, Peers
 from tutela.gateways.outcome import Fault, Outcome
 from tutela.screening.verdict import Decision

@@ -1,0 +1,123 @@
+"""What bodies carry, by the strict grammar: nothing that an application might find is overlooked."""
+
+import base64
+import contextlib
+import gzip
+import json
+import zlib
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.gateways import COPY, OTHER
+from tutela.gateways.forms import FormError, pieces
+
+FORM = "multipart/form-data; boundary=xyz"
+PICTURE = b'Content-Disposition: form-data; name="f"; filename="a.jpg"\r\nContent-Type: image/jpeg'
+
+
+def form(*parts: tuple[bytes, bytes], boundary: bytes = b"xyz", end: bytes = b"--\r\n") -> bytes:
+    lines = b"".join(b"--" + boundary + b"\r\n" + head + b"\r\n\r\n" + data + b"\r\n" for head, data in parts)
+    return lines + b"--" + boundary + end
+
+
+def read(body: bytes, media_type: str, coding: str = "") -> list[bytes]:
+    return [bytes(piece) for piece in pieces(memoryview(body), media_type, coding)]
+
+
+def test_each_file_of_a_form_is_a_piece_and_a_field_of_words_is_none():
+    body = form((b'Content-Disposition: form-data; name="title"', b"words"), (PICTURE, COPY), (PICTURE, OTHER))
+    assert read(body, FORM) == [COPY, OTHER]
+    assert read(body, 'Multipart/Form-Data; Boundary="xyz"') == [COPY, OTHER]
+    assert read(body, "") == [COPY, OTHER], "a form that does not say it is one"
+    assert read(b"--xyz--\r\n", FORM) == []
+
+
+def test_a_file_is_one_whatever_its_part_is_called():
+    for head in (
+        b'Content-Disposition: form-data; name="f"',
+        b"Content-Disposition: form-data",
+        b"X-Other: 1",
+        b"content-disposition: attachment; filename*=UTF-8''a.jpg",
+    ):
+        assert read(form((head, COPY)), FORM) == [COPY], head
+    assert read(b"--xyz\r\n\r\n" + COPY + b"\r\n--xyz--", FORM) == [COPY], "a part without a head"
+
+
+@given(st.lists(st.binary(max_size=400), max_size=6))
+def test_whatever_a_form_carries_comes_out_as_it_is(contents):
+    contents = [content for content in contents if b"\r\n--xyz" not in content]
+    body = form(*((PICTURE, content) for content in contents))
+    assert read(body, FORM) == [content for content in contents if content]
+
+
+def test_what_two_programs_could_read_differently_cannot_be_read():
+    whole = form((PICTURE, COPY))
+    for media_type, body in (
+        ("multipart/form-data", whole),
+        ("multipart/form-data; boundary=", whole),
+        ("multipart/form-data; boundary=xyz; boundary=abc", whole),
+        ("multipart/form-data; boundary*=utf-8''xyz", whole),
+        (FORM, whole[:-4]),
+        (FORM, whole + b"more"),
+        (FORM, whole + form((PICTURE, OTHER))),
+        (FORM, b"preamble\r\n" + whole),
+        (FORM, whole.replace(b"\r\n", b"\n")),
+        (FORM, form((PICTURE + b"\r\nContent-Type: text/plain", COPY))),
+        (FORM, form((PICTURE + b"\r\nContent-Transfer-Encoding: base64", base64.b64encode(COPY)))),
+        (FORM, form((PICTURE + b"\r\n folded: 1", COPY))),
+        (FORM, form((b"Content-Type: multipart/mixed; boundary=abc", form((PICTURE, COPY), boundary=b"abc")))),
+        (FORM, form((b"X: " + b"a" * 20_000, COPY))),
+        (FORM, form((PICTURE, b"--xyzzy\r\nmore\r\n--xyzq"))),
+        (FORM, form(*[(PICTURE, b"x")] * 1001)),
+        ("application/json", b"{"),
+        ("application/json", b"[" * 100_000),
+        ("application/json", b"\xff\xfe{\x00}\x00"),
+        ("image/jpeg\r\nx: y", COPY),
+    ):
+        with pytest.raises(FormError):
+            read(body, media_type)
+
+
+def test_codings_are_undone_within_their_limit():
+    whole = form((PICTURE, COPY))
+    assert read(gzip.compress(whole), FORM, "gzip") == [COPY]
+    assert read(gzip.compress(whole[:100]) + gzip.compress(whole[100:]), FORM, "GZIP") == [COPY]
+    assert read(zlib.compress(whole), FORM, "deflate") == [COPY]
+    assert read(whole, FORM, "identity") == [COPY]
+    for coded, coding in (
+        (gzip.compress(whole)[:-9], "gzip"),
+        (gzip.compress(whole) + b"behind", "gzip"),
+        (gzip.compress(gzip.compress(whole)), "gzip, gzip"),
+        (whole, "gzip"),
+        (whole, "br"),
+        (gzip.compress(bytes(300 * 1024 * 1024), 1), "gzip"),
+    ):
+        with pytest.raises(FormError):
+            read(coded, FORM, coding)
+
+
+def test_pictures_in_texts_are_found():
+    encoded = base64.b64encode(COPY).decode()
+    address = f"data:image/jpeg;base64,{encoded}"
+    for document in (address, encoded, {"a": [{"b": address}]}, {address: 1}, f'<p><img src="{address}"></p>'):
+        assert read(json.dumps(document).encode(), "application/json") == [COPY]
+    assert read(b'{"a": "%s", "a": "b"}' % address.encode(), "application/json") == [COPY], "a name that comes twice"
+    assert read(f"title=x&file={quote(address, safe='')}".encode(), "application/x-www-form-urlencoded") == [COPY]
+    assert read(form((b'Content-Disposition: form-data; name="f"', address.encode())), FORM) == [COPY]
+    url_safe = encoded.replace("+", "-").replace("/", "_").rstrip("=")
+    assert read(json.dumps(url_safe).encode(), "application/json") == [COPY]
+    wrapped = "\r\n".join(encoded[at : at + 76] for at in range(0, len(encoded), 76))
+    assert read(json.dumps(wrapped).encode(), "application/vnd.api+json") == [COPY]
+    token = base64.b64encode(bytes(range(200))).decode()
+    assert read(json.dumps({"token": token, "words": "of no length"}).encode(), "application/json") == []
+    with pytest.raises(FormError):
+        read(b'"data:image/png;base64,%%%"', "application/json")
+
+
+@given(st.binary(max_size=300), st.sampled_from([FORM, "application/json", "application/x-www-form-urlencoded", ""]))
+def test_any_bytes_are_read_or_refused(body, media_type):
+    with contextlib.suppress(FormError):
+        read(body, media_type)

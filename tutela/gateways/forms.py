@@ -1,0 +1,251 @@
+"""What a body carries: the files in a form, in JSON, under a coding, each to be screened by itself.
+
+By the strict grammar only. Where two programs could read a body differently, it cannot be read: content that one of
+them overlooks would pass. Formats: RFC 7578 (multipart/form-data), RFC 2046 5.1, WHATWG URL 5.1, RFC 8259, RFC 2397.
+"""
+
+import base64
+import binascii
+import json
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from tutela.content.media.sniff import sniff
+from tutela.errors import InputError
+
+Piece = memoryview | bytes
+
+_MAX_HEAD = 16 * 1024
+_MAX_PARTS = 1_000
+_MAX_TEXT = 16 * 1024 * 1024
+"""The longest JSON or urlencoded body that is read; what is longer is no form of a browser."""
+_MAX_EXPANDED = 256 * 1024 * 1024
+_BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+_GUESSED = re.compile(rb"--([0-9A-Za-z'()+_,\-./:=?]{1,70})\r\n")
+_FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\x00]*")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]{128,}={0,2}\s*")
+_DATA = re.compile(r"\s*data:([^,]*),(.*)", re.DOTALL | re.IGNORECASE)
+_EMBEDDED = re.compile(r"data:[^,\"'<>]{0,200};\s*base64,([A-Za-z0-9+/=_%\-]+)", re.IGNORECASE)
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PARAMETER = re.compile(rf';[ \t]*({_WORD})=(?:({_WORD})|"([^"\\\x00-\x1f]*)")[ \t]*')
+_MEDIA_TYPE = re.compile(rf"[ \t]*({_WORD}/{_WORD})[ \t]*((?:{_PARAMETER.pattern})*);?[ \t]*")
+_PLAIN_CODINGS = frozenset({b"", b"7bit", b"8bit", b"binary"})
+
+
+class FormError(InputError):
+    """A body cannot be read in the one way in which everybody reads it."""
+
+
+def pieces(content: memoryview, media_type: str, coding: str = "") -> Iterator[Piece]:
+    """What is to be screened of a body with those `Content-Type` and `Content-Encoding`. Raises FormError.
+
+    A body without a type that begins like a form is read as one. What is no form is one piece: itself.
+    """
+    body = _decoded(content, coding)
+    kind, parameters = _media_type(media_type)
+    if not kind and (found := _GUESSED.match(bytes(body[:80]))):
+        kind, parameters = "multipart/form-data", {"boundary": found[1].decode()}
+    if kind.startswith("multipart/"):
+        yield from _multipart(body, parameters)
+    elif kind == "application/x-www-form-urlencoded":
+        for name, value in parse_qsl(_text(body), keep_blank_values=True, max_num_fields=_MAX_PARTS):
+            yield from _carried(name)
+            yield from _carried(value)
+    elif kind == "application/json" or kind.endswith("+json"):
+        yield from _in_json(body)
+    elif len(body):
+        yield body
+
+
+def as_mail(media_type: str) -> bytes:
+    """What stands before a form's body so that the whole is a message that can be unpacked; else nothing."""
+    try:
+        kind, parameters = _media_type(media_type)
+    except FormError:
+        return b""
+    if not kind.startswith("multipart/") or "boundary" not in parameters:
+        return b""
+    boundary = parameters["boundary"].replace('"', "")
+    head = f'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="{boundary}"\r\n\r\n'
+    return head.encode("ascii", "ignore")
+
+
+def _media_type(text: str) -> tuple[str, Mapping[str, str]]:
+    """The type and its parameters (RFC 9110, 8.3.1)."""
+    if not text.strip():
+        return "", {}
+    whole = _MEDIA_TYPE.fullmatch(text)
+    if whole is None:
+        raise FormError("a media type cannot be read")
+    parameters: dict[str, str] = {}
+    for name, token, quoted in _PARAMETER.findall(whole[2]):
+        if name.lower() in parameters or "*" in name:
+            raise FormError("a media type names a parameter twice")
+        parameters[name.lower()] = token or quoted
+    return whole[1].lower(), parameters
+
+
+def _decoded(content: memoryview, coding: str) -> memoryview:
+    codings = [each.strip().lower() for each in coding.split(",") if each.strip() not in ("", "identity")]
+    if not codings:
+        return content
+    if codings not in (["gzip"], ["x-gzip"], ["deflate"]):
+        raise FormError(f"the coding {coding!r} is not one that is undone here: gzip, deflate")
+    whole, rest = bytearray(), bytes(content)
+    try:
+        while rest:
+            inflating = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # finds out whether it is gzip or zlib
+            whole += inflating.decompress(rest, _MAX_EXPANDED - len(whole) + 1)
+            if len(whole) > _MAX_EXPANDED or not inflating.eof:
+                raise FormError("a coded body expands too far, or is cut short")
+            rest = inflating.unused_data
+    except zlib.error as error:
+        raise FormError("a coded body cannot be decoded") from error
+    return memoryview(whole)
+
+
+def _multipart(body: memoryview, parameters: Mapping[str, str]) -> Iterator[Piece]:
+    boundary = parameters.get("boundary", "").encode("latin-1", "replace")
+    if not _BOUNDARY.fullmatch(boundary):
+        raise FormError("a form has no boundary, or not a valid one")
+    whole = _Searched(body)
+    opening = b"--" + boundary
+    if bytes(body[: len(opening) + 2]) == opening + b"--":
+        _ends(body, len(opening) + 2)
+        return
+    if bytes(body[: len(opening) + 2]) != opening + b"\r\n":
+        raise FormError("a form does not begin with its boundary")
+    begin, parts = len(opening) + 2, 0
+    while True:
+        end = whole.find(b"\r\n" + opening, begin)
+        if end < 0:
+            raise FormError("a form has no end")
+        parts += 1
+        if parts > _MAX_PARTS:
+            raise FormError("a form has too many parts")
+        yield from _part(body, whole, begin, end)
+        begin = end + 2 + len(opening)
+        after = bytes(body[begin : begin + 2])
+        if after == b"--":
+            _ends(body, begin + 2)
+            return
+        if after != b"\r\n":
+            raise FormError("a form holds something that is like its boundary")
+        begin += 2
+
+
+def _part(body: memoryview, whole: "_Searched", begin: int, end: int) -> Iterator[Piece]:
+    """A part is screened whole; a field is, besides, looked through for what it carries as text."""
+    at = begin - 2 if bytes(body[begin : begin + 2]) == b"\r\n" else whole.find(b"\r\n\r\n", begin, begin + _MAX_HEAD)
+    if at < 0 or at > end:
+        raise FormError("a part of a form has no head")
+    head = [] if at < begin else bytes(body[begin:at]).split(b"\r\n")
+    if not all(_FIELD.fullmatch(line) for line in head):
+        raise FormError("the head of a part cannot be read")
+    fields = [line.split(b":", 1) for line in head]
+    names = [name.lower() for name, _ in fields]
+    if len(names) != len(set(names)):
+        raise FormError("the head of a part says something twice")
+    given = {name.lower(): value.strip().lower() for name, value in fields}
+    if given.get(b"content-transfer-encoding", b"") not in _PLAIN_CODINGS:
+        raise FormError("a part of a form is encoded once more")
+    if given.get(b"content-type", b"").startswith(b"multipart/"):
+        raise FormError("a form lies within a form")
+    content = body[at + 4 : end]
+    if not len(content):
+        return
+    text = None if b"filename" in given.get(b"content-disposition", b"") else _field_text(content)
+    if text is None:
+        yield content
+    else:
+        yield from _carried(text)
+
+
+def _field_text(content: memoryview) -> str | None:
+    """The text of a field; None where it is no text, and so a file whatever its head says."""
+    if len(content) > _MAX_TEXT:
+        return None
+    try:
+        text = bytes(content).decode()
+    except UnicodeDecodeError:
+        return None
+    return None if "\x00" in text else text
+
+
+def _ends(body: memoryview, at: int) -> None:
+    if bytes(body[at : at + 3]) not in (b"", b"\r\n"):
+        raise FormError("something stands behind a form's end")
+
+
+class _Searched:
+    """Finds bytes in a view without copying it."""
+
+    def __init__(self, body: memoryview) -> None:
+        self._body = body
+
+    def find(self, wanted: bytes, begin: int, end: int | None = None) -> int:
+        limit = len(self._body) if end is None else min(end, len(self._body))
+        size = 1024 * 1024
+        while begin < limit:
+            block = bytes(self._body[begin : min(limit, begin + size + len(wanted) - 1)])
+            if (at := block.find(wanted)) >= 0:
+                return begin + at
+            begin += size
+        return -1
+
+
+def _text(body: memoryview) -> str:
+    if len(body) > _MAX_TEXT:
+        raise FormError("a form of text is too long")
+    try:
+        return bytes(body).decode()
+    except UnicodeDecodeError as error:
+        raise FormError("a form of text is not UTF-8") from error
+
+
+def _in_json(body: memoryview) -> Iterator[Piece]:
+    def pairs(items: list[tuple[str, object]]) -> list[object]:
+        return [part for item in items for part in item]
+
+    try:
+        waiting = [json.loads(_text(body), object_pairs_hook=pairs)]
+    except (ValueError, RecursionError) as error:
+        raise FormError("a body that says it is JSON is none") from error
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield from _carried(value)
+        elif isinstance(value, list):
+            waiting += value
+
+
+def _carried(text: str) -> Iterator[Piece]:
+    """A file that a text carries: a `data:` address, or long base64."""
+    if found := _DATA.fullmatch(text):
+        kind, data = found.groups()
+        content = _base64(data) if "base64" in kind.lower() else unquote_to_bytes(data)
+        if content is None:
+            raise FormError("the data of an address cannot be decoded")
+        yield content
+        return
+    if _BASE64.fullmatch(text):
+        content = _base64(text)
+        if content is not None and sniff(content) is not None:  # else a token, a signature, a long word
+            yield content
+        return
+    for found in _EMBEDDED.finditer(text):
+        content = _base64(found[1])
+        if content is None:
+            raise FormError("the data of an address cannot be decoded")
+        yield content
+
+
+def _base64(text: str) -> bytes | None:
+    plain = re.sub(r"\s+", "", unquote_to_bytes(text).decode("ascii", "replace") if "%" in text else text)
+    plain = plain.replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None

@@ -1,0 +1,163 @@
+"""What gateways have in common that are asked over HTTP: a small ASGI application behind the service's own receiver,
+the body in a memory file, and the details that trusted peers may say.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Generator, Mapping
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import uvicorn
+from pydantic import Field, field_validator
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tutela.api.receiver import Receiver
+from tutela.gateways.base import ListenerOptions, Opening
+from tutela.gateways.intake import Body, Intake
+from tutela.gateways.outcome import Fault
+
+_RATED_AFTER_S = 10.0
+_STOP_S = 15
+UPLOADER, ADDRESS = "uploader", "address"
+
+
+class HttpOptions(ListenerOptions):
+    """What a gateway is told that is asked over HTTP."""
+
+    details: dict[str, str] = Field(
+        default_factory=dict,
+        description="Request header by detail, such as `uploader`: kept with evidence, from trusted peers only.",
+    )
+    trusted: tuple[str, ...] = Field(
+        default=(), description="Networks whose peers may say details; this machine always may."
+    )
+
+    @field_validator("trusted")
+    @classmethod
+    def _are_trusted_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            ip_network(network)
+        return networks
+
+
+class TooSlowError(Exception):
+    """A body did not come in time."""
+
+
+class _Server(uvicorn.Server):
+    """A server within a process that has its own signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+class HttpGateway:
+    """Serves one ASGI application at the sockets of a gateway."""
+
+    def __init__(self, opening: Opening[Any], app: ASGIApp) -> None:
+        self._opening = opening
+        self._app = app
+        self._server = _Server(
+            uvicorn.Config(
+                self._heard,
+                http=Receiver,  # type: ignore[arg-type]
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_STOP_S,
+                timeout_keep_alive=15,
+                h11_max_incomplete_event_size=64 * 1024,
+            )
+        )
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        self._serving = asyncio.create_task(self._server.serve(sockets=list(self._opening.sockets)))
+        while not self._server.started and not self._serving.done():
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        """Take nothing new; answer what is under way."""
+        self._server.should_exit = True
+        self._opening.intake.stop()
+        if self._serving is not None:
+            await self._serving
+
+    async def _heard(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        self._opening.intake.counts.connections.inc()
+        networks = [*self._opening.options.allow, *self._opening.options.trusted]
+        if not _within(scope, networks):
+            await PlainTextResponse("not for this network\n", 403)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def details_of(request: Request, options: HttpOptions) -> dict[str, str]:
+    """What the request's named headers say, where its peer is trusted."""
+    if not _within(request.scope, options.trusted):
+        return {}
+    return {name: request.headers[header] for name, header in options.details.items() if header in request.headers}
+
+
+async def take_body(request: Request, intake: Intake, options: HttpOptions, item: str = "") -> Body:
+    """The whole body of a request. Raises TooSlowError where it does not come in time; close what is returned.
+
+    Whatever else it raises, such as that the peer has gone away, it leaves nothing open.
+    """
+    body = intake.begin(item, **details_of(request, options))
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(options.body_s):
+            async for part in request.stream():
+                body.write(memoryview(part))
+                if body.stalled:
+                    await body.settle()
+                elapsed_s = time.monotonic() - began
+                if elapsed_s > _RATED_AFTER_S and body.length < options.min_rate * elapsed_s:
+                    raise TooSlowError
+                if intake.stopping:
+                    body.fault = Fault.INTERRUPTED
+                    break
+                if body.fault is not None:
+                    break
+    except BaseException as error:
+        intake.counts.cut.inc()
+        body.close()
+        if isinstance(error, TimeoutError):
+            raise TooSlowError from None
+        raise
+    return body
+
+
+def has_body(headers: Mapping[str, str]) -> bool:
+    """Whether a request says that content follows."""
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
+def too_slow() -> Response:
+    """The answer to a body that does not come in time."""
+    return PlainTextResponse("the body did not come in time\n", 408, {"Connection": "close"})
+
+
+def _within(scope: Scope, networks: tuple[str, ...] | list[str]) -> bool:
+    client = scope.get("client")
+    if not client:
+        return True  # at a UNIX socket
+    try:
+        address = ip_address(str(client[0]).partition("%")[0])
+    except ValueError:
+        return True
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or any(address in ip_network(network) for network in networks)

@@ -1,0 +1,137 @@
+"""The upload proxy: in front of the routes by which an HTTP application takes uploads.
+
+A request's body is taken whole, what it carries is screened piece by piece, and only then does the application see the
+request, with exactly the bytes that were screened. What is held is answered 202, what is blocked 422.
+"""
+
+import html
+from functools import partial
+
+from pydantic import Field
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from tutela.content.media.content_file import ContentFile
+from tutela.gateways.base import Kind, Opening, Passes
+from tutela.gateways.forms import as_mail, pieces
+from tutela.gateways.http import HttpGateway, HttpOptions, TooSlowError, has_body, take_body, too_slow
+from tutela.gateways.listeners import Address
+from tutela.gateways.outcome import Outcome
+from tutela.gateways.upstream import Answer, Upstream, UpstreamError
+from tutela.screening.verdict import Decision
+
+_ASKED_S = 60.0
+_NEVER = frozenset({"CONNECT", "TRACE"})
+
+
+class ProxyOptions(HttpOptions):
+    """What an upload proxy is told."""
+
+    application: Address = Field(description="Where the application listens: `host:port`, or a UNIX socket.")
+    application_s: float = Field(default=120.0, gt=0, description="Seconds that the application may keep silent.")
+    held_status: int = Field(
+        default=202, ge=200, le=499, description="Status of what is held: 202, or 422 where clients take 202 for done."
+    )
+
+
+class Proxy:
+    """Stands before one application."""
+
+    def __init__(self, opening: Opening[ProxyOptions]) -> None:
+        self._intake = opening.intake
+        self._options = opening.options
+        self._upstream = Upstream(opening.options.application, opening.options.application_s)
+        self._http = HttpGateway(opening, self._answer)
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        await self._http.start()
+
+    async def stop(self) -> None:
+        """Take nothing new; answer what is under way."""
+        await self._http.stop()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            response = await self._respond(request)
+        except ClientDisconnect:
+            return
+        try:
+            await response(scope, receive, send)
+        except UpstreamError:
+            return  # what was begun cannot be taken back: the connection ends before the body does
+
+    async def _respond(self, request: Request) -> Response:
+        if request.method in _NEVER or "upgrade" in request.headers:
+            return PlainTextResponse("not through this proxy\n", 501)
+        if not has_body(request.headers):
+            return await self._pass_on(request, None)
+        try:
+            body = await take_body(request, self._intake, self._options)
+        except TooSlowError:
+            return too_slow()
+        try:
+            media_type, coding = request.headers.get("content-type", ""), request.headers.get("content-encoding", "")
+            if len(request.headers.getlist("content-type")) > 1:
+                media_type = "\x00"  # which of them counts is a matter of opinion
+            body.head = as_mail(media_type)
+            outcome = await self._intake.judge(body, partial(pieces, media_type=media_type, coding=coding))
+            if outcome.allowed:
+                return await self._pass_on(request, body.content)
+            return self._refused(request, outcome)
+        finally:
+            body.close()
+
+    async def _pass_on(self, request: Request, content: ContentFile | None) -> Response:
+        target = request.scope["raw_path"]
+        if query := request.scope["query_string"]:
+            target = target + b"?" + query
+        try:
+            answer = await self._upstream.ask(request.method.encode(), target, request.scope["headers"], content)
+        except UpstreamError:
+            return PlainTextResponse("the application does not answer\n", 502)
+        return _Streamed(answer)
+
+    def _refused(self, request: Request, outcome: Outcome) -> Response:
+        if not outcome.recorded:
+            return PlainTextResponse("the upload cannot be checked now\n", 503, {"Retry-After": "5"})
+        blocked = outcome.decision is Decision.BLOCK
+        status = 422 if blocked else self._options.held_status
+        title = "This upload is refused" if blocked else "This upload is being checked"
+        if "text/html" not in request.headers.get("accept", ""):
+            return JSONResponse({"title": title, "status": status, "verdict": outcome.number}, status)
+        page = f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><h1>{title}</h1>"
+        return Response(f"{page}<p>Number {html.escape(outcome.number)}</p></html>", status, media_type="text/html")
+
+
+class _Streamed(StreamingResponse):
+    """The application's answer, head and body as they came."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.body, answer.status)
+        lengths = [header for header in answer.headers if header[0] == b"content-length"]
+        self.raw_headers = [header for header in answer.headers if header[0] != b"content-length"] + lengths[:1]
+
+
+class _Asking:
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    def __call__(self, content: bytes) -> bool:
+        head = b"POST / HTTP/1.1\r\nHost: tutela\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(content)
+        with self._address.connect(_ASKED_S) as connection:
+            connection.sendall(head + content)
+            answer = connection.makefile("rb").read()
+        status = answer.split()[1:2]
+        if not status or not status[0].isdigit() or status[0] == b"503":
+            raise ValueError(f"the gateway answered {answer[:80]!r}")
+        return b'"verdict":' not in answer and b"being checked" not in answer
+
+
+def _asking(options: ProxyOptions) -> Passes:
+    return _Asking(options.listen[0])
+
+
+KIND = Kind("proxy", "before the upload routes of any HTTP application", ProxyOptions, Proxy, _asking)

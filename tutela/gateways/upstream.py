@@ -1,0 +1,197 @@
+"""The application behind the upload proxy: a request goes to it with the body out of a memory file, the answer comes
+back as it is.
+
+A connection serves one request, so that no answer can ever be taken for that to another.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import httptools
+
+from tutela.content.media.content_file import ContentFile
+from tutela.gateways.listeners import Address
+
+Headers = Sequence[tuple[bytes, bytes]]
+_BLOCK = 256 * 1024
+_OF_ONE_STEP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"proxy-authenticate",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"content-length",
+        b"expect",
+    }
+)
+
+
+class UpstreamError(Exception):
+    """The application does not answer, or not in HTTP."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """The head of an answer, and its body as it comes."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: AsyncIterator[bytes]
+
+
+class Upstream:
+    """An application at one address."""
+
+    def __init__(self, address: Address, timeout_s: float) -> None:
+        self._address = address
+        self._timeout_s = timeout_s
+
+    async def ask(self, method: bytes, target: bytes, headers: Headers, content: ContentFile | None) -> Answer:
+        """Send one request with that content. Raises UpstreamError."""
+        length = len(content) if content is not None else None
+        reading = _Reading()
+        try:
+            connection = await self._connect()
+        except OSError as error:
+            raise UpstreamError("the application does not answer") from error
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                loop = asyncio.get_running_loop()
+                await loop.sock_sendall(connection, _head(method, target, headers, length))
+                if content is not None and length:
+                    await _send_content(connection, content)
+                while not reading.has_head:
+                    await reading.more(connection)
+        except (OSError, TimeoutError, httptools.HttpParserError, EOFError) as error:
+            connection.close()
+            raise UpstreamError("the application gave no answer") from error
+        return Answer(reading.status, ends_here(reading.headers), self._body(connection, reading, method))
+
+    async def _connect(self) -> socket.socket:
+        address = self._address
+        family = socket.AF_UNIX if address.path else socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        connection = socket.socket(family)
+        connection.setblocking(False)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await asyncio.get_running_loop().sock_connect(connection, address.path or (address.host, address.port))
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, TimeoutError):
+                raise OSError("connecting took too long") from None
+            raise
+        return connection
+
+    async def _body(self, connection: socket.socket, reading: "_Reading", method: bytes) -> AsyncIterator[bytes]:
+        try:
+            if method == b"HEAD":
+                return
+            while True:
+                for part in reading.take():
+                    yield part
+                if reading.is_done:
+                    return
+                try:
+                    async with asyncio.timeout(self._timeout_s):
+                        await reading.more(connection)
+                except EOFError:
+                    if not reading.ends_with_connection:
+                        raise UpstreamError("the application's answer is cut short") from None
+                    return
+                except (OSError, TimeoutError, httptools.HttpParserError) as error:
+                    raise UpstreamError("the application's answer is cut short") from error
+        finally:
+            connection.close()
+
+
+class _Reading:
+    """An answer as it is parsed."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._parts: list[bytes] = []
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.has_head = False
+        self.is_done = False
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether only the connection's end says where the body ends."""
+        names = {name for name, _ in self.headers}
+        return not names & {b"content-length", b"transfer-encoding"}
+
+    async def more(self, connection: socket.socket) -> None:
+        """Read on. Raises EOFError at the connection's end."""
+        data = await asyncio.get_running_loop().sock_recv(connection, _BLOCK)
+        if not data:
+            raise EOFError
+        self._parser.feed_data(data)
+
+    def take(self) -> list[bytes]:
+        """What came of the body since the last call."""
+        parts, self._parts = self._parts, []
+        return parts
+
+    def on_message_begin(self) -> None:
+        """As httptools calls it, as are the others."""
+        self.headers, self.is_done = [], False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self.status = self._parser.get_status_code()
+        self.has_head = self.status >= 200 or self.status == 101
+
+    def on_body(self, body: bytes) -> None:
+        self._parts.append(body)
+
+    def on_message_complete(self) -> None:
+        self.is_done = self.has_head
+
+
+def ends_here(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """Headers without those that are for one step only (RFC 9110, 7.6.1)."""
+    named = {
+        token.strip().lower() for name, value in headers if name.lower() == b"connection" for token in value.split(b",")
+    }
+    return [(name, value) for name, value in headers if name.lower() not in _OF_ONE_STEP and name.lower() not in named]
+
+
+def _head(method: bytes, target: bytes, headers: Headers, length: int | None) -> bytes:
+    lines = [b"%s %s HTTP/1.1" % (method, target), *(b"%s: %s" % header for header in ends_here(headers))]
+    if length is not None:
+        lines.append(b"content-length: %d" % length)
+    return b"\r\n".join([*lines, b"connection: close", b"", b""])
+
+
+async def _send_content(connection: socket.socket, content: ContentFile) -> None:
+    """Straight from the memory file: the bytes that were screened, and no others."""
+    loop, offset, length = asyncio.get_running_loop(), 0, len(content)
+    while offset < length:
+        try:
+            sent = os.sendfile(connection.fileno(), content.descriptor, offset, length - offset)
+        except BlockingIOError:
+            writable = loop.create_future()
+            loop.add_writer(connection, _set, writable)
+            try:
+                await writable
+            finally:
+                loop.remove_writer(connection)
+            continue
+        if not sent:
+            raise OSError("the content's file is shorter than it was")
+        offset += sent
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
