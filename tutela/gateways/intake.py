@@ -69,6 +69,8 @@ class Body:
         self.content = ContentFile()
         self.head = b""
         """What stands before the content where it is screened as a job, so that it can be unpacked there."""
+        self.doubts: list[Fault] = []
+        """Why it is held unless an override says otherwise, though it is screened."""
         self.fault: Fault | None = None
         """Why it is held whatever it is."""
         self.upload: Upload | None = None
@@ -293,7 +295,9 @@ class Intake:
         await asyncio.sleep(STOP_GRACE_S)
 
     async def _screen(self, body: Body, unwrap: Unwrap | None) -> Verdict | None:
-        cut = (reason(Fault.CUT_SHORT),) if body.length in self.terms.cut_at else ()
+        cut = tuple(reason(doubt) for doubt in body.doubts)
+        if body.length in self.terms.cut_at:
+            cut = (*cut, reason(Fault.CUT_SHORT))
         async with self.capacity.places.waited():
             future = self.capacity.threads.submit(self._screen_now, body.content, body.context, cut, unwrap)
             _share(body, future)
