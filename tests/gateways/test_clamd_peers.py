@@ -328,7 +328,7 @@ def test_every_client_refuses_what_a_killed_decoder_was_at(gateway, tmp_path, na
     asking = client(name, str(gateway.port))
     file = tmp_path / "upload"
     file.write_bytes(OTHER)
-    asking.ask(file)
+    wait_until(lambda: asking.ask(file) == "pass", "a decoder is up")
     for worker in children_of(gateway.process.process.pid):
         os.kill(worker, signal.SIGKILL)
     assert asking.ask(file) == "refused"
@@ -584,6 +584,7 @@ def mail(port: int, attachment: Path) -> int:
     )
     answers = re.findall(r"^<[-~*]{1,2}\s+(\d{3})", done.stdout, re.MULTILINE)
     assert len(answers) >= 5, done.stdout[-2000:]
+    print(done.stdout[-1500:])
     return int(answers[-2])
 
 

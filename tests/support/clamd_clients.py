@@ -3,6 +3,7 @@
 Each says one word about some content: `pass`, `refused`, `error`, or `nothing` where it says None or null.
 """
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ const socket = where.startsWith("/") ? { socket: where } : { host: "127.0.0.1", 
   const clam = await new NodeClam().init({ clamdscan: { ...socket, timeout: 60000, localFallback: false } });
   const { isInfected } = await clam.scanStream(Readable.from(require("fs").readFileSync(path)));
   console.log(isInfected === null ? "nothing" : isInfected ? "refused" : "pass");
-})().catch(() => { console.log("error"); });
+})().catch((error) => { console.error(error); console.log("error"); });
 """
 NAMES = (*_PYTHON, "clamscan", "clamdscan")
 ONLY_TCP = frozenset({"aioclamd"})
@@ -87,7 +88,9 @@ class Client:
 
     def start(self, file: Path) -> subprocess.Popen[str]:
         """Ask about a file."""
-        return subprocess.Popen(self._command(file), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        environment = os.environ | {"NODE_PATH": str(PEERS / "node" / "node_modules")}
+        command = self._command(file)
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
     def word(self, asking: subprocess.Popen[str]) -> str:
         """What it said in the end."""

@@ -130,8 +130,8 @@ def frames(content: bytes, size: int = 8188) -> bytes:
 def connected(address: Address, timeout_s: float = 60.0) -> socket.socket:
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
     connection = socket.socket(family)
+    connection.connect(address)  # waits where the other side's queue is full
     connection.settimeout(timeout_s)
-    connection.connect(address)
     return connection
 
 

@@ -35,7 +35,7 @@ _WITHOUT_LOOKING = 64 * 1024
 _DESCRIPTORS = 4
 _ANCILLARY = socket.CMSG_SPACE(_DESCRIPTORS * 4)
 _ONLY_FIRST = frozenset({Command.SCAN, Command.ALL_MATCHES_SCAN})
-_FAILURES = {errno.ENOENT: b"No such file or directory", errno.ENOTDIR: b"No such file or directory"}
+_FAILURES = {errno.ENOENT: b"No such file or directory", errno.ENOTDIR: b"Not a directory"}
 
 
 class Stage(Enum):

@@ -176,12 +176,12 @@ class ClamdGateway:
         """As clamdtop reads it."""
         pool, capacity = self.intake.deployment.pool, self.intake.capacity
         waiting = sum(connection.stage is Stage.ANSWER for connection in self._connections)
-        live = min(waiting, pool.size)
+        busy = min(waiting, pool.size)
         used = capacity.held_bytes / 1024**2
         return (
             "POOLS: 1\n\nSTATE: VALID PRIMARY\n"
-            f"THREADS: live {live}  idle {pool.size - live} max {pool.size} idle-timeout 30\n"
-            f"QUEUE: {max(0, waiting - live)} items\n\n"
+            f"THREADS: live {pool.size}  idle {pool.size - busy} max {pool.size} idle-timeout 30\n"
+            f"QUEUE: {waiting - busy} items\n\n"
             "MEMSTATS: heap N/A mmap N/A used N/A free N/A releasable N/A pools 1 "
             f"pools_used {used:.3f}M pools_total {capacity.max_held_bytes / 1024**2:.3f}M\nEND"
         )
