@@ -3,6 +3,7 @@
 
 namespace nb = nanobind;
 
+void bind_confinement(nb::module_& m);
 void bind_digests(nb::module_& m);
 void bind_jpeg(nb::module_& m);
 void bind_links(nb::module_& m);
@@ -12,7 +13,8 @@ void bind_views(nb::module_& m);
 void bind_words(nb::module_& m);
 
 NB_MODULE(_native, m) {
-    m.doc() = "Tutela's native core: digests, luma from JPEG, PDQ from luma, exact Hamming range search.";
+    m.doc() = "Tutela's native core: digests, luma from JPEG, PDQ from luma, exact Hamming range search; confinement.";
+    bind_confinement(m);
     bind_digests(m);
     bind_jpeg(m);
     bind_links(m);

@@ -10,6 +10,42 @@ Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 
 class CorruptSegmentError(Exception): ...
 
+def leave_namespaces(flags: int) -> int:
+    """Part from the namespaces that CLONE_NEW* flags name. As the following: 0, or the error number that says why not.
+
+    None of the following can be undone.
+    """
+
+def empty_root() -> int:
+    """Make an empty folder the root of all paths; needs a mount namespace of its own."""
+
+def drop_capabilities() -> int:
+    """Give up every capability."""
+
+def forbid_new_privileges() -> int:
+    """Let no program that is run give this process anything."""
+
+def landlock_version() -> int:
+    """The version of Landlock that the kernel has; 0 without it."""
+
+def restrict_files() -> int:
+    """Forbid by Landlock to open, make, change, rename or run any file."""
+
+def filter_system_calls() -> int:
+    """Forbid by seccomp every system call but those that decoding in memory needs; a refused one answers EPERM."""
+
+def allowed_system_calls() -> list[str]:
+    """The names of those that remain."""
+
+def forbid_dumps() -> int:
+    """Let nobody read this process's memory or take a dump of it."""
+
+def end_with_parent() -> int:
+    """Let the end of the thread that started this process end it too; forgotten when privileges change."""
+
+def end_on_alarm() -> int:
+    """Let an alarm end the process, also the first process of a namespace."""
+
 def digests(data: bytes | memoryview) -> tuple[bytes, bytes, bytes] | None:
     """(MD5, SHA-1, SHA-256) of all the data, in one pass; None where the processor has no instructions for SHA."""
 

@@ -43,3 +43,7 @@ class IndexCorruptError(TutelaError):
 
 class NotReadyError(TutelaError):
     """The engine has not finished loading what it needs to answer safely."""
+
+
+class BusyError(NotReadyError):
+    """Too much is under way: nothing was decided and nothing written down; ask again in a moment."""

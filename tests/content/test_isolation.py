@@ -17,12 +17,15 @@ import pytest
 from PIL import Image
 
 from tests.support.containers import every_container
+from tests.support.isolated_tasks import what_is_found
 from tests.support.memory import needs_root, stretches, traces
 from tests.support.pictures import draw_scene, every_format, file_of, mutations, photos
 from tests.support.waiting import PATIENCE_S, wait_until
-from tutela.content.media import isolation
+from tutela.content.media import worker_process
 from tutela.content.media.content import Limits, Mode
+from tutela.content.media.hostile import attempt_everything
 from tutela.content.media.isolation import WorkerPool
+from tutela.content.media.sniff import VIDEOS, sniff
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.screening.examination import TASK, options, read_examination
 
@@ -97,9 +100,89 @@ def test_the_protections_are_named(pool):
     assert {"core", "file-size", "open-files", "memory"} <= set(pool.protections())
 
 
+# --- what hostile code gets done
+
+
+_UNPRIVILEGED = """
+import sys
+from tutela import _native
+if sys.argv[1] == "without namespaces":
+    assert _native.leave_namespaces(0x10000000) == 0
+    open("/proc/sys/user/max_user_namespaces", "w").write("0")
+assert _native.drop_capabilities() == 0
+from tutela.content.media import hostile
+from tutela.content.media.isolation import WorkerPool
+with WorkerPool(hostile.TASK, size=1) as pool:
+    print([name for name, why in pool.refusals().items() if why])
+print([what for what, why in hostile.attempt_everything().items() if why is None])
+"""
+
+
+def test_hostile_code_in_a_worker_gets_nothing_done():
+    answers = attempt_everything()
+    assert len(answers) >= 90
+    assert [what for what, why in answers.items() if why is None] == []
+
+
+def test_the_same_attempts_get_through_where_nothing_confines_them():
+    """So that each of them can fail: most are things that any process of the user's may do."""
+    script = (
+        "from tutela.content.media.confined.attempts import ATTEMPTS, Targets, task\n"
+        "from tutela.content.media.hostile import _targets\n"
+        "tame = {name: attempt for name, attempt in ATTEMPTS.items() if name in %r}\n"
+        "ATTEMPTS.clear(); ATTEMPTS.update(tame)\n"
+        "with _targets() as options: print(sum(why is None for why in task(memoryview(b''), options).values()))"
+    )
+    tame = {
+        "read a private file", "read the program's own code", "list a folder", "ask about a file", "write a new file",
+        "change a file by mapping it", "shorten a file", "link a file", "make a symbolic link", "make a folder",
+        "connect by TCP", "connect to a Unix socket", "connect to an abstract Unix socket", "make a pair of sockets",
+        "fork", "signal the service", "open another process", "read the service's environment",
+        "map executable memory", "make memory executable", "make a file in memory", "make shared memory",
+    }  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", script % tame], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == len(tame)
+
+
+@pytest.mark.parametrize("namespaces", ["with namespaces", "without namespaces"])
+def test_an_ordinary_user_is_protected_as_well(namespaces):
+    """Where the system refuses namespaces, Landlock and the filter of system calls refuse the same things."""
+    command = [sys.executable, "-c", _UNPRIVILEGED, namespaces]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    refused, allowed = done.stdout.splitlines()
+    assert allowed == "[]"
+    gone = ["own-processes", "own-users", "no-network", "empty-root", "few-threads"]
+    expected = gone if namespaces == "without namespaces" else []
+    assert refused == str(expected)
+
+
+_DRAWINGS = {
+    "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="90" height="90"><text y="50">\xe6\x97\xa5</text>'
+    b'<rect x="30" y="40" width="50" height="40" fill="red"/></svg>',
+    "cells": b"<table>" + b'<tr><td bgcolor="#f00">a</td><td bgcolor="#00f">b</td></tr>' * 30 + b"</table>",
+}
+
+
+def test_a_worker_finds_what_is_found_without_confinement_and_asks_for_nothing_more():
+    """Whatever content of any kind needs is loaded before; what is refused later would be a hold for no reason."""
+    limits = Limits(timeout_s=PATIENCE_S)
+    asked, different = {}, []
+    with WorkerPool("tests.support.isolated_tasks:examine_and_tell", size=1, limits=limits) as pool:
+        for name, data in {**every_format(photos()[0]), **every_container(), **_DRAWINGS}.items():
+            task_options = options(Mode.FAST, limits) | {"watched": sniff(data) in VIDEOS}
+            answer = pool.run(data, task_options)
+            if answer["opened"]:
+                asked[name] = answer["opened"]
+            if answer["found"] != what_is_found(memoryview(data), task_options):
+                different.append(name)
+    assert asked == {}
+    assert different == []
+
+
 def test_a_worker_killed_from_outside_is_replaced(pool):
-    pid = pool.run(b"pid", {})
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pool.processes()[-1], signal.SIGKILL)
     answers = []
     for _ in range(4):
         try:
@@ -145,13 +228,6 @@ def test_many_threads_share_few_workers():
     assert answers == ["decoder-crash" if n % 10 == 0 else f"answer {n}" for n in range(100)]
 
 
-def test_a_worker_cannot_look_into_the_process_that_serves():
-    with WorkerPool("tests.support.isolated_tasks:misbehave", size=1) as pool:
-        if "no-privileges" not in pool.protections():
-            pytest.skip("this system lets a worker give up no privileges")
-        assert pool.run(b"spy", {}) == []
-
-
 def test_the_answer_to_one_content_is_never_taken_for_that_to_another():
     with WorkerPool("tests.support.isolated_tasks:misbehave", size=1) as pool:
         assert pool.run(b"answer twice", {"task": 1}) == "early"  # a decoder that was taken over can lie about its own
@@ -164,7 +240,8 @@ def test_the_answer_to_one_content_is_never_taken_for_that_to_another():
 def test_waiting_for_a_worker_ends():
     limits = Limits(timeout_s=PATIENCE_S)
     with WorkerPool("tests.support.isolated_tasks:misbehave", size=1, limits=limits, wait_s=0.2) as pool:
-        pid = pool.run(b"pid", {})
+        pool.warm()
+        (pid,) = pool.processes()
         with ThreadPoolExecutor(1) as executor:
             sleeper = executor.submit(pool.run, b"sleep", {})
 
@@ -201,7 +278,8 @@ _PARENT = """
 import sys, time
 from tutela.content.media.isolation import WorkerPool
 pool = WorkerPool("tests.support.isolated_tasks:misbehave", size=1)
-print(pool.run(b"pid", {}), flush=True)
+pool.warm()
+print(*pool.processes(), flush=True)
 time.sleep(600)
 """
 
@@ -284,8 +362,8 @@ def left_in_a_worker(names: Iterable[str]) -> dict[str, list[bytes]]:
             data, searched = decodable()[name]
             with contextlib.suppress(UnscreenableError):
                 pool.run(data, options(Mode.FAST, limits))
-            (worker,) = pool._free.queue
-            found[name] = traces(worker._process.pid, searched)
+            (process,) = pool.processes()
+            found[name] = traces(process, searched)
     return {name: traces for name, traces in found.items() if traces}
 
 
@@ -293,6 +371,6 @@ def left_in_a_worker(names: Iterable[str]) -> dict[str, list[bytes]]:
 def test_a_worker_that_waits_has_nothing_of_what_it_decoded(monkeypatch):
     monkeypatch.setenv("PYTHONMALLOC", "malloc")  # as a service that keeps evidence has it
     assert left_in_a_worker(decodable()) == {}
-    usual = isolation._environment
-    monkeypatch.setattr(isolation, "_environment", lambda: usual() | {"GLIBC_TUNABLES": ""})
+    usual = worker_process._environment
+    monkeypatch.setattr(worker_process, "_environment", lambda: usual() | {"GLIBC_TUNABLES": ""})
     assert len(left_in_a_worker(["avif", "heic", "png-grey-alpha", "tiff"])) >= 3  # where it would have been found

@@ -174,9 +174,12 @@ def _add_operations(app: FastAPI, deployment: Deployment) -> None:
 
     @app.get("/readyz", tags=["operation"], operation_id="ready")
     def ready() -> Response:
-        """200 when this process answers safely; 503 with what is missing until then."""
-        missing = deployment.shortcomings()
-        return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
+        """200 when this process answers safely; 503 with what is missing until then.
+
+        `weaker` names what this system does not give to the isolation of decoders, with the reason.
+        """
+        missing, weaker = deployment.shortcomings(), deployment.pool.weaknesses()
+        return JSONResponse({"ready": not missing, "missing": missing, "weaker": weaker}, 503 if missing else 200)
 
     @app.get("/metrics", tags=["operation"], operation_id="metrics")
     def scrape(_: Request) -> Response:

@@ -164,11 +164,18 @@ def transparency(
 
 
 @app.command()
-def doctor(context: typer.Context, json: Annotated[bool, typer.Option("--json", help="JSON lines.")] = False) -> None:
+def doctor(
+    context: typer.Context,
+    isolation: Annotated[
+        bool,
+        typer.Option("--isolation", help="Try in a decoding worker what hostile code would try."),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="JSON lines.")] = False,
+) -> None:
     """Check this installation and say what to mend. Exit code 1 when something fails."""
-    from tutela.cli.doctor import examine
+    from tutela.cli.doctor import examine, examine_isolation
 
-    raise typer.Exit(examine(context.obj.settings(), as_json=json))
+    raise typer.Exit(examine_isolation(as_json=json) if isolation else examine(context.obj.settings(), as_json=json))
 
 
 @app.command(epilog="tutela selftest  ·  tutela selftest --url http://127.0.0.1:8080")

@@ -17,6 +17,7 @@ from tutela import _native
 from tutela.cli.doctor_evidence import evidence_findings, outbox_findings
 from tutela.cli.output import coloured, print_json, print_table
 from tutela.content.media.content import Limits, Mode
+from tutela.content.media.hostile import attempt_everything
 from tutela.content.media.isolation import WorkerPool
 from tutela.content.signals.registry import signal_types
 from tutela.deployment.settings import Settings
@@ -31,16 +32,6 @@ from tutela.screening.examination import TASK, options, read_examination
 if TYPE_CHECKING:
     from tutela.lists.exchanges.service import ExchangeRow
 
-_PROTECTIONS = (
-    "memory",
-    "no-network",
-    "no-privileges",
-    "no-new-privileges",
-    "core",
-    "file-size",
-    "open-files",
-    "no-memory-dump",
-)
 _MIN_FREE_BYTES = 2 * 1024**3
 
 
@@ -65,6 +56,20 @@ def examine(settings: Settings, *, as_json: bool) -> int:
             ("state", "what", "detail"), [[coloured(f.state), escape(f.what), escape(f.detail)] for f in findings]
         )
     return 1 if any(finding.state == "fail" for finding in findings) else 0
+
+
+def examine_isolation(*, as_json: bool) -> int:
+    """Print what hostile code in a worker gets done on this machine. Returns the exit code, 1 where it is anything."""
+    answers = attempt_everything()
+    if as_json:
+        for what, why in answers.items():
+            print_json({"what": what, "refused": why is not None, "why": why})
+    else:
+        print_table(
+            ("state", "what hostile code tries", "answer"),
+            [[coloured("ok" if why else "fail"), escape(what), why or "ALLOWED"] for what, why in answers.items()],
+        )
+    return 1 if None in answers.values() else 0
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
@@ -150,13 +155,13 @@ def _containers(_: Settings) -> Iterator[Finding]:
 
 def _isolation(settings: Settings) -> Iterator[Finding]:
     with WorkerPool(TASK, size=1, limits=settings.limits) as pool:
-        active = pool.protections()
+        refusals = pool.refusals()
         examination = read_examination(pool.run(b"no picture", options(Mode.FAST, Limits())))
-    missing = [name for name in _PROTECTIONS if name not in active]
+    missing = [f"{name} ({why})" for name, why in refusals.items() if why]
     yield Finding(
         "warn" if missing else "ok",
         "decoder isolation",
-        f"missing on this system: {', '.join(missing)}" if missing else ", ".join(active),
+        f"missing on this system: {', '.join(missing)}" if missing else ", ".join(refusals),
     )
     held = [reason.code for reason in examination.shortcomings]
     yield Finding("ok" if held else "fail", "fail closed", f"what is no picture is held: {', '.join(held)}")

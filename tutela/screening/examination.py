@@ -12,7 +12,7 @@ from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.walk import Place, walk
 from tutela.content.media.content import Content, Limits, Mode, Shortcoming
 from tutela.content.media.content_file import ContentFile
-from tutela.content.media.isolation import WorkerPool
+from tutela.content.media.isolation import PoolOfAsker, WorkerPool
 from tutela.content.media.sniff import PICTURES, MediaType, sniff
 from tutela.content.signals.base import Region, Sample
 from tutela.errors import TutelaError, UnscreenableError
@@ -106,7 +106,7 @@ def read_examination(document: Any) -> Examination:
 
 
 def examine_isolated(
-    pool: WorkerPool, content: bytes | memoryview | ContentFile, task_options: Mapping[str, Any]
+    pool: WorkerPool | PoolOfAsker, content: bytes | memoryview | ContentFile, task_options: Mapping[str, Any]
 ) -> Examination:
     """The examination of content in a worker. Where the worker does not come to an end, what it found until then, with
     the reason. A long document, or content with a film in it, is given the time of a film, and examined once more.
@@ -135,7 +135,7 @@ def _needs_longer(found: Examination) -> bool:
 
 
 def _examine(
-    pool: WorkerPool,
+    pool: WorkerPool | PoolOfAsker,
     content: bytes | memoryview | ContentFile,
     task_options: Mapping[str, Any],
     timeout_s: float | None,

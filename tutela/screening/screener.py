@@ -17,15 +17,16 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import tutela
-from tutela.content.media.content import Limits, Mode, ViewSet
+from tutela.content.media.content import Limits, Mode, Shortcoming, ViewSet
 from tutela.content.media.content_file import ContentFile
-from tutela.content.media.isolation import WorkerPool
+from tutela.content.media.isolation import PoolOfAsker, WorkerPool
+from tutela.content.media.lanes import Asker
 from tutela.content.media.sniff import VIDEOS, MediaType, sniff
 from tutela.content.signals.base import Sample
 from tutela.content.signals.digests import digest_samples
 from tutela.content.signals.registry import signal_type
 from tutela.content.views.thresholds import need
-from tutela.errors import InputError, NotReadyError, StoreError
+from tutela.errors import BusyError, InputError, NotReadyError, StoreError
 from tutela.lists.banks.model import Bank, Extent, Listed
 from tutela.screening.examination import Examination, examine_isolated, options
 from tutela.screening.matching import Catalogue, Matching, Searcher, find_matches, match_each
@@ -109,6 +110,7 @@ class Screener:
         *,
         shortcomings: tuple[Reason, ...] = (),
         on_progress: Progress | None = None,
+        asked_by: str = "",
     ) -> Verdict:
         """The verdict for one upload, of that id or of a new one. Never raises for anything in the content.
 
@@ -117,8 +119,10 @@ class Screener:
         searched as it is decoded, and decoded no further than up to a match that blocks it; `on_progress` hears how
         far it is.
 
+        `asked_by` names the key or the gateway that asks: costly content of one keeps no other waiting.
+
         Raises StoreError when a verdict that must be written down cannot be, NotReadyError when the examination was
-        interrupted; the content is then not allowed.
+        interrupted, BusyError when nobody came to it in time; the content is then not allowed.
         """
         started = time.perf_counter()
         seen = content.view() if isinstance(content, ContentFile) else content
@@ -127,11 +131,13 @@ class Screener:
         task_options = self._options if views is None else options(Mode.FAST, limits)
         sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
         search: _Search | None = None
-        if (media_type := sniff(seen)) in VIDEOS:
-            examination, search = self._watch(content, media_type, digests, limits, on_progress)
+        media_type = sniff(seen)
+        pool = self._pool.on_behalf_of(Asker(asked_by, context.uploader if context else "", media_type or ""))
+        if media_type in VIDEOS:
+            examination, search = self._watch(pool, content, media_type, digests, limits, on_progress)
             samples = examination.samples
         else:
-            examination = self._examine(content, task_options)
+            examination = self._examine(pool, content, task_options)
             samples = (*digests, *examination.samples)
         examination = replace(examination, shortcomings=(*examination.shortcomings, *shortcomings))
         return self._heard(self._conclude(started, samples, examination, context, seen, sha256, verdict_id, search))
@@ -213,6 +219,7 @@ class Screener:
 
     def _watch(
         self,
+        pool: PoolOfAsker,
         content: bytes | memoryview | ContentFile,
         media_type: MediaType | None,
         digests: tuple[Sample, ...],
@@ -228,9 +235,9 @@ class Screener:
             with contextlib.ExitStack() as stack:
                 file = content if isinstance(content, ContentFile) else stack.enter_context(_as_file(content))
                 if not audience.take(digests):
-                    inside = self._examine(file, {**options(Mode.FAST, limits), "watched": True})
+                    inside = self._examine(pool, file, {**options(Mode.FAST, limits), "watched": True})
                     if not audience.take(inside.samples):
-                        viewed = view(file, self._pool, limits, audience, on_progress)
+                        viewed = view(file, pool, limits, audience, on_progress)
         except NotReadyError:
             raise
         except Exception:
@@ -251,9 +258,11 @@ class Screener:
 
         return _Search(dict(self._searcher.sequences), search)
 
-    def _examine(self, content: bytes | memoryview | ContentFile, task_options: Mapping[str, Any]) -> Examination:
+    def _examine(
+        self, pool: PoolOfAsker, content: bytes | memoryview | ContentFile, task_options: Mapping[str, Any]
+    ) -> Examination:
         try:
-            return examine_isolated(self._pool, content, task_options)
+            return examine_isolated(pool, content, task_options)
         except NotReadyError:
             raise
         except Exception:
@@ -286,6 +295,12 @@ class Screener:
             log.exception("the lists could not be searched")
             lists, shortcomings = {}, (*shortcomings, _FAULT)
         decision, reasons = decide(matches, shortcomings, self.policy)
+        if (
+            decision is Decision.HOLD
+            and not matches
+            and any(reason.code == Shortcoming.BUSY for reason in shortcomings)
+        ):
+            raise BusyError("no decoding worker was free in time: send the content again")
         told = _told(samples, matches)
         searched = time.perf_counter()
         verdict = Verdict(

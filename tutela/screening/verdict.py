@@ -31,6 +31,11 @@ class Context:
     """The platform's own opaque name of the content."""
     details: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def uploader(self) -> str:
+        """The platform's name of whoever sent the content; empty where it does not say."""
+        return self.details.get("uploader", "")
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:

@@ -20,8 +20,6 @@ from tutela.screening.journal import write_verdict
 from tutela.screening.verdict import Verdict
 
 ACTOR = "screening"
-UPLOADER = "uploader"
-"""The detail by which the platform names who uploaded."""
 ADDRESS = "url"
 """The detail by which it names where the content was to be seen."""
 _MIN_PDQ_QUALITY = 50
@@ -63,7 +61,7 @@ class Custody:
 
     def _new_item(self, connection: Connection, verdict: Verdict, evidence_id: str) -> NewItem:
         matches = tuple(match for match in verdict.matches if match.suppressed_by is None)
-        uploader = verdict.context.details.get(UPLOADER)
+        uploader = verdict.context.uploader
         address = plain_address(verdict.context.details.get(ADDRESS, ""))
         return NewItem(
             evidence_id=evidence_id,

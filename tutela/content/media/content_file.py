@@ -47,6 +47,14 @@ class ContentFile:
         self.close()
 
 
+def to_read_only(descriptor: int) -> int:
+    """Another descriptor of such a file, by which it cannot be changed; of a system that cannot do that, the same."""
+    try:
+        return os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return os.dup(descriptor)
+
+
 def nameless_file() -> int:
     """A file descriptor of memory that has no name and reaches no disk where the system can do that."""
     if hasattr(os, "memfd_create"):

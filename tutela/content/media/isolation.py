@@ -5,16 +5,8 @@ UnscreenableError; nothing else notices. Content is handed over in shared memory
 cap on their size: a worker that was taken over can lie about its content, but not run code in the service.
 """
 
-import contextlib
-import json
 import logging
-import mmap
 import os
-import queue
-import socket
-import struct
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -22,37 +14,25 @@ from types import TracebackType
 from typing import Any
 
 from tutela.content.media.content import Limits, Shortcoming
-from tutela.content.media.content_file import ContentFile, nameless_file
+from tutela.content.media.content_file import ContentFile
+from tutela.content.media.lanes import QUICK_S, Asker, Lane, Lanes, Turn
+from tutela.content.media.worker_process import PATIENCE, WorkerProcess
 from tutela.errors import NotReadyError, TutelaError, UnscreenableError
 
 log = logging.getLogger(__name__)
 
-MAX_RESULT_BYTES = 1024 * 1024
-"""Of one message. A worker that was taken over cannot make the service parse more in one go."""
-MAX_ANSWER_BYTES = 128 * 1024 * 1024
-"""Of all the messages about one piece of content."""
 MAX_TASKS = 5_000
 """A worker is replaced after this many tasks, so that a slow leak stays small."""
-START_TIMEOUT_S = 30.0
-_ONE_READ = 64 * 1024
 
-_LENGTH = struct.Struct("<I")
-_ZEROS = memoryview(bytes(256 * 1024))
-_OVERWRITING = ":".join(
-    (
-        "glibc.malloc.perturb=165",
-        "glibc.malloc.tcache_count=0",  # what lies there is overwritten late
-        "glibc.malloc.mmap_threshold=33554432",  # as large as they grow by themselves: else pages come and go
-        "glibc.malloc.trim_threshold=67108864",
-    )
-)
+Content = bytes | memoryview | ContentFile
+Receive = Callable[[Any], object]
 
 
 class WorkerPool:
     """Runs `task`, a "module:function" taking (memoryview, options) and returning JSON types, on content.
 
     A task may be a generator function: what it yields is received while it still runs. Thread-safe. Workers start on
-    `warm()` or on first use.
+    `warm()` or on first use: `size` of them, and as many again where content takes long (`lanes.py`).
     """
 
     def __init__(self, task: str, *, size: int, limits: Limits | None = None, wait_s: float = 10.0) -> None:
@@ -64,106 +44,90 @@ class WorkerPool:
         self._wait_s = wait_s
         self._process = os.getpid()
         self._closed = False
-        self._busy: set[_Worker] = set()
         self._warm = False
+        self._refusals: dict[str, str] | None = None
         self._lock = threading.Lock()
-        self._free: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
-        for _ in range(size):
-            self._free.put(None)
+        self._lanes = Lanes(size)
+        self._idle: dict[Lane, list[WorkerProcess]] = {lane: [] for lane in Lane}
+        self._busy: set[WorkerProcess] = set()
 
     def run(
         self,
-        content: bytes | memoryview | ContentFile,
+        content: Content,
         options: Mapping[str, Any],
-        receive: Callable[[Any], object] | None = None,
+        receive: Receive | None = None,
         *,
         timeout_s: float | None = None,
         wait_s: float | None = None,
+        asker: Asker | None = None,
     ) -> Any:
         """The task's result for the content. What it yields before goes to `receive`, or is in the result's `parts`.
 
-        What was received stays good when the task fails later; what `receive` raises ends the task. `timeout_s` and
-        `wait_s` stand for the pool's own.
+        What was received stays good when the task fails later; what `receive` raises ends the task. `timeout_s` is
+        time of a processor; it and `wait_s` stand for the pool's own.
         Raises UnscreenableError: too many bytes, no worker free in time, timeout, crash, or what the task said.
         Raises TutelaError when the pool is closed or the task itself failed, NotReadyError when it was interrupted.
         """
         if self._closed or os.getpid() != self._process:
             raise TutelaError("this worker pool is closed, or was opened in another process")
-        timeout_s = self.limits.timeout_s if timeout_s is None else timeout_s
-        wait_s = self._wait_s if wait_s is None else wait_s
         if len(content) > self.limits.max_bytes:
             raise UnscreenableError(
                 Shortcoming.TOO_MANY_BYTES,
                 f"{len(content):,} bytes are over the limit of {self.limits.max_bytes:,}",
             )
+        wait_s = self._wait_s if wait_s is None else wait_s
+        turn = self._lanes.enter(asker or Asker(), wait_s)
+        if turn is None:
+            raise UnscreenableError(Shortcoming.BUSY, f"no worker was free within {wait_s:g} s")
+        task = _Task(self._lanes, turn, self.limits.timeout_s if timeout_s is None else timeout_s, self._replace)
         try:
-            worker = self._free.get(timeout=wait_s)
-        except queue.Empty:
-            raise UnscreenableError(Shortcoming.BUSY, f"no worker was free within {wait_s:g} s") from None
-        try:
-            worker = worker or self._start()
-            self._busy.add(worker)
-            if receive is not None:
-                return worker.run(content, options, timeout_s, receive)
-            parts: list[Any] = []
-            result = worker.run(content, options, timeout_s, parts.append)
-            return {**result, "parts": parts} if parts else result
-        except UnscreenableError:
-            if worker is not None and worker.interrupted:
-                raise NotReadyError("the examination of the content was interrupted") from None
-            raise
+            return self._run(task, content, options, receive)
         finally:
-            if worker is not None:
-                self._busy.discard(worker)
-            if worker is not None and (not worker.reusable or worker.tasks >= MAX_TASKS):
-                worker.kill()
-                worker = None
-            self._free.put(worker)
-            if self._closed:
-                self._drain()
+            self._lanes.leave(turn, task.spent_s())
+
+    def on_behalf_of(self, asker: Asker) -> "PoolOfAsker":
+        """The same workers, asked for somebody."""
+        return PoolOfAsker(self, asker)
 
     def warm(self) -> None:
         """Start every worker that is not up; the pool is ready with the first. Raises TutelaError when one cannot."""
-        slots = [self._free.get() for _ in range(self.size)]
-        try:
-            self._put_started([slots.pop()])
-            self._warm = True
-        finally:
-            self._put_started(slots)
+        with self._lock:
+            missing = self.size - len(self._idle[Lane.QUICK]) - len(self._busy)
+        self._start_idle(Lane.QUICK, min(1, missing))
+        self._warm = True
+        self._start_idle(Lane.QUICK, missing - 1)
 
     def ready(self) -> bool:
         """Whether a worker has been started by `warm`."""
         return self._warm and not self._closed
 
-    def _put_started(self, slots: list["_Worker | None"]) -> None:
-        """Start what is not up, all at once, and give every place back; that of a worker that does not start, empty."""
-        places = list(slots)
-        try:
-            for number, worker in enumerate(slots):
-                places[number] = worker or self._spawn()
-            for worker in places:
-                assert worker is not None
-                worker.wait_until_ready()
-        finally:
-            for worker in places:
-                if worker is not None and not worker.reusable:
-                    worker.kill()
-                    worker = None
-                self._free.put(worker)
-
     def protections(self) -> list[str]:
         """What confines a worker on this machine, as the worker itself found."""
-        worker = self._free.get()
-        try:
-            worker = worker or self._start()
-            return list(worker.protections)
-        finally:
-            self._free.put(worker)
+        return [name for name, why in self.refusals().items() if not why]
+
+    def refusals(self) -> dict[str, str]:
+        """By protection, why this machine does not give it to a worker; empty where it does."""
+        if self._refusals is None:
+            self._start_idle(Lane.QUICK, 1)
+        return dict(self._refusals or {})
+
+    def weaknesses(self) -> list[str]:
+        """What the system refuses to the workers that are up, with its reasons; does not wait for one."""
+        return [f"{name}: {why}" for name, why in (self._refusals or {}).items() if why]
+
+    def processes(self) -> list[int]:
+        """The process numbers of the workers that are up. A worker does not know its own."""
+        with self._lock:
+            return [worker.pid for worker in (*self._idle[Lane.SLOW], *self._idle[Lane.QUICK], *self._busy)]
 
     def close(self) -> None:
         """End the workers. A task that runs ends with its caller."""
         self._closed = True
-        self._drain()
+        with self._lock:
+            idle = [worker for workers in self._idle.values() for worker in workers]
+            self._idle = {lane: [] for lane in Lane}
+        for worker in idle:
+            worker.kill()
 
     def busy(self) -> bool:
         """Whether a worker is at a task."""
@@ -182,188 +146,147 @@ class WorkerPool:
     ) -> None:
         self.close()
 
-    def _start(self) -> "_Worker":
-        worker = self._spawn()
+    def _run(self, task: "_Task", content: Content, options: Mapping[str, Any], receive: Receive | None) -> Any:
+        worker = self._take(task.turn.lane)
+        parts: list[Any] = []
         try:
-            worker.wait_until_ready()
+            task.begin(worker)
+            result = worker.run(
+                content, options, parts.append if receive is None else receive, task.timeout_s, task.watch
+            )
+            return {**result, "parts": parts} if parts else result
+        except UnscreenableError:
+            if worker.interrupted:
+                raise NotReadyError("the examination of the content was interrupted") from None
+            raise
+        finally:
+            task.end()
+            self._give_back(worker, task.turn.lane)
+
+    def _take(self, lane: Lane) -> WorkerProcess:
+        with self._lock:
+            worker = self._idle[lane].pop() if self._idle[lane] else None
+        worker = worker or self._started(lane)
+        with self._lock:
+            self._busy.add(worker)
+        return worker
+
+    def _give_back(self, worker: WorkerProcess, lane: Lane) -> None:
+        with self._lock:
+            self._busy.discard(worker)
+            kept = worker.reusable and worker.tasks < MAX_TASKS and not self._closed
+            kept = kept and len(self._idle[lane]) < self.size
+            if kept:
+                self._idle[lane].append(worker)
+        if not kept:
+            worker.kill()
+
+    def _start_idle(self, lane: Lane, count: int) -> None:
+        """Start workers, all at once. Raises TutelaError for the first that does not; the others are kept."""
+        workers = [self._spawned() for _ in range(count)]
+        try:
+            for worker in workers:
+                self._await(worker, lane)
+        finally:
+            for worker in workers:
+                self._give_back(worker, lane)
+
+    def _replace(self) -> None:
+        """A worker has stepped aside: start another, before somebody waits for it."""
+
+        def start() -> None:
+            try:
+                self._start_idle(Lane.QUICK, 1)
+            except TutelaError as error:
+                log.error("a decoding worker could not be started: %s", error)
+
+        threading.Thread(target=start, name="tutela-worker-start", daemon=True).start()
+
+    def _started(self, lane: Lane) -> WorkerProcess:
+        worker = self._spawned()
+        try:
+            self._await(worker, lane)
         except BaseException:
             worker.kill()
             raise
         return worker
 
-    def _spawn(self) -> "_Worker":
+    def _spawned(self) -> WorkerProcess:
         with self._lock:
             self.starts += 1
-        return _Worker(self.task, self.limits)
+        return WorkerProcess(self.task, self.limits)
 
-    def _drain(self) -> None:
-        with contextlib.suppress(queue.Empty):
-            while True:
-                if worker := self._free.get_nowait():
-                    worker.kill()
+    def _await(self, worker: WorkerProcess, lane: Lane) -> None:
+        worker.wait_until_ready()
+        if lane is Lane.SLOW:
+            worker.stand_back()
+        if self._refusals is None:
+            self._refusals = worker.refusals
+            for weakness in self.weaknesses():
+                log.warning("decoding workers are less confined than they could be: %s", weakness)
 
 
-class _Worker:
-    """One worker process, used by one thread at a time."""
+class PoolOfAsker:
+    """A pool, asked for somebody."""
 
-    def __init__(self, task: str, limits: Limits) -> None:
-        self.tasks = 0
-        self.reusable = False
-        self.interrupted = False
-        self.protections: list[str] = []
-        self._received = 0
-        self._unread = bytearray()
-        self._memory = nameless_file()
-        self._map: mmap.mmap | None = None
-        self._socket, theirs = socket.socketpair()
-        arguments = {
-            "task": task,
-            "socket": theirs.fileno(),
-            "memory": self._memory,
-            "max_memory_bytes": limits.max_memory_bytes,
-            "max_bytes": limits.max_bytes,
-        }
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-P", "-m", "tutela.content.media.confined.worker", json.dumps(arguments)],
-                pass_fds=(theirs.fileno(), self._memory),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env=_environment(),
-                start_new_session=True,
-            )
-
-    def wait_until_ready(self) -> None:
-        if self.reusable:
-            return
-        try:
-            self.protections = list(self._receive(time.monotonic() + START_TIMEOUT_S)["protections"])
-        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-            raise TutelaError(f"a decoding worker did not start: {error!r}; see the log") from error
-        self.reusable = True
+    def __init__(self, pool: WorkerPool, asker: Asker) -> None:
+        self._pool = pool
+        self._asker = asker
+        self.size = pool.size
+        self.limits = pool.limits
 
     def run(
         self,
-        content: bytes | memoryview | ContentFile,
+        content: Content,
         options: Mapping[str, Any],
-        timeout_s: float,
-        receive: Callable[[Any], object],
+        receive: Receive | None = None,
+        *,
+        timeout_s: float | None = None,
+        wait_s: float | None = None,
     ) -> Any:
-        self.reusable = False
-        self.tasks += 1
-        try:
-            request = {"task": self.tasks, "length": len(content), "timeout_s": timeout_s, "options": options}
-            if isinstance(content, ContentFile):
-                self._send(request | {"own_file": True}, content.descriptor)
-            else:
-                self._fill(content)
-                self._send(request | {"own_file": False})
-            answer = self._answer(time.monotonic() + timeout_s, receive)
-            if not isinstance(content, ContentFile):
-                self._wipe(len(content))
-        except TimeoutError:
-            raise UnscreenableError(Shortcoming.TIMEOUT, f"decoding took longer than {timeout_s:g} s") from None
-        except (OSError, EOFError):
-            self._process.kill()
-            status = self._process.wait()
-            raise UnscreenableError(
-                Shortcoming.DECODER_CRASH, f"the decoder process ended (status {status}) on this content"
-            ) from None
-        except ValueError as error:
-            raise TutelaError(f"a decoding worker's answer is not of its form: {error}") from error
-        self.reusable = True
-        if "unscreenable" in answer:
-            raise UnscreenableError(str(answer["unscreenable"][0]), str(answer["unscreenable"][1]))
-        if "fault" in answer:
-            raise TutelaError(f"the task failed in its worker: {answer['fault']}")
-        return answer.get("result")
-
-    def _answer(self, deadline: float, receive: Callable[[Any], object]) -> dict[str, Any]:
-        """The last message about the content. Raises ValueError where a message is not of its form."""
-        self._received = 0
-        while True:
-            message = self._receive(deadline)
-            if not isinstance(message, dict) or message.get("task") != self.tasks:
-                # Never taken for the answer to other content; the worker is not asked again.
-                raise ValueError("a message is about something else")
-            if "part" not in message:
-                return message
-            receive(message["part"])
-
-    def interrupt(self) -> None:
-        """End the process under a task; whoever waits for the task cleans up."""
-        self.interrupted = True
-        self._process.kill()
-
-    def kill(self) -> None:
-        self.reusable = False
-        self._process.kill()
-        self._process.wait()
-        self._socket.close()
-        if self._map is not None:
-            self._map.close()
-            self._map = None
-        if self._memory >= 0:
-            os.close(self._memory)
-            self._memory = -1
-
-    def _fill(self, content: bytes | memoryview) -> None:
-        if self._map is None or len(self._map) < len(content):
-            size = max(1 << 20, 1 << (len(content) - 1).bit_length()) if content else 1 << 20
-            os.ftruncate(self._memory, size)
-            self._map = mmap.mmap(self._memory, size)
-        self._map[: len(content)] = content
-
-    def _wipe(self, length: int) -> None:
-        """Leave nothing of the content in the memory that waits for the next."""
-        assert self._map is not None
-        for begin in range(0, length, len(_ZEROS)):
-            end = min(length, begin + len(_ZEROS))
-            self._map[begin:end] = _ZEROS[: end - begin]
-
-    def _send(self, message: Mapping[str, Any], *descriptors: int) -> None:
-        payload = json.dumps(message).encode()
-        request = _LENGTH.pack(len(payload)) + payload
-        self._socket.settimeout(START_TIMEOUT_S)
-        sent = socket.send_fds(self._socket, [request], descriptors)
-        if sent < len(request):
-            self._socket.sendall(request[sent:])
-
-    def _receive(self, deadline: float) -> Any:
-        (length,) = _LENGTH.unpack(self._read(_LENGTH.size, deadline))
-        self._received += length
-        if length > MAX_RESULT_BYTES or self._received > MAX_ANSWER_BYTES:
-            raise ValueError(f"it is longer than the limit of {MAX_RESULT_BYTES:,} bytes, {MAX_ANSWER_BYTES:,} in all")
-        return json.loads(self._read(length, deadline))
-
-    def _read(self, length: int, deadline: float) -> bytes:
-        while len(self._unread) < length:
-            remaining_s = deadline - time.monotonic()
-            if remaining_s <= 0:
-                raise TimeoutError
-            self._socket.settimeout(remaining_s)
-            part = self._socket.recv(max(_ONE_READ, length - len(self._unread)))
-            if not part:
-                raise EOFError
-            self._unread += part
-        read = bytes(self._unread[:length])
-        del self._unread[:length]
-        return read
+        """As `WorkerPool.run`."""
+        return self._pool.run(content, options, receive, timeout_s=timeout_s, wait_s=wait_s, asker=self._asker)
 
 
-def _environment() -> dict[str, str]:
-    """What Python needs and nothing else: no credentials, and one thread a library.
+class _Task:
+    """How long one piece of content takes: it steps aside where that is long, and ends where it is too long."""
 
-    The GNU C library overwrites memory when it is freed: a worker that waits has nothing of the content before. Small
-    Python objects are left to it where the service does so too.
-    """
-    names = ("PATH", "LD_LIBRARY_PATH", "PYTHONMALLOC", "TUTELA_SIMD", "TUTELA_EMBEDDING_MODEL")
-    kept = {name: os.environ[name] for name in names if name in os.environ}
-    return kept | {
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "GLIBC_TUNABLES": _OVERWRITING,
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "LC_ALL": "C.UTF-8",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
+    def __init__(self, lanes: Lanes, turn: Turn, timeout_s: float, on_aside: Callable[[], None]) -> None:
+        self._on_aside = on_aside
+        self.turn = turn
+        self.timeout_s = timeout_s
+        self._lanes = lanes
+        self._worker: WorkerProcess | None = None
+        self._began = 0.0
+        self._spent_before_s = 0.0
+        self._spent_s = 0.0
+
+    def begin(self, worker: WorkerProcess) -> None:
+        """The worker is about to be given the content."""
+        self._worker = worker
+        self._began = time.monotonic()
+        self._spent_before_s = worker.processor_s()
+
+    def end(self) -> None:
+        """The worker has answered, or never will."""
+        self._spent_s = self.spent_s()
+        self._worker = None
+
+    def spent_s(self) -> float:
+        """Time of a processor. What was quick was quick: the system is asked only where it was not."""
+        if self._worker is None:
+            return self._spent_s
+        waited_s = time.monotonic() - self._began
+        if waited_s <= QUICK_S:
+            return waited_s
+        return min(waited_s, self._worker.processor_s() - self._spent_before_s)
+
+    def watch(self) -> None:
+        """Called now and then while the worker is at it. Raises TimeoutError."""
+        spent_s = self.spent_s()
+        if spent_s > self.timeout_s or time.monotonic() - self._began > PATIENCE * self.timeout_s:
+            raise TimeoutError
+        if spent_s > QUICK_S and self.turn.lane is Lane.QUICK and self._lanes.step_aside(self.turn, spent_s):
+            assert self._worker is not None
+            self._worker.stand_back()
+            self._on_aside()

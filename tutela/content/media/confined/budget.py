@@ -29,7 +29,7 @@ class Budget:
         self._bytes = min(limits.max_expanded_bytes, max(FREE_BYTES, limits.max_ratio * byte_length))
         self._parts = limits.max_parts
         self._depth = 0
-        self._deadline = time.monotonic() + limits.timeout_s * _SHARE_OF_TIME
+        self._deadline = time.process_time() + limits.timeout_s * _SHARE_OF_TIME
 
     @property
     def bytes_left(self) -> int:
@@ -56,7 +56,7 @@ class Budget:
 
     def check_time(self) -> None:
         """Whether there is time left."""
-        if time.monotonic() > self._deadline:
+        if time.process_time() > self._deadline:
             raise BudgetSpentError(
                 Shortcoming.TIMEOUT, f"only a part could be looked at within {self.limits.timeout_s:g} s"
             )

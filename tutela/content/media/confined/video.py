@@ -19,6 +19,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from tutela.content.media.confined.ffmpeg import DECODING, OPENING
 from tutela.content.media.confined.stretch import Frame, Stretch, spread
 from tutela.content.media.confined.video_file import Clock, Reader
 from tutela.content.media.content import Limits, Mode, Shortcoming
@@ -182,7 +183,7 @@ class Video:
         context = stream.codec_context
         context.thread_count = 1
         context.skip_frame = skip
-        options = {"max_pixels": str(self._limits.max_pixels)}
+        options = {"max_pixels": str(self._limits.max_pixels), **DECODING}
         if self._mode is Mode.FAST and skip == "NONKEY":
             options["skip_loop_filter"] = "all"  # in others the difference would grow from frame to frame
         context.options = options
@@ -242,7 +243,7 @@ _BLACK, _WHITE = 16, 235
 """Of luma in the limited range (ITU-R BT.601)."""
 _FULL = 2
 """FFmpeg's mark of luma in the full range."""
-_OPTIONS = {"probesize": "5000000", "analyzeduration": "2000000"}
+_OPTIONS = {"probesize": "5000000", "analyzeduration": "2000000", **OPENING}
 """How far a file without a proper header is read to find out what it is: bytes, microseconds."""
 
 

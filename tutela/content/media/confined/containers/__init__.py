@@ -73,7 +73,7 @@ def _container(way: str) -> Container:
     return container
 
 
-def load_all() -> None:
-    """Import every container, while files may still be opened freely."""
+def prepare() -> None:
+    """Import every container, while files may still be opened."""
     for way in {way for ways in (*_WAYS.values(), _LOOKED_THROUGH) for way in ways}:
         _container(way)

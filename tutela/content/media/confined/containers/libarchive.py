@@ -20,6 +20,16 @@ _PASSWORD = ("passphrase", "password", "encrypt")
 _ONE_OF_SEVERAL = "this is one volume of an archive in several: what goes on in the others cannot be looked at"
 
 
+def prepare() -> None:
+    """Load the library, while files may still be opened, and make the memory in which its callbacks are code."""
+    if load() is not None:
+        _callbacks.append(ctypes.CFUNCTYPE(None)(lambda: None))
+
+
+_callbacks: list[object] = []
+"""One that stays: the memory for many is made with the first, and given back with the last."""
+
+
 class Libarchive:
     """Members, one at a time."""
 

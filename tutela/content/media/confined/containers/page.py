@@ -133,7 +133,7 @@ def _laid_out(text: bytes) -> bytes:
     return file.getvalue()
 
 
-def warm() -> None:
+def prepare() -> None:
     """Open what drawing needs, fonts too, while files may still be opened."""
     if plutoprint is not None:
         _laid_out(b"<p>warm <b>up</b> <i>the</i> <code>fonts</code></p>")

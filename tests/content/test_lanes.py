@@ -1,0 +1,97 @@
+"""Lanes: costly content of one asker keeps no other waiting, and everybody comes to it."""
+
+import threading
+
+from tutela.content.media.lanes import QUICK_S, Asker, Lane, Lanes
+
+COSTLY, QUICK = Asker("key", "mallory", "application/pdf"), Asker("key", "alice", "image/jpeg")
+
+
+def test_everybody_begins_in_the_quick_lane_and_costs_decide():
+    lanes = Lanes(2)
+    turn = lanes.enter(COSTLY, 0)
+    assert turn is not None
+    assert turn.lane is Lane.QUICK
+    lanes.leave(turn, 40 * QUICK_S)
+    assert lanes.lane_of(COSTLY) is Lane.SLOW
+    assert lanes.lane_of(QUICK) is Lane.QUICK
+    for _ in range(30):
+        again = lanes.enter(COSTLY, 0)
+        assert again is not None
+        lanes.leave(again, 0.01)
+    assert lanes.lane_of(COSTLY) is Lane.QUICK, "what has become quick is quick again"
+
+
+def test_who_was_never_seen_is_judged_by_content_of_its_kind_from_the_same_key():
+    lanes = Lanes(2)
+    turn = lanes.enter(COSTLY, 0)
+    assert turn is not None
+    lanes.leave(turn, 9.0)
+    assert lanes.lane_of(COSTLY._replace(uploader="another name for mallory")) is Lane.SLOW
+    assert lanes.lane_of(COSTLY._replace(key="another key")) is Lane.QUICK
+    assert lanes.lane_of(COSTLY._replace(kind="image/png")) is Lane.QUICK
+
+
+def test_eight_costly_uploads_leave_the_quick_lane_to_others():
+    lanes = Lanes(2)
+    costly = [lanes.enter(COSTLY, 0) for _ in range(2)]
+    assert lanes.enter(QUICK, 0) is None, "nobody knew yet"
+    for turn in costly:
+        assert turn is not None
+        assert lanes.step_aside(turn, 2 * QUICK_S)
+    waiting = [threading.Thread(target=lanes.enter, args=(COSTLY, 0.2)) for _ in range(6)]
+    for thread in waiting:
+        thread.start()
+    for _ in range(50):
+        turn = lanes.enter(QUICK, 0)
+        assert turn is not None
+        assert turn.lane is Lane.QUICK
+        lanes.leave(turn, 0.005)
+    for thread in waiting:
+        thread.join()
+
+
+def test_costly_content_of_one_kind_leaves_room_in_the_slow_lane_too():
+    lanes = Lanes(2)
+    film = Asker("key", "bob", "video/mp4")
+    for asker in (COSTLY, film):
+        turn = lanes.enter(asker, 0)
+        assert turn is not None
+        lanes.leave(turn, 9.0)
+    taken = [lanes.enter(COSTLY, 0) for _ in range(5)]
+    assert sum(turn is not None for turn in taken) == 2
+    assert lanes.enter(film, 0) is not None
+
+
+def test_whoever_asks_a_lot_does_not_come_before_whoever_asks_once():
+    lanes = Lanes(1)
+    first = lanes.enter(Asker("a"), 0)
+    assert first is not None
+    order: list[str] = []
+
+    def wait(key: str) -> None:
+        turn = lanes.enter(Asker(key), 10)
+        assert turn is not None
+        order.append(key)
+        lanes.leave(turn, 0.01)
+
+    threads = []
+    for key in ("a", "a", "a", "b"):
+        threads.append(threading.Thread(target=wait, args=(key,)))
+        threads[-1].start()
+        while len(lanes._waiting) < len(threads):
+            pass
+    lanes.leave(first, 0.01)
+    for thread in threads:
+        thread.join()
+    assert order == ["b", "a", "a", "a"]
+
+
+def test_who_waits_in_vain_leaves_no_trace():
+    lanes = Lanes(1)
+    turn = lanes.enter(Asker("a"), 0)
+    assert turn is not None
+    assert lanes.enter(Asker("b"), 0.01) is None
+    assert lanes._waiting == []
+    lanes.leave(turn, 0.01)
+    assert lanes.enter(Asker("b"), 0) is not None

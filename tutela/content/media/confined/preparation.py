@@ -1,0 +1,75 @@
+"""Everything that examining content needs is loaded here, before a worker confines itself: later no file can be opened.
+
+To add a decoder, a renderer or a model that is loaded on use: name its module in `_MODULES`, and where importing is not
+enough give the module a function `prepare()` that makes its objects. A signal type may have a method `prepare()`.
+"""
+
+import contextlib
+import logging
+import pkgutil
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
+
+from PIL import Image
+
+_HERE = __package__
+_FORMATS = (
+    *("Jpeg", "Png", "Gif", "WebP", "Bmp", "Tiff", "Avif", "Mpo"),
+    *("Jpeg2K", "Ico", "Cur", "Psd", "Tga", "Ppm", "Qoi"),
+)
+"""Of Pillow."""
+_MODULES = (
+    f"{_HERE}.decode",
+    f"{_HERE}.containers",
+    f"{_HERE}.containers.libarchive",
+    f"{_HERE}.containers.page",
+    f"{_HERE}.video",
+    "PIL.ImageCms",
+    *(f"PIL.{name}ImagePlugin" for name in _FORMATS),
+    "pillow_heif",
+    "pillow_jxl",
+    "rawpy",
+    "pypdfium2",
+    "pikepdf",
+    "py7zr",
+    "psutil",  # which py7zr imports on use
+    "zstandard",
+)
+"""A module whose own library is not installed is left out; its users say so of the content that needs it."""
+_WHOLE = ("av", "encodings")
+"""Packages that import parts of themselves on use: names in archives and texts of mails are in any encoding."""
+
+
+def prepare() -> None:
+    """Load it all. Raises TutelaError, as a signal type does whose model cannot be loaded."""
+    from tutela.content.signals.registry import signal_types
+
+    for name in _MODULES:
+        with contextlib.suppress(ImportError):
+            _prepare(import_module(name))
+    for signal in signal_types().values():
+        _prepare(signal)
+    logging.captureWarnings(True)
+    logging.getLogger().addHandler(logging.NullHandler())  # what libraries say of hostile content is nobody's log
+    with contextlib.suppress(ImportError):
+        from PIL import AvifImagePlugin
+
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # one worker, one processor
+    Image._initialized = 2  # no further plug-in is looked for
+    for name in _WHOLE:
+        with contextlib.suppress(ImportError):
+            _load_whole(import_module(name))
+
+
+def _prepare(something: ModuleType | object) -> None:
+    own: Callable[[], None] | None = getattr(something, "prepare", None)
+    if own is not None:
+        own()
+
+
+def _load_whole(package: ModuleType) -> None:
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.", onerror=lambda _: None):
+        if not module.name.endswith("__main__"):
+            with contextlib.suppress(ImportError):  # those of other systems
+                import_module(module.name)

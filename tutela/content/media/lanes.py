@@ -1,0 +1,161 @@
+"""Who examines next, so that costly content of one asker does not keep others waiting. Values and order, no processes.
+
+There are two lanes. In the quick one stands whoever's content took little until now; whoever's takes much waits for the
+slow one, which others do not use. A turn that grows long in the quick lane steps aside. Both are shared fairly.
+"""
+
+import threading
+import time
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+QUICK_S = 0.25
+"""Content that takes less of a processor is quick: nearly every picture, and most documents."""
+_REMEMBERED_S = 60.0
+"""What somebody's content took is forgotten after so long without any."""
+_MAX_REMEMBERED = 10_000
+_WEIGHT = 0.3
+"""Of the last content in the average of somebody's."""
+
+
+class Asker(NamedTuple):
+    """For whom content is examined, and of what kind it is: costs are remembered for these together."""
+
+    key: str = ""
+    """Who asks: an API key, a gateway."""
+    uploader: str = ""
+    """On whose behalf, where that is said."""
+    kind: str = ""
+    """The content's type."""
+
+    @property
+    def anyone(self) -> "Asker":
+        """The same for whatever uploader, by which one who was never seen is judged."""
+        return self._replace(uploader="")
+
+
+class Lane(Enum):
+    """Where content is examined."""
+
+    QUICK = "quick"
+    SLOW = "slow"
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """The right to one worker's time."""
+
+    asker: Asker
+    lane: Lane
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    asker: Asker
+    turn: Turn | None = None
+    called: threading.Event = field(default_factory=threading.Event)
+
+
+class Lanes:
+    """Gives turns. Thread-safe."""
+
+    def __init__(self, size: int) -> None:
+        """So many turns at once in the quick lane. The slow one has twice as many, half of them at most for one key and
+        kind of content, and as many again for those that step aside."""
+        self._size = size
+        self._lock = threading.Lock()
+        self._waiting: list[_Waiter] = []
+        self._running: dict[Lane, Counter[Asker]] = {lane: Counter() for lane in Lane}
+        self._given = 0
+        self._served: dict[tuple[str, ...], int] = {}
+        self._costs: OrderedDict[Asker, tuple[float, float]] = OrderedDict()
+
+    def enter(self, asker: Asker, wait_s: float) -> Turn | None:
+        """A turn, as soon as there is one; None when there was none in time."""
+        waiter = _Waiter(asker)
+        with self._lock:
+            self._waiting.append(waiter)
+            self._call()
+        if not waiter.called.wait(wait_s):
+            with self._lock:
+                if waiter.turn is None:
+                    self._waiting.remove(waiter)
+        return waiter.turn
+
+    def step_aside(self, turn: Turn, spent_s: float) -> bool:
+        """Leave the quick lane in the middle of a turn that has taken so long; False when the slow one has no room."""
+        with self._lock:
+            self._remember(turn.asker, spent_s)
+            aside = turn.lane is Lane.QUICK and self._running[Lane.SLOW].total() < 4 * self._size
+            if aside:
+                self._take(turn, -1)
+                turn.lane = Lane.SLOW
+                self._take(turn, 1)
+            self._call()
+            return aside
+
+    def leave(self, turn: Turn, spent_s: float) -> None:
+        """End a turn that took so long of a processor."""
+        with self._lock:
+            self._take(turn, -1)
+            self._remember(turn.asker, spent_s)
+            self._call()
+
+    def lane_of(self, asker: Asker) -> Lane:
+        """Where the next content of an asker is examined, by what its former content took."""
+        now = time.monotonic()
+        for known in (asker, asker.anyone):
+            cost_s, at = self._costs.get(known, (0.0, 0.0))
+            if at and now - at < _REMEMBERED_S:
+                return Lane.SLOW if cost_s > QUICK_S else Lane.QUICK
+        return Lane.QUICK
+
+    def _remember(self, asker: Asker, spent_s: float) -> None:
+        now = time.monotonic()
+        for known in {asker, asker.anyone}:
+            cost_s, at = self._costs.pop(known, (0.0, 0.0))
+            fresh = not at or now - at > _REMEMBERED_S
+            self._costs[known] = (spent_s if fresh else cost_s + _WEIGHT * (spent_s - cost_s), now)
+        while len(self._costs) > _MAX_REMEMBERED:
+            self._costs.popitem(last=False)
+
+    def _take(self, turn: Turn, change: int) -> None:
+        running = self._running[turn.lane]
+        running[turn.asker] += change
+        if not running[turn.asker]:
+            del running[turn.asker]
+
+    def _call(self) -> None:
+        """Give what is free to those who have the fewest turns; among equals to whoever had one the longest ago."""
+        for lane, running in self._running.items():
+            while running.total() < (self._size if lane is Lane.QUICK else 2 * self._size):
+                candidates = [waiter for waiter in self._waiting if self._may_enter(waiter.asker, lane)]
+                if not candidates:
+                    break
+                chosen = min(candidates, key=lambda waiter: self._turns(waiter.asker))
+                chosen.turn = Turn(chosen.asker, lane)
+                self._take(chosen.turn, 1)
+                self._note(chosen.asker)
+                self._waiting.remove(chosen)
+                chosen.called.set()
+
+    def _may_enter(self, asker: Asker, lane: Lane) -> bool:
+        if self.lane_of(asker) is not lane:
+            return False
+        alike = sum(count for other, count in self._running[lane].items() if other.anyone == asker.anyone)
+        return lane is Lane.QUICK or alike < self._size
+
+    def _turns(self, asker: Asker) -> tuple[int, ...]:
+        """How many turns an asker's key has, and when it had its last; then the same of its uploader."""
+        turns = [other for running in self._running.values() for other in running.elements()]
+        of_key = sum(other.key == asker.key for other in turns)
+        of_uploader = sum(other[:2] == asker[:2] for other in turns)
+        return of_key, self._served.get(asker[:1], 0), of_uploader, self._served.get(asker[:2], 0)
+
+    def _note(self, asker: Asker) -> None:
+        self._given += 1
+        if len(self._served) > _MAX_REMEMBERED:
+            self._served.clear()
+        self._served |= {asker[:1]: self._given, asker[:2]: self._given}

@@ -1,0 +1,248 @@
+"""One worker process, seen from the service: how it is started, given content, heard, and ended."""
+
+import contextlib
+import json
+import mmap
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tutela.content.media.content import Limits, Shortcoming
+from tutela.content.media.content_file import ContentFile, nameless_file, to_read_only
+from tutela.errors import TutelaError, UnscreenableError
+
+MAX_RESULT_BYTES = 1024 * 1024
+"""Of one message. A worker that was taken over cannot make the service parse more in one go."""
+MAX_ANSWER_BYTES = 128 * 1024 * 1024
+"""Of all the messages about one piece of content."""
+START_TIMEOUT_S = 60.0
+PATIENCE = 6.0
+"""A task that waits for a processor may take so many times its time; it is its time of a processor that counts."""
+_ONE_READ = 64 * 1024
+_TICK_S = 0.05
+"""How often the time that a task takes is looked at."""
+_LOWEST_PRIORITY = 19
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+_LENGTH = struct.Struct("<I")
+_ZEROS = memoryview(bytes(256 * 1024))
+_OVERWRITING = ":".join(
+    (
+        "glibc.malloc.perturb=165",
+        "glibc.malloc.tcache_count=0",  # what lies there is overwritten late
+        "glibc.malloc.mmap_threshold=33554432",  # as large as they grow by themselves: else pages come and go
+        "glibc.malloc.trim_threshold=67108864",
+    )
+)
+
+
+class WorkerProcess:
+    """One worker process, used by one thread at a time."""
+
+    def __init__(self, task: str, limits: Limits) -> None:
+        self.tasks = 0
+        self.reusable = False
+        self.interrupted = False
+        self.refusals: dict[str, str] = {}
+        self._received = 0
+        self._watch_at = 0.0
+        self._unread = bytearray()
+        self._memory = nameless_file()
+        self._map: mmap.mmap | None = None
+        self._socket, theirs = socket.socketpair()
+        memory = to_read_only(self._memory)
+        arguments = {
+            "task": task,
+            "socket": theirs.fileno(),
+            "memory": memory,
+            "max_memory_bytes": limits.max_memory_bytes,
+            "max_bytes": limits.max_bytes,
+        }
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-P", "-m", "tutela.content.media.confined.worker", json.dumps(arguments)],
+                pass_fds=(theirs.fileno(), memory),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=_environment(),
+                start_new_session=True,
+            )
+        os.close(memory)
+        self.pid = self._process.pid
+
+    def wait_until_ready(self) -> None:
+        """Until it has confined itself. Raises TutelaError when it does not."""
+        if self.reusable:
+            return
+        deadline = time.monotonic() + START_TIMEOUT_S
+
+        def watch() -> None:
+            if time.monotonic() > deadline:
+                raise TimeoutError
+
+        try:
+            message = self._receive(watch)
+            if "process" in message:
+                self.pid = int(message["process"])
+                message = self._receive(watch)
+            if "failed" in message:
+                raise TutelaError(f"a decoding worker did not start: {message['failed']}")
+            self.refusals = {str(name): str(why) for name, why in message["refusals"].items()}
+        except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise TutelaError(f"a decoding worker did not start: {error!r}; see the log") from error
+        self.reusable = True
+
+    def stand_back(self) -> None:
+        """Give way, from now on, to every other process that wants a processor."""
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, self.pid, _LOWEST_PRIORITY)
+
+    def processor_s(self) -> float:
+        """The time of a processor that it has taken since it started; the time that passed, where nobody says that."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_bytes().rpartition(b")")[2].split()
+        except OSError:
+            return time.monotonic()
+        return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
+
+    def run(
+        self,
+        content: bytes | memoryview | ContentFile,
+        options: Mapping[str, Any],
+        receive: Callable[[Any], object],
+        timeout_s: float,
+        watch: Callable[[], None],
+    ) -> Any:
+        """The task's result; `receive` gets what it yields before, `watch` is called now and then and may raise
+        TimeoutError. As `WorkerPool.run`."""
+        self.reusable = False
+        self.tasks += 1
+        try:
+            alarm_s = PATIENCE * timeout_s
+            request = {"task": self.tasks, "length": len(content), "timeout_s": alarm_s, "options": options}
+            if isinstance(content, ContentFile):
+                descriptor = to_read_only(content.descriptor)
+                try:
+                    self._send(request | {"own_file": True}, descriptor)
+                finally:
+                    os.close(descriptor)
+            else:
+                self._fill(content)
+                self._send(request | {"own_file": False})
+            answer = self._answer(receive, watch)
+            if not isinstance(content, ContentFile):
+                self._wipe(len(content))
+        except TimeoutError:
+            raise UnscreenableError(Shortcoming.TIMEOUT, f"decoding took longer than {timeout_s:g} s") from None
+        except (OSError, EOFError):
+            self._process.kill()
+            status = self._process.wait()
+            raise UnscreenableError(
+                Shortcoming.DECODER_CRASH, f"the decoder process ended (status {status}) on this content"
+            ) from None
+        except ValueError as error:
+            raise TutelaError(f"a decoding worker's answer is not of its form: {error}") from error
+        self.reusable = True
+        if "unscreenable" in answer:
+            raise UnscreenableError(str(answer["unscreenable"][0]), str(answer["unscreenable"][1]))
+        if "fault" in answer:
+            raise TutelaError(f"the task failed in its worker: {answer['fault']}")
+        return answer.get("result")
+
+    def _answer(self, receive: Callable[[Any], object], watch: Callable[[], None]) -> dict[str, Any]:
+        """The last message about the content. Raises ValueError where a message is not of its form."""
+        self._received = 0
+        while True:
+            message = self._receive(watch)
+            if not isinstance(message, dict) or message.get("task") != self.tasks:
+                # Never taken for the answer to other content; the worker is not asked again.
+                raise ValueError("a message is about something else")
+            if "part" not in message:
+                return message
+            receive(message["part"])
+
+    def interrupt(self) -> None:
+        """End the process under a task; whoever waits for the task cleans up."""
+        self.interrupted = True
+        self._process.kill()
+
+    def kill(self) -> None:
+        """End the process, and let go of what was shared with it."""
+        self.reusable = False
+        self._process.kill()
+        self._process.wait()
+        self._socket.close()
+        if self._map is not None:
+            self._map.close()
+            self._map = None
+        if self._memory >= 0:
+            os.close(self._memory)
+            self._memory = -1
+
+    def _fill(self, content: bytes | memoryview) -> None:
+        if self._map is None or len(self._map) < len(content):
+            size = max(1 << 20, 1 << (len(content) - 1).bit_length()) if content else 1 << 20
+            os.ftruncate(self._memory, size)
+            self._map = mmap.mmap(self._memory, size)
+        self._map[: len(content)] = content
+
+    def _wipe(self, length: int) -> None:
+        """Leave nothing of the content in the memory that waits for the next."""
+        assert self._map is not None
+        for begin in range(0, length, len(_ZEROS)):
+            end = min(length, begin + len(_ZEROS))
+            self._map[begin:end] = _ZEROS[: end - begin]
+
+    def _send(self, message: Mapping[str, Any], *descriptors: int) -> None:
+        payload = json.dumps(message).encode()
+        request = _LENGTH.pack(len(payload)) + payload
+        self._socket.settimeout(START_TIMEOUT_S)
+        sent = socket.send_fds(self._socket, [request], descriptors)
+        if sent < len(request):
+            self._socket.sendall(request[sent:])
+
+    def _receive(self, watch: Callable[[], None]) -> Any:
+        (length,) = _LENGTH.unpack(self._read(_LENGTH.size, watch))
+        self._received += length
+        if length > MAX_RESULT_BYTES or self._received > MAX_ANSWER_BYTES:
+            raise ValueError(f"it is longer than the limit of {MAX_RESULT_BYTES:,} bytes, {MAX_ANSWER_BYTES:,} in all")
+        return json.loads(self._read(length, watch))
+
+    def _read(self, length: int, watch: Callable[[], None]) -> bytes:
+        self._socket.settimeout(_TICK_S)
+        while len(self._unread) < length:
+            if time.monotonic() > self._watch_at:
+                self._watch_at = time.monotonic() + _TICK_S
+                watch()
+            with contextlib.suppress(TimeoutError):
+                part = self._socket.recv(max(_ONE_READ, length - len(self._unread)))
+                if not part:
+                    raise EOFError
+                self._unread += part
+        read = bytes(self._unread[:length])
+        del self._unread[:length]
+        return read
+
+
+def _environment() -> dict[str, str]:
+    """What Python needs and nothing else: no credentials, and one thread a library.
+
+    The GNU C library overwrites memory when it is freed: a worker that waits has nothing of the content before. Small
+    Python objects are left to it where the service does so too.
+    """
+    names = ("PATH", "LD_LIBRARY_PATH", "PYTHONMALLOC", "TUTELA_SIMD", "TUTELA_EMBEDDING_MODEL")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
+    return kept | {
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "GLIBC_TUNABLES": _OVERWRITING,
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
