@@ -7,7 +7,7 @@ HOME_DIR := .tutela
 NATIVE := $(wildcard native/*.cpp native/*.hpp native/CMakeLists.txt) CMakeLists.txt pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run stop test lint format bench messages docs wheel lock clean
+.PHONY: help setup setup-test run stop test lint format bench messages reference docs wheel lock clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ bench: setup-test $(VENV)/.bench ## Benchmarks beside the peers; prints ratios (
 messages: setup ## Collect the console's texts for translators
 	$(BIN)/pybabel --quiet extract -F pyproject.toml --omit-header --no-location --sort-output \
 	  -o tutela/console/locale/console.pot tutela
+
+reference: setup ## Write what the docs take from the source into them
+	$(BIN)/python .ci/reference
 
 docs: $(VENV)/.docs ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict

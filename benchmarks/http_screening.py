@@ -155,7 +155,7 @@ def _fill(home: Path, hashes: np.ndarray) -> str:
 def _our_service(home: Path, key: str, views: str) -> Iterator[_Served]:
     port = free_port()
     command = [sys.executable, "-m", "tutela", "--home", str(home), "serve", "--port", str(port)]
-    with _started(command, port, "/readyz", TUTELA_DECODERS="1", TUTELA_VIEWS=views) as served:
+    with _started(command, port, "/readyz", TUTELA_DECODERS="1", TUTELA_LIMITS__VIEWS=views) as served:
         served.client.headers["Authorization"] = f"Bearer {key}"
         yield served
 

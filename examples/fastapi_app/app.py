@@ -20,7 +20,7 @@ from fastapi.responses import FileResponse, JSONResponse
 
 FOLDER = Path(os.environ.get("UPLOADS", "uploads"))
 MAX_BYTES = 10 * 1024 * 1024
-TIMEOUT_S = float(os.environ.get("TUTELA_TIMEOUT_S", "15"))
+TIMEOUT_S = float(os.environ.get("TIMEOUT_S", "15"))
 SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif"}
 
 

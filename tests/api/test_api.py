@@ -35,7 +35,9 @@ MUTATIONS = int(os.environ.get("TUTELA_HTTP_MUTATIONS", "2000"))
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     service = Service(
-        tmp_path_factory.mktemp("service") / "home", TUTELA_MAX_BYTES=str(8 * 1024 * 1024), TUTELA_MAX_JOB_BYTES="1"
+        tmp_path_factory.mktemp("service") / "home",
+        TUTELA_LIMITS__MAX_BYTES=str(8 * 1024 * 1024),
+        TUTELA_JOBS__MAX_BYTES="1",
     )
     with service.client() as client:
         made = client.post("/v1/banks", json={"name": "known", "policy": {"action": "block"}})
@@ -213,7 +215,7 @@ def test_secrets_are_kept_only_as_hashes(service):
 
 
 def test_a_key_that_asks_too_often_is_told_to_wait(tmp_path):
-    service = Service(tmp_path / "home", TUTELA_RATE="5/hour")
+    service = Service(tmp_path / "home", TUTELA_SERVICE__RATE="5/hour")
     try:
         with service.client() as client:
             answers = [client.get("/v1/signals") for _ in range(8)]
@@ -225,7 +227,7 @@ def test_a_key_that_asks_too_often_is_told_to_wait(tmp_path):
 
 
 def test_without_keys_it_is_served_on_loopback_only(tmp_path):
-    environment = os.environ | {"TUTELA_AUTH_REQUIRED": "false", "TUTELA_HOME": str(tmp_path)}
+    environment = os.environ | {"TUTELA_SERVICE__AUTH_REQUIRED": "false", "TUTELA_HOME": str(tmp_path)}
     finished = subprocess.run(
         [sys.executable, "-m", "tutela", "serve", "--host", "0.0.0.0"], capture_output=True, text=True, env=environment
     )

@@ -27,7 +27,7 @@ from tutela.casework.cases.service import Cases
 from tutela.casework.evidence.age_header import file_key, split_headers
 from tutela.casework.evidence.seal import ReviewKey, new_identity
 from tutela.cli.commands import app
-from tutela.deployment.case_settings import CaseSettings
+from tutela.deployment.settings import load_settings
 from tutela.errors import InputError, TutelaError
 from tutela.foundation.outbox.service import Outbox
 from tutela.foundation.store.database import Store
@@ -356,13 +356,13 @@ def test_the_doctor_looks_at_evidence_and_at_what_was_given_up(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("CASES", {"default": {"on_match": ["lock"]}}, "let a decision do it"),
-        ("CASES", {"banks": {"b": {"second_opinion": ["escalate"]}}}, "no final outcome"),
+        ("CASES", {"default": {"on_match": ["lock"]}}, "that takes a decision"),
+        ("CASES", {"banks": {"b": {"second_opinion": ["escalate"]}}}, "not a final outcome"),
         ("CASES", {"alarm_hours": 3}, "TUTELA_CASES"),
         ("EVIDENCE", {"recipients": ["AGE-SECRET-KEY-1"]}, "age public key"),
         ("EVIDENCE", {"recipients": [PUBLIC], "store": "gopher://x"}, "store"),
-        ("MAIL", {"host": "mail.example", "sender": "a@b", "security": "none"}, "TLS"),
-        ("AUDIT_KEY", "/no/such/file", "cannot be read"),
+        ("MAIL", {"host": "mail.example", "sender": "a@b", "security": "none"}, "use starttls or tls"),
+        ("AUDIT__KEY", "/no/such/file", "cannot be read"),
     ],
 )
 def test_a_setting_that_is_not_safe_is_refused_before_anything_starts(tmp_path, name, value, said):
@@ -373,13 +373,11 @@ def test_a_setting_that_is_not_safe_is_refused_before_anything_starts(tmp_path, 
 
 
 def test_policies_are_read_by_bank():
-    settings = CaseSettings.model_validate(
-        {
-            "banks": {"strict": {"second_opinion": ["confirm"], "on_outcome": {"confirm": ["lock"]}}},
-            "retention_days": {"reported": 400},
-        }
-    )
-    policies = settings.policies()
+    cases = {
+        "banks": {"strict": {"second_opinion": ["confirm"], "on_outcome": {"confirm": ["lock"]}}},
+        "retention": {"reported_days": 400},
+    }
+    policies = load_settings(environment={"TUTELA_CASES": json.dumps(cases)}).cases
     assert policies.needs_second(["known", "strict"], Outcome.CONFIRM)
     assert not policies.needs_second(["known"], Outcome.CONFIRM)
     assert policies.on_outcome(["known", "strict"], Outcome.CONFIRM) == (Effect.LOCK,)

@@ -57,6 +57,7 @@ from tutela.content.signals.base import Sample
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.errors import ConflictError, InputError, NotFoundError, StoreError
+from tutela.foundation.options import Secret
 from tutela.foundation.outbox.mail import MailHandler, MailServer, Security
 from tutela.foundation.outbox.service import Outbox
 from tutela.foundation.outbox.webhooks import Endpoint, Webhooks
@@ -485,7 +486,7 @@ def test_no_policy_can_punish_an_account_for_a_match_alone():
 
 def test_accounts_are_touched_by_a_final_decision_where_the_banks_policy_says_so(lite):
     strict = CasePolicy(on_outcome={Outcome.CONFIRM: (Effect.LOCK,)}, second_opinion=frozenset({Outcome.CONFIRM}))
-    house = lite(Policies(by_bank={"strict": strict}))
+    house = lite(Policies(banks={"strict": strict}))
     mild = house.put("u1", banks=("known",))
     hard = house.put("u2", banks=("strict", "known"))
     house.cases.decide(mild.case_id, Outcome.CONFIRM, by="r1", reason="r", label="A1")
@@ -552,7 +553,7 @@ def test_alarms_repeat_by_mail_and_webhook_until_the_case_is_decided(house):
         port = probe.getsockname()[1]
     controller = Controller(mailbox, hostname="127.0.0.1", port=port)
     controller.start()
-    server = MailServer("127.0.0.1", port, "t@site.example", Security.NONE)
+    server = MailServer("127.0.0.1", "t@site.example", port, Security.NONE)
     dispatcher = Dispatcher(outbox, {"mail": MailHandler(server)}, retry=Retry(first_s=0, longest_s=0))
     start = datetime.now(UTC)
     assert house.cases.alarm(at=start + timedelta(hours=23)) == []
@@ -573,10 +574,11 @@ def test_alarms_repeat_by_mail_and_webhook_until_the_case_is_decided(house):
 
 def test_mail_is_not_sent_in_clear_over_a_network():
     with pytest.raises(InputError):
-        MailServer("mail.example", 25, "t@site.example", Security.NONE)
+        MailServer("mail.example", "t@site.example", 25, Security.NONE)
     with pytest.raises(InputError):
-        MailServer("mail.example", 25, "t@site.example\r\nBcc: x@y")
-    assert "secret" not in repr(MailServer("mail.example", 25, "t@site.example", user="u", password="secret"))
+        MailServer("mail.example", "t@site.example\r\nBcc: x@y", 25)
+    password = Secret(text="secret")
+    assert "secret" not in repr(MailServer("mail.example", "t@site.example", user="u", password=password))
 
 
 # --- from an upload to a case
@@ -751,7 +753,7 @@ def test_without_recipients_nothing_is_kept_and_the_verdict_is_the_same(tmp_path
 
 
 def test_a_reason_that_the_policy_leaves_out_opens_no_case(tmp_path):
-    options = CaseOptions(Policies(unsealed_reasons=frozenset({"unknown-type"})))
+    options = CaseOptions(unsealed_reasons=frozenset({"unknown-type"}))
     with open_deployment(
         tmp_path / "home", decoders=1, casework=CaseworkOptions(EvidenceOptions((PUBLIC,)), options)
     ) as deployment:

@@ -312,18 +312,20 @@ def test_tmk_files_are_compared_by_both_levels(call, tmp_path):
 
 
 def test_without_keys_nothing_is_served_to_the_network(call, filled, monkeypatch):
-    monkeypatch.setenv("TUTELA_AUTH_REQUIRED", "false")
+    monkeypatch.setenv("TUTELA_SERVICE__AUTH_REQUIRED", "false")
     answer = call("serve", "--host", "0.0.0.0", "--port", str(free_port()))
     assert (answer.code, answer.out) == (2, "")
     assert answer.err == "tutela: without keys the service is only served on a loopback address, not on 0.0.0.0\n"
 
 
 def test_a_setting_that_is_wrong_is_named(call, filled, monkeypatch):
-    monkeypatch.setenv("TUTELA_MAX_BYTES", "plenty")
-    monkeypatch.setenv("TUTELA_WORKERS", "0")
+    monkeypatch.setenv("TUTELA_LIMITS__MAX_BYTES", "plenty")
+    monkeypatch.setenv("TUTELA_SERVICE__WORKERS", "0")
     answer = call("bank", "list")
     assert answer.code == 2
-    assert re.fullmatch(r"tutela: TUTELA_MAX_BYTES: .*integer.*; TUTELA_WORKERS: .*greater than 0\n", answer.err)
+    assert answer.err == (
+        "tutela: TUTELA_SERVICE__WORKERS: must be greater than 0\nTUTELA_LIMITS__MAX_BYTES: must be a whole number\n"
+    )
 
 
 def test_a_database_that_does_not_answer_exits_3_and_its_password_stays_unsaid(call, filled):
@@ -626,7 +628,7 @@ def test_hashes_of_a_torn_picture_come_with_a_warning(call, filled, pictures, tm
 
 @pytest.mark.parametrize("args", [["hash", "--signal", "pdq"], ["bank", "add", "known"], ["screen", "--json"]])
 def test_the_limits_of_the_settings_count_for_every_command(call, filled, pictures, monkeypatch, args):
-    monkeypatch.setenv("TUTELA_MAX_PIXELS", "1000")
+    monkeypatch.setenv("TUTELA_LIMITS__MAX_PIXELS", "1000")
     answer = call(*args, pictures / "other.png")
     if args[0] == "screen":
         assert [line["decision"] for line in answer.documents] == ["hold"]

@@ -174,7 +174,7 @@ def test_credentials_and_schema_are_checked(desk, ncmec):
         (["report", "preview", "CASE"], {}, "review key"),
         (["report", "preview", "nothing", "--key", "KEY"], {}, "no case"),
         (["report", "preview", "CASE", "--key", "KEY"], {"TUTELA_REPORTS": "{}"}, "who reports"),
-        (["report", "preview", "CASE", "--key", "KEY"], {"TUTELA_EVIDENCE": ""}, "TUTELA_EVIDENCE"),
+        (["report", "preview", "CASE", "--key", "KEY"], {"TUTELA_EVIDENCE": ""}, "[evidence]"),
         (["report", "run", "--once", "--key", "KEY"], {"TUTELA_REPORTS": "{}"}, "credentials"),
         (["report", "preview", "CASE", "--key", "/nowhere"], {}, "cannot be read"),
         (["report", "list", "--state", "lost"], {}, "no state"),

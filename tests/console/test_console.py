@@ -19,11 +19,12 @@ from sqlalchemy import update
 
 from tests.support.held_items import a_match
 from tutela.casework.cases.model import Case, CaseItem, CaseState, Claim, Queue
+from tutela.casework.cases.options import CaseOptions, EvidenceOptions
 from tutela.casework.evidence.review_key import read_review_key
 from tutela.casework.evidence.seal import new_identity
 from tutela.console.exposure import MIN_PEOPLE, ExposurePolicy, Exposures, PauseError
 from tutela.console.helplines import helplines
-from tutela.console.options import ConsoleSettings
+from tutela.console.options import ConsoleOptions
 from tutela.console.outlines import outline
 from tutela.console.people import People
 from tutela.console.plots import Chart, draw
@@ -609,9 +610,9 @@ def test_what_follows_a_decision_in_the_service_follows_one_in_the_console_too(t
     key = tmp_path / "review.txt"
     key.write_text(secret)
     settings = Settings(
-        home=tmp_path / "home", evidence={"recipients": [public]}, cases={"alarm_mail": ["a@b.example"]}
+        home=tmp_path / "home", evidence=EvidenceOptions((public,)), cases=CaseOptions(alarm_mail=("a@b.example",))
     )
-    with settings.open() as deployment, opened_console(settings, ConsoleSettings(identity=key)) as console:
+    with settings.open() as deployment, opened_console(settings, ConsoleOptions(identity=key)) as console:
         ours, theirs = ({type(one) for one in cases._listeners} for cases in (console.cases, deployment.casework.cases))
     assert len(theirs) >= 3
     assert ours == theirs

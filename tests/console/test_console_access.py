@@ -17,9 +17,10 @@ from PIL import Image
 from tests.support.console import ORIGIN, Desk
 from tests.support.held_items import a_match
 from tutela.casework.cases.model import CaseState
-from tutela.console.options import ConsoleSettings
+from tutela.console.options import ConsoleOptions, ExposurePolicy, OidcOptions
 from tutela.console.roles import Permission, Role, permissions
 from tutela.errors import InputError
+from tutela.foundation.options import Secret
 from tutela.screening.verdict import Context, Decision, Timings, Verdict, Versions
 
 PUBLIC = {
@@ -364,8 +365,8 @@ def test_a_disabled_person_is_out_at_once(desk):
     "origin", ["http://console.example", "ftp://localhost", "https://", "https://console.example/path", "localhost"]
 )
 def test_the_console_is_not_set_up_where_sessions_could_be_read(origin):
-    with pytest.raises(ValueError, match=r"origin|safe"):
-        ConsoleSettings(origin=origin)
+    with pytest.raises(InputError, match=r"^origin must be"):
+        ConsoleOptions(origin=origin)
 
 
 # --- the identity provider
@@ -381,10 +382,12 @@ def provider(**options) -> Iterator[str]:
 
 def oidc_settings(issuer: str) -> dict[str, object]:
     return {
-        "oidc_issuer": issuer,
-        "oidc_client_id": "tutela",
-        "oidc_client_secret": "secret",
-        "oidc_roles": {"csam-review": ["reviewer"], "csam-lead": ["lead", "reporter"]},
+        "oidc": OidcOptions(
+            issuer,
+            "tutela",
+            Secret(text="secret"),
+            {"csam-review": (Role.REVIEWER,), "csam-lead": (Role.LEAD, Role.REPORTER)},
+        )
     }
 
 
@@ -591,7 +594,7 @@ def test_a_decision_that_is_wrong_is_an_answer_and_changes_nothing(desk, fields)
 
 
 def test_a_break_is_enforced_over_http_and_says_until_when(tmp_path):
-    with Desk(tmp_path, items_before_break=1) as desk:
+    with Desk(tmp_path, exposure=ExposurePolicy(items_before_break=1)) as desk:
         case_id = hold(desk, picture())
         somebody = desk.signed_in(Role.REVIEWER)
         somebody.post(f"/cases/{case_id}/claim", data={"csrf": somebody.csrf})

@@ -120,7 +120,7 @@ class House:
         )
 
     def console_environment(self) -> dict[str, str]:
-        own = {"TUTELA_CONSOLE_ORIGIN": self.origin, "TUTELA_CONSOLE_IDENTITY": str(self.key)}
+        own = {"TUTELA_CONSOLE__ORIGIN": self.origin, "TUTELA_CONSOLE__IDENTITY": str(self.key)}
         return os.environ | self.environment | own
 
     def start_console(self) -> None:
@@ -203,7 +203,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, browser, tipline) -> Iterato
     house = House(
         tmp_path_factory.mktemp("house"),
         browser,
-        TUTELA_CONSOLE_TWO_PERSON="true",
+        TUTELA_CONSOLE__TWO_PERSON="true",
         TUTELA_REPORTS=json.dumps(reports),
     )
     yield house

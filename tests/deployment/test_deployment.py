@@ -1,7 +1,6 @@
 """A whole deployment: opened, shared, refreshed and closed; its index rebuilt aside; its labels and its settings."""
 
 import fcntl
-import json
 import os
 import socket
 import sqlite3
@@ -9,7 +8,6 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,14 +17,10 @@ from hypothesis import strategies as st
 from tests.support.feeds import random_hashes
 from tests.support.pictures import draw_scene, file_of
 from tests.support.waiting import PATIENCE_S, wait_until
-from tutela.cli.state import State
-from tutela.content.media.content import Limits, ViewSet
+from tutela.content.media.content import Limits
 from tutela.content.signals.base import Sample
 from tutela.deployment import composition as deployment_module
-from tutela.deployment.case_settings import CaseSettings, EvidenceSettings, MailSettings
 from tutela.deployment.composition import Deployment, open_deployment, start_builder
-from tutela.deployment.report_settings import ReportSettings
-from tutela.deployment.settings import Settings, VideoSettings, WebhookSettings, default_home
 from tutela.errors import InputError, StoreError
 from tutela.foundation.outbox.webhooks import new_secret
 from tutela.foundation.store.database import Store
@@ -34,7 +28,7 @@ from tutela.lists.banks.labels import Label, labels_of, read_labels, standard_la
 from tutela.lists.banks.model import Action, EntryState, NewEntry, Policy
 from tutela.lists.banks.service import Banks
 from tutela.lists.index.manifest import read_manifest
-from tutela.screening.policy import ScreeningPolicy, VideoRule
+from tutela.screening.policy import ScreeningPolicy
 from tutela.screening.verdict import Decision
 
 KNOWN = bytes(range(32))
@@ -400,166 +394,3 @@ def test_no_text_makes_the_reader_of_labels_fail(text):
     except InputError:
         return
     assert all(isinstance(label, Label) for label in labels.values())
-
-
-# --- settings
-
-
-@pytest.fixture
-def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """An environment without any setting."""
-    for name in list(os.environ):
-        if name.startswith(("TUTELA_", "XDG_DATA_HOME")):
-            monkeypatch.delenv(name)
-    return monkeypatch
-
-
-def test_a_small_site_needs_no_setting(bare, tmp_path):
-    bare.setenv("HOME", str(tmp_path))
-    settings = Settings()
-    assert settings.home == tmp_path / ".local" / "share" / "tutela"
-    assert (settings.database_text, settings.auth_required, settings.overrides) == (None, True, {})
-    assert settings.limits == Limits()
-    bare.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    assert default_home() == Settings().home == tmp_path / "data" / "tutela"
-    bare.setenv("XDG_DATA_HOME", "")  # is unset, says the XDG specification
-    assert default_home() == tmp_path / ".local" / "share" / "tutela"
-
-
-def test_every_setting_is_read_from_the_environment(bare, tmp_path):
-    given = {
-        "home": (str(tmp_path), tmp_path),
-        "database": ("postgresql://u:p@h/n", None),
-        "max_bytes": ("1000", 1000),
-        "max_pixels": ("2000", 2000),
-        "max_memory_bytes": ("3000", 3000),
-        "timeout_s": ("1.5", 1.5),
-        "video_timeout_s": ("9.5", 9.5),
-        "video": ('{"gap_s": 1, "min_run_s": 4}', VideoSettings(gap_s=1, min_run_s=4)),
-        "views": ("plain", ViewSet.PLAIN),
-        "pull_exchanges": ("false", False),
-        "reports": ('{"user": "esp"}', ReportSettings(user="esp")),
-        "max_depth": ("2", 2),
-        "max_parts": ("11", 11),
-        "max_expanded_bytes": ("4000", 4000),
-        "max_job_bytes": ("5000", 5000),
-        "job_timeout_s": ("2.5", 2.5),
-        "decoders": ("3", 3),
-        "auth_required": ("false", False),
-        "rate": ("5/minute", "5/minute"),
-        "max_in_flight": ("7", 7),
-        "workers": ("2", 2),
-        "overrides": ('{"unknown-type": "allow", "damaged": "block"}', {"unknown-type": "allow", "damaged": "block"}),
-        "webhooks": (json.dumps({"p": WEBHOOK}), {"p": WebhookSettings.model_validate(WEBHOOK)}),
-        "evidence": ('{"recipients": ["age1x"]}', EvidenceSettings(recipients=["age1x"])),
-        "cases": ('{"allow_bank": "false-ones"}', CaseSettings(allow_bank="false-ones")),
-        "mail": (json.dumps(MAIL), MailSettings.model_validate(MAIL)),
-        "audit_key": ("/keys/audit", Path("/keys/audit")),
-    }
-    assert set(given) == set(Settings.model_fields)
-    for name, (text, _) in given.items():
-        bare.setenv(f"TUTELA_{name.upper()}", text)
-    settings = Settings()
-    for name, (text, value) in given.items():
-        if name == "database":
-            assert settings.database_text == text
-        else:
-            assert getattr(settings, name) == value
-    assert settings.limits == Limits(
-        1000, 2000, 3000, 1.5, ViewSet.PLAIN, 2, 11, 4000, video_timeout_s=9.5, max_gap_s=1.0
-    )
-    assert settings.rate_of_a_worker() == "2/minute"
-
-
-def test_a_rate_is_shared_by_the_workers_and_never_nothing(bare):
-    for workers, share in ((1, "10/second"), (3, "3/second"), (100, "1/second")):
-        bare.setenv("TUTELA_RATE", "10/second")
-        bare.setenv("TUTELA_WORKERS", str(workers))
-        assert Settings().rate_of_a_worker() == share
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("MAX_BYTES", "plenty"),
-        ("MAX_BYTES", "0"),
-        ("MAX_PIXELS", "-1"),
-        ("MAX_MEMORY_BYTES", "1.5"),
-        ("TIMEOUT_S", "0"),
-        ("TIMEOUT_S", "soon"),
-        ("DECODERS", "0"),
-        ("AUTH_REQUIRED", "perhaps"),
-        ("MAX_IN_FLIGHT", "0"),
-        ("WORKERS", "none"),
-        ("OVERRIDES", '{"damaged": "perhaps"}'),
-        ("OVERRIDES", '["damaged"]'),
-        ("VIDEO", '{"gap_s": 60}'),
-        ("VIDEO", '{"gap": 1}'),
-    ],
-)
-def test_a_setting_that_is_wrong_is_wrong_input_and_named(bare, name, value):
-    bare.setenv(f"TUTELA_{name}", value)
-    with pytest.raises(InputError, match=rf"^TUTELA_{name}: ") as raised:
-        State(None, None).settings()
-    assert "\n" not in str(raised.value)
-
-
-def test_overrides_that_are_no_json_are_wrong_input(bare):
-    bare.setenv("TUTELA_OVERRIDES", "damaged=block")
-    with pytest.raises(InputError, match=r'TUTELA_ settings cannot be read: .*"overrides"'):
-        State(None, None).settings()
-
-
-def test_the_rule_for_videos_is_the_operators(bare, tmp_path):
-    bare.setenv("TUTELA_HOME", str(tmp_path))
-    bare.setenv("TUTELA_VIDEO__GAP_S", "1.5")
-    bare.setenv("TUTELA_VIDEO__MIN_RUN_FRAMES", "5")
-    with State(None, None).settings().open() as deployment:
-        assert deployment.screener.policy.video == VideoRule(min_run_frames=5)
-        assert deployment.screener.limits.max_gap_s == deployment.job_screener.limits.max_gap_s == 1.5
-
-
-def test_options_come_before_the_environment(bare, tmp_path):
-    bare.setenv("TUTELA_HOME", str(tmp_path / "environment"))
-    bare.setenv("TUTELA_DATABASE", "sqlite:///environment.db")
-    bare.setenv("TUTELA_TIMEOUT_S", "3")
-    settings = State(tmp_path / "option", "sqlite:///option.db").settings()
-    assert (settings.home, settings.database_text) == (tmp_path / "option", "sqlite:///option.db")
-    assert settings.timeout_s == 3
-    settings = State(None, None).settings()
-    assert (settings.home, settings.database_text) == (tmp_path / "environment", "sqlite:///environment.db")
-
-
-def test_the_databases_password_is_not_shown(bare):
-    bare.setenv("TUTELA_DATABASE", "postgresql://u:s3cret@h/n")
-    settings = Settings()
-    assert "s3cret" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
-    assert json.loads(settings.model_dump_json())["database"]
-
-
-@pytest.mark.parametrize("database", [None, "postgresql://u:p%40ss@h/n"])
-def test_service_processes_get_the_settings_by_their_environment(bare, tmp_path, database):
-    bare.chdir(tmp_path)
-    bare.setenv("TUTELA_AUTH_REQUIRED", "false")
-    settings = State(Path("relative"), database).settings()
-    passed = settings.environment(2)
-    for name, value in passed.items():
-        bare.setenv(name, value)
-    bare.chdir("/")
-    received = Settings()
-    assert (received.home, received.database_text) == (tmp_path / "relative", database)
-    assert (received.auth_required, received.workers) == (False, 2)
-    assert received.decoders == max(1, (os.cpu_count() or 1) // 2)
-    bare.setenv("TUTELA_DECODERS", "5")
-    assert Settings().environment(2)["TUTELA_DECODERS"] == "5"
-
-
-def test_settings_open_the_deployment_that_they_describe(bare, tmp_path):
-    bare.setenv("TUTELA_MAX_PIXELS", "1000")
-    bare.setenv("TUTELA_DECODERS", "1")
-    bare.setenv("TUTELA_OVERRIDES", '{"too-many-pixels": "block"}')
-    with State(tmp_path / "home", f"sqlite:///{tmp_path / 'other.db'}").deployment() as deployment:
-        assert (deployment.pool.size, deployment.screener.limits.max_pixels) == (1, 1000)
-        assert deployment.screener.screen(file_of(draw_scene(5, (320, 240)), "PNG")).decision is Decision.BLOCK
-    assert (tmp_path / "other.db").is_file()
-    assert not (tmp_path / "home" / "tutela.db").exists()

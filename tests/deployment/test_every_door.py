@@ -25,7 +25,7 @@ from tutela.casework.evidence.seal import ReviewKey, new_identity
 from tutela.cli.commands import app as command_line
 from tutela.cli.state import actor
 from tutela.console.app import Console, create_console
-from tutela.console.options import ConsoleSettings
+from tutela.console.options import ConsoleOptions
 from tutela.console.people import People
 from tutela.console.roles import Role
 from tutela.content.signals.registry import signal_type
@@ -195,7 +195,7 @@ class Pages(Door):
         # Without the worker that files reports: it would write its own rows meanwhile.
         with (
             opened_casework(self.home, None, _settings(self.home).casework, ReviewKey(SECRET)) as casework,
-            contextlib.closing(Console(casework, self.home, ConsoleSettings(origin=ORIGIN))) as console,
+            contextlib.closing(Console(casework, self.home, ConsoleOptions(origin=ORIGIN))) as console,
         ):
             person = console.people.get(self.held.person)
             session = console.sessions.begin(person, "test")

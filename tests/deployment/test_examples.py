@@ -99,7 +99,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         case "fastapi_app":
             service = Service(home)
             command = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port)]
-            settings = {"TUTELA_URL": service.address, "TUTELA_KEY": service.admin, "TUTELA_TIMEOUT_S": str(PATIENCE_S)}
+            settings = {"TUTELA_URL": service.address, "TUTELA_KEY": service.admin, "TIMEOUT_S": str(PATIENCE_S)}
             yield from run_site(folder, command, request.param, port, **settings)
             service.stop()
         case "django_app":
@@ -168,7 +168,7 @@ def test_a_form_without_a_picture_is_a_clear_error(site):
 def ask_fastapi_app(folder: Path, address: str) -> Iterator[Site]:
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port)]
-    settings = {"TUTELA_URL": address, "TUTELA_KEY": "tutela_wrong", "TUTELA_TIMEOUT_S": "1"}
+    settings = {"TUTELA_URL": address, "TUTELA_KEY": "tutela_wrong", "TIMEOUT_S": "1"}
     yield from run_site(folder, command, "fastapi_app", port, **settings)
 
 

@@ -320,7 +320,7 @@ print(json.dumps({
 }))
 """
 EXTRAS = {
-    *("typer", "rich", "pydantic", "pydantic_settings", "pillow_heif", "psycopg", "av", "pypdfium2", "onnxruntime"),
+    *("typer", "rich", "pydantic", "pillow_heif", "psycopg", "av", "pypdfium2", "onnxruntime"),
     *("fastapi", "starlette", "uvicorn", "prometheus_client", "structlog", "limits", "webauthn", "authlib", "babel"),
     *("httpx", "lxml", "cryptography", "pyrage", "obstore", "jinja2", "fpdf", "pyzipper", "matplotlib"),
 }
@@ -352,12 +352,12 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
 
 def library_modules() -> Iterator[str]:
     """Every module, but for those that only an extra uses."""
-    rooms_of_extras = {"api", "cli", "console", "exchanges", "reports", "migrations", "__main__"}
+    rooms_of_extras = {"api", "cli", "console", "gateways", "exchanges", "reports", "migrations", "__main__"}
     for path in sorted((ROOT / "tutela").rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
         if "confined" in parts and parts[-1] in {"video", "video_file"}:
             continue
-        if not rooms_of_extras & set(parts) and not parts[-1].endswith("settings"):
+        if not rooms_of_extras & set(parts):
             yield ".".join(parts).removesuffix(".__init__")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.support.gateways import COPY, OTHER, Running, talk
+from tests.support.gateways import COPY, OTHER, Running, described, talk
 from tutela.cli.commands import app
 from tutela.errors import InputError
 from tutela.gateways import registry
@@ -21,7 +21,7 @@ GOOD = {"kind": "clamd", "listen": ["127.0.0.1:3310", "/run/clamd.sock"]}
 
 
 def test_what_settings_say_of_a_gateway_is_checked_and_a_fault_is_named():
-    (options,) = registry.read({"mail": GOOD}).values()
+    (options,) = described({"mail": GOOD}).values()
     assert [str(address) for address in options.listen] == ["127.0.0.1:3310", "/run/clamd.sock"]
     for name, change, fault in (
         ("Mail", {}, "lower-case"),
@@ -35,7 +35,7 @@ def test_what_settings_say_of_a_gateway_is_checked_and_a_fault_is_named():
         ("mail", {"answer_s": 0}, "answer_s"),
     ):
         with pytest.raises(InputError, match=fault):
-            registry.read({name: GOOD | change})
+            described({name: GOOD | change})
 
 
 def test_every_kind_describes_its_options():

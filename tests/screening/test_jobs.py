@@ -315,7 +315,7 @@ def test_jobs_survive_kill_nine_and_the_platform_is_told_with_a_signature(tmp_pa
     home = tmp_path / "home"
     with open_deployment(home, decoders=1) as deployment:
         list_in(deployment, "known", KNOWN, "pdq", "sha256")
-    service = Service(home, TUTELA_MAX_BYTES="200000", TUTELA_WEBHOOKS=json.dumps(hook))
+    service = Service(home, TUTELA_LIMITS__MAX_BYTES="200000", TUTELA_WEBHOOKS=json.dumps(hook))
     try:
         jobs = []
         with service.client() as client:

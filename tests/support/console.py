@@ -10,7 +10,7 @@ from tutela.casework.evidence.seal import ReviewKey, new_identity
 from tutela.casework.reports.incident import Organisation
 from tutela.casework.reports.options import ReportOptions
 from tutela.console.app import Console, create_console
-from tutela.console.options import ConsoleSettings
+from tutela.console.options import ConsoleOptions
 from tutela.console.roles import Role
 from tutela.deployment.casework import CaseworkOptions, open_casework
 from tutela.foundation.store.database import Store
@@ -33,7 +33,7 @@ class Desk:
         self.vault, self.audit, self.cases, self.custody = (
             casework.vault, casework.audit, casework.cases, casework.custody,
         )  # fmt: skip
-        self.console = Console(casework, home, ConsoleSettings(origin=ORIGIN, **settings))
+        self.console = Console(casework, home, ConsoleOptions(origin=ORIGIN, **settings))
         self.app = create_console(self.console)
 
     def client(self) -> TestClient:

@@ -20,8 +20,9 @@ from tests.support.pictures import file_of, photos
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.content.signals.registry import signal_type
 from tutela.deployment.composition import Deployment
+from tutela.deployment.settings import load_settings
+from tutela.gateways.base import Options
 from tutela.gateways.capacity import Capacity, Semaphore
-from tutela.gateways.registry import read
 from tutela.gateways.service import Gateways, listen
 from tutela.lists.banks.model import Action, NewEntry, Policy
 
@@ -35,6 +36,11 @@ COPY = file_of(photos()[0].resize((300, 300)), "JPEG", quality=60)
 """A smaller, altered copy of it."""
 OTHER = file_of(photos()[1].resize((300, 300)), "JPEG", quality=80)
 DAMAGED = OTHER[: len(OTHER) // 2]
+
+
+def described(gateways: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Options]:
+    """The options of gateways, as settings have them."""
+    return load_settings(environment={"TUTELA_GATEWAYS": json.dumps(gateways)}).named("gateways")
 
 
 def list_known(deployment: Deployment) -> None:
@@ -54,7 +60,7 @@ class Running:
     """Gateways over a deployment, in an event loop of their own."""
 
     def __init__(self, deployment: Deployment, settings: Mapping[str, Mapping[str, Any]], places: int = 8) -> None:
-        self._options = read(settings)
+        self._options = described(settings)
         self._sockets = listen(self._options)
         self.ports = {
             name: [each.getsockname()[1] for each in sockets if each.family != socket.AF_UNIX]

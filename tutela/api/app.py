@@ -5,7 +5,6 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 import anyio.to_thread
 import structlog
@@ -28,6 +27,7 @@ from tutela.api import (
 from tutela.api.access import AccessLog
 from tutela.api.bodies import BodyLimit
 from tutela.api.keys import Keys
+from tutela.api.options import ApiOptions
 from tutela.api.problems import Problem, answer_with_problems
 from tutela.api.security import Gate
 from tutela.api.shortcut import ShortcutApp
@@ -46,24 +46,6 @@ Every route under `/v1` needs `Authorization: Bearer KEY`; keys are made with `t
 is a problem document (RFC 9457). No route fetches an address but those of exchanges, which an operator names.
 """
 _KEYS_WRITTEN_EVERY_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class ApiOptions:
-    """How the service guards itself. Limits are a process's own."""
-
-    auth_required: bool = True
-    rate: str = "1000/second"
-    """Requests a key may make."""
-    max_in_flight: int = 64
-    """Screenings under way at once; one more is answered 503 at once instead of waiting."""
-    pulls_exchanges: bool = False
-    """Whether this process takes part in the schedule of exchanges."""
-    closes_deployment: bool = False
-    """Whether the deployment ends with the application; otherwise closing it stays the caller's."""
-    gateways: Mapping[str, GatewayOptions] = field(default_factory=dict)
-    """Further doors of this process, which share its limit of screenings."""
-    gateway_sockets: Sockets = field(default_factory=dict)
 
 
 class Bound:
@@ -102,8 +84,14 @@ class Bound:
             yield
 
 
-def create_app(deployment: Deployment, options: ApiOptions | None = None) -> FastAPI:
-    """The application around an open deployment."""
+def create_app(
+    deployment: Deployment,
+    options: ApiOptions | None = None,
+    *,
+    gateways: Mapping[str, GatewayOptions] | None = None,
+    gateway_sockets: Sockets | None = None,
+) -> FastAPI:
+    """The application around an open deployment. Gateways are further doors, which share its limit of screenings."""
     options = options or ApiOptions()
     keys = Keys(deployment.store)
 
@@ -114,10 +102,10 @@ def create_app(deployment: Deployment, options: ApiOptions | None = None) -> Fas
         stop_exchanges = _start_exchanges(deployment, pulls=options.pulls_exchanges)
         deployment.job_runner.on_verdict = metrics.count_verdict
         deployment.start()
-        gateways = Gateways(deployment, options.gateways, options.gateway_sockets, app.state.bound, threads)
-        await gateways.start()
+        doors = Gateways(deployment, gateways or {}, gateway_sockets or {}, app.state.bound, threads)
+        await doors.start()
         yield
-        await gateways.stop()
+        await doors.stop()
         await run_in_threadpool(stop_exchanges)
         for task in tasks:
             task.cancel()

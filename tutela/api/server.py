@@ -13,11 +13,11 @@ from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from tutela.api.options import ServiceOptions
 from tutela.casework.evidence.memory import guard_memory, start_anew_with_clean_memory
-from tutela.deployment.settings import Settings
+from tutela.deployment.settings import Settings, load_settings
 from tutela.errors import InputError
 from tutela.foundation.logs import configure_logs, log_config
-from tutela.gateways.registry import read
 from tutela.gateways.service import Sockets, listen, unlink
 
 
@@ -25,10 +25,10 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     """Serve until told to stop. Raises InputError when the address would be open to everybody without keys."""
     if settings.evidence is not None:
         start_anew_with_clean_memory()
-    if not settings.auth_required and not _is_loopback(host):
+    if not settings.door(ServiceOptions).auth_required and not _is_loopback(host):
         raise InputError(f"without keys the service is only served on a loopback address, not on {host}")
     settings.open().close()  # what is wrong with the home or the database is said here, once, not by every worker
-    gateways = read(settings.gateways)
+    gateways = settings.named("gateways")
     sockets = listen(gateways)
     try:
         if workers == 1:
@@ -82,22 +82,14 @@ def _run(settings: Settings, host: str, port: int, workers: int, gateway_sockets
 
 def app_from_environment(gateway_sockets: Sockets) -> FastAPI:
     """The application of one worker process, from the environment that `serve` prepared."""
-    from tutela.api.app import ApiOptions, create_app
+    from tutela.api.app import create_app
 
     configure_logs()
-    settings = Settings()
+    settings = load_settings()
     deployment = settings.open()
     guard_memory()
-    options = ApiOptions(
-        settings.auth_required,
-        settings.rate_of_a_worker(),
-        settings.max_in_flight,
-        pulls_exchanges=settings.pull_exchanges,
-        closes_deployment=True,
-        gateways=read(settings.gateways),
-        gateway_sockets=gateway_sockets,
-    )
-    app = create_app(deployment, options)
+    service, gateways = settings.door(ServiceOptions).of_a_process(), settings.named("gateways")
+    app = create_app(deployment, service, gateways=gateways, gateway_sockets=gateway_sockets)
     gc.freeze()  # what is there now stays: no collection looks through it again
     return app
 

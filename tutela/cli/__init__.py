@@ -10,8 +10,10 @@ import sys
 import traceback
 
 _EXTRAS = {
-    **dict.fromkeys(("typer", "rich", "pydantic", "pydantic_settings"), "cli"),
-    **dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client", "structlog", "limits"), "server"),
+    **dict.fromkeys(("typer", "rich"), "cli"),
+    **dict.fromkeys(
+        ("fastapi", "pydantic", "uvicorn", "python_multipart", "prometheus_client", "structlog", "limits"), "server"
+    ),
     **dict.fromkeys(("webauthn", "authlib", "joserfc", "babel"), "console"),
     **dict.fromkeys(("httpx", "lxml"), "exchanges"),
     **dict.fromkeys(("pyrage", "obstore", "cryptography"), "evidence"),

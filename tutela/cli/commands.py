@@ -15,7 +15,7 @@ from tutela.cli.state import State
 READER_GONE = 141
 """As a shell says of a program that wrote into a closed pipe; neither "nothing matched" nor "something did"."""
 _GROUPS = (
-    *("audit", "bank", "case", "console", "evaluate", "evidence", "exchange", "feed", "gateway"),
+    *("audit", "bank", "case", "config", "console", "evaluate", "evidence", "exchange", "feed", "gateway"),
     *("index", "job", "key", "notice", "outbox", "report", "store"),
 )
 """Each a module of this package with an `app`."""
@@ -62,28 +62,33 @@ def _print_version(wanted: bool) -> None:
 def root(
     context: typer.Context,
     home: Annotated[
-        Path | None, typer.Option(envvar="TUTELA_HOME", help="Folder of the database, the index and run files.")
+        Path | None, typer.Option(help="Folder of the database, the index and run files, instead of TUTELA_HOME.")
     ] = None,
-    database: Annotated[
-        str | None, typer.Option(envvar="TUTELA_DATABASE", help="Database URL; a SQLite file in the home by default.")
+    database: Annotated[str | None, typer.Option(help="Database URL; a SQLite file in the home by default.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings file, instead of TUTELA_CONFIG or tutela.toml in the home.")
     ] = None,
     _: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
-    context.obj = State(home, database)
+    context.obj = State(home, database, config)
 
 
 @app.command(epilog="tutela serve --port 8080 --workers 4")
 def serve(
     context: typer.Context,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8080,
-    workers: Annotated[int | None, typer.Option(min=1, help="Service processes; TUTELA_WORKERS, or 1.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on, instead of service.host.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port to listen on, instead of service.port.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Service processes, instead of service.workers.")] = None,
 ) -> None:
     """Run the HTTP service until it is told to stop."""
+    from tutela.api.options import ServiceOptions
     from tutela.api.server import serve as run
 
     settings = context.obj.settings()
-    run(settings, host, port, workers or settings.workers)
+    options = settings.door(ServiceOptions)
+    run(settings, host or options.host, port or options.port, workers or options.workers)
 
 
 @app.command(epilog="tutela screen uploads/ photo.jpg  ·  curl … | tutela screen - --json")
@@ -92,7 +97,7 @@ def screen(
     paths: Paths,
     json: Annotated[bool, typer.Option("--json", help="JSON lines: a verdict a line, with its path.")] = False,
     views: Annotated[
-        str | None, typer.Option(help="Views of each picture: plain, standard or thorough; TUTELA_VIEWS otherwise.")
+        str | None, typer.Option(help="Views of each picture: plain, standard or thorough; limits.views otherwise.")
     ] = None,
 ) -> None:
     """Screen files. Exit code 1 when any matched or was held."""

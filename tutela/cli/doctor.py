@@ -221,11 +221,9 @@ def _outbox(settings: Settings) -> Iterator[Finding]:
 
 
 def _gateways(settings: Settings) -> Iterator[Finding]:
-    if not settings.gateways:
-        return
-    from tutela.gateways.registry import kind_of, read
+    for name, gateway in settings.named("gateways").items():
+        from tutela.gateways.registry import kind_of
 
-    for name, gateway in read(settings.gateways).items():
         yield Finding("ok", f"gateway {name}", f"{kind_of(gateway).name}, profile {gateway.profile}")
         for warning in gateway.warnings():
             yield Finding("warn", f"gateway {name}", warning)

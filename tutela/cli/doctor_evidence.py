@@ -20,13 +20,12 @@ def evidence_findings(settings: Settings) -> Iterator[tuple[str, str, str]]:
     for path in _private_keys(settings.home):
         yield "fail", "review key", f"{path} opens evidence and lies in the home: move it to the officer's machine"
     if settings.evidence is None:
-        yield "warn", "evidence", "what is held is not kept and opens no case: see TUTELA_EVIDENCE"
+        yield "warn", "evidence", "what is held is not kept and opens no case: see [evidence] in tutela.toml"
         return
     try:
         count = len(Recipients(settings.evidence.recipients).texts)
         if settings.evidence.store is not None:
-            options = settings.evidence.options_of()
-            Objects(settings.evidence.store, options.store_options).has("0" * 64)
+            Objects(settings.evidence.store, settings.evidence.store_options()).has("0" * 64)
     except TutelaError as error:
         yield "fail", "evidence", str(error)
         return

@@ -183,7 +183,7 @@ def rotate(
     key: KeyFile,
     to: Annotated[list[str], typer.Option(help="The public keys that evidence is sealed to from now; all of them.")],
 ) -> None:
-    """Seal every item's key to other recipients. Set them in TUTELA_EVIDENCE first, so that new items have them too."""
+    """Seal every item's key to other recipients. Set evidence.recipients first, so that new items have them."""
     from tutela.casework.evidence.rotation import rotate as seal_anew
     from tutela.casework.evidence.seal import Recipients
 

@@ -12,10 +12,10 @@ def list_(context: typer.Context, json: Annotated[bool, typer.Option("--json", h
     """List the gateways that the settings describe."""
     from tutela.cli.output import print_json, print_table
     from tutela.gateways.base import ListenerOptions
-    from tutela.gateways.registry import kind_of, read
+    from tutela.gateways.registry import kind_of
 
     rows = []
-    for name, options in read(context.obj.settings().gateways).items():
+    for name, options in context.obj.settings().named("gateways").items():
         listen = [str(address) for address in options.listen] if isinstance(options, ListenerOptions) else []
         document = {"name": name, "kind": options.kind, "listen": listen, "profile": options.profile.value}
         if json:
@@ -46,7 +46,7 @@ def check(
     from tutela.cli.output import coloured, print_json, print_table
     from tutela.gateways.check import check_gateways
 
-    checks = list(check_gateways(context.obj.settings().gateways, name))
+    checks = list(check_gateways(context.obj.settings().named("gateways"), name))
     if json:
         for one in checks:
             print_json({"ok": one.ok, "what": one.what, "detail": one.detail})

@@ -183,7 +183,7 @@ def check(context: typer.Context) -> None:
             theirs, ours = tipline.schema(), casework.schema()
             same = ours is None or ours.text == theirs.text
             typer.echo(
-                "the schema is theirs" if same else "the schema in TUTELA_REPORTS xsd is not the one they have now"
+                "the schema is theirs" if same else "the schema that reports.xsd names is not the one they have now"
             )
             raise typer.Exit(0 if same else 1)
         finally:

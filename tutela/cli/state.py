@@ -17,31 +17,15 @@ if TYPE_CHECKING:
 class State:
     """The options of the root command."""
 
-    home: Path | None
-    database: str | None
+    home: Path | None = None
+    database: str | None = None
+    config: Path | None = None
 
     def settings(self) -> "Settings":
-        """The settings of the environment, with the options over them. Raises InputError."""
-        from pydantic import ValidationError
-        from pydantic_settings import SettingsError
+        """The settings of the file and the environment, with the options over them. Raises InputError."""
+        from tutela.deployment.settings import load_settings
 
-        from tutela.deployment.settings import Settings
-        from tutela.errors import InputError
-
-        given = {"home": self.home, "database": self.database}
-        try:
-            settings = Settings.model_validate(
-                Settings().model_dump() | {name: value for name, value in given.items() if value is not None}
-            )
-            str(settings.home).encode()
-            return settings
-        except ValidationError as error:
-            lines = [f"TUTELA_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
-            raise InputError("; ".join(lines)) from None
-        except UnicodeEncodeError:
-            raise InputError(f"the home's name {str(settings.home)!r} is not UTF-8; choose another") from None
-        except SettingsError as error:
-            raise InputError(f"the environment's TUTELA_ settings cannot be read: {error}") from None
+        return load_settings(config=self.config, home=self.home, database=self.database)
 
     def deployment(self) -> "Deployment":
         """The open deployment; close it."""

@@ -24,7 +24,7 @@ from tutela.console.guard import Guard
 from tutela.console.helplines import helplines
 from tutela.console.languages import Languages
 from tutela.console.oidc import Oidc
-from tutela.console.options import ConsoleSettings
+from tutela.console.options import ConsoleOptions
 from tutela.console.pages import answer_with_pages
 from tutela.console.passkeys import Passkeys
 from tutela.console.people import People, Person
@@ -68,7 +68,7 @@ _HOMES = (
 class Console:
     """Everything that the pages call. Thread-safe."""
 
-    def __init__(self, casework: Casework, home: Path, settings: ConsoleSettings, limits: Limits | None = None) -> None:
+    def __init__(self, casework: Casework, home: Path, settings: ConsoleOptions, limits: Limits | None = None) -> None:
         """`casework` has the review key."""
         store = casework.store
         self.casework = casework
@@ -78,7 +78,7 @@ class Console:
         self.labels = labels_of(home)
         self.origin = settings.origin
         self.people = People(store)
-        self.sessions = Sessions(store, self.people, settings.lifetimes)
+        self.sessions = Sessions(store, self.people, settings.sessions)
         self.brake = Brake()
         self.exposures = Exposures(store, settings.exposure)
         self.second_looks = SecondLooks(store)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
+from tutela.console.options import ExposurePolicy
 from tutela.console.people import Person
 from tutela.errors import InputError
 from tutela.foundation.store.console_tables import exposure
@@ -26,18 +27,6 @@ class PauseError(InputError):
     def __init__(self, message: str, until: datetime) -> None:
         super().__init__(message)
         self.until = until
-
-
-@dataclass(frozen=True, slots=True)
-class ExposurePolicy:
-    """How much one person may be shown."""
-
-    items_before_break: int = 50
-    seconds_before_break: int = 300
-    break_minutes: int = 15
-    items_a_day: int = 400
-    seconds_a_day: int = 1800
-    severe_a_day: int = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def take_in(request: Request, visit: Answering) -> Response:
         category, links, visit.field("text"), visit.field("contact"), visit.field("danger_now") == "yes"
     )
     if console.intake is None:
-        raise InputError("nothing can be sealed here: the console's TUTELA_EVIDENCE names no recipient")
+        raise InputError("nothing can be sealed here: evidence.recipients of the console's settings names nobody")
     receipt = console.intake.receive(report, flagger=visit.person.actor)
     return RedirectResponse(f"/cases/{console.intake.case_of(receipt.id)}?done=opened", 303)
 

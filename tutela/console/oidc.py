@@ -4,8 +4,7 @@ Roles come from a claim: who has none of the configured groups is not let in, wh
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -16,6 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from tutela.console.ceremonies import Ceremonies
+from tutela.console.options import OidcOptions
 from tutela.console.people import People, Person
 from tutela.console.roles import Role, read_roles
 from tutela.errors import InputError
@@ -23,18 +23,6 @@ from tutela.errors import InputError
 _ALGORITHMS = ["RS256", "ES256", "PS256", "EdDSA"]
 _LEEWAY_S = 60
 _TIMEOUT_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class OidcOptions:
-    """How the identity provider is reached and read."""
-
-    issuer: str
-    client_id: str
-    client_secret: str
-    roles: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Roles by a value of the claim."""
-    claim: str = "groups"
 
 
 class Oidc:
@@ -85,7 +73,7 @@ class Oidc:
                         "redirect_uri": self._redirect,
                         "code_verifier": verifier,
                     },
-                    auth=(self._options.client_id, self._options.client_secret),
+                    auth=(self._options.client_id, self._options.client_secret.reveal()),
                 )
                 tokens = answer.raise_for_status().json()
                 keys = KeySet.import_key_set(client.get(metadata["jwks_uri"]).raise_for_status().json())

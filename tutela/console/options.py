@@ -1,93 +1,112 @@
-"""The operator's settings of the console, from the environment (`TUTELA_CONSOLE_…`)."""
+"""The section [console]: where the console is reached, and how it guards the people who use it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
-from tutela.console.exposure import ExposurePolicy
-from tutela.console.oidc import OidcOptions
 from tutela.console.roles import Role
-from tutela.console.sessions import Lifetimes
+from tutela.foundation.options import OptionError, Secret, require, require_positive
 
 
-class ConsoleSettings(BaseSettings):
-    """Settings of the review console. A variable is the field's name in capitals after `TUTELA_CONSOLE_`."""
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long a session lasts."""
 
-    model_config = SettingsConfigDict(env_prefix="TUTELA_CONSOLE_", env_nested_delimiter="__", extra="ignore")
+    idle_s: int = 15 * 60
+    """Seconds without a request after which it ends; at most an hour."""
+    absolute_s: int = 8 * 3600
+    """Seconds after which it ends in any case; at most a day."""
+    rotate_s: int = 5 * 60
+    """Seconds after which its token changes."""
 
-    origin: str = Field(
-        default="http://localhost:8081", description="Where browsers reach it; https, or http on localhost."
-    )
-    identity: Path | None = Field(
-        default=None, description="File of the review key (an age identity). It is read at the start and not copied."
-    )
-    idle_minutes: int = Field(default=15, gt=0, le=60, description="A session ends after so long without a request.")
-    session_hours: int = Field(default=8, gt=0, le=24, description="A session ends after so long in any case.")
-    items_before_break: int = Field(default=50, gt=0, description="Items a person may uncover between two breaks.")
-    seconds_before_break: int = Field(default=300, gt=0, description="Seconds of uncovered pictures between breaks.")
-    break_minutes: int = Field(default=15, gt=0, description="How long a break is.")
-    items_a_day: int = Field(default=400, gt=0, description="Items a person may uncover in 24 hours.")
-    seconds_a_day: int = Field(default=1800, gt=0, description="Seconds of uncovered pictures in 24 hours.")
-    severe_a_day: int = Field(default=100, gt=0, description="Items of the severest labels in 24 hours.")
-    severe_labels: frozenset[str] = Field(
-        default=frozenset({"A1", "A2", "A"}), description="Labels that count as the severest."
-    )
-    two_person: bool = Field(
-        default=False, description="Whether the severest labels become clear only with a second person's consent."
-    )
-    oidc_issuer: str | None = Field(default=None, description="Issuer of an OpenID Connect provider.")
-    oidc_client_id: str = Field(default="", description="Client id there.")
-    oidc_client_secret: SecretStr = Field(default=SecretStr(""), description="Client secret there.")
-    oidc_claim: str = Field(default="groups", description="Claim that roles are read from.")
-    oidc_roles: dict[str, list[Role]] = Field(
-        default_factory=dict, description='Roles by a value of the claim: {"csam-review": ["reviewer"]}.'
-    )
+    def __post_init__(self) -> None:
+        require_positive(self, "idle_s", "absolute_s", "rotate_s")
+        require(self.idle_s <= 3600, "idle_s", "must be at most 3600")
+        require(self.absolute_s <= 24 * 3600, "absolute_s", "must be at most 86400")
 
-    @field_validator("origin")
-    @classmethod
-    def _is_safe(cls, text: str) -> str:
+
+@dataclass(frozen=True, slots=True)
+class ExposurePolicy:
+    """How much one person may be shown."""
+
+    items_before_break: int = 50
+    """Items that a person may uncover between two breaks."""
+    seconds_before_break: int = 300
+    """Seconds of uncovered pictures between two breaks."""
+    break_minutes: int = 15
+    """How long a break is."""
+    items_a_day: int = 400
+    """Items that a person may uncover in 24 hours."""
+    seconds_a_day: int = 1800
+    """Seconds of uncovered pictures in 24 hours."""
+    severe_a_day: int = 100
+    """Items of the severest labels in 24 hours."""
+
+    def __post_init__(self) -> None:
+        require_positive(self, "items_before_break", "seconds_before_break", "break_minutes")
+        require_positive(self, "items_a_day", "seconds_a_day", "severe_a_day")
+
+
+@dataclass(frozen=True, slots=True)
+class OidcOptions:
+    """An OpenID Connect provider, beside passkeys."""
+
+    issuer: str
+    """Its address."""
+    client_id: str
+    """The console's name there."""
+    client_secret: Secret
+    """The console's secret there, as env:NAME or file:path."""
+    roles: Mapping[str, tuple[Role, ...]]
+    """Roles by a value of the claim: csam-review = ["reviewer"]."""
+    claim: str = "groups"
+    """Claim that roles are read from."""
+
+    def __post_init__(self) -> None:
+        for key in ("issuer", "client_id", "roles"):
+            require(bool(getattr(self, key)), key, "must not be empty")
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleOptions:
+    """The review console."""
+
+    origin: str = "http://localhost:8081"
+    """Where browsers reach it; https, or http on localhost."""
+    host: str = "127.0.0.1"
+    """Address that the console listens on."""
+    port: int = 8081
+    """Port that the console listens on."""
+    identity: Path | None = None
+    """File of the review key (an age identity). It is read at the start and not copied."""
+    severe_labels: frozenset[str] = frozenset({"A1", "A2", "A"})
+    """Labels that count as the severest."""
+    two_person: bool = False
+    """Whether the severest labels become clear only with a second person's consent."""
+    sessions: Lifetimes = field(default_factory=Lifetimes)
+    """How long a session lasts."""
+    exposure: ExposurePolicy = field(default_factory=ExposurePolicy)
+    """How much one person may be shown."""
+    oidc: OidcOptions | None = None
+    """An OpenID Connect provider, beside passkeys."""
+
+    def __post_init__(self) -> None:
+        require(1 <= self.port <= 65535, "port", "must be from 1 to 65535")
+        object.__setattr__(self, "origin", _origin(self.origin))
+
+
+def _origin(text: str) -> str:
+    try:
         parts = urlsplit(text)
         local = parts.hostname == "localhost"
-        if parts.scheme not in ("https", "http") or not parts.hostname or parts.path not in ("", "/"):
-            raise ValueError("an origin is a scheme and a host: https://console.example")
-        if parts.scheme == "http" and not local:
-            raise ValueError("the console is only safe over https, or over http on localhost")
-        return f"{parts.scheme}://{parts.netloc}"
-
-    @model_validator(mode="after")
-    def _oidc_is_whole(self) -> "ConsoleSettings":
-        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_roles):
-            raise ValueError("OIDC needs TUTELA_CONSOLE_OIDC_CLIENT_ID and TUTELA_CONSOLE_OIDC_ROLES too")
-        return self
-
-    @property
-    def lifetimes(self) -> Lifetimes:
-        """How long sessions last."""
-        return Lifetimes(self.idle_minutes * 60, self.session_hours * 3600)
-
-    @property
-    def exposure(self) -> ExposurePolicy:
-        """How much one person may be shown."""
-        return ExposurePolicy(
-            self.items_before_break,
-            self.seconds_before_break,
-            self.break_minutes,
-            self.items_a_day,
-            self.seconds_a_day,
-            self.severe_a_day,
-        )
-
-    @property
-    def oidc(self) -> OidcOptions | None:
-        """The identity provider, where one is configured."""
-        if not self.oidc_issuer:
-            return None
-        return OidcOptions(
-            self.oidc_issuer,
-            self.oidc_client_id,
-            self.oidc_client_secret.get_secret_value(),
-            {value: [role.value for role in roles] for value, roles in self.oidc_roles.items()},
-            self.oidc_claim,
-        )
+    except ValueError:
+        raise OptionError("origin", "must be a scheme and a host, such as https://console.example") from None
+    whole = parts.scheme in ("https", "http") and parts.hostname and parts.path in ("", "/")
+    require(bool(whole), "origin", "must be a scheme and a host, such as https://console.example")
+    require(
+        parts.scheme == "https" or local,
+        "origin",
+        "must be https, or http on localhost",
+    )
+    return f"{parts.scheme}://{parts.netloc}"

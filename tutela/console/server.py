@@ -8,14 +8,14 @@ import uvicorn
 from tutela.casework.evidence.memory import guard_memory, start_anew_with_clean_memory
 from tutela.casework.evidence.review_key import read_review_key
 from tutela.console.app import Console, create_console
-from tutela.console.options import ConsoleSettings
+from tutela.console.options import ConsoleOptions
 from tutela.deployment.casework import opened_casework
 from tutela.deployment.settings import Settings
 from tutela.errors import InputError
 from tutela.foundation.logs import configure_logs, log_config
 
 
-def serve(settings: Settings, options: ConsoleSettings, host: str, port: int) -> None:
+def serve(settings: Settings, options: ConsoleOptions, host: str, port: int) -> None:
     """Serve until told to stop. Raises InputError when the review key cannot be read, StoreError as the store does."""
     start_anew_with_clean_memory()
     guard_memory()
@@ -34,15 +34,15 @@ def serve(settings: Settings, options: ConsoleSettings, host: str, port: int) ->
 
 
 @contextlib.contextmanager
-def opened_console(settings: Settings, options: ConsoleSettings) -> Iterator[Console]:
+def opened_console(settings: Settings, options: ConsoleOptions) -> Iterator[Console]:
     """The console over its casework, while reports are filed in the background: this process has the review key.
 
     Raises InputError when the key cannot be read or opens nothing here, StoreError as the store does.
     """
     if options.identity is None:
-        raise InputError("the console needs the review key: set TUTELA_CONSOLE_IDENTITY to its file")
+        raise InputError("the console needs the review key: set identity in [console] of tutela.toml to its file")
     if settings.evidence is None:
-        raise InputError("the console needs to know where evidence lies: set TUTELA_EVIDENCE as the service has it")
+        raise InputError("the console needs to know where evidence lies: set [evidence] as the service has it")
     key = read_review_key(options.identity, settings.home, recipients=settings.evidence.recipients)
     with (
         opened_casework(settings.home, settings.database_text, settings.casework, key) as casework,

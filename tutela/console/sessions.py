@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Row, insert, or_, select, update
 
+from tutela.console.options import Lifetimes
 from tutela.console.people import People, Person, digest
 from tutela.errors import NotFoundError
 from tutela.foundation.store.console_tables import console_session
@@ -19,15 +20,6 @@ from tutela.foundation.store.database import Store, now
 _SECOND = 1_000_000
 _GRACE_S = 20
 """A token that was just replaced still counts so long, for requests that were under way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lifetimes:
-    """How long a session lasts, in seconds."""
-
-    idle_s: int = 15 * 60
-    absolute_s: int = 8 * 3600
-    rotate_s: int = 5 * 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ class Casework:
         from tutela.casework.reports.desk import OpenedEvidence
 
         if self.vault is None:
-            raise InputError("nothing says where evidence lies: set TUTELA_EVIDENCE as the service has it")
+            raise InputError("nothing says where evidence lies: set [evidence] as the service has it")
         if self.key is None:
             raise InputError("this needs the review key: give --key FILE")
         return OpenedEvidence(self.vault, self.key, actor=actor, purpose=purpose)
@@ -104,9 +104,7 @@ class Casework:
 
     def tipline(self) -> "CyberTipline":
         """A connection to the CyberTipline; close it. Raises InputError without NCMEC's credentials."""
-        if self.options.reports.credentials is None:
-            raise InputError('filing needs NCMEC\'s credentials: TUTELA_REPORTS=\'{"user": …, "password": …}\'')
-        return self.options.reports.credentials.connect()
+        return self.options.reports.connect()
 
     @contextlib.contextmanager
     def report_worker(self) -> Iterator[ReportWorker]:
@@ -117,7 +115,7 @@ class Casework:
         evidence = self.evidence(ACTOR, "filing a report")
         with contextlib.ExitStack() as stack:
             filer = None
-            if self.options.reports.credentials is not None:
+            if self.options.reports.files_with_ncmec:
                 tipline = self.tipline()
                 stack.callback(tipline.close)
                 filer = Filer(self.ledger, tipline, evidence)
@@ -131,7 +129,7 @@ def open_casework(
     webhooks, evidence = Webhooks(options.webhooks), options.evidence
     audit = AuditLog(store)
     callback = options.cases.callback or options.cases.on_effect is not None
-    cases = Cases(store, policies=options.cases.policies, effects=Effects(webhooks, callback), labels=banks.labels)
+    cases = Cases(store, policies=options.cases, effects=Effects(webhooks, callback), labels=banks.labels)
     recipients = evidence.recipients if evidence is not None else ()
     vault = evidence.vault(store, home) if evidence is not None else None
     ledger = Ledger(store, AgeSealing(Recipients(recipients) if recipients else None, key))

@@ -1,19 +1,17 @@
 """Asking running gateways, through their own protocols, about two benign pictures: one whole, one damaged."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from tutela.deployment.selftest import Check, canary
 from tutela.errors import InputError
 from tutela.gateways.base import Options
-from tutela.gateways.registry import kind_of, read
+from tutela.gateways.registry import kind_of
 
 _CUT = 2_000
 
 
-def check_gateways(given: Mapping[str, Mapping[str, Any]], name: str | None = None) -> Iterator[Check]:
+def check_gateways(gateways: Mapping[str, Options], name: str | None = None) -> Iterator[Check]:
     """What each gateway of the settings says, or that one. Raises InputError when there is none of that name."""
-    gateways = read(given)
     if name is not None and name not in gateways:
         raise InputError(f"there is no gateway {name!r}; the settings describe {', '.join(gateways) or 'none'}")
     for each, options in gateways.items():

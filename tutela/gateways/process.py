@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from tutela.api.metrics import count_verdict
+from tutela.api.options import ServiceOptions
 from tutela.casework.evidence.memory import guard_memory, start_anew_with_clean_memory
 from tutela.deployment.composition import Deployment
 from tutela.deployment.settings import Settings
@@ -14,7 +15,6 @@ from tutela.errors import InputError
 from tutela.foundation.logs import configure_logs
 from tutela.gateways.base import Options
 from tutela.gateways.capacity import Semaphore
-from tutela.gateways.registry import read
 from tutela.gateways.service import Gateways, Sockets, listen, unlink
 
 log = structlog.get_logger(__name__)
@@ -24,7 +24,7 @@ def run(settings: Settings, name: str) -> None:
     """Run one gateway until told to stop. Raises InputError when there is none of that name."""
     if settings.evidence is not None:
         start_anew_with_clean_memory()
-    gateways = read(settings.gateways)
+    gateways = settings.named("gateways")
     if name not in gateways:
         known = ", ".join(gateways) or "none"
         raise InputError(f"there is no gateway {name!r}; the settings describe {known}")
@@ -44,9 +44,10 @@ async def _serve(deployment: Deployment, settings: Settings, chosen: dict[str, O
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    with ThreadPoolExecutor(settings.max_in_flight, "tutela-screening") as threads:
+    places = settings.door(ServiceOptions).max_in_flight
+    with ThreadPoolExecutor(places, "tutela-screening") as threads:
         await asyncio.to_thread(deployment.pool.warm)
-        gateways = Gateways(deployment, chosen, sockets, Semaphore(settings.max_in_flight), threads)
+        gateways = Gateways(deployment, chosen, sockets, Semaphore(places), threads)
         await gateways.start()
         deployment.start()
         log.info("gateway up", gateway=next(iter(chosen)))

@@ -7,9 +7,8 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import ValidationError
-
 from tutela.errors import InputError, TutelaError
+from tutela.foundation.options import OptionError
 from tutela.gateways.base import Kind, Options
 
 GROUP = "tutela.gateways"
@@ -33,20 +32,12 @@ def kind_of(options: Options) -> Kind[Any]:
     return kinds()[options.kind]
 
 
-def read(given: Mapping[str, Mapping[str, Any]]) -> dict[str, Options]:
-    """The gateways that settings describe, by name. Raises InputError that says which and why."""
-    return {name: _read(name, options) for name, options in given.items()}
-
-
-def _read(name: str, given: Mapping[str, Any]) -> Options:
+def option_class(name: str, given: Mapping[str, Any]) -> type[Options]:
+    """What reads the table `[gateways.NAME]` of the settings. Raises InputError."""
     if not _NAME.fullmatch(name):
-        raise InputError(f"{name!r} is not a valid name of a gateway: use lower-case letters, digits and '-'")
+        raise InputError("is not a valid name of a gateway: use lower-case letters, digits and '-'")
     kind = kinds().get(str(given.get("kind", "")))
     if kind is None:
-        raise InputError(f"gateway {name}: `kind` is one of {', '.join(kinds())}")
-    try:
-        options: Options = kind.options.model_validate(given)
-        return options
-    except ValidationError as error:
-        lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
-        raise InputError(f"gateway {name}: {'; '.join(lines)}") from None
+        raise OptionError("kind", f"must be one of {', '.join(kinds())}")
+    options: type[Options] = kind.options
+    return options

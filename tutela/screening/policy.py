@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tutela.foundation.options import require, require_positive
 from tutela.lists.banks.model import Action
 from tutela.screening.verdict import Decision, Match, Reason
 
@@ -19,11 +20,15 @@ class VideoRule:
     """
 
     min_upload_share: float = 0.8
+    """Share of the upload's frames that must match."""
     min_entry_share: float = 0.0
-    """Of the entry, beside the upload's share."""
+    """Share of the entry's frames that must match, beside the upload's share."""
     min_run_s: float = 2.0
+    """Or a run of so many seconds in both videos, ..."""
     min_run_frames: int = 3
+    """... of so many matching frames, ..."""
     min_run_pictures: int = 2
+    """... that show so many pictures which differ."""
     max_window_distance: int = 18
     """A run that is seen through windows around landmarks alone needs frames that come so near on the median, ..."""
     min_window_frames: int = 12
@@ -31,16 +36,21 @@ class VideoRule:
     min_poor_pictures: int = 4
     """Pictures that differ in a run of parts of frames that all have little in them."""
 
+    def __post_init__(self) -> None:
+        require(0.0 < self.min_upload_share <= 1.0, "min_upload_share", "must be above 0 and at most 1")
+        require(0.0 <= self.min_entry_share <= 1.0, "min_entry_share", "must be from 0 to 1")
+        require_positive(self, "min_run_s", "min_run_pictures", "min_window_frames", "min_poor_pictures")
+        require(self.min_run_frames >= 2, "min_run_frames", "must be at least 2")
+        require(self.max_window_distance >= 0, "max_window_distance", "must be at least 0")
+
 
 @dataclass(frozen=True, slots=True)
 class ScreeningPolicy:
-    """What happens to content that could not be screened, or not wholly.
-
-    `overrides` maps a reason code (`unsupported-type`, `damaged`, `partly-screened`, `timeout`, ...) to a
-    decision. A code that is not in it is held.
-    """
+    """What happens to content that could not be screened, or not wholly."""
 
     overrides: Mapping[str, Decision] = field(default_factory=dict)
+    """Decision by reason code (`unsupported-type`, `damaged`, `partly-screened`, `timeout`, ...); what is not named is
+    held."""
     video: VideoRule = VideoRule()
 
     def on(self, code: str) -> Decision:

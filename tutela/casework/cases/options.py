@@ -10,10 +10,12 @@ from tutela.casework.cases.policy import Policies
 from tutela.casework.evidence.objects import Objects
 from tutela.casework.evidence.seal import Recipients
 from tutela.casework.evidence.vault import Vault
+from tutela.foundation.options import NOT_A_KEY, Secret, require
 from tutela.foundation.outbox.mail import MailServer
 from tutela.foundation.store.database import Store
 
 EVIDENCE_FOLDER = "evidence"
+_SECRET = ("secret", "password", "token", "access_key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +24,39 @@ class EvidenceOptions:
 
     recipients: tuple[str, ...] = ()
     """age public keys; the private ones are not on this machine. Without any, evidence can be managed but not kept."""
-    url: str | None = None
+    store: str | None = None
     """file:///folder or s3://bucket/prefix; a folder in the home by default."""
-    store_options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Of an S3 store, what is no secret: endpoint, region."""
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    """Of an S3 store: access_key_id and secret_access_key, each as env:NAME or file:path."""
+
+    def __post_init__(self) -> None:
+        secret = [name for name in self.options if any(word in name.lower() for word in _SECRET)]
+        require(not secret, "options", f"must not have secrets in it: give {', '.join(secret)} in secrets")
+
+    def store_options(self) -> dict[str, str]:
+        """What the store is opened with. Raises InputError where a secret is not there."""
+        return {**self.options, **{name: secret.reveal() for name, secret in self.secrets.items()}}
 
     def vault(self, store: Store, home: Path) -> Vault:
         """The vault that this describes. Raises InputError."""
-        objects = Objects(self.url or f"file://{(home / EVIDENCE_FOLDER).absolute()}", self.store_options)
+        objects = Objects(self.store or f"file://{(home / EVIDENCE_FOLDER).absolute()}", self.store_options())
         return Vault(store, objects, Recipients(self.recipients) if self.recipients else None)
 
 
 @dataclass(frozen=True, slots=True)
-class CaseOptions:
+class CaseOptions(Policies):
     """What happens to cases, and who is told."""
 
-    policies: Policies = field(default_factory=Policies)
     callback: bool = False
-    """Whether effects wait for a callback, in whichever process has it."""
-    on_effect: EffectCallback | None = None
-    """The callback of an embedding application."""
-    mail_server: MailServer | None = None
+    """Whether effects wait for a Python callback, in whichever process of an embedding application has it."""
     alarm_mail: tuple[str, ...] = ()
     """Who gets mail about undecided cases."""
     console: str = ""
-    signing_key: SigningKey | None = None
+    """The console's address, for links in mail."""
+    on_effect: EffectCallback | None = field(default=None, metadata=NOT_A_KEY)
+    """The callback of an embedding application."""
+    mail_server: MailServer | None = field(default=None, metadata=NOT_A_KEY)
+    signing_key: SigningKey | None = field(default=None, metadata=NOT_A_KEY)
     """Of checkpoints; better kept on another machine, see `tutela audit checkpoint`."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from tutela.casework.cases.model import ACCOUNT_EFFECTS, Effect, Outcome
-from tutela.errors import InputError
+from tutela.foundation.options import OptionError, require
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,39 +17,57 @@ class CasePolicy:
     """What a match, and each outcome, ask of the platform and of people. Raises InputError."""
 
     on_match: tuple[Effect, ...] = (Effect.HIDE,)
-    """At match time, before anybody looked: effects on content only."""
+    """Asked at match time, before anybody looked: effects on content only."""
     on_outcome: Mapping[Outcome, tuple[Effect, ...]] = field(
         default_factory=lambda: {Outcome.REJECT: (Effect.RESTORE,)}
     )
-    """When a decision is final."""
+    """Asked when a decision is final, by its outcome."""
     second_opinion: frozenset[Outcome] = frozenset()
     """Outcomes that two people must agree on."""
-    alarm_after: timedelta = timedelta(hours=24)
+    alarm_after_hours: float = 24.0
     """How long a case may be undecided; the alarm then repeats at the same interval."""
 
     def __post_init__(self) -> None:
         if punishing := ACCOUNT_EFFECTS & set(self.on_match):
-            raise InputError(f"a match alone must not {', '.join(sorted(punishing))} an account; let a decision do it")
-        if self.alarm_after < timedelta(minutes=1):
-            raise InputError("alarms repeat at most once a minute")
-        if Outcome.ESCALATE in self.on_outcome or Outcome.ESCALATE in self.second_opinion:
-            raise InputError("to escalate is no final outcome: nothing can follow from it")
+            names = ", ".join(sorted(punishing))
+            raise OptionError("on_match", f"must not {names} an account: that takes a decision")
+        within = 1 / 60 <= self.alarm_after_hours <= 24 * 365
+        require(within, "alarm_after_hours", "must be from a minute to a year: alarms repeat at most once a minute")
+        for key in ("on_outcome", "second_opinion"):
+            final = Outcome.ESCALATE not in getattr(self, key)
+            require(final, key, "must not name escalate: it is not a final outcome, and nothing can follow from it")
+
+    @property
+    def alarm_after(self) -> timedelta:
+        """How long a case may be undecided."""
+        return timedelta(hours=self.alarm_after_hours)
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
     """How long evidence is kept; what is undecided, or confirmed and not yet reported, is kept without a limit."""
 
-    reported: timedelta = timedelta(days=365)
+    reported_days: float = 365.0
     """From the report: 18 U.S.C. 2258A(h) asks for one year."""
-    against_rules: timedelta = timedelta(days=90)
-    """From the decision."""
-    rejected: timedelta = timedelta(days=30)
-    """From the decision: time for a complaint about it."""
+    against_rules_days: float = 90.0
+    """From the decision that content is against the rules."""
+    rejected_days: float = 30.0
+    """From the decision that a match was false: time for a complaint about it."""
+
+    def __post_init__(self) -> None:
+        require(self.reported_days >= 1, "reported_days", "must be at least 1")
+        for key in ("against_rules_days", "rejected_days"):
+            require(getattr(self, key) >= 0, key, "must be at least 0")
+
+    @property
+    def reported(self) -> timedelta:
+        """How long from the report."""
+        return timedelta(days=self.reported_days)
 
     def after(self, outcome: Outcome) -> timedelta | None:
         """How long from the decision; None without a limit."""
-        return {Outcome.REJECT: self.rejected, Outcome.AGAINST_RULES: self.against_rules}.get(outcome)
+        days = {Outcome.REJECT: self.rejected_days, Outcome.AGAINST_RULES: self.against_rules_days}.get(outcome)
+        return None if days is None else timedelta(days=days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +75,11 @@ class Policies:
     """The policies of one deployment."""
 
     default: CasePolicy = field(default_factory=CasePolicy)
-    by_bank: Mapping[str, CasePolicy] = field(default_factory=dict)
+    """For every bank that has no policy of its own."""
+    banks: Mapping[str, CasePolicy] = field(default_factory=dict)
+    """By bank; for what is not named, the default."""
     retention: RetentionPolicy = field(default_factory=RetentionPolicy)
+    """How long evidence is kept."""
     allow_bank: str = "rejected-matches"
     """The allow list that rejected matches go to; made on first use."""
     unsealed_reasons: frozenset[str] = frozenset()
@@ -66,7 +87,7 @@ class Policies:
 
     def of(self, banks: Iterable[str]) -> tuple[CasePolicy, ...]:
         """The policies that apply to a match with these banks; the default where there are none."""
-        found = tuple(self.by_bank.get(bank, self.default) for bank in dict.fromkeys(banks))
+        found = tuple(self.banks.get(bank, self.default) for bank in dict.fromkeys(banks))
         return found or (self.default,)
 
     def on_match(self, banks: Iterable[str]) -> tuple[Effect, ...]:

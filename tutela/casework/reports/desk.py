@@ -151,7 +151,7 @@ class Desk:
     def check_organisation(self) -> None:
         """Raise InputError where nobody is named who reports."""
         if not self.organisation.name:
-            raise InputError('say who reports: TUTELA_REPORTS=\'{"organisation": {"name": …}}\'')
+            raise InputError("say who reports: set name in [reports.organisation] of tutela.toml")
 
 
 def case_key(case_id: str, evidence: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from typing import BinaryIO, Protocol
 
 from tutela.casework.cases.model import Case, CaseItem
 from tutela.errors import InputError
+from tutela.foundation.options import require
 from tutela.screening.verdict import Context, Match
 
 _CHUNK = 1024 * 1024
@@ -41,17 +42,27 @@ class Organisation:
     """Who reports: what the operator's settings say."""
 
     name: str
+    """The company."""
     service: str | None = None
     """The name of the application, as its users know it."""
     contact_first_name: str | None = None
+    """Of the person whom authorities ask."""
     contact_last_name: str | None = None
+    """Of the same person."""
     contact_email: str | None = None
+    """Of the same person."""
     contact_phone: str | None = None
+    """Of the same person."""
     legal_url: str | None = None
     """Where law enforcement sends its requests."""
     terms_of_service: str | None = None
+    """Where they can be read, or what they say."""
     country: str | None = None
     """Two-letter code."""
+
+    def __post_init__(self) -> None:
+        code = self.country or "AA"
+        require(len(code) == 2 and code.isascii() and code.isupper(), "country", "must be two capital letters")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,39 +1,34 @@
 """What an operator chooses for reports."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tutela.casework.reports.cybertipline.environment import Environment
 from tutela.casework.reports.incident import Organisation
+from tutela.errors import InputError
+from tutela.foundation.options import Secret, require, require_rate
 
 if TYPE_CHECKING:
     from tutela.casework.reports.cybertipline.client import CyberTipline
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
-    """What NCMEC gave out."""
-
-    user: str
-    password: str = field(repr=False)
-    environment: Environment = Environment.TEST
-    address: str | None = None
-    """Instead of the environment's own."""
-
-    def connect(self) -> "CyberTipline":
-        """A connection; close it. Raises InputError."""
-        from tutela.casework.reports.cybertipline.client import CyberTipline
-
-        return CyberTipline(self.user, self.password, environment=self.environment, address=self.address)
-
-
-@dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """Who reports, where, and what is filed by itself."""
+    """Who reports, where, and what is filed automatically."""
 
     organisation: Organisation | None = None
+    """Who reports, as authorities are told."""
+    user: str | None = None
+    """NCMEC's user name; without it nothing is filed with them."""
+    password: Secret | None = None
+    """NCMEC's password, as env:NAME or file:path."""
     environment: Environment = Environment.TEST
+    """test, whose reports reach nobody, or production."""
+    address: str | None = None
+    """Of the CyberTipline, instead of the environment's own."""
+    xsd: Path | None = None
+    """File of the CyberTipline schema; fetched from NCMEC without it."""
     at_match: frozenset[str] = frozenset()
     """Banks whose matches are filed before anybody looked: none unless the operator says so."""
     public_intake: bool = False
@@ -42,7 +37,25 @@ class ReportOptions:
     """Reports that one address of the network may make."""
     mail: tuple[str, ...] = ()
     """Who gets mail about clocks that run out."""
-    credentials: Credentials | None = None
-    """Without them nothing is filed with NCMEC."""
-    xsd: Path | None = None
-    """File of the CyberTipline schema that drafts are checked against before they are filed."""
+
+    def __post_init__(self) -> None:
+        require(self.organisation is None or bool(self.organisation.name), "organisation", "must have a name")
+        require_rate(self.intake_rate, "intake_rate")
+        require(
+            (self.user is None) == (self.password is None),
+            "user",
+            "and password must be given both: NCMEC's credentials",
+        )
+
+    @property
+    def files_with_ncmec(self) -> bool:
+        """Whether there is what NCMEC gave out."""
+        return self.user is not None
+
+    def connect(self) -> "CyberTipline":
+        """A connection to the CyberTipline; close it. Raises InputError where NCMEC's credentials are missing."""
+        from tutela.casework.reports.cybertipline.client import CyberTipline
+
+        if self.user is None or self.password is None:
+            raise InputError("filing needs NCMEC's credentials: set user and password in [reports] of tutela.toml")
+        return CyberTipline(self.user, self.password.reveal(), environment=self.environment, address=self.address)

@@ -16,7 +16,7 @@ class AgeSealing:
         import pyrage
 
         if self._recipients is None:
-            raise TutelaError("reports are sealed to the recipients of evidence; set TUTELA_EVIDENCE")
+            raise TutelaError("reports are sealed as evidence is: set recipients in [evidence] of tutela.toml")
         return bytes(pyrage.encrypt(plain, self._recipients.keys))
 
     def unseal(self, sealed: bytes) -> bytes:

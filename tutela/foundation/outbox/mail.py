@@ -7,13 +7,13 @@ import hashlib
 import smtplib
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.message import EmailMessage
 from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from tutela.errors import InputError
+from tutela.foundation.options import OptionError, Secret, require
 from tutela.foundation.outbox.service import Delivery, enqueue
 from tutela.foundation.outbox.worker import DeliveryError, Progress, UndeliverableError
 
@@ -32,20 +32,30 @@ class Security(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """The operator's mail server. Raises InputError for one that would show passwords or mail to the network."""
+    """The operator's mail server.
+
+    Raises OptionError for one that would show passwords or mail to the network.
+    """
 
     host: str
-    port: int
+    """Its name or address."""
     sender: str
+    """The address that mail is from."""
+    port: int = 587
+    """Its port."""
     security: Security = Security.STARTTLS
+    """How the connection is protected: starttls, tls, or none on this machine."""
     user: str | None = None
-    password: str | None = field(default=None, repr=False)
+    """Who signs in there."""
+    password: Secret | None = None
+    """The password, as env:NAME or file:path."""
 
     def __post_init__(self) -> None:
+        require(1 <= self.port <= 65535, "port", "must be from 1 to 65535")
         if self.security is Security.NONE and self.host not in ("127.0.0.1", "::1", "localhost"):
-            raise InputError("mail without TLS is only for a server on this machine; use starttls or tls")
+            raise OptionError("security", "none is only for a mail server on this machine; use starttls or tls")
         if any(character in self.sender for character in "\r\n"):
-            raise InputError("the sender of mail is one line")
+            raise OptionError("sender", "must be one line")
 
 
 def write_mail(connection: Connection, key: str, to: Sequence[str], subject: str, text: str) -> None:
@@ -91,5 +101,5 @@ class MailHandler:
             if server.security is Security.STARTTLS:
                 connection.starttls(context=context)
             if server.user is not None:
-                connection.login(server.user, server.password or "")
+                connection.login(server.user, server.password.reveal() if server.password else "")
             connection.send_message(message)

@@ -23,6 +23,7 @@ from sqlalchemy import Connection
 from tutela.errors import InputError
 from tutela.foundation.backoff import retry_after_s
 from tutela.foundation.http import Answer, Http, HttpError, Patience
+from tutela.foundation.options import OptionError, Secret, require
 from tutela.foundation.outbox.service import Delivery, enqueue
 from tutela.foundation.outbox.worker import DeliveryError, Progress, UndeliverableError
 
@@ -55,6 +56,42 @@ def read_secret(text: str) -> bytes:
     return secret
 
 
+def _fault_of(url: str) -> str | None:
+    """Why an address is not safe to send to; None where it is."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "must be https://host/path"
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        return "must be https://host/path"
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        return "must be https; http is only for this machine's own address"
+    if parts.username is not None or parts.fragment:
+        return "must not have a user or a fragment"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookOptions:
+    """Where the platform wants to be told what happens."""
+
+    url: str
+    """https://…, or http:// on this machine."""
+    secrets: tuple[Secret, ...]
+    """What signs, each as env:NAME or file:path: the current one; while it changes, the former too."""
+    events: frozenset[str] = frozenset()
+    """Event types that are wanted; all when empty."""
+
+    def __post_init__(self) -> None:
+        require(bool(self.secrets), "secrets", "must have one at least; make it: tutela outbox secret")
+        if fault := _fault_of(self.url):
+            raise OptionError("url", fault)
+
+    def endpoint(self, name: str) -> "Endpoint":
+        """The endpoint that this describes. Raises InputError."""
+        return Endpoint(name, self.url, [read_secret(secret.reveal()) for secret in self.secrets], self.events)
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where an operator wants to be told. Raises InputError for an address that is not safe to send to."""
@@ -67,13 +104,8 @@ class Endpoint:
     """The event types that it wants; all when empty."""
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("https", "http") or not parts.hostname:
-            raise InputError(f"webhook {self.name!r}: its address must be https://host/path")
-        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-            raise InputError(f"webhook {self.name!r}: http is only for this machine's own address; use https")
-        if parts.username is not None or parts.fragment:
-            raise InputError(f"webhook {self.name!r}: its address has a user or a fragment; leave them out")
+        if fault := _fault_of(self.url):
+            raise InputError(f"webhook {self.name!r}: its address {fault}")
         if not self.secrets:
             raise InputError(f"webhook {self.name!r}: it has no secret")
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from tutela.content.signals.registry import signal_type
 from tutela.errors import ConflictError, InputError, NotFoundError
+from tutela.foundation.secrets import check_reference, resolve
 from tutela.foundation.store import tables
 from tutela.foundation.store.bulk import insert_rows, select_in
 from tutela.foundation.store.database import advance_sequence, moment, now
@@ -22,7 +23,6 @@ from tutela.foundation.store.exchange_tables import feed as table
 from tutela.foundation.store.exchange_tables import feed_member, feed_record, feed_return
 from tutela.lists.banks.model import EntryState
 from tutela.lists.banks.service import Banks
-from tutela.lists.exchanges.credentials import check_reference, resolve
 from tutela.lists.exchanges.feed_wire import (
     BEGINNING,
     FeedPage,

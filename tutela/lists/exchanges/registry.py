@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from tutela.errors import InputError, TutelaError
 from tutela.foundation.http import Http, Patience
+from tutela.foundation.secrets import check_reference, resolve
 from tutela.lists.exchanges.base import Exchange, Kind
-from tutela.lists.exchanges.credentials import check_reference, resolve
 
 GROUP = "tutela.exchanges"
 

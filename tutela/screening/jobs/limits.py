@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from tutela.content.media.content import Limits
+from tutela.foundation.options import require_positive
 
 _TIMES_PARTS = 10
 _TIMES_BYTES = 4
@@ -13,8 +14,13 @@ class JobLimits:
     """Limits of content that is screened later."""
 
     max_bytes: int = 1024**3
-    """While a job is screened its content is in memory, once for each service process that screens one."""
+    """Largest content that is screened as a job, in bytes. While it is screened it is in memory, once for each service
+    process that screens one."""
     timeout_s: float = 600.0
+    """Seconds that a job may take."""
+
+    def __post_init__(self) -> None:
+        require_positive(self, "max_bytes", "timeout_s")
 
     def over(self, limits: Limits) -> Limits:
         """The limits of a worker that does jobs, where those are of one that answers at once."""

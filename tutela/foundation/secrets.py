@@ -1,4 +1,4 @@
-"""Secrets by reference: the database keeps where a secret is, never the secret.
+"""Secrets by reference: the database and tutela.toml keep where a secret is, never the secret.
 
 A reference is `env:NAME` or `file:/path`. It is resolved when a connection is opened, so that a changed secret counts
 at the next pull.
@@ -13,12 +13,15 @@ from tutela.errors import InputError
 MAX_BYTES = 64 * 1024
 
 
+def is_reference(text: str) -> bool:
+    """Whether it says where a secret is; a path may be relative here."""
+    scheme, _, rest = text.partition(":")
+    return (scheme == "env" and rest.replace("_", "a").isalnum()) or (scheme == "file" and bool(rest))
+
+
 def check_reference(text: str, option: str) -> None:
     """Raise InputError for what is no reference: most likely the secret itself. The text is not repeated."""
-    scheme, _, rest = text.partition(":")
-    if scheme == "env" and rest.replace("_", "a").isalnum():
-        return
-    if scheme == "file" and rest.startswith("/"):
+    if is_reference(text) and text.startswith(("env:", "file:/")):
         return
     raise InputError(
         f"{option} is a secret: give where it is, as env:NAME or file:/path, not the secret itself;"

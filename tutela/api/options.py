@@ -1,0 +1,50 @@
+"""The section [service]: how the HTTP service is run, and how it guards itself."""
+
+from dataclasses import dataclass, field, replace
+
+from tutela.foundation.options import NOT_A_KEY, require, require_positive, require_rate
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOptions:
+    """How the service guards itself. Limits are a process's own."""
+
+    auth_required: bool = True
+    """Whether requests need a key; false is accepted on a loopback address only."""
+    rate: str = "1000/second"
+    """Requests that one key may make, all routes together, over all service processes."""
+    max_in_flight: int = 64
+    """Screenings under way at once in a service process; one more is answered 503 at once instead of waiting."""
+    pulls_exchanges: bool = field(default=False, metadata=NOT_A_KEY)
+    """Whether this process takes part in the schedule of exchanges."""
+    closes_deployment: bool = field(default=False, metadata=NOT_A_KEY)
+    """Whether the deployment ends with the application; otherwise closing it stays the caller's."""
+
+    def __post_init__(self) -> None:
+        require_rate(self.rate, "rate")
+        require_positive(self, "max_in_flight")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions(ApiOptions):
+    """The HTTP service."""
+
+    host: str = "127.0.0.1"
+    """Address that the service listens on."""
+    port: int = 8080
+    """Port that the service listens on."""
+    workers: int = 1
+    """Service processes."""
+    pull_exchanges: bool = True
+    """Whether the service pulls exchanges by their schedule."""
+
+    def __post_init__(self) -> None:
+        ApiOptions.__post_init__(self)
+        require_positive(self, "workers")
+        require(1 <= self.port <= 65535, "port", "must be from 1 to 65535")
+
+    def of_a_process(self) -> "ServiceOptions":
+        """The options of one of the service's processes, which counts its share of the rate."""
+        amount, _, period = self.rate.partition("/")
+        share = f"{max(1, int(amount) // self.workers)}/{period}"
+        return replace(self, rate=share, pulls_exchanges=self.pull_exchanges, closes_deployment=True)

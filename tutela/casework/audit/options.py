@@ -1,0 +1,25 @@
+"""The section [audit]: who signs the audit log."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tutela.casework.audit.checkpoints import SigningKey
+from tutela.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOptions:
+    """How the audit log is signed."""
+
+    key: Path | None = None
+    """File of the key that signs the audit log every hour; better kept on another machine, see `tutela audit
+    checkpoint`."""
+
+    def signing_key(self) -> SigningKey | None:
+        """The key; None where none is named. Raises InputError."""
+        if self.key is None:
+            return None
+        try:
+            return SigningKey.read(self.key.read_text(encoding="ascii"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"the key of checkpoints, {self.key}, cannot be read: {error}") from None

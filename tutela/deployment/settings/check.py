@@ -1,0 +1,40 @@
+"""Whether settings that can be read can also be used: the files, keys and secrets that they name are there."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+
+from tutela.casework.evidence.objects import Objects
+from tutela.casework.evidence.seal import Recipients
+from tutela.deployment.settings.model import Settings
+from tutela.errors import InputError
+from tutela.foundation.options import Secret
+
+
+def check_settings(settings: Settings) -> None:
+    """Read everything that the settings name, and change nothing. Raises InputError for the first that is wrong."""
+    for secret in _secrets(settings):
+        secret.reveal()
+    _ = settings.casework
+    if (evidence := settings.evidence) is not None:
+        if evidence.recipients:
+            Recipients(evidence.recipients)
+        if evidence.store is not None:
+            Objects(evidence.store, evidence.store_options())
+    xsd = settings.reports.xsd
+    if xsd is not None and not xsd.is_file():
+        raise InputError(f"reports.xsd: {xsd} is not a file")
+
+
+def _secrets(options: object) -> Iterator[Secret]:
+    """Every secret below."""
+    if isinstance(options, Secret):
+        yield options
+    elif isinstance(options, Mapping):
+        for item in options.values():
+            yield from _secrets(item)
+    elif isinstance(options, tuple):
+        for item in options:
+            yield from _secrets(item)
+    elif is_dataclass(options):
+        for field in fields(options):
+            yield from _secrets(getattr(options, field.name))
