@@ -549,7 +549,8 @@ def postfix(gateway, folder) -> Iterator[int]:
     daemons = {"rewrite": "trivial-rewrite", "defer": "bounce", "trace": "bounce"}
     for service in services:
         period = {"pickup": "60 1", "qmgr": "300 1"}.get(service, "- -")
-        lines.append(f"{service} unix n - n {period} {daemons.get(service, service)}")
+        private = "n" if service in ("pickup", "cleanup", "qmgr", "flush", "showq") else "-"
+        lines.append(f"{service} unix {private} - n {period} {daemons.get(service, service)}")
     lines += ["discard unix - - n - - discard", "anvil unix - - n - 1 anvil", "postlog unix-dgram n - n - 1 postlogd"]
     (base / "conf" / "master.cf").write_text("\n".join(lines) + "\n")
     milters = subprocess.Popen(["/usr/sbin/clamav-milter", "-c", str(base / "milter.conf")])
@@ -582,10 +583,10 @@ def mail(port: int, attachment: Path) -> int:
         text=True,
         timeout=170,
     )
-    answers = re.findall(r"^<[-~*]{1,2}\s+(\d{3})", done.stdout, re.MULTILINE)
-    assert len(answers) >= 5, done.stdout[-2000:]
-    print(done.stdout[-1500:])
-    return int(answers[-2])
+    answers = re.findall(r"^<[-~*]{1,2}\s+(\d{3}) ", done.stdout, re.MULTILINE)
+    failures = [answer for answer in answers if answer[0] in "45"]
+    assert failures or "354" in answers, done.stdout[-2000:]
+    return int((failures or ["250"])[0])
 
 
 def test_mail_with_a_listed_picture_is_refused_and_deferred_while_nobody_answers(gateway, postfix, tmp_path):

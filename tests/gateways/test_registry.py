@@ -103,7 +103,7 @@ def test_the_example_of_a_plug_in_answers(knowing, tmp_path, monkeypatch):
     specification = importlib.util.spec_from_file_location("tutela_netstring", file)
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
-    monkeypatch.setattr(registry, "kinds", lambda: {"netstring": module.KIND})
+    monkeypatch.setattr(registry, "kind", lambda _: module.KIND)
     path = str(tmp_path / "socket")
     running = Running(knowing, {"line": {"kind": "netstring", "listen": [path]}})
     try:

@@ -18,6 +18,7 @@ _EXTRAS = {
     **dict.fromkeys(("httpx", "lxml"), "exchanges"),
     **dict.fromkeys(("pyrage", "obstore", "cryptography"), "evidence"),
     **dict.fromkeys(("fpdf", "pyzipper", "jinja2", "markupsafe", "matplotlib"), "reports"),
+    **dict.fromkeys(("boto3", "botocore"), "gateways"),
     "psycopg": "postgres",
 }
 """Modules that a smaller installation lacks, and the extra that brings each."""

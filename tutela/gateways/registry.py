@@ -18,26 +18,38 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 @cache
 def kinds() -> Mapping[str, Kind[Any]]:
     """Every installed kind by name. Raises TutelaError when a plug-in does not keep the protocol."""
-    found: dict[str, Kind[Any]] = {}
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        kind = point.load()
-        if not isinstance(kind, Kind) or kind.name != point.name:
-            raise TutelaError(f"entry point {point.value!r} of group {GROUP} is not a Kind named {point.name!r}")
-        found[kind.name] = kind
-    return MappingProxyType(found)
+    return MappingProxyType({name: kind(name) for name in names()})
+
+
+def names() -> list[str]:
+    """The names of the installed kinds."""
+    return sorted(point.name for point in entry_points(group=GROUP))
+
+
+@cache
+def kind(name: str) -> Kind[Any]:
+    """The kind of that name. Raises InputError; ModuleNotFoundError where a library that it needs is missing."""
+    points = [point for point in entry_points(group=GROUP) if point.name == name]
+    if not points:
+        raise InputError(f"`kind` is one of {', '.join(names())}")
+    loaded = points[0].load()
+    if not isinstance(loaded, Kind) or loaded.name != name:
+        raise TutelaError(f"entry point {points[0].value!r} of group {GROUP} is not a Kind named {name!r}")
+    return loaded
 
 
 def kind_of(options: Options) -> Kind[Any]:
     """The kind of a gateway with such options."""
-    return kinds()[options.kind]
+    return kind(options.kind)
 
 
 def option_class(name: str, given: Mapping[str, Any]) -> type[Options]:
     """What reads the table `[gateways.NAME]` of the settings. Raises InputError."""
     if not _NAME.fullmatch(name):
         raise InputError("is not a valid name of a gateway: use lower-case letters, digits and '-'")
-    kind = kinds().get(str(given.get("kind", "")))
-    if kind is None:
-        raise OptionError("kind", f"must be one of {', '.join(kinds())}")
-    options: type[Options] = kind.options
+    try:
+        described = kind(str(given.get("kind", "")))
+    except InputError:
+        raise OptionError("kind", f"must be one of {', '.join(names())}") from None
+    options: type[Options] = described.options
     return options
