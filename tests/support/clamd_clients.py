@@ -67,7 +67,7 @@ except ValidationError:
 _NODE = """
 const NodeClam = require("clamscan");
 const { Readable } = require("stream");
-const [where, path] = process.argv.slice(2);
+const [where, path] = process.argv.slice(1);
 const socket = where.startsWith("/") ? { socket: where } : { host: "127.0.0.1", port: Number(where) };
 (async () => {
   const clam = await new NodeClam().init({ clamdscan: { ...socket, timeout: 60000, localFallback: false } });

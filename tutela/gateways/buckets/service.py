@@ -20,13 +20,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from tutela.errors import TutelaError
+from tutela.foundation.secrets import resolve
 from tutela.gateways.base import Kind, Opening, Passes
 from tutela.gateways.buckets.events import NewObject, UnknownEventError, read_events
 from tutela.gateways.buckets.store import Buckets, ChangedError, GoneError, Pinned
 from tutela.gateways.http import HttpGateway, HttpOptions
 from tutela.gateways.listeners import Address
 from tutela.gateways.outcome import Outcome
-from tutela.lists.exchanges.credentials import resolve
 from tutela.screening.verdict import Decision
 
 log = logging.getLogger(__name__)
