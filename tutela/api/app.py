@@ -28,11 +28,12 @@ from tutela.api.access import AccessLog
 from tutela.api.bodies import BodyLimit
 from tutela.api.keys import Keys
 from tutela.api.options import ApiOptions
-from tutela.api.problems import Problem, answer_with_problems
+from tutela.api.problems import answer_with_problems
 from tutela.api.security import Gate
 from tutela.api.shortcut import ShortcutApp
 from tutela.deployment.composition import Deployment
-from tutela.errors import TutelaError
+from tutela.errors import BusyError, TutelaError
+from tutela.foundation.allowance import Allowance, Taken
 from tutela.gateways.base import Options as GatewayOptions
 from tutela.gateways.service import Gateways, Sockets
 from tutela.lists.exchanges import installed as exchanges_installed
@@ -52,27 +53,22 @@ class Bound:
     """Turns requests away quickly instead of queueing them without end."""
 
     def __init__(self, places: int) -> None:
-        self._places = places
-        self._taken = 0
+        self._places = Allowance("too many screenings are under way", places)
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @contextlib.asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """A place for one screening. Raises Problem 503 when none is free."""
-        if self._taken >= self._places:
-            raise Problem(503, "busy", "too many screenings are under way", {"Retry-After": "1"})
-        self._taken += 1
+    async def place(self, who: str) -> AsyncIterator[None]:
+        """A place for one screening of somebody's. Raises BusyError when none is free."""
         try:
-            yield
+            with self._places.take(who):
+                yield
         finally:
-            self._taken -= 1
-            if self._waiting:
-                self._waiting.popleft().set_result(None)
+            self._call()
 
     @contextlib.asynccontextmanager
-    async def waited(self) -> AsyncIterator[None]:
+    async def waited(self, who: str = "gateways") -> AsyncIterator[None]:
         """A place for one screening, as soon as one is free: for gateways, which share them."""
-        while self._taken >= self._places:
+        while (taken := self._tried(who)) is None:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             try:
@@ -80,8 +76,23 @@ class Bound:
             finally:
                 if turn in self._waiting:
                     self._waiting.remove(turn)
-        async with self.place():
-            yield
+        try:
+            with taken:
+                yield
+        finally:
+            self._call()
+
+    def _tried(self, who: str) -> Taken | None:
+        try:
+            return self._places.take(who)
+        except BusyError:
+            return None
+
+    def _call(self) -> None:
+        while self._waiting:
+            if not (turn := self._waiting.popleft()).done():
+                turn.set_result(None)
+                return
 
 
 def create_app(
@@ -124,10 +135,12 @@ def create_app(
         docs_url=None,
         swagger_ui_oauth2_redirect_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # to an address that the client's Host names
     )
     app.state.deployment = deployment
     app.state.gate = Gate(keys, rate=options.rate, required=options.auth_required)
     app.state.bound = Bound(options.max_in_flight)
+    app.state.upload_memory = Allowance("the memory for uploads is taken", options.max_upload_memory_bytes)
     app.state.screening_threads = threads = ThreadPoolExecutor(options.max_in_flight, "tutela-screening")
     answer_with_problems(app)
     app.include_router(screening_routes.uploads)

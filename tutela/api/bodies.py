@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tutela.api.models import ContextIn
 from tutela.api.problems import Problem
+from tutela.foundation.allowance import Taken
 from tutela.screening.verdict import Context
 
 MAX_JSON_BYTES = 16 * 1024 * 1024
@@ -48,14 +49,14 @@ class BodyLimit:
         await self._app(scope, receiving, send)
 
 
-async def read_content(request: Request, max_bytes: int) -> tuple[bytes, Context]:
-    """The content and its context, from a raw body or from a form's part `file`.
+async def read_content(request: Request, max_bytes: int, memory: Taken) -> tuple[bytes, Context]:
+    """The content and its context, from a raw body or from a form's part `file`; `memory` grows with it.
 
     Raises Problem: 400 when the form or the context is malformed, 413 when it is too long.
     """
     if is_form(request):
-        return await _read_form(request, max_bytes)
-    parts = [part async for part in limited(request, max_bytes)]
+        return await _read_form(request, max_bytes, memory)
+    parts = [part async for part in _counted(limited(request, max_bytes), memory)]
     return b"".join(parts), raw_context(request)
 
 
@@ -82,8 +83,14 @@ async def limited(request: Request, max_bytes: int) -> AsyncGenerator[bytes, Non
         yield part
 
 
-async def _read_form(request: Request, max_bytes: int) -> tuple[bytes, Context]:
-    stream = limited(request, max_bytes + _FORM_OVERHEAD)
+async def _counted(parts: AsyncGenerator[bytes, None], memory: Taken) -> AsyncGenerator[bytes, None]:
+    async for part in parts:
+        memory.grow(len(part))
+        yield part
+
+
+async def _read_form(request: Request, max_bytes: int, memory: Taken) -> tuple[bytes, Context]:
+    stream = _counted(limited(request, max_bytes + _FORM_OVERHEAD), memory)
     parser = MultiPartParser(request.headers, stream, max_files=1, max_fields=1, max_part_size=_FORM_OVERHEAD)
     parser.spool_max_size = max_bytes + _FORM_OVERHEAD  # never roll over to a file
     try:

@@ -15,6 +15,8 @@ class ApiOptions:
     """Requests that one key may make, all routes together, over all service processes."""
     max_in_flight: int = 64
     """Screenings under way at once in a service process; one more is answered 503 at once instead of waiting."""
+    max_upload_memory_bytes: int = 1024**3
+    """Memory of a service process for uploads that are received or screened; what comes beyond it is answered 503."""
     pulls_exchanges: bool = field(default=False, metadata=NOT_A_KEY)
     """Whether this process takes part in the schedule of exchanges."""
     closes_deployment: bool = field(default=False, metadata=NOT_A_KEY)
@@ -22,7 +24,7 @@ class ApiOptions:
 
     def __post_init__(self) -> None:
         require_rate(self.rate, "rate")
-        require_positive(self, "max_in_flight")
+        require_positive(self, "max_in_flight", "max_upload_memory_bytes")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,14 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from tutela.errors import ConflictError, InputError, NotFoundError, NotReadyError, StoreError, TutelaError
+from tutela.errors import BusyError, ConflictError, InputError, NotFoundError, NotReadyError, StoreError, TutelaError
 
 log = logging.getLogger(__name__)
 
+_CLIENT_GONE = 499
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -47,6 +49,7 @@ def answer_with_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(TutelaError, _tutela)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _fault)
 
 
@@ -59,6 +62,8 @@ def answer_to(request: Request, error: Exception) -> Response:
             return _invalid(request, error)
         case TutelaError():
             return _tutela(request, error)
+        case ClientDisconnect():
+            return _gone(request, error)
         case _:
             return _fault(request, error)
 
@@ -86,6 +91,8 @@ def _tutela(_: Request, error: Exception) -> Response:
             return problem_response(409, "conflict", str(error))
         case InputError():
             return problem_response(400, "invalid-input", str(error))
+        case BusyError():
+            return problem_response(503, "busy", str(error), {"Retry-After": "1"})
         case NotReadyError():
             log.error("request refused: %s", error)
             return problem_response(503, "not-ready", str(error), {"Retry-After": "1"})
@@ -95,6 +102,11 @@ def _tutela(_: Request, error: Exception) -> Response:
             return problem_response(503, "not-ready", "the database does not answer", {"Retry-After": "1"})
         case _:
             return _fault(_, error)
+
+
+def _gone(_: Request, error: Exception) -> Response:
+    """Whoever asked has gone: nobody reads this, and nothing is wrong here. The status is nginx's, for the log."""
+    return Response(status_code=_CLIENT_GONE)
 
 
 def _fault(_: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -136,13 +137,15 @@ async def screen(request: Request, actor: Asker) -> Response:
     """
     deployment: Deployment = request.app.state.deployment
     limit, job_limit = deployment.screener.limits.max_bytes, deployment.job_screener.limits.max_bytes
-    async with request.app.state.bound.place():
-        received = await receive(request, deployment.jobs, limit, job_limit)
+    with request.app.state.upload_memory.take(actor, 0) as memory:
+        received = await receive(request, deployment.jobs, limit, job_limit, memory)
         if isinstance(received, Upload):
             return await accept(deployment, received, actor)
         content, context = received
         loop, threads = asyncio.get_running_loop(), request.app.state.screening_threads
-        verdict = await loop.run_in_executor(threads, deployment.screener.screen, content, context)
+        async with request.app.state.bound.place(actor):
+            screened = partial(deployment.screener.screen, content, context, asked_by=actor)
+            verdict = await loop.run_in_executor(threads, screened)
     return _answer(request, verdict)
 
 

@@ -6,6 +6,7 @@ from starlette.concurrency import run_in_threadpool
 from tutela.api.bodies import is_form, limited, raw_context, read_content
 from tutela.api.problems import Problem
 from tutela.errors import ConflictError
+from tutela.foundation.allowance import Taken
 from tutela.screening.jobs.service import Jobs
 from tutela.screening.jobs.spool import Upload
 from tutela.screening.verdict import Context
@@ -15,26 +16,31 @@ _MIN_FREE_BYTES = 1024**3
 """Room on the disk that uploads leave to everything else."""
 
 
-async def receive(request: Request, jobs: Jobs, max_bytes: int, max_job_bytes: int) -> tuple[bytes, Context] | Upload:
+async def receive(
+    request: Request, jobs: Jobs, max_bytes: int, max_job_bytes: int, memory: Taken
+) -> tuple[bytes, Context] | Upload:
     """The content and its context, or the upload of a job: of content over `max_bytes`, or where the client prefers it.
 
-    Raises Problem: 400, 413, 503 when too many jobs wait, 507 when the disk is full. Forms are always read into memory.
+    `memory` grows with what is kept there. Forms are always read into memory.
+    Raises Problem: 400, 413, 503 when too many jobs wait, 507 when the disk is full; BusyError without memory.
     """
     later = prefers_later(request)
     if is_form(request):
-        content, context = await read_content(request, max_bytes)
+        content, context = await read_content(request, max_bytes, memory)
         return await _spooled(jobs, context, content) if later else (content, context)
     context = raw_context(request)
     waiting = bytearray()
     upload: Upload | None = None
     try:
         async for part in limited(request, max_job_bytes):
+            memory.grow(len(part))
             waiting += part
             if upload is None and (later or len(waiting) > max_bytes):
                 upload = await run_in_threadpool(_begin, jobs, context)
             if upload is not None and len(waiting) >= _BLOCK:
                 block, waiting = waiting, bytearray()
                 await run_in_threadpool(_write, upload, block)
+                memory.shrink(len(block))
         if upload is not None:
             await run_in_threadpool(_write, upload, waiting)
     except BaseException:

@@ -1,6 +1,6 @@
 """An allowance of what is short, places or bytes of memory: whoever would take too much is turned away at once.
 
-Nobody takes more than a share of it, so that one who takes all he can keeps no other out. Thread-safe; nothing waits.
+The last quarter is for those who have little, so that one who takes all he can keeps no other out. Thread-safe.
 """
 
 import threading
@@ -13,11 +13,11 @@ from tutela.errors import BusyError
 class Allowance:
     """So much of something, taken by those who ask and given back by them."""
 
-    def __init__(self, what: str, total: int, *, share: float = 0.5) -> None:
-        """`what` is said to whoever is turned away; one asker has at most that share of the total, but always one."""
+    def __init__(self, what: str, total: int) -> None:
+        """`what` is said to whoever is turned away."""
         self._what = what
         self._total = total
-        self._most = max(1, int(total * share))
+        self._kept = total // 4
         self._lock = threading.Lock()
         self._taken: Counter[str] = Counter()
 
@@ -35,16 +35,15 @@ class Allowance:
 
     def _grow(self, who: str, amount: int) -> None:
         with self._lock:
-            if self._taken.total() + amount > self._total or self._taken[who] + amount > self._most:
-                if not self._taken[who]:
-                    del self._taken[who]
+            taken, own = self._taken.total() + amount, self._taken.get(who, 0) + amount
+            if taken > self._total or (taken > self._total - self._kept and own > self._kept):
                 raise BusyError(f"{self._what}: ask again in a moment")
-            self._taken[who] += amount
+            self._taken[who] = own
 
     def _give_back(self, who: str, amount: int) -> None:
         with self._lock:
             self._taken[who] -= amount
-            if not self._taken[who]:
+            if self._taken[who] <= 0:
                 del self._taken[who]
 
 
@@ -61,10 +60,14 @@ class Taken:
         self._allowance._grow(self._who, amount)
         self._amount += amount
 
-    def give_back(self) -> None:
-        """Let others have it."""
-        amount, self._amount = self._amount, 0
+    def shrink(self, amount: int) -> None:
+        """Let others have so much of it."""
+        self._amount -= amount
         self._allowance._give_back(self._who, amount)
+
+    def give_back(self) -> None:
+        """Let others have it all."""
+        self.shrink(self._amount)
 
     def __enter__(self) -> "Taken":
         return self

@@ -13,6 +13,10 @@ from typing import Protocol
 class Connection(Protocol):
     """What a server has of each client."""
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the server takes what the client sends: if not, that it is slow is not the client's fault."""
+
     def time_is_over(self) -> None:
         """Say so, if the protocol can, and close."""
 
@@ -21,8 +25,8 @@ class Connection(Protocol):
 class Pace:
     """How fast a client must be."""
 
-    head_s: float = 10.0
-    """The first bytes of a request and its whole head."""
+    head_s: float = 15.0
+    """From one request to the whole head of the next."""
     grace_s: float = 10.0
     """What a body may take beyond what the rate allows."""
     bytes_per_s: int = 4096
@@ -96,7 +100,7 @@ class Connections:
         late += [
             connection
             for connection, body in self._sending.items()
-            if now - body.began > self._pace.body_s(body.received)
+            if connection.is_read and now - body.began > self._pace.body_s(body.received)
         ]
         for connection in late:
             self._end(connection)
