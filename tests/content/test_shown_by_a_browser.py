@@ -1,0 +1,111 @@
+"""What Chromium shows of a picture is among its readings, or the file is held, however the file says how it is meant.
+
+Disagreements that remain are listed in docs/rooms/readings.md.
+"""
+
+import base64
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.browser import open_browser
+from tests.support.drawn_kinds import Kind, kind_of
+from tutela import _native
+from tutela.content.media.confined.decode import decode_picture
+from tutela.content.media.content import Limits, Mode, Picture
+from tutela.content.media.sniff import sniff
+from tutela.content.signals.pdq import PDQ
+from tutela.errors import UnscreenableError
+
+CELL, ACROSS, DOWN = 170, 7, 5
+GROUNDS = ("#ffffff", "#000000", "#313338")
+LEAST_QUALITY = 50
+"""Of what is shown: what is poorer is no match on either side."""
+Shown = list[Image.Image]
+"""One picture a ground."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How near the nearest reading comes to what is shown on the worst ground; None where it is held or blank."""
+
+    kind: Kind
+    distance: int | None
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Any]:
+    """One page of a browser for all pictures."""
+    with open_browser() as browser:
+        yield browser.new_page(viewport={"width": CELL * ACROSS, "height": CELL * DOWN})
+
+
+def shown_by(page: Any, kinds: list[Kind]) -> list[Shown | None]:
+    """What the browser shows of each; None where it shows nothing."""
+    cells = "".join(
+        f'<img style="position:absolute;left:{i % ACROSS * CELL}px;top:{i // ACROSS * CELL}px" '
+        f'src="data:{kind.media_type};base64,{base64.b64encode(kind.data).decode()}">'
+        for i, kind in enumerate(kinds)
+    )
+    page.set_content(f"<body style='margin:0'>{cells}</body>")
+    sizes = page.evaluate(
+        """async () => {
+            await Promise.all([...document.images].map(one => one.decode().catch(() => 0)));
+            return [...document.images].map(one => [one.naturalWidth, one.naturalHeight]);
+        }"""
+    )
+    sheets = []
+    for ground in GROUNDS:
+        page.evaluate("ground => { document.body.style.background = ground }", ground)
+        sheets.append(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
+    found: list[Shown | None] = []
+    for i, (width, height) in enumerate(sizes):
+        left, top = i % ACROSS * CELL, i // ACROSS * CELL
+        box = (left, top, left + width, top + height)
+        found.append([sheet.crop(box) for sheet in sheets] if width else None)
+    return found
+
+
+def hash_of(image: Image.Image) -> tuple[bytes, int]:
+    value, quality = _native.pdq(np.ascontiguousarray(np.asarray(image.convert("L"))))
+    return value, quality
+
+
+def readings_of(data: bytes) -> list[bytes] | None:
+    """The hashes of every reading as displayed and as stored; None where the file is held."""
+    try:
+        picture = decode_picture(data, sniff(data), Mode.FAST, Limits())
+    except UnscreenableError:
+        return None
+    if picture.damaged or picture.unread:
+        return None
+    ways = [picture.pixels, *(pixels for _, pixels in picture.readings)]
+    others = [Picture(way, picture.width, picture.height, picture.eighths, picture.orientation) for way in ways]
+    turned = [_native.pdq(*other.displayed())[0] for other in others]
+    return turned if picture.orientation == 1 else [*turned, *(_native.pdq(way, picture.source)[0] for way in ways)]
+
+
+def compared(kind: Kind, shown: Shown | None) -> Compared:
+    ours = readings_of(kind.data)
+    theirs = [hash_of(image) for image in shown or []]
+    wanted = [value for value, quality in theirs if quality >= LEAST_QUALITY]
+    if ours is None or not wanted:
+        return Compared(kind, None)
+    return Compared(kind, max(min(PDQ.distance(own, value) for own in ours) for value in wanted))
+
+
+def test_what_a_browser_shows_is_among_the_readings(page: Any, effort: Callable[[int, int], int]) -> None:
+    each = ACROSS * DOWN
+    results: list[Compared] = []
+    for first in range(0, effort(210, 2100), each):
+        kinds = [kind_of(seed) for seed in range(first, first + each)]
+        results += map(compared, kinds, shown_by(page, kinds))
+    counted = [one for one in results if one.distance is not None]
+    assert len(counted) > len(results) * 0.7
+    apart = [f"{one.distance}: {one.kind.name}" for one in counted if (one.distance or 0) > PDQ.default_threshold]
+    assert apart == []
