@@ -8,7 +8,7 @@ from threatexchange.signal_type.pdq.pdq_hasher import pdq_from_bytes
 
 from benchmarks.pictures import SIZES, file_of, mosaic
 from benchmarks.report import Scale, Table, duration, in_turns, ratio
-from tutela.content.media.confined.decode import FAST_MIN_SIDE
+from tutela.content.media.confined.readings import MIN_SIDE
 from tutela.content.media.content import Content, Limits, Mode, ViewSet
 from tutela.content.signals.pdq import PDQ
 
@@ -57,5 +57,5 @@ def run(scale: Scale) -> Iterator[Table]:
 def bare_decode(data: bytes) -> object:
     """Only the decoder's work."""
     return simplejpeg.decode_jpeg(
-        data, "GRAY", fastdct=True, fastupsample=True, min_height=FAST_MIN_SIDE, min_width=FAST_MIN_SIDE
+        data, "GRAY", fastdct=True, fastupsample=True, min_height=MIN_SIDE, min_width=MIN_SIDE
     )

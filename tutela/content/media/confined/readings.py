@@ -1,7 +1,7 @@
 """The readings of a picture: every way in which a viewer may show it. Each is hashed, and any of them may match.
 
 This is the one place that decides which there are: profiles and tones applied or not, transparent pixels on a light, a
-dark and a middling ground, or their colours without their alpha. A file that can be read in one way only has one
+dark and two middling grounds, or their colours without their alpha. A file that can be read in one way only has one
 reading, and pays nothing. docs/rooms/readings.md says by format what is looked at.
 """
 
@@ -19,7 +19,7 @@ from tutela.content.media.content import Mode
 
 MIN_SIDE = 256
 """In fast mode a picture is brought down as far as its short side keeps this many pixels; PDQ needs 64."""
-GROUNDS = (("", 255), ("on black", 0), ("on grey", 128))
+GROUNDS = (("", 255), ("on black", 0), ("on grey", 128), ("on dark grey", 48))
 """What is seen through a picture: the first is most viewers'."""
 _NO_ALPHA = "without its transparency"
 _ALIKE = 4
