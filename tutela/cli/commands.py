@@ -15,7 +15,7 @@ from tutela.cli.state import State
 READER_GONE = 141
 """As a shell says of a program that wrote into a closed pipe; neither "nothing matched" nor "something did"."""
 _GROUPS = (
-    *("audit", "bank", "case", "config", "console", "evaluate", "evidence", "exchange", "feed", "gateway"),
+    *("audit", "bank", "case", "config", "console", "dns", "evaluate", "evidence", "exchange", "feed", "gateway"),
     *("index", "job", "key", "notice", "outbox", "report", "store"),
 )
 """Each a module of this package with an `app`."""

@@ -113,6 +113,14 @@ class OnlyHolding(Protocol):
 
 
 @runtime_checkable
+class InClear(Protocol):
+    """A signal type whose values are digests of a text, which a list may give in clear."""
+
+    def canonical(self, text: str) -> str:
+        """The text whose digest is the value. Raises InvalidSignalError."""
+
+
+@runtime_checkable
 class Composite(Protocol):
     """A signal type that stands for many values of another type, such as a video for its frames.
 

@@ -18,6 +18,10 @@ NAMED_DOORS = {
         "tutela.gateways.registry:option_class",
         "Where platforms already call a scanner: a table [gateways.NAME] for each, see docs/gateways.md.",
     ),
+    "dns": (
+        "tutela.gateways.dns.options:option_class",
+        "Zones of listed domains for resolvers: a table [dns.NAME] for each, see docs/for-an-internet-provider.md.",
+    ),
 }
 """By section that has a table for each name: what tells from such a table which option class reads it, and its use."""
 

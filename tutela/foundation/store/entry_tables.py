@@ -17,3 +17,11 @@ entry_value = Table(
     Index(None, "signal_id"),
     comment="What an entry stands for beside its own value. A signal is active while an active entry has it here too.",
 )
+
+entry_text = Table(
+    "entry_text",
+    metadata,
+    Column("entry_id", Id, ForeignKey("entry.id"), primary_key=True, autoincrement=False),
+    Column("text", String(2048), nullable=False),
+    comment="What an entry's value is the digest of, in clear; only in banks for DNS and proxies.",
+)

@@ -4,7 +4,7 @@ Every function here first takes the clock's row, so that list changes happen one
 rows can be looked up first and written after without a race, and sequence numbers are in the order of commits.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Table, func, insert, select, update
 from tutela.foundation.store import tables
 from tutela.foundation.store.bulk import CHUNK, insert_rows, select_in
 from tutela.foundation.store.database import advance_sequence
-from tutela.foundation.store.entry_tables import entry_value
-from tutela.lists.banks.model import EntryState, NewEntry
+from tutela.foundation.store.entry_tables import entry_text, entry_value
+from tutela.lists.banks.model import CLEAR_USES, EntryState, NewEntry
 
 Item = TypeVar("Item")
 Stored = tuple[int, str, float | None, int | None]
@@ -76,6 +76,7 @@ def list_entries(
             revived.append(found[0])
         ids.append(found[0])
     insert_rows(connection, tables.entry, _ENTRY_COLUMNS, rows)
+    _keep_texts(connection, bank_id, {row[0] for row in rows}, zip(ids, entries, strict=True))
     for chunk in chunks(revived):
         connection.execute(
             update(tables.entry).where(tables.entry.c.id.in_(chunk)).values(state=active, reason=reason, updated_at=at)
@@ -103,6 +104,18 @@ def list_entries(
         settle(connection, signals_of(connection, sorted({*revived, *with_values})))
     added = len(rows) + len(revived)
     return Outcome(tuple(ids), added, len(entries) - added)
+
+
+def _keep_texts(
+    connection: Connection, bank_id: int, fresh: Collection[int], entries: Iterable[tuple[int, NewEntry]]
+) -> None:
+    """Keep the texts of fresh entries in clear, in a bank that cannot do without."""
+    texts = {entry_id: new.text[:2048] for entry_id, new in entries if entry_id in fresh and new.text is not None}
+    if not texts:
+        return
+    uses = connection.execute(select(tables.bank.c.uses).where(tables.bank.c.id == bank_id)).scalar_one()
+    if CLEAR_USES & frozenset(uses):
+        insert_rows(connection, entry_text, ("entry_id", "text"), list(texts.items()))
 
 
 def set_entry_state(

@@ -38,6 +38,8 @@ class BankUse(StrEnum):
     """Names that a resolver answers."""
 
 
+CLEAR_USES = frozenset({BankUse.PROXY, BankUse.DNS})
+"""Such a bank keeps what its entries stand for in clear: a resolver is told names, not digests."""
 USUAL_USES = frozenset({BankUse.PLATFORM, BankUse.SEARCH})
 
 
@@ -179,3 +181,5 @@ class NewEntry:
     note: str | None = None
     values: tuple[EntryValue, ...] = ()
     """What else the entry stands for; found in the index like `value` itself."""
+    text: str | None = None
+    """What the value is the digest of; kept only in banks that serve DNS or a proxy."""

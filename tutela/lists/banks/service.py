@@ -19,7 +19,7 @@ from tutela.content.signals.registry import composite_type, signal_type, signal_
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.store import tables
 from tutela.foundation.store.database import Store, advance_banks, moment, now
-from tutela.foundation.store.entry_tables import entry_value
+from tutela.foundation.store.entry_tables import entry_text, entry_value
 from tutela.lists.banks.entries import Outcome, chunks, list_entries, set_entry_state
 from tutela.lists.banks.labels import Label, labels_of
 from tutela.lists.banks.model import (
@@ -351,6 +351,30 @@ class Banks:
         with self.store.read() as connection:
             frames, seconds = connection.execute(query).one()
         return Extent(int(frames), float(seconds or 0.0))
+
+    def names_in_clear(
+        self, signal: str, use: BankUse, signal_ids: Sequence[int] | None = None
+    ) -> Iterator[tuple[int, str]]:
+        """The signal row and the text of every active entry of a type in the enabled banks of a use; or of those
+        signal rows alone. Entries that were listed as digests have no text and are left out."""
+        entry, signals, banks = tables.entry, tables.signal, [bank.id for bank in self.enabled() if use in bank.uses]
+        query = (
+            select(entry.c.signal_id, entry_text.c.text)
+            .join(entry_text, entry_text.c.entry_id == entry.c.id)
+            .join(signals, signals.c.id == entry.c.signal_id)
+            .where(signals.c.type == signal, entry.c.state == EntryState.ACTIVE.value, entry.c.bank_id.in_(banks))
+        )
+        wanted = [None] if signal_ids is None else list(chunks(signal_ids))
+        with self.store.read() as connection:
+            for chunk in wanted:
+                narrowed = query if chunk is None else query.where(entry.c.signal_id.in_(chunk))
+                for row in connection.execute(narrowed.execution_options(yield_per=10_000)):
+                    yield row.signal_id, row.text
+
+    def version(self) -> int:
+        """Rises with every change of any bank: its policy, its name, where it counts."""
+        with self.store.read() as connection:
+            return int(connection.execute(select(tables.clock.c.banks)).scalar_one())
 
     def head(self, signal: str) -> int:
         """As `ChangeFeed.head`."""

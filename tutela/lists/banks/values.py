@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tutela.content.signals.base import WHOLE, Sample
+from tutela.content.signals.base import WHOLE, InClear, Sample
 from tutela.content.signals.pdq import shows_enough
 from tutela.content.signals.registry import composite_type, signal_type
 from tutela.content.views.thresholds import need
@@ -23,7 +23,9 @@ def new_entry(
 ) -> NewEntry:
     """The entry whose value a text stands for. Raises InvalidSignalError, and InputError for an unknown type."""
     value, values = read_value(signal, text)
-    return NewEntry(signal, value, source, reference, label, note, values)
+    kind = signal_type(signal)
+    clear = kind.canonical(text) if isinstance(kind, InClear) and kind.format(value) != text.strip().lower() else None
+    return NewEntry(signal, value, source, reference, label, note, values, clear)
 
 
 def read_value(signal: str, text: str) -> tuple[bytes, tuple[EntryValue, ...]]:

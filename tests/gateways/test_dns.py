@@ -1,0 +1,309 @@
+"""The zone of listed domains: transferred whole and by differences, signed, and applied by real resolvers."""
+
+import asyncio
+import base64
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import dns.exception
+import dns.message
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import dns.tsigkeyring
+import dns.xfr
+import dns.zone
+import pytest
+
+from tests.support.service import free_port
+from tests.support.waiting import wait_until
+from tutela.errors import InputError
+from tutela.foundation.store.database import Store
+from tutela.gateways.dns import DnsOptions, Zone
+from tutela.gateways.dns.canary import applies
+from tutela.gateways.dns.dialects import Dialect, zone_file
+from tutela.gateways.dns.options import WEEK_S, Resolver
+from tutela.gateways.dns.primary import Primary
+from tutela.gateways.dns.zone import newer
+from tutela.gateways.listeners import Address
+from tutela.lists.banks.model import BankUse, EntryState
+from tutela.lists.banks.service import Banks
+from tutela.lists.banks.values import new_entry
+
+KEY = base64.b64encode(secrets.token_bytes(32)).decode()
+os.environ["TEST_TSIG"] = KEY
+os.environ["TEST_TSIG_SHORT"] = "c2hvcnQ="
+GARDEN = "192.0.2.80"
+
+
+@pytest.fixture
+def banks(tmp_path: Path) -> Banks:
+    """Banks of a store of their own, with one for DNS."""
+    made = Banks(Store.create(f"sqlite:///{tmp_path / 'tutela.db'}"), tmp_path)
+    made.create("names", uses={BankUse.DNS}, actor="test")
+    made.create("posts", actor="test")
+    return made
+
+
+def add(banks: Banks, *names: str, bank: str = "names") -> None:
+    banks.add(bank, [new_entry("domain", name) for name in names], actor="test")
+
+
+def withdraw(banks: Banks, name: str) -> None:
+    value = new_entry("domain", name).value
+    for entry in banks.find("domain", value):
+        banks.set_state(entry.id, EntryState.WITHDRAWN, reason="for the test", actor="test")
+
+
+@contextlib.contextmanager
+def served(zone: Zone, options: DnsOptions) -> Iterator[Primary]:
+    """A primary in a thread of its own, at the address of its options."""
+    primary = Primary(zone, options)
+    loop, up, stop = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+
+    async def run() -> None:
+        async with primary.serving():
+            up.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
+    thread.start()
+    try:
+        assert up.wait(30)
+        yield primary
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(30)
+        loop.close()
+
+
+def transferred(options: DnsOptions, zone: dns.zone.Zone | None = None, *, signed: bool = True) -> dns.zone.Zone:
+    """The zone as a client that is not ours transfers it: whole, or by differences into what it has."""
+    zone = zone or dns.zone.Zone(options.zone, relativize=False)
+    keyring = dns.tsigkeyring.from_text({"k": KEY}) if signed and options.keys else None
+    query, _ = dns.xfr.make_query(zone, keyring=keyring)
+    dns.query.inbound_xfr(options.listen.host, zone, query=query, port=options.listen.port, timeout=20, lifetime=60)
+    return zone
+
+
+def names_of(zone: dns.zone.Zone) -> set[str]:
+    """The names that a zone refuses, without the star of what is below each."""
+    suffix = f".{zone.origin.to_text()}" if zone.origin else ""
+    found = {name.to_text().removesuffix(suffix).removeprefix("*.") for name in zone.nodes}
+    return {name for name in found if not name.startswith("canary.") and name + "." not in (suffix, suffix[1:])} - {
+        suffix.strip(".") + "."
+    }
+
+
+def options_of(**more) -> DnsOptions:
+    given = {"listen": Address("127.0.0.1", free_port()), "keys": {"k": "env:TEST_TSIG"}, "garden": [GARDEN], **more}
+    return DnsOptions.model_validate(given)
+
+
+def test_the_zone_is_transferred_whole_then_by_differences(banks, tmp_path):
+    add(banks, "listed.example", "bücher.example")
+    add(banks, "post.example", bank="posts")
+    options = options_of()
+    zone = Zone(banks, tmp_path / "serial")
+    with served(zone, options):
+        copy = transferred(options)
+        assert names_of(copy) == {"listed.example", "xn--bcher-kva.example"}
+        assert copy.find_rrset("*.listed.example." + options.zone + ".", "A")[0].address == GARDEN
+        before = zone.serial
+        add(banks, "new.example")
+        withdraw(banks, "listed.example")
+        wait_until(lambda: names_of(transferred(options)) == {"new.example", "xn--bcher-kva.example"}, "the change")
+        assert newer(zone.serial, before)
+        transferred(options, copy)
+        assert names_of(copy) == {"new.example", "xn--bcher-kva.example"}
+        banks.update("names", enabled=False, actor="test")
+        wait_until(lambda: names_of(transferred(options)) == set(), "the bank is off")
+        transferred(options, copy)
+        assert names_of(copy) == set()
+
+
+def test_a_long_zone_travels_in_many_signed_messages(banks, tmp_path):
+    names = [f"host{number}.example" for number in range(4_000)]
+    add(banks, *names)
+    options = options_of()
+    with served(Zone(banks, tmp_path / "serial"), options):
+        assert names_of(transferred(options)) == set(names)
+
+
+def test_only_who_signs_is_answered_and_nothing_but_the_zone_is(banks, tmp_path):
+    add(banks, "listed.example")
+    options = options_of()
+    with served(Zone(banks, tmp_path / "serial"), options):
+        with pytest.raises(dns.exception.DNSException):
+            transferred(options, signed=False)
+        where = {"where": "127.0.0.1", "port": options.listen.port, "timeout": 5}
+        for name, kind in ((options.zone, "SOA"), ("listed.example", "A"), (options.zone, "TXT")):
+            answer = dns.query.udp(dns.message.make_query(name, kind), **where)
+            assert answer.rcode() == dns.rcode.REFUSED
+            assert not answer.answer
+        for junk in (b"", b"\0", b"\xff" * 11, b"\0" * 12, secrets.token_bytes(300)):
+            with socket.create_connection(("127.0.0.1", options.listen.port)) as connection:
+                connection.sendall(len(junk).to_bytes(2) + junk)
+        assert names_of(transferred(options)) == {"listed.example"}
+
+
+def test_the_serial_never_goes_back(banks, tmp_path):
+    add(banks, "one.example")
+    zone = Zone(banks, tmp_path / "serial")
+    zone.refresh()
+    add(banks, "two.example")
+    zone.refresh()
+    other = Banks(Store.create(f"sqlite:///{tmp_path / 'restored.db'}"), tmp_path)
+    restored = Zone(other, tmp_path / "serial")
+    restored.refresh()
+    assert newer(restored.serial, zone.serial)
+    assert restored.since(zone.serial) is None
+    assert newer(1, 2**32 - 1)
+    assert not newer(5, 5)
+
+
+def test_options_that_would_fail_open_are_refused():
+    for wrong in ({"keys": {"k": "c2hvcnQ="}}, {"expire_s": WEEK_S - 1}, {"zone": "a..b"}):
+        with pytest.raises(ValueError, match=r"is a secret|604800|not a name"):
+            DnsOptions.model_validate(wrong)
+    with pytest.raises(InputError, match="fewer than 16 bytes"):
+        DnsOptions(keys={"k": "env:TEST_TSIG_SHORT"}).keyring()
+
+
+def test_entries_that_came_as_digests_are_in_no_zone(banks, tmp_path):
+    value = new_entry("domain", "hidden.example").value
+    banks.add("names", [new_entry("domain", value.hex())], actor="test")
+    zone = Zone(banks, tmp_path / "serial")
+    zone.refresh()
+    assert list(zone) == []
+
+
+def test_files_for_resolvers_that_transfer_nothing(banks):
+    options = options_of()
+    rpz = list(zone_file(Dialect.RPZ, options, 7, ["listed.example"]))
+    read = dns.zone.from_text("\n".join(rpz), relativize=False)
+    assert names_of(read) == {"listed.example"}
+    lines = list(zone_file(Dialect.DNSMASQ, options, 7, ["listed.example"]))
+    assert f"address=/listed.example/{GARDEN}" in lines
+
+
+# --- real resolvers
+
+
+@contextlib.contextmanager
+def resolver(command: list[str], port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A resolver that runs, once it answers."""
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+        try:
+
+            def answers() -> bool:
+                assert process.poll() is None, (folder / "log").read_text()[-2000:]
+                with contextlib.suppress(dns.exception.DNSException, OSError):
+                    dns.query.udp(dns.message.make_query("localhost", "A"), "127.0.0.1", port=port, timeout=2)
+                    return True
+                return False
+
+            wait_until(answers, "the resolver answers")
+            yield process
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def looked_up(name: str, port: int) -> set[str]:
+    """The addresses that a resolver gives for a name."""
+    with contextlib.suppress(dns.exception.DNSException, OSError):
+        answer = dns.query.udp(dns.message.make_query(name, "A"), "127.0.0.1", port=port, timeout=2)
+        return {rdata.address for rrset in answer.answer for rdata in rrset if rrset.rdtype == dns.rdatatype.A}
+    return set()
+
+
+def bind(folder: Path, port: int, options: DnsOptions) -> list[str]:
+    zone = options.zone
+    (folder / "named.conf").write_text(
+        f"""key "k" {{ algorithm hmac-sha256; secret "{KEY}"; }};
+        server 127.0.0.1 {{ keys {{ "k"; }}; }};
+        options {{ directory "{folder}"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
+          recursion yes; pid-file "{folder}/pid"; session-keyfile "{folder}/session"; dnssec-validation no;
+          forward only; forwarders {{ 127.0.0.1 port {free_port()}; }};
+          response-policy {{ zone "{zone}" log no add-soa no; }} qname-wait-recurse no min-update-interval 0; }};
+        controls {{ }};
+        zone "{zone}" {{ type secondary; file "{zone}.db";
+          primaries {{ 127.0.0.1 port {options.listen.port} key "k"; }};
+          allow-notify {{ 127.0.0.1; }}; allow-query {{ none; }}; }};"""
+    )
+    return ["/usr/sbin/named", "-g", "-c", str(folder / "named.conf")]
+
+
+def unbound(folder: Path, port: int, options: DnsOptions) -> list[str]:
+    (folder / "unbound.conf").write_text(
+        f"""server:
+  directory: "{folder}"
+  chroot: ""
+  username: ""
+  pidfile: "{folder}/pid"
+  interface: 127.0.0.1@{port}
+  port: {port}
+  do-ip6: no
+  do-daemonize: no
+  use-syslog: no
+  do-not-query-localhost: no
+  module-config: "respip iterator"
+remote-control:
+  control-enable: no
+forward-zone:
+  name: "."
+  forward-addr: 127.0.0.1@{free_port()}
+rpz:
+  name: "{options.zone}"
+  primary: 127.0.0.1@{options.listen.port}
+  allow-notify: 127.0.0.1
+  zonefile: "{folder}/{options.zone}.zone"
+"""
+    )
+    return ["/usr/sbin/unbound", "-d", "-c", str(folder / "unbound.conf")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", ["named", "unbound"])
+def test_a_real_resolver_applies_every_rule_and_follows_changes(banks, tmp_path, program):
+    if shutil.which(program, path="/usr/sbin:/usr/bin") is None:
+        pytest.skip(f"{program} is not installed: apt-get install {'bind9' if program == 'named' else 'unbound'}")
+    folder = tmp_path / "resolver"
+    folder.mkdir()
+    port = free_port()
+    at = Address("127.0.0.1", port)
+    options = options_of(
+        keys={"k": "env:TEST_TSIG"} if program == "named" else {},
+        resolvers={program: Resolver(asked_at=at, notified_at=at)},
+        canary_every_s=1,
+    )
+    add(banks, "listed.example", "other.example")
+    command = bind(folder, port, options) if program == "named" else unbound(folder, port, options)
+    zone = Zone(banks, tmp_path / "serial")
+    with contextlib.ExitStack() as stack:
+        first = contextlib.ExitStack()
+        primary = first.enter_context(served(zone, options))
+        stack.callback(first.close)
+        stack.enter_context(resolver(command, port, folder))
+        wait_until(lambda: asyncio.run(applies(at, options)), "the policy is applied")
+        for name in ("listed.example", "deep.sub.listed.example", "other.example"):
+            assert looked_up(name, port) == {GARDEN}, name
+        assert looked_up("unlisted.example", port) == set()
+        add(banks, "new.example")
+        wait_until(lambda: looked_up("new.example", port) == {GARDEN}, "the new name is applied")
+        withdraw(banks, "listed.example")
+        wait_until(lambda: looked_up("listed.example", port) == set(), "the withdrawn name is free again")
+        assert primary.failing == set()
+        first.close()  # the primary is gone: what was transferred stays
+        assert looked_up("new.example", port) == {GARDEN}
+        assert asyncio.run(applies(at, options))
+    assert not asyncio.run(applies(at, options))

@@ -1,0 +1,100 @@
+"""`tutela dns`: the lists of domains for resolvers."""
+
+import asyncio
+import signal
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tutela.gateways.dns import DnsOptions, Zone
+
+Name = Annotated[str | None, typer.Argument(help="Of the zone, in [dns.NAME]; the only one by default.")]
+
+app = typer.Typer(no_args_is_help=True, help="Lists of domains for resolvers: a response policy zone.")
+
+
+@app.command(epilog="tutela dns serve")
+def serve(context: typer.Context, name: Name = None) -> None:
+    """Serve the zone to resolvers (AXFR, IXFR, NOTIFY) until told to stop, and ask them for the canary."""
+    from tutela.foundation.logs import configure_logs
+    from tutela.gateways.dns.primary import Primary
+
+    configure_logs()
+    zone, options = _zone(context, name)
+    asyncio.run(_serve(Primary(zone, options)))
+
+
+@app.command(epilog="tutela dns zone --dialect dnsmasq > /etc/dnsmasq.d/tutela.conf")
+def zone(
+    context: typer.Context,
+    name: Name = None,
+    dialect: Annotated[str, typer.Option(help="rpz or dnsmasq.")] = "rpz",
+) -> None:
+    """Print the zone as a file."""
+    from tutela.errors import InputError
+    from tutela.gateways.dns.dialects import Dialect, zone_file
+
+    if dialect not in list(Dialect):
+        raise InputError(f"no dialect is called {dialect!r}; there are {', '.join(Dialect)}")
+    found, options = _zone(context, name)
+    found.refresh()
+    sys.stdout.writelines(f"{line}\n" for line in zone_file(Dialect(dialect), options, found.serial, sorted(found)))
+
+
+@app.command(epilog="tutela dns check")
+def check(context: typer.Context, name: Name = None) -> None:
+    """Ask every resolver for the canary. Exit code 1 when one does not apply the policy."""
+    from tutela.errors import InputError
+    from tutela.gateways.dns.canary import applies
+
+    options = _options(context, name)
+    if not options.resolvers:
+        raise InputError("no resolver is named: dns.resolvers")
+    failing = False
+    for resolver_name, resolver in options.resolvers.items():
+        good = asyncio.run(applies(resolver.asked_at, options))
+        failing |= not good
+        typer.echo(f"{resolver_name}: {'applies the policy' if good else 'DOES NOT apply the policy'}")
+    raise typer.Exit(1 if failing else 0)
+
+
+def _options(context: typer.Context, name: str | None) -> "DnsOptions":
+    from tutela.errors import InputError
+    from tutela.gateways.dns import DnsOptions
+
+    zones = context.obj.settings().named("dns")
+    if not zones and name is None:
+        return DnsOptions()
+    if name is None and len(zones) > 1:
+        raise InputError(f"there are several zones: name one of {', '.join(zones)}")
+    name = name or next(iter(zones))
+    if name not in zones:
+        raise InputError(f"no zone is called {name!r} in the settings; there are {', '.join(zones) or 'none'}")
+    options: DnsOptions = zones[name]
+    return options
+
+
+def _zone(context: typer.Context, name: str | None) -> "tuple[Zone, DnsOptions]":
+    from tutela.foundation.home import database_url, prepare_home
+    from tutela.foundation.store.database import Store
+    from tutela.gateways.dns import Zone
+    from tutela.lists.banks.service import Banks
+
+    settings, options = context.obj.settings(), _options(context, name)
+    prepare_home(settings.home)
+    store = Store.create(database_url(settings.home, settings.database_text))
+    return Zone(Banks(store, settings.home), settings.home / "dns" / f"{options.zone}.serial"), options
+
+
+async def _serve(primary: "object") -> None:
+    from tutela.gateways.dns.primary import Primary
+
+    assert isinstance(primary, Primary)
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with primary.serving() as address:
+        typer.echo(f"the zone is served at {address}")
+        await stopping.wait()

@@ -1,0 +1,10 @@
+"""The lists of domains in DNS: a primary of a response policy zone (RPZ), which resolvers transfer and apply.
+
+Flow: banks marked for DNS → `zone` (names, versions, differences) → `wire` (records, TSIG) → `primary` (SOA, AXFR,
+IXFR, NOTIFY). `canary` asks each resolver whether the policy is applied. Pages are not for DNS, only domains are.
+"""
+
+from tutela.gateways.dns.options import DnsOptions
+from tutela.gateways.dns.zone import Zone
+
+__all__ = ["DnsOptions", "Zone"]

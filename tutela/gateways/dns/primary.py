@@ -1,0 +1,218 @@
+"""The primary: answers SOA, AXFR (RFC 5936) and IXFR (RFC 1995), and tells resolvers of new versions (RFC 1996).
+
+It answers nothing else: anyone who looks up a listed name asks a resolver. Only resolvers of allowed networks are
+answered, and where keys are set only those that sign.
+"""
+
+import asyncio
+import contextlib
+import logging
+import struct
+from collections.abc import AsyncIterator, Iterator
+from ipaddress import ip_address, ip_network
+from typing import cast
+
+import dns.asyncquery
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.tsig
+
+from tutela.errors import TutelaError
+from tutela.gateways.dns.canary import applies
+from tutela.gateways.dns.options import DnsOptions
+from tutela.gateways.dns.wire import Records, answers
+from tutela.gateways.dns.zone import Zone
+from tutela.gateways.listeners import Address
+
+log = logging.getLogger(__name__)
+
+REFRESH_S = 0.2
+_IDLE_S = 30.0
+_MAX_CONNECTIONS = 100
+_NOTIFY_TRIES = 5
+_UNSIGNED = (dns.message.UnknownTSIGKey, dns.tsig.PeerError, dns.tsig.BadTime, dns.tsig.BadSignature, dns.tsig.BadKey)
+
+
+class Primary:
+    """Serves one zone in one event loop."""
+
+    def __init__(self, zone: Zone, options: DnsOptions) -> None:
+        self._zone = zone
+        self._options = options
+        self._records = Records(options)
+        self._keyring = options.keyring()
+        self._networks = [ip_network(network) for network in options.allow]
+        self._connections = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.failing: set[str] = set()
+        """The resolvers that do not apply the policy, as the canary shows."""
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[Address]:
+        """Answers, notifies and asks for the canary as long as the block runs. Raises OSError, StoreError."""
+        await asyncio.to_thread(self._zone.refresh)
+        loop = asyncio.get_running_loop()
+        listen = self._options.listen
+        server = await asyncio.start_server(self._talk, listen.host, listen.port)
+        port = server.sockets[0].getsockname()[1]
+        transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), (listen.host, port))
+        tasks = [asyncio.create_task(self._refresh())]
+        if self._options.resolvers:
+            tasks.append(asyncio.create_task(self._ask_canaries()))
+        try:
+            self._notify()
+            yield Address(listen.host, port)
+        finally:
+            for task in (*tasks, *self._tasks):
+                task.cancel()
+            await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
+            transport.close()
+            server.close()
+            await server.wait_closed()
+
+    async def _refresh(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            try:
+                if await asyncio.to_thread(self._zone.refresh):
+                    log.info("version %d of the zone has %d names", self._zone.serial, len(self._zone))
+                    self._notify()
+            except (TutelaError, OSError) as error:
+                log.error("the lists could not be read, the zone stays as it was: %s", error)
+
+    async def _ask_canaries(self) -> None:
+        while True:
+            await asyncio.sleep(self._options.canary_every_s)
+            for name, resolver in self._options.resolvers.items():
+                if await applies(resolver.asked_at, self._options):
+                    if name in self.failing:
+                        log.warning("resolver %s applies the policy again", name)
+                    self.failing.discard(name)
+                else:
+                    self.failing.add(name)
+                    log.error("resolver %s does not apply the policy: the canary does not resolve there", name)
+
+    def _notify(self) -> None:
+        for resolver in self._options.resolvers.values():
+            if resolver.notified_at is not None:
+                task = asyncio.create_task(self._tell(resolver.notified_at))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _tell(self, at: Address) -> None:
+        message = dns.message.make_query(self._records.zone, dns.rdatatype.SOA)
+        message.set_opcode(dns.opcode.NOTIFY)
+        message.flags = (message.flags | dns.flags.AA) & ~dns.flags.RD
+        for key in self._keyring.values():
+            message.use_tsig(key)
+        for tried in range(_NOTIFY_TRIES):
+            with contextlib.suppress(dns.exception.DNSException, OSError):
+                await dns.asyncquery.udp(message, at.host, timeout=2.0, port=at.port)
+                return
+            await asyncio.sleep(2.0**tried)
+        log.warning("a resolver at %s did not take the notice of a new version", at)
+
+    def hears(self, peer: str) -> bool:
+        """Whether a peer may ask."""
+        address = ip_address(peer.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        return any(address in network for network in self._networks)
+
+    def answer(self, wire: bytes, *, short: bool) -> Iterator[bytes]:
+        """The messages that answer one; none where it is not even a question. `short`: it came as a datagram."""
+        try:
+            question = dns.message.from_wire(wire, keyring=self._keyring, ignore_trailing=False)
+        except _UNSIGNED:
+            yield from self._refused(wire, dns.rcode.NOTAUTH)
+            return
+        except (dns.exception.DNSException, ValueError, struct.error):
+            return
+        if question.flags & dns.flags.QR or len(question.question) != 1:
+            return
+        asked = question.question[0]
+        if question.opcode() != dns.opcode.QUERY or asked.rdclass != dns.rdataclass.IN:
+            yield from self._refused(wire, dns.rcode.NOTIMP)
+        elif asked.name != self._records.zone or (self._keyring and not question.had_tsig):
+            yield from self._refused(wire, dns.rcode.REFUSED)
+        elif asked.rdtype == dns.rdatatype.SOA or (asked.rdtype == dns.rdatatype.IXFR and short):
+            yield from answers(question, self._records.zone, [self._records.soa(self._zone.serial)])
+        elif asked.rdtype == dns.rdatatype.IXFR:
+            yield from answers(question, self._records.zone, self._incremental(question))
+        elif asked.rdtype == dns.rdatatype.AXFR and not short:
+            yield from answers(question, self._records.zone, self._whole())
+        else:
+            yield from self._refused(wire, dns.rcode.REFUSED)
+
+    def _whole(self) -> Iterator[bytes]:
+        # A copy: the zone may change while it is being sent, and a transfer is of one version.
+        serial, names = self._zone.serial, list(self._zone)
+        yield self._records.soa(serial)
+        yield from self._records.fixed()
+        yield from self._records.rules(names)
+        yield self._records.soa(serial)
+
+    def _incremental(self, question: dns.message.Message) -> Iterator[bytes]:
+        has = [rdata.serial for rrset in question.authority for rdata in rrset if rrset.rdtype == dns.rdatatype.SOA]
+        differences = self._zone.since(has[0]) if has else None
+        if differences is None:
+            yield from self._whole()
+            return
+        serial = self._zone.serial
+        yield self._records.soa(serial)
+        if not differences:
+            return
+        for difference in differences:
+            yield self._records.soa(difference.before)
+            yield from self._records.rules(difference.removed)
+            yield self._records.soa(difference.after)
+            yield from self._records.rules(difference.added)
+        yield self._records.soa(serial)
+
+    @staticmethod
+    def _refused(wire: bytes, code: dns.rcode.Rcode) -> Iterator[bytes]:
+        if len(wire) >= 12:
+            flags = 0x8000 | (int.from_bytes(wire[2:4]) & 0x7900) | code
+            yield wire[:2] + flags.to_bytes(2) + bytes(8)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = writer.get_extra_info("peername")
+        self._connections += 1
+        try:
+            if self.hears(str(peer[0])) and self._connections <= _MAX_CONNECTIONS:
+                await self._answer_all(reader, writer)
+        except (OSError, EOFError, TimeoutError):
+            pass
+        finally:
+            self._connections -= 1
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            async with asyncio.timeout(_IDLE_S):
+                length = int.from_bytes(await reader.readexactly(2))
+                wire = await reader.readexactly(length)
+            for message in self.answer(wire, short=False):
+                writer.write(len(message).to_bytes(2) + message)
+                async with asyncio.timeout(_IDLE_S):
+                    await writer.drain()
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, primary: Primary) -> None:
+        self._primary = primary
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, peer: tuple[str, int]) -> None:
+        if self._primary.hears(peer[0]):
+            for message in self._primary.answer(data, short=True):
+                self._transport.sendto(message, peer)
