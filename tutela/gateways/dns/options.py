@@ -44,7 +44,8 @@ class DnsOptions(BaseModel):
     canary_address: IPv4Address = Field(default=IPv4Address("192.0.2.53"), description="What the canary resolves to.")
     canary_every_s: float = Field(default=10.0, ge=1, description="How often each resolver is asked for the canary.")
     keys: dict[str, str] = Field(
-        default_factory=dict, description="TSIG keys: where each secret is (env:NAME or file:/path), in base64, by name."
+        default_factory=dict,
+        description="TSIG keys by name: where each secret is (env:NAME or file:/path), base64.",
     )
     allow: tuple[str, ...] = Field(
         default=("127.0.0.0/8", "::1/128"), description="Networks whose resolvers are answered."
@@ -84,7 +85,9 @@ class DnsOptions(BaseModel):
 
     def keyring(self) -> dict[dns.name.Name, dns.tsig.Key]:
         """The keys as dnspython takes them. Raises InputError where a secret is not there or too short."""
-        made = [dns.tsig.Key(name, _secret(name, resolve(at, name)), dns.tsig.HMAC_SHA256) for name, at in self.keys.items()]
+        made = [
+            dns.tsig.Key(name, _secret(name, resolve(at, name)), dns.tsig.HMAC_SHA256) for name, at in self.keys.items()
+        ]
         return {key.name: key for key in made}
 
 
