@@ -33,6 +33,7 @@ from tutela.api.keys import Scope
 from tutela.casework.cases.model import Outcome
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.content.signals.base import Sample
+from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.deployment.selftest import selftest
 from tutela.errors import ConflictError, InputError
@@ -372,7 +373,7 @@ def test_a_decided_case_becomes_a_vote_and_changing_ones_mind_another(tmp_path):
     evidence = EvidenceOptions(recipients=(str(pyrage.x25519.Identity.generate().to_public()),))
     with (
         served(source.app()) as address,
-        open_deployment(tmp_path / "home", decoders=1, evidence=evidence) as deployment,
+        open_deployment(tmp_path / "home", decoders=1, casework=CaseworkOptions(evidence)) as deployment,
     ):
         deployment.banks.create("known", actor="test")
         exchanges, cases = Exchanges(deployment.banks), deployment.casework.cases
@@ -410,7 +411,7 @@ def seeing(tmp_path, monkeypatch) -> Iterator[tuple[Deployment, StopNciiStandIn,
     with (
         served(stopncii.app()) as one,
         served(threatexchange.app()) as other,
-        open_deployment(tmp_path / "home", decoders=1, evidence=evidence) as deployment,
+        open_deployment(tmp_path / "home", decoders=1, casework=CaseworkOptions(evidence)) as deployment,
     ):
         keys = {"subscription_key": "env:SUBSCRIPTION", "fetch_key": "env:FETCH", "feedback_key": "env:FEEDBACK"}
         group = {"token": "env:TOKEN", "privacy_group": threatexchange.group, "url": f"{other}/v26.0"}

@@ -15,6 +15,7 @@ from tests.support.standins.server import Fault, Faulty, served
 from tests.support.waiting import wait_until
 from tutela.casework.cases.model import Case
 from tutela.casework.cases.options import EvidenceOptions
+from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.foundation.outbox.service import Outbox, State
 from tutela.foundation.outbox.worker import Dispatcher
@@ -38,7 +39,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
     evidence = EvidenceOptions(recipients=(str(pyrage.x25519.Identity.generate().to_public()),))
-    with open_deployment(tmp_path / "home", decoders=1, evidence=evidence) as deployment:
+    with open_deployment(tmp_path / "home", decoders=1, casework=CaseworkOptions(evidence)) as deployment:
         deployment.banks.create("shield", actor="test")
         yield deployment
 
