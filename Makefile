@@ -44,6 +44,7 @@ lint: setup-test ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 format: setup-test ## Bring the code into its form
 	$(BIN)/ruff check --fix .

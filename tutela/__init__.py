@@ -6,6 +6,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from tutela._version import __version__
 from tutela.errors import TutelaError
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ __all__ = [
     "__version__",
     "open_deployment",
 ]
-
-__version__ = "0.1.0"
 
 _HOME = {
     "Context": "tutela.screening.verdict",

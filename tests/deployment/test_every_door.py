@@ -24,10 +24,11 @@ from tutela.casework.audit.verification import verify_log
 from tutela.casework.evidence.seal import ReviewKey, new_identity
 from tutela.cli.commands import app as command_line
 from tutela.cli.state import actor
-from tutela.console.app import Console, create_console
+from tutela.console.app import create_console
 from tutela.console.options import ConsoleOptions
 from tutela.console.people import People
 from tutela.console.roles import Role
+from tutela.console.service import Console
 from tutela.content.signals.registry import signal_type
 from tutela.deployment.casework import opened_casework
 from tutela.deployment.settings import Settings

@@ -9,9 +9,10 @@ from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import ReviewKey, new_identity
 from tutela.casework.reports.incident import Organisation
 from tutela.casework.reports.options import ReportOptions
-from tutela.console.app import Console, create_console
+from tutela.console.app import create_console
 from tutela.console.options import ConsoleOptions
 from tutela.console.roles import Role
+from tutela.console.service import Console
 from tutela.deployment.casework import CaseworkOptions, open_casework
 from tutela.foundation.store.database import Store
 from tutela.lists.banks.service import Banks

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.support.pictures import photos
 from tutela import _native
 from tutela.content.media.content import Limits, ViewSet
-from tutela.screening.examination import examine
+from tutela.screening.inspection import examine
 
 KNOWN = photos()[0].resize((240, 180))
 """The picture that stands for a known one."""

@@ -13,7 +13,7 @@ from fastapi_swagger import patch_fastapi
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-import tutela
+from tutela._version import __version__
 from tutela.api import (
     bank_routes,
     case_routes,
@@ -32,6 +32,7 @@ from tutela.api.problems import answer_with_problems
 from tutela.api.security import Gate
 from tutela.api.shortcut import ShortcutApp
 from tutela.deployment.composition import Deployment
+from tutela.deployment.metrics import count_verdict
 from tutela.errors import BusyError, TutelaError
 from tutela.foundation.allowance import Allowance, Taken
 from tutela.gateways.base import Options as GatewayOptions
@@ -111,7 +112,7 @@ def create_app(
         anyio.to_thread.current_default_thread_limiter().total_tokens = options.max_in_flight + 40
         tasks = [asyncio.create_task(_warm(deployment)), asyncio.create_task(_write_used_keys(keys))]
         stop_exchanges = _start_exchanges(deployment, pulls=options.pulls_exchanges)
-        deployment.job_runner.on_verdict = metrics.count_verdict
+        deployment.job_runner.on_verdict = count_verdict
         deployment.start()
         doors = Gateways(deployment, gateways or {}, gateway_sockets or {}, app.state.bound, threads)
         await doors.start()
@@ -129,7 +130,7 @@ def create_app(
 
     app = ShortcutApp(
         title="Tutela",
-        version=tutela.__version__,
+        version=__version__,
         description=_DESCRIPTION,
         lifespan=lifespan,
         docs_url=None,

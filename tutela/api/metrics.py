@@ -6,50 +6,25 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from tutela.api.work_gauges import work_gauges
 from tutela.deployment.composition import Deployment
+from tutela.deployment.metrics import VERDICT_METRICS
 from tutela.errors import StoreError
 from tutela.gateways.metrics import COUNTERS as GATEWAY_COUNTERS
 from tutela.lists.exchanges import installed as exchanges_installed
-from tutela.screening.verdict import Verdict
-
-_LATENCY_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 requests = Counter("tutela_requests_total", "HTTP requests.", ["method", "route", "status"])
-verdicts = Counter("tutela_verdicts_total", "Verdicts by decision.", ["decision"])
-reasons = Counter("tutela_verdict_reasons_total", "Reasons of verdicts by code.", ["code"])
-stage_seconds = Histogram("tutela_stage_seconds", "Time a verdict took, by stage.", ["stage"], buckets=_LATENCY_BUCKETS)
 
 
 @cache
 def requests_of(method: str, route: str, status: int) -> Counter:
     """The count of one kind of request. Labels are looked up once: that takes longer than to count."""
     return requests.labels(method, route, status)
-
-
-@cache
-def _verdicts_of(decision: str) -> Counter:
-    return verdicts.labels(decision)
-
-
-@cache
-def _seconds_of(stage: str) -> Histogram:
-    return stage_seconds.labels(stage)
-
-
-def count_verdict(verdict: Verdict) -> None:
-    """Count one verdict."""
-    _verdicts_of(verdict.decision.value).inc()
-    for code in {reason.code for reason in verdict.reasons}:
-        reasons.labels(code).inc()
-    _seconds_of("examine").observe(verdict.timings.examine_ms / 1000)
-    _seconds_of("search").observe(verdict.timings.search_ms / 1000)
-    _seconds_of("total").observe(verdict.timings.total_ms / 1000)
 
 
 class _DeploymentGauges(Collector):
@@ -108,7 +83,7 @@ def exposition(deployment: Deployment) -> bytes:
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         MultiProcessCollector(counts)  # type: ignore[no-untyped-call]
     else:
-        for metric in (requests, verdicts, reasons, stage_seconds, *GATEWAY_COUNTERS):
+        for metric in (requests, *VERDICT_METRICS, *GATEWAY_COUNTERS):
             counts.register(metric)
     gauges = CollectorRegistry()
     gauges.register(_DeploymentGauges(deployment))

@@ -11,7 +11,6 @@ from fastapi.routing import APIRoute
 from pydantic_core import to_json
 from starlette.responses import Response
 
-from tutela.api import metrics
 from tutela.api.job_routes import accept
 from tutela.api.keys import Scope
 from tutela.api.models import EXAMPLE_PDQ, HashesIn, HashIn, JobOut, LookupIn, LookupOut, VerdictOut
@@ -21,6 +20,7 @@ from tutela.api.uploads import receive
 from tutela.content.signals.base import Sample
 from tutela.content.signals.registry import composite_type, signal_type
 from tutela.deployment.composition import Deployment
+from tutela.deployment.metrics import count_verdict
 from tutela.screening.jobs.spool import Upload
 from tutela.screening.verdict import Context, Verdict
 
@@ -178,7 +178,7 @@ def get_verdict(request: Request, verdict_id: str, _: Annotated[str, Depends(nee
 
 
 def _answer(request: Request, verdict: Verdict) -> Response:
-    metrics.count_verdict(verdict)
+    count_verdict(verdict)
     request.scope["tutela.verdict"] = verdict.id
     request.scope["tutela.decision"] = verdict.decision.value
     return Response(to_json(verdict.document()), media_type="application/json")

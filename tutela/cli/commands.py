@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-import tutela
+from tutela._version import __version__
 from tutela.cli.state import State
 
 READER_GONE = 141
@@ -54,7 +54,7 @@ Paths = Annotated[list[str], typer.Argument(help="Files, folders (all files belo
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(tutela.__version__)
+        typer.echo(__version__)
         raise typer.Exit
 
 

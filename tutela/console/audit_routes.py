@@ -14,7 +14,7 @@ from tutela.console.roles import Permission
 from tutela.console.visits import Visit, needs
 
 if TYPE_CHECKING:
-    from tutela.console.app import Console
+    from tutela.console.service import Console
 
 router = APIRouter()
 

@@ -16,7 +16,7 @@ from tutela.console.visits import Visit, needs
 from tutela.errors import InputError
 
 if TYPE_CHECKING:
-    from tutela.console.app import Console
+    from tutela.console.service import Console
 
 router = APIRouter()
 

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from tutela.console.brake import TooManyAttemptsError
 from tutela.console.exposure import PauseError
 from tutela.console.languages import Language
 from tutela.console.people import Preferences
@@ -17,7 +18,6 @@ from tutela.console.roles import Permission
 from tutela.console.visits import (
     ForbiddenError,
     SignInNeededError,
-    TooManyAttemptsError,
     Visit,
     language_of,
     session_cookie,
@@ -26,7 +26,7 @@ from tutela.console.words import said
 from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError, UnscreenableError
 
 if TYPE_CHECKING:
-    from tutela.console.app import Console
+    from tutela.console.service import Console
 
 log = logging.getLogger(__name__)
 

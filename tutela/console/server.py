@@ -7,8 +7,9 @@ import uvicorn
 
 from tutela.casework.evidence.memory import guard_memory, start_anew_with_clean_memory
 from tutela.casework.evidence.review_key import read_review_key
-from tutela.console.app import Console, create_console
+from tutela.console.app import create_console
 from tutela.console.options import ConsoleOptions
+from tutela.console.service import Console
 from tutela.deployment.casework import opened_casework
 from tutela.deployment.settings import Settings
 from tutela.errors import InputError

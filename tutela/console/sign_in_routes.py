@@ -14,7 +14,7 @@ from tutela.console.visits import CEREMONY_COOKIE, Visit, ceremony_cookie, needs
 from tutela.errors import InputError
 
 if TYPE_CHECKING:
-    from tutela.console.app import Console
+    from tutela.console.service import Console
 
 router = APIRouter()
 

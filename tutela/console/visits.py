@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastapi import Request
-from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
@@ -22,7 +19,7 @@ from tutela.console.sessions import Session
 from tutela.errors import InputError
 
 if TYPE_CHECKING:
-    from tutela.console.app import Console
+    from tutela.console.service import Console
 
 SESSION_COOKIE = "__Host-tutela"
 CEREMONY_COOKIE = "__Host-tutela-sign-in"
@@ -35,10 +32,6 @@ class SignInNeededError(InputError):
 
 class ForbiddenError(InputError):
     """Somebody is, but may not do this."""
-
-
-class TooManyAttemptsError(InputError):
-    """Sign-in failed too often from one address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,25 +98,3 @@ def ceremony_cookie(token: str) -> str:
     """The Set-Cookie of a sign-in under way: `Lax`, because an identity provider sends the browser back."""
     age = 600 if token else 0
     return f"{CEREMONY_COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={age}"
-
-
-class Brake:
-    """Slows down guessing at the sign-in, by address and for everybody together. Counted in this one process."""
-
-    def __init__(self) -> None:
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
-        self._limits = (parse("10/minute"), parse("300/minute"))
-
-    def check(self, request: Request) -> None:
-        """Raises TooManyAttemptsError after too many failures."""
-        if not all(self._limiter.test(limit, *key) for limit, key in self._keys(request)):
-            raise TooManyAttemptsError("too many failed attempts; wait a minute")
-
-    def failed(self, request: Request) -> None:
-        """Count a failure."""
-        for limit, key in self._keys(request):
-            self._limiter.hit(limit, *key)
-
-    def _keys(self, request: Request) -> list[tuple[RateLimitItem, tuple[str, ...]]]:
-        address = request.client.host if request.client else "unknown"
-        return [(self._limits[0], ("sign-in", address)), (self._limits[1], ("sign-in",))]

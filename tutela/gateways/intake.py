@@ -16,9 +16,9 @@ from typing import TypeVar
 
 import structlog
 
-from tutela.api.metrics import count_verdict
 from tutela.content.media.content_file import ContentFile
 from tutela.deployment.composition import Deployment
+from tutela.deployment.metrics import count_verdict
 from tutela.errors import ConflictError, InputError, NotReadyError, StoreError, TutelaError
 from tutela.gateways import metrics
 from tutela.gateways.capacity import Capacity

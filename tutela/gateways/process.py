@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from tutela.api.metrics import count_verdict
 from tutela.api.options import ServiceOptions
 from tutela.casework.evidence.memory import guard_memory, start_anew_with_clean_memory
 from tutela.deployment.composition import Deployment
+from tutela.deployment.metrics import count_verdict
 from tutela.deployment.settings import Settings
 from tutela.errors import InputError
 from tutela.foundation.logs import configure_logs

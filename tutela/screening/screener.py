@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-import tutela
+from tutela._version import __version__
 from tutela.content.media.content import Limits, Mode, Shortcoming, ViewSet
 from tutela.content.media.content_file import ContentFile
 from tutela.content.media.isolation import PoolOfAsker, WorkerPool
@@ -28,6 +28,7 @@ from tutela.content.signals.registry import signal_type
 from tutela.content.views.thresholds import need
 from tutela.errors import BusyError, InputError, NotReadyError, StoreError
 from tutela.lists.banks.model import Bank, Extent, Listed
+from tutela.screening.audience import SearchingAudience
 from tutela.screening.examination import Examination, examine_isolated, options
 from tutela.screening.matching import Catalogue, Matching, Searcher, find_matches, match_each
 from tutela.screening.policy import ScreeningPolicy, decide
@@ -41,7 +42,6 @@ from tutela.screening.verdict import (
     Verdict,
     Versions,
 )
-from tutela.screening.video.audience import SearchingAudience
 from tutela.screening.video.survey import Progress, Viewed, view
 
 log = logging.getLogger(__name__)
@@ -326,7 +326,7 @@ class Screener:
                 _milliseconds(examined, searched),
                 _milliseconds(started, searched),
             ),
-            versions=Versions(tutela.__version__, lists),
+            versions=Versions(__version__, lists),
         )
         if not keeps:
             return verdict

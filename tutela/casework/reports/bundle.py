@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, BinaryIO, Literal, Protocol
 
-import tutela
+from tutela._version import __version__
 from tutela.casework.reports.incident import Evidence, Incident, neutral_name
 from tutela.errors import InputError, TutelaError
 
@@ -97,7 +97,7 @@ def _fill(archive: _Archive, incident: Incident, documents: Mapping[str, bytes],
     manifest = json.dumps(
         {
             "manifest": 1,
-            "made_by": f"Tutela {tutela.__version__}",
+            "made_by": f"Tutela {__version__}",
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "case": incident.case_id,
             "files": listed,

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import datetime
 
-import tutela
+from tutela._version import __version__
 from tutela.casework.reports.bundle import file_path
 from tutela.casework.reports.incident import Incident, IncidentFile, Organisation, moment_of, neutral_name
 
@@ -39,7 +39,7 @@ def _graph(incident: Incident, organisation: Organisation) -> Iterator[Node]:
         "@id": tool,
         "@type": "uco-tool:Tool",
         "uco-core:name": "Tutela",
-        "uco-tool:version": tutela.__version__,
+        "uco-tool:version": __version__,
     }
     results: list[Node] = []
     if incident.details.get("uploader"):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import tutela
+from tutela._version import __version__
 from tutela.casework.reports.bundle import file_path
 from tutela.casework.reports.cybertipline.elements import writable
 from tutela.casework.reports.incident import Incident, IncidentFile, Organisation, moment_of, neutral_name, truth_of
@@ -57,7 +57,7 @@ class Referral:
         """The referral for machines."""
         document = {
             "referral": 1,
-            "made_by": f"Tutela {tutela.__version__}",
+            "made_by": f"Tutela {__version__}",
             "made_at": self.made_at.isoformat(timespec="seconds"),
             "authority": self.authority.name,
             "ground": self.authority.ground,
@@ -177,7 +177,7 @@ def _pdf(title: str, sections: Sequence[Section], made_at: datetime) -> bytes:
     fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     pdf = FPDF(format="A4")
     pdf.set_title(title)
-    pdf.set_creator(f"Tutela {tutela.__version__}")
+    pdf.set_creator(f"Tutela {__version__}")
     pdf.set_creation_date(made_at)
     pdf.add_font("DejaVu", "", fonts / "DejaVuSans.ttf")
     pdf.add_font("DejaVu", "B", fonts / "DejaVuSans-Bold.ttf")

@@ -7,7 +7,7 @@ shares the full schema with members only; the fields here are those that public 
 import json
 import uuid
 
-import tutela
+from tutela._version import __version__
 from tutela.casework.reports.bundle import file_path
 from tutela.casework.reports.incident import Incident, IncidentFile, Organisation, moment_of, neutral_name
 
@@ -31,7 +31,7 @@ def vics(incident: Incident, organisation: Organisation, *, region: str = "UK") 
         "ContactEmail": organisation.contact_email,
         "ContactPhone": organisation.contact_phone,
         "SourceApplicationName": "Tutela",
-        "SourceApplicationVersion": tutela.__version__,
+        "SourceApplicationVersion": __version__,
         "Media": [_media(number, file, region) for number, file in enumerate(incident.files, 1)],
     }
     document = {"@odata.context": _CONTEXT.format(region=region), "value": [_without_nothing(case)]}

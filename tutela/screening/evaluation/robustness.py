@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import tutela
+from tutela._version import __version__
 from tutela.content.signals.pdq import PDQ
 from tutela.errors import InputError
 from tutela.screening.evaluation.attacks.catalogue import ATTACKS
@@ -57,7 +57,7 @@ def evaluate(plan: Plan, progress: Progress) -> Summary:
         cost = measure_cost(subjects, make_bank(subjects, plan.bank_size, plan.seed).hashes)
     groups, rows = count(trials)
     settings = {
-        "version": tutela.__version__,
+        "version": __version__,
         "pictures": len(subjects),
         "trials": len(trials),
         "per_strength": plan.per_strength,

@@ -1,0 +1,97 @@
+"""Code that is named as text – tasks of workers, modules of child processes, factories, entry points – is there."""
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+_STOREYS = "api|casework|cli|console|content|deployment|foundation|gateways|lists|screening"
+_NAME = re.compile(rf"tutela\.({_STOREYS})(\.\w+)*(:\w+)?")
+_COMMAND = re.compile(r"-m (tutela(?:\.\w+)*)")
+_LOGGERS = {"getLogger", "get_logger"}
+
+
+def named() -> Iterator[tuple[str, str]]:
+    """Every text in the code that is a name of our code, and where it stands."""
+    for path in sorted((ROOT / "tutela").rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        loggers = {
+            id(argument)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and _called(node.func) in _LOGGERS
+            for argument in node.args
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in loggers:
+                if _NAME.fullmatch(node.value):
+                    yield node.value, str(path.relative_to(ROOT))
+                for module in _COMMAND.findall(node.value):
+                    yield module, str(path.relative_to(ROOT))
+    for path in (ROOT / "Makefile", *(ROOT / ".ci").iterdir()):
+        for module in _COMMAND.findall(path.read_text(errors="replace")):
+            yield module, path.name
+    for group in PROJECT["entry-points"].values():
+        yield from ((name, "pyproject.toml") for name in group.values())
+    yield from ((name, "pyproject.toml") for name in PROJECT["scripts"].values())
+
+
+def _called(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+NAMES = sorted(set(named()))
+
+
+@pytest.mark.parametrize(("name", "place"), NAMES)
+def test_what_is_named_as_text_is_there(name, place):
+    module, _, attribute = name.partition(":")
+    if attribute:
+        assert hasattr(import_module(module), attribute)
+    else:
+        assert find_spec(module) is not None
+
+
+def test_the_names_that_matter_are_among_them():
+    found = {name for name, _ in NAMES}
+    assert {
+        "tutela.screening.inspection:task",
+        "tutela.console.rendition:render",
+        "tutela.api.receiver:Receiver",
+        "tutela.lists.rebuild",
+        "tutela.lists.exchanges",
+        "tutela.cli:main",
+        "tutela.content.signals.pdq:PDQ",
+        "tutela.lists.exchanges.ncmec:KIND",
+    } <= found
+
+
+@pytest.mark.parametrize(
+    ("package", "folder"),
+    [
+        ("tutela.console", "templates"),
+        ("tutela.console", "static"),
+        ("tutela.console", "locale"),
+        ("tutela.casework.reports", "templates"),
+        ("tutela.foundation.store", "migrations"),
+    ],
+)
+def test_what_is_read_beside_code_lies_there(package, folder):
+    assert (files(package) / folder).is_dir()
+
+
+def test_nothing_inside_imports_the_packages_own_face():
+    """`from tutela import _native` is all that the import contracts leave out."""
+    for path in sorted((ROOT / "tutela").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == "tutela":
+                assert [name.name for name in node.names] == ["_native"], path
+            if isinstance(node, ast.Import) and path.name != "__main__.py":
+                assert "tutela" not in [name.name for name in node.names], path
