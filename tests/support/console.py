@@ -15,6 +15,7 @@ from tutela.console.roles import Role
 from tutela.console.service import Console
 from tutela.deployment.casework import CaseworkOptions, open_casework
 from tutela.foundation.store.database import Store
+from tutela.lists.banks.model import NewEntry
 from tutela.lists.banks.service import Banks
 
 ORIGIN = "https://console.test"
@@ -27,8 +28,11 @@ class Desk:
         self.home = home
         self.store = Store.create(f"sqlite:///{home / 'console.db'}")
         secret, public = new_identity()
+        banks = Banks(self.store)
+        banks.create("known", actor="test")
+        banks.add("known", [NewEntry("pdq", bytes(32))], actor="test")  # what `a_match` is a match with
         options = CaseworkOptions(EvidenceOptions((public,)), reports=ReportOptions(Organisation("Test Company")))
-        casework = open_casework(self.store, Banks(self.store), home, options, ReviewKey(secret))
+        casework = open_casework(self.store, banks, home, options, ReviewKey(secret))
         assert casework.vault is not None
         assert casework.custody is not None
         self.vault, self.audit, self.cases, self.custody = (
