@@ -30,7 +30,7 @@ class Desk:
         secret, public = new_identity()
         banks = Banks(self.store)
         banks.create("known", actor="test")
-        banks.add("known", [NewEntry("pdq", bytes(32))], actor="test")  # what `a_match` is a match with
+        banks.add("known", [NewEntry("md5", bytes([number]) * 16) for number in range(8)], actor="test")
         options = CaseworkOptions(EvidenceOptions((public,)), reports=ReportOptions(Organisation("Test Company")))
         casework = open_casework(self.store, banks, home, options, ReviewKey(secret))
         assert casework.vault is not None
