@@ -64,7 +64,7 @@ def test_the_names_that_matter_are_among_them():
     assert {
         "tutela.screening.inspection:task",
         "tutela.console.rendition:render",
-        "tutela.api.receiver:Receiver",
+        "tutela.foundation.receiver:Receiver",
         "tutela.lists.rebuild",
         "tutela.lists.exchanges",
         "tutela.cli:main",

@@ -29,8 +29,8 @@ class Desk:
         self.store = Store.create(f"sqlite:///{home / 'console.db'}")
         secret, public = new_identity()
         banks = Banks(self.store)
-        banks.create("known", actor="test")
-        banks.add("known", [NewEntry("md5", bytes([number]) * 16) for number in range(8)], actor="test")
+        banks.create("matched", actor="test")
+        banks.add("matched", [NewEntry("md5", bytes([number]) * 16) for number in range(8)], actor="test")
         options = CaseworkOptions(EvidenceOptions((public,)), reports=ReportOptions(Organisation("Test Company")))
         casework = open_casework(self.store, banks, home, options, ReviewKey(secret))
         assert casework.vault is not None

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, Field, StringConstraints
 
-from tutela.api import metrics
 from tutela.api.keys import Scope
 from tutela.api.models import ContextIn, Strict, VerdictOut
 from tutela.api.security import needs
 from tutela.deployment.composition import Deployment
+from tutela.deployment.metrics import count_verdict
 from tutela.screening.check import Purpose, Question
 from tutela.screening.check.deterrence import Deterrence
 from tutela.screening.verdict import Context
@@ -79,7 +79,7 @@ def check(
     deployment: Deployment = request.app.state.deployment
     context = Context(body.context.item, body.context.details) if body.context else None
     answer = deployment.checker.check(Question(body.text, tuple(body.urls), body.purpose), context)
-    metrics.count_verdict(answer.verdict)
+    count_verdict(answer.verdict)
     request.scope["tutela.verdict"] = answer.verdict.id
     request.scope["tutela.decision"] = answer.verdict.decision.value
     verdict = VerdictOut.model_validate(answer.verdict.document())

@@ -60,7 +60,7 @@ def _run(settings: Settings, host: str, port: int, workers: int, gateway_sockets
         host=host,
         port=port,
         workers=workers,
-        http="tutela.api.receiver:Receiver",
+        http="tutela.foundation.receiver:Receiver",
         ws="none",
         access_log=False,
         server_header=False,

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tutela.api.receiver import Receiver
+from tutela.foundation.receiver import Receiver
 from tutela.gateways.base import ListenerOptions, Opening
 from tutela.gateways.intake import Body, Intake
 from tutela.gateways.outcome import Fault

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import uvicorn
 
-from tutela.api.receiver import Receiver
+from tutela.foundation.receiver import Receiver
 
 
 async def app(scope, receive, send):
