@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 import uvicorn
+from tutela.api.receiver import MAX_HEAD_BYTES, Clients, Receiver
 
 from tutela.api import receiver
-from tutela.api.receiver import MAX_HEAD_BYTES, Clients, Receiver
 from tutela.foundation.connections import Connections, Pace
 
 

@@ -31,7 +31,7 @@ from tutela.console.roles import Role
 from tutela.console.service import Console
 from tutela.content.signals.registry import signal_type
 from tutela.deployment.casework import opened_casework
-from tutela.deployment.settings import Settings
+from tutela.deployment.settings import Settings, load_settings
 from tutela.foundation.outbox.webhooks import new_secret
 from tutela.foundation.store.database import Store
 from tutela.foundation.store.reports_tables import report
@@ -420,7 +420,7 @@ def _environment() -> Iterator[None]:
 
 
 def _settings(home: Path) -> Settings:
-    return Settings(home=home)
+    return load_settings(home=home)
 
 
 @contextlib.contextmanager
