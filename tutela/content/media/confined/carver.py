@@ -26,15 +26,49 @@ _LITERALS = (
     (b"Rar!\x1a\x07", 0),
     (b"JXL \r\n\x87\n", 4),
     (b"jP  \r\n\x87\n", 4),
+    (b"\x1f\x8b\x08", 0),
+    (b"1AY&SY", 4),
+    (b"\xfd7zXZ\x00", 0),
+    (b"\x28\xb5\x2f\xfd", 0),
+    (b"\x1a\x45\xdf\xa3", 0),
+    (b"ustar", 257),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0),
+    (b"MSCF\x00\x00\x00\x00", 0),
+    (b"AVI LIST", 8),
+    (b" EMF\x00\x00\x01\x00", 40),
 )
 """What is searched for, and how many bytes before it a file begins."""
+_SIGNATURE = re.compile(b"|".join(re.escape(literal) for literal, _ in _LITERALS))
+_BEFORE = dict(_LITERALS)
 _BITMAP = re.compile(rb"BM.{4}\x00\x00\x00\x00.{3}\x00[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00", re.DOTALL)
 _LONGEST = 32
 _CERTAIN = frozenset(
-    {MediaType.PNG, MediaType.WEBP, MediaType.SEVEN_ZIP, MediaType.RAR, MediaType.JXL, MediaType.JPEG2000}
+    {
+        MediaType.PNG,
+        MediaType.WEBP,
+        MediaType.SEVEN_ZIP,
+        MediaType.RAR,
+        MediaType.JXL,
+        MediaType.JPEG2000,
+        MediaType.XZ,
+        MediaType.TAR,
+    }
 )
 """Types whose signatures are too long to come about by chance."""
-_OPEN_ENDED = frozenset({MediaType.ZIP, MediaType.SEVEN_ZIP, MediaType.RAR, MediaType.PDF})
+_OPEN_ENDED = frozenset(
+    {
+        *(
+            MediaType.ZIP,
+            MediaType.SEVEN_ZIP,
+            MediaType.RAR,
+            MediaType.PDF,
+            MediaType.TAR,
+            MediaType.OLE,
+            MediaType.CAB,
+        ),
+        *(MediaType.GZIP, MediaType.BZIP2, MediaType.XZ, MediaType.ZSTD, MediaType.WEBM),
+    }
+)
 """Archives are read from their end, or on to it: one that is found takes the rest, which is searched on."""
 
 
@@ -64,11 +98,9 @@ def signatures(data: memoryview) -> list[int]:
     found: set[int] = set()
     for base in range(0, len(data), _WINDOW):
         window = bytes(data[base : base + _WINDOW + _LONGEST])
-        for literal, before in _LITERALS:
-            at = window.find(literal)
-            while at >= 0:
-                if base + at >= before:
-                    found.add(base + at - before)
-                at = window.find(literal, at + 1)
+        for match in _SIGNATURE.finditer(window):
+            begin = base + match.start() - _BEFORE[match.group()]
+            if begin >= 0:
+                found.add(begin)
         found.update(base + match.start() for match in _BITMAP.finditer(window))
     return sorted(found)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
 from tutela.content.media.confined.containers import containers_for
 from tutela.content.media.confined.containers.base import InnerFile, InnerPicture, Part, Unread, unreadable
-from tutela.content.media.content import SEPARATOR, Content, Picture, ViewSet
+from tutela.content.media.content import SEPARATOR, Content, Picture, Shortcoming, ViewSet
 from tutela.errors import UnscreenableError
 
 _MAX_NAME = 120
@@ -98,7 +98,25 @@ class _Walk:
         content = Content(part.data, *self._manner)
         yield from self.shown(Place(path, content, part=part))
         if not part.seen_otherwise:
-            yield from self.inside(content, path)
+            inside = self.inside(content, path)
+            yield from _proven(inside) if part.speculative else inside
+
+
+def _proven(places: Iterator[Place]) -> Iterator[Place]:
+    """What lies in something that a signature alone led to: nothing, where that cannot be read and nothing known comes
+    of it; a few bytes look like a beginning by chance."""
+    waiting: list[Place] = []
+    proven = False
+    for place in places:
+        if not proven and (place.error is None or place.error.reason == Shortcoming.UNREADABLE):
+            proven = place.content is not None and (not place.content.data or place.content.media_type is not None)
+            waiting.append(place)
+            if not proven:
+                continue
+        yield from waiting
+        if not waiting or waiting[-1] is not place:
+            yield place
+        waiting.clear()
 
 
 def _below(path: str, name: str, taken: dict[str, int]) -> str:

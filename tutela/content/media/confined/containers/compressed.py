@@ -1,60 +1,42 @@
-"""One compressed stream: gzip (RFC 1952), bzip2, xz, Zstandard (RFC 8878). A TAR inside is gone through as it comes."""
+"""One compressed stream, or several joined: the file inside, or the members of the TAR that it is; what is behind."""
 
-import bz2
-import gzip
-import io
-import lzma
 from collections.abc import Iterator
-from typing import IO
 
+from tutela.content.media.confined.accounting import rest
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
-from tutela.content.media.confined.containers.base import Counted, Part, Stream, blocks_of, file_over, read_part
-from tutela.content.media.confined.containers.tar import parts_of_stream
+from tutela.content.media.confined.containers.base import InnerFile, Part, Unread, unreadable
+from tutela.content.media.confined.containers.tar import members_of
+from tutela.content.media.confined.streams import Members
 from tutela.content.media.content import Content, Shortcoming
 from tutela.content.media.sniff import MediaType, sniff
 from tutela.errors import UnscreenableError
 
-_MAX_WINDOW = 128 * 1024 * 1024
-_HEAD = 1024
-
 
 class Compressed:
-    """The one file inside, or the members of the TAR that it is."""
+    """All that comes out is one file; it is unpacked before it is looked at."""
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
-        with io.BufferedReader(Counted(_unpacked(content), budget), 64 * 1024) as stream:
-            if _is_tar(stream):
-                yield from parts_of_stream(stream, budget)
-            else:
-                yield from read_part("content", "the stream", blocks_of(stream), budget.limits.max_bytes)
-
-
-def _is_tar(stream: "io.BufferedReader[Counted]") -> bool:
-    try:
-        return sniff(stream.peek(_HEAD)[:_HEAD]) is MediaType.TAR
-    except BudgetSpentError:
-        raise
-    except Exception:  # it is said where the stream is read
-        return False
-
-
-def _unpacked(content: Content) -> Stream:
-    file = file_over(memoryview(content.data))
-    match content.media_type:
-        case MediaType.GZIP:
-            return gzip.open(file)
-        case MediaType.BZIP2:
-            return bz2.open(file)
-        case MediaType.XZ:
-            return lzma.open(file)
-        case _:
-            return _zstandard(file)
-
-
-def _zstandard(file: IO[bytes]) -> Stream:
-    try:
-        import zstandard
-    except ImportError:
-        raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, "Zstandard needs the extra tutela[archives]") from None
-    decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
-    return decompressor.stream_reader(file, read_across_frames=True)
+        data = memoryview(content.data)
+        assert content.media_type is not None
+        members = Members(data, content.media_type, budget)
+        come = bytearray()
+        error: UnscreenableError | None = None
+        try:
+            for block in members:
+                come += block
+        except BudgetSpentError:
+            raise
+        except Exception as reason:  # whatever a hostile stream makes of its library, what came of it is looked at
+            error = unreadable("the stream", reason)
+        inner = memoryview(come)
+        if sniff(inner) is MediaType.TAR:
+            yield from members_of(inner, budget)
+        elif len(come) > budget.limits.max_bytes:
+            limit = f"it is longer than the limit of {budget.limits.max_bytes:,} bytes"
+            yield Unread("content", UnscreenableError(Shortcoming.TOO_MANY_BYTES, limit))
+        elif come or error is None:
+            yield InnerFile("content", inner)
+        if error is not None:
+            yield Unread("content", error)
+        if members.accounted:
+            yield from rest(data, members.accounted, "trailing data")

@@ -8,7 +8,9 @@ from importlib import import_module
 from types import ModuleType
 from typing import Protocol
 
+from tutela.content.media.confined.accounting import rest
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
+from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.containers.base import Part, Unread, encrypted, file_over, read_part, unreadable
 from tutela.content.media.content import Content, Shortcoming
 from tutela.content.media.sniff import MediaType
@@ -17,6 +19,8 @@ from tutela.errors import UnscreenableError
 _NAMES = ("libarchive.so.13", "libarchive.dylib", "libarchive.13.dylib")
 _PASSWORD = ("passphrase", "password", "encrypt")
 
+_SIGNATURE = 8
+_VOLUME = 32_768
 _ONE_OF_SEVERAL = "this is one volume of an archive in several: what goes on in the others cannot be looked at"
 
 
@@ -53,8 +57,71 @@ class Libarchive:
                 explained = _explained(error)
                 if explained.reason == Shortcoming.ENCRYPTED or not _is_volume(content):
                     raise explained from error
+        data = memoryview(content.data)
+        yield from rest(data, [(0, _end(content))], "trailing data")
+        yield from carve(data[_SIGNATURE:])  # comments, recovery records, files that no directory names
         if _is_volume(content):
             raise UnscreenableError(Shortcoming.PARTLY_SCREENED, _ONE_OF_SEVERAL)
+
+
+def _end(content: Content) -> int:
+    """Where the archive ends by its own structure; the end of the content where it does not say."""
+    data = memoryview(content.data)
+    match content.media_type:
+        case MediaType.CAB if len(data) >= 12:
+            return int.from_bytes(data[8:12], "little")
+        case MediaType.ISO if len(data) >= _VOLUME + 84:
+            return int.from_bytes(data[_VOLUME + 80 : _VOLUME + 84], "little") * 2048
+        case MediaType.RAR if bytes(data[:8]) == b"Rar!\x1a\x07\x01\x00":
+            return _rar5_end(data)
+        case MediaType.RAR:
+            return _rar4_end(data)
+        case _:
+            return len(data)
+
+
+def _rar4_end(data: memoryview) -> int:
+    """Behind the last block that can be followed."""
+    at = 7
+    while at + 7 <= len(data):
+        kind, flags = data[at + 2], int.from_bytes(data[at + 3 : at + 5], "little")
+        length = int.from_bytes(data[at + 5 : at + 7], "little")
+        if length < 7:
+            break
+        if flags & 0x8000 or kind == 0x74:
+            length += int.from_bytes(data[at + 7 : at + 11], "little")
+        at += length
+        if kind == 0x7B:
+            break
+    return min(at, len(data))
+
+
+def _rar5_end(data: memoryview) -> int:
+    at = 8
+    while at + 7 <= len(data):
+        size, begin = _number(data, at + 4)
+        kind, after = _number(data, begin)
+        flags, after = _number(data, after)
+        if flags & 1:
+            _, after = _number(data, after)
+        packed = _number(data, after)[0] if flags & 2 else 0
+        if size == 0:
+            break
+        at = begin + size + packed
+        if kind == 5:
+            break
+    return min(at, len(data))
+
+
+def _number(data: memoryview, at: int) -> tuple[int, int]:
+    """A number of seven bits a byte, and where it ends."""
+    value = shift = 0
+    while at < len(data) and shift < 64:
+        value |= (data[at] & 0x7F) << shift
+        shift, at = shift + 7, at + 1
+        if not data[at - 1] & 0x80:
+            break
+    return value, at
 
 
 def _is_volume(content: Content) -> bool:

@@ -4,7 +4,10 @@ import email
 from collections.abc import Iterator
 
 from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.containers.base import InnerFile, Part, Unread, unreadable
+from tutela.content.media.confined.encodings import files_in, runs_in
+from tutela.content.media.confined.plain import is_text
 from tutela.content.media.content import Content
 
 
@@ -30,3 +33,10 @@ class Mail:
             if isinstance(payload, bytes) and payload:
                 budget.spend_bytes(len(payload))
                 yield InnerFile(name, payload)
+        # Programs differ in where a part ends and what its encoding is: what stands in letters anywhere counts, too.
+        raw = bytes(content.data)
+        if not is_text(raw):
+            yield from carve(memoryview(raw))
+        for number, data in enumerate([*(data for _, data in files_in(raw)), *runs_in(raw)], start=1):
+            budget.spend_bytes(len(data))
+            yield InnerFile(f"embedded {number}", data, speculative=True)

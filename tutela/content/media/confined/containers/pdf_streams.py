@@ -32,6 +32,7 @@ except ImportError:  # without the extra a PDF is held
 
 _MAX_REVISIONS = 16
 _MAX_NESTING = 16
+_PDF_HEAD = 5
 _SHOWS_NOTHING = 1024
 """Bytes of commands that draw no picture."""
 _IN_LINE = re.compile(rb"(?<!\S)BI\s.{4,4000}?\sID\s", re.DOTALL)
@@ -135,10 +136,22 @@ class PdfStreams:
         yield from self._parts_of(self._pdf)
         if self._pdf.is_encrypted:
             return
+        yield from self._between()
         if self._unseen():
             yield from self._earlier()
         for start, raw in self._unseen():
             yield from self._orphan(start, raw)
+
+    def _between(self) -> Iterator[Part]:
+        """Files that stand between the objects, in no stream."""
+        at = 0
+        for match in _STREAM.finditer(self._data):
+            if match.start() < at:
+                continue
+            yield from carve(memoryview(self._data)[max(at, _PDF_HEAD) : match.start()])
+            end = self._data.find(b"endstream", match.end())
+            at = end if end >= 0 else len(self._data)
+        yield from carve(memoryview(self._data)[max(at, _PDF_HEAD) :])
 
     def _earlier(self) -> Iterator[Part]:
         """What the last cross-reference no longer names: an earlier revision still does."""
@@ -201,6 +214,9 @@ class PdfStreams:
                 if revision and digest in self._seen:
                     continue
                 self._seen.add(digest)
+                if _filters(item)[-1:] != ["/DCTDecode"]:
+                    for part in carve(memoryview(raw)):
+                        yield InnerFile(part.name, part.data, within=name, speculative=True)
                 if item.get("/Subtype") == "/Image" or "/ImageMask" in item:
                     yield from self._picture(item, raw, name, within)
                 elif item.get("/Type") not in _STRUCTURE:

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tutela.content.media.confined.accounting import Extent, rest
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
 from tutela.content.media.confined.containers.base import InnerFile, Part, encrypted, file_over, unreadable
 from tutela.content.media.content import Content, Shortcoming
 from tutela.errors import UnscreenableError
 
 if TYPE_CHECKING:
+    import py7zr
     from typing_extensions import Buffer
 
 
@@ -22,12 +24,15 @@ class SevenZip:
             import py7zr
         except ImportError:
             raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, "7z needs the extra tutela[archives]") from None
+        data = memoryview(content.data)
+        extents: list[Extent] = []
         members = _Members(budget)
         failure: UnscreenableError | None = None
         try:
-            with py7zr.SevenZipFile(file_over(memoryview(content.data))) as archive:
+            with py7zr.SevenZipFile(file_over(data)) as archive:
                 if archive.needs_password():
                     raise encrypted()
+                extents = _extents(archive)
                 archive.extractall(factory=members)
         except py7zr.PasswordRequired:
             failure = encrypted()
@@ -38,6 +43,20 @@ class SevenZip:
             yield InnerFile(member.name, member.getvalue())
         if failure is not None:
             raise failure
+        yield from rest(data, extents, "trailing data")
+
+
+def _extents(archive: "py7zr.SevenZipFile") -> list[Extent]:
+    """The signature header, the packed streams, which are checked as they come, and the header at the end."""
+    begin = archive.afterheader
+    extents = [(0, begin)]
+    header = archive.sig_header
+    extents.append((begin + header.nextheaderofs, begin + header.nextheaderofs + header.nextheadersize))
+    streams = archive.header.main_streams
+    if streams is not None and streams.packinfo is not None:
+        at = begin + streams.packinfo.packpos
+        extents.append((at, at + sum(streams.packinfo.packsizes)))
+    return extents
 
 
 class _Members:

@@ -1,10 +1,10 @@
-"""TAR in all its dialects (POSIX.1-2017 pax, GNU), plain or as a stream that is being unpacked."""
+"""TAR in all its dialects (POSIX.1-2017 pax, GNU), plain or unpacked from a compressed stream."""
 
 import io
 import tarfile
 from collections.abc import Iterator
-from typing import IO
 
+from tutela.content.media.confined.accounting import Extent, rest
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers.base import (
     Counted,
@@ -15,7 +15,6 @@ from tutela.content.media.confined.containers.base import (
     file_over,
     read_part,
 )
-from tutela.content.media.confined.containers.gaps import between
 from tutela.content.media.content import Content
 
 
@@ -23,30 +22,26 @@ class Tar:
     """Members where they lie, and what is between and behind them."""
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
-        data = memoryview(content.data)
-        extents = []
-        with tarfile.open(fileobj=file_over(data), mode="r:") as archive:
-            for member in archive:
-                budget.check_time()
-                if not _is_file(member):
-                    continue
-                if member.issparse():
-                    blocks = blocks_of(Counted(_file(archive, member), budget))
-                    yield from read_part(member.name, "the member", blocks, budget.limits.max_bytes)
-                    continue
-                extents.append((member.offset, member.offset_data + member.size))
-                yield InnerFile(member.name, data[member.offset_data : member.offset_data + member.size])
-        yield from between(data, extents)
+        return members_of(memoryview(content.data), budget)
 
 
-def parts_of_stream(stream: IO[bytes], budget: Budget) -> Iterator[Part]:
-    """The members of an archive that comes as a stream whose bytes are counted already; one is in memory at a time."""
-    with tarfile.open(fileobj=stream, mode="r|") as archive:
+def members_of(data: memoryview, budget: Budget) -> Iterator[Part]:
+    """As `Tar`. Members' headers and bytes are accounted for: long names and extended headers may hold anything."""
+    accounted: list[Extent] = []
+    with tarfile.open(fileobj=file_over(data), mode="r:") as archive:
         for member in archive:
             budget.check_time()
-            if _is_file(member):
-                blocks = blocks_of(_file(archive, member))
+            if not _is_file(member):
+                accounted.append((member.offset_data - tarfile.BLOCKSIZE, member.offset_data))
+                continue
+            if member.issparse():
+                blocks = blocks_of(Counted(_file(archive, member), budget))
                 yield from read_part(member.name, "the member", blocks, budget.limits.max_bytes)
+                continue
+            begin, end = member.offset_data, member.offset_data + member.size
+            accounted.append((begin - tarfile.BLOCKSIZE, end))
+            yield InnerFile(member.name, data[begin:end])
+    yield from rest(data, accounted, "trailing data")
 
 
 def _is_file(member: tarfile.TarInfo) -> bool:

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 
 from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.containers.base import InnerFile, Part
 from tutela.content.media.confined.encodings import addresses_in, files_in, readings_of, runs_in
-from tutela.content.media.confined.plain import as_utf8
+from tutela.content.media.confined.plain import as_utf8, is_text
 from tutela.content.media.content import Content
 from tutela.content.media.sniff import MediaType
 
@@ -22,6 +23,8 @@ class Text:
             name, data, speculative = found
             budget.spend_bytes(len(data))
             yield InnerFile(name or f"embedded {number}", data, speculative=speculative)
+        if not is_text(content.data):  # it begins like text, and goes on otherwise
+            yield from carve(memoryview(content.data))
 
 
 def _found(text: bytes, media_type: MediaType | None) -> Iterator[tuple[str, bytes, bool]]:
