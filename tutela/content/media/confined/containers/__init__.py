@@ -16,7 +16,7 @@ _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.JPEG: _PICTURE,
     MediaType.BMP: ("trailing:Trailing",),
     MediaType.PNG: _ANIMATED,
-    MediaType.GIF: _ANIMATED,
+    MediaType.GIF: (*_ANIMATED, "carved:Carved"),
     MediaType.WEBP: _ANIMATED,
     MediaType.AVIF: ("items:Items", *_ANIMATED),
     MediaType.HEIC: ("items:Items", *_PICTURE),
