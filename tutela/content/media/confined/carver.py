@@ -72,9 +72,10 @@ _OPEN_ENDED = frozenset(
 """Archives are read from their end, or on to it: one that is found takes the rest, which is searched on."""
 
 
-def carve(data: memoryview) -> Iterator[InnerFile]:
-    """Every file that a signature gives away, each up to its end, or to the next signature where it has none."""
-    starts = signatures(data)
+def carve(data: memoryview, begin: int = 0) -> Iterator[InnerFile]:
+    """Every file from there on that a signature gives away, each up to its end, or to the next signature where it has
+    none."""
+    starts = [start for start in signatures(data) if start >= begin]
     covered = 0
     for number, start in enumerate(starts):
         if start < covered:
