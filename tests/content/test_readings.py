@@ -207,6 +207,21 @@ def test_ordinary_jpegs_are_not_taken_for_such(effort) -> None:
             assert jpeg.scaled_luma(data) is not None
 
 
+def test_a_jpeg_that_does_not_say_what_its_components_are_is_read_in_both_ways() -> None:
+    plain = file_of(KNOWN, "JPEG", quality=90)
+    assert decoded(plain).readings == ()
+    at = plain.index(b"\xff\xdb")
+    adobe = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
+    assert decoded(plain[:at] + adobe + plain[at:]).readings  # JFIF says the one, Adobe the other
+    other = file_of(Image.merge("RGB", OTHER.convert("YCbCr").split()), "JPEG", keep_rgb=True, quality=95)
+    jfif = plain[2 : 4 + int.from_bytes(plain[4:6])]
+    assert plain[2:4] == b"\xff\xe0"
+    assert outcome(other) == "allow"
+    for shown in (KNOWN, Image.merge("RGB", KNOWN.convert("YCbCr").split())):
+        data = file_of(shown, "JPEG", keep_rgb=True, quality=95, subsampling=0)
+        assert outcome(data[:2] + jfif + data[2:]) == "block"
+
+
 def test_the_negative_of_a_picture_is_a_view_of_it() -> None:
     assert looked(file_of(NEGATIVE, "PNG"), views=Limits().views)[0][0][0] <= 4
 

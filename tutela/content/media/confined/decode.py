@@ -16,7 +16,7 @@ from tutela.content.media.confined import jpeg
 from tutela.content.media.confined.deep import deep_readings
 from tutela.content.media.confined.endings import count_gif_frames
 from tutela.content.media.confined.readings import Reading, readings
-from tutela.content.media.confined.tones import Tone, tones
+from tutela.content.media.confined.tones import AS_STORED, Tone, tones
 from tutela.content.media.content import Content, Limits, Mode, Picture, Shortcoming
 from tutela.content.media.sniff import PICTURES, MediaType
 from tutela.errors import UnscreenableError
@@ -147,7 +147,11 @@ def _jpeg(
         whole, damaged = jpeg.decoded(data, image.mode, quick=quick)
     except ValueError:  # of a kind that this decoder has not
         return _through_pillow(image, ways, mode)
-    return readings(whole, ways, mode), damaged
+    found = readings(whole, ways, mode)
+    if quick and (other := jpeg.other_colours(data, whole)) is not None:
+        others = readings(other, [AS_STORED], mode)
+        found += [Reading("with its components as other colours", one.pixels) for one in others]
+    return found, damaged
 
 
 def _opened(data: bytes | memoryview, media_type: MediaType) -> Image.Image:

@@ -131,6 +131,8 @@ def _of_png(data: memoryview) -> Iterator[Tone]:
 def _coded(primaries: int, transfer: int) -> Iterator[Tone]:
     """Of H.273's numbers."""
     yield from _curved("by its colour code", _TRANSFERS.get(transfer), _PRIMARIES.get(primaries))
+    if transfer == _PQ:
+        yield from _curved("by its colour code, brought down", _brought_down, _PRIMARIES.get(primaries))
 
 
 def _curved(name: str, curve: Curve | None, primaries: tuple[float, ...] | None) -> Iterator[Tone]:
@@ -187,6 +189,11 @@ def _pq(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return light * (10_000 / 203)
 
 
+def _brought_down(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """PQ as Chromium shows it where a screen has no such light: its greys, read off a ramp."""
+    return _srgb(np.interp(values, np.arange(13) / 15.9375, np.array(_BROUGHT_DOWN) / 255))
+
+
 def _hlg(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """ITU-R BT.2100."""
     high = (np.exp((values - 0.55991073) / 0.17883277) + 0.28466892) / 12
@@ -194,13 +201,15 @@ def _hlg(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return scene**1.2 * (1000 / 203)
 
 
+_PQ = 16
+_BROUGHT_DOWN = (0, 1, 5, 15, 30, 48, 70, 98, 132, 175, 213, 237, 255)
 _TRANSFERS: dict[int, Curve] = {
     **dict.fromkeys((1, 6, 14, 15), _bt709),
     4: _power(2.2),
     5: _power(2.8),
     8: _power(1.0),
     13: _srgb,
-    16: _pq,
+    _PQ: _pq,
     17: _power(2.6),
     18: _hlg,
 }
