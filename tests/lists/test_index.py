@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 from tests.support.feeds import FileFeed, MemoryFeed, random_hashes
 from tutela import _native
 from tutela.content.signals.registry import signal_type, signal_types
+from tutela.deployment.composition import open_deployment
 from tutela.errors import NotReadyError
+from tutela.lists.banks.model import NewEntry
 from tutela.lists.index.service import Indexes
 from tutela.lists.index.signal_index import SignalIndex
 
@@ -353,3 +355,28 @@ def test_a_build_killed_at_any_moment_leaves_a_whole_index(tmp_path):
     index.build(feed)
     assert len(list((tmp_path / "index").glob("*.new"))) == 0
     assert len(list((tmp_path / "index").glob("*.segment"))) == 1
+
+
+def test_a_segment_that_is_overwritten_while_it_is_mapped_is_not_served(tmp_path):
+    """Whoever may write to the file can take values out of it: what was built says what belongs there."""
+    with open_deployment(tmp_path / "home", decoders=1) as deployment:
+        deployment.banks.create("known", actor="t")
+        entries = [NewEntry("pdq", bytes([number]) * 32) for number in range(50)]
+        deployment.banks.add("known", entries, actor="t")
+        deployment.refresh()
+        assert deployment.indexes.build("pdq")
+        index = deployment.indexes.by_signal["pdq"]
+        assert index.fault is None
+        (file,) = [path for path in index.directory.iterdir() if path.suffix != ".json" and path.stat().st_size > 1000]
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        with file.open("r+b") as opened:
+            opened.write(content)
+        deployment.indexes.refresh()
+        assert "overwritten" in str(index.fault)
+        assert any("overwritten" in why for why in deployment.shortcomings())
+        content[len(content) // 2] ^= 0xFF
+        with file.open("r+b") as opened:
+            opened.write(content)
+        deployment.indexes.verify()
+        assert index.fault is None

@@ -26,7 +26,7 @@ from tutela.foundation.outbox.mail import TOPIC as MAIL
 from tutela.foundation.outbox.mail import MailHandler
 from tutela.foundation.outbox.webhooks import TOPIC as WEBHOOK
 from tutela.foundation.outbox.worker import Dispatcher, Handler
-from tutela.foundation.store.database import Store
+from tutela.foundation.store.database import Changes, Store, last_change
 from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges import installed as exchanges_installed
 from tutela.lists.exchanges.feedback import Deliveries
@@ -46,7 +46,12 @@ from tutela.screening.screener import Screener
 
 log = logging.getLogger(__name__)
 
-REFRESH_S = 0.2
+REFRESH_S = 0.25
+"""How often it is asked whether any list changed: one row."""
+REFRESH_ALL_S = 10.0
+"""How often everything is refreshed all the same, as segments that other processes built."""
+VERIFY_S = 3600.0
+"""How often mapped segments are read and compared with what was built; at once where a file was changed."""
 OVERLAPS_S = 5.0
 STALE_S = 5.0
 """Lists that could not be refreshed for this long make a deployment not ready."""
@@ -161,6 +166,8 @@ class Deployment:
         found = [f"index of {name}: {why}" for name, why in self.indexes.faults().items()]
         if (age_s := self.lists_age_s()) > STALE_S:
             found.append(f"the lists could not be read for {age_s:.0f} s")
+        if (why := self.store.unwritable()) is not None:
+            found.append(f"nothing can be written: {why}")
         if not self.pool.ready():
             found.append("the decoding workers are not up yet")
         return found
@@ -191,13 +198,16 @@ class Deployment:
 
 
 class Refresher(threading.Thread):
-    """Pulls list changes into this process five times a second and starts an index build where one is due."""
+    """Pulls list changes into this process within a quarter of a second and starts an index build where one is due."""
 
     def __init__(self, deployment: Deployment) -> None:
         super().__init__(name="tutela-refresh", daemon=True)
         self._deployment = deployment
         self._stopping = threading.Event()
-        self._refreshed = time.monotonic()
+        self._refreshed = self._verified_at = time.monotonic()
+        self._changes = Changes(deployment.store, at_least_every_s=REFRESH_ALL_S)
+        self._change: tuple[int, int] | None = None
+        self._all_at = 0.0
         self._overlaps_at = 0.0
         self._overlaps_of: Mapping[str, int] = {}
         self._builder: subprocess.Popen[bytes] | None = None
@@ -205,14 +215,29 @@ class Refresher(threading.Thread):
     def run(self) -> None:
         while not self._stopping.wait(REFRESH_S):
             try:
-                self._deployment.refresh()
-                self._refreshed = time.monotonic()
+                self._refresh()
                 self._build_where_due()
                 self._set_overlaps_aside()
             except TutelaError as error:
+                self._changes.again()
                 log.error("the lists could not be refreshed: %s", error)
             except Exception:
+                self._changes.again()
                 log.exception("the lists could not be refreshed")
+
+    def _refresh(self) -> None:
+        now = time.monotonic()
+        if not self._changes.any():
+            self._refreshed = now
+            return
+        change = last_change(self._deployment.store)
+        if change != self._change or now - self._all_at >= REFRESH_ALL_S:
+            self._deployment.refresh()
+            self._change, self._all_at = change, now
+        if now - self._verified_at >= VERIFY_S:
+            self._deployment.indexes.verify()
+            self._verified_at = now
+        self._refreshed = time.monotonic()
 
     def age_s(self) -> float:
         """Seconds since the lists were last known to be current."""
@@ -240,6 +265,7 @@ class Refresher(threading.Thread):
             if status != 0:
                 log.error("the index builder ended with status %d", status)
             self._builder = None
+            self._all_at = 0.0  # what was built is searched now
         if self._deployment.indexes.due():
             self._builder = start_builder(self._deployment.home, self._deployment.store.url)
 

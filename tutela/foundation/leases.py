@@ -22,6 +22,8 @@ from tutela.foundation.store.exchange_tables import lease as table
 log = logging.getLogger(__name__)
 
 LEASE_S = 60.0
+LONGEST_S = 7 * 24 * 3600.0
+"""No lease is longer: one that ends later was taken while a clock was wrong, and counts for nothing."""
 
 
 def new_holder() -> str:
@@ -34,6 +36,12 @@ def until(lease_s: float, at: int | None = None) -> int:
     return (now() if at is None else at) + int(lease_s * 1e6)
 
 
+def counts(ends: int) -> bool:
+    """Whether a lease that ends then is held now."""
+    at = now()
+    return at < ends <= until(LONGEST_S, at)
+
+
 @dataclass(frozen=True, slots=True)
 class HeldRows:
     """The rows of a table that one process at a time works on; its column `holder` names it."""
@@ -44,7 +52,7 @@ class HeldRows:
 
     def free(self, at: int) -> ColumnElement[bool]:
         """The condition that nobody holds a row at that moment."""
-        return or_(self._ends.is_(None), self._ends <= at)
+        return or_(self._ends.is_(None), self._ends <= at, self._ends > until(LONGEST_S, at))
 
     def take(
         self, connection: Connection, query: Select[Any], holder: str, lease_s: float, at: int
@@ -95,7 +103,7 @@ class Leases:
         with self._store.write() as connection:
             advance_sequence(connection, 0)
             row = connection.execute(select(table).where(table.c.name == name)).first()
-            if row is not None and row.holder != holder and row.until > now():
+            if row is not None and row.holder != holder and counts(row.until):
                 return False
             values = {"holder": holder, "until": until(seconds)}
             if row is None:
@@ -108,7 +116,7 @@ class Leases:
         """Whether anybody holds a lease now."""
         with self._store.read() as connection:
             ends = connection.execute(select(table.c.until).where(table.c.name == name)).scalar_one_or_none()
-        return ends is not None and ends > now()
+        return ends is not None and counts(ends)
 
     def give_back(self, name: str, holder: str) -> None:
         """End a lease."""

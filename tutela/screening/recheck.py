@@ -21,6 +21,7 @@ from tutela.errors import NotFoundError, TutelaError
 from tutela.foundation.http import Patience
 from tutela.foundation.outbox.service import Delivery, enqueue
 from tutela.foundation.outbox.worker import Handler, Progress, UndeliverableError
+from tutela.foundation.store.database import Changes
 from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges.base import Finding, Listing
 from tutela.lists.exchanges.feedback import outward
@@ -34,6 +35,7 @@ TOPIC = "exchange.ask"
 SIGNAL = "pdq"
 MIN_QUALITY = 50
 WRITTEN_EVERY_S = 2.0
+_UNCHANGED_S = 10.0
 """Questions of that long may be lost when a process dies; the verdicts that they are about were answered."""
 MAX_WAITING = 10_000
 MAX_TOGETHER = 100
@@ -71,6 +73,7 @@ class SecondOpinions:
 
     def __init__(self, banks: Banks, patience: Patience | None = None) -> None:
         self._exchanges = Exchanges(banks)
+        self._changes = Changes(banks.store, at_least_every_s=_UNCHANGED_S)
         self._patience = patience
         self._asked: tuple[str, ...] = ()
         self._waiting: deque[Question] = deque()
@@ -151,7 +154,8 @@ class SecondOpinions:
 
     def _take_turn(self) -> None:
         try:
-            self.turn()
+            if self._waiting or self._changes.any():
+                self.turn()
         except TutelaError as error:
             log.error("questions for a second opinion could not be written down: %s", error)
         except Exception:

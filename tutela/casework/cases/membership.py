@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select
 
 from tutela.casework.cases.model import CaseItem, CaseState, NewItem
-from tutela.casework.cases.rows import read_items
+from tutela.casework.cases.rows import is_claimed, read_items
 from tutela.foundation.store.case_tables import case as cases
 from tutela.foundation.store.case_tables import case_item
 from tutela.foundation.store.database import microseconds, now
@@ -21,7 +21,7 @@ def joinable(connection: Connection, new: NewItem, similar: str) -> Row[Any] | N
     Not one that somebody has claimed: what came after a person looked must not be decided with what was seen.
     """
     query = select(cases).where(cases.c.state == CaseState.OPEN.value, cases.c.queue == new.queue.value)
-    query = query.where(or_(cases.c.claimed_by.is_(None), cases.c.claimed_until <= now()))
+    query = query.where(~is_claimed())
     if new.uploader is not None:
         query = query.where(cases.c.uploader == new.uploader)
     else:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
 from tutela.casework.cases.model import (
     Case,
@@ -17,6 +17,7 @@ from tutela.casework.cases.model import (
     Queue,
     ReportLink,
 )
+from tutela.foundation.leases import LONGEST_S, counts, until
 from tutela.foundation.store import tables
 from tutela.foundation.store.case_tables import case, case_decision, case_item, case_report
 from tutela.foundation.store.database import moment, now
@@ -116,9 +117,15 @@ def case_row(connection: Connection, case_id: str) -> Row[Any] | None:
 
 def claim_of(row: Row[Any]) -> Claim | None:
     """The claim on a case, while it counts."""
-    if row.claimed_by is None or row.claimed_until <= now():
+    if row.claimed_by is None or not counts(row.claimed_until):
         return None
     return Claim(row.claimed_by, moment(row.claimed_until))
+
+
+def is_claimed() -> ColumnElement[bool]:
+    """The condition that a claim on a case counts: not one that was made while a clock was wrong."""
+    at = now()
+    return and_(case.c.claimed_by.is_not(None), case.c.claimed_until > at, case.c.claimed_until <= until(LONGEST_S, at))
 
 
 def state_of(row: Row[Any]) -> CaseState:

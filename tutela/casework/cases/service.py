@@ -28,7 +28,7 @@ from tutela.casework.cases.model import (
     SimilarDecided,
 )
 from tutela.casework.cases.policy import Policies
-from tutela.casework.cases.rows import case_row, claim_of, read_case, read_items, read_summaries
+from tutela.casework.cases.rows import case_row, claim_of, is_claimed, read_case, read_items, read_summaries
 from tutela.casework.cases.similarity import Similarity
 from tutela.casework.cases.urgency import severest, urgency_of
 from tutela.casework.evidence.retention import keep_until
@@ -199,7 +199,7 @@ class Cases:
     def claim_next(self, *, by: str, queue: Queue | None = None, label: str | None = None) -> Case | None:
         """Take the most urgent case that nobody has and that this person may decide; None when there is none."""
         mine = select(case_item.c.id).where(case_item.c.case_id == cases.c.id, Decisions.made_by(by)).exists()
-        free = or_(cases.c.claimed_by.is_(None), cases.c.claimed_until <= now(), cases.c.claimed_by == by)
+        free = or_(~is_claimed(), cases.c.claimed_by == by)
         waiting = or_(
             cases.c.state == CaseState.OPEN.value, and_(cases.c.state == CaseState.SECOND_OPINION.value, ~mine)
         )
@@ -415,7 +415,7 @@ def _claimable(row: Row[Any], by: str) -> Row[Any]:
 
 
 def _in_state(state: CaseState) -> ColumnElement[bool]:
-    claimed = and_(cases.c.claimed_by.is_not(None), cases.c.claimed_until > now())
+    claimed = is_claimed()
     match state:
         case CaseState.OPEN:
             return and_(cases.c.state == CaseState.OPEN.value, ~claimed)

@@ -15,9 +15,12 @@ from typing import Any, Protocol
 
 from tutela.errors import TutelaError
 from tutela.foundation.outbox.service import Delivery, LeaseLostError, Outbox
-from tutela.foundation.store.database import now
+from tutela.foundation.store.database import Changes, now
 
 log = logging.getLogger(__name__)
+
+_UNCHANGED_POLLS = 5
+"""The outbox is read this many times less often while nothing is written to the database."""
 
 
 class DeliveryError(TutelaError):
@@ -88,6 +91,7 @@ class Dispatcher:
         self._retry = retry or Retry()
         self._lease_s = lease_s
         self._poll_s = poll_s
+        self._changes = Changes(outbox.store, at_least_every_s=_UNCHANGED_POLLS * poll_s)
         self._concurrency = concurrency
         self._chance = random.SystemRandom()
         self._wake = threading.Event()
@@ -126,7 +130,8 @@ class Dispatcher:
             while not self._stopping.is_set():
                 self._wake.clear()
                 try:
-                    self._turn(pool, running)
+                    if running or self._changes.any():
+                        self._turn(pool, running)
                 except TutelaError as error:
                     log.error("the outbox could not be read: %s", error)
                 except Exception:

@@ -4,6 +4,8 @@ What a transaction accepted is on the disk when it returns (SQLite: WAL with syn
 """
 
 import contextlib
+import threading
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,7 +18,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import PoolProxiedConnection, StaticPool
 
 from tutela.errors import StoreError
 from tutela.foundation.store.tables import clock, meta
@@ -31,6 +33,9 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._watch: PoolProxiedConnection | None = None
+        """Writes nothing: what it sees changing, others changed."""
+        self._watching = threading.Lock()
         self.url = engine.url.render_as_string(hide_password=False)
         with self.read() as connection:
             self.identity = connection.execute(select(meta.c.value).where(meta.c.name == "identity")).scalar_one()
@@ -82,6 +87,29 @@ class Store:
             with connection.begin() if not self.is_sqlite else _ending(connection):
                 yield connection
 
+    def version(self) -> int | None:
+        """Differs whenever anybody wrote anything; None where the database cannot say that at next to no cost."""
+        if not self.is_sqlite or self._engine.url.database in (None, "", ":memory:"):
+            return None
+        with self._watching, _answering(self._engine):
+            if self._watch is None:
+                self._watch = self._engine.raw_connection()
+            cursor = self._watch.cursor()
+            try:
+                version: int = cursor.execute("PRAGMA data_version").fetchone()[0]
+            finally:
+                cursor.close()
+        return version
+
+    def unwritable(self) -> str | None:
+        """Why a transaction cannot be written now, or None. Writes what is there already."""
+        try:
+            with self.write() as connection:
+                connection.execute(update(clock).values(id=clock.c.id))
+        except StoreError as error:
+            return str(error)
+        return None
+
     @property
     def is_sqlite(self) -> bool:
         """Whether the database is SQLite."""
@@ -89,6 +117,10 @@ class Store:
 
     def close(self) -> None:
         """Close every connection."""
+        with self._watching:
+            if self._watch is not None:
+                self._watch.close()
+                self._watch = None
         self._engine.dispose()
 
 
@@ -109,6 +141,37 @@ def advance_sequence(connection: Connection, changes: int) -> int:
     """
     statement = update(clock).values(sequence=clock.c.sequence + changes).returning(clock.c.sequence)
     return int(connection.execute(statement).scalar_one()) - changes + 1
+
+
+class Changes:
+    """Whether a database may have changed since somebody looked: for loops that look again and again."""
+
+    def __init__(self, store: Store, *, at_least_every_s: float) -> None:
+        """`any` is True at least so often, for what time alone brings."""
+        self._store = store
+        self._every_s = at_least_every_s
+        self._seen: int | None = None
+        self._looked_at = -at_least_every_s
+
+    def any(self) -> bool:
+        """Whether to look now; whoever is told so is taken to look. Raises StoreError."""
+        version, now = self._store.version(), time.monotonic()
+        if version is not None and version == self._seen and now - self._looked_at < self._every_s:
+            return False
+        self._seen, self._looked_at = version, now
+        return True
+
+    def again(self) -> None:
+        """What was seen could not be taken in: look again next time."""
+        self._seen = None
+        self._looked_at = -self._every_s
+
+
+def last_change(store: Store) -> tuple[int, int]:
+    """Differs whenever a list or a bank was changed. Raises StoreError."""
+    with store.read() as connection:
+        row = connection.execute(select(clock.c.sequence, clock.c.banks)).one()
+    return row.sequence, row.banks
 
 
 def advance_banks(connection: Connection) -> None:

@@ -45,6 +45,11 @@ class Indexes:
         for index in self.by_signal.values():
             index.refresh(self.feed)
 
+    def verify(self) -> None:
+        """Read every mapped segment and compare it with what was built; `faults` says which differ."""
+        for index in self.by_signal.values():
+            index.verify()
+
     def due(self) -> list[str]:
         """The signal types for which a build pays now."""
         return [name for name, index in self.by_signal.items() if index.due()]

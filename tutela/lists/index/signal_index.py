@@ -17,7 +17,7 @@ from tutela.content.signals.base import SignalType
 from tutela.errors import IndexCorruptError, NotReadyError
 from tutela.lists.index.builder import Builder
 from tutela.lists.index.feed import Change, ChangeFeed, Hit
-from tutela.lists.index.manifest import manifest_stamp, open_verified, read_manifest
+from tutela.lists.index.manifest import Manifest, checksum, manifest_stamp, open_verified, read_manifest
 from tutela.lists.index.segments import Patterns, PrefixSegment, Searchable, Segment, in_memory
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,9 @@ class SignalIndex:
         self.signal_type = signal_type
         self._store = store
         self._stamp: tuple[int, int] | None = None
+        self._manifest: Manifest | None = None
+        self._file: tuple[int, ...] | None = None
+        self._damage: str | None = None
         self._torn: tuple[int, int] | None = None
         self._state = _empty(signal_type)
         self._fault: str | None = "the lists have not been read yet"
@@ -119,7 +122,15 @@ class SignalIndex:
                 self._fault = str(error)
                 return
             self._state = state
-            self._fault = None
+            self._fault = self._overwritten(state)
+
+    def verify(self) -> None:
+        """Compare the mapped segment with what was built, whatever its file's times say. Reads all of it."""
+        with self._refreshing:
+            self._file, before = None, self._damage
+            damage = self._overwritten(self._state)
+            if damage is not None or self._fault == before:
+                self._fault = damage
 
     def due(self) -> bool:
         """Whether enough changed that a build pays: reading through the changes slows every search a little."""
@@ -130,6 +141,22 @@ class SignalIndex:
     def build(self, feed: ChangeFeed) -> bool:
         """Build and swap in a segment with every committed change. False when another process is at it."""
         return Builder(self.directory, self.signal_type, self._store).build(feed)
+
+    def _overwritten(self, state: State) -> str | None:
+        """Why the mapped segment is not what was built. It is read again where its file was changed since."""
+        if state.segment is None or self._manifest is None:
+            return None
+        try:
+            status = (self.directory / self._manifest.file).stat()
+        except OSError:
+            return None  # removed for the next one; what is mapped stays
+        file = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if file != self._file:
+            whole = checksum(state.segment) == self._manifest.checksum
+            self._file, self._damage = file, None if whole else "its segment was overwritten after it was built"
+            if not whole:
+                log.error("the index of %s is not served: %s", self.signal_type.name, self._damage)
+        return self._damage
 
     def _with_current_segment(self, state: State, feed: ChangeFeed) -> State:
         stamp = manifest_stamp(self.directory)
@@ -155,6 +182,7 @@ class SignalIndex:
         if manifest.store != self._store or not feed.marked(manifest.mark):
             raise NotReadyError("it was built from another database, or from a later state of it; it must be rebuilt")
         segment = open_verified(self.directory, manifest, self.signal_type)
+        self._manifest, self._file, self._damage = manifest, None, None
         later = {key: change for key, change in state.changed.items() if change.sequence > manifest.sequence}
         sequence = max(state.sequence, manifest.sequence)
         return State(segment, later, _live(self.signal_type, later), sequence, manifest.mark)

@@ -60,14 +60,14 @@ class Jobs:
     """The jobs of one store, with the spool of this machine. Thread-safe; many processes may share both."""
 
     def __init__(self, store: Store, spool: Spool, webhooks: Webhooks) -> None:
-        self._store = store
+        self.store = store
         self._webhooks = webhooks
         self.spool = spool
 
     def begin(self, context: Context) -> Upload:
         """Take an upload that is about to come; hand it to `submit` when it is whole. Raises ConflictError when as
         many jobs are waiting as may."""
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             waiting = connection.execute(select(func.count()).where(self._mine, jobs.c.state == "pending")).scalar_one()
         if waiting >= MAX_WAITING:
             raise ConflictError(f"{waiting:,} jobs are waiting already")
@@ -88,13 +88,13 @@ class Jobs:
             "created_at": at,
             "updated_at": at,
         }
-        with self._store.write() as connection:
+        with self.store.write() as connection:
             connection.execute(jobs.insert().values(row))
         return self.get(upload.job_id)
 
     def get(self, job_id: str) -> Job:
         """One job. Raises NotFoundError."""
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
         if row is None:
             raise NotFoundError(f"there is no job {job_id!r}, or it ended long ago")
@@ -105,12 +105,12 @@ class Jobs:
         query = select(jobs).order_by(jobs.c.created_at.desc(), jobs.c.id).limit(limit)
         if state is not None:
             query = query.where(jobs.c.state == state.value)
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             return [_job(row) for row in connection.execute(query)]
 
     def counts(self) -> dict[JobState, int]:
         """How many jobs of all machines are in each state."""
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             rows = connection.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state)).all()
         return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in rows}
 
@@ -119,11 +119,11 @@ class Jobs:
         at, holder = now(), uuid.uuid4().hex
         free = or_(jobs.c.held_until.is_(None), jobs.c.held_until < at)
         query = select(jobs).where(self._mine, jobs.c.state == "pending", free).order_by(jobs.c.created_at).limit(1)
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             if connection.execute(query).first() is None:
                 return None
-        with self._store.write() as connection:
-            locked = query if self._store.is_sqlite else query.with_for_update(skip_locked=True)
+        with self.store.write() as connection:
+            locked = query if self.store.is_sqlite else query.with_for_update(skip_locked=True)
             row = connection.execute(locked).first()
             if row is None:
                 return None
@@ -166,18 +166,18 @@ class Jobs:
         if self.get(job_id).state is not JobState.FAILED:
             raise ConflictError(f"job {job_id} has not failed")
         values = {"state": "pending", "attempts": 0, "held_until": None, "updated_at": now()}
-        with self._store.write() as connection:
+        with self.store.write() as connection:
             connection.execute(update(jobs).where(jobs.c.id == job_id, jobs.c.state == "failed").values(values))
         return self.get(job_id)
 
     def tidy(self) -> None:
         """Forget jobs that were done long ago, and files that killed processes left."""
-        with self._store.write() as connection:
+        with self.store.write() as connection:
             old = and_(jobs.c.state == "done", jobs.c.updated_at < now() - int(KEPT_S * 1e6))
             connection.execute(delete(jobs).where(old))
         # Which files are there is asked first: a job whose row comes in between is then not taken for an orphan.
         found = self.spool.waiting()
-        with self._store.read() as connection:
+        with self.store.read() as connection:
             wanted = select(jobs.c.id).where(jobs.c.id.in_(found), jobs.c.state != "done")
             known = set(connection.execute(wanted).scalars())
         for name in self.spool.orphans(known):
@@ -189,7 +189,7 @@ class Jobs:
 
     def _change(self, job: Job, changes: Mapping[str, Any], told: tuple[str, Mapping[str, Any]] | None = None) -> bool:
         held = and_(jobs.c.id == job.id, jobs.c.holder == job.holder, jobs.c.state == "pending")
-        with self._store.write() as connection:
+        with self.store.write() as connection:
             done = connection.execute(update(jobs).where(held).values(dict(changes) | {"updated_at": now()})).rowcount
             if done and told is not None:
                 self._webhooks.announce(connection, told[0], f"{told[0]}/{job.id}", told[1])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tutela.errors import NotFoundError, NotReadyError, TutelaError
+from tutela.foundation.store.database import Changes
 from tutela.screening.jobs.seal import SealError
 from tutela.screening.jobs.service import MAX_ATTEMPTS, Job, Jobs
 from tutela.screening.journal import VerdictJournal
@@ -19,6 +20,8 @@ from tutela.screening.verdict import Verdict
 log = logging.getLogger(__name__)
 
 TIDY_S = 600.0
+_UNCHANGED_POLLS = 5
+"""Jobs are asked for this many times less often while nothing is written to the database."""
 
 
 class JobRunner:
@@ -44,6 +47,7 @@ class JobRunner:
         self._interrupt = interrupt
         self._lease_s = lease_s
         self._poll_s = poll_s
+        self._changes = Changes(jobs.store, at_least_every_s=_UNCHANGED_POLLS * poll_s)
         self.on_verdict: Callable[[Verdict], object] = lambda _: None
         """Told every verdict that a job came to, for metrics."""
         self._wake = threading.Event()
@@ -87,7 +91,7 @@ class JobRunner:
                 if tidy_in_s <= 0:
                     self._jobs.tidy()
                     tidy_in_s = TIDY_S
-                if self._ready():
+                if self._ready() and self._changes.any():
                     self.run_due()
             except TutelaError as error:
                 log.error("jobs could not be taken: %s", error)
