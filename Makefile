@@ -3,7 +3,7 @@
 export PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-HOME_DIR := .tutela
+HOME_DIR := .tutela/home
 NATIVE := $(wildcard native/*.cpp native/*.hpp native/CMakeLists.txt) CMakeLists.txt pyproject.toml
 
 .DEFAULT_GOAL := help
@@ -30,10 +30,10 @@ $(VENV)/.built: $(VENV)/.run $(NATIVE)
 
 $(VENV)/.test $(VENV)/.bench $(VENV)/.docs: | $(VENV)/.built
 
-run: setup ## Demonstrate: bank, service, altered copies screened; leaves the service running
+run: setup ## Demonstrate: altered copies screened, cases, console; leaves service and console running
 	$(BIN)/tutela --home $(HOME_DIR) demo
 
-stop: ## Stop the service that `make run` left running
+stop: ## Stop what `make run` left running
 	@$(BIN)/tutela --home $(HOME_DIR) demo --stop
 
 test: setup-test ## Run every test
@@ -70,4 +70,4 @@ lock: setup ## Resolve the dependencies of pyproject.toml into requirements/
 	.ci/lock $(LOCK_OPTIONS)
 
 clean: ## Remove everything that was made here
-	rm -rf $(VENV) build dist site $(HOME_DIR) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .tutela .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -324,7 +324,8 @@ def test_a_setting_that_is_wrong_is_named(call, filled, monkeypatch):
     answer = call("bank", "list")
     assert answer.code == 2
     assert answer.err == (
-        "tutela: TUTELA_SERVICE__WORKERS: must be greater than 0\nTUTELA_LIMITS__MAX_BYTES: must be a whole number\n"
+        "tutela: TUTELA_SERVICE__WORKERS: must be greater than 0\n"
+        "tutela: TUTELA_LIMITS__MAX_BYTES: must be a whole number\n"
     )
 
 
@@ -1072,7 +1073,8 @@ def test_the_demonstration_screens_altered_copies_and_stops(home, tmp_path):
             "9-cut-short.jpg": "hold",
             "a-text-posing-as.jpg": "hold",
         }
-        (address,) = re.findall(r"(http://127\.0\.0\.1:\d+)/readyz", answer.out)
+        (address,) = re.findall(r"(http://127\.0\.0\.1:\d+)/docs", answer.out)
+        assert "waits for people, in 5 cases" in answer.out
         (key,) = re.findall(r"Bearer (\S+)'", answer.out)
         content = (home / "uploads" / "2-known-quality-20.jpg").read_bytes()
         request = urllib.request.Request(f"{address}/v1/screen", content, {"Authorization": f"Bearer {key}"})
@@ -1084,7 +1086,7 @@ def test_the_demonstration_screens_altered_copies_and_stops(home, tmp_path):
         assert workers
     finally:
         stopped = tutela_run(home, "demo", "--stop")
-    assert (stopped.code, stopped.out) == (0, "the service is stopped\n")
+    assert (stopped.code, stopped.out) == (0, "the demonstration is stopped\n")
     assert not (home / "service.pid").exists()
     with pytest.raises(urllib.error.URLError):
         direct.open(f"{address}/readyz", timeout=PATIENCE_S)

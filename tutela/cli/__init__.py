@@ -54,9 +54,14 @@ def _run() -> None:
     from tutela.cli.commands import app
     from tutela.cli.output import complain
     from tutela.errors import InputError, TutelaError
+    from tutela.foundation.options import SettingsError
 
     try:
         app()
+    except SettingsError as error:
+        for fault in error.faults:
+            complain(fault)
+        sys.exit(2)
     except InputError as error:
         complain(str(error))
         sys.exit(2)

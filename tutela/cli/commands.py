@@ -73,6 +73,33 @@ def root(
     context.obj = State(home, database, config)
 
 
+@app.command(epilog="tutela init  ·  tutela --home /var/lib/tutela init --yes --keys /media/officer")
+def init(
+    context: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; take the defaults and the options.")] = False,
+    keys: Annotated[
+        Path | None, typer.Option(help="Folder for the key that opens evidence; beside the home by default.")
+    ] = None,
+    print_review_key: Annotated[
+        bool, typer.Option("--print-review-key", help="Print that key once, and write it nowhere.")
+    ] = False,
+    person: Annotated[str, typer.Option(help="Name of the first person in the console.")] = "First reviewer",
+    origin: Annotated[str | None, typer.Option(help="Where browsers reach the console.")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the HTTP service.")] = 8080,
+    console_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the console.")] = 8081,
+) -> None:
+    """Make a deployment that works: home, settings, keys, an API key, an invitation. Run again, it changes nothing."""
+    from tutela.cli.init import run
+    from tutela.console.options import ConsoleOptions
+    from tutela.deployment.installation import Plan, keys_beside
+
+    settings = context.obj.settings()
+    home = settings.home.absolute()
+    address = ConsoleOptions(origin=origin or f"http://localhost:{console_port}").origin
+    plan = Plan(home, keys or keys_beside(home), print_review_key, address, port, console_port, settings.database)
+    run(plan, person, ask=not yes)
+
+
 @app.command(epilog="tutela serve --port 8080 --workers 4")
 def serve(
     context: typer.Context,
@@ -199,9 +226,9 @@ def selftest(
 def demo(
     context: typer.Context,
     port: Annotated[int, typer.Option(min=1, max=65535, help="First port to try.")] = 8080,
-    stop: Annotated[bool, typer.Option("--stop", help="Stop the service that an earlier demo left running.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop what an earlier demo left running.")] = False,
 ) -> None:
-    """Make a bank of benign pictures, start the service, screen altered copies through it, and leave it running."""
+    """Make a bank of benign pictures, screen altered copies of them, and leave service and console running."""
     from tutela.cli import demo as demonstration
 
     settings = context.obj.settings()

@@ -1,4 +1,4 @@
-"""`tutela demo`: the main job on benign pictures. A bank, the service, and altered copies screened through it.
+"""`tutela demo`: the whole story on benign pictures: a bank, the service, altered copies, cases, and the console.
 
 The pictures are drawn here, so that the demonstration needs no files; they stand for known material.
 """
@@ -16,90 +16,132 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 from rich.markup import escape
 
 from tutela.api.keys import Keys, Scope
 from tutela.cli.output import VERDICT_COLUMNS, complain, out, print_table, verdict_row
 from tutela.cli.screening import samples_of
+from tutela.console.people import People
+from tutela.console.roles import Role
 from tutela.content.media.content import Mode
+from tutela.deployment.casework import opened_casework
 from tutela.deployment.composition import Deployment
+from tutela.deployment.installation import Plan, install, keys_beside
 from tutela.deployment.settings import Settings
-from tutela.errors import ConflictError, TutelaError
+from tutela.errors import ConflictError, NotFoundError, TutelaError
+from tutela.foundation.store.database import Store
 from tutela.lists.banks.model import Action, NewEntry, Policy
 
 _BANK = "demo-known"
 _KEY_NAME = "demonstration"
-_START_TIMEOUT_S = 60.0
+_PERSON = "Demonstration reviewer"
+_ROLES = (Role.REVIEWER, Role.LEAD, Role.AUDITOR)
+_UPLOADERS = 3
+_CONSOLE_PORT = 8081
+_PAGE_PORT = 8082
+_START_TIMEOUT_S = 180.0
 _STOP_TIMEOUT_S = 30.0
 """Longer than the service waits for requests that are under way."""
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Asks the service itself, whatever proxy the environment names."""
+_PROCESSES = ("page", "console", "service")
+"""Each has NAME.pid and NAME.log in the home; they end in this order."""
 
 
-def run(settings: Settings, port: int) -> int:
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the processes of the demonstration are."""
+
+    service: str
+    console: str
+    page: str
+
+    @classmethod
+    def free(cls, first: int) -> "Addresses":
+        """Ports that nobody listens on; the service's is the first from there on. Raises TutelaError."""
+        service = _free_port(first)
+        console = _free_port(_CONSOLE_PORT, service)
+        page = _free_port(_PAGE_PORT, service, console)
+        return cls(f"http://127.0.0.1:{service}", f"http://localhost:{console}", f"http://127.0.0.1:{page}")
+
+
+def run(given: Settings, port: int) -> int:
     """Do it all. Returns the exit code."""
-    home = settings.home
+    home = given.home.absolute()
     stop(home, quiet=True)
+    settings = install(Plan(home, keys_beside(home), database=given.database)).settings
     known = [draw_scene(seed) for seed in range(6)]
     with settings.open() as deployment:
         _fill_bank(deployment, known)
-        key = _new_key(deployment)
+        key, invitation = _new_key(deployment), _invitation(deployment.store)
     uploads = home / "uploads"
     uploads.mkdir(exist_ok=True)
     for name, content in altered_copies(known).items():
         (uploads / name).write_bytes(content)
-    port = _free_port(port)
-    address = f"http://127.0.0.1:{port}"
-    _start_service(settings, port, address)
+    at = Addresses.free(port)
+    _start(settings, at, key)
     files = sorted(path for path in uploads.iterdir() if path.is_file())
-    rows = [verdict_row(path.name, _screen(address, key, path.read_bytes())) for path in files]
+    rows = [verdict_row(path.name, _screen(at.service, key, path, place)) for place, path in enumerate(files)]
     out.print()
     print_table(
         VERDICT_COLUMNS, rows, title=f"{len(rows)} uploads against bank {_BANK!r} of {len(known)} benign pictures"
     )
+    with opened_casework(settings.home, settings.database_text, settings.casework) as casework:
+        waiting = casework.cases.queue()
     example = uploads / "1-known-again.png"
     out.print(
         f"""
-The service is running. Try next:
-  {address}/docs      the API, with worked examples
-  {address}/readyz    is it ready?
-  {address}/metrics   Prometheus metrics
-  curl -H 'Authorization: Bearer {key}' --data-binary @{escape(str(example))} {address}/v1/screen
-  tutela --home {escape(str(home))} bank list
-Stop it with `make stop`, or: tutela --home {escape(str(home))} demo --stop""",
+What was blocked or held is sealed and waits for people, in {len(waiting)} cases.
+
+Try next:
+  {at.service}/docs      the API, with worked examples
+  curl -H 'Authorization: Bearer {key}' --data-binary @{escape(str(example))} {at.service}/v1/screen
+  tutela --home {escape(str(home))} case list
+Stop it with `make stop`, or: tutela --home {escape(str(home))} demo --stop
+""",
         highlight=False,
     )
+    typer.echo(f"Drop a picture and see its verdict:  {at.page}/")
+    typer.echo(f"Decide the cases (works once):       {at.console}/enrol/{invitation}")
     return 0
 
 
 def stop(home: Path, *, quiet: bool = False) -> int:
-    """Stop the service that an earlier demonstration left running. Returns the exit code."""
-    pid_file = home / "service.pid"
+    """Stop what an earlier demonstration left running. Returns the exit code."""
+    running = [name for name in _PROCESSES if _stop(home, name)]
+    if not quiet:
+        out.print("the demonstration is stopped" if running else "no demonstration is running")
+    return 0
+
+
+def _stop(home: Path, name: str) -> bool:
+    """End one process of the demonstration; whether it ran."""
+    pid_file = home / f"{name}.pid"
     try:
         pid = int(pid_file.read_text())
     except (FileNotFoundError, ValueError):
         pid = 0
-    running = _is_our_service(pid, home)
+    running = _is_ours(pid, home)
     if running:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_TIMEOUT_S
-        while _is_our_service(pid, home):
+        while _is_ours(pid, home):
             if time.monotonic() > deadline:
-                raise TutelaError(f"the service, process {pid}, does not stop; see {home / 'service.log'}")
+                raise TutelaError(f"the {name}, process {pid}, does not stop; see {home / f'{name}.log'}")
             time.sleep(0.05)
     pid_file.unlink(missing_ok=True)
-    if not quiet:
-        out.print("the service is stopped" if running else "no demonstration is running")
-    return 0
+    return running
 
 
-def _is_our_service(pid: int, home: Path) -> bool:
-    """Whether that process runs, and is the service of this home: the number may belong to somebody else by now."""
+def _is_ours(pid: int, home: Path) -> bool:
+    """Whether that process runs, and is of this home: the number may belong to somebody else by now."""
     if pid <= 0:
         return False  # a signal to such a number goes to a whole group of processes
     try:
@@ -109,7 +151,7 @@ def _is_our_service(pid: int, home: Path) -> bool:
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
-    return b"serve" in arguments and os.fsencode(home.absolute()) in arguments
+    return {b"serve", b"tutela.cli.drop.app"} & set(arguments) != set() and os.fsencode(home.absolute()) in arguments
 
 
 def draw_scene(seed: int, size: tuple[int, int] = (960, 720)) -> Image.Image:
@@ -183,37 +225,71 @@ def _new_key(deployment: Deployment) -> str:
     return keys.create(_KEY_NAME, [Scope.SCREEN, Scope.CURATE])[1]
 
 
-def _start_service(settings: Settings, port: int, address: str) -> None:
-    home = settings.home
-    log = home / "service.log"
-    with log.open("ab") as file:
+def _invitation(store: Store) -> str:
+    """The token of a link into the console for the demonstration's reviewer; earlier ones stop working."""
+    people = People(store)
+    try:
+        person = people.named(_PERSON)
+    except NotFoundError:
+        person = people.add(_PERSON, _ROLES, by="demo")
+    return people.invite(person.id, by="demo")
+
+
+def _start(settings: Settings, at: Addresses, key: str) -> None:
+    """Start the service, the console and the page, side by side, and wait until all answer. Raises TutelaError."""
+    home = settings.home.absolute()
+    tutela = ["-m", "tutela", "--home", str(home)]
+    ports = {name: address.rpartition(":")[2] for name, address in (("service", at.service), ("console", at.console))}
+    own = {"TUTELA_CONSOLE__ORIGIN": at.console}
+    theirs = {"TUTELA_URL": at.service, "TUTELA_KEY": key, "TUTELA_DEMONSTRATION_PORT": at.page.rpartition(":")[2]}
+    started = {
+        "service": _process(settings, "service", [*tutela, "serve", "--port", ports["service"]], {}),
+        "console": _process(settings, "console", [*tutela, "console", "serve", "--port", ports["console"]], own),
+        "page": _process(settings, "page", ["-m", "tutela.cli.drop.app", str(home)], theirs),
+    }
+    asked = {"service": f"{at.service}/readyz", "console": f"{at.console}/sign-in", "page": f"{at.page}/"}
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    for name, process in started.items():
+        if not _answers(asked[name], process, deadline):
+            complain(f"the {name} did not become ready; see {home / f'{name}.log'}")
+            for other in started.values():
+                other.terminate()
+            raise TutelaError("the demonstration ends here")
+
+
+def _process(settings: Settings, name: str, arguments: list[str], own: dict[str, str]) -> subprocess.Popen[bytes]:
+    home = settings.home.absolute()
+    with (home / f"{name}.log").open("ab") as file:
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "tutela", "--home", str(home.absolute()), "serve", "--port", str(port)],
-            env=os.environ | settings.environment(1),
+            [sys.executable, *arguments],
+            env=os.environ | settings.environment(1) | own,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
             start_new_session=True,
         )
-    (home / "service.pid").write_text(str(process.pid))
-    deadline = time.monotonic() + _START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
+    (home / f"{name}.pid").write_text(str(process.pid))
+    return process
+
+
+def _answers(address: str, process: subprocess.Popen[bytes], deadline: float) -> bool:
+    while time.monotonic() < deadline and process.poll() is None:
         try:
-            with _DIRECT.open(f"{address}/readyz", timeout=2):
-                return
+            with _DIRECT.open(address, timeout=2):
+                return True
         except OSError:
             time.sleep(0.1)
-    complain(f"the service did not become ready; see {log}")
-    process.terminate()
-    raise TutelaError("the demonstration ends here")
+    return False
 
 
-def _screen(address: str, key: str, content: bytes) -> dict[str, Any]:
-    request = urllib.request.Request(  # noqa: S310
-        f"{address}/v1/screen", content, {"Authorization": f"Bearer {key}", "Content-Type": "application/octet-stream"}
-    )
+def _screen(address: str, key: str, path: Path, place: int) -> dict[str, Any]:
+    context = {"item": path.name, "details": {"uploader": f"member-{place % _UPLOADERS}"}}
+    headers = {
+        "Authorization": f"Bearer {key}",
+        "Content-Type": "application/octet-stream",
+        "Tutela-Context": json.dumps(context),
+    }
+    request = urllib.request.Request(f"{address}/v1/screen", path.read_bytes(), headers)  # noqa: S310
     try:
         with _DIRECT.open(request, timeout=30) as answer:
             verdict: dict[str, Any] = json.load(answer)
@@ -222,7 +298,7 @@ def _screen(address: str, key: str, content: bytes) -> dict[str, Any]:
         raise TutelaError(f"the service answered {error.code}: {error.read().decode()}") from error
 
 
-def _free_port(first: int) -> int:
+def _free_port(first: int, *taken: int) -> int:
     for port in range(first, min(first + 100, 65536)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -230,7 +306,9 @@ def _free_port(first: int) -> int:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        if port != first:
+        if port in taken:
+            continue
+        if port != first and first not in taken:
             out.print(f"port {first} is taken; using {port}")
         return port
     raise TutelaError(f"no port from {first} on is free")

@@ -5,6 +5,7 @@ default, and what is allowed is checked in `__post_init__` with `require`. See d
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +24,14 @@ class OptionError(InputError):
         super().__init__(f"{key} {rule}" if key else rule)
         self.key = key
         self.rule = rule
+
+
+class SettingsError(InputError):
+    """Settings that cannot be used: each fault with its place."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
 
 
 def require(condition: bool, key: str, rule: str) -> None:

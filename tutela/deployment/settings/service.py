@@ -23,7 +23,7 @@ from tutela.deployment.settings.source import (
 )
 from tutela.deployment.settings.values import Fault, Reader, nearest
 from tutela.errors import InputError
-from tutela.foundation.options import OptionError
+from tutela.foundation.options import OptionError, SettingsError
 
 OTHER_VARIABLES = {
     "TUTELA_CONFIG": "the settings file",
@@ -35,15 +35,12 @@ OTHER_VARIABLES = {
     "TUTELA_REVIEW_KEY_PASSPHRASE_FD": "where the review key's passphrase is read from",
     **dict.fromkeys(("TUTELA_BUILD_HOME", "TUTELA_BUILD_DATABASE"), "the index builder's own"),
     **dict.fromkeys(("TUTELA_PULL_HOME", "TUTELA_PULL_DATABASE"), "the puller's own"),
+    "TUTELA_DEMONSTRATION_PORT": "the demonstration's own",
     "TUTELA_MEMORY": "that a process was started anew with clean memory",
 }
 """Variables that are no settings, and what they are."""
 OTHER_PREFIXES = ("TUTELA_SECRET_", "TUTELA_TEST_", "TUTELA_BENCHMARK_")
 """Secrets that references name, and what the tests and benchmarks are told."""
-
-
-class SettingsError(InputError):
-    """Settings that cannot be used: each fault with its place."""
 
 
 def load_settings(
@@ -74,7 +71,7 @@ def load_settings(
     for fault in reader.faults:
         faults.append(_placed(fault, file, given, rooms))
     if faults:
-        raise SettingsError("\n".join(faults))
+        raise SettingsError(faults)
     settings = replace(settings, doors=doors, file=file.path if file is not None else None)
     if home is not None:
         settings = replace(settings, home=home)
