@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner
 
 import tutela
@@ -1082,14 +1083,34 @@ def test_the_demonstration_screens_altered_copies_and_stops(home, tmp_path):
         with direct.open(request, timeout=PATIENCE_S) as reply:
             assert json.load(reply)["decision"] == "block"
         assert not (home / "tutela.db").exists()
+        (page,) = re.findall(r"^Drop a picture .* (http://127\.0\.0\.1:\d+)/$", answer.out, re.MULTILINE)
+        (link,) = re.findall(r"^Decide the cases .* (http://localhost:\d+/enrol/\S+)$", answer.out, re.MULTILINE)
+        with direct.open(link, timeout=PATIENCE_S) as reply:
+            assert "Demonstration reviewer" in reply.read().decode()
+        pasted = Image.new("RGB", (1200, 1600), "white")
+        pasted.paste(Image.open(home / "uploads" / "1-known-again.png").resize((800, 600)), (200, 500))
+        with direct.open(urllib.request.Request(f"{page}/screen", file_of(pasted, "PNG")), timeout=PATIENCE_S) as reply:
+            shown = json.load(reply)
+        assert shown["decision"] == "block"
+        (region,) = {tuple(round(edge, 1) for edge in match["region"].values()) for match in shown["matches"]}
+        assert region == (0.2, 0.3, 0.8, 0.7)
+        for content, headers, status in (
+            (b"x", {"Sec-Fetch-Site": "cross-site"}, 403),
+            (b"x", {"Host": "another.example"}, 400),
+            (bytes(33 * 1024 * 1024), {}, 413),
+        ):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                direct.open(urllib.request.Request(f"{page}/screen", content, headers), timeout=PATIENCE_S)
+            assert refused.value.code == status
         workers = children(pid)
         assert workers
     finally:
         stopped = tutela_run(home, "demo", "--stop")
     assert (stopped.code, stopped.out) == (0, "the demonstration is stopped\n")
     assert not (home / "service.pid").exists()
-    with pytest.raises(urllib.error.URLError):
-        direct.open(f"{address}/readyz", timeout=PATIENCE_S)
+    for gone in (f"{address}/readyz", f"{page}/", link):
+        with pytest.raises(urllib.error.URLError):
+            direct.open(gone, timeout=PATIENCE_S)
 
     def alive(process: int) -> bool:
         try:

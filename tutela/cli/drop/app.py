@@ -17,7 +17,12 @@ from starlette.routing import Route
 
 MAX_BYTES = 32 * 1024 * 1024
 _FOLDER = Path(__file__).parent
-_FILES = {"/": "drop.html", "/drop.css": "drop.css", "/drop.js": "drop.js", "/icon.svg": "../../console/static/icon.svg"}
+_FILES = {
+    "/": "drop.html",
+    "/drop.css": "drop.css",
+    "/drop.js": "drop.js",
+    "/icon.svg": "../../console/static/icon.svg",
+}
 _HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:;"
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
