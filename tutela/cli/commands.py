@@ -126,12 +126,16 @@ def screen(
     views: Annotated[
         str | None, typer.Option(help="Views of each picture: plain, standard or thorough; limits.views otherwise.")
     ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="What the files are expected to be: pictures or files; TUTELA_LIMITS__PROFILE otherwise."),
+    ] = None,
 ) -> None:
     """Screen files. Exit code 1 when any matched or was held."""
-    from tutela.cli.screening import screen_paths, view_set
+    from tutela.cli.screening import expected, screen_paths, view_set
 
     with context.obj.deployment() as deployment:
-        raise typer.Exit(screen_paths(deployment, paths, view_set(views), as_json=json))
+        raise typer.Exit(screen_paths(deployment, paths, view_set(views), expected(profile), as_json=json))
 
 
 @app.command(epilog="tutela check https://example.org/page  ·  echo 'see example[.]org' | tutela check --text -")

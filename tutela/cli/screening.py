@@ -23,6 +23,7 @@ from tutela.cli.output import (
 )
 from tutela.content.media.content import Limits, Mode, ViewSet
 from tutela.content.media.isolation import WorkerPool
+from tutela.content.media.profile import Profile
 from tutela.content.media.sniff import VIDEOS, sniff
 from tutela.content.signals.base import WHOLE, Computable, Digesting, Sample
 from tutela.content.signals.registry import signal_type, signal_types
@@ -45,13 +46,22 @@ def view_set(name: str | None) -> ViewSet | None:
     return None if name is None else ViewSet(name)
 
 
-def screen_paths(deployment: Deployment, paths: Sequence[str], views: ViewSet | None, *, as_json: bool) -> int:
+def expected(name: str | None) -> Profile | None:
+    """The profile of that name. Raises InputError."""
+    if name is not None and name not in list(Profile):
+        raise InputError(f"no profile is called {name!r}; there are {', '.join(Profile)}")
+    return None if name is None else Profile(name)
+
+
+def screen_paths(
+    deployment: Deployment, paths: Sequence[str], views: ViewSet | None, profile: Profile | None, *, as_json: bool
+) -> int:
     """Screen files and print verdicts. Returns the exit code."""
     matched, failed, unlisted = 0, 0, 0
     rows: list[list[str]] = []
 
     def screen(path: str, content: bytes) -> dict[str, Any]:
-        verdict = deployment.screener.screen(content, Context(item=path), views=views)
+        verdict = deployment.screener.screen(content, Context(item=path), views=views, profile=profile)
         # What a log-only bank matched is allowed, and still a match.
         return verdict.document() | {"path": path, "matched": bool(verdict.matches) or verdict.decision != "allow"}
 

@@ -6,36 +6,41 @@ What leaves is always encoded anew: no byte of a hostile file, no metadata, no c
 import base64
 import contextlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from PIL import Image
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.decode import decode_picture
+from tutela.content.media.confined.stretch import Frame
 from tutela.content.media.confined.walk import walk
 from tutela.content.media.content import Content, Limits, Mode, Shortcoming
-from tutela.content.media.sniff import PICTURES, MediaType, sniff
+from tutela.content.media.sniff import PICTURES, VIDEOS, MediaType, sniff
 from tutela.errors import UnscreenableError
-
-with contextlib.suppress(ImportError):
-    import av  # loaded before the worker confines itself
 
 _SHEET = 3
 """A contact sheet has so many frames across and down."""
-_VIDEOS = frozenset({MediaType.MP4, MediaType.WEBM, MediaType.AVI})
-_MAX_FRAMES_READ = 20_000
+_CANDIDATES = 36
+"""Frames of a video that are looked at for a sheet."""
+_SHORT_S, _UNKNOWN_LENGTH_S = 60.0, 30.0
+_SAME = 2.5
+"""Frames that differ by fewer levels of grey, on the mean of small fields, show the same."""
+_Thumbnail = npt.NDArray[np.float32]
 
 
 def render(data: memoryview, options: Mapping[str, Any]) -> dict[str, Any]:
     """Renditions as JPEG in base64, one a step of `options["steps"]`: [pixels of detail, pixels shown] a step.
 
     `options["frame"]` is the number of one frame of a video, or None: the picture, or a contact sheet of a video.
+    `options["matched"]` are the seconds of a video that matched: they are shown first.
     `options["parts"]` are the paths of the pictures to show of what has others inside; empty for the content itself.
     """
     limits = Limits(**options["limits"])
-    frames = _frames(data, limits, options["parts"])
+    frames = _frames(data, limits, options["parts"], options.get("matched", ()))
     wanted = options["frame"]
     if wanted is None:
         picture = frames[0] if len(frames) == 1 else _sheet(frames)
@@ -47,10 +52,10 @@ def render(data: memoryview, options: Mapping[str, Any]) -> dict[str, Any]:
     return {"steps": [_step(picture, *step) for step in options["steps"]], "frames": len(frames), "whole": whole}
 
 
-def _frames(data: memoryview, limits: Limits, parts: Sequence[str]) -> Sequence[Image.Image]:
+def _frames(data: memoryview, limits: Limits, parts: Sequence[str], matched: Sequence[float]) -> Sequence[Image.Image]:
     media_type = sniff(data)
-    if media_type in _VIDEOS:
-        return _video(data, limits)
+    if media_type in VIDEOS:
+        return _video(data, limits, matched)
     if parts or media_type not in PICTURES:
         return _inside(data, limits, frozenset(parts))
     if media_type in (MediaType.GIF, MediaType.WEBP, MediaType.PNG, MediaType.AVIF, MediaType.TIFF):
@@ -77,8 +82,8 @@ def _inside(data: memoryview, limits: Limits, wanted: frozenset[str]) -> Sequenc
 
 
 def _shown(content: Content, limits: Limits) -> Sequence[Image.Image]:
-    if content.media_type in _VIDEOS:
-        return _video(memoryview(content.data), limits)
+    if content.media_type in VIDEOS:
+        return _video(memoryview(content.data), limits, ())
     pixels, _ = content.picture.displayed()
     return [_small(Image.fromarray(pixels).convert("L"))]
 
@@ -99,53 +104,68 @@ def _animation(data: memoryview, limits: Limits) -> Sequence[Image.Image]:
     return found
 
 
-def _video(data: memoryview, limits: Limits) -> Sequence[Image.Image]:
-    """Up to a sheet's frames of a video's first picture track, evenly over its length."""
+def _video(data: memoryview, limits: Limits, matched: Sequence[float]) -> Sequence[Image.Image]:
+    """Up to a sheet's frames of a video that show different things, those that matched first, each with its time."""
     try:
-        container = av.open(io.BytesIO(data), metadata_errors="ignore")
-    except NameError:
+        from tutela.content.media.confined.video import Video
+    except ImportError:
         raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, "a preview of videos needs tutela[video]") from None
-    except (av.FFmpegError, ValueError) as error:
-        raise UnscreenableError(Shortcoming.UNREADABLE, "the video cannot be opened") from error
-    with container:
-        if not container.streams.video:
-            raise UnscreenableError(Shortcoming.UNREADABLE, "there are no pictures in this file")
-        stream = container.streams.video[0]
-        if stream.width * stream.height > limits.max_pixels:
-            raise UnscreenableError(Shortcoming.TOO_MANY_PIXELS, "the video's pictures are over the limit")
-        stream.thread_count = 1
-        frames = list(_spread(container, stream))
-    if not frames:
+    video = Video(data, Mode.FAST, limits)
+    wanted = video.at(matched[: _SHEET * _SHEET])
+    others = video.at(_moments(video.facts.duration_s))
+    chosen = _different([*map(_clearest, wanted)], [*map(_clearest, others)])
+    if not chosen:
         raise UnscreenableError(Shortcoming.UNREADABLE, "no frame of the video can be decoded")
-    return frames
+    return [_timed(_small(Image.fromarray(frame.pixels)), frame.seconds) for frame in chosen]
 
 
-def _spread(container: Any, stream: Any) -> Iterator[Image.Image]:
-    """Frames by seeking where the length is known, the first ones otherwise."""
-    total = _SHEET * _SHEET
-    length = stream.duration
-    if not length:
-        for number, frame in enumerate(_decodable(container, stream)):
-            if number % 25 == 0:
-                yield _small(Image.fromarray(frame.to_ndarray(format="gray")))
-            if number // 25 >= total - 1:
-                return
-        return
-    start = stream.start_time or 0
-    for number in range(total):
-        with contextlib.suppress(av.FFmpegError):
-            container.seek(start + length * number // total, stream=stream)
-            for frame in _decodable(container, stream):
-                yield _small(Image.fromarray(frame.to_ndarray(format="gray")))
+def _moments(duration_s: float | None) -> Sequence[float]:
+    """Evenly over a video; of a long one fewer, because each is sought for."""
+    length_s = duration_s or _UNKNOWN_LENGTH_S
+    count = _CANDIDATES if length_s <= _SHORT_S else _CANDIDATES // 2
+    return [length_s * (number + 0.5) / count for number in range(count)]
+
+
+def _different(wanted: Sequence[Frame], others: Sequence[Frame]) -> Sequence[Frame]:
+    """The wanted frames, then again and again the one that is least like all before it; each kind in the order of time.
+    One that shows what another does is left out."""
+    chosen: list[tuple[Frame, _Thumbnail]] = []
+    for group in (wanted, others):
+        waiting = [(frame, _thumbnail(frame)) for frame in group]
+        while waiting and len(chosen) < _SHEET * _SHEET:
+            strangest = max(waiting, key=lambda item: _difference(item[1], chosen))
+            if _difference(strangest[1], chosen) <= _SAME:
                 break
+            chosen.append(strangest)
+            waiting = [item for item in waiting if item is not strangest]
+    matched = {id(frame) for frame in wanted}
+    return sorted((frame for frame, _ in chosen), key=lambda frame: (id(frame) not in matched, frame.seconds))
 
 
-def _decodable(container: Any, stream: Any) -> Iterator[Any]:
-    with contextlib.suppress(av.FFmpegError):
-        for number, frame in enumerate(container.decode(stream)):
-            if number > _MAX_FRAMES_READ:
-                return
-            yield frame
+def _thumbnail(frame: Frame) -> _Thumbnail:
+    return np.asarray(Image.fromarray(frame.pixels).resize((32, 32), Image.Resampling.BOX), np.float32)
+
+
+def _difference(one: _Thumbnail, others: Sequence[tuple[Frame, _Thumbnail]]) -> float:
+    """Levels of grey, on the mean, to the one that is most alike."""
+    return min((float(np.abs(one - other).mean()) for _, other in others), default=256.0)
+
+
+def _clearest(readings: Sequence[Frame]) -> Frame:
+    """The frame as it is shown; of a transparent one, on the ground on which most is to be seen."""
+    frame = max(readings, key=lambda reading: float(reading.pixels.std()))
+    return replace(frame, pixels=np.ascontiguousarray(np.rot90(frame.pixels, frame.quarters)))
+
+
+def _timed(picture: Image.Image, seconds: float) -> Image.Image:
+    """A tile with its time in a corner."""
+    text = f"{int(seconds) // 60}:{seconds % 60:04.1f}"
+    drawing = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(max(10, picture.height // 12))
+    box = drawing.textbbox((4, 2), text, font=font)
+    drawing.rectangle((0, 0, box[2] + 4, box[3] + 4), fill=0)
+    drawing.text((4, 2), text, fill=255, font=font)
+    return picture
 
 
 def _evenly(count: int) -> Sequence[int]:

@@ -44,4 +44,5 @@ class RevealPolicy:
         parts = tuple(dict.fromkeys(match.part for match in item.matches if match.part))[:MAX_PARTS]
         if any(not match.part for match in item.matches):
             parts = ()
-        return Subject(case.id, str(item.id), self.severe(item), clear, parts), item
+        matched = tuple(dict.fromkeys(match.seconds for match in item.matches if match.seconds is not None))
+        return Subject(case.id, str(item.id), self.severe(item), clear, parts, matched), item

@@ -52,6 +52,8 @@ class Subject:
     """Whether the sharp steps may be shown; otherwise the two-person rule still waits for a second person."""
     parts: tuple[str, ...] = ()
     """The paths inside the content that matched; empty for the content itself."""
+    matched: tuple[float, ...] = ()
+    """The seconds of a video that matched, nearest first."""
 
 
 @dataclass(slots=True)
@@ -96,7 +98,7 @@ class Reveals:
         exposure = self._exposures.open(person, subject.case_id, subject.item_id, severe=subject.severe, most_s=LASTS_S)
         try:
             steps = STEPS if subject.clear else STEPS[:CLEAR]
-            answer = self._pool.run(read(), _options(steps, frame, subject.parts, self._pool))
+            answer = self._pool.run(read(), _options(steps, frame, subject, self._pool))
             pictures, frames, whole = _pictures(answer, len(steps))
         except BaseException:
             self._exposures.close(exposure, 0.0, 0)
@@ -158,9 +160,10 @@ class Reveals:
         return seconds
 
 
-def _options(steps: Sequence[Step], frame: int | None, parts: Sequence[str], pool: WorkerPool) -> Mapping[str, Any]:
+def _options(steps: Sequence[Step], frame: int | None, subject: Subject, pool: WorkerPool) -> Mapping[str, Any]:
     return {
-        "parts": list(parts),
+        "parts": list(subject.parts),
+        "matched": list(subject.matched),
         "steps": [[step.detail, step.shown] for step in steps],
         "frame": frame,
         "limits": asdict(pool.limits),

@@ -119,6 +119,7 @@ class Deployment:
             limits=limits,
             lists_age_s=self.lists_age_s,
             custody=self.casework.custody,
+            secret=store.secret("sampling"),
             on_allowed=self.second_opinions.hear,
         )
         self.checker = Checker(self.screener, self.indexes)

@@ -3,6 +3,7 @@
 Runs inside an isolated worker.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,10 +11,13 @@ from functools import cache
 
 from tutela.content.media.confined.containers import CONTAINERS
 from tutela.content.media.confined.containers.base import InnerFile
-from tutela.content.media.confined.plain import SMALLEST_PICTURE, carries_no_picture, is_text
+from tutela.content.media.confined.endings import boxes
+from tutela.content.media.confined.ordinary import ordinary
+from tutela.content.media.confined.plain import SMALLEST_PICTURE
 from tutela.content.media.confined.walk import Place
 from tutela.content.media.content import SEPARATOR, Content, Mode, Shortcoming, ViewSet
-from tutela.content.media.sniff import VIDEOS
+from tutela.content.media.profile import EXPECTED, Kind, Profile
+from tutela.content.media.sniff import VIDEOS, MediaType
 from tutela.content.signals.base import WHOLE, Computable, Sample
 from tutela.content.signals.digests import digest_samples
 from tutela.content.signals.registry import signal_type, signal_types
@@ -31,12 +35,18 @@ MAX_NAMED = 20
 class Findings:
     """Collects, place by place."""
 
-    def __init__(self, watched: bool = False) -> None:
-        """`watched` says that the content is a video which is watched otherwise: only what else is in it counts."""
+    def __init__(self, watched: bool = False, seed: str = "") -> None:
+        """`watched` says that the content is a video which is watched otherwise: only what else is in it counts.
+
+        `seed` decides which frames of other videos are sampled.
+        """
         self._watched = watched
+        self._seed = seed
         self.samples: list[Sample] = []
         self.weight = 0
         """About how many bytes the samples take in an answer."""
+        self.media_type: str | None = None
+        """Of the content itself, where it is a file that shows nothing."""
         self.has_picture = False
         """Whether the content itself is a picture that could be decoded."""
         self._shortcomings: list[tuple[str, str]] = []
@@ -78,6 +88,10 @@ class Findings:
         if looked_into or (place.path and _shows_nothing(content)):
             self._add_digests(content, place.path)
             return
+        if content.mode is Mode.FAST and (known := _known(content)) is not None:
+            self._add_digests(content, place.path)
+            self._add_ordinary(place, *known, content.limits.profile)
+            return
         if content.limits.views != ViewSet.PLAIN:
             self._viewed += 1
             if self._viewed > MAX_VIEWED:
@@ -97,14 +111,22 @@ class Findings:
             if not place.speculative:
                 self.fall_short(place.path, code, message)
 
+    def _add_ordinary(self, place: Place, kind: Kind, name: str, profile: Profile) -> None:
+        """A file that shows nothing by itself, and what is in it was looked at: it passes, or is not expected here."""
+        if not place.path:
+            self.media_type = name
+        expected = EXPECTED[profile].inside if place.path else EXPECTED[profile].alone
+        if kind not in expected and not place.speculative:
+            self.fall_short(place.path, *not_expected(name, profile))
+
     def _look(self, place: Place, content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]:
         """As `look`; a thumbnail that shows what its picture shows has its plain hashes only."""
         if isinstance(place.part, InnerFile) and place.part.likeness and content.data:
             plain = Content(content.data, content.mode, replace(content.limits, views=ViewSet.PLAIN))
-            samples, flaws = look(plain)
+            samples, flaws = look(plain, self._seed)
             if all(self._is_like(place, sample) for sample in samples):
                 return samples, flaws
-        return look(content)
+        return look(content, self._seed)
 
     def _is_like(self, place: Place, sample: Sample) -> bool:
         original = self._wholes.get((place.path.rpartition(SEPARATOR)[0], sample.signal))
@@ -143,15 +165,18 @@ def shortened(path: str) -> str:
     return path if len(path) <= _MAX_PATH else f"{path[: _MAX_PATH // 2]}…{path[-_MAX_PATH // 2 :]}"
 
 
-def look(content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]:
+def look(content: Content, seed: str = "") -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]:
     """The samples of one picture or video, and how it falls short. Raises UnscreenableError where it is none."""
     if content.media_type in VIDEOS:
-        return watch_inside(content)
+        return watch_inside(content, seed)
     samples: list[Sample] = []
     for kind in _computable_types():
         samples += kind.compute(content)
-    flaws = []
+    flaws: list[tuple[str, str]] = []
     picture = content.picture
+    if content.mode is Mode.FAST and is_also_a_film(content):
+        film, gaps = watch_inside(content, seed)
+        samples, flaws = [*samples, *film], [*flaws, *gaps]
     if picture.damaged:
         flaws.append((Shortcoming.DAMAGED, "the file is damaged: only a part of the picture could be decoded"))
     if picture.unread:
@@ -162,21 +187,37 @@ def look(content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]
     return samples, flaws
 
 
+def is_also_a_film(content: Content) -> bool:
+    """Whether a picture's file has tracks beside its items (ISO/IEC 23008-12): one viewer shows these, one those. The
+    one track of an animation is gone through as its frames."""
+    if content.media_type not in (MediaType.AVIF, MediaType.HEIC):
+        return False
+    tracks = sum(len(_TRACK.findall(box)) for kind, box in boxes(memoryview(content.data)) if kind == b"moov")
+    return tracks > (1 if content.picture.frames > 1 else 0)
+
+
+_TRACK = re.compile(rb"hdlr.{8}(?:vide|pict)", re.DOTALL)
+
+
 @cache
 def _computable_types() -> Sequence[Computable]:
     return [kind for kind in signal_types().values() if isinstance(kind, Computable)]
 
 
 def _shows_nothing(content: Content) -> bool:
-    """Whether a part is a file that is known to be no picture."""
-    if "picture" in vars(content):
-        return False
-    match content.media_type:
-        case None:
-            small = len(content.data) < SMALLEST_PICTURE
-            return small or carries_no_picture(content.data) or is_text(content.data)
-        case _:
-            return False
+    """Whether a part is too small to show anything."""
+    return "picture" not in vars(content) and content.media_type is None and len(content.data) < SMALLEST_PICTURE
+
+
+def _known(content: Content) -> tuple[Kind, str] | None:
+    """What a file is that shows nothing by itself; None for all others."""
+    is_file = "picture" not in vars(content) and content.media_type is None and len(content.data) > 0
+    return ordinary(content.data) if is_file else None
+
+
+def not_expected(name: str, profile: Profile) -> tuple[str, str]:
+    """The shortcoming of what the profile does not expect."""
+    return Shortcoming.UNSUPPORTED_TYPE, f"{name} is not expected here: the profile is {Profile(profile).value!r}"
 
 
 def _may_be_unknown(place: Place, error: UnscreenableError) -> bool:

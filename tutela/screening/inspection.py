@@ -30,7 +30,7 @@ def examine(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str,
     content itself is looked at: its hashes are for lists, not for a verdict.
     """
     content = Content(data, Mode(options["mode"]), Limits(**options["limits"]))
-    findings = Findings(bool(options.get("watched")))
+    findings = Findings(bool(options.get("watched")), str(options.get("seed", "")))
     told, at = 0, time.monotonic()
     for place in _places(content):
         findings.add(place)
@@ -45,7 +45,7 @@ def examine(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str,
     return {
         **_found(findings.take()),
         "shortcomings": findings.shortcomings(),
-        "media_type": content.media_type.value if content.media_type else None,
+        "media_type": content.media_type.value if content.media_type else findings.media_type,
         "width": picture.width if picture else None,
         "height": picture.height if picture else None,
     }

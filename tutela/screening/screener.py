@@ -8,7 +8,9 @@ written down durably.
 import contextlib
 import copy
 import hashlib
+import hmac
 import logging
+import os
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +23,7 @@ from tutela.content.media.content import Limits, Mode, Shortcoming, ViewSet
 from tutela.content.media.content_file import ContentFile
 from tutela.content.media.isolation import PoolOfAsker, WorkerPool
 from tutela.content.media.lanes import Asker
+from tutela.content.media.profile import Profile
 from tutela.content.media.sniff import VIDEOS, MediaType, sniff
 from tutela.content.signals.base import Sample
 from tutela.content.signals.digests import digest_samples
@@ -83,12 +86,14 @@ class Screener:
         limits: Limits | None = None,
         lists_age_s: Callable[[], float] = lambda: 0.0,
         custody: Custody | None = None,
+        secret: bytes | None = None,
         on_allowed: Callable[[Verdict], None] = lambda _: None,
     ) -> None:
         """`lists_age_s` says how long ago the lists were last known to be current.
 
         Without custody nothing of the content is kept. `on_allowed` hears every verdict that allows, before it is
-        answered, and returns at once.
+        answered, and returns at once. Which frames of a video are sampled follows from `secret` and the video: the same
+        again each time, and not to be foreseen without it.
         """
         self.policy = policy or ScreeningPolicy()
         self.limits = limits or Limits()
@@ -98,6 +103,7 @@ class Screener:
         self._journal = journal
         self._lists_age_s = lists_age_s
         self._custody = custody
+        self._secret = secret or os.urandom(32)
         self._on_allowed = on_allowed
         self._options = options(Mode.FAST, self.limits)
 
@@ -108,6 +114,7 @@ class Screener:
         verdict_id: str | None = None,
         views: ViewSet | None = None,
         *,
+        profile: Profile | None = None,
         shortcomings: tuple[Reason, ...] = (),
         on_progress: Progress | None = None,
         asked_by: str = "",
@@ -115,9 +122,9 @@ class Screener:
         """The verdict for one upload, of that id or of a new one. Never raises for anything in the content.
 
         `shortcomings` are what whoever took the content knows of it, beside what is found.
-        `views` says how many views of each picture are looked up, where that is not what the limits say. A video is
-        searched as it is decoded, and decoded no further than up to a match that blocks it; `on_progress` hears how
-        far it is.
+        `views` says how many views of each picture are looked up, and `profile` what uploads are expected to be, where
+        that is not what the limits say. A video is searched as it is decoded, and decoded no further than up to a match
+        that blocks it; `on_progress` hears how far it is.
 
         `asked_by` names the key or the gateway that asks: costly content of one keeps no other waiting.
 
@@ -127,17 +134,20 @@ class Screener:
         started = time.perf_counter()
         seen = content.view() if isinstance(content, ContentFile) else content
         digests = digest_samples(seen)
-        limits = self.limits if views is None else replace(self.limits, views=views)
-        task_options = self._options if views is None else options(Mode.FAST, limits)
+        limits = self.limits
+        if views is not None or profile is not None:
+            limits = replace(limits, views=views or limits.views, profile=profile or limits.profile)
+        task_options = self._options if limits is self.limits else options(Mode.FAST, limits)
         sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
+        seed = hmac.digest(self._secret, sha256.encode(), "sha256").hex()
         search: _Search | None = None
         media_type = sniff(seen)
         pool = self._pool.on_behalf_of(Asker(asked_by, context.uploader if context else "", media_type or ""))
         if media_type in VIDEOS:
-            examination, search = self._watch(pool, content, media_type, digests, limits, on_progress)
+            examination, search = self._watch(pool, content, media_type, digests, limits, on_progress, seed)
             samples = examination.samples
         else:
-            examination = self._examine(pool, content, task_options)
+            examination = self._examine(pool, content, {**task_options, "seed": seed})
             samples = (*digests, *examination.samples)
         examination = replace(examination, shortcomings=(*examination.shortcomings, *shortcomings))
         return self._heard(self._conclude(started, samples, examination, context, seen, sha256, verdict_id, search))
@@ -225,6 +235,7 @@ class Screener:
         digests: tuple[Sample, ...],
         limits: Limits,
         on_progress: Progress | None,
+        seed: str,
     ) -> "tuple[Examination, _Search]":
         """A video: what else is in the file, then its frames, until something blocks it anyway."""
         matching = Matching(self._searcher, self._catalogue, self.policy.video)
@@ -235,9 +246,9 @@ class Screener:
             with contextlib.ExitStack() as stack:
                 file = content if isinstance(content, ContentFile) else stack.enter_context(_as_file(content))
                 if not audience.take(digests):
-                    inside = self._examine(pool, file, {**options(Mode.FAST, limits), "watched": True})
+                    inside = self._examine(pool, file, {**options(Mode.FAST, limits), "watched": True, "seed": seed})
                     if not audience.take(inside.samples):
-                        viewed = view(file, pool, limits, audience, on_progress)
+                        viewed = view(file, pool, limits, audience, on_progress, seed)
         except NotReadyError:
             raise
         except Exception:

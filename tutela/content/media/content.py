@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from tutela.content.media.profile import Profile
 from tutela.content.media.sniff import MediaType, sniff
 from tutela.foundation.options import require, require_positive
 
@@ -66,6 +67,9 @@ class Limits:
     """Seconds that one video may take, over all workers that are at it."""
     max_gap_s: float = 2.0
     """Seconds: samples of a video are never further apart; in a short video they are nearer."""
+    profile: Profile = Profile.PICTURES
+    """What uploads are expected to be: `pictures` (and films), or `files` of every kind. What shows nothing passes or
+    is held by it."""
 
     def __post_init__(self) -> None:
         require_positive(self, "max_bytes", "max_pixels", "max_memory_bytes", "timeout_s", "max_depth", "max_parts")

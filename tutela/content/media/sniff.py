@@ -51,6 +51,8 @@ class MediaType(StrEnum):
     ZSTD = "application/zstd"
     CAB = "application/vnd.ms-cab-compressed"
     ISO = "application/x-iso9660-image"
+    AR = "application/x-archive"
+    RPM = "application/x-rpm"
     OLE = "application/x-ole-storage"
     EMAIL = "message/rfc822"
     EMF = "image/emf"
@@ -131,6 +133,8 @@ _SIGNATURES = (
     (b"%!PS", MediaType.POSTSCRIPT),
     (b"\xc5\xd0\xd3\xc6", MediaType.POSTSCRIPT),
     (b"/* XPM", MediaType.XPM),
+    (b"!<arch>\n", MediaType.AR),
+    (b"\xed\xab\xee\xdb", MediaType.RPM),
 )
 
 _EMAIL = re.compile(rb"(From .*\n)?([!-9;-~]+:.*\n([ \t].*\n)*)*?(MIME-Version|Content-Type|Received):", re.IGNORECASE)
@@ -138,6 +142,7 @@ _EMAIL = re.compile(rb"(From .*\n)?([!-9;-~]+:.*\n([ \t].*\n)*)*?(MIME-Version|C
 _PNM = re.compile(rb"P[1-6fF](\s|#[^\n]*\n)+[0-9]+\s")
 """Netpbm: the kind, then the width; a comment may stand between."""
 _ISO_AT = 32_769
+_SYNCS = 8
 _WORDS = frozenset({MediaType.BMP, MediaType.BZIP2})
 """Types whose signatures are also how words begin; their files never are text as far as the head goes."""
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
@@ -156,7 +161,7 @@ def sniff(data: bytes | memoryview) -> MediaType | None:
         return _iso_base_media(head)
     if head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"):  # QuickTime before it had a `ftyp`
         return MediaType.MP4
-    if _is_transport_stream(head):
+    if _is_transport_stream(data):
         return MediaType.MPEG_TS
     if head[:4] == b"\x01\x00\x00\x00" and head[40:44] == b" EMF":
         return MediaType.EMF
@@ -214,9 +219,15 @@ def _is_tar(head: bytes) -> bool:
     return claimed == sum(head[:148]) + 8 * 0x20 + sum(head[156:512])
 
 
-def _is_transport_stream(head: bytes) -> bool:
-    """Sync bytes at the start of its packets, of 188 bytes or of 192 with a time before each (ISO/IEC 13818-1)."""
-    return any(head[begin::size][:2] == b"GG" and len(head) > size for size, begin in ((188, 0), (192, 4)))
+def _is_transport_stream(data: bytes | memoryview) -> bool:
+    """Sync bytes at the start of its packets, of 188 bytes or of 192 with a time before each (ISO/IEC 13818-1). A
+    recording may begin inside a packet: then more of them tell."""
+    head = bytes(data[: (_SYNCS + 1) * 192])
+    begins = (head[begin::size][:_SYNCS] for size, begin in ((188, 0), (192, 4)))
+    if any(len(syncs) > 1 and not syncs.strip(b"G") for syncs in begins):
+        return True
+    inside = (head[begin::size][:_SYNCS] for size in (188, 192) for begin in range(size))
+    return b"G" * _SYNCS in inside and not is_text(head)
 
 
 def _iso_base_media(head: bytes) -> MediaType:

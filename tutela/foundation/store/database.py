@@ -4,6 +4,7 @@ What a transaction accepted is on the disk when it returns (SQLite: WAL with syn
 """
 
 import contextlib
+import secrets
 import threading
 import time
 import uuid
@@ -68,6 +69,27 @@ class Store:
         except BaseException:
             engine.dispose()
             raise
+
+    def secret(self, name: str) -> bytes:
+        """32 random bytes of this deployment's, the same for all its processes. Made when they are first asked for.
+
+        Raises StoreError.
+        """
+        row = f"secret {name}"
+        if (kept := self._meta(row)) is None:
+            try:
+                with self.write() as connection:
+                    connection.execute(insert(meta).values(name=row, value=secrets.token_hex(32)))
+            except StoreError:
+                if self._meta(row) is None:  # else another process was first
+                    raise
+            kept = self._meta(row)
+        assert kept is not None
+        return bytes.fromhex(kept)
+
+    def _meta(self, name: str) -> str | None:
+        with self.read() as connection:
+            return connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:

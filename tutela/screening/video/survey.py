@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from tutela.content.media.content import Limits, Mode, Shortcoming
@@ -16,7 +16,7 @@ from tutela.content.media.content_file import ContentFile
 from tutela.content.signals.base import Sample
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.screening.verdict import Reason
-from tutela.screening.video.task import VideoFacts, Watch, gap_s, read_batch, read_facts
+from tutela.screening.video.task import VideoFacts, Watch, audio_flaws, gap_s, read_batch, read_facts
 
 STRETCH_S = 300.0
 """What one worker watches at a time."""
@@ -74,9 +74,13 @@ def view(
     limits: Limits,
     audience: Audience,
     on_progress: Progress | None = None,
+    seed: str = "",
 ) -> Viewed:
-    """Watch a video. Raises nothing for what is in it: how it falls short is in the result."""
-    viewing = _Viewing(content, pool, limits, audience, on_progress)
+    """Watch a video. Raises nothing for what is in it: how it falls short is in the result.
+
+    `seed` decides which frames are sampled; whoever made the video must not know it.
+    """
+    viewing = _Viewing(content, pool, limits, audience, on_progress, seed)
     try:
         viewing.watch()
     except UnscreenableError as error:
@@ -92,8 +96,10 @@ class _Viewing:
         limits: Limits,
         audience: Audience,
         on_progress: Progress | None,
+        seed: str,
     ) -> None:
         self.result = Viewed()
+        self._seed = seed
         self._content = content
         self._pool = pool
         self._limits = limits
@@ -108,6 +114,9 @@ class _Viewing:
         """The whole, then closely what is near an entry."""
         facts = self._facts()
         self.result.facts = facts
+        if facts.streams == 0:
+            self.result.shortcomings += (Reason(*flaw) for flaw in audio_flaws(self._limits.profile, alone=True))
+            return
         self._in_parallel(_stretches(facts.duration_s, gap_s(facts.duration_s, self._limits)))
         if self._enough.is_set():
             self.result.ended_early = True
@@ -202,7 +211,7 @@ class _Viewing:
             raise UnscreenableError(
                 Shortcoming.TIMEOUT, f"only a part could be looked at within {self._limits.video_timeout_s:g} s"
             )
-        options = stretch.options(Mode.FAST, self._limits)
+        options = replace(stretch, seed=self._seed).options(Mode.FAST, self._limits)
         return self._pool.run(self._content, options, receive, timeout_s=left_s, wait_s=wait_s)
 
 
@@ -238,4 +247,4 @@ def _closer(seconds: Sequence[float]) -> list[Watch]:
             joined.append((begin, end))
         if total_s >= CLOSER_TOTAL_S:
             break
-    return [Watch(begin, end, step_s=CLOSER_STEP_S) for begin, end in joined]
+    return [Watch(begin, end, step_s=CLOSER_STEP_S, closely=True) for begin, end in joined]

@@ -17,6 +17,7 @@ from PIL import Image
 from tutela import _native
 from tutela.content.media.confined.stretch import Frame, Stretch
 from tutela.content.media.content import Content, Limits, Mode, Picture, Shortcoming, ViewSet
+from tutela.content.media.profile import EXPECTED, Kind, Profile
 from tutela.content.signals.base import WHOLE, Region, Sample
 from tutela.content.signals.pdq import PDQ
 from tutela.content.views.finder import reduced
@@ -57,8 +58,12 @@ class Watch:
     """Frames at least so far apart; every frame for 0."""
     numbered: bool = False
     """Frames as the vPDQ tool numbers and times them, one in `step_s`."""
+    closely: bool = False
+    """What is shown at a random moment in each `step_s`."""
     listing: bool = False
     """For a list: only the whole of each frame, and now and then the views by which a crop is found."""
+    seed: str = ""
+    """Decides which frames are sampled; whoever made the video must not know it."""
 
     def options(self, mode: Mode, limits: Limits) -> dict[str, Any]:
         """The task's options as JSON carries them."""
@@ -84,12 +89,12 @@ class VideoFacts:
     streams: int
 
 
-def _open(data: bytes | memoryview, mode: Mode, limits: Limits) -> "Video":
+def _open(data: bytes | memoryview, mode: Mode, limits: Limits, seed: str) -> "Video":
     try:
         from tutela.content.media.confined.video import Video
     except ImportError:
         raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, "videos need the extra tutela[video]") from None
-    return Video(data, mode, limits)
+    return Video(data, mode, limits, seed)
 
 
 def _frames(video: "Video", asked: Watch) -> "Iterator[Frame]":
@@ -98,6 +103,8 @@ def _frames(video: "Video", asked: Watch) -> "Iterator[Frame]":
         return video.numbered(asked.step_s)
     if asked.max_gap_s is not None:
         return video.sampled(stretch, asked.max_gap_s)
+    if asked.closely:
+        return video.closely(stretch, asked.step_s)
     return video.every(stretch, asked.step_s)
 
 
@@ -105,7 +112,7 @@ def watch(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str, A
     """First the facts, then batches of samples; the result is how often the decoder failed."""
     mode, asked = Mode(options["mode"]), Watch(**options["watch"])
     limits = Limits(**options["limits"])
-    video = _open(data, mode, limits)
+    video = _open(data, mode, limits, asked.seed)
     facts = video.facts
     yield {"facts": [facts.width, facts.height, facts.duration_s, facts.streams]}
     if asked.listing:
@@ -125,12 +132,14 @@ def watch(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str, A
     return {"errors": video.errors}
 
 
-def watch_inside(content: Content) -> tuple[list[Sample], list[tuple[str, str]]]:
+def watch_inside(content: Content, seed: str) -> tuple[list[Sample], list[tuple[str, str]]]:
     """The samples of a video that lies in other content, and how it falls short; in its share of that content's time.
 
     Raises UnscreenableError where it cannot be opened.
     """
-    video = _open(content.data, content.mode, content.limits)
+    video = _open(content.data, content.mode, content.limits, seed)
+    if video.facts.streams == 0:
+        return [], audio_flaws(content.limits.profile, alone=False)
     until = time.monotonic() + content.limits.timeout_s * _SHARE_INSIDE
     eye = _Eye(content.limits.views, content.mode is Mode.EXACT, VIEWS_EVERY_S)
     samples: list[Sample] = []
@@ -145,6 +154,15 @@ def watch_inside(content: Content) -> tuple[list[Sample], list[tuple[str, str]]]
     if video.errors:
         return samples, [(Shortcoming.DAMAGED, "the video is damaged: only a part of it could be decoded")]
     return samples, []
+
+
+def audio_flaws(profile: Profile, *, alone: bool) -> list[tuple[str, str]]:
+    """What falls short of a file that has the form of a video, and is audio."""
+    expected = EXPECTED[profile].alone if alone else EXPECTED[profile].inside
+    if Kind.AUDIO in expected:
+        return []
+    sentence = f"the file is audio, which is not expected here: the profile is {Profile(profile).value!r}"
+    return [(Shortcoming.UNSUPPORTED_TYPE, sentence)]
 
 
 def gap_s(duration_s: float | None, limits: Limits) -> float:
@@ -190,7 +208,8 @@ class _Eye:
         pixels = np.ascontiguousarray(np.rot90(frame.pixels, frame.quarters))
         height, width = pixels.shape[:2]
         plain = self._listing or self._views is ViewSet.PLAIN
-        full = abs(frame.seconds - self._due.get(frame.stream, -math.inf)) >= self._every_s * _ABOUT
+        since = abs(frame.seconds - self._due.get(frame.stream, -math.inf))
+        full = since == 0 or since >= self._every_s * _ABOUT  # of one frame every reading
         if full and not plain:
             self._due[frame.stream] = frame.seconds
             return PDQ.of_picture(Picture(pixels, width, height), self._views)

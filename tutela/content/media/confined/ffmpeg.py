@@ -5,8 +5,8 @@ no browser and no phone shows.
 """
 
 DEMUXERS = (
-    "aac", "amr", "asf", "av1", "avi", "caf", "flac", "flv", "h264", "hevc", "ivf", "m4v", "matroska", "mjpeg", "mov",
-    "mp3", "mpeg", "mpegts", "mpegvideo", "obu", "ogg", "wav",
+    "aac", "aiff", "amr", "asf", "av1", "avi", "caf", "flac", "flv", "h264", "hevc", "ivf", "m4v", "matroska", "mjpeg",
+    "mov", "mp3", "mpeg", "mpegts", "mpegvideo", "obu", "ogg", "wav",
 )  # fmt: skip
 VIDEO_DECODERS = (
     "av1", "libdav1d", "dnxhd", "ffv1", "flv", "h263", "h264", "hevc", "mjpeg", "mpeg1video", "mpeg2video", "mpeg4",

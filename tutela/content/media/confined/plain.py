@@ -1,19 +1,8 @@
-"""What is known to be no picture: text, and files of a few types that documents and archives carry beside pictures."""
+"""What text is: the one thing that is known to be no picture by its bytes alone."""
 
 import contextlib
 
 _TEXT = bytes([0x09, 0x0A, 0x0C, 0x0D, 0x1B, *range(0x20, 0x7F), *range(0x80, 0x100)])
-_SIGNATURES = (
-    b"\x00\x01\x00\x00\x00",  # TrueType
-    b"OTTO",
-    b"ttcf",
-    b"true\x00",
-    b"wOFF",
-    b"wOF2",
-    b"\x00\x05\x16\x07\x00\x02\x00\x00",  # AppleDouble: what macOS puts beside each file in a ZIP
-    b"Bud1",
-    b"\x00\x00\x00\x01Bud1",  # .DS_Store
-)
 SMALLEST_PICTURE = 256
 """Bytes. Whatever is smaller and of no known type shows nothing."""
 
@@ -30,8 +19,3 @@ def as_utf8(data: bytes | memoryview) -> bytes:
         with contextlib.suppress(UnicodeDecodeError):
             return whole.decode("utf-16").encode("utf-8", "surrogatepass")
     return whole
-
-
-def carries_no_picture(data: bytes | memoryview) -> bool:
-    """Whether content of no known type is a font or the like."""
-    return bytes(data[:16]).startswith(_SIGNATURES)

@@ -24,9 +24,12 @@ class Clock:
         self._base = float(stream.time_base or 0) or 1 / 90_000
         self._start = stream.start_time or 0
         rate = float(stream.average_rate or stream.guessed_rate or 0)
-        self._frame_s = 1 / rate if 0.1 < rate < 1000 else 1 / 25
+        self.frame_s = 1 / rate if 0.1 < rate < 1000 else 1 / 25
+        """How long a frame is shown, as far as the header says it."""
+        self.furthest_s = 0.0
+        """When the last of the packets so far is shown."""
         self._packet_s = 0.0
-        self._shown_s = -self._frame_s
+        self._shown_s = -self.frame_s
 
     def seek(self, container: InputContainer, seconds: float) -> None:
         """Go to the last key frame before that time. A file that does not allow it is read through from its start."""
@@ -38,13 +41,14 @@ class Clock:
     def packet_seconds(self, packet: "Packet[VideoStream]") -> float:
         """When a packet is shown; after the one before it where it does not say."""
         at = packet.pts if packet.pts is not None else packet.dts
-        self._packet_s = self._packet_s + self._frame_s if at is None else (at - self._start) * self._base
+        self._packet_s = self._packet_s + self.frame_s if at is None else (at - self._start) * self._base
+        self.furthest_s = max(self.furthest_s, self._packet_s)
         return max(0.0, self._packet_s)
 
     def frame_seconds(self, frame: VideoFrame) -> float:
         """When a frame is shown; after the one before it where it does not say."""
         at = frame.pts if frame.pts is not None else frame.dts
-        self._shown_s = self._shown_s + self._frame_s if at is None else (at - self._start) * self._base
+        self._shown_s = self._shown_s + self.frame_s if at is None else (at - self._start) * self._base
         return max(0.0, self._shown_s)
 
 

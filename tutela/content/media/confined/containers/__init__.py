@@ -5,6 +5,7 @@ from functools import cache
 from importlib import import_module
 
 from tutela.content.media.confined.containers.base import Container
+from tutela.content.media.confined.ordinary import is_audio
 from tutela.content.media.confined.plain import is_text
 from tutela.content.media.content import Content
 from tutela.content.media.sniff import PICTURES, VIDEOS, MediaType
@@ -25,9 +26,10 @@ _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.PSD: ("frames:Frames", "carved:Carved"),
     MediaType.ICO: ("icons:Icons", "carved:Carved"),
     **dict.fromkeys((MediaType.JPEG2000, MediaType.TGA, MediaType.PNM, MediaType.QOI), ("carved:Carved",)),
-    **dict.fromkeys(VIDEOS, ("metadata:Metadata",)),
-    MediaType.MP4: _PICTURE,
-    MediaType.AVI: _PICTURE,
+    **dict.fromkeys(VIDEOS, ("covers:Covers", "metadata:Metadata")),
+    MediaType.MP4: ("covers:Covers", *_PICTURE, "unused:Unused"),
+    MediaType.AVI: ("covers:Covers", *_PICTURE, "unused:Unused"),
+    MediaType.WEBM: ("covers:Covers", "metadata:Metadata", "unused:Unused"),
     MediaType.ZIP: ("zip:Zip",),
     MediaType.TAR: ("tar:Tar",),
     MediaType.GZIP: ("compressed:Compressed",),
@@ -38,6 +40,8 @@ _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.RAR: ("libarchive:Libarchive",),
     MediaType.CAB: ("libarchive:Libarchive",),
     MediaType.ISO: ("libarchive:Libarchive",),
+    MediaType.AR: ("libarchive:Libarchive",),
+    MediaType.RPM: ("libarchive:Libarchive",),
     MediaType.PDF: ("pdf:Pdf", "trailing:Trailing"),
     MediaType.EMAIL: ("mail:Mail",),
     MediaType.OLE: ("ole:Ole",),
@@ -49,6 +53,7 @@ _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.POSTSCRIPT: ("postscript:PostScript",),
 }
 _LOOKED_THROUGH: Sequence[str] = ("carved:Carved",)
+_AUDIO: Sequence[str] = ("covers:Covers", *_LOOKED_THROUGH)
 
 _SHOWN = PICTURES | VIDEOS
 CONTAINERS = frozenset(_WAYS) - _SHOWN
@@ -62,7 +67,7 @@ def containers_for(content: Content) -> Sequence[Container]:
     if content.media_type is not None:
         ways = _WAYS.get(content.media_type, _LOOKED_THROUGH)
     else:
-        ways = _TEXT if is_text(content.data) else _LOOKED_THROUGH
+        ways = _AUDIO if is_audio(content.data) else _TEXT if is_text(content.data) else _LOOKED_THROUGH
     return [_container(way) for way in ways]
 
 
@@ -75,5 +80,5 @@ def _container(way: str) -> Container:
 
 def prepare() -> None:
     """Import every container, while files may still be opened."""
-    for way in {way for ways in (*_WAYS.values(), _LOOKED_THROUGH) for way in ways}:
+    for way in {way for ways in (*_WAYS.values(), _AUDIO) for way in ways}:
         _container(way)

@@ -10,6 +10,9 @@ from tutela.content.media.confined.encodings import files_in, runs_in
 from tutela.content.media.confined.plain import is_text
 from tutela.content.media.content import Content
 
+_SIGNATURES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature"})
+_LONGEST_SIGNATURE = 64 * 1024
+
 
 class Mail:
     """The parts of a message, and of messages within it."""
@@ -32,7 +35,7 @@ class Mail:
                 continue
             if isinstance(payload, bytes) and payload:
                 budget.spend_bytes(len(payload))
-                yield InnerFile(name, payload)
+                yield InnerFile(name, payload, may_be_unknown=_is_signature(part.get_content_type(), payload))
         # Programs differ in where a part ends and what its encoding is: what stands in letters anywhere counts, too.
         raw = bytes(content.data)
         if not is_text(raw):
@@ -40,3 +43,8 @@ class Mail:
         for number, data in enumerate([*(data for _, data in files_in(raw)), *runs_in(raw)], start=1):
             budget.spend_bytes(len(data))
             yield InnerFile(f"embedded {number}", data, speculative=True)
+
+
+def _is_signature(claimed: str, payload: bytes) -> bool:
+    """What is called a signature and begins like one (RFC 8551: a SEQUENCE in DER): no mail program shows it."""
+    return claimed in _SIGNATURES and payload[:1] == b"\x30" and len(payload) <= _LONGEST_SIGNATURE

@@ -1,13 +1,16 @@
 """What stands behind the end of a picture: the film of a motion photo, an archive, a second picture."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tutela.content.media.confined.accounting import MAX_UNKNOWN, searched
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.base import Part, Unread
+from tutela.content.media.confined.containers.base import InnerFile, Part, Unread
 from tutela.content.media.confined.endings import end_of
 from tutela.content.media.content import Content, Shortcoming
+from tutela.content.media.profile import EXPECTED
+from tutela.content.media.sniff import PICTURES, sniff
 from tutela.errors import UnscreenableError
 
 NAME = "trailing data"
@@ -30,7 +33,23 @@ class Trailing:
             return
         behind = data[end:]
         parts, unknown = searched(behind, NAME)
-        yield from parts
-        if unknown > MAX_UNKNOWN and bytes(behind[-len(_MAKERS_END) :]) != _MAKERS_END:
+        for part in parts:
+            yield from _one_after_the_other(part, budget)
+        known_end = bytes(behind[-len(_MAKERS_END) :]) == _MAKERS_END or EXPECTED[content.limits.profile].trailing
+        if unknown > MAX_UNKNOWN and not known_end:
             reason = f"{unknown:,} bytes behind its end are of no known type"
             yield Unread(NAME, UnscreenableError(Shortcoming.TRAILING_DATA, reason))
+
+
+def _one_after_the_other(file: InnerFile, budget: Budget) -> Iterator[Part]:
+    """Pictures that follow each other, as in raw Motion JPEG, are neighbours; the last takes whatever follows it."""
+    data = memoryview(file.data)
+    while True:
+        budget.check_time()
+        media_type = sniff(data)
+        end = end_of(data, media_type) if media_type in PICTURES else None
+        if end is None or end >= len(data) or sniff(data[end:]) not in PICTURES:
+            yield replace(file, data=data)
+            return
+        yield replace(file, data=data[:end])
+        data = data[end:]

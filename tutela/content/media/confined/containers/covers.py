@@ -1,0 +1,50 @@
+"""The covers of audio and of films: pictures that players show while they play, in whatever form the tags keep them.
+
+FFmpeg brings out what tags keep in forms of their own: ID3 (unsynchronised or not), FLAC and Vorbis comments, MP4,
+Matroska, APEv2, ASF.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.containers.base import InnerFile, Part, file_over
+from tutela.content.media.confined.ffmpeg import OPENING
+from tutela.content.media.content import Content
+
+_FAILURES: tuple[type[Exception], ...] = (NameError, ValueError)
+with contextlib.suppress(ImportError):
+    import av
+    from av.stream import Disposition
+
+    _FAILURES = (av.FFmpegError, ValueError)
+
+_MOST = 64
+
+
+class Covers:
+    """Every picture that is attached to the file."""
+
+    def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
+        budget.check_time()
+        for number, data in enumerate(_attached(memoryview(content.data)), start=1):
+            budget.spend_bytes(len(data))
+            yield InnerFile(f"cover {number}", data)
+
+
+def _attached(data: memoryview) -> Iterator[bytes]:
+    try:
+        container = av.open(file_over(data), "r", metadata_errors="ignore", options=OPENING)
+    except _FAILURES:
+        return  # said where the file itself is looked at
+    with container:
+        attached = [stream for stream in container.streams.video if stream.disposition & Disposition.attached_pic]
+        with contextlib.suppress(av.FFmpegError):
+            for stream in attached[:_MOST]:
+                for packet in container.demux(stream):
+                    if packet.size:
+                        yield bytes(packet)
+                        break
+        for attachment in container.streams.attachments[:_MOST]:
+            if attachment.data:
+                yield bytes(attachment.data)
