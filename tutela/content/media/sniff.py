@@ -57,7 +57,9 @@ class MediaType(StrEnum):
     EMAIL = "message/rfc822"
     EMF = "image/emf"
     WMF = "image/wmf"
+    SVM = "image/x-svm"
     POSTSCRIPT = "application/postscript"
+    CMS = "application/pkcs7-mime"
     XPM = "image/x-xpixmap"
 
 
@@ -130,6 +132,7 @@ _SIGNATURES = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", MediaType.OLE),
     (b"\xd7\xcd\xc6\x9a", MediaType.WMF),
     (b"\x01\x00\x09\x00\x00\x03", MediaType.WMF),
+    (b"VCLMTF", MediaType.SVM),
     (b"%!PS", MediaType.POSTSCRIPT),
     (b"\xc5\xd0\xd3\xc6", MediaType.POSTSCRIPT),
     (b"/* XPM", MediaType.XPM),
@@ -141,6 +144,8 @@ _EMAIL = re.compile(rb"(From .*\n)?([!-9;-~]+:.*\n([ \t].*\n)*)*?(MIME-Version|C
 """Header fields from the first byte on, one of those that say what it is among them (RFC 5322, RFC 2045)."""
 _PNM = re.compile(rb"P[1-6fF](\s|#[^\n]*\n)+[0-9]+\s")
 """Netpbm: the kind, then the width; a comment may stand between."""
+_CMS = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07"
+"""How the object identifiers of CMS begin: 1.2.840.113549.1.7 (RFC 5652)."""
 _ISO_AT = 32_769
 _SYNCS = 8
 _WORDS = frozenset({MediaType.BMP, MediaType.BZIP2})
@@ -165,6 +170,8 @@ def sniff(data: bytes | memoryview) -> MediaType | None:
         return MediaType.MPEG_TS
     if head[:4] == b"\x01\x00\x00\x00" and head[40:44] == b" EMF":
         return MediaType.EMF
+    if head[:1] == b"\x30" and _CMS in head[:24]:
+        return MediaType.CMS
     if head.startswith(b"#define") and b"_width" in head and b"_bits" in head:
         return MediaType.XPM
     if _is_tar(head):

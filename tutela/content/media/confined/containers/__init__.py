@@ -50,6 +50,8 @@ _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.XPM: ("bitmap:Bitmap",),
     MediaType.EMF: ("metafile:Metafile",),
     MediaType.WMF: ("metafile:Metafile",),
+    MediaType.SVM: ("metafile:Metafile",),
+    MediaType.CMS: ("cms:Cms",),
     MediaType.POSTSCRIPT: ("postscript:PostScript",),
 }
 _LOOKED_THROUGH: Sequence[str] = ("carved:Carved",)

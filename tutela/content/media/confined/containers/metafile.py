@@ -1,4 +1,4 @@
-"""Windows metafiles, EMF ([MS-EMF], [MS-EMFPLUS]) and WMF ([MS-WMF]): the bitmaps in them, and how much they draw.
+"""Metafiles: EMF ([MS-EMF], [MS-EMFPLUS]), WMF ([MS-WMF]), SVM of OpenOffice: the bitmaps in them, how much they draw.
 
 A chart or a logo passes once its bitmaps were screened. What fills hundreds of fields may be a picture: it is held as
 not drawn, however small its file.
@@ -43,7 +43,7 @@ class Metafile:
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
         data = memoryview(content.data)
         tally = _Tally()
-        read = _emf(data, tally) if content.media_type is MediaType.EMF else _wmf(data, tally)
+        read = _READERS[content.media_type or MediaType.WMF](data, tally)
         for number, (bitmap, speculative) in enumerate(read, start=1):
             budget.spend_bytes(len(bitmap))
             yield InnerFile(f"bitmap {number}", bitmap, speculative=speculative)
@@ -144,3 +144,20 @@ def _wmf(data: memoryview, tally: _Tally) -> Iterator[tuple[bytes, bool]]:
                     break
             else:
                 tally.fields += 1
+
+
+def _svm(data: memoryview, tally: _Tally) -> Iterator[tuple[bytes, bool]]:
+    """A chart's replacement in OpenDocument: how many actions it has stands at the end of its header."""
+    end = 12 + int.from_bytes(data[8:12], "little")
+    if end <= len(data):
+        tally.lines += int.from_bytes(data[end - 4 : end], "little")
+    whole = bytes(data)
+    at = whole.find(_DIB)
+    while at >= 0:
+        if bitmap := bitmap_file(whole[at:]):
+            yield bitmap, True
+        at = whole.find(_DIB, at + 1)
+
+
+_DIB = b"\x28\x00\x00\x00"
+_READERS = {MediaType.EMF: _emf, MediaType.WMF: _wmf, MediaType.SVM: _svm}

@@ -1,15 +1,19 @@
-"""OLE compound files: Word, Excel and PowerPoint before 2007, Outlook messages, Thumbs.db ([MS-CFB]).
+"""OLE compound files: Word, Excel and PowerPoint before 2007, macros, Outlook messages, Thumbs.db ([MS-CFB]).
 
-Their streams are searched for pictures. The documents themselves are not drawn, and some keep pictures in forms of
-their own, so they are held as not drawn whatever is found.
+Their streams are searched for pictures, those that are packed too ([MS-ODRAW]). A document of a known kind passes once
+they were screened; one that draws hundreds of shapes or coloured cells, or is of no known kind, is held as not drawn.
 """
 
+import re
 import struct
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.containers.base import InnerFile, Part, Unread, encrypted
+from tutela.content.media.confined.encodings import bitmap_file
+from tutela.content.media.confined.plain import is_text
 from tutela.content.media.content import Content, Shortcoming
 from tutela.content.media.sniff import sniff
 from tutela.errors import UnscreenableError
@@ -20,26 +24,164 @@ _STREAM, _ROOT = 2, 5
 _LAST = 0xFFFFFFFA
 """Sector numbers above this one are marks."""
 _MINI_CUTOFF = 4096
-_ENCRYPTED = frozenset({"EncryptedPackage", "EncryptionInfo"})
+_ENCRYPTED = frozenset({"EncryptedPackage", "EncryptionInfo", "EncryptedSummary"})
+_MAIN = frozenset({"WordDocument", "Workbook", "Book", "PowerPoint Document"})
+_ATTACHMENT = "__substg1.0_37010102"
+_RICH_TEXT = "__substg1.0_10090102"
+"""The body of a message in RTF, compressed in a way of its own: a picture in it is not seen."""
+_MOST_RICH_TEXT = 8 * 1024
+_NATIVE = "\x01Ole10Native"
+_KNOWN = re.compile(
+    r"WordDocument|[01]Table|Data|Workbook|Book|PowerPoint Document|Pictures|Current User|[\x01\x03\x05].*|"
+    r"__(?:properties|nameid|substg1|recip).*|Catalog|\d+(?:_[0-9a-fA-F]+)?|_VBA_PROJECT.*|PROJECT.*|__SRP_\w+|dir|"
+    r"CONTENTS|Package|Equation Native|EPRINT|MsoDataStore|Item|Properties|XCB|Ctls|[fo]|VBFrame|_SX_DB_CUR|\d{4}"
+)
+"""Streams of which the documents and messages that pass consist."""
+_UNKNOWN = 4096
+_MOST_SHAPES = 400
+_MOST_CELLS = 200
+_METAFILES = frozenset({0xF01A, 0xF01B, 0xF01C})
+_BITMAP = 0xF01F
+_BLIP = re.compile(rb"[\x00-\xff][\x00-\xff][\x1a-\x1c\x1f]\xf0", re.DOTALL)
+_SHAPE = re.compile(rb"\x0a\xf0\x08\x00\x00\x00")
+"""How the record of a shape begins, behind two bytes of its kind."""
+_PACKED = 34
+"""Bytes of a packed metafile's header, behind one or two identifiers of 16."""
 
 
 class Ole:
-    """What signatures give away in each stream, and each stream that is a file of a known type itself."""
+    """What signatures give away in each stream, each stream that is a file itself, and pictures that are packed."""
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
-        compound = _Compound(memoryview(content.data), budget)
-        for name, data in compound.streams():
-            if name in _ENCRYPTED:
-                raise encrypted()
-            if sniff(data) is not None:
-                yield InnerFile(name, data)
-                continue
-            for part in carve(memoryview(data)):
-                yield InnerFile(part.name, part.data, within=name, speculative=True)
-        yield Unread(
-            "document",
-            UnscreenableError(Shortcoming.NOT_RENDERED, "its pictures were looked at, but the document is not drawn"),
-        )
+        data = memoryview(content.data)
+        streams = dict(_Compound(data, budget).streams())
+        if _ENCRYPTED & streams.keys() or _is_locked(streams):
+            raise encrypted()
+        for name, stream in streams.items():
+            yield from _in_stream(name, _joined(name, stream), budget)
+        yield from carve(data, begin=1)  # sectors that no stream has
+        for name, reason in _beyond_us(streams):
+            yield Unread(name, UnscreenableError(Shortcoming.NOT_RENDERED, reason))
+
+
+def _in_stream(name: str, data: bytes, budget: Budget) -> Iterator[Part]:
+    if name == _ATTACHMENT or sniff(data) is not None:
+        yield InnerFile(name, data)
+        return
+    if name == _NATIVE:
+        yield InnerFile("embedded", _native(data), within=name, speculative=is_text(_native(data)))
+    for part in carve(memoryview(data)):
+        yield InnerFile(part.name, part.data, within=name, speculative=True)
+    for number, blip in enumerate(_blips(data, budget), start=1):
+        yield InnerFile(f"picture {number}", blip, within=name, speculative=True)
+
+
+def _native(data: bytes) -> bytes:
+    """The file in a packaged object: behind its length, a mark, two names, and some fields ([MS-OLEDS], 2.3.6)."""
+    end = 6
+    for _ in range(2):
+        end = data.find(b"\x00", end) + 1
+    end += 8
+    length = int.from_bytes(data[end - 4 : end], "little")
+    end += length if length < len(data) else 0
+    return data[end + 4 :] if len(data) > end + 4 else data
+
+
+def _joined(name: str, data: bytes) -> bytes:
+    """Excel's drawings are cut in records; here they are put together."""
+    if name not in ("Workbook", "Book"):
+        return data
+    joined = bytearray(data)
+    previous = 0
+    for kind, body in _records(data):
+        kind = previous if kind == _CONTINUE else kind
+        if kind in (_DRAWING_GROUP, _DRAWING):
+            joined += body
+        previous = kind
+    return bytes(joined)
+
+
+_CONTINUE, _DRAWING_GROUP, _DRAWING = 0x3C, 0xEB, 0xEC
+_LOCKED, _FORMAT = 0x2F, 0xE0
+_BLANK, _BLANKS = 0x201, 0xBE
+_CELLS = frozenset({0x201, 0x203, 0x204, 0x205, 0x27E, 0xFD, 0x06})
+
+
+def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """(kind, body) of every record of a workbook ([MS-XLS])."""
+    at = 0
+    while at + 4 <= len(data):
+        kind, length = struct.unpack_from("<HH", data, at)
+        yield kind, data[at + 4 : at + 4 + length]
+        at += 4 + length
+
+
+def _blips(data: bytes, budget: Budget) -> Iterator[bytes]:
+    """Metafiles that are packed, and bitmaps without a file's header."""
+    for found in _BLIP.finditer(data):
+        instance, kind = struct.unpack_from("<HH", data, found.start())
+        begin = found.start() + 8
+        length = int.from_bytes(data[begin - 4 : begin], "little")
+        body = data[begin : begin + length]
+        for identifiers in (16, 32) if (instance >> 4) & 1 == 0 else (32, 16):
+            if kind == _BITMAP and (bitmap := bitmap_file(body[identifiers + 1 :])):
+                yield bitmap
+            if kind in _METAFILES and body[identifiers + _PACKED : identifiers + _PACKED + 1] == b"\x78":
+                try:
+                    packed = zlib.decompressobj().decompress(body[identifiers + _PACKED :], budget.bytes_left + 1)
+                except zlib.error:
+                    continue
+                budget.spend_bytes(len(packed))
+                yield packed
+
+
+def _is_locked(streams: Mapping[str, bytes]) -> bool:
+    word = streams.get("WordDocument", b"")
+    if len(word) > 11 and word[11] & 1:  # FibBase, fEncrypted
+        return True
+    workbook = streams.get("Workbook", streams.get("Book", b""))
+    return any(kind == _LOCKED for kind, _ in _records(workbook[:65_536]))
+
+
+def _beyond_us(streams: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+    """(where, why) the file may show more than its pictures."""
+    macros = any(name.startswith("_VBA_PROJECT") or name == "dir" for name in streams)
+    message = any(name.startswith("__properties") for name in streams)
+    thumbnails = "Catalog" in streams or all(re.fullmatch(r"\d+(?:_[0-9a-fA-F]+)?", name) for name in streams)
+    if not (_MAIN & streams.keys() or macros or message or thumbnails):
+        yield "document", "its pictures were looked at, but the document is not drawn"
+        return
+    for name, data in streams.items():
+        if not (macros or _KNOWN.fullmatch(name) or len(data) <= _UNKNOWN or is_text(data) or sniff(data)):
+            yield name, "it is no part of such a document that is known"
+        if sum(1 for _ in _SHAPE.finditer(data)) > _MOST_SHAPES:
+            yield name, "it draws hundreds of shapes, and is not drawn here"
+    if len(streams.get(_RICH_TEXT, b"")) > _MOST_RICH_TEXT:
+        yield _RICH_TEXT, "its text is long enough for pictures, and is not unpacked"
+    if (cells := _coloured_cells(streams.get("Workbook", streams.get("Book", b"")))) > _MOST_CELLS:
+        yield "Workbook", f"{cells:,} of its cells are coloured, and they are not drawn here"
+
+
+def _coloured_cells(workbook: bytes) -> int:
+    coloured: list[bool] = []
+    colours: set[int] = set()
+    count = 0
+    for kind, body in _records(workbook):
+        if kind == _FORMAT and len(body) >= 20:
+            pattern, colour = int.from_bytes(body[14:18], "little") >> 26, body[18] & 0x7F
+            coloured.append(pattern > 0)
+            if pattern:
+                colours.add(colour)
+        elif kind in _CELLS and len(body) >= 6:
+            count += _is_coloured(coloured, int.from_bytes(body[4:6], "little"))
+        elif kind == _BLANKS:
+            for at in range(4, len(body) - 3, 2):
+                count += _is_coloured(coloured, int.from_bytes(body[at : at + 2], "little"))
+    return count if len(colours) >= 4 else 0
+
+
+def _is_coloured(coloured: list[bool], form: int) -> bool:
+    return form < len(coloured) and coloured[form]
 
 
 class _Compound:

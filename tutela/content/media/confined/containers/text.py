@@ -5,13 +5,14 @@ from collections.abc import Iterator
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.base import InnerFile, Part
+from tutela.content.media.confined.containers.base import InnerFile, Part, Unread, encrypted
 from tutela.content.media.confined.encodings import addresses_in, files_in, readings_of, runs_in
 from tutela.content.media.confined.plain import as_utf8, is_text
 from tutela.content.media.content import Content
 from tutela.content.media.sniff import MediaType
 
 _DRAWING = re.compile(rb"<(?:\w+:)?svg\b.*?</(?:\w+:)?svg\s*>", re.DOTALL | re.IGNORECASE)
+_LOCKED = re.compile(rb"-----BEGIN PGP MESSAGE-----|-----BEGIN AGE ENCRYPTED FILE-----")
 _PICTURES = (b"image/", b"video/", b"application/")
 
 
@@ -23,6 +24,8 @@ class Text:
             name, data, speculative = found
             budget.spend_bytes(len(data))
             yield InnerFile(name or f"embedded {number}", data, speculative=speculative)
+        if _LOCKED.search(content.data):
+            yield Unread("message", encrypted())
         if not is_text(content.data):  # it begins like text, and goes on otherwise
             yield from carve(memoryview(content.data))
 

@@ -46,9 +46,12 @@ _BYTES_A_MEMBER = 1024
 """More of the directory than this for each part that may be looked at is not read: its list alone would be a bomb."""
 _LONGEST_END = 22 + 65_535 + 20 + 56
 """The end record with its longest comment, and the two records of ZIP64 before it."""
-_DOCUMENT = frozenset({"[Content_Types].xml", "META-INF/container.xml"})
+_DOCUMENT = frozenset({"[Content_Types].xml", "META-INF/container.xml", "mimetype"})
 _NEVER_SHOWN = re.compile(r"xl/printerSettings/.*\.bin|(word|ppt)/fonts/.*\.(odttf|fntdata)|.*\.(otf|ttf|woff2?)")
 """What an Office document or an e-book carries in forms of its own: printers' settings, fonts made unreadable."""
+_PREVIEW = re.compile(r"preview.*\.jpg|QuickLook/.*\.(jpg|pdf)")
+_IWORK = re.compile(r"Index/.*\.iwa|Metadata/.*\.plist")
+"""Text and layout of a document of iWork, whose pictures, and a preview of its first page, are files beside these."""
 _XML = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<")
 _ODF_KEYS = b"manifest:encryption-data"
 
@@ -66,18 +69,27 @@ class Zip:
             raise
         with archive:
             members = archive.infolist()
-            document = any(member.filename in _DOCUMENT for member in members)
+            never_shown = _never_shown({member.filename for member in members})
             markup: list[tuple[str, bytes]] = []
             for member in members:
                 if not member.filename.endswith("/") or member.compress_size or member.file_size:
                     for part in _member(archive, member, data, budget):
-                        may_be_unknown = document and bool(_NEVER_SHOWN.fullmatch(member.filename))
+                        may_be_unknown = never_shown is not None and bool(never_shown.fullmatch(member.filename))
                         yield replace(part, may_be_unknown=may_be_unknown) if isinstance(part, InnerFile) else part
                         if isinstance(part, InnerFile) and _XML.match(bytes(part.data[:64])):
                             markup.append((part.name, bytes(part.data)))
             yield from _drawn_by_fields(markup)
             yield from _differences(members, data)
             yield from rest(data, [*_accounted(members, data), *_directory(archive, members)], "trailing data")
+
+
+def _never_shown(names: set[str]) -> re.Pattern[str] | None:
+    """The names of what no viewer of such a document shows as it is; None where the archive is no document."""
+    if names & _DOCUMENT:
+        return _NEVER_SHOWN
+    if "Index/Document.iwa" in names and any(_PREVIEW.fullmatch(name) for name in names):
+        return _IWORK
+    return None
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, data: memoryview, budget: Budget) -> Iterator[Part]:
