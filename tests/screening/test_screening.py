@@ -143,7 +143,7 @@ def test_an_allowed_perceptual_hash_does_not_cover_an_exact_one_and_an_allowed_d
     [
         (b"", "empty"),
         (b"only words", "unknown-type"),
-        (b"8BPS a layered picture", "unsupported-type"),
+        (b"8BPS a layered picture", "unreadable"),
         (b"\xff\xd8\xff\xe0broken", "unreadable"),
         (COPY[: len(COPY) // 2], "damaged"),
     ],
