@@ -7,7 +7,7 @@ HOME_DIR := .tutela/home
 NATIVE := $(wildcard native/*.cpp native/*.hpp native/CMakeLists.txt) CMakeLists.txt pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run stop test lint format bench messages reference docs wheel lock clean
+.PHONY: help setup setup-test run stop test lint audit format bench messages reference docs wheel lock clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,10 @@ lint: setup-test ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+audit: setup ## Compare what is locked with known advisories, and write the bill of materials (asks pypi.org)
+	.ci/uv tool run pip-audit --require-hashes --disable-pip -r requirements/run.lock
+	.ci/uv tool run --from cyclonedx-bom cyclonedx-py requirements requirements/run.lock -o dist/sbom.json
 
 format: setup-test ## Bring the code into its form
 	$(BIN)/ruff check --fix .

@@ -19,6 +19,7 @@ NAMES = (
     "service_start",
     "held_uploads",
     "import_time",
+    "hostile_neighbours",
     "video_frames",
     "false_matches",
     "video_robustness",

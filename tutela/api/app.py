@@ -5,6 +5,7 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 
 import anyio.to_thread
 import structlog
@@ -28,7 +29,7 @@ from tutela.api.access import AccessLog
 from tutela.api.bodies import BodyLimit
 from tutela.api.keys import Keys
 from tutela.api.options import ApiOptions
-from tutela.api.problems import answer_with_problems
+from tutela.api.problems import MEDIA_TYPE, answer_with_problems
 from tutela.api.security import Gate
 from tutela.api.shortcut import ShortcutApp
 from tutela.deployment.composition import Deployment
@@ -190,7 +191,7 @@ def _add_operations(app: FastAPI, deployment: Deployment) -> None:
 
 
 def _describe_keys(app: FastAPI) -> None:
-    """Say in the OpenAPI document that routes under /v1 take a bearer key."""
+    """Say in the OpenAPI document that routes under /v1 take a bearer key, and which problems they answer."""
     build = app.openapi
 
     def described() -> dict[str, object]:
@@ -198,11 +199,24 @@ def _describe_keys(app: FastAPI) -> None:
         document.setdefault("components", {})["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         for path, operations in document["paths"].items():
             if path.startswith("/v1/"):
-                for operation in operations.values():
+                for method, operation in operations.items():
                     operation["security"] = [{"key": []}]
+                    statuses = [401, 403, 429, 503]
+                    statuses += [404] if "{" in path else []
+                    statuses += [409] if method != "get" else []
+                    for status in statuses:
+                        operation["responses"].setdefault(str(status), _problem(status))
         return document
 
     app.openapi = described  # type: ignore[method-assign]
+
+
+def _problem(status: int) -> dict[str, object]:
+    """How the OpenAPI document describes a problem document."""
+    names = ("type", "title", "status", "detail")
+    properties = {name: {"type": "integer" if name == "status" else "string"} for name in names}
+    schema = {"type": "object", "required": list(names), "properties": properties}
+    return {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
 def _start_exchanges(deployment: Deployment, *, pulls: bool) -> Callable[[], None]:

@@ -1,11 +1,13 @@
 """`tutela doctor`: is this installation whole, and what is to be mended?"""
 
+import contextlib
 import os
 import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -75,6 +77,7 @@ def examine_isolation(*, as_json: bool) -> int:
 def _findings(settings: Settings) -> Iterator[Finding]:
     for check in (
         _native_core,
+        _libraries,
         _formats,
         _containers,
         _isolation,
@@ -115,6 +118,25 @@ def _ramp() -> npt.NDArray[np.uint8]:
     rows, columns = np.mgrid[0:96, 0:130]
     pixels: npt.NDArray[np.uint8] = ((rows * columns + 7 * rows) % 251).astype(np.uint8)
     return pixels
+
+
+def _libraries(_: Settings) -> Iterator[Finding]:
+    """The native code that meets hostile bytes, by version: what an advisory is compared with."""
+    from PIL import features
+
+    known = {"Pillow": version("pillow"), "simplejpeg": version("simplejpeg")}
+    for name in ("libjpeg_turbo", "webp", "avif", "libtiff", "littlecms2", "zlib"):
+        known[name] = str(features.version(name) or "none")
+    for package in ("pillow_heif", "pypdfium2", "pikepdf", "py7zr", "rawpy", "resvg_py", "onnxruntime"):
+        with contextlib.suppress(PackageNotFoundError):
+            known[package] = version(package)
+    with contextlib.suppress(ImportError):
+        import av
+
+        known["PyAV"] = av.__version__
+        for name in ("libavcodec", "libavformat"):
+            known[name] = ".".join(map(str, av.library_versions[name]))
+    yield Finding("ok", "native libraries", ", ".join(f"{name} {number}" for name, number in known.items()))
 
 
 def _formats(_: Settings) -> Iterator[Finding]:
