@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.support.forked import serve_rounds
+from tests.support.gateways import described
 from tutela.deployment.composition import open_deployment
 from tutela.gateways.capacity import Semaphore
-from tutela.gateways.registry import read
 from tutela.gateways.service import Gateways, listen
 
 UP = "up"
@@ -21,7 +21,7 @@ def main() -> None:
     home, settings = Path(sys.argv[1]), json.loads(sys.argv[2])
 
     async def serve() -> None:
-        options = read(settings)
+        options = described(settings)
         sockets = listen(options)
         with open_deployment(home, decoders=1) as deployment, ThreadPoolExecutor(8) as threads:
             gateways = Gateways(deployment, options, sockets, Semaphore(8), threads)

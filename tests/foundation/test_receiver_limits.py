@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 import uvicorn
-from tutela.api.receiver import MAX_HEAD_BYTES, Clients, Receiver
 
-from tutela.api import receiver
+from tutela.foundation import receiver
 from tutela.foundation.connections import Connections, Pace
+from tutela.foundation.receiver import MAX_HEAD_BYTES, Clients, Receiver
 
 
 async def app(scope, receive, send):
