@@ -7,7 +7,7 @@ HOME_DIR := .tutela/home
 NATIVE := $(wildcard native/*.cpp native/*.hpp native/CMakeLists.txt) CMakeLists.txt pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run stop test lint audit format bench messages reference docs wheel lock clean
+.PHONY: help setup setup-test run stop test test-peers lint audit format bench messages reference docs wheel lock clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,10 @@ stop: ## Stop what `make run` left running
 test: setup-test ## Run every test
 	@.ci/browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-peers: setup-test ## Test the gateways with the real programs that ask them
+	@.ci/peers
+	$(BIN)/python -m pytest -m peers -n 2 --dist loadfile tests/gateways
 
 lint: setup-test ## Check style and types
 	$(BIN)/ruff check .

@@ -429,7 +429,7 @@ def test_a_killed_gateway_is_never_taken_for_clean(folder, tmp_path):
     clients = [Client(name, where) for name in NAMES for where in (path, str(port)) if installed(name, where)]
     assert clients
     random_moments = random.Random(1)
-    moments = int(os.environ.get("TUTELA_KILLS", "12"))
+    moments = int(os.environ.get("GATEWAY_KILLS", "12"))
     wrong: list[tuple[str, str, str]] = []
     words: dict[str, int] = {}
     import json

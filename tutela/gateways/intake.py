@@ -309,7 +309,7 @@ class Intake:
         """The severest verdict; None where there is nothing to be screened in the body."""
         found: Verdict | None = None
         for piece in (content,) if unwrap is None else unwrap(content.view()):
-            verdict = self._screener.screen(piece, context, shortcomings=shortcomings)
+            verdict = self._screener.screen(piece, context, shortcomings=shortcomings, asked_by=f"gateway:{self.name}")
             count_verdict(verdict)
             if found is None or _SEVERITY[verdict.decision] > _SEVERITY[found.decision]:
                 found = verdict
