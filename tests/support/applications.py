@@ -29,8 +29,7 @@ def application() -> Iterator[Application]:
         protocol_version = "HTTP/1.1"
 
         def _take(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", "0")))
-            assert "transfer-encoding" not in self.headers
+            body = self._chunks() if "transfer-encoding" in self.headers else self._plain()
             running.requests.append((self.command, self.path, dict(self.headers.items()), body))
             answer = b"taken %d" % len(body)
             self.send_response(201 if body else 200)
@@ -41,6 +40,17 @@ def application() -> Iterator[Application]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(answer)
+
+        def _plain(self) -> bytes:
+            return self.rfile.read(int(self.headers.get("content-length", "0")))
+
+        def _chunks(self) -> bytes:
+            body = b""
+            while length := int(self.rfile.readline(), 16):
+                body += self.rfile.read(length)
+                self.rfile.readline()
+            self.rfile.readline()
+            return body
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _take
 

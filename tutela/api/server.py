@@ -6,13 +6,13 @@ import ipaddress
 import os
 import sys
 import tempfile
-from dataclasses import dataclass
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from tutela.api.factory import Factory
 from tutela.api.options import ServiceOptions
 from tutela.casework.evidence.memory import guard_memory, start_anew_with_clean_memory
 from tutela.deployment.settings import Settings, load_settings
@@ -42,20 +42,10 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
         unlink(gateways)
 
 
-@dataclass(frozen=True, slots=True)
-class _Making:
-    """Makes the application of one service process. It is pickled to the process, and the sockets go along."""
-
-    gateway_sockets: Sockets
-
-    def __call__(self) -> FastAPI:
-        return app_from_environment(self.gateway_sockets)
-
-
 def _run(settings: Settings, host: str, port: int, workers: int, gateway_sockets: Sockets) -> None:
     os.environ.update(settings.environment(workers))
     config = uvicorn.Config(
-        _Making(gateway_sockets),
+        Factory(gateway_sockets),
         factory=True,
         host=host,
         port=port,
@@ -67,6 +57,7 @@ def _run(settings: Settings, host: str, port: int, workers: int, gateway_sockets
         log_config=log_config(),
         timeout_graceful_shutdown=15,
         timeout_keep_alive=15,
+        timeout_worker_healthcheck=60,  # a process that starts on a busy machine is not hung
         h11_max_incomplete_event_size=64 * 1024,
     )
     if workers > 1:
