@@ -107,20 +107,20 @@ def _measure(served: _Served, ask: Ask, pictures: list[bytes], requests: int) ->
             started = time.perf_counter()
             ask(client, pictures[number % len(pictures)])
             seconds.append(time.perf_counter() - started)
-        before, started = _processor_s(served.process), time.perf_counter()
+        before, started = processor_s(served.process), time.perf_counter()
         with ThreadPoolExecutor(_CLIENTS) as clients:
             list(clients.map(lambda number: ask(client, pictures[number % len(pictures)]), range(requests)))
-        elapsed, used = time.perf_counter() - started, _processor_s(served.process) - before
+        elapsed, used = time.perf_counter() - started, processor_s(served.process) - before
     p50, p99 = np.percentile(seconds, (50, 99))
     return _Measured(requests / elapsed, float(p50), float(p99), used / requests)
 
 
-def _processor_s(process: int) -> float:
+def processor_s(process: int) -> float:
     """Processor time of a process and all below it (proc(5)), to the nanosecond: a request takes less than a tick."""
     tasks = list(Path(f"/proc/{process}/task").iterdir())
     own = sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
     children = " ".join((task / "children").read_text() for task in tasks)
-    return own + sum(_processor_s(int(child)) for child in children.split())
+    return own + sum(processor_s(int(child)) for child in children.split())
 
 
 def _screen(client: httpx.Client, picture: bytes) -> None:

@@ -45,7 +45,12 @@ pytestmark = pytest.mark.peers
 LISTED = b"words that stand for known material\n" * 20
 WORDS = b"words\n"
 STREAM_LIMIT = 1024 * 1024
-SETTINGS = {"kind": "clamd", "overrides": {"unknown-type": "allow"}, "cut_at": [STREAM_LIMIT, 26_214_400]}
+SETTINGS = {
+    "kind": "clamd",
+    "overrides": {"unknown-type": "allow"},
+    "cut_at": [STREAM_LIMIT, 26_214_400],
+    "answer_s": 120,
+}
 
 
 def prepare(home: Path) -> None:

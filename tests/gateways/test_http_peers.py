@@ -26,7 +26,7 @@ from tutela.gateways.askers import MARK
 pytestmark = pytest.mark.peers
 
 FORM = {"Content-Type": "multipart/form-data; boundary=xyz"}
-LOOSE = {"overrides": {"unknown-type": "allow"}}
+LOOSE = {"overrides": {"unknown-type": "allow"}, "answer_s": 170}
 
 
 def form(*contents: bytes) -> bytes:

@@ -39,7 +39,7 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # where several processes count together
             _run(settings, host, port, workers, sockets)
     finally:
-        unlink(gateways)
+        unlink(gateways, sockets)
 
 
 def _run(settings: Settings, host: str, port: int, workers: int, gateway_sockets: Sockets) -> None:

@@ -37,7 +37,7 @@ def run(settings: Settings, name: str) -> None:
             deployment.job_runner.on_verdict = count_verdict
             asyncio.run(_serve(deployment, settings, chosen, sockets))
     finally:
-        unlink(chosen)
+        unlink(chosen, sockets)
 
 
 async def _serve(deployment: Deployment, settings: Settings, chosen: dict[str, Options], sockets: Sockets) -> None:

@@ -34,8 +34,10 @@ def listen(gateways: Mapping[str, Options]) -> dict[str, list[socket]]:
     return made
 
 
-def unlink(gateways: Mapping[str, Options]) -> None:
-    """Remove the paths of UNIX sockets that nobody listens at any more."""
+def unlink(gateways: Mapping[str, Options], sockets: Sockets) -> None:
+    """Close the sockets, and remove the paths of those in the file system."""
+    for listener in (each for made in sockets.values() for each in made):
+        listener.close()
     for options in gateways.values():
         for address in options.listen if isinstance(options, ListenerOptions) else ():
             address.unlink()

@@ -1,0 +1,309 @@
+"""The clamd gateway beside real clamd, and the upload proxy beside a bare `proxy_pass`: processor time in one run.
+
+Real clamd and nginx are measured where they are installed. No file is ever sent twice: clamd remembers clean digests.
+"""
+
+import contextlib
+import hashlib
+import itertools
+import json
+import os
+import random
+import shutil
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+
+from benchmarks.hashes import random_hashes
+from benchmarks.http_screening import processor_s
+from benchmarks.pictures import SIZES, file_of, mosaic
+from benchmarks.report import Scale, Table, duration, ratio
+from tutela.deployment.composition import open_deployment
+from tutela.lists.banks.model import Action, NewEntry, Policy
+
+_FILES = {Scale.TINY: 2, Scale.USUAL: 20, Scale.FULL: 80}
+_ROUNDS = {Scale.TINY: 1, Scale.USUAL: 3, Scale.FULL: 3}
+_HASHES = {Scale.TINY: 100, Scale.USUAL: 100_000, Scale.FULL: 100_000}
+_LONG_RUN = {Scale.TINY: 5, Scale.USUAL: 500, Scale.FULL: 5_000}
+_UPLOADS = {Scale.TINY: 5, Scale.USUAL: 400, Scale.FULL: 2_000}
+_MEGABYTE = 1_000_000
+_numbers = itertools.count()
+
+
+def run(scale: Scale) -> Iterator[Table]:
+    """Processor time a file; what the gateway adds to `screen()`; memory over many requests; the proxy's rate."""
+    files = {
+        "JPEG of 3 MP": lambda: _marked(next(pictures)),
+        "1 MB of words": lambda: _words(),
+    }
+    drawn = [file_of(mosaic(SIZES["3 MP"], seed), "JPEG", quality=88) for seed in range(4)]
+    pictures = itertools.cycle(drawn)
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        servers = {"Tutela": stack.enter_context(_ours(folder, _HASHES[scale]))}
+        if shutil.which("clamd", path="/usr/sbin:/usr/bin"):
+            servers["clamd, defaults"] = stack.enter_context(_real(folder, "yes"))
+            servers["clamd, ScanImageFuzzyHash no"] = stack.enter_context(_real(folder, "no"))
+        yield _beside(servers, files, scale)
+        yield _added(folder, servers["Tutela"], files, scale)
+        yield _memory(servers["Tutela"], files["JPEG of 3 MP"], scale)
+    yield _proxy(scale)
+
+
+class _Server:
+    def __init__(self, process: int, path: str) -> None:
+        self.process = process
+        self.path = path
+
+    def ask(self, content: bytes, frame: int) -> bytes:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(self.path)
+            connection.sendall(b"zINSTREAM\0")
+            for at in range(0, len(content), frame):
+                part = content[at : at + frame]
+                connection.sendall(struct.pack(">I", len(part)) + part)
+            connection.sendall(bytes(4))
+            return connection.recv(200)
+
+    def seconds(self, contents: list[bytes], frame: int = 8188) -> float:
+        """Processor time a file."""
+        before = processor_s(self.process)
+        for content in contents:
+            assert self.ask(content, frame) == b"stream: OK\0"
+        return (processor_s(self.process) - before) / len(contents)
+
+
+def _beside(servers: dict[str, _Server], files: dict[str, Callable[[], bytes]], scale: Scale) -> Table:
+    table = Table(
+        f"Files through clamd's protocol, {_HASHES[scale]:,} hashes",
+        ("file", "scanner", "processor time a file", "of Tutela's"),
+        f"Frames of 8,188 bytes over a UNIX socket. Medians of {_ROUNDS[scale]} rounds in turns.",
+    )
+    for kind, make in files.items():
+        measured: dict[str, list[float]] = {name: [] for name in servers}
+        for server in servers.values():
+            server.seconds([make()])
+        for _ in range(_ROUNDS[scale]):
+            for name, server in servers.items():
+                measured[name].append(server.seconds([make() for _ in range(_FILES[scale])]))
+        ours = statistics.median(measured["Tutela"])
+        for name, seconds in measured.items():
+            median = statistics.median(seconds)
+            table.add(kind, name, duration(median), "" if name == "Tutela" else ratio(median, ours))
+    return table
+
+
+def _added(folder: Path, ours: _Server, files: dict[str, Callable[[], bytes]], scale: Scale) -> Table:
+    table = Table(
+        "What the gateway adds to `screen()`",
+        ("file", "screen()", "through the gateway", "added a MB"),
+        "Frames of 1,024 bytes; the time of decoding workers is in both.",
+    )
+    with open_deployment(folder / "home", decoders=1) as deployment:
+        screener = deployment.screener.with_policy(_loose(deployment.screener.policy))
+        for kind, make in files.items():
+            screener.screen(make())
+            alone, through = [], []
+            for _ in range(_ROUNDS[scale]):
+                contents = [make() for _ in range(_FILES[scale])]
+                before = processor_s(os.getpid())
+                for content in contents:
+                    screener.screen(content)
+                alone.append((processor_s(os.getpid()) - before) / len(contents))
+                through.append(ours.seconds([make() for _ in contents], 1024))
+            length = len(make()) / _MEGABYTE
+            screened, asked = statistics.median(alone), statistics.median(through)
+            table.add(kind, duration(screened), duration(asked), f"{(asked - screened) * 1000 / length:+.1f} ms")
+    return table
+
+
+def _loose(policy):  # type: ignore[no-untyped-def]
+    from dataclasses import replace
+
+    from tutela.screening.verdict import Decision
+
+    return replace(policy, overrides={"unknown-type": Decision.ALLOW})
+
+
+def _memory(ours: _Server, make: Callable[[], bytes], scale: Scale) -> Table:
+    table = Table("Memory over many requests", ("after", "resident", "open files"))
+    for _ in range(_LONG_RUN[scale] // 10):
+        ours.ask(make(), 8188)
+    for part in range(3):
+        if part:
+            for _ in range(_LONG_RUN[scale] // 2):
+                ours.ask(make(), 8188)
+        pages = int(Path(f"/proc/{ours.process}/statm").read_text().split()[1])
+        open_files = sum(1 for _ in Path(f"/proc/{ours.process}/fd").iterdir())
+        table.add(
+            f"{_LONG_RUN[scale] // 10 + part * (_LONG_RUN[scale] // 2):,} requests",
+            f"{pages * os.sysconf('SC_PAGE_SIZE') / 1024**2:.1f} MB",
+            str(open_files),
+        )
+    return table
+
+
+def _proxy(scale: Scale) -> Table:
+    table = Table(
+        "100 KB of text to an application",
+        ("way", "requests/s", "of bare"),
+        "nginx before a small application in Python, four clients, everything on one core.",
+    )
+    if not shutil.which("nginx", path="/usr/sbin:/usr/bin"):
+        table.add("nginx is not installed", "", "")
+        return table
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        application = stack.enter_context(_application())
+        proxy = stack.enter_context(_our_proxy(folder, application))
+        rates = {}
+        for way, upstream in (("nginx, proxy_pass", application), ("nginx, upload proxy", proxy)):
+            port = stack.enter_context(_nginx(folder, upstream))
+            _upload_rate(port, 10)
+            rates[way] = _upload_rate(port, _UPLOADS[scale])
+        bare = rates["nginx, proxy_pass"]
+        for way, rate in rates.items():
+            table.add(way, f"{rate:.0f}", "" if rate == bare else f"{rate / bare:.2f} ×")
+    return table
+
+
+def _upload_rate(port: int, count: int) -> float:
+    body = _words()[:100_000]
+
+    def send(_: int) -> None:
+        answer = clients[threading.get_ident()].post(f"http://127.0.0.1:{port}/upload", content=body)
+        assert answer.status_code == 201
+
+    clients: dict[int, httpx.Client] = {}
+
+    def begin() -> None:
+        clients[threading.get_ident()] = httpx.Client(timeout=None)
+
+    with ThreadPoolExecutor(4, initializer=begin) as threads:
+        started = time.perf_counter()
+        list(threads.map(send, range(count)))
+        return count / (time.perf_counter() - started)
+
+
+def _marked(picture: bytes) -> bytes:
+    """The same picture with another comment: no other file has its digest."""
+    comment = b"%020d" % (next(_numbers) + random.SystemRandom().randrange(10**18))
+    return picture[:2] + b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment + picture[2:]
+
+
+def _words() -> bytes:
+    chosen = random.Random(next(_numbers))
+    return b" ".join(b"%x" % chosen.getrandbits(40) for _ in range(100_000))[:_MEGABYTE]
+
+
+@contextlib.contextmanager
+def _ours(folder: Path, count: int) -> Iterator[_Server]:
+    home, path = folder / "home", str(folder / "ours.sock")
+    with open_deployment(home, decoders=1) as deployment:
+        deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="benchmark")
+        entries = [NewEntry("pdq", value.tobytes()) for value in random_hashes(count, seed=3)]
+        for at in range(0, len(entries), 10_000):
+            deployment.banks.add("known", entries[at : at + 10_000], actor="benchmark")
+    options = {"kind": "clamd", "listen": [path], "overrides": {"unknown-type": "allow"}, "answer_s": 600}
+    settings = json.dumps({"mail": options})
+    environment = os.environ | {"TUTELA_GATEWAYS": settings, "TUTELA_DECODERS": "1"}
+    command = [sys.executable, "-m", "tutela", "--home", str(home), "gateway", "run", "mail"]
+    with _started(command, path, env=environment) as process:
+        yield _Server(process, path)
+
+
+@contextlib.contextmanager
+def _real(folder: Path, fuzzy: str) -> Iterator[_Server]:
+    base = folder / f"clamd-{fuzzy}"
+    (base / "db").mkdir(parents=True)
+    lines = (f"{hashlib.md5(b'%d' % n).hexdigest()}:{n % 100_000 + 1}:Stands.For.Known-{n}" for n in range(100_001))
+    (base / "db" / "own.hdb").write_text("\n".join(lines) + "\n")
+    path = str(base / "sock")
+    (base / "conf").write_text(
+        f"LocalSocket {path}\nDatabaseDirectory {base / 'db'}\nForeground yes\nScanImageFuzzyHash {fuzzy}\n"
+    )
+    with _started(["/usr/sbin/clamd", "-c", str(base / "conf")], path) as process:
+        yield _Server(process, path)
+
+
+@contextlib.contextmanager
+def _our_proxy(folder: Path, application: int) -> Iterator[int]:
+    port = _free_port()
+    options = {"kind": "proxy", "listen": [f"127.0.0.1:{port}"], "application": f"127.0.0.1:{application}"}
+    settings = json.dumps({"up": options | {"overrides": {"unknown-type": "allow"}, "answer_s": 600}})
+    environment = os.environ | {"TUTELA_GATEWAYS": settings, "TUTELA_DECODERS": "1"}
+    command = [sys.executable, "-m", "tutela", "--home", str(folder / "proxy"), "gateway", "run", "up"]
+    with _started(command, ("127.0.0.1", port), env=environment):
+        yield port
+
+
+@contextlib.contextmanager
+def _nginx(folder: Path, upstream: int) -> Iterator[int]:
+    port = _free_port()
+    base = folder / f"nginx-{port}"
+    base.mkdir()
+    paths = " ".join(
+        f"{name}_temp_path {base}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (base / "conf").write_text(
+        f"daemon off; user root; pid {base}/pid; error_log {base}/log; events {{}}\n"
+        f"http {{ access_log off; {paths} server {{ listen 127.0.0.1:{port}; location / {{\n"
+        f"proxy_request_buffering off; proxy_http_version 1.1; proxy_pass http://127.0.0.1:{upstream}; }} }} }}\n"
+    )
+    with _started(["/usr/sbin/nginx", "-c", str(base / "conf"), "-p", str(base)], ("127.0.0.1", port)):
+        yield port
+
+
+@contextlib.contextmanager
+def _application() -> Iterator[int]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(201)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@contextlib.contextmanager
+def _started(command: list[str], address: str | tuple[str, int], **options: object) -> Iterator[int]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            with socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET) as asking:
+                try:
+                    asking.connect(address)
+                    break
+                except OSError:
+                    assert process.poll() is None and time.monotonic() < deadline, command[0]
+                    time.sleep(0.1)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
