@@ -203,8 +203,9 @@ def _marked(picture: bytes) -> bytes:
 
 
 def _words() -> bytes:
+    said = b"a gateway answers where a scanner is asked and says nothing but the number of its verdict ".split()
     chosen = random.Random(next(_numbers))
-    return b" ".join(b"%x" % chosen.getrandbits(40) for _ in range(100_000))[:_MEGABYTE]
+    return b" ".join(chosen.choices(said, k=250_000))[:_MEGABYTE]
 
 
 @contextlib.contextmanager

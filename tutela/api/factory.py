@@ -14,11 +14,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Factory:
-    """What a server calls for its application."""
+    """What a server calls for its application, made from the environment that `serve` prepared."""
 
     gateway_sockets: Mapping[str, Sequence[socket]]
 
     def __call__(self) -> "FastAPI":
-        from tutela.api.server import app_from_environment
+        import gc
 
-        return app_from_environment(self.gateway_sockets)
+        from tutela.api.app import create_app
+        from tutela.api.options import ServiceOptions
+        from tutela.casework.evidence.memory import guard_memory
+        from tutela.deployment.settings import load_settings
+        from tutela.foundation.logs import configure_logs
+
+        configure_logs()
+        settings = load_settings()
+        deployment = settings.open()
+        guard_memory()
+        service, gateways = settings.door(ServiceOptions).of_a_process(), settings.named("gateways")
+        app = create_app(deployment, service, gateways=gateways, gateway_sockets=self.gateway_sockets)
+        gc.freeze()  # what is there now stays: no collection looks through it again
+        return app

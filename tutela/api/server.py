@@ -1,23 +1,21 @@
 """Running the HTTP face: uvicorn with one or more worker processes, structured logs, metrics across processes."""
 
 import contextlib
-import gc
 import ipaddress
 import os
 import sys
 import tempfile
 
 import uvicorn
-from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from tutela.api.factory import Factory
 from tutela.api.options import ServiceOptions
-from tutela.casework.evidence.memory import guard_memory, start_anew_with_clean_memory
-from tutela.deployment.settings import Settings, load_settings
+from tutela.casework.evidence.memory import start_anew_with_clean_memory
+from tutela.deployment.settings import Settings
 from tutela.errors import InputError
-from tutela.foundation.logs import configure_logs, log_config
+from tutela.foundation.logs import log_config
 from tutela.gateways.service import Sockets, listen, unlink
 
 
@@ -69,20 +67,6 @@ def _run(settings: Settings, host: str, port: int, workers: int, gateway_sockets
         server.run()
     if not server.started:
         sys.exit(STARTUP_FAILURE)
-
-
-def app_from_environment(gateway_sockets: Sockets) -> FastAPI:
-    """The application of one worker process, from the environment that `serve` prepared."""
-    from tutela.api.app import create_app
-
-    configure_logs()
-    settings = load_settings()
-    deployment = settings.open()
-    guard_memory()
-    service, gateways = settings.door(ServiceOptions).of_a_process(), settings.named("gateways")
-    app = create_app(deployment, service, gateways=gateways, gateway_sockets=gateway_sockets)
-    gc.freeze()  # what is there now stays: no collection looks through it again
-    return app
 
 
 def _is_loopback(host: str) -> bool:
