@@ -179,10 +179,13 @@ def _add_operations(app: FastAPI, deployment: Deployment) -> None:
     def ready() -> Response:
         """200 when this process answers safely; 503 with what is missing until then.
 
-        `weaker` names what this system does not give to the isolation of decoders, with the reason.
+        `weaker` names what this system does not give to the isolation of decoders, where there is such.
         """
         missing, weaker = deployment.shortcomings(), deployment.pool.weaknesses()
-        return JSONResponse({"ready": not missing, "missing": missing, "weaker": weaker}, 503 if missing else 200)
+        document: dict[str, object] = {"ready": not missing, "missing": missing}
+        if weaker:
+            document["weaker"] = weaker
+        return JSONResponse(document, 503 if missing else 200)
 
     @app.get("/metrics", tags=["operation"], operation_id="metrics")
     def scrape(_: Request) -> Response:
