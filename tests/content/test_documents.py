@@ -74,6 +74,7 @@ OPEN_DOCUMENT = {"mimetype": b"application/vnd.oasis.opendocument.text", "conten
 IWORK = {
     "Index/Document.iwa": b"\x00\xa0\x0f\x00" + NOISE[:4_000],
     "Metadata/DocumentIdentifier": b"0E0E0E0E",
+    "Metadata/Properties.plist": b"bplist00" + bytes(300),
     "preview.jpg": PICTURE,
 }
 

@@ -116,7 +116,8 @@ class Findings:
         if not place.path:
             self.media_type = name
         expected = EXPECTED[profile].inside if place.path else EXPECTED[profile].alone
-        if kind not in expected and not place.speculative:
+        belongs = isinstance(place.part, InnerFile) and place.part.may_be_unknown
+        if kind not in expected and not place.speculative and not belongs:
             self.fall_short(place.path, *not_expected(name, profile))
 
     def _look(self, place: Place, content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]:
