@@ -46,6 +46,7 @@ def add_exchange(request: Request, body: ExchangeIn, actor: Admin) -> ExchangeOu
         stale_after_s=body.stale_after_s,
         giving=body.giving.giving(),
         actor=actor,
+        from_afar=True,
     )
     return ExchangeOut.of(row)
 
@@ -72,6 +73,7 @@ def change_exchange(request: Request, name: str, body: ExchangeChange, _: Admin)
         interval_s=body.interval_s,
         stale_after_s=body.stale_after_s,
         giving=body.giving.giving() if body.giving else None,
+        from_afar=True,
     )
     return ExchangeOut.of(row)
 

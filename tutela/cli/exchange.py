@@ -289,6 +289,7 @@ def _exchanges(context: typer.Context) -> Iterator["Exchanges"]:
     from tutela.lists.exchanges.service import Exchanges
 
     settings = context.obj.settings()
+    settings.permit_networks()
     store = open_store(settings)
     try:
         yield Exchanges(Banks(store, settings.home))

@@ -19,6 +19,7 @@ from tutela.console.options import OidcOptions
 from tutela.console.people import People, Person
 from tutela.console.roles import Role, read_roles
 from tutela.errors import InputError
+from tutela.foundation.outward import check_address
 
 _ALGORITHMS = ["RS256", "ES256", "PS256", "EdDSA"]
 _LEEWAY_S = 60
@@ -108,4 +109,6 @@ class Oidc:
             raise InputError("the identity provider does not answer") from error
         if metadata.get("issuer") != self._options.issuer:
             raise InputError("the identity provider calls itself by another name than the configured issuer")
+        for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
+            check_address(str(metadata.get(name, "")), f"the identity provider's {name}")
         return metadata

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from tutela.console.roles import Role
 from tutela.foundation.options import OptionError, Secret, require, require_positive
+from tutela.foundation.outward import check_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class OidcOptions:
     def __post_init__(self) -> None:
         for key in ("issuer", "client_id", "roles"):
             require(bool(getattr(self, key)), key, "must not be empty")
+        check_address(self.issuer, "issuer")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 from tutela.errors import InputError, TutelaError
 from tutela.foundation.backoff import BackOff, http_date, retry_after_s
+from tutela.foundation.outward import check_address, checked
 
 if TYPE_CHECKING:
     import httpx
@@ -91,13 +92,16 @@ class Http:
         sleep: Callable[[float], None] = time.sleep,
         transport: "httpx.BaseTransport | None" = None,
         trust_env: bool = True,
+        public_only: bool = False,
     ) -> None:
         """`proxy` is an address; without one HTTPS_PROXY and its kin of the environment count, unless `trust_env` is
-        False. `transport` stands in for the network."""
+        False. `transport` stands in for the network. `public_only` is for addresses that do not come from the operator's
+        own settings: https, and public but where the operator permits a network."""
         import httpx
 
         self.patience = patience or Patience()
         self._sleep = sleep
+        self._public_only = public_only
         try:
             self._client = httpx.Client(
                 auth=auth,
@@ -110,6 +114,8 @@ class Http:
                 trust_env=trust_env,
                 follow_redirects=False,  # credentials go to the address that the operator named, and to no other
             )
+            if public_only and not proxy:
+                checked(self._client)
         except (ValueError, httpx.InvalidURL):
             raise InputError("the proxy's address cannot be read") from None
 
@@ -158,6 +164,8 @@ class Http:
         Raises RefusedError for other statuses, HttpError when the service does not answer well.
         """
         _check_scheme(url)
+        if self._public_only:
+            check_address(url, place(url))
         attempt = 0
         while True:
             attempt += 1

@@ -24,6 +24,7 @@ from tutela.deployment.settings.source import FILE_NAME
 from tutela.foundation.options import NOT_A_KEY, Secret, require, require_positive
 from tutela.foundation.outbox.mail import MailServer
 from tutela.foundation.outbox.webhooks import WebhookOptions
+from tutela.foundation.outward import permit, read_networks
 from tutela.screening.jobs.limits import JobLimits
 from tutela.screening.policy import ScreeningPolicy
 
@@ -63,6 +64,8 @@ class Settings:
     where the URL is: env:NAME or file:path."""
     decoders: int | None = None
     """Decoding workers of a service process; by default the machine's cores, divided by the processes."""
+    private_networks: tuple[str, ...] = ()
+    """Networks that are not public and where exchanges may be all the same: ["10.0.0.0/8"]."""
     limits: Limits = field(default_factory=Limits)
     screening: ScreeningPolicy = field(default_factory=ScreeningPolicy)
     jobs: JobLimits = field(default_factory=JobLimits)
@@ -79,8 +82,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         require_positive(self, "decoders")
+        read_networks(self.private_networks)
         for_uploads = self.limits.views is not ViewSet.LISTED
         require(for_uploads, "limits.views", "must be plain, standard or thorough: listed is for what a bank lists")
+
+    def permit_networks(self) -> None:
+        """Let exchanges be in the operator's private networks, for this process and its children."""
+        permit(self.private_networks)
 
     def door(self, kind: type[DoorT]) -> DoorT:
         """The options of a door, by their class."""
@@ -120,6 +128,7 @@ class Settings:
 
     def open(self) -> Deployment:
         """Open the deployment these settings describe. Raises StoreError and IndexCorruptError as it does."""
+        self.permit_networks()
         return open_deployment(
             self.home,
             database=self.database_text,

@@ -9,6 +9,7 @@ from tutela.errors import InputError, TutelaError
 from tutela.foundation.http import Http, Patience
 from tutela.foundation.secrets import check_reference, resolve
 from tutela.lists.exchanges.base import Exchange, Kind
+from tutela.lists.exchanges.destinations import check_addresses
 
 GROUP = "tutela.exchanges"
 
@@ -50,6 +51,7 @@ def checked(kind: Kind, given: Mapping[str, str]) -> dict[str, str]:
         raise InputError("a proxy is an address, or env:NAME or file:/path where one with a password is")
     if "@" in given.get("proxy", ""):
         raise InputError("the proxy's address holds a password: give env:NAME or file:/path where it is")
+    check_addresses(kind, given)
     missing = [option.name for option in kind.options if option.required and not given.get(option.name)]
     if missing:
         raise InputError(f"{kind.name} needs {', '.join(missing)}")
@@ -74,7 +76,8 @@ def open_exchange(kind: Kind, options: Mapping[str, str], patience: Patience | N
     if proxy.partition(":")[0] in ("env", "file"):
         proxy = resolve(proxy, "proxy")
     timeout_s = _number(options.get("timeout_s", "30"), "timeout_s")
-    http = Http(proxy=proxy or None, patience=patience or Patience(timeout_s=timeout_s, deadline_s=10 * timeout_s))
+    patience = patience or Patience(timeout_s=timeout_s, deadline_s=10 * timeout_s)
+    http = Http(proxy=proxy or None, patience=patience, public_only=True)
     try:
         return kind.open(complete, http)
     except BaseException:

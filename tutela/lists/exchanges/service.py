@@ -21,6 +21,7 @@ from tutela.lists.banks.model import BankKind
 from tutela.lists.banks.revisions import withdraw_entries
 from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges.base import Exchange
+from tutela.lists.exchanges.destinations import bind, check_moved
 from tutela.lists.exchanges.registry import checked, kind, open_exchange
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -110,8 +111,12 @@ class Exchanges:
         stale_after_s: int = STALE_AFTER_S,
         giving: Giving | None = None,
         actor: str,
+        from_afar: bool = False,
     ) -> ExchangeRow:
-        """Write an exchange down; nothing is pulled yet. Raises InputError, NotFoundError, ConflictError."""
+        """Write an exchange down; nothing is pulled yet. Raises InputError, NotFoundError, ConflictError.
+
+        `from_afar`: over HTTP, where secrets go only where they went before.
+        """
         if not _NAME.fullmatch(name):
             raise InputError(f"{name[:64]!r} is no name: use lower-case letters, digits, '.', '_' and '-', at most 64")
         kept = checked(kind(kind_name), options)
@@ -124,6 +129,7 @@ class Exchanges:
         with self.store.write() as connection:
             if _row(connection, name) is not None:
                 raise ConflictError(f"an exchange named {name!r} exists already")
+            bind(connection, kind(kind_name), kept, from_afar=from_afar)
             connection.execute(
                 insert(table).values(
                     name=name,
@@ -180,11 +186,16 @@ class Exchanges:
         interval_s: int | None = None,
         stale_after_s: int | None = None,
         giving: Giving | None = None,
+        from_afar: bool = False,
     ) -> ExchangeRow:
-        """Change what is given and keep the rest. Raises NotFoundError, InputError."""
+        """Change what is given and keep the rest; another address needs its credentials again.
+
+        Raises NotFoundError, InputError, ConflictError (`from_afar`, as `add`).
+        """
         before = self.get(name)
         values: dict[str, Any] = {}
         if options is not None:
+            check_moved(kind(before.kind), before.options, options)
             values["options"] = checked(kind(before.kind), {**before.options, **options})
         if giving is not None:
             values["giving"] = asdict(self._checked_giving(giving, before.bank))
@@ -198,6 +209,8 @@ class Exchanges:
         }
         if values:
             with self.store.write() as connection:
+                if "options" in values:
+                    bind(connection, kind(before.kind), values["options"], from_afar=from_afar)
                 connection.execute(update(table).where(table.c.id == before.id).values(next_at=now(), **values))
         return self.get(name)
 
