@@ -10,7 +10,11 @@ class TutelaError(Exception):
 
 
 class InputError(TutelaError):
-    """The caller's input is wrong and only the caller can mend it."""
+    """The caller's input is wrong and only the caller can mend it. `field` names the part that is wrong, if one."""
+
+    def __init__(self, *message: object, field: str | None = None) -> None:
+        super().__init__(*message)
+        self.field = field
 
 
 class NotFoundError(InputError):

@@ -62,6 +62,14 @@ def test_a_changed_address_needs_its_credentials_again(deployment, kind):
     assert exchanges.update("it", options={"url": EVIL} | secrets).options["url"] == EVIL
 
 
+def test_another_port_of_this_machine_is_no_other_address(deployment):
+    exchanges = Exchanges(deployment.banks)
+    exchanges.add("it", "stopncii", "known", options_of("stopncii", "http://127.0.0.1:9"), actor="t")
+    assert exchanges.update("it", options={"url": "http://localhost:10"}).options["url"] == "http://localhost:10"
+    with pytest.raises(InputError, match="again"):
+        exchanges.update("it", options={"url": EVIL})
+
+
 @pytest.mark.parametrize("kind", sorted(kinds()))
 def test_http_is_for_this_machine_alone(deployment, kind):
     exchanges = Exchanges(deployment.banks)

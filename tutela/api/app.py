@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 import anyio.to_thread
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi_swagger import patch_fastapi
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
@@ -29,7 +29,7 @@ from tutela.api.access import AccessLog
 from tutela.api.bodies import BodyLimit
 from tutela.api.keys import Keys
 from tutela.api.options import ApiOptions
-from tutela.api.problems import MEDIA_TYPE, answer_with_problems
+from tutela.api.problems import MEDIA_TYPE, answer_with_problems, refuse_unknown_parameters
 from tutela.api.security import Gate
 from tutela.api.shortcut import ShortcutApp
 from tutela.deployment.composition import Deployment
@@ -145,20 +145,21 @@ def create_app(
     app.state.upload_memory = Allowance("the memory for uploads is taken", options.max_upload_memory_bytes)
     app.state.screening_threads = threads = ThreadPoolExecutor(options.max_in_flight, "tutela-screening")
     answer_with_problems(app)
+    strictly = [Depends(refuse_unknown_parameters)]
     app.include_router(screening_routes.uploads)
-    app.include_router(screening_routes.router)
-    app.include_router(check_routes.router)
-    app.include_router(job_routes.router)
-    app.include_router(bank_routes.router)
-    app.include_router(case_routes.router)
-    app.include_router(report_routes.router)
-    app.include_router(intake_routes.router)
+    app.include_router(screening_routes.router, dependencies=strictly)
+    app.include_router(check_routes.router, dependencies=strictly)
+    app.include_router(job_routes.router, dependencies=strictly)
+    app.include_router(bank_routes.router, dependencies=strictly)
+    app.include_router(case_routes.router, dependencies=strictly)
+    app.include_router(report_routes.router, dependencies=strictly)
+    app.include_router(intake_routes.router, dependencies=strictly)
     app.state.intake_brake = intake_routes.IntakeBrake(deployment.casework.options.reports.intake_rate)
     if exchanges_installed():
         from tutela.api import exchange_routes, feed_routes
 
-        app.include_router(exchange_routes.router)
-        app.include_router(feed_routes.router)
+        app.include_router(exchange_routes.router, dependencies=strictly)
+        app.include_router(feed_routes.router, dependencies=strictly)
     _add_operations(app, deployment)
     _describe_keys(app)
     # The page of the API comes from this process: an operator's browser asks nobody else.

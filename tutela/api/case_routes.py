@@ -54,10 +54,10 @@ def list_cases(
 
 
 @router.get("/{case_id}", operation_id="get_case")
-def get_case(request: Request, case_id: str, _: Reviewer) -> dict[str, Any]:
+def get_case(request: Request, case_id: str, actor: Reviewer) -> dict[str, Any]:
     """One case with its items, decisions and history."""
     cases = _cases(request)
-    return case_document(cases.get(case_id), cases.history(case_id))
+    return case_document(cases.get(case_id), cases.history(case_id, reader=actor))
 
 
 @router.post("/{case_id}/claim", operation_id="claim_case")

@@ -20,6 +20,7 @@ from sqlalchemy import Row, Select, and_, insert, select, update
 from tutela.errors import InputError, NotFoundError
 from tutela.foundation.store.console_tables import person
 from tutela.foundation.store.database import Store, microseconds, moment, now
+from tutela.foundation.store.ids import full_id
 from tutela.foundation.store.tables import api_key
 
 _PREFIX = "tutela"
@@ -106,6 +107,7 @@ class Keys:
     def get(self, key_id: str) -> ApiKey:
         """The key of that id. Raises NotFoundError."""
         with self.store.read() as connection:
+            key_id = full_id(connection, api_key.c.id, key_id)
             row = connection.execute(select(api_key).where(api_key.c.id == key_id)).first()
         if row is None:
             raise NotFoundError(f"there is no API key {key_id!r}")
@@ -118,7 +120,7 @@ class Keys:
 
     def revoke(self, key_id: str) -> ApiKey:
         """Make a key useless within a second, in every process. Raises NotFoundError."""
-        self.get(key_id)
+        key_id = self.get(key_id).id
         with self.store.write() as connection:
             connection.execute(
                 update(api_key).where(api_key.c.id == key_id, api_key.c.revoked_at.is_(None)).values(revoked_at=now())

@@ -108,6 +108,7 @@ class MatchOut(BaseModel):
     seconds: float | None
     span: TimeSpanOut | None
     suppressed_by: str | None
+    sentence: str = Field("", description="The match in words, for people.")
 
 
 class LookupOut(BaseModel):

@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -51,6 +52,30 @@ def answer_with_problems(app: FastAPI) -> None:
     app.add_exception_handler(TutelaError, _tutela)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _fault)
+
+
+def refuse_unknown_parameters(request: Request) -> None:
+    """A dependency of every route: what a query misspells is said, not passed over. Raises Problem."""
+    route = request.scope.get("route")
+    if not request.query_params or not isinstance(route, APIRoute):
+        return
+    known = _parameters(route)
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        takes = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
+        errors = [{"at": f"query/{name[:80]}", "what": f"there is no such parameter; {takes}"} for name in unknown[:50]]
+        raise Problem(422, "invalid-request", "the request is not of the documented form", errors=errors)
+
+
+def _parameters(route: APIRoute) -> set[str]:
+    """The names of a route's query parameters, those of what it depends on too."""
+    found: set[str] = set()
+    waiting = [route.dependant]
+    while waiting:
+        dependant = waiting.pop()
+        found.update(field.alias for field in dependant.query_params)
+        waiting += dependant.dependencies
+    return found
 
 
 def answer_to(request: Request, error: Exception) -> Response:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from tutela.api.job_routes import accept
 from tutela.api.keys import Scope
 from tutela.api.models import EXAMPLE_PDQ, HashesIn, HashIn, JobOut, LookupIn, LookupOut, VerdictOut
-from tutela.api.problems import Problem
+from tutela.api.problems import Problem, refuse_unknown_parameters
 from tutela.api.security import needs
 from tutela.api.uploads import receive
 from tutela.content.signals.base import Sample
@@ -67,7 +67,7 @@ _EXAMPLE_VERDICT = {
     "id": "42fe106338014178ad5c256b0c46a13b",
     "at": "2026-11-24T04:17:28.336059+00:00",
     "decision": "block",
-    "reasons": [{"code": "match-block", "message": "pdq within 6 of an entry of bank 'known' (threshold 31)"}],
+    "reasons": [{"code": "match-block", "message": "The same picture as known #7: whole, distance 6 of 31"}],
     "matches": [
         {
             "bank": "known",
@@ -86,6 +86,7 @@ _EXAMPLE_VERDICT = {
             "part": "",
             "seconds": None,
             "suppressed_by": None,
+            "sentence": "The same picture as known #7: whole, distance 6 of 31",
         }
     ],
     "matches_omitted": 0,
@@ -115,7 +116,9 @@ class _UploadRoute(APIRoute):
         admitted = needs(Scope.SCREEN)
 
         async def handle(request: Request) -> Response:
-            response: Response = await self.endpoint(request, await admitted(request))
+            actor = await admitted(request)
+            refuse_unknown_parameters(request)
+            response: Response = await self.endpoint(request, actor)
             return response
 
         return handle

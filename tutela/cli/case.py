@@ -66,7 +66,7 @@ def show(context: typer.Context, case: Id) -> None:
     from tutela.cli.output import print_json
 
     with _cases(context) as cases:
-        print_json(case_document(cases.get(case), cases.history(case)))
+        print_json(case_document(cases.get(case), cases.history(case, reader=actor())))
 
 
 @app.command()

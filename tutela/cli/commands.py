@@ -130,12 +130,17 @@ def screen(
         str | None,
         typer.Option(help="What the files are expected to be: pictures or files; TUTELA_LIMITS__PROFILE otherwise."),
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep evidence of what is held, and open cases, as the service does.")
+    ] = False,
 ) -> None:
     """Screen files. Exit code 1 when any matched or was held."""
     from tutela.cli.screening import expected, screen_paths, view_set
 
     with context.obj.deployment() as deployment:
-        raise typer.Exit(screen_paths(deployment, paths, view_set(views), expected(profile), as_json=json))
+        screener = deployment.screener if keep else deployment.screener.without_custody()
+        code = screen_paths(deployment, screener, paths, view_set(views), expected(profile), as_json=json)
+        raise typer.Exit(code)
 
 
 @app.command(epilog="tutela check https://example.org/page  ·  echo 'see example[.]org' | tutela check --text -")

@@ -83,7 +83,7 @@ def verdict_row(name: str, verdict: dict[str, Any]) -> list[str]:
         coloured(str(verdict["decision"])),
         escape(f"{nearest['bank']} #{nearest['entry_id']}") if nearest else "",
         f"{nearest['signal']} {nearest['distance']}" if nearest else "",
-        escape(nearest["part"] if nearest else why),
+        escape(", in ".join(filter(None, (nearest["sentence"], nearest["part"]))) if nearest else why),
         f"{verdict['timings']['total_ms']:.1f}",
     ]
 

@@ -31,6 +31,7 @@ from tutela.content.signals.vpdq import VPDQ
 from tutela.deployment.composition import Deployment
 from tutela.errors import InputError, UnscreenableError
 from tutela.screening.examination import TASK, options, read_examination
+from tutela.screening.screener import Screener
 from tutela.screening.verdict import Context, Reason
 from tutela.screening.video.listed import frames_of
 
@@ -54,14 +55,20 @@ def expected(name: str | None) -> Profile | None:
 
 
 def screen_paths(
-    deployment: Deployment, paths: Sequence[str], views: ViewSet | None, profile: Profile | None, *, as_json: bool
+    deployment: Deployment,
+    screener: Screener,
+    paths: Sequence[str],
+    views: ViewSet | None,
+    profile: Profile | None,
+    *,
+    as_json: bool,
 ) -> int:
     """Screen files and print verdicts. Returns the exit code."""
     matched, failed, unlisted = 0, 0, 0
     rows: list[list[str]] = []
 
     def screen(path: str, content: bytes) -> dict[str, Any]:
-        verdict = deployment.screener.screen(content, Context(item=path), views=views, profile=profile)
+        verdict = screener.screen(content, Context(item=path), views=views, profile=profile)
         # What a log-only bank matched is allowed, and still a match.
         return verdict.document() | {"path": path, "matched": bool(verdict.matches) or verdict.decision != "allow"}
 

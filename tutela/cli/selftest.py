@@ -34,7 +34,8 @@ def service(url: str) -> Screen:
     key = os.environ.get("TUTELA_KEY", "")
     if not key:
         raise InputError("put an API key of scope screen into TUTELA_KEY")
-    http = Http(headers={"Authorization": f"Bearer {key}", "Content-Type": "application/octet-stream"})
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/octet-stream"}
+    http = Http(headers=headers)
     followed = False
 
     def screen(content: bytes) -> Seen:

@@ -3,7 +3,7 @@
 from importlib.resources import files
 from typing import Annotated
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from tutela.console import (
@@ -20,7 +20,7 @@ from tutela.console.guard import Guard
 from tutela.console.pages import answer_with_pages
 from tutela.console.roles import Permission
 from tutela.console.service import Console
-from tutela.console.visits import Visit, needs
+from tutela.console.visits import Visit, destination_cookie, destination_of, needs
 from tutela.errors import NotFoundError
 
 _STATIC = {"console.css": "text/css", "keys.js": "text/javascript", "reveal.js": "text/javascript"} | {
@@ -61,9 +61,14 @@ def create_console(console: Console) -> FastAPI:
 
 def _add_start(app: FastAPI) -> None:
     @app.get("/")
-    def start(visit: Annotated[Visit, Depends(needs(None))]) -> Response:
-        """The first page that the person may see."""
-        return RedirectResponse(next((to for need, to in _HOMES if visit.person.may(need)), "/settings"), 303)
+    def start(request: Request, visit: Annotated[Visit, Depends(needs(None))]) -> Response:
+        """The page that was wanted before the sign-in, or the first that the person may see."""
+        wanted = destination_of(request)
+        home = next((to for need, to in _HOMES if visit.person.may(need)), "/settings")
+        response = RedirectResponse(wanted or home, 303)
+        if wanted is not None:
+            response.headers.append("set-cookie", destination_cookie(""))
+        return response
 
     @app.get("/healthz")
     def health() -> Response:

@@ -1,12 +1,26 @@
 """The pages of cases: the queue, one case, near-identical items together, and what is decided of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import TYPE_CHECKING, Annotated, TypeVar
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from tutela.casework.cases.model import Case, CaseItem, CaseState, Outcome, Queue
+from tutela.casework.cases.decisions import UNDO
+from tutela.casework.cases.model import (
+    OF_CONTENT,
+    OF_REPORTS,
+    Case,
+    CaseEvent,
+    CaseItem,
+    CaseState,
+    Outcome,
+    Part,
+    Queue,
+)
 from tutela.console.outlines import Outline, outline
 from tutela.console.pages import back, page
 from tutela.console.roles import Permission
@@ -24,6 +38,8 @@ Deciding = Annotated[Visit, Depends(needs(Permission.DECIDE))]
 _WAITING = (CaseState.OPEN, CaseState.CLAIMED, CaseState.SECOND_OPINION, CaseState.ESCALATED)
 _PAGE = 50
 _MAX_REASON = 2000
+Said = Sequence[tuple[int, Mapping[str, str]]]
+"""What was said of each item, by id."""
 Choice = TypeVar("Choice", CaseState, Queue, Outcome)
 
 
@@ -63,16 +79,27 @@ def queue_page(
 
 @router.post("/cases/next")
 def claim_next(request: Request, visit: Deciding) -> Response:
-    """Take the most urgent case that is free."""
-    case = _console(request).cases.claim_next(by=visit.person.actor)
-    return back("/cases", "none") if case is None else RedirectResponse(f"/cases/{case.id}", 303)
+    """Take the most urgent free case of the view that the person has chosen."""
+    chosen = {name: visit.field(name) for name in ("state", "queue", "label") if visit.field(name)}
+    case = _console(request).cases.claim_next(
+        by=visit.person.actor,
+        state=_chosen(CaseState, visit.field("state")),
+        queue=_chosen(Queue, visit.field("queue")),
+        label=visit.field("label") or None,
+        senior=visit.person.may(Permission.OPPOSE),
+    )
+    if case is None:
+        return RedirectResponse("/cases?" + urlencode(chosen | {"done": "none"}), 303)
+    return RedirectResponse(f"/cases/{case.id}", 303)
 
 
 @router.get("/cases/{case_id}")
 def case_page(request: Request, visit: Seeing, case_id: str) -> Response:
     """One case: what matched first, then the covered pictures."""
     console = _console(request)
-    console.cases.get(case_id)
+    case = console.cases.get(case_id)
+    if case.id != case_id:
+        return RedirectResponse(f"/cases/{case.id}", 303)
     console.record(visit.person.actor, "case.viewed", f"case:{case_id}")
     return _case_page(request, visit, case_id, None)
 
@@ -81,9 +108,7 @@ def case_page(request: Request, visit: Seeing, case_id: str) -> Response:
 def context_page(request: Request, visit: Seeing, case_id: str) -> Response:
     """The case with what the platform said of the uploader. It is sealed; opening it is written down."""
     console = _console(request)
-    evidence = console.casework.evidence(visit.person.actor, "review")
-    told = [(item.id, evidence.context(item.evidence_id).details) for item in console.cases.get(case_id).items]
-    return _case_page(request, visit, case_id, told)
+    return _case_page(request, visit, case_id, _said(console, visit, console.cases.get(case_id)))
 
 
 @router.post("/cases/{case_id}/claim")
@@ -103,19 +128,28 @@ def release(request: Request, visit: Deciding, case_id: str) -> Response:
 
 @router.post("/cases/{case_id}/decide")
 def decide(request: Request, visit: Deciding, case_id: str) -> Response:
-    """Decide of the chosen items."""
+    """Decide of items, of each what is said of it."""
     console = _console(request)
+    parts, reason = _parts(visit), _reason(visit)
+    if any(part.outcome not in _outcomes_of(console.cases.get(case_id)) for part in parts):
+        raise InputError("this is no decision for such a case; choose one of those offered", field="outcome")
     console.reveals.end_all(visit.person)
-    case = console.cases.decide(
+    case = console.cases.decide_each(
         case_id,
-        _outcome(visit),
+        parts,
         by=visit.person.actor,
-        reason=_reason(visit),
-        label=visit.field("label") or None,
-        item_ids=_numbers(visit.fields("item")),
+        reason=reason,
         senior=visit.person.may(Permission.OPPOSE),
+        undoable=True,
     )
     return back(f"/cases/{case_id}", "decided" if case.state is CaseState.DECIDED else "waits")
+
+
+@router.post("/cases/{case_id}/undo")
+def undo(request: Request, visit: Deciding, case_id: str) -> Response:
+    """Take back what was decided a moment ago."""
+    _console(request).cases.undo(case_id, visit.field("press"), by=visit.person.actor)
+    return back(f"/cases/{case_id}", "undone")
 
 
 @router.post("/cases/{case_id}/reopen")
@@ -137,7 +171,7 @@ def similar_page(request: Request, visit: Seeing, case_id: str) -> Response:
         case=case,
         similar=console.cases.similar(case_id),
         mine=_is_mine(case, visit),
-        outcomes=list(Outcome),
+        outcomes=OF_CONTENT,
         labels=console.labels,
     )
 
@@ -158,10 +192,15 @@ def decide_similar(request: Request, visit: Deciding, case_id: str) -> Response:
     return back(f"/cases/{case_id}/similar", "some-left" if found.left else "decided")
 
 
-def _case_page(request: Request, visit: Visit, case_id: str, told: Sequence[tuple[int, object]] | None) -> Response:
+def _case_page(
+    request: Request, visit: Visit, case_id: str, told: Sequence[tuple[int, Mapping[str, str]]] | None
+) -> Response:
     console = _console(request)
     case = console.cases.get(case_id)
     policy = console.policy
+    if told is None and case.queue is Queue.INTAKE and _is_mine(case, visit):
+        # A report is words: whoever decides of it reads them first.
+        told = _said(console, visit, case)
     return page(
         request,
         "case.html",
@@ -175,14 +214,71 @@ def _case_page(request: Request, visit: Visit, case_id: str, told: Sequence[tupl
         },
         similar=console.cases.similar(case_id),
         mine=_is_mine(case, visit),
-        history=[event for event in console.cases.history(case_id) if event.action != "case.viewed"],
+        history=_history(console, visit, case_id),
         names=console.people.names(),
         labels=console.labels,
-        outcomes=list(Outcome),
+        outcomes=_outcomes_of(case),
         told=dict(told) if told is not None else None,
+        undoable=_undoable(case, visit),
+        why={item.id: _why(console, item) for item in case.items if not item.matches},
         seen=console.exposures.of(visit.person),
         pause=console.exposures.pause(visit.person) if visit.person.may(Permission.REVEAL) else None,
     )
+
+
+def _said(console: "Console", visit: Visit, case: Case) -> Said:
+    """What the platform, or whoever reported, said of each item."""
+    evidence = console.casework.evidence(visit.person.actor, "review")
+    return [(item.id, evidence.context(item.evidence_id).details) for item in case.items]
+
+
+def _outcomes_of(case: Case) -> Sequence[Outcome]:
+    return OF_REPORTS if case.queue is Queue.INTAKE else OF_CONTENT
+
+
+def _history(console: "Console", visit: Visit, case_id: str) -> list[CaseEvent]:
+    reader = None if visit.person.may(Permission.AUDIT) else visit.person.actor
+    return [event for event in console.cases.history(case_id, reader=reader) if event.action != "case.viewed"]
+
+
+def _why(console: "Console", item: CaseItem) -> list[str]:
+    """Why an item is held that no list knows: its reasons in words."""
+    if item.verdict_id is None:
+        return []
+    try:
+        return [str(reason["message"]) for reason in console.journal.get(item.verdict_id)["reasons"]]
+    except NotFoundError:
+        return []
+
+
+def _undoable(case: Case, visit: Visit) -> tuple[str, int] | None:
+    """What the person decided last, and for how many seconds it can still be undone."""
+    mine = [one for one in case.decisions if one.by == visit.person.actor and one.press is not None]
+    if not mine or mine[-1].set_aside:
+        return None
+    left = UNDO - (datetime.now(UTC) - mine[-1].at)
+    return (mine[-1].press or "", ceil(left.total_seconds())) if left > timedelta() else None
+
+
+def _parts(visit: Visit) -> list[Part]:
+    """What is said of each item: one thing of all that are chosen, or of each its own."""
+    own: dict[tuple[Outcome, str | None], list[int]] = {}
+    for name in visit.form:
+        number = name.removeprefix("outcome-")
+        if number != name and (outcome := _chosen(Outcome, visit.field(name))) is not None:
+            item = (_numbers([number]) or [0])[0]
+            label = visit.field(f"label-{number}") or None
+            if outcome is Outcome.CONFIRM and label is None:
+                raise InputError("a confirmation needs a label", field=f"label-{number}")
+            own.setdefault((outcome, label if outcome is Outcome.CONFIRM else None), []).append(item)
+    if own:
+        return [Part(outcome, label, items) for (outcome, label), items in own.items()]
+    outcome = _outcome(visit)
+    # What is prefilled from the match is of a confirmation; another outcome carries no label unless it asks for one.
+    label = visit.field("label") or None
+    if outcome is Outcome.CONFIRM and label is None:
+        raise InputError("a confirmation needs a label", field="label")
+    return [Part(outcome, label if outcome is Outcome.CONFIRM else None, _numbers(visit.fields("item")))]
 
 
 def _outline(console: "Console", item: CaseItem) -> Outline:
@@ -203,14 +299,16 @@ def _is_mine(case: Case, visit: Visit) -> bool:
 def _outcome(visit: Visit) -> Outcome:
     outcome = _chosen(Outcome, visit.field("outcome"))
     if outcome is None:
-        raise InputError("choose what you decide")
+        raise InputError("choose what you decide", field="outcome")
     return outcome
 
 
 def _reason(visit: Visit) -> str:
     reason = visit.field("reason").strip()
+    if not reason:
+        raise InputError("say why: what made you decide", field="reason")
     if len(reason) > _MAX_REASON:
-        raise InputError(f"a reason has at most {_MAX_REASON} characters")
+        raise InputError(f"a reason has at most {_MAX_REASON} characters", field="reason")
     return reason
 
 

@@ -23,6 +23,8 @@ from babel.support import NullTranslations, Translations
 
 from tutela.console.words import SAID, WORDS
 from tutela.errors import InputError
+from tutela.screening.sentences import sentence
+from tutela.screening.verdict import Match
 
 DOMAIN = "console"
 _PLACE = re.compile(r"%\((\w+)\)s")
@@ -65,6 +67,10 @@ class Language:
         """A code of a closed set in words; any other as it is."""
         known = WORDS.get(str(code))
         return str(code) if known is None else self.translations.gettext(known)
+
+    def match(self, match: Match) -> str:
+        """What a match says, in a sentence."""
+        return sentence(match, self.translations.gettext)
 
     def text(self, text: str) -> str:
         """A text that comes with Tutela; any other as it is."""

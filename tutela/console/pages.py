@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from tutela.console.brake import TooManyAttemptsError
@@ -19,6 +20,7 @@ from tutela.console.visits import (
     ForbiddenError,
     SignInNeededError,
     Visit,
+    destination_cookie,
     language_of,
     session_cookie,
 )
@@ -63,8 +65,19 @@ def back(path: str, done: str = "") -> Response:
 
 def answer_with_pages(app: FastAPI) -> None:
     """Make every error of the application a page, or JSON for our own scripts."""
+    app.add_middleware(BaseHTTPMiddleware, dispatch=_answer_our_scripts)
     for kind in (HTTPException, RequestValidationError, TutelaError, Exception):
         app.add_exception_handler(kind, _error)
+
+
+async def _answer_our_scripts(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """To a form that a script of ours has sent, where it leads is an answer: the page goes there itself."""
+    response = await call_next(request)
+    if response.status_code != 303 or request.method != "POST" or not _wants_json(request):
+        return response
+    answer = JSONResponse({"to": response.headers["location"]})
+    answer.raw_headers += [pair for pair in response.raw_headers if pair[0] in (b"set-cookie", b"clear-site-data")]
+    return answer
 
 
 @cache
@@ -80,19 +93,26 @@ def _environment(language: Language) -> Environment:
     environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
     environment.filters |= {"moment": language.moment, "ago": language.ago, "number": language.number}
     environment.filters |= {"word": language.word, "said": language.said, "text": language.text}
+    environment.filters |= {"sentence": language.match}
     return environment
 
 
 def _error(request: Request, error: Exception) -> Response:
     status, message = _status(error)
     if isinstance(error, SignInNeededError) and request.method == "GET" and not _wants_json(request):
-        return RedirectResponse("/sign-in", 303)
+        response: Response = RedirectResponse("/sign-in", 303)
+        if request.url.path != "/":
+            wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            response.headers.append("set-cookie", destination_cookie(wanted[:500]))
+        return response
     if status >= 500:
         log.error("a request failed", exc_info=error)
     if _wants_json(request):
         message = language_of(request).said(message) or message
-        extra = {"until": error.until.isoformat()} if isinstance(error, PauseError) else {}
-        response: Response = JSONResponse({"detail": message} | extra, status)
+        extra: dict[str, str | None] = {"until": error.until.isoformat()} if isinstance(error, PauseError) else {}
+        if isinstance(error, InputError) and error.field is not None:
+            extra["field"] = error.field
+        response = JSONResponse({"detail": message} | extra, status)
     else:
         response = page(request, "error.html", status=status, code=status, message=message)
     if isinstance(error, SignInNeededError):

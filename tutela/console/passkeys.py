@@ -5,10 +5,12 @@ User verification is required: a stolen authenticator without its PIN or finger 
 
 import base64
 import hashlib
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from webauthn import (
     generate_authentication_options,
     generate_registration_options,
@@ -26,13 +28,23 @@ from webauthn.helpers.structs import (
 
 from tutela.console.ceremonies import Ceremonies
 from tutela.console.people import People, Person
-from tutela.errors import InputError
+from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.store.console_tables import passkey
-from tutela.foundation.store.database import Store, now
+from tutela.foundation.store.database import Store, moment, now
 
 _REFUSED = "this passkey was not accepted"
 _WRONG = (WebAuthnException, ValueError, KeyError, TypeError, RecursionError)
 """What reading a hostile answer may raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """A passkey as its person sees it."""
+
+    id: str
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None
 
 
 class Passkeys:
@@ -80,6 +92,40 @@ class Passkeys:
             remembered["invitation"], verified.credential_id, verified.credential_public_key, verified.sign_count
         )
 
+    def of(self, person: Person) -> list[Passkey]:
+        """A person's passkeys, oldest first."""
+        query = select(passkey).where(passkey.c.person_id == person.id).order_by(passkey.c.created_at)
+        with self._store.read() as connection:
+            return [
+                Passkey(
+                    row.id,
+                    row.name or "",
+                    moment(row.created_at),
+                    moment(row.last_used_at) if row.last_used_at is not None else None,
+                )
+                for row in connection.execute(query)
+            ]
+
+    def name(self, person: Person, passkey_id: str, name: str) -> None:
+        """Call one's own passkey something. Raises NotFoundError, InputError."""
+        name = " ".join(name.split())
+        if not 0 < len(name) <= 64 or not name.isprintable():
+            raise InputError("a passkey's name has 1 to 64 printable characters", field="name")
+        with self._store.write() as connection:
+            changed = connection.execute(update(passkey).where(*_own(person, passkey_id)).values(name=name))
+        if changed.rowcount == 0:
+            raise NotFoundError("you have no such passkey")
+
+    def remove(self, person: Person, passkey_id: str) -> None:
+        """Let one's own passkey in no more. Raises NotFoundError, ConflictError for the last way in."""
+        with self._store.write() as connection:
+            own = set(connection.execute(select(passkey.c.id).where(passkey.c.person_id == person.id)).scalars())
+            if passkey_id not in own:
+                raise NotFoundError("you have no such passkey")
+            if len(own) == 1 and not person.by_oidc:
+                raise ConflictError("this is your only passkey: without it you could not sign in again")
+            connection.execute(passkey.delete().where(*_own(person, passkey_id)))
+
     def sign_in_options(self) -> tuple[str, str]:
         """(ceremony token, options as JSON for navigator.credentials.get). The authenticator knows who it is."""
         options = generate_authentication_options(
@@ -123,6 +169,10 @@ class Passkeys:
         if row is None:
             raise KeyError("unknown credential")
         return row
+
+
+def _own(person: Person, passkey_id: str) -> tuple[ColumnElement[bool], ...]:
+    return passkey.c.person_id == person.id, passkey.c.id == passkey_id
 
 
 def _text(value: bytes) -> str:

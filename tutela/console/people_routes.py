@@ -82,7 +82,24 @@ def settings_page(request: Request, visit: Somebody) -> Response:
         pause=console.exposures.pause(visit.person),
         helplines=console.helplines,
         themes=list(Theme),
+        passkeys=console.passkeys.of(visit.person),
     )
+
+
+@router.post("/settings/passkeys/{passkey_id}/name")
+def name_passkey(request: Request, visit: Somebody, passkey_id: str) -> Response:
+    """What one calls a passkey."""
+    _console(request).passkeys.name(visit.person, passkey_id, visit.field("name"))
+    return back("/settings", "saved")
+
+
+@router.post("/settings/passkeys/{passkey_id}/remove")
+def remove_passkey(request: Request, visit: Somebody, passkey_id: str) -> Response:
+    """A passkey that is to open nothing any more, such as that of a lost device."""
+    console = _console(request)
+    console.passkeys.remove(visit.person, passkey_id)
+    console.record(visit.person.actor, "console.passkey-removed", visit.person.actor)
+    return back("/settings", "removed")
 
 
 @router.post("/settings")

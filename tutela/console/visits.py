@@ -6,6 +6,7 @@ Every route but the sign-in takes a `Visit` through `needs`; there is no other w
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tutela.console.service import Console
 
 SESSION_COOKIE = "__Host-tutela"
+DESTINATION_COOKIE = "__Host-tutela-to"
 CEREMONY_COOKIE = "__Host-tutela-sign-in"
 _MAX_FIELDS = 500
 
@@ -98,3 +100,16 @@ def ceremony_cookie(token: str) -> str:
     """The Set-Cookie of a sign-in under way: `Lax`, because an identity provider sends the browser back."""
     age = 600 if token else 0
     return f"{CEREMONY_COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={age}"
+
+
+def destination_cookie(path: str) -> str:
+    """The Set-Cookie of the page that somebody wanted before they had signed in; an empty path takes it away."""
+    age = 600 if path else 0
+    return f"{DESTINATION_COOKIE}={quote(path, safe='/')}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={age}"
+
+
+def destination_of(request: Request) -> str | None:
+    """The page that was wanted before the sign-in: one of ours, never another site's."""
+    path = unquote(request.cookies.get(DESTINATION_COOKIE, ""))
+    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and len(path) < 1000
+    return path if is_ours and path != "/" else None

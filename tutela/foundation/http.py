@@ -95,8 +95,8 @@ class Http:
         public_only: bool = False,
     ) -> None:
         """`proxy` is an address; without one HTTPS_PROXY and its kin of the environment count, unless `trust_env` is
-        False. `transport` stands in for the network. `public_only` is for addresses that do not come from the operator's
-        own settings: https, and public but where the operator permits a network."""
+        False. `transport` stands in for the network. `public_only` is for addresses that do not come from the
+        operator's own settings: https, and public but where the operator permits a network."""
         import httpx
 
         self.patience = patience or Patience()

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, insert, select
 
 from tutela.errors import NotFoundError
 from tutela.foundation.store.database import Store, microseconds
+from tutela.foundation.store.ids import full_id
 from tutela.foundation.store.tables import verdict as verdicts
 from tutela.screening.verdict import Verdict
 
@@ -39,7 +40,8 @@ class VerdictJournal:
     def get(self, verdict_id: str) -> dict[str, Any]:
         """The document of one verdict. Raises NotFoundError."""
         with self._store.read() as connection:
-            row = connection.execute(select(verdicts.c.document).where(verdicts.c.id == verdict_id)).first()
+            wanted = full_id(connection, verdicts.c.id, verdict_id)
+            row = connection.execute(select(verdicts.c.document).where(verdicts.c.id == wanted)).first()
         if row is None:
             raise NotFoundError(f"no verdict {verdict_id!r} was written down (only those that match or hold are)")
         return dict(row.document)

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Protocol
 
 from tutela.content.media.content import SEPARATOR
-from tutela.content.signals.base import WHOLE, Kind, OnlyHolding, Sample
+from tutela.content.signals.base import STORED, WHOLE, Kind, OnlyHolding, Region, Sample
 from tutela.content.signals.pdq import shows_enough
 from tutela.content.signals.registry import composite_type, signal_type
 from tutela.lists.banks.model import Action, Bank, BankKind, Entry, Extent, Listed
@@ -50,6 +50,9 @@ class Catalogue(Protocol):
 
     def extent(self, entry_id: int, min_quality: int) -> Extent:
         """How much a video entry stands for."""
+
+
+_SEVEREST_FIRST = (Action.BLOCK, Action.HOLD, Action.LOG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +164,16 @@ def _resolve(found: Sequence[Found], footage: Footage | None) -> list[Match]:
     matches += [_match_of_frames(items, suppression, footage) for items in shown.values()]
     if footage is not None:
         matches += _matches_of_videos(filmed.values(), suppression, footage)
-    matches.sort(key=_nearest_and_plainest_first)
-    return list({_place(match): match for match in reversed(matches)}.values())[::-1]
+    told = [_told(views) for views in _by_place(matches)]
+    return sorted(told, key=_nearest_and_plainest_first)
 
 
 def _is_frame(item: Found) -> bool:
     return item.sample.seconds is not None
+
+
+def _explains_of(item: Found) -> tuple[bool, float, bool, int, str]:
+    return _explains(item.sample.view, item.sample.region, item.distance)
 
 
 def _are_frames(item: Found) -> bool:
@@ -176,7 +183,7 @@ def _are_frames(item: Found) -> bool:
 def _match_of_frames(items: Sequence[Found], suppression: "_Suppression", footage: Footage | None) -> Match:
     """One match for all frames that show a listed picture: the nearest, and from when to when."""
     free = [item for item in items if suppression.of(item).suppressed_by is None]
-    best = min(free or items, key=lambda item: (suppression.of(item).between, item.distance))
+    best = min(free or items, key=lambda item: (suppression.of(item).between, _explains_of(item)))
     span = footage.span_of_picture([item.sample for item in free or items]) if footage else None
     return _judged(replace(_match(best), span=span), suppression.of(best))
 
@@ -202,9 +209,27 @@ def _nearest_and_plainest_first(match: Match) -> tuple[int, str, int, str, bool,
     return match.distance, match.bank, match.entry_id, match.part, match.view != WHOLE, match.view
 
 
-def _place(match: Match) -> tuple[int, str, str, float | None, bool]:
-    """Of the views of one picture that match one entry, only the nearest is told."""
-    return match.entry_id, match.signal, match.part, match.seconds, match.suppressed_by is None
+def _by_place(matches: Sequence[Match]) -> Iterable[list[Match]]:
+    """The views of one picture that match one entry, together."""
+    found: dict[tuple[int, str, str, float | None, bool], list[Match]] = defaultdict(list)
+    for match in matches:
+        place = match.entry_id, match.signal, match.part, match.seconds, match.suppressed_by is None
+        found[place].append(match)
+    return found.values()
+
+
+def _told(views: Sequence[Match]) -> Match:
+    """Of the views of one picture that match one entry, the one that explains most: the whole where that matches, else
+    the largest region. What is asked for is the severest of what any of them asks."""
+    best = min(views, key=lambda match: _explains(match.view, match.region, match.distance))
+    action = min((match.action for match in views), key=_SEVEREST_FIRST.index)
+    return best if action is best.action else replace(best, action=action)
+
+
+def _explains(view: str, region: Region | None, distance: int) -> tuple[bool, float, bool, int, str]:
+    """Orders views by how much they explain, the most first."""
+    area = 1.0 if region is None else (region.right - region.left) * (region.bottom - region.top)
+    return view != WHOLE, -round(area, 3), view != STORED, distance, view
 
 
 def _within_thresholds(

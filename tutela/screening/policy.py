@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tutela.foundation.options import require, require_positive
 from tutela.lists.banks.model import Action
+from tutela.screening.sentences import sentence
 from tutela.screening.verdict import Decision, Match, Reason
 
 _SEVERITY = {Decision.ALLOW: 0, Decision.HOLD: 1, Decision.BLOCK: 2}
@@ -70,9 +71,5 @@ def decide(
 
 
 def _reason(match: Match) -> Reason:
-    label = f", label {match.label}" if match.label else ""
-    return Reason(
-        f"match-{match.action}",
-        f"{match.signal} within {match.distance} of an entry of bank {match.bank!r}"
-        f" (threshold {match.threshold}{label})",
-    )
+    label = f" (label {match.label})" if match.label else ""
+    return Reason(f"match-{match.action}", sentence(match) + label)

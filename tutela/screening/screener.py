@@ -178,6 +178,12 @@ class Screener:
         other._options = options(Mode.FAST, limits)
         return other
 
+    def without_custody(self) -> "Screener":
+        """A screener that differs in nothing but that it opens no case and keeps nothing of the content."""
+        other = copy.copy(self)
+        other._custody = None
+        return other
+
     def screen_hashes(
         self, samples: Sequence[Sample], context: Context | None = None, verdict_id: str | None = None
     ) -> Verdict:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tutela.content.signals.base import Region
 from tutela.lists.banks.model import Action
+from tutela.screening.sentences import sentence
 
 
 class Decision(StrEnum):
@@ -100,6 +101,7 @@ class Match:
     def document(self) -> dict[str, Any]:
         """The match as a JSON object."""
         return _fields(self) | {
+            "sentence": sentence(self),
             "region": self.region and self.region._asdict(),
             "span": self.span and _fields(self.span),
         }

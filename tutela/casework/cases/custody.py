@@ -36,6 +36,8 @@ class Custody:
     def wants(self, verdict: Verdict) -> bool:
         """Whether a held verdict opens a case: a match always, a shortcoming unless the policy leaves it out."""
         codes = {reason.code for reason in verdict.reasons}
+        if codes == {"empty"}:
+            return False  # there is nothing to keep, and nothing to look at
         return _matched(verdict) or not codes <= self._cases.policies.unsealed_reasons
 
     def keep(self, content: bytes | memoryview | None, verdict: Verdict) -> CaseItem:

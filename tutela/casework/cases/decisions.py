@@ -2,30 +2,36 @@
 
 import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
 from tutela.casework.audit.log import append
 from tutela.casework.cases.effects import Effects
-from tutela.casework.cases.model import CaseItem, CaseState, Decision, Outcome
+from tutela.casework.cases.model import CaseItem, CaseState, Change, Decision, Outcome
 from tutela.casework.cases.policy import Policies
 from tutela.casework.cases.rows import decision_of, read_items
 from tutela.casework.cases.rules import Stage, is_final, stage_of, state_for, took_two
+from tutela.casework.cases.urgency import severest
 from tutela.casework.evidence.retention import keep_on, keep_until
 from tutela.content.signals.base import Kind
 from tutela.content.signals.registry import signal_type
 from tutela.errors import ConflictError, InputError, NotFoundError
+from tutela.foundation.outbox.service import take_back
 from tutela.foundation.store import tables
 from tutela.foundation.store.case_tables import case_decision, case_item, case_report
 from tutela.foundation.store.database import Store, moment, now
 from tutela.lists.banks.entries import list_entries, set_entry_state
+from tutela.lists.banks.labels import Label
 from tutela.lists.banks.model import BankKind, EntryState, NewEntry, Policy
 from tutela.lists.banks.overlaps import margin
 from tutela.lists.banks.service import Banks
 
+UNDO = timedelta(seconds=10)
+"""How long a person may undo what they decided, where the platform is told only after that."""
 SOURCE = "cases"
 """Of the allow list's entries that rejections made."""
 ALLOW_POLICY = Policy(thresholds={"pdq": 10})
@@ -41,15 +47,20 @@ class Ruling:
     by: str
     reason: str
     senior: bool
+    press: str
+    """The same for what is decided together."""
 
 
 class Decisions:
     """The decisions of one store."""
 
-    def __init__(self, store: Store, policies: Policies, effects: Effects) -> None:
+    def __init__(
+        self, store: Store, policies: Policies, effects: Effects, labels: Callable[[], Mapping[str, Label]]
+    ) -> None:
         self._store = store
         self._policies = policies
         self._effects = effects
+        self._labels = labels
 
     @staticmethod
     def made_by(person: str) -> ColumnElement[bool]:
@@ -128,6 +139,33 @@ class Decisions:
             for item in items:
                 keep_on(connection, item.evidence_id, actor=by, why="the decision was set aside")
 
+    def undo(self, connection: Connection, case_id: str, press: str, by: str) -> list[int]:
+        """Take back what a person decided in one go, while nobody was told; the items.
+
+        Raises NotFoundError, ConflictError (too late).
+        """
+        mine = and_(case_decision.c.case_id == case_id, case_decision.c.press == press, case_decision.c.made_by == by)
+        rows = connection.execute(select(case_decision).where(mine, case_decision.c.set_aside.is_(False))).all()
+        if not rows:
+            raise NotFoundError("there is no such decision of yours to undo")
+        if moment(now()) > moment(min(row.at for row in rows)) + UNDO:
+            raise ConflictError(f"a decision is undone within {UNDO.seconds} s; a lead can open the case again")
+        take_back(connection, sorted({number for row in rows for number in row.deliveries or ()}))
+        ids = [row.item_id for row in rows]
+        connection.execute(
+            update(case_decision)
+            .where(case_decision.c.id.in_([row.id for row in rows]))
+            .values(final=False, set_aside=True, deliveries=None)
+        )
+        append(connection, by, Change.UNDONE.value, f"case:{case_id}", {"items": ids})
+        self._disallow(connection, ids, by, "undone at once")
+        for item in read_items(connection, case_item.c.id.in_(ids)):
+            label = severest([match.label for match in item.matches], self._labels()) or item.label
+            changes = {"decided": False, "label": label}
+            connection.execute(update(case_item).where(case_item.c.id == item.id).values(changes))
+            keep_on(connection, item.evidence_id, actor=by, why="the decision was undone")
+        return ids
+
     def state(self, connection: Connection, case_id: str) -> CaseState:
         """The state that a case's decisions put it in."""
         standing = _decisions(connection, case_id, set_aside=False)
@@ -170,6 +208,7 @@ class Decisions:
                 reason=ruling.reason,
                 final=final,
                 set_aside=False,
+                press=ruling.press,
             )
         )
         if final:

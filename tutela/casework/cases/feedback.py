@@ -11,7 +11,7 @@ from tutela.foundation.store.database import microseconds
 from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges.base import Opinion
 from tutela.lists.exchanges.feedback import Decided, feedback_for, seen_for
-from tutela.lists.exchanges.hygiene import note_opinion
+from tutela.lists.exchanges.hygiene import forget_opinions, note_opinion
 from tutela.lists.exchanges.service import Exchanges
 
 _OPINION_OF = {Outcome.CONFIRM: Opinion.CONFIRMED, Outcome.REJECT: Opinion.REJECTED}
@@ -28,6 +28,8 @@ class GivingBack:
         if change.change is Change.DECIDED:
             for item in read_items(connection, case_item.c.case_id == change.case_id):
                 self._follow(connection, item, change.actor)
+        elif change.change is Change.UNDONE:
+            forget_opinions(connection, [f"item:{item_id}" for item_id in change.item_ids])
         elif change.change in (Change.OPENED, Change.JOINED):
             for item in read_items(connection, case_item.c.id.in_(change.item_ids)):
                 seen_for(connection, self._exchanges, _matched(item))

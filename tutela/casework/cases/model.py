@@ -47,6 +47,18 @@ class Outcome(StrEnum):
     """Not illegal, but not wanted here."""
     ESCALATE = "escalate"
     """A lead decides."""
+    NOT_OURS = "not-ours"
+    """Of a report: what it names is not with us."""
+    PASS_ON = "pass-on"  # noqa: S105
+    """Of a report: somebody else must act, and is told."""
+    NO_GROUND = "no-ground"
+    """Of a report: there is nothing to act on."""
+
+
+OF_CONTENT = (Outcome.CONFIRM, Outcome.REJECT, Outcome.AGAINST_RULES, Outcome.ESCALATE)
+"""What is decided of content that was held."""
+OF_REPORTS = (Outcome.CONFIRM, Outcome.NOT_OURS, Outcome.PASS_ON, Outcome.NO_GROUND, Outcome.ESCALATE)
+"""What is decided of what somebody told us; to confirm is to act on what is ours."""
 
 
 class Effect(StrEnum):
@@ -82,6 +94,19 @@ class Decision:
     reason: str
     final: bool
     """Whether it counts; one that waits for a second opinion, or was overruled, does not."""
+    press: str | None = None
+    """The same for what was decided together."""
+    set_aside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of several rulings that a person makes in one go."""
+
+    outcome: Outcome
+    label: str | None
+    items: Sequence[int] | None
+    """All that the person may decide where None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +226,8 @@ class Change(StrEnum):
     DECIDED = "case.decided"
     """Every item has a final decision."""
     ALARM = "case.alarm"
+    UNDONE = "case.undone"
+    """Decisions were taken back before anybody was told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,13 @@ class RetentionPolicy:
 
     def after(self, outcome: Outcome) -> timedelta | None:
         """How long from the decision; None without a limit."""
-        days = {Outcome.REJECT: self.rejected_days, Outcome.AGAINST_RULES: self.against_rules_days}.get(outcome)
+        days = {
+            Outcome.REJECT: self.rejected_days,
+            Outcome.NOT_OURS: self.rejected_days,
+            Outcome.NO_GROUND: self.rejected_days,
+            Outcome.AGAINST_RULES: self.against_rules_days,
+            Outcome.PASS_ON: self.reported_days,
+        }.get(outcome)
         return None if days is None else timedelta(days=days)
 
 

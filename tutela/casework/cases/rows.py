@@ -21,6 +21,7 @@ from tutela.foundation.leases import LONGEST_S, counts, until
 from tutela.foundation.store import tables
 from tutela.foundation.store.case_tables import case, case_decision, case_item, case_report
 from tutela.foundation.store.database import moment, now
+from tutela.foundation.store.ids import full_id
 from tutela.screening.verdict import Match
 
 
@@ -111,8 +112,8 @@ def read_summaries(connection: Connection, rows: Sequence[Row[Any]]) -> list[Cas
 
 
 def case_row(connection: Connection, case_id: str) -> Row[Any] | None:
-    """The row of a case."""
-    return connection.execute(select(case).where(case.c.id == case_id)).first()
+    """The row of a case, by its id or the beginning of it. Raises InputError where several begin so."""
+    return connection.execute(select(case).where(case.c.id == full_id(connection, case.c.id, case_id))).first()
 
 
 def claim_of(row: Row[Any]) -> Claim | None:
@@ -137,7 +138,15 @@ def state_of(row: Row[Any]) -> CaseState:
 def decision_of(row: Row[Any]) -> Decision:
     """The decision of a row."""
     return Decision(
-        row.item_id, Outcome(row.outcome), row.label, row.made_by, moment(row.at), row.reason, bool(row.final)
+        row.item_id,
+        Outcome(row.outcome),
+        row.label,
+        row.made_by,
+        moment(row.at),
+        row.reason,
+        bool(row.final),
+        row.press,
+        bool(row.set_aside),
     )
 
 

@@ -4,6 +4,7 @@ Everything that changes a case happens in one transaction: the case, the audit l
 Those transactions go one after the other, because each first takes the log's place.
 """
 
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, tuple_, update
 
 from tutela.casework.audit.log import AuditLog, append, lock
-from tutela.casework.cases.decisions import Decisions, Ruling
+from tutela.casework.cases.decisions import UNDO, Decisions, Ruling
 from tutela.casework.cases.effects import Effects
 from tutela.casework.cases.membership import insert_item, joinable, open_case
 from tutela.casework.cases.model import (
@@ -24,6 +25,7 @@ from tutela.casework.cases.model import (
     Change,
     NewItem,
     Outcome,
+    Part,
     Queue,
     SimilarDecided,
 )
@@ -33,9 +35,10 @@ from tutela.casework.cases.similarity import Similarity
 from tutela.casework.cases.urgency import severest, urgency_of
 from tutela.casework.evidence.retention import keep_until
 from tutela.errors import ConflictError, InputError, NotFoundError
+from tutela.foundation.outbox.service import held_back
 from tutela.foundation.outbox.webhooks import Webhooks
 from tutela.foundation.store.case_tables import case as cases
-from tutela.foundation.store.case_tables import case_item, case_report
+from tutela.foundation.store.case_tables import case_decision, case_item, case_report
 from tutela.foundation.store.database import Store, microseconds, moment, now
 from tutela.lists.banks.labels import Label, standard_labels
 
@@ -43,6 +46,17 @@ Listener = Callable[[Connection, CaseChange], None]
 CLAIM = timedelta(minutes=15)
 MAX_CLAIM = timedelta(hours=8)
 MAX_REASON = 4_000
+LOOKS = frozenset(
+    {
+        "case.viewed",
+        "evidence.reveal",
+        "evidence.opened",
+        "second-look.asked",
+        "second-look.granted",
+        "second-look.declined",
+    }
+)
+"""Actions in histories that say what a person looked at."""
 UNDECIDED = (CaseState.OPEN, CaseState.CLAIMED, CaseState.SECOND_OPINION)
 
 
@@ -63,7 +77,7 @@ class Cases:
         self._labels = labels
         self._similarity = Similarity()
         self._listeners: list[Listener] = []
-        self._decisions = Decisions(store, self.policies, self.effects)
+        self._decisions = Decisions(store, self.policies, self.effects, labels)
 
     def listen(self, listener: Listener) -> None:
         """Have a function called inside every transaction that opens, joins, decides or alarms about a case."""
@@ -150,17 +164,21 @@ class Cases:
             ordered = query.order_by((-cases.c.urgency), cases.c.opened_at, cases.c.id).limit(limit)
             return read_summaries(connection, connection.execute(ordered).all())
 
-    def history(self, case_id: str) -> list[CaseEvent]:
-        """What happened to a case, oldest first. Raises NotFoundError."""
+    def history(self, case_id: str, *, reader: str | None = None) -> list[CaseEvent]:
+        """What happened to a case, oldest first. Raises NotFoundError.
+
+        Who looked at what is between them and the auditor: other readers are not told of it.
+        """
         with self.store.read() as connection:
-            _found(case_row(connection, case_id), case_id)
-        rows = AuditLog(self.store).rows(subject=f"case:{case_id}")
-        return [CaseEvent(row.at, row.actor, row.action, row.detail) for row in rows]
+            row = _found(case_row(connection, case_id), case_id)
+        rows = AuditLog(self.store).rows(subject=f"case:{row.id}")
+        told = [row for row in rows if reader is None or row.actor == reader or row.action not in LOOKS]
+        return [CaseEvent(row.at, row.actor, row.action, row.detail) for row in told]
 
     def similar(self, case_id: str) -> list[CaseItem]:
         """The undecided items of other cases that show nearly the same pictures. Raises NotFoundError."""
         with self.store.read() as connection:
-            _found(case_row(connection, case_id), case_id)
+            case_id = _found(case_row(connection, case_id), case_id).id
             groups = select(case_item.c.similar).where(case_item.c.case_id == case_id)
             others = and_(case_item.c.similar.in_(groups), case_item.c.case_id != case_id)
             return read_items(connection, others, case_item.c.decided.is_(False))
@@ -193,16 +211,32 @@ class Cases:
         with self.store.write() as connection:
             lock(connection)
             row = _claimable(_found(case_row(connection, case_id), case_id), by)
+            case_id = row.id
             self._claim(connection, row, by, length)
         return self.get(case_id)
 
-    def claim_next(self, *, by: str, queue: Queue | None = None, label: str | None = None) -> Case | None:
-        """Take the most urgent case that nobody has and that this person may decide; None when there is none."""
+    def claim_next(
+        self,
+        *,
+        by: str,
+        state: CaseState | None = None,
+        queue: Queue | None = None,
+        label: str | None = None,
+        senior: bool = False,
+    ) -> Case | None:
+        """Take the most urgent case that nobody has and that this person may decide; None when there is none.
+
+        What is escalated is taken by a lead (`senior`) who asks for that state.
+        """
         mine = select(case_item.c.id).where(case_item.c.case_id == cases.c.id, Decisions.made_by(by)).exists()
         free = or_(~is_claimed(), cases.c.claimed_by == by)
         waiting = or_(
             cases.c.state == CaseState.OPEN.value, and_(cases.c.state == CaseState.SECOND_OPINION.value, ~mine)
         )
+        if senior and state is CaseState.ESCALATED:
+            waiting = and_(cases.c.state == state.value, ~mine)
+        elif state is not None:
+            waiting = and_(waiting, _in_state(state))
         query = select(cases).where(waiting, free)
         if queue is not None:
             query = query.where(cases.c.queue == queue.value)
@@ -222,6 +256,7 @@ class Cases:
         with self.store.write() as connection:
             lock(connection)
             row = _claimable(_found(case_row(connection, case_id), case_id), by)
+            case_id = row.id
             if row.claimed_by == by:
                 connection.execute(
                     update(cases).where(cases.c.id == case_id).values(claimed_by=None, claimed_until=None)
@@ -252,14 +287,57 @@ class Cases:
         A confirmation needs a label. `senior` is a lead, who alone decides what is escalated.
         Raises NotFoundError, ConflictError (claimed by another, decided already, one's own second opinion), InputError.
         """
-        self._check(outcome, reason, label)
-        ruling = Ruling(outcome, label, by, reason, senior)
-        allow_bank = self._decisions.allow_bank(by) if outcome is Outcome.REJECT else None
+        part = Part(outcome, label, item_ids)
+        return self.decide_each(case_id, [part], by=by, reason=reason, senior=senior, undoable=False)
+
+    def decide_each(
+        self,
+        case_id: str,
+        parts: Sequence[Part],
+        *,
+        by: str,
+        reason: str,
+        senior: bool = False,
+        undoable: bool,
+    ) -> Case:
+        """Decide of items in one go, each as it is said of it, all or none. Raises as `decide` does.
+
+        Where it is `undoable`, the platform and lists are told only when it can no longer be undone.
+        """
+        for part in parts:
+            self._check(part.outcome, reason, part.label)
+        rejects = any(part.outcome is Outcome.REJECT for part in parts)
+        allow_bank = self._decisions.allow_bank(by) if rejects else None
+        press = uuid.uuid4().hex
         with self.store.write() as connection:
             lock(connection)
-            _claimable(_found(case_row(connection, case_id), case_id), by)
-            final = self._decisions.decide(connection, case_id, ruling, item_ids, allow_bank)
-            self._conclude(connection, case_id, by, final)
+            case_id = _claimable(_found(case_row(connection, case_id), case_id), by).id
+            until = moment(now()) + UNDO if undoable else moment(now())
+            with held_back(connection, until) as deliveries:
+                final: list[int] = []
+                for part in parts:
+                    ruling = Ruling(part.outcome, part.label, by, reason, senior, press)
+                    bank = allow_bank if part.outcome is Outcome.REJECT else None
+                    final += self._decisions.decide(connection, case_id, ruling, part.items, bank)
+                self._conclude(connection, case_id, by, final)
+            together = case_decision.c.press == press
+            connection.execute(update(case_decision).where(together).values(deliveries=deliveries))
+        return self.get(case_id)
+
+    def undo(self, case_id: str, press: str, *, by: str) -> Case:
+        """Take back what was decided in one go a moment ago; the case is the person's again, for as long as a claim.
+
+        Raises NotFoundError, ConflictError when it is too late.
+        """
+        with self.store.write() as connection:
+            lock(connection)
+            row = _found(case_row(connection, case_id), case_id)
+            case_id = row.id
+            items = self._decisions.undo(connection, case_id, press, by)
+            self._notify(connection, CaseChange(Change.UNDONE, case_id, tuple(items), by))
+            self._open_again(connection, row)
+            if claim_of(row) is None:
+                self._claim(connection, row, by, CLAIM)
         return self.get(case_id)
 
     def decide_similar(
@@ -307,15 +385,23 @@ class Cases:
         with self.store.write() as connection:
             lock(connection)
             row = _found(case_row(connection, case_id), case_id)
+            case_id = row.id
             self._decisions.set_aside(connection, case_id, by, reason, item_ids)
-            at = now()
-            changes: dict[str, Any] = {"state": self._decisions.state(connection, case_id).value, "updated_at": at}
-            if row.next_alarm_at is None:
-                changes["next_alarm_at"] = at + _microseconds(
-                    self.policies.alarm_after(self._banks(connection, case_id))
-                )
-            connection.execute(update(cases).where(cases.c.id == case_id).values(changes))
+            self._open_again(connection, row)
         return self.get(case_id)
+
+    def _open_again(self, connection: Connection, row: Row[Any]) -> None:
+        """Bring a case whose decisions were set aside into the state that its items are in, with its alarm."""
+        at, labels = now(), self._labels()
+        items = read_items(connection, case_item.c.case_id == row.id)
+        changes: dict[str, Any] = {
+            "state": self._decisions.state(connection, row.id).value,
+            "updated_at": at,
+            "label": severest([item.label for item in items], labels) or row.label,
+        }
+        if row.next_alarm_at is None:
+            changes["next_alarm_at"] = at + _microseconds(self.policies.alarm_after(self._banks(connection, row.id)))
+        connection.execute(update(cases).where(cases.c.id == row.id).values(changes))
 
     def _conclude(self, connection: Connection, case_id: str, by: str, final: Sequence[int]) -> None:
         """Bring a case into the state that its items are in."""

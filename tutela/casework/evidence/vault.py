@@ -19,6 +19,7 @@ from tutela.casework.evidence.seal import EvidenceError, Recipients, ReviewKey, 
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.store.database import Store, moment, now
 from tutela.foundation.store.evidence_tables import evidence as table
+from tutela.foundation.store.ids import full_id
 
 
 class EvidenceState(StrEnum):
@@ -116,6 +117,7 @@ class Vault:
         """The sealed files whole, by file name: the `age` program opens them with the review key. For a drill, or to
         hand over. Raises NotFoundError, ConflictError, EvidenceError."""
         row = self._row(evidence_id)
+        evidence_id = row.id
         if row.wrapped_key is None:
             raise ConflictError(f"evidence {evidence_id} is {row.state}")
         with self.store.write() as connection:
@@ -129,7 +131,8 @@ class Vault:
 
     def _row(self, evidence_id: str) -> Row[Any]:
         with self.store.read() as connection:
-            row = connection.execute(select(table).where(table.c.id == evidence_id)).first()
+            wanted = full_id(connection, table.c.id, evidence_id)
+            row = connection.execute(select(table).where(table.c.id == wanted)).first()
         if row is None:
             raise NotFoundError(f"there is no evidence {evidence_id!r}")
         return row
@@ -138,6 +141,7 @@ class Vault:
         if not purpose.strip():
             raise InputError("say for what purpose the evidence is opened")
         row = self._row(evidence_id)
+        evidence_id = row.id
         what = column.removesuffix("_object")
         if row.wrapped_key is None:
             raise ConflictError(f"evidence {evidence_id} is {row.state}")

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from tutela.errors import NotFoundError, TutelaError
 from tutela.foundation.store.database import moment
+from tutela.foundation.store.ids import full_id
 from tutela.foundation.store.reports_tables import report, report_file
 
 
@@ -123,11 +124,11 @@ Listener = Callable[[Connection, Happened], None]
 
 
 def read_filing(connection: Connection, filing_id: str) -> Filing:
-    row = connection.execute(select(report).where(report.c.id == filing_id)).first()
+    row = connection.execute(select(report).where(report.c.id == full_id(connection, report.c.id, filing_id))).first()
     if row is None:
         raise NotFoundError(f"there is no report {filing_id!r}")
     files = connection.execute(
-        select(report_file).where(report_file.c.report_id == filing_id).order_by(report_file.c.position)
+        select(report_file).where(report_file.c.report_id == row.id).order_by(report_file.c.position)
     )
     return Filing(
         id=row.id,

@@ -47,6 +47,7 @@ from tutela.casework.reports.incident import (
     neutral_name,
     truth_of,
 )
+from tutela.screening.sentences import listed_by, sentence
 
 _PDQ_HASHES = ("pdq", "photodna")
 
@@ -194,7 +195,7 @@ def _classification(file: IncidentFile) -> FileClassification | None:
 def _matched(file: IncidentFile) -> Iterator[Metadata]:
     pairs = tuple(
         NameValuePair(
-            name=f"match {number}: {match.signal} at distance {match.distance}, list {match.source or match.bank}",
+            name=f"match {number} ({match.signal}): {sentence(match)}; listed by {listed_by(match)}",
             value=match.value,
         )
         for number, match in enumerate(file.matches[:20], 1)
@@ -209,8 +210,8 @@ def _summary(incident: Incident) -> str:
         if file.matches:
             nearest = min(file.matches, key=lambda match: (match.signal in _PDQ_HASHES, match.distance))
             lines.append(
-                f"File {number} was found by its {nearest.signal} hash, {nearest.distance} from an entry of the list"
-                f" {nearest.source or nearest.bank!r}{_part(nearest.part)}."
+                f"File {number} was found by its {nearest.signal} hash{_part(nearest.part)}: {sentence(nearest)};"
+                f" listed by {listed_by(nearest)}."
             )
         else:
             lines.append(f"File {number} was found without a hash match.")

@@ -18,6 +18,7 @@ from tutela.content.signals.registry import signal_type, signal_types
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.outbox.webhooks import Webhooks
 from tutela.foundation.store.database import Store, microseconds, moment, now
+from tutela.foundation.store.ids import full_id
 from tutela.foundation.store.notices_tables import notice, notice_target
 from tutela.lists.banks.service import check_text
 
@@ -190,12 +191,15 @@ class Notices:
         A refusal needs a text. Raises NotFoundError, ConflictError when it is answered already, InputError.
         """
         check_text(text, MAX_TEXT)
+        if not outcomes:
+            raise InputError("an answer says what came of at least one thing that the notice names", field="target")
         if TargetOutcome.REFUSED in outcomes.values() and not text.strip():
-            raise InputError("what stays up needs a reason: give a text")
+            raise InputError("what stays up needs a reason: give a text", field="text")
         at = self._clock()
         with self._store.write() as connection:
             lock(connection)
             found = _open_notice(connection, notice_id)
+            notice_id = found.id
             known = {target.position for target in found.targets}
             if unknown := set(outcomes) - known:
                 raise InputError(f"notice {notice_id} has no target {min(unknown)}")
@@ -221,6 +225,7 @@ class Notices:
         with self._store.write() as connection:
             lock(connection)
             found = _open_notice(connection, notice_id)
+            notice_id = found.id
             self._close(connection, found, NoticeState.WITHDRAWN, reason, self._clock(), actor)
             return _notice(connection, notice_id)
 
@@ -314,11 +319,11 @@ def _open_notice(connection: Connection, notice_id: str) -> Notice:
 
 
 def _notice(connection: Connection, notice_id: str) -> Notice:
-    row = connection.execute(select(notice).where(notice.c.id == notice_id)).first()
+    row = connection.execute(select(notice).where(notice.c.id == full_id(connection, notice.c.id, notice_id))).first()
     if row is None:
         raise NotFoundError(f"there is no notice {notice_id!r}")
     targets = connection.execute(
-        select(notice_target).where(notice_target.c.notice_id == notice_id).order_by(notice_target.c.position)
+        select(notice_target).where(notice_target.c.notice_id == row.id).order_by(notice_target.c.position)
     )
     return Notice(
         id=row.id,

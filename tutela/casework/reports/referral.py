@@ -14,6 +14,7 @@ from tutela.casework.reports.bundle import file_path
 from tutela.casework.reports.cybertipline.elements import writable
 from tutela.casework.reports.incident import Incident, IncidentFile, Organisation, moment_of, neutral_name, truth_of
 from tutela.casework.reports.pages import page
+from tutela.screening.sentences import listed_by, sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def _file_rows(number: int, file: IncidentFile) -> Iterator[tuple[str, str]]:
     )
     for match in file.matches[:20]:
         where = f" in {match.part}" if match.part else ""
-        yield ("Found by", f"{match.signal} at distance {match.distance}{where}: {match.source or match.bank}")
+        yield ("Found by", f"{sentence(match)}{where} ({match.signal}); listed by {listed_by(match)}")
 
 
 def _file_document(number: int, file: IncidentFile) -> dict[str, object]:
@@ -148,8 +149,12 @@ def _file_document(number: int, file: IncidentFile) -> dict[str, object]:
             {
                 "signal": match.signal,
                 "distance": match.distance,
+                "threshold": match.threshold,
+                "sentence": sentence(match),
                 "value": match.value,
-                "list": match.source or match.bank,
+                "list": match.bank,
+                "entry": match.entry_id,
+                "listed_by": match.source,
                 "reference": match.reference,
                 "label": match.label,
                 "part": match.part,

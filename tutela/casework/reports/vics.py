@@ -10,6 +10,7 @@ import uuid
 from tutela._version import __version__
 from tutela.casework.reports.bundle import file_path
 from tutela.casework.reports.incident import Incident, IncidentFile, Organisation, moment_of, neutral_name
+from tutela.screening.sentences import entry_of, listed_by
 
 _CONTEXT = "http://github.com/VICSDATAMODEL/ProjectVic/DataModels/2.0.xml/{region}/$metadata#Cases"
 _CASES = uuid.UUID("8d1b2f0e-5b0c-4a39-9a36-0d7c3d5c6f11")
@@ -58,7 +59,9 @@ def _media(number: int, file: IncidentFile, region: str) -> dict[str, object]:
             "RelativeFilePath": path.replace("/", "\\"),
             "DateUpdated": uploaded.isoformat().replace("+00:00", "Z"),
             "IsPrecategorized": bool(file.matches),
-            "PrecategorizationSource": file.matches[0].source or file.matches[0].bank if file.matches else None,
+            "PrecategorizationSource": f"{entry_of(file.matches[0])}, listed by {listed_by(file.matches[0])}"
+            if file.matches
+            else None,
             "IsSuspected": True,
             "Comments": f"label {file.label}" if file.label else None,
             "AlternativeHashes": others,

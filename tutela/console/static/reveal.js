@@ -6,6 +6,7 @@ class Reveal {
   constructor(root) {
     this.root = root;
     this.image = root.querySelector("img");
+    this.stage = root.querySelector(".stage");
     this.button = root.querySelector("[data-hold]");
     this.says = root.querySelector("[data-says]");
     this.time = root.querySelector("progress");
@@ -40,19 +41,36 @@ class Reveal {
     });
     for (const name of ["blur", "pagehide"]) window.addEventListener(name, () => this.cover());
     document.addEventListener("visibilitychange", () => { if (document.hidden) this.cover(); });
+    new IntersectionObserver((entries) => {
+      if (entries.at(-1).intersectionRatio < 0.3) this.cover();
+    }, { threshold: [0, 0.3] }).observe(this.stage);
     this.root.addEventListener("contextmenu", (event) => event.preventDefault());
     this.root.addEventListener("dragstart", (event) => event.preventDefault());
   }
 
-  // The space bar counts on the button, and anywhere on the page where single keys are on and nothing else wants it.
+  // The space bar counts on the button and, where single keys are on, wherever the focus is: only a field that is typed
+  // in keeps it. It uncovers the item that is in view.
   counts(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return false;
-    const here = document.activeElement === this.button;
+    const focus = document.activeElement, here = focus === this.button;
     if (event.key === "Enter") return here;
     if (event.key.startsWith("Arrow")) return here && this.frames > 1;
-    const free = document.activeElement === document.body && document.documentElement.dataset.shortcuts === "on"
-      && document.querySelector("[data-reveal]") === this.root;
-    return event.key === " " && (here || free);
+    if (event.key !== " ") return false;
+    if (here || focus.matches("[data-hold]")) return here;
+    return document.documentElement.dataset.shortcuts === "on" && !focus.matches("textarea, input[type=text]")
+      && (this.held !== 0 || Reveal.inView() === this);
+  }
+
+  // How much of the stage is in the window: 0 is none, 1 is all.
+  share() {
+    const box = this.stage.getBoundingClientRect();
+    const shown = Math.min(box.bottom, window.innerHeight) - Math.max(box.top, 0);
+    return box.height > 0 ? Math.max(0, shown) / box.height : 0;
+  }
+
+  // The reveal that is most in view.
+  static inView() {
+    return Reveal.all.reduce((best, one) => (best && best.share() >= one.share() ? best : one), null);
   }
 
   step(by) {
@@ -63,6 +81,9 @@ class Reveal {
   }
 
   async uncover() {
+    // What is not in the window is not shown, and so not counted either.
+    if (this.share() < 0.9) this.stage.scrollIntoView({ block: "center", behavior: "instant" });
+    if (this.share() < 0.3) return;
     const hold = this.held = ++this.holds;
     this.root.dataset.state = "asking";
     try {
@@ -140,4 +161,4 @@ class Reveal {
   }
 }
 
-for (const root of document.querySelectorAll("[data-reveal]")) new Reveal(root);
+Reveal.all = [...document.querySelectorAll("[data-reveal]")].map((root) => new Reveal(root));

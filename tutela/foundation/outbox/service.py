@@ -5,7 +5,8 @@ it moves on while it works; when it dies, the moment passes and another takes th
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,6 +21,7 @@ from tutela.foundation.store.outbox_tables import outbox
 
 MAX_KEY = 255
 MAX_ERROR = 2_000
+_HELD_BACK = "tutela.outbox.held_back"
 
 
 class State(StrEnum):
@@ -74,6 +76,7 @@ def enqueue(
     if not 0 < len(key) <= MAX_KEY or len(topic) > 64 or len(lane or "") > MAX_KEY:
         raise InputError(f"an outbox key or lane has 1 to {MAX_KEY} characters, a topic at most 64")
     at = now()
+    earliest, ids = connection.info.get(_HELD_BACK, (at, None))
     row = {
         "topic": topic,
         "key": key,
@@ -82,13 +85,34 @@ def enqueue(
         "progress": {},
         "state": State.PENDING.value,
         "attempts": 0,
-        "next_at": at if not_before is None else microseconds(not_before),
+        "next_at": earliest if not_before is None else max(earliest, microseconds(not_before)),
         "created_at": at,
         "updated_at": at,
     }
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = insert(outbox).values(row).on_conflict_do_nothing().returning(outbox.c.id)
-    return connection.execute(statement).first() is not None
+    written = connection.execute(statement).first()
+    if written is not None and ids is not None:
+        ids.append(written.id)
+    return written is not None
+
+
+@contextmanager
+def held_back(connection: Connection, until: datetime) -> Iterator[list[int]]:
+    """Have everything that this transaction writes into the outbox wait until then; the ids, to take it back by."""
+    ids: list[int] = []
+    connection.info[_HELD_BACK] = microseconds(until), ids
+    try:
+        yield ids
+    finally:
+        del connection.info[_HELD_BACK]
+
+
+def take_back(connection: Connection, ids: Sequence[int]) -> None:
+    """Remove deliveries that nobody has begun. Raises ConflictError when one was begun, or is done already."""
+    untouched = and_(outbox.c.id.in_(ids), outbox.c.state == State.PENDING.value, outbox.c.attempts == 0)
+    if connection.execute(outbox.delete().where(untouched)).rowcount != len(set(ids)):
+        raise ConflictError("it is too late: the platform has been told")
 
 
 class Outbox:

@@ -78,6 +78,8 @@ case_decision = Table(
     Column("reason", Text, nullable=False),
     Column("final", Boolean, nullable=False),
     Column("set_aside", Boolean, nullable=False),
+    Column("press", String(32), index=True),
+    Column("deliveries", JSON),
 )
 
 case_report = Table(

@@ -31,6 +31,7 @@ passkey = Table(
     Column("credential_id", LargeBinary, nullable=False),
     Column("public_key", LargeBinary, nullable=False),
     Column("sign_count", BigInteger, nullable=False),
+    Column("name", String(128)),
     Column("created_at", BigInteger, nullable=False),
     Column("last_used_at", BigInteger),
 )

@@ -18,10 +18,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text, update
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import PoolProxiedConnection, StaticPool
 
-from tutela.errors import StoreError
+from tutela.errors import NotFoundError, StoreError
 from tutela.foundation.store.tables import clock, meta
 
 BUSY_TIMEOUT_S = 30.0
@@ -321,6 +321,9 @@ def _answering(engine: Engine) -> Iterator[None]:
     """Turn the database's own errors into StoreError, without its address or any value."""
     try:
         yield
+    except (OverflowError, DataError) as error:
+        # What no column holds is no row's: an id that a caller made up.
+        raise NotFoundError("there is nothing of that number: it is larger than any of ours") from error
     except OperationalError as error:
         raise StoreError(f"the database ({engine.dialect.name}) does not answer: {_brief(error)}") from error
     except SQLAlchemyError as error:

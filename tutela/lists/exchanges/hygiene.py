@@ -177,6 +177,11 @@ def note_opinion(
     return suspended
 
 
+def forget_opinions(connection: Connection, decisions: Sequence[str]) -> None:
+    """Count no more what was decided and undone at once."""
+    connection.execute(entry_opinion.delete().where(entry_opinion.c.decision.in_(decisions)))
+
+
 def _is_rejected(connection: Connection, entry_id: int, rule: SecondLook) -> bool:
     entry, flag, opinion = tables.entry, entry_flag, entry_opinion
     state = connection.execute(select(entry.c.state).where(entry.c.id == entry_id)).scalar_one_or_none()

@@ -16,6 +16,7 @@ from sqlalchemy import Row, and_, delete, func, or_, select, update
 from tutela.errors import ConflictError, NotFoundError
 from tutela.foundation.outbox.webhooks import Webhooks
 from tutela.foundation.store.database import Store, moment, now
+from tutela.foundation.store.ids import full_id
 from tutela.foundation.store.job_tables import job as jobs
 from tutela.screening.jobs.spool import Spool, Upload
 from tutela.screening.verdict import Context
@@ -95,7 +96,7 @@ class Jobs:
     def get(self, job_id: str) -> Job:
         """One job. Raises NotFoundError."""
         with self.store.read() as connection:
-            row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
+            row = connection.execute(select(jobs).where(jobs.c.id == full_id(connection, jobs.c.id, job_id))).first()
         if row is None:
             raise NotFoundError(f"there is no job {job_id!r}, or it ended long ago")
         return _job(row)
@@ -163,7 +164,9 @@ class Jobs:
 
     def retry(self, job_id: str) -> Job:
         """Do a failed job anew. Raises NotFoundError, ConflictError."""
-        if self.get(job_id).state is not JobState.FAILED:
+        found = self.get(job_id)
+        job_id = found.id
+        if found.state is not JobState.FAILED:
             raise ConflictError(f"job {job_id} has not failed")
         values = {"state": "pending", "attempts": 0, "held_until": None, "updated_at": now()}
         with self.store.write() as connection:

@@ -1,0 +1,84 @@
+"""A match in a sentence for people, who never read the code name of a view.
+
+`The same picture as ncmec #30: whole, distance 4 of 31`. The texts are English and the messages that the console's
+catalogues translate.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from tutela.content.signals.base import Kind
+from tutela.content.signals.registry import composite_type, signal_type
+
+if TYPE_CHECKING:
+    from tutela.screening.verdict import Match
+
+
+def message(text: str) -> str:
+    """Marks a text for `make messages`; it is translated where it is shown."""
+    return text
+
+
+VIEWS: Mapping[str, str] = {
+    "whole": message("whole"),
+    "stored": message("whole, as the file stores it"),
+    "piece": message("in a part of this one"),
+    "rectangle": message("in a rectangle of this one"),
+    "deskewed": message("in a tilted part of this one"),
+    "rotated": message("whole, turned back by some degrees"),
+    "inset": message("without its margins"),
+    "trimmed": message("without the ground around it"),
+    "anchored": message("a section of it"),
+    "edge": message("a section at its edge"),
+}
+"""By family: which part of the content looks like the entry."""
+TURNS: Mapping[str, str] = {
+    "turned-90": message("turned by 90°"),
+    "turned-180": message("turned by 180°"),
+    "turned-270": message("turned by 270°"),
+    "flipped": message("turned upside down and mirrored"),
+    "mirrored": message("mirrored"),
+    "transposed": message("turned by 90° and mirrored"),
+    "anti-transposed": message("turned by 270° and mirrored"),
+}
+OTHER_VIEW = message("a part of it")
+SAME_FILE = message("The same file as {entry}, by {signal}")
+SAME_PICTURE = message("The same picture as {entry}: {view}, distance {distance} of {threshold}")
+SAME_FRAMES = message("The same video as {entry}: {view}, distance {distance} of {threshold}")
+LIKE = message("Like {entry} by {signal}: {view}, distance {distance} of {threshold}")
+_PICTURES = frozenset({"pdq", "photodna"})
+
+
+def entry_of(match: "Match") -> str:
+    """What a match names: `ncmec #30`."""
+    return f"{match.bank} #{match.entry_id}"
+
+
+def listed_by(match: "Match") -> str:
+    """Who listed the entry, under which name of theirs: `exchange:ncmec 4711`, or the company itself."""
+    source = "the company itself" if match.source in ("", "operator") else match.source
+    return f"{source}, reference {match.reference}" if match.reference else source
+
+
+def view_in_words(view: str, translate: Callable[[str], str] = str) -> str:
+    """Which part of the content it is, and how it is turned."""
+    family, _, turn = view.partition("/")
+    if family in TURNS:
+        family, turn = "whole", family
+    words = translate(VIEWS.get(family, OTHER_VIEW))
+    return f"{words}, {translate(TURNS[turn])}" if turn in TURNS else words
+
+
+def sentence(match: "Match", translate: Callable[[str], str] = str) -> str:
+    """What a match says, in words. `translate` gives a text in the reader's language."""
+    exact = composite_type(match.signal) is None and signal_type(match.signal).kind is Kind.EXACT
+    template = SAME_FILE if exact else SAME_PICTURE if match.signal in _PICTURES else LIKE
+    if composite_type(match.signal) is not None:
+        template = SAME_FRAMES
+    return translate(template).format(
+        entry=entry_of(match),
+        signal=match.signal,
+        view=view_in_words(match.view, translate),
+        distance=match.distance,
+        threshold=match.threshold,
+    )
