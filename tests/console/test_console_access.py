@@ -44,6 +44,7 @@ NEEDS = {
     "POST /cases/{case_id}/claim": Permission.DECIDE,
     "POST /cases/{case_id}/release": Permission.DECIDE,
     "POST /cases/{case_id}/decide": Permission.DECIDE,
+    "POST /cases/{case_id}/undo": Permission.DECIDE,
     "POST /cases/{case_id}/reopen": Permission.LEAD,
     "GET /cases/{case_id}/similar": Permission.SEE_CASES,
     "POST /cases/{case_id}/similar": Permission.DECIDE,
@@ -79,6 +80,8 @@ NEEDS = {
     "GET /": None,
     "GET /settings": None,
     "POST /settings": None,
+    "POST /settings/passkeys/{passkey_id}/name": None,
+    "POST /settings/passkeys/{passkey_id}/remove": None,
     "POST /sign-out": None,
 }
 """What each address needs; None is to be signed in. Written out here, so that a change of it is seen."""

@@ -24,7 +24,7 @@ ORIGIN = "https://console.test"
 class Desk:
     """A console in this process."""
 
-    def __init__(self, home: Path, **settings: object) -> None:
+    def __init__(self, home: Path, *, origin: str = ORIGIN, **settings: object) -> None:
         self.home = home
         self.store = Store.create(f"sqlite:///{home / 'console.db'}")
         secret, public = new_identity()
@@ -38,7 +38,7 @@ class Desk:
         self.vault, self.audit, self.cases, self.custody = (
             casework.vault, casework.audit, casework.cases, casework.custody,
         )  # fmt: skip
-        self.console = Console(casework, home, ConsoleOptions(origin=ORIGIN, **settings))
+        self.console = Console(casework, home, ConsoleOptions(origin=origin, **settings))
         self.app = create_console(self.console)
 
     def client(self) -> TestClient:

@@ -163,8 +163,9 @@ def note_opinion(
     """
     rule, at = rule or SecondLook(), now()
     advance_sequence(connection, 0)
-    table = entry_opinion
-    for entry_id in sorted(set(entry_ids)):
+    table, entry = entry_opinion, tables.entry
+    entry_ids = [row[0] for row in select_in(connection, (entry.c.id,), entry.c.id, sorted(set(entry_ids)))]
+    for entry_id in sorted(entry_ids):
         same = (table.c.entry_id == entry_id, table.c.decision == decision)
         changed = connection.execute(update(table).where(*same).values(opinion=opinion.value, at=at))
         if changed.rowcount == 0:

@@ -1,0 +1,320 @@
+"""A reviewer's work in a laptop's window (1366 x 768), in a real browser: what is told, decided, undone and counted."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from tests.support.browser import Somebody, open_browser
+from tests.support.console import Desk
+from tests.support.held_items import a_held_verdict, a_match
+from tests.support.pictures import draw_scene, file_of
+from tests.support.waiting import wait_until
+from tutela.casework.cases.model import Case, CaseState, Outcome, Queue
+from tutela.casework.reports.intake import Category, IntakeReport
+from tutela.casework.reports.notices import NewTarget, NoticeState, read_clock
+from tutela.console.roles import Role
+from tutela.foundation.outbox.service import Outbox, State
+from tutela.lists.banks.model import NewEntry
+from tutela.lists.banks.service import Banks
+from tutela.screening.verdict import Match, Reason
+
+pytestmark = pytest.mark.slow
+
+
+class Room:
+    """A console in this process, served to a browser."""
+
+    def __init__(self, folder: Path, browser: object) -> None:
+        with socket.create_server(("localhost", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.origin = f"http://localhost:{self.port}"
+        self.desk = Desk(folder, origin=self.origin)
+        banks = Banks(self.desk.store)
+        banks.create("known", label="A1", actor="test")
+        banks.add("known", [NewEntry("pdq", bytes([number] * 32)) for number in range(1, 10)], actor="test")
+        self._browser = browser
+        config = uvicorn.Config(self.desk.app, "localhost", self.port, log_level="warning")
+        self._server = uvicorn.Server(config)
+        threading.Thread(target=self._server.run, daemon=True).start()
+        wait_until(lambda: self._server.started, "the console is served")
+        self._count = 0
+
+    def somebody(self, *roles: Role, language: str = "en") -> Somebody:
+        """A person at a laptop who is signed in."""
+        person = self.desk.console.people.add(f"A {'-'.join(roles)}", roles, by="test")
+        session = self.desk.console.sessions.begin(person, "test")
+        somebody = Somebody(self._browser, self.origin)
+        somebody.page.set_viewport_size({"width": 1366, "height": 768})
+        somebody.page.set_extra_http_headers({"Accept-Language": language})
+        sign_in(somebody, session.token)
+        somebody.person = person  # type: ignore[attr-defined]
+        return somebody
+
+    def held(self, *matches: Match, uploader: str = "", reasons: tuple[Reason, ...] = ()) -> Case:
+        """The case of a drawn picture that was held."""
+        self._count += 1
+        verdict = a_held_verdict(f"item-{self._count}", uploader or f"u-{self._count}")
+        verdict = replace(verdict, matches=matches, reasons=reasons or verdict.reasons, width=640, height=480)
+        picture = file_of(draw_scene(self._count, (640, 480)), "PNG")
+        return self.desk.cases.get(self.desk.custody.keep(picture, verdict).case_id)
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self.desk.close()
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    with open_browser() as browser:
+        room = Room(tmp_path_factory.mktemp("room"), browser)
+        yield room
+        room.close()
+
+
+@pytest.fixture(scope="module")
+def reviewer(room: Room) -> Somebody:
+    return room.somebody(Role.REVIEWER)
+
+
+def sign_in(somebody: Somebody, token: str | None) -> None:
+    """The cookie of a session; browsers take localhost for as good as https."""
+    cookie = {"name": "__Host-tutela", "value": token, "url": "https://localhost/"}
+    somebody.context.add_cookies([cookie])
+
+
+def claim(somebody: Somebody, case: Case) -> None:
+    somebody.page.goto(f"/cases/{case.id}")
+    somebody.page.keyboard.press("c")
+    somebody.page.wait_for_url("**done=claimed")
+
+
+# --- what is told
+
+
+def test_a_match_is_told_in_a_sentence_and_no_view_by_its_code_name(room, reviewer):
+    case = room.held(a_match(30, bank="ncmec", distance=4, view="anti-transposed"))
+    reviewer.page.goto(f"/cases/{case.id}")
+    expected = "The same picture as ncmec #30: whole, turned by 270° and mirrored, distance 4 of 31"
+    assert reviewer.page.locator("[data-match]").first.inner_text() == expected
+    assert "anti-transposed" not in reviewer.page.content()
+    german = room.somebody(Role.REVIEWER, language="de").page
+    german.goto(f"/cases/{case.id}")
+    assert "Dasselbe Bild wie ncmec #30: ganz" in german.locator("[data-match]").first.inner_text()
+
+
+def test_what_could_not_be_screened_says_why_and_that_it_was_not_compared(room, reviewer):
+    case = room.held(reasons=(Reason("encrypted", "the archive is encrypted"),))
+    assert case.queue is Queue.UNSCREENED
+    reviewer.page.goto(f"/cases/{case.id}")
+    text = reviewer.page.locator("section.card").first.inner_text()
+    assert "It was not compared" in text
+    assert "the archive is encrypted" in text
+
+
+def test_who_looked_is_told_to_oneself_and_the_auditor_alone(room):
+    case = room.held(a_match())
+    looking = room.somebody(Role.REVIEWER)
+    room.desk.console.record(looking.person.actor, "evidence.reveal", f"case:{case.id}")
+    for roles, sees in (((Role.REVIEWER,), False), ((Role.LEAD,), False), ((Role.REVIEWER, Role.AUDITOR), True)):
+        page = room.somebody(*roles).page
+        page.goto(f"/cases/{case.id}")
+        assert ("evidence.reveal" in page.content()) is sees
+    looking.page.goto(f"/cases/{case.id}")
+    assert "evidence.reveal" in looking.page.content()
+
+
+# --- deciding
+
+
+def test_each_item_has_its_own_outcome_and_label_prefilled_from_its_match(room, reviewer):
+    first = room.held(a_match(1, label="A1"), uploader="two")
+    case = room.held(a_match(2, label="B2"), uploader="two")
+    assert first.id == case.id
+    page = reviewer.page
+    claim(reviewer, case)
+    one, two = (item.id for item in case.items)
+    assert page.locator("input[type=radio]:checked").count() == 0, "nothing is decided beforehand"
+    assert [page.locator(f"[name=label-{item}]").input_value() for item in (one, two)] == ["A1", "B2"]
+    page.locator(f"[name=outcome-{one}][value=confirm]").check()
+    page.locator(f"[name=outcome-{two}][value=reject]").check()
+    page.get_by_label("Reason").fill("each looked at")
+    page.keyboard.press("Escape")
+    page.keyboard.press("d")
+    page.wait_for_url("**done=decided")
+    decided = room.desk.cases.get(case.id)
+    assert {one.item_id: (one.outcome, one.label) for one in decided.decisions} == {
+        one: (Outcome.CONFIRM, "A1"),
+        two: (Outcome.REJECT, None),
+    }
+
+
+def test_a_decision_is_undone_while_nobody_was_told(room, reviewer):
+    case = room.held(a_match())
+    page, outbox = reviewer.page, Outbox(room.desk.store)
+    claim(reviewer, case)
+    before = {one.id for one in outbox.all(limit=10_000)}
+    page.keyboard.press("2")
+    page.get_by_label("Reason").fill("a statue")
+    page.keyboard.press("Escape")
+    page.keyboard.press("d")
+    page.wait_for_url("**done=decided")
+    written = [one for one in outbox.all(limit=10_000) if one.id not in before]
+    assert all((one.next_at - one.created_at).total_seconds() > 9 and one.state is State.PENDING for one in written)
+    assert room.desk.cases.get(case.id).state is CaseState.DECIDED
+    page.keyboard.press("z")
+    page.wait_for_url("**done=undone")
+    again = room.desk.cases.get(case.id)
+    assert (again.state, len(again.undecided())) == (CaseState.CLAIMED, 1)
+    assert {one.id for one in outbox.all(limit=10_000)} == before
+    assert page.locator("[data-lasts]").count() == 0
+
+
+def test_what_is_wrong_is_said_beside_its_field_and_what_was_typed_stays(room, reviewer):
+    case = room.held(a_match(label=None))
+    page = reviewer.page
+    claim(reviewer, case)
+    page.get_by_label("Reason").fill("words that took long")
+    page.keyboard.press("Escape")
+    page.keyboard.press("1")
+    page.keyboard.press("d")
+    page.locator("[data-error]").wait_for()
+    assert "label" in page.locator("fieldset:has([data-error])").inner_text().lower()
+    assert page.get_by_label("Reason").input_value() == "words that took long"
+    assert page.url.split("?")[0].endswith(case.id)
+    assert page.locator("[name=label]").get_attribute("aria-invalid") == "true"
+
+
+def test_the_next_case_is_the_next_of_what_is_shown(room):
+    urgent, wanted = room.held(a_match(1, label="A1")), room.held(reasons=(Reason("encrypted", "locked"),))
+    assert urgent.urgency > wanted.urgency
+    page = room.somebody(Role.REVIEWER).page
+    page.goto("/cases?queue=unscreened")
+    page.keyboard.press("n")
+    page.wait_for_url("**/cases/*")
+    assert room.desk.cases.get(page.url.rsplit("/", 1)[1]).queue is Queue.UNSCREENED
+
+
+# --- the stage
+
+
+def in_window(somebody: Somebody) -> bool:
+    box = somebody.page.locator(".stage").first.bounding_box()
+    return box is not None and box["y"] >= 0 and box["y"] + box["height"] <= 768
+
+
+def test_the_stage_stays_in_a_laptops_window_and_space_uncovers_wherever_the_focus_is(room, reviewer):
+    case = room.held(*(a_match(number) for number in range(1, 9)))
+    page = reviewer.page
+    claim(reviewer, case)
+    reviewer.keep_screenshot("laptop-case")
+    assert in_window(reviewer)
+    for key in ("1", "2", "l", "w", "x"):
+        if key != "x":
+            page.keyboard.press(key)
+            assert in_window(reviewer), key
+            page.keyboard.press("Escape")
+    page.keyboard.press("1")
+    assert page.evaluate("document.activeElement.type") == "radio"
+    page.keyboard.down(" ")
+    page.wait_for_selector(".reveal[data-state=open]")
+    assert in_window(reviewer)
+    page.keyboard.up(" ")
+    page.wait_for_selector(".reveal[data-state=covered]")
+    page.get_by_role("button", name="Decide").focus()
+    page.keyboard.down(" ")
+    page.wait_for_selector(".reveal[data-state=open]")
+    page.keyboard.up(" ")
+    assert room.desk.cases.get(case.id).undecided(), "the space bar decides nothing"
+    page.get_by_label("Reason").focus()
+    page.keyboard.type("a b")
+    assert page.get_by_label("Reason").input_value() == "a b"
+
+
+def test_nothing_is_uncovered_or_counted_outside_the_window(room, reviewer):
+    case = room.held(a_match())
+    page = reviewer.page
+    claim(reviewer, case)
+    page.keyboard.down(" ")
+    page.wait_for_selector(".reveal[data-state=open]")
+    page.evaluate("document.querySelector('.stage').style.marginTop = '3000px'")
+    page.wait_for_selector(".reveal[data-state=covered]")
+    page.keyboard.up(" ")
+
+
+# --- reports, notices, the way in
+
+
+def test_a_report_of_the_public_is_read_and_decided_as_a_report(room, reviewer):
+    console = room.desk.console
+    report = IntakeReport(Category.OTHER, ["https://platform.example/1"], "somebody pretends to be a child")
+    receipt = console.intake.receive(report)
+    case = room.desk.cases.get(str(console.intake.case_of(receipt.id)))
+    page = reviewer.page
+    claim(reviewer, case)
+    assert "somebody pretends to be a child" in page.locator(".words").inner_text()
+    offered = page.locator("input[name=outcome]").evaluate_all("all => all.map((one) => one.value)")
+    assert offered == ["confirm", "not-ours", "pass-on", "no-ground", "escalate"]
+    page.keyboard.press("2")
+    page.get_by_label("Reason").fill("another platform's")
+    page.keyboard.press("Escape")
+    page.keyboard.press("d")
+    page.wait_for_url("**done=decided")
+    (decision,) = room.desk.cases.get(case.id).decisions
+    assert decision.outcome is Outcome.NOT_OURS
+
+
+def test_an_empty_answer_to_a_notice_is_refused(room, reviewer):
+    notice = room.desk.console.notices.register(
+        "Authority", "1", [NewTarget("url", "https://platform.example/1")], within=read_clock("24h"), actor="t"
+    )
+    page = reviewer.page
+    page.goto(f"/notices/{notice.id}")
+    page.locator("form[action$='/answer'] button").click()
+    page.locator("[data-error]").wait_for()
+    assert "at least one" in page.locator("[data-error]").inner_text()
+    assert room.desk.console.notices.get(notice.id).state is NoticeState.OPEN
+
+
+def test_a_deep_link_survives_the_sign_in(room):
+    case = room.held(a_match())
+    somebody = room.somebody(Role.REVIEWER)
+    (session,) = somebody.context.cookies()
+    somebody.context.clear_cookies()
+    somebody.page.goto(f"/cases/{case.id}")
+    assert somebody.page.url.endswith("/sign-in")
+    sign_in(somebody, session["value"])
+    somebody.page.goto("/")
+    assert somebody.page.url.endswith(f"/cases/{case.id}")
+    somebody.page.goto("/")
+    assert somebody.page.url.endswith("/cases")
+
+
+def test_the_beginning_of_an_id_finds_its_case(room, reviewer):
+    case = room.held(a_match())
+    reviewer.page.goto(f"/cases/{case.id[:12]}")
+    assert reviewer.page.url.endswith(case.id)
+
+
+def test_passkeys_have_names_and_are_removed(room):
+    console = room.desk.console
+    person = console.people.add("Two Keys", [Role.REVIEWER], by="test")
+    for number in range(2):
+        console.people.enrol(console.people.invite(person.id, by="test"), bytes([number] * 32), b"key", 0)
+    session = console.sessions.begin(person, "test")
+    somebody = Somebody(room._browser, room.origin)
+    sign_in(somebody, session.token)
+    page = somebody.page
+    page.goto("/settings")
+    page.get_by_label("Name of passkey 1").fill("Laptop at work")
+    page.get_by_role("button", name="Rename").first.click()
+    page.wait_for_url("**done=saved")
+    assert console.passkeys.of(person)[0].name == "Laptop at work"
+    page.get_by_role("button", name="Remove").last.click()
+    page.wait_for_url("**done=removed")
+    assert [one.name for one in console.passkeys.of(person)] == ["Laptop at work"]
+    assert page.get_by_role("button", name="Remove").is_disabled()
