@@ -22,6 +22,7 @@ def message(text: str) -> str:
 VIEWS: Mapping[str, str] = {
     "whole": message("whole"),
     "stored": message("whole, as the file stores it"),
+    "negative": message("whole, as a negative"),
     "piece": message("in a part of this one"),
     "rectangle": message("in a rectangle of this one"),
     "deskewed": message("in a tilted part of this one"),
