@@ -145,5 +145,5 @@ def test_the_key_of_a_person_who_is_disabled_opens_nothing(building):
     person = people.add("Gone Soon", [Role.REVIEWER], by="test")
     text = building.keys.create("theirs", [Scope.REVIEW], person_id=person.id)[1]
     assert building.keys.verify(text) is not None
-    people.set_disabled(person.id, True)
+    people.set_disabled(person.id, True, by="test")
     assert building.keys.verify(text) is None

@@ -114,12 +114,12 @@ def test_no_token_is_in_the_database(people, store):
 def test_somebody_stays_admin(people):
     admin = reviewer(people, "Ada", "admin")
     with pytest.raises(InputError, match="somebody must stay admin"):
-        people.set_roles(admin.id, ["reviewer"])
+        people.set_roles(admin.id, ["reviewer"], by="test")
     with pytest.raises(InputError, match="somebody must stay admin"):
-        people.set_disabled(admin.id, True)
+        people.set_disabled(admin.id, True, by="test")
     assert not people.get(admin.id).disabled
     reviewer(people, "Alan", "admin")
-    assert people.set_disabled(admin.id, True).disabled
+    assert people.set_disabled(admin.id, True, by="test").disabled
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a" * 129, "bell\a"])
@@ -157,7 +157,7 @@ def test_a_session_ends_when_idle_when_old_when_signed_out_and_when_the_person_i
     shift(old.id, created_at=now() - 601_000_000)
     sessions.end(out.id)
     assert [alive(session.token) for session in (idle, old, out, disabled)] == [False, False, False, True]
-    people.set_disabled(person.id, True)
+    people.set_disabled(person.id, True, by="test")
     assert not alive(disabled.token)
     assert not alive("never given out")
     assert not alive("")

@@ -151,7 +151,7 @@ def test_an_admin_sees_no_case_and_a_reporter_no_picture():
 def test_a_session_of_a_person_whose_role_was_taken_loses_it_at_once(desk):
     somebody = desk.signed_in(Role.REVIEWER)
     assert somebody.get("/cases").status_code == 200
-    desk.console.people.set_roles(somebody.person.id, ["auditor"])
+    desk.console.people.set_roles(somebody.person.id, ["auditor"], by="test")
     assert somebody.get("/cases").status_code == 403
 
 
@@ -428,7 +428,7 @@ def test_who_has_no_group_or_is_disabled_does_not_come_in(tmp_path):
             assert client.get("/cases").status_code == 303
         go_through(desk.client(), issuer, "rae", name="Rae", groups=["csam-review"])
         (rae,) = [person for person in desk.console.people.all() if person.by_oidc]
-        desk.console.people.set_disabled(rae.id, True)
+        desk.console.people.set_disabled(rae.id, True, by="test")
         client = desk.client()
         assert go_through(client, issuer, "rae", name="Rae", groups=["csam-review"]).status_code == 422
         assert client.get("/cases").status_code == 303

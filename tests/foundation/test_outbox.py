@@ -163,9 +163,9 @@ def test_a_receiver_that_names_a_time_is_not_asked_before(outbox):
 
 @given(attempts=st.integers(1, 10_000), chance=st.floats(0, 1, exclude_max=True))
 def test_waits_grow_and_are_never_longer_than_one_and_a_half_of_the_longest(attempts, chance):
-    retry = Retry()
-    assert 2.5 <= retry.wait_s(attempts, chance) <= 5400
-    assert retry.wait_s(attempts, 0) <= retry.wait_s(attempts + 1, 0)
+    waits = Retry().back_off
+    assert 2.5 <= waits.wait_s(attempts, chance=chance) <= 5400
+    assert waits.wait_s(attempts, chance=0) <= waits.wait_s(attempts + 1, chance=0)
 
 
 def test_deliveries_of_one_lane_go_in_order_and_hold_up_no_other(outbox):

@@ -37,6 +37,7 @@ from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.deployment.selftest import selftest
 from tutela.errors import ConflictError, InputError
+from tutela.foundation.leases import Leases
 from tutela.foundation.outbox.service import Outbox, State
 from tutela.foundation.outbox.worker import Dispatcher
 from tutela.foundation.store.exchange_tables import entry_opinion
@@ -56,7 +57,6 @@ from tutela.lists.exchanges.feed_wire import (
 from tutela.lists.exchanges.feedback import Decided, Deliveries, feedback_for, share_new
 from tutela.lists.exchanges.feeds import Feeds
 from tutela.lists.exchanges.hygiene import Flag, clear_flag, low_detail, note_opinion
-from tutela.lists.exchanges.schedule import Leases
 from tutela.lists.exchanges.service import Exchanges, Giving
 from tutela.screening.verdict import Decision
 

@@ -11,9 +11,6 @@ from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request, status
 from fastapi.responses import HTMLResponse
-from limits import parse
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
 
 from tutela.api.bodies import limited
@@ -24,10 +21,11 @@ from tutela.casework.reports.intake import Category, Intake, IntakeReport
 from tutela.casework.reports.pages import page
 from tutela.deployment.composition import Deployment
 from tutela.errors import InputError, NotReadyError
+from tutela.foundation.rates import Rate, Windows
 
 router = APIRouter(tags=["intake"])
 MAX_FORM_BYTES = 64 * 1024
-_EVERYBODY = parse("600/hour")
+_EVERYBODY = Rate.read("600/hour")
 """What all addresses together may report to a process: more is an attack, and people must be able to look at each."""
 _SAFE = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
@@ -49,12 +47,12 @@ class IntakeBrake:
     """Counts reports of the public, by address, in this process."""
 
     def __init__(self, rate: str) -> None:
-        self._rate = parse(rate)
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._rate = Rate.read(rate)
+        self._windows = Windows()
 
     def admit(self, request: Request) -> None:
         """Raises Problem 429 for whoever reports too often."""
-        if not self._limiter.hit(self._rate, "address", _network(request)) or not self._limiter.hit(_EVERYBODY, "all"):
+        if not self._windows.hit(self._rate, "address", _network(request)) or not self._windows.hit(_EVERYBODY, "all"):
             raise Problem(429, "rate-limited", "too many reports came from there; try later", {"Retry-After": "3600"})
 
 

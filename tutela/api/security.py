@@ -3,14 +3,13 @@
 from collections.abc import Awaitable, Callable
 
 from fastapi import Request
-from limits import parse
 from starlette.concurrency import run_in_threadpool
 
 from tutela.api.keys import ApiKey, Keys, Scope
 from tutela.api.problems import Problem
-from tutela.api.rates import Windows
+from tutela.foundation.rates import Rate, Windows
 
-_GUESSES = parse("20/minute")
+_GUESSES = Rate.read("20/minute")
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="tutela"'}
 
 
@@ -20,7 +19,7 @@ class Gate:
     def __init__(self, keys: Keys, *, rate: str, required: bool) -> None:
         """`rate` as in "1000/second"; `required` is False only on a loopback address, by the operator's wish."""
         self.keys = keys
-        self._rate = parse(rate)
+        self._rate = Rate.read(rate)
         self._required = required
         self._windows = Windows()
 

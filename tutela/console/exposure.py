@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
+from tutela.casework.audit.log import append, lock
 from tutela.console.options import ExposurePolicy
 from tutela.console.people import Person
 from tutela.errors import InputError
@@ -55,7 +56,9 @@ class Exposures:
         self._store = store
         self.policy = policy or ExposurePolicy()
 
-    def open(self, person: Person, case_id: str, item_id: str, *, severe: bool, most_s: float) -> int:
+    def open(
+        self, person: Person, case_id: str, item_id: str, *, severe: bool, most_s: float, clear: bool = False
+    ) -> int:
         """Count a reveal that begins, for the longest it can last; `close` puts the true length. Its number.
 
         Raises PauseError when a limit is reached. Checked and counted in one transaction: many reveals at once do not
@@ -66,8 +69,13 @@ class Exposures:
             # SQLite has one writer anyway; in PostgreSQL the person's rows are taken one after the other.
             if not self._store.is_sqlite:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({int(person.id[:15], 16)})")
+            lock(connection)
             rows = connection.execute(_of(person, at - _DAY)).all()
             self._check(rows, at)
+            # Written down before it happens: what was shown is never more than what the log says.
+            append(
+                connection, person.actor, "evidence.reveal", f"case:{case_id}", {"item": item_id, "clear": str(clear)}
+            )
             inserted = connection.execute(
                 insert(exposure)
                 .values(

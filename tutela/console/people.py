@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from tutela.casework.audit.log import append, lock
 from tutela.console.roles import Permission, Role, permissions, read_roles
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.store.console_tables import console_session, invitation, passkey, person
@@ -74,7 +75,9 @@ class People:
         """A new person, who cannot sign in before an invitation was used. Raises InputError."""
         person_id, wanted = uuid.uuid4().hex, read_roles(roles)
         with self._store.write() as connection:
+            lock(connection)
             _insert(connection, person_id, _checked(name), wanted, by)
+            append(connection, by, "console.person-added", f"person:{person_id}", {"roles": _listed(wanted)})
         return self.get(person_id)
 
     def invite(self, person_id: str, *, by: str) -> str:
@@ -82,6 +85,8 @@ class People:
         self.get(person_id)
         token, at = secrets.token_urlsafe(32), now()
         with self._store.write() as connection:
+            lock(connection)
+            append(connection, by, "console.invited", f"person:{person_id}")
             connection.execute(
                 update(invitation)
                 .where(invitation.c.person_id == person_id, invitation.c.used_at.is_(None))
@@ -191,22 +196,26 @@ class People:
         """Everybody's name by actor, for histories."""
         return {found.actor: found.name for found in self.all()}
 
-    def set_roles(self, person_id: str, roles: Iterable[str]) -> Person:
+    def set_roles(self, person_id: str, roles: Iterable[str], *, by: str) -> Person:
         """Give other roles. Raises InputError when nobody would be admin any more."""
         wanted = read_roles(roles)
         with self._store.write() as connection:
+            lock(connection)
             _must_exist(connection, person_id)
+            append(connection, by, "console.roles-changed", f"person:{person_id}", {"roles": _listed(wanted)})
             connection.execute(
                 update(person).where(person.c.id == person_id).values(roles=sorted(role.value for role in wanted))
             )
             _leave_an_admin(connection)
         return self.get(person_id)
 
-    def set_disabled(self, person_id: str, disabled: bool) -> Person:
+    def set_disabled(self, person_id: str, disabled: bool, *, by: str) -> Person:
         """Let a person in no more (and end their sessions), or in again. Raises InputError, as `set_roles` does."""
-        at = now()
+        at, action = now(), "console.person-disabled" if disabled else "console.person-enabled"
         with self._store.write() as connection:
+            lock(connection)
             _must_exist(connection, person_id)
+            append(connection, by, action, f"person:{person_id}")
             connection.execute(
                 update(person).where(person.c.id == person_id).values(disabled_at=at if disabled else None)
             )
@@ -259,6 +268,10 @@ def _insert(connection: Connection, person_id: str, name: str, roles: frozenset[
             **oidc,
         )
     )
+
+
+def _listed(roles: frozenset[Role]) -> str:
+    return ", ".join(sorted(roles))
 
 
 def _must_exist(connection: Connection, person_id: str) -> None:

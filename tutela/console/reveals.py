@@ -95,7 +95,9 @@ class Reveals:
         Raises PauseError when the person has seen enough, UnscreenableError when nothing can be shown.
         """
         self.end_all(person)
-        exposure = self._exposures.open(person, subject.case_id, subject.item_id, severe=subject.severe, most_s=LASTS_S)
+        exposure = self._exposures.open(
+            person, subject.case_id, subject.item_id, severe=subject.severe, clear=subject.clear, most_s=LASTS_S
+        )
         try:
             steps = STEPS if subject.clear else STEPS[:CLEAR]
             answer = self._pool.run(read(), _options(steps, frame, subject, self._pool))

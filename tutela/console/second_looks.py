@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
+from tutela.casework.audit.log import append, lock
 from tutela.console.people import Person
 from tutela.errors import ConflictError, NotFoundError
 from tutela.foundation.store.console_tables import second_look
@@ -43,6 +44,8 @@ class SecondLooks:
         if self.latest(person, case_id, item_id) is not None:
             return
         with self._store.write() as connection:
+            lock(connection)
+            append(connection, person.actor, "second-look.asked", f"case:{case_id}", {"item": item_id})
             connection.execute(
                 insert(second_look).values(case_id=case_id, item_id=item_id, asked_by=person.id, asked_at=now())
             )
@@ -84,6 +87,7 @@ class SecondLooks:
     def answer(self, person: Person, number: int, granted: bool) -> SecondLook:
         """Grant or decline. Raises NotFoundError, and ConflictError when it is the person's own or was answered."""
         with self._store.write() as connection:
+            lock(connection)
             row = connection.execute(select(second_look).where(second_look.c.id == number)).first()
             if row is None:
                 raise NotFoundError("there is no such question")
@@ -100,6 +104,9 @@ class SecondLooks:
             )
             if changed.rowcount != 1:
                 raise ConflictError("this question was answered already or has expired")
+            detail = {"item": row.item_id, "asked_by": f"person:{row.asked_by}"}
+            action = "second-look.granted" if granted else "second-look.declined"
+            append(connection, person.actor, action, f"case:{row.case_id}", detail)
         return _second_look(row)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Row, insert, or_, select, update
 
+from tutela.casework.audit.log import append, lock
 from tutela.console.options import Lifetimes
 from tutela.console.people import People, Person, digest
 from tutela.errors import NotFoundError
@@ -50,6 +51,7 @@ class Sessions:
         """A new session, with its token. `method` is how the person signed in."""
         session_id, token, csrf, at = uuid.uuid4().hex, secrets.token_urlsafe(32), secrets.token_urlsafe(32), now()
         with self._store.write() as connection:
+            lock(connection)
             connection.execute(
                 insert(console_session).values(
                     id=session_id,
@@ -62,6 +64,7 @@ class Sessions:
                     seen_at=at,
                 )
             )
+            append(connection, person.actor, "console.sign-in", person.actor, {"method": method})
         return Session(session_id, person, csrf, token)
 
     def find(self, token: str) -> Session | None:
@@ -87,8 +90,16 @@ class Sessions:
             return None
         return Session(row.id, person, row.csrf, self._touch(row, at, hashed))
 
+    def sign_out(self, session: Session) -> None:
+        """End a session because its person said so."""
+        with self._store.write() as connection:
+            lock(connection)
+            ended = console_session.c.id == session.id
+            connection.execute(update(console_session).where(ended).values(ended_at=now()))
+            append(connection, session.person.actor, "console.sign-out", session.person.actor)
+
     def end(self, session_id: str) -> None:
-        """Sign out."""
+        """End a session whose time is over."""
         with self._store.write() as connection:
             connection.execute(update(console_session).where(console_session.c.id == session_id).values(ended_at=now()))
 

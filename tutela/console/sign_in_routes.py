@@ -111,8 +111,7 @@ def sign_out(request: Request, visit: Annotated[Visit, Depends(needs(None))]) ->
     """End the session."""
     console = _console(request)
     console.reveals.end_all(visit.person)
-    console.sessions.end(visit.session.id)
-    console.record(visit.person.actor, "console.sign-out", visit.person.actor)
+    console.sessions.sign_out(visit.session)
     request.scope.pop(COOKIE, None)
     response = RedirectResponse("/sign-in", 303)
     response.headers.append("set-cookie", session_cookie(""))
@@ -143,7 +142,6 @@ def _enter(request: Request, method: str, check: Callable[[str], Person]) -> Res
 
 def _begin(console: "Console", response: Response, person: Person, method: str) -> None:
     session = console.sessions.begin(person, method)
-    console.record(person.actor, "console.sign-in", person.actor, method=method)
     assert session.token is not None
     response.headers.append("set-cookie", session_cookie(session.token))
     response.headers.append("set-cookie", ceremony_cookie(""))

@@ -18,17 +18,27 @@ class BackgroundLoop:
         step: Callable[[], object],
         *,
         name: str,
-        every_s: float | Callable[[], float],
+        every_s: Callable[[], float],
         failed: str,
+        at_once: bool = True,
     ) -> None:
-        """`name` is the thread's. `failed` begins the line in the log, such as "the outbox could not be read"."""
+        """`name` is the thread's. `failed` begins the line in the log, such as "the outbox could not be read".
+
+        The first call is made `at_once`, or else after the first wait.
+        """
         self._step = step
         self._name = name
         self._every_s = every_s
         self._failed = failed
+        self._at_once = at_once
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started, and not stopped since."""
+        return self._thread is not None
 
     @property
     def stopping(self) -> bool:
@@ -39,6 +49,7 @@ class BackgroundLoop:
         """Begin; does nothing where it has begun."""
         if self._thread is None:
             self._stopping.clear()
+            self._wake.clear()
             self._thread = threading.Thread(target=self.run, name=self._name, daemon=True)
             self._thread.start()
 
@@ -60,10 +71,12 @@ class BackgroundLoop:
 
     def run(self) -> None:
         """The loop itself, in this thread."""
+        if not self._at_once:
+            self._wake.wait(self._every_s())
         while not self._stopping.is_set():
             self._wake.clear()
             self.turn()
-            self._wake.wait(self._every_s() if callable(self._every_s) else self._every_s)
+            self._wake.wait(self._every_s())
 
     def turn(self) -> None:
         """One step; it never raises."""

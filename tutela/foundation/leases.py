@@ -1,19 +1,17 @@
 """Leases: who alone works on something now. A holder has it until a moment that it moves on while it works; when it
 dies, the moment passes and another takes it.
 
-A lease is two columns of a row that is worked on (`HeldRows`), or a row of its own for work that has none (`Leases`).
-Every change of a holder is made only while it still holds; whoever was overtaken learns it before anything is changed.
+`Leases` are rows of their own, for work that has none; jobs, deliveries and reports have theirs in columns of their own
+row.
 """
 
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table, delete, insert, or_, select, update
+from sqlalchemy import delete, insert, select, update
 
 from tutela.errors import TutelaError
 from tutela.foundation.store.database import Store, advance_sequence, now
@@ -40,56 +38,6 @@ def counts(ends: int) -> bool:
     """Whether a lease that ends then is held now."""
     at = now()
     return at < ends <= until(LONGEST_S, at)
-
-
-@dataclass(frozen=True, slots=True)
-class HeldRows:
-    """The rows of a table that one process at a time works on; its column `holder` names it."""
-
-    table: Table
-    ends: str = "held_until"
-    """The column with the moment at which a row is free again."""
-
-    def free(self, at: int) -> ColumnElement[bool]:
-        """The condition that nobody holds a row at that moment."""
-        return or_(self._ends.is_(None), self._ends <= at, self._ends > until(LONGEST_S, at))
-
-    def take(
-        self, connection: Connection, query: Select[Any], holder: str, lease_s: float, at: int
-    ) -> list[tuple[Row[Any], Mapping[str, Any]]]:
-        """Hold the free rows that a query finds: each, and what changed of it. Rows that others are just taking are
-        passed by."""
-        if connection.dialect.name != "sqlite":
-            query = query.with_for_update(skip_locked=True, of=self.table)
-        taken: list[tuple[Row[Any], Mapping[str, Any]]] = []
-        for row in connection.execute(query.where(self.free(at))).all():
-            changes: dict[str, Any] = {"holder": holder, self.ends: until(lease_s, at)}
-            connection.execute(update(self.table).where(self.table.c.id == row.id).values(changes))
-            taken.append((row, changes))
-        return taken
-
-    def take_one(self, connection: Connection, row_id: object, holder: str, lease_s: float, *wanted: Any) -> bool:
-        """Hold one row that is free or already held by this holder, and as `wanted`; False otherwise."""
-        at = now()
-        mine = or_(self.free(at), self.table.c.holder == holder)
-        statement = update(self.table).where(self.table.c.id == row_id, mine, *wanted)
-        return bool(connection.execute(statement.values({"holder": holder, self.ends: until(lease_s, at)})).rowcount)
-
-    def change(
-        self, connection: Connection, row_id: object, holder: str | None, values: Mapping[str, Any], *still: Any
-    ) -> bool:
-        """Change a row that is still held by that holder, and still as it was; False where another has it."""
-        statement = update(self.table).where(self.table.c.id == row_id, self.table.c.holder == holder, *still)
-        return bool(connection.execute(statement.values(dict(values))).rowcount)
-
-    def renewed(self, lease_s: float) -> dict[str, Any]:
-        """What `change` writes to keep a row for that long from now."""
-        return {self.ends: until(lease_s)}
-
-    @property
-    def _ends(self) -> Column[Any]:
-        column: Column[Any] = self.table.c[self.ends]
-        return column
 
 
 class Leases:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import IO
 
 
@@ -29,8 +29,10 @@ def start_module(
     )
 
 
-def end(process: "subprocess.Popen[bytes] | None") -> None:
-    """Ask a child to end, where it still runs, and wait until it has."""
-    if process is not None and process.poll() is None:
+def end(processes: Iterable[subprocess.Popen[bytes]]) -> None:
+    """Ask children to end, where they still run, and wait until they have."""
+    running = [process for process in processes if process.poll() is None]
+    for process in running:
         process.terminate()
+    for process in running:
         process.wait()

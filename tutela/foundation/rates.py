@@ -1,12 +1,14 @@
 """How often something may happen: counts in fixed windows of time, by whoever does it, in this process.
 
-The memory of the `limits` package starts a thread for every few requests to forget what is over; here what is over is
-forgotten as new windows open, which costs a request a microsecond.
+What is over is forgotten as new windows open, which costs a request a microsecond; the memory of the `limits` package
+starts a thread for that every few requests.
 """
 
 import threading
 import time
 from dataclasses import dataclass
+
+from tutela.errors import InputError
 
 _FORGET_EVERY = 1000
 _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
@@ -22,8 +24,6 @@ class Rate:
     @classmethod
     def read(cls, text: str) -> "Rate":
         """A rate such as 1000/second, 20/minute, 10/hour. Raises InputError."""
-        from tutela.errors import InputError
-
         amount, _, period = text.partition("/")
         if not (amount.isascii() and amount.isdecimal()) or int(amount) < 1 or period not in _PERIODS:
             raise InputError(f"{text[:40]!r} is not a rate: use a number and a period, such as 1000/second or 10/hour")

@@ -4,7 +4,6 @@ Any number of processes may run it: every step is done once, whoever does it.
 """
 
 import logging
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +12,7 @@ from tutela.casework.cases.service import Cases
 from tutela.casework.evidence.horizon import Horizon
 from tutela.casework.evidence.retention import Retention
 from tutela.errors import TutelaError
+from tutela.foundation.background import BackgroundLoop
 from tutela.foundation.store.database import moment
 
 log = logging.getLogger(__name__)
@@ -40,8 +40,9 @@ class Upkeep:
         self._checkpoints = checkpoints
         self._signing_key = signing_key
         self._steps: list[Callable[[], object]] = [self._alarm, self._destroy_expired, self._sign]
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = BackgroundLoop(
+            self.run_due, name="tutela-upkeep", every_s=lambda: EVERY_S, failed="upkeep failed and is tried again"
+        )
 
     def run_due(self) -> None:
         """Do what is due now. A step that fails holds up no other; the first failure is raised after all."""
@@ -60,26 +61,11 @@ class Upkeep:
 
     def start(self) -> None:
         """Do it in the background until `stop`."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="tutela-upkeep", daemon=True)
-            self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End it."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self.run_due()
-            except TutelaError as error:
-                log.error("upkeep failed and is tried again: %s", error)
-            except Exception:
-                log.exception("upkeep failed and is tried again")
-            self._stopping.wait(EVERY_S)
+        self._loop.stop()
 
     def _alarm(self) -> None:
         for case_id in self._cases.alarm(actor=ACTOR):

@@ -5,7 +5,6 @@ leaves at most an open report without a number of ours, which NCMEC deletes afte
 """
 
 import logging
-import random
 import uuid
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -17,6 +16,7 @@ from tutela.casework.reports.draft import Draft, FileSource
 from tutela.casework.reports.ledger import Change, Ledger
 from tutela.casework.reports.model import MOVING, FiledFile, FileState, Filing, OvertakenError, State
 from tutela.errors import InputError, StoreError, TutelaError
+from tutela.foundation.backoff import BackOff
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,6 @@ class Filer:
         self._files = files
         self._lease_s = lease_s
         self._longest_wait_s = longest_wait_s
-        self._chance = random.SystemRandom()
 
     def run_due(self) -> int:
         """Move on everything that is due; how many filings were touched."""
@@ -104,7 +103,7 @@ class Filer:
 
     def _again(self, filing: Filing, holder: str, why: str, code: int | None) -> None:
         filing = self._ledger.get(filing.id)
-        wait_s = min(self._longest_wait_s, FIRST_WAIT_S * 2 ** min(filing.attempts, 20)) * (0.5 + self._chance.random())
+        wait_s = BackOff(FIRST_WAIT_S, self._longest_wait_s).wait_s(filing.attempts + 1)
         log.warning("report %s: %s; again in %.0f s", filing.id, why, wait_s)
         with self._ledger.change(filing, holder, self._lease_s) as change:
             change.set(attempts=filing.attempts + 1, due_at=change.at + int(wait_s * 1e6))

@@ -5,7 +5,6 @@ review key and NCMEC's credentials, and runs apart from whatever takes uploads.
 """
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from tutela.casework.reports.ledger import Ledger
 from tutela.casework.reports.listeners import AT_MATCH, REJECTED
 from tutela.casework.reports.model import State
 from tutela.casework.reports.notices import Notice, Notices
-from tutela.errors import TutelaError
+from tutela.foundation.background import BackgroundLoop
 from tutela.foundation.outbox.mail import write_mail
 from tutela.foundation.outbox.service import Delivery, Outbox
 from tutela.foundation.outbox.webhooks import Webhooks
@@ -93,40 +92,33 @@ class ReportWorker:
         self._evidence = evidence
         self._filer = filer
         self._webhooks = webhooks or Webhooks()
-        self._every_s = every_s
         handlers: dict[str, Handler] = {AT_MATCH: self._file_at_match, REJECTED: self._take_back}
         self._dispatcher = Dispatcher(outbox, handlers)
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._report: Callable[[int], None] = lambda _: None
+        self._loop = BackgroundLoop(
+            self._turn, name="tutela-reports", every_s=lambda: every_s, failed="reports could not be moved on"
+        )
 
     def run_due(self) -> int:
         """Do what is due now, in this thread; how many things that was."""
         done = self._dispatcher.run_due()
         return done + (self._filer.run_due() if self._filer is not None else 0)
 
-    def run(self, report: Callable[[int], None] = lambda _: None) -> None:
-        """Do what is due, again and again, until `stop`."""
-        while not self._stopping.is_set():
-            try:
-                report(self.run_due())
-            except TutelaError as error:
-                log.error("reports could not be moved on: %s", error)
-            except Exception:
-                log.exception("reports could not be moved on")
-            self._stopping.wait(self._every_s)
+    def run(self, report: Callable[[int], None]) -> None:
+        """Do what is due, again and again, in this thread, until `stop`; `report` is told how much it was."""
+        self._report = report
+        self._loop.run()
 
     def start(self) -> None:
         """Run in the background until `stop`."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self.run, name="tutela-reports", daemon=True)
-            self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End after the step that is under way."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._loop.stop()
+
+    def _turn(self) -> None:
+        self._report(self.run_due())
 
     def _file_at_match(self, delivery: Delivery, progress: Progress) -> None:
         filing = self._desk.file_at_match(delivery.payload["item"], self._evidence, actor=ACTOR)

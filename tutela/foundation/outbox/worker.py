@@ -5,15 +5,15 @@ often is dead, which a metric says and an operator mends.
 """
 
 import logging
-import random
-import threading
 import time
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tutela.errors import TutelaError
+from tutela.foundation.background import BackgroundLoop
+from tutela.foundation.backoff import BackOff
 from tutela.foundation.outbox.service import Delivery, LeaseLostError, Outbox
 from tutela.foundation.store.database import Changes, now
 
@@ -66,10 +66,10 @@ class Retry:
     attempts: int = 60
     """Tries before a delivery is dead: with the times above, more than two days."""
 
-    def wait_s(self, attempts: int, chance: float) -> float:
-        """Seconds to wait after so many tries: doubled each time, between half and one and a half of that."""
-        doubled: float = min(self.longest_s, self.first_s * 2 ** min(attempts - 1, 30))
-        return doubled * (0.5 + chance)
+    @property
+    def back_off(self) -> BackOff:
+        """The waits between tries."""
+        return BackOff(self.first_s, self.longest_s)
 
 
 class Dispatcher:
@@ -90,31 +90,30 @@ class Dispatcher:
         self._handlers = handlers
         self._retry = retry or Retry()
         self._lease_s = lease_s
-        self._poll_s = poll_s
         self._changes = Changes(outbox.store, at_least_every_s=_UNCHANGED_POLLS * poll_s)
         self._concurrency = concurrency
-        self._chance = random.SystemRandom()
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._running: dict[Future[None], _Running] = {}
+        self._loop = BackgroundLoop(
+            self._turn, name="tutela-outbox", every_s=lambda: poll_s, failed="the outbox could not be read"
+        )
 
     def start(self) -> None:
         """Deliver in the background until `stop`."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="tutela-outbox", daemon=True)
-            self._thread.start()
+        if not self._loop.running:
+            self._pool = ThreadPoolExecutor(self._concurrency, "tutela-delivery")
+            self._loop.start()
 
     def wake(self) -> None:
         """Look now, because something was just written."""
-        self._wake.set()
+        self._loop.wake()
 
     def stop(self) -> None:
         """Take nothing more, and return when what is under way has ended."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._loop.stop()
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
 
     def run_due(self) -> int:
         """Deliver what is due now, one after the other, in this thread; how many were tried."""
@@ -124,34 +123,20 @@ class Dispatcher:
             tried += 1
         return tried
 
-    def _run(self) -> None:
-        running: dict[Future[None], _Running] = {}
-        with ThreadPoolExecutor(self._concurrency, "tutela-delivery") as pool:
-            while not self._stopping.is_set():
-                self._wake.clear()
-                try:
-                    if running or self._changes.any():
-                        self._turn(pool, running)
-                except TutelaError as error:
-                    log.error("the outbox could not be read: %s", error)
-                except Exception:
-                    log.exception("the outbox could not be read")
-                if len(running) < self._concurrency:
-                    self._wake.wait(self._poll_s)
-                else:
-                    wait(running, self._poll_s, "FIRST_COMPLETED")
-
-    def _turn(self, pool: ThreadPoolExecutor, running: "dict[Future[None], _Running]") -> None:
-        for future in [future for future in running if future.done()]:
-            del running[future]
-        for under_way in running.values():
+    def _turn(self) -> None:
+        if not self._running and not self._changes.any():
+            return
+        assert self._pool is not None
+        for future in [future for future in self._running if future.done()]:
+            del self._running[future]
+        for under_way in self._running.values():
             self._keep(under_way)
-        free = self._concurrency - len(running)
+        free = self._concurrency - len(self._running)
         if free:
             for delivery in self._outbox.take(tuple(self._handlers), lease_s=self._lease_s, limit=free):
-                future = pool.submit(self._deliver, delivery)
-                future.add_done_callback(lambda _: self._wake.set())
-                running[future] = _Running(delivery)
+                future = self._pool.submit(self._deliver, delivery)
+                self._running[future] = _Running(delivery)
+                future.add_done_callback(lambda _: self._loop.wake())
 
     def _keep(self, under_way: "_Running") -> None:
         if time.monotonic() - under_way.renewed < self._lease_s / 3:
@@ -189,9 +174,7 @@ class Dispatcher:
             log.error("delivery %d of %s is dead after %d tries", delivery.id, delivery.topic, delivery.attempts)
             self._outbox.fail(delivery, message, None)
             return
-        wait_s = self._retry.wait_s(delivery.attempts, self._chance.random())
-        if after_s is not None:
-            wait_s = max(wait_s, min(after_s, self._retry.longest_s))
+        wait_s = self._retry.back_off.wait_s(delivery.attempts, after_s)
         log.warning("delivery %d of %s failed, again in %.0f s: %s", delivery.id, delivery.topic, wait_s, message)
         self._outbox.fail(delivery, message, now() + int(wait_s * 1e6))
 

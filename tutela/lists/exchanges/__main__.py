@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tutela.errors import TutelaError
+from tutela.foundation.leases import Leases
 from tutela.foundation.store.database import Store
 from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges.feedback import share_new
 from tutela.lists.exchanges.puller import Puller
-from tutela.lists.exchanges.schedule import Leases, lease_of
+from tutela.lists.exchanges.schedule import lease_of
 from tutela.lists.exchanges.service import Exchanges
 
 ACTOR = "schedule"

@@ -5,7 +5,6 @@ the one that began later can write.
 """
 
 import gc
-import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, update
 
 from tutela.errors import ConflictError, TutelaError
+from tutela.foundation.backoff import BackOff, around
 from tutela.foundation.http import HttpError, Patience
 from tutela.foundation.store.database import microseconds, now
 from tutela.foundation.store.exchange_tables import exchange as table
@@ -244,7 +244,7 @@ class _Run:
 
     def _finish(self) -> None:
         at = datetime.now(UTC)
-        pause = self.row.interval_s * random.uniform(0.9, 1.1)  # noqa: S311
+        pause = around(self.row.interval_s, 0.1)
         self._write(pulled_at=microseconds(at), failures=0, error=None, next_at=earliest(at, pause))
 
     def _write(self, **values: object) -> None:
@@ -288,6 +288,5 @@ def _collecting_rarely() -> Iterator[None]:
 
 
 def back_off_s(failures: int, interval_s: int) -> float:
-    """How long to leave a failing service alone: doubled each time, with jitter so that not all come back at once."""
-    longest = max(_LONGEST_BACK_OFF_S, float(interval_s))
-    return float(min(_FIRST_BACK_OFF_S * 2 ** min(failures - 1, 20), longest) * random.uniform(0.8, 1.2))  # noqa: S311
+    """How long to leave a failing service alone: a list that is pulled seldom is not asked oftener for failing."""
+    return BackOff(_FIRST_BACK_OFF_S, max(_LONGEST_BACK_OFF_S, float(interval_s))).wait_s(failures)
