@@ -7,7 +7,6 @@ A background thread keeps list changes visible within a second and has the index
 import logging
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from tutela.foundation.outbox.mail import TOPIC as MAIL
 from tutela.foundation.outbox.mail import MailHandler
 from tutela.foundation.outbox.webhooks import TOPIC as WEBHOOK
 from tutela.foundation.outbox.worker import Dispatcher, Handler
+from tutela.foundation.processes import start_module
 from tutela.foundation.store.database import Changes, Store, last_change
 from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges import installed as exchanges_installed
@@ -273,9 +273,6 @@ class Refresher(threading.Thread):
 
 def start_builder(home: Path, database: str) -> subprocess.Popen[bytes]:
     """Build the index where due, in a process of its own; its credentials travel in its environment."""
-    environment = os.environ | {"TUTELA_BUILD_HOME": str(home), "TUTELA_BUILD_DATABASE": database}
-    return subprocess.Popen(
-        [sys.executable, "-m", "tutela.lists.rebuild"],
-        env=environment,
-        stdin=subprocess.DEVNULL,
+    return start_module(
+        "tutela.lists.rebuild", environment={"TUTELA_BUILD_HOME": str(home), "TUTELA_BUILD_DATABASE": database}
     )
