@@ -7,7 +7,7 @@ HOME_DIR := .tutela/home
 NATIVE := $(wildcard native/*.cpp native/*.hpp native/CMakeLists.txt) CMakeLists.txt pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run stop test test-peers lint audit format bench messages reference docs wheel lock clean
+.PHONY: help setup setup-test run stop test test-peers lint audit format bench messages reference docs wheel sbom lock clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -73,6 +73,11 @@ docs: $(VENV)/.docs ## Build the documentation into site/
 
 wheel: setup-test ## Build a wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir dist .
+
+sbom: ## Write what `make run` installs, as a CycloneDX bill of materials, into dist/
+	@mkdir -p dist
+	.ci/uv tool run --from cyclonedx-bom cyclonedx-py requirements requirements/run.lock \
+	  --pyproject pyproject.toml --output-reproducible --of JSON -o dist/tutela.cdx.json
 
 lock: setup ## Resolve the dependencies of pyproject.toml into requirements/
 	.ci/lock $(LOCK_OPTIONS)
