@@ -1,6 +1,5 @@
 """`tutela dns`: the lists of domains for resolvers."""
 
-import asyncio
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +22,8 @@ def serve(context: typer.Context, name: Name = None) -> None:
 
     configure_logs()
     zone, options = _zone(context, name)
+    import asyncio
+
     asyncio.run(_serve(Primary(zone, options)))
 
 
@@ -54,6 +55,8 @@ def check(context: typer.Context, name: Name = None) -> None:
         raise InputError("no resolver is named: dns.resolvers")
     failing = False
     for resolver_name, resolver in options.resolvers.items():
+        import asyncio
+
         good = asyncio.run(applies(resolver.asked_at, options))
         failing |= not good
         typer.echo(f"{resolver_name}: {'applies the policy' if good else 'DOES NOT apply the policy'}")
@@ -92,6 +95,8 @@ async def _serve(primary: "object") -> None:
     from tutela.gateways.dns.primary import Primary
 
     assert isinstance(primary, Primary)
+    import asyncio
+
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
