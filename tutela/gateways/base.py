@@ -14,28 +14,19 @@ answer names nothing but the verdict; silence is never an answer to content that
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from ipaddress import ip_network
 from socket import socket
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
+from tutela.content.media.profile import Profile
 from tutela.gateways.intake import Intake
 from tutela.gateways.listeners import Address
 from tutela.screening.verdict import Decision
 
 CUT_AT = (26_214_400, 104_857_600)
 """Where clients cut files by default: Nextcloud and OpenCloud, clamdscan."""
-
-
-class Profile(StrEnum):
-    """What the platform takes, and so what is held for not being known."""
-
-    PICTURES = "pictures"
-    """Pictures and videos, and what they come in."""
-    FILES = "files"
-    """Files of every kind: what shows nothing passes as it does inside an archive."""
 
 
 class Options(BaseModel):

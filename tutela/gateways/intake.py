@@ -17,6 +17,7 @@ from typing import TypeVar
 import structlog
 
 from tutela.content.media.content_file import ContentFile
+from tutela.content.media.profile import Profile
 from tutela.deployment.composition import Deployment
 from tutela.deployment.metrics import count_verdict
 from tutela.errors import ConflictError, InputError, NotReadyError, StoreError, TutelaError
@@ -55,6 +56,8 @@ class Terms:
 
     answer_s: float = 20.0
     """Within so long a whole body is answered; where the verdict is not there by then, it is held."""
+    profile: Profile = Profile.FILES
+    """What the platform takes."""
     cut_at: frozenset[int] = field(default_factory=frozenset)
     """Lengths at which clients cut files without saying so: content of exactly such a length is held."""
 
@@ -309,7 +312,9 @@ class Intake:
         """The severest verdict; None where there is nothing to be screened in the body."""
         found: Verdict | None = None
         for piece in (content,) if unwrap is None else unwrap(content.view()):
-            verdict = self._screener.screen(piece, context, shortcomings=shortcomings, asked_by=f"gateway:{self.name}")
+            verdict = self._screener.screen(
+                piece, context, profile=self.terms.profile, shortcomings=shortcomings, asked_by=f"gateway:{self.name}"
+            )
             count_verdict(verdict)
             if found is None or _SEVERITY[verdict.decision] > _SEVERITY[found.decision]:
                 found = verdict

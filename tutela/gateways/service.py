@@ -82,4 +82,4 @@ def _screener(deployment: Deployment, options: Options) -> Screener:
 
 def _terms(options: Options) -> Terms:
     cut_at = options.cut_at if isinstance(options, ListenerOptions) else frozenset[int]()
-    return Terms(options.answer_s, cut_at)
+    return Terms(options.answer_s, options.profile, cut_at)
