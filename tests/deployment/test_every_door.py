@@ -29,6 +29,7 @@ from tutela.console.options import ConsoleOptions
 from tutela.console.people import People
 from tutela.console.roles import Role
 from tutela.console.service import Console
+from tutela.console.sessions import Session, Sessions
 from tutela.content.signals.registry import signal_type
 from tutela.deployment.casework import opened_casework
 from tutela.deployment.settings import Settings, load_settings
@@ -98,6 +99,7 @@ class Door:
     """A way in, over a copy of the home. Each method is one act."""
 
     actor: str
+    session: Session
 
     def __init__(self, held: Held, home: Path) -> None:
         self.held, self.home = held, home
@@ -198,13 +200,11 @@ class Pages(Door):
             opened_casework(self.home, None, _settings(self.home).casework, ReviewKey(SECRET)) as casework,
             contextlib.closing(Console(casework, self.home, ConsoleOptions(origin=ORIGIN))) as console,
         ):
-            person = console.people.get(self.held.person)
-            session = console.sessions.begin(person, "test")
-            self.actor, self.csrf = person.actor, session.csrf
+            self.actor, self.csrf = self.session.person.actor, self.session.csrf
             self.client = TestClient(
                 create_console(console), base_url=ORIGIN, headers={"origin": ORIGIN}, follow_redirects=False
             )
-            self.client.cookies.set("__Host-tutela", session.token or "")
+            self.client.cookies.set("__Host-tutela", self.session.token or "")
             self.cases = console.cases
             yield self
 
@@ -427,7 +427,12 @@ def _settings(home: Path) -> Settings:
 def _door(kind: type[Any], held: Held, folder: Path) -> Iterator[Any]:
     home = folder / kind.__name__
     shutil.copytree(held.home, home)
-    with kind(held, home).open() as door:
+    door = kind(held, home)
+    with _store(door) as store:
+        # Signed in at every door, so that the log is as long behind each.
+        people = People(store)
+        door.session = Sessions(store, people).begin(people.get(held.person), "test")
+    with door.open():
         yield door
 
 
