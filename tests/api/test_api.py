@@ -386,8 +386,9 @@ def test_health_readiness_and_metrics(service, client):
 
 
 def test_the_log_is_structured_and_holds_no_content(service, client):
+    assert client.post("/v1/screen?note=querysecret", content=COPY).status_code == 422
     verdict = client.post(
-        "/v1/screen?note=querysecret",
+        "/v1/screen",
         files={"file": ("secret-name.jpg", COPY)},
         data={"context": '{"item": "ctx-secret"}'},
     ).json()

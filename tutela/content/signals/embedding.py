@@ -7,6 +7,7 @@ largest component and padded with zeros; distances are thousandths of 1 - cosine
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import json
 import os
@@ -114,7 +115,18 @@ class Embedding:
         path = os.environ.get(MODEL_VARIABLE)
         if not path:
             return ()
-        return self.of_picture(content.picture, load_model(path))
+        model = _loaded(path)
+        if isinstance(model, TutelaError):
+            raise model
+        return self.of_picture(content.picture, model)
+
+    def prepare(self) -> None:
+        """Load the model and run it once, before the worker confines itself: later no file can be opened."""
+        path = os.environ.get(MODEL_VARIABLE)
+        model = _loaded(path) if path else None
+        if isinstance(model, Model):
+            with contextlib.suppress(TutelaError):  # content is then held with that reason
+                model.embed(np.zeros((8, 8), np.uint8))
 
     def of_picture(self, picture: Picture, model: Model) -> list[Sample]:
         """The embedding of a decoded picture as it is displayed."""
@@ -126,6 +138,15 @@ class Embedding:
             return []
         components = np.rint(vector / largest * 127).astype(np.int8).tobytes()
         return [Sample(self.name, (model.mark + components).ljust(self.width, b"\0"))]
+
+
+@lru_cache(maxsize=1)
+def _loaded(path: str) -> Model | TutelaError:
+    """The model in a file, or what is wrong with it, read once."""
+    try:
+        return load_model(path)
+    except TutelaError as error:
+        return error
 
 
 @lru_cache(maxsize=1)
