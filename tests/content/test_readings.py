@@ -381,11 +381,11 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 def test_a_match_says_which_reading_it_is(known: Deployment) -> None:
     verdict = known.screener.screen(file_of(hostile.two_faced(KNOWN, OTHER), "PNG"))
     assert verdict.decision is Decision.BLOCK
-    assert {match.part for match in verdict.matches if match.view == "whole"} == {"on black"}
+    assert {match.part for match in verdict.matches if match.view == "whole"} == {"on black", "on dark grey"}
     verdict = known.screener.screen(
         saved(NEGATIVE, "PNG", icc_profile=hostile.profile(hostile.inverse, version=0x05000000))
     )
-    assert ("negative", "") in {(match.view, match.part) for match in verdict.matches} or verdict.matches
+    assert verdict.decision is Decision.BLOCK
 
 
 def test_a_picture_too_poor_to_match_is_held_where_an_entry_is_very_near(known: Deployment) -> None:

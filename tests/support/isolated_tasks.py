@@ -12,7 +12,7 @@ from typing import Any
 
 from tutela.content.media.worker_process import MAX_RESULT_BYTES
 from tutela.errors import UnscreenableError
-from tutela.screening import examination
+from tutela.screening import inspection
 
 
 def echo(content: memoryview, options: Any) -> Any:
@@ -30,7 +30,7 @@ def examine_and_tell(content: memoryview, options: Any) -> Any:
 def what_is_found(content: memoryview, options: Any) -> Any:
     """Everything that an examination says, in one document."""
     samples: list[Any] = []
-    examined = examination.task(content, options)
+    examined = inspection.task(content, options)
     try:
         while True:
             samples += next(examined)["samples"]
