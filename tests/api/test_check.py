@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.support.service import Service
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             {"signal": "domain", "value": "bad.example"},
         ]
         assert client.post("/v1/banks/links/entries", json={"entries": entries}).status_code == 201
+
+        def listed() -> bool:
+            asked = {"urls": ["https://example.org/listed"], "text": "bad.example"}
+            return len(client.post("/v1/check", json=asked).json()["verdict"]["matches"]) == 2
+
+        wait_until(listed, "both entries are matched")
     yield service
     service.stop()
 

@@ -66,7 +66,7 @@ def test_a_layer_that_an_embedding_application_added_sees_every_upload(deploymen
 
 
 def test_a_fault_of_ours_is_a_problem_document_and_loud(deployment, monkeypatch, caplog):
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("an error of ours")
 
     app = application(deployment, auth_required=False)

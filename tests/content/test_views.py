@@ -154,7 +154,7 @@ def test_an_entry_with_views_is_one_entry_and_withdrawn_as_one(tmp_path):
         deployment.refresh()
         crop = attacked("crop-placed", 20)
         (match,) = deployment.screener.screen(crop).matches
-        assert (match.entry_id, match.view) == (entry_id, "anchored")
+        assert (match.entry_id, match.view) == (entry_id, "whole")  # of the upload, which is a listed piece
         deployment.banks.set_state(entry_id, EntryState.WITHDRAWN, reason="test", actor="test")
         deployment.refresh()
         assert deployment.screener.screen(crop).decision is Decision.ALLOW
