@@ -85,6 +85,7 @@ class Receiver(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._clients.connections.closed(self)
         self._http.connection_lost(exc)
+        self._http.forget()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return _BUFFER
@@ -140,6 +141,14 @@ class _Http(HttpToolsProtocol):
             self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_LONG)
         elif not self.is_read:
             self._rested_at = self._rested_at or time.monotonic()
+
+    def forget(self) -> None:
+        """Let go of the last request: it may hold what was said of an uploader, and the two of us refer to each other,
+        so that it would stay until a collection comes by."""
+        self.headers = []
+        self.scope = None  # type: ignore[assignment]
+        self.cycle = None  # type: ignore[assignment]
+        self.url = b""
 
     def refuse(self, status: HTTPStatus, why: str) -> None:
         """Answer, where no answer has begun, and close."""

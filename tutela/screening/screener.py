@@ -22,7 +22,7 @@ from tutela._version import __version__
 from tutela.content.media.content import Limits, Mode, Shortcoming, ViewSet
 from tutela.content.media.content_file import ContentFile
 from tutela.content.media.isolation import PoolOfAsker, WorkerPool
-from tutela.content.media.lanes import Asker
+from tutela.content.media.lanes import Asker, masked
 from tutela.content.media.profile import Profile
 from tutela.content.media.sniff import VIDEOS, MediaType, sniff
 from tutela.content.signals.base import Sample
@@ -142,7 +142,7 @@ class Screener:
         seed = hmac.digest(self._secret, sha256.encode(), "sha256").hex()
         search: _Search | None = None
         media_type = sniff(seen)
-        pool = self._pool.on_behalf_of(Asker(asked_by, context.uploader if context else "", media_type or ""))
+        pool = self._pool.on_behalf_of(Asker(asked_by, masked(context.uploader) if context else "", media_type or ""))
         if media_type in VIDEOS:
             examination, search = self._watch(pool, content, media_type, digests, limits, on_progress, seed)
             samples = examination.samples

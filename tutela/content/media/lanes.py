@@ -4,6 +4,8 @@ There are two lanes. In the quick one stands whoever's content took little until
 slow one, which others do not use. A turn that grows long in the quick lane steps aside. Both are shared fairly.
 """
 
+import hashlib
+import secrets
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -20,13 +22,21 @@ _WEIGHT = 0.3
 """Of the last content in the average of somebody's."""
 
 
+_KEY = secrets.token_bytes(32)
+
+
+def masked(name: str) -> str:
+    """A name as this process remembers it: equal for equal names, and nothing can be read from it."""
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), key=_KEY, digest_size=16).hexdigest() if name else ""
+
+
 class Asker(NamedTuple):
     """For whom content is examined, and of what kind it is: costs are remembered for these together."""
 
     key: str = ""
     """Who asks: an API key, a gateway."""
     uploader: str = ""
-    """On whose behalf, where that is said."""
+    """On whose behalf, where that is said: masked, for what uploaders are called stays in nobody's memory."""
     kind: str = ""
     """The content's type."""
 
