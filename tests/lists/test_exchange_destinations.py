@@ -12,10 +12,13 @@ from tests.support.exchange_tools import QUICK
 from tutela.api.app import create_app
 from tutela.api.keys import Keys, Scope
 from tutela.console.oidc import OidcOptions
+from tutela.console.roles import Role
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.errors import InputError
 from tutela.foundation.http import Http, HttpError
-from tutela.foundation.outward import PRIVATE_NETWORKS, checked_addresses, permit
+from tutela.foundation.options import Secret
+from tutela.foundation.outward import PRIVATE_NETWORKS, permit
+from tutela.foundation.pinned import checked_addresses
 from tutela.lists.exchanges.registry import kinds
 from tutela.lists.exchanges.service import Exchanges
 
@@ -159,4 +162,4 @@ def test_a_name_that_changes_after_it_was_checked_leads_nowhere(names, monkeypat
 
 def test_an_identity_provider_is_spoken_to_by_https():
     with pytest.raises(InputError, match="https"):
-        OidcOptions("http://login.example", "id", "secret")
+        OidcOptions("http://login.example", "id", Secret("env:SECRET"), {"staff": (Role.ADMIN,)})

@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 from tutela.errors import InputError, TutelaError
 from tutela.foundation.backoff import BackOff, http_date, retry_after_s
-from tutela.foundation.outward import check_address, checked
+from tutela.foundation.outward import check_address
 
 if TYPE_CHECKING:
     import httpx
@@ -98,6 +98,8 @@ class Http:
         False. `transport` stands in for the network. `public_only` is for addresses that do not come from the
         operator's own settings: https, and public but where the operator permits a network."""
         import httpx
+
+        from tutela.foundation.pinned import checked
 
         self.patience = patience or Patience()
         self._sleep = sleep

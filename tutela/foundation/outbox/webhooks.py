@@ -15,17 +15,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
 from tutela.errors import InputError
 from tutela.foundation.backoff import retry_after_s
-from tutela.foundation.http import Answer, Http, HttpError, Patience
 from tutela.foundation.options import OptionError, Secret, require
 from tutela.foundation.outbox.service import Delivery, enqueue
 from tutela.foundation.outbox.worker import DeliveryError, Progress, UndeliverableError
+
+if TYPE_CHECKING:
+    from tutela.foundation.http import Answer, Http  # a library that sends nothing needs no client
 
 TOPIC = "webhook"
 TIMEOUT_S = 15.0
@@ -140,6 +142,8 @@ class Webhooks:
 
     def deliver(self, delivery: Delivery, progress: Progress) -> None:
         """Send one message: the handler of the outbox's topic. Raises DeliveryError, UndeliverableError."""
+        from tutela.foundation.http import HttpError
+
         endpoint = self._endpoints.get(delivery.payload["endpoint"])
         if endpoint is None:
             raise DeliveryError(f"webhook {delivery.payload['endpoint']!r} is not configured in this process")
@@ -165,7 +169,9 @@ class Webhooks:
         if http is not None:
             http.close()
 
-    def _client(self) -> Http:
+    def _client(self) -> "Http":
+        from tutela.foundation.http import Http, Patience
+
         with self._lock:
             if self._http is None:
                 self._http = Http(patience=Patience(timeout_s=TIMEOUT_S, deadline_s=TIMEOUT_S, attempts=1))
@@ -206,7 +212,7 @@ def verify(keys: Sequence[bytes], headers: Mapping[str, str], body: bytes) -> st
     raise SignatureError(why)
 
 
-def _judge(endpoint: Endpoint, answer: Answer) -> None:
+def _judge(endpoint: Endpoint, answer: "Answer") -> None:
     if 200 <= answer.status < 300:
         return
     message = f"webhook {endpoint.name!r} answered {answer.status}"
