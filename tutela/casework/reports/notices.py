@@ -286,7 +286,7 @@ class Notices:
 def _checked(target: NewTarget) -> NewTarget:
     value = target.value.strip()
     check_text(value, 2_000)
-    if target.kind in signal_types():
+    if target.kind in signal_types() and target.kind != "url":  # a notice names an address as it was told
         kind = signal_type(target.kind)
         return NewTarget(target.kind, kind.format(kind.parse(value)))
     if target.kind not in ("url", "item"):
