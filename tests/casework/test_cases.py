@@ -757,9 +757,9 @@ def test_a_reason_that_the_policy_leaves_out_opens_no_case(tmp_path):
     with open_deployment(
         tmp_path / "home", decoders=1, casework=CaseworkOptions(EvidenceOptions((PUBLIC,)), options)
     ) as deployment:
-        assert deployment.screener.screen(b"text").decision is Screened.HOLD
+        assert deployment.screener.screen(b"\x07\x01\x00\x02" * 20).decision is Screened.HOLD
         assert deployment.casework.cases.queue() == []
-        assert deployment.screener.screen(b"").decision is Screened.HOLD
+        assert deployment.screener.screen(b"GIF89a").decision is Screened.HOLD
         assert len(deployment.casework.cases.queue()) == 1
 
 

@@ -162,7 +162,7 @@ def test_screening_says_by_its_exit_code_and_json_lines_what_matched(filled, pic
     assert [(match["bank"], match["signal"], match["reference"]) for match in copy["matches"]] == [
         ("known", "pdq", "case-7")
     ]
-    assert text["reasons"][0]["code"] == "unknown-type"
+    assert text["reasons"][0]["code"] == "unsupported-type"
     assert {match["signal"] for match in known["matches"]} == {"pdq", "sha256"}
     assert known["sha256"] == hashlib.sha256(files[3].read_bytes()).hexdigest()
 
@@ -992,11 +992,12 @@ def test_the_doctor_says_that_nothing_is_there_yet_and_makes_nothing(call, home)
     assert not home.exists()
 
 
-def test_the_doctor_warns_of_a_home_that_others_read_and_of_no_bank(call, filled):
+def test_a_home_that_others_read_is_closed_and_the_doctor_warns_of_no_bank(call, filled):
     filled.chmod(0o755)
     assert call("bank", "update", "known", "--disable").code == 0
+    assert filled.stat().st_mode & 0o777 == 0o700
     warnings = findings(call("doctor", "--json"), "warn")
-    assert warnings["home"].endswith(f"run: chmod 700 {filled}")
+    assert "home" not in warnings
     assert warnings["banks"].startswith("no bank is enabled")
 
 

@@ -495,7 +495,7 @@ def test_nothing_of_the_evidence_is_left_in_the_workers_memory(reveals, pool, pe
     for content in (photo() + marker, marker * 1000):
         with contextlib.suppress(UnscreenableError):
             reveals.begin(reviewer(people), CLEARED, lambda content=content: content)
-        (worker,) = pool._free.queue
+        (worker,) = (one for idle in pool._idle.values() for one in idle)
         assert len(worker._map) > len(content), "this is where it was"
         assert marker not in bytes(worker._map)
 

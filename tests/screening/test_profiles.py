@@ -35,6 +35,7 @@ SAMPLES: dict[Kind, dict[str, bytes]] = {
         "application/x-subrip": made.subtitles(1),
         "application/x-pem-file": made.signature(2),
     },
+    Kind.SIGNATURE: {"application/pkcs7-signature": made.signature(1)},
     Kind.FONT: {"font/ttf": made.font()},
     Kind.SYSTEM: {"application/x-ds-store": b"\x00\x00\x00\x01Bud1" + bytes(300)},
     Kind.AUDIO: {
@@ -47,7 +48,6 @@ SAMPLES: dict[Kind, dict[str, bytes]] = {
         + bytes(256)
         + b"\x00\xff\x2f\x00",
     },
-    Kind.SIGNATURE: {"application/pkcs7-signature": made.signature(0)},
     Kind.PROGRAM: {"application/vnd.microsoft.portable-executable": made.program(1)},
     Kind.DATA: {"application/vnd.sqlite3": made.database(9), "application/x-plist": made.plist(1) + bytes(256)},
 }

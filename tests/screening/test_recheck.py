@@ -159,7 +159,7 @@ def test_what_was_held_and_what_has_no_detail_is_not_asked_about(deployment, shi
         assert deployment.second_opinions.turn() == 0
 
 
-def test_a_known_false_match_stays_one_whatever_shield_says(deployment, shield):
+def test_what_shield_lists_is_no_false_match_any_more(deployment, shield):
     value = know(shield, deployment, PICTURE)
     deployment.banks.create("false-matches", kind=BankKind.ALLOW, actor="test")
     allowed = [NewEntry("pdq", bytes.fromhex(value))]
@@ -170,7 +170,7 @@ def test_a_known_false_match_stays_one_whatever_shield_says(deployment, shield):
         deployment.screener.screen(PICTURE)
         deployment.second_opinions.turn()
         quick(deployment).run_due()
-    assert deployment.casework.cases.queue() == []
+    assert len(deployment.casework.cases.queue()) == 1, "an allow list never reaches a listed value"
     assert deployment.second_opinions.turn() == 0, "a further verdict asks no further question"
 
 

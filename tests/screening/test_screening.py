@@ -142,7 +142,8 @@ def test_an_allowed_perceptual_hash_does_not_cover_an_exact_one_and_an_allowed_d
     ("content", "code"),
     [
         (b"", "empty"),
-        (b"only words", "unknown-type"),
+        (b"only words", "unsupported-type"),
+        (b"\x07\x01\x00\x02" * 20, "unknown-type"),
         (b"8BPS a layered picture", "unreadable"),
         (b"\xff\xd8\xff\xe0broken", "unreadable"),
         (COPY[: len(COPY) // 2], "damaged"),
@@ -171,7 +172,7 @@ def test_a_file_that_crashes_its_decoder_is_still_matched_by_its_digest(deployme
 def test_an_operator_may_let_named_shortcomings_pass(tmp_path):
     policy = ScreeningPolicy({"unknown-type": Decision.ALLOW, "damaged": Decision.BLOCK})
     with open_deployment(tmp_path, decoders=1, policy=policy) as deployment:
-        assert deployment.screener.screen(b"only words").decision is Decision.ALLOW
+        assert deployment.screener.screen(b"\x07\x01\x00\x02" * 20).decision is Decision.ALLOW
         assert deployment.screener.screen(b"%PDF-1.7").decision is Decision.HOLD
         assert deployment.screener.screen(COPY[: len(COPY) // 2]).decision is Decision.BLOCK
 

@@ -617,8 +617,8 @@ def test_a_long_video_in_an_archive_gets_the_time_of_a_video(tmp_path):
 def test_what_hides_behind_a_video_is_found(films):
     verdict = films.screener.screen(OTHER + zipped("clip.mkv", encode(scene(0), form="matroska")))
     assert verdict.decision is Decision.HOLD
-    (match,) = verdict.matches
-    assert "clip.mkv" in match.part
+    assert verdict.matches
+    assert any("clip.mkv" in match.part for match in verdict.matches)
 
 
 def test_frames_that_the_caller_hashed_are_aligned_too(films):

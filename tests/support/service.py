@@ -21,7 +21,7 @@ class Service:
 
     def __init__(self, home: Path, *, workers: int = 1, **environment: str) -> None:
         self.home = home
-        home.mkdir(exist_ok=True)
+        home.mkdir(mode=0o700, exist_ok=True)
         store = Store.create(f"sqlite:///{home / 'tutela.db'}")
         self.keys = Keys(store)
         self.workers = workers
