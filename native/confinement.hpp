@@ -41,6 +41,11 @@ int forbid_dumps();
 // Lets the end of the thread that started this process end it too. Forgotten when privileges change.
 int end_with_parent();
 
+// Forks a process that is a child of this one's parent, who alone can wait for it. Returns 0 in the child, its number
+// here, or the error number negated. Only for a process of one thread; what runs in the child may only fork and wait,
+// as the C library does not know that it is another process.
+int fork_for_parent();
+
 // Lets an alarm end the process, also where it is the first of its namespace, for which the default action is ignored.
 int end_on_alarm();
 

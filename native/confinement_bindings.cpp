@@ -8,6 +8,21 @@
 namespace nb = nanobind;
 using namespace tutela;
 
+namespace {
+
+int fork_for_parent_with_python() {
+    PyOS_BeforeFork();
+    const int child = fork_for_parent();
+    if (child == 0) {
+        PyOS_AfterFork_Child();
+    } else {
+        PyOS_AfterFork_Parent();
+    }
+    return child;
+}
+
+}  // namespace
+
 void bind_confinement(nb::module_& m) {
     m.def("leave_namespaces", &leave_namespaces, nb::arg("flags"));
     m.def("empty_root", &empty_root);
@@ -19,5 +34,6 @@ void bind_confinement(nb::module_& m) {
     m.def("allowed_system_calls", &allowed_system_calls);
     m.def("forbid_dumps", &forbid_dumps);
     m.def("end_with_parent", &end_with_parent);
+    m.def("fork_for_parent", &fork_for_parent_with_python);
     m.def("end_on_alarm", &end_on_alarm);
 }

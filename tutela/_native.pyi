@@ -43,6 +43,10 @@ def forbid_dumps() -> int:
 def end_with_parent() -> int:
     """Let the end of the thread that started this process end it too; forgotten when privileges change."""
 
+def fork_for_parent() -> int:
+    """Fork a child of this process's parent, who alone can wait for it: 0 in the child, its number here, or the error
+    number negated. What runs in the child may only fork and wait."""
+
 def end_on_alarm() -> int:
     """Let an alarm end the process, also the first process of a namespace."""
 

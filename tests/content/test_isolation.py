@@ -21,7 +21,7 @@ from tests.support.isolated_tasks import what_is_found
 from tests.support.memory import needs_root, stretches, traces
 from tests.support.pictures import draw_scene, every_format, file_of, mutations, photos
 from tests.support.waiting import PATIENCE_S, wait_until
-from tutela.content.media import worker_process
+from tutela.content.media import fork_server
 from tutela.content.media.content import Limits, Mode
 from tutela.content.media.hostile import attempt_everything
 from tutela.content.media.isolation import WorkerPool
@@ -276,10 +276,11 @@ def test_a_task_that_cannot_be_loaded_is_said_at_start():
 
 _PARENT = """
 import sys, time
+from tutela.content.media import fork_server
 from tutela.content.media.isolation import WorkerPool
 pool = WorkerPool("tests.support.isolated_tasks:misbehave", size=1)
 pool.warm()
-print(*pool.processes(), flush=True)
+print(*pool.processes(), *(server._process.pid for server in fork_server._servers.values()), flush=True)
 time.sleep(600)
 """
 
@@ -289,18 +290,57 @@ def test_workers_end_with_a_parent_that_is_killed():
     environment = os.environ | {"PYTHONPATH": str(root)}
     parent = subprocess.Popen([sys.executable, "-c", _PARENT], stdout=subprocess.PIPE, env=environment)
     assert parent.stdout is not None
-    worker = int(parent.stdout.readline())
+    left = [int(pid) for pid in parent.stdout.readline().split()]
     parent.kill()
     parent.wait()
     parent.stdout.close()
+    assert len(left) == 2  # the worker and the fork server
 
-    def ended() -> bool:
+    def ended(pid: int) -> bool:
         try:
-            return Path(f"/proc/{worker}/stat").read_text().split()[2] == "Z"
+            return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
         except (FileNotFoundError, ProcessLookupError):
             return True
 
-    wait_until(ended, "the worker ends after its parent")
+    wait_until(lambda: all(map(ended, left)), "the worker and the fork server end after their parent")
+
+
+def test_a_fork_server_that_is_killed_is_replaced(pool):
+    for server in fork_server._servers.values():
+        server._process.kill()
+    assert pool.run(b"fine", {}) == "fine"
+    with WorkerPool("tests.support.isolated_tasks:misbehave", size=1) as fresh:
+        assert fresh.run(b"fine", {}) == "fine"
+
+
+def test_a_fork_server_is_replaced_before_its_addresses_are_guessed(monkeypatch):
+    monkeypatch.setattr(fork_server, "MAX_FORKS", 3)
+    with WorkerPool("tests.support.isolated_tasks:misbehave", size=1) as pool:
+        servers = set()
+        for _ in range(6):
+            with pytest.raises(UnscreenableError):
+                pool.run(b"exit", {})
+            servers |= {server._process.pid for server in fork_server._servers.values()}
+        assert len(servers) >= 2
+    assert pool.starts == 6
+
+
+def test_a_worker_can_answer_for_nobody_else(pool):
+    assert pool.run(b"sockets", {}) == 1
+
+
+def test_what_keeps_the_fork_server_from_loading_is_said(tmp_path, monkeypatch):
+    about = tmp_path / "plugin-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Name: plugin\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[tutela.signals]\nbroken = broken_plugin:SIGNAL\n")
+    (tmp_path / "broken_plugin.py").write_text("SIGNAL = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with (
+        WorkerPool("tests.support.isolated_tasks:misbehave", size=1) as pool,
+        pytest.raises(TutelaError, match=r"did not start: .*broken_plugin:SIGNAL.* is not a SignalType"),
+    ):
+        pool.warm()
 
 
 def test_ten_thousand_broken_files_are_all_answered():
@@ -371,6 +411,6 @@ def left_in_a_worker(names: Iterable[str]) -> dict[str, list[bytes]]:
 def test_a_worker_that_waits_has_nothing_of_what_it_decoded(monkeypatch):
     monkeypatch.setenv("PYTHONMALLOC", "malloc")  # as a service that keeps evidence has it
     assert left_in_a_worker(decodable()) == {}
-    usual = worker_process._environment
-    monkeypatch.setattr(worker_process, "_environment", lambda: usual() | {"GLIBC_TUNABLES": ""})
+    usual = fork_server._environment
+    monkeypatch.setattr(fork_server, "_environment", lambda: usual() | {"GLIBC_TUNABLES": ""})
     assert len(left_in_a_worker(["avif", "heic", "png-grey-alpha", "tiff"])) >= 3  # where it would have been found

@@ -6,8 +6,6 @@ import mmap
 import os
 import socket
 import struct
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 
 from tutela.content.media.content import Limits, Shortcoming
 from tutela.content.media.content_file import ContentFile, nameless_file, to_read_only
+from tutela.content.media.fork_server import start_worker
 from tutela.errors import TutelaError, UnscreenableError
 
 MAX_RESULT_BYTES = 1024 * 1024
@@ -32,14 +31,6 @@ _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 _LENGTH = struct.Struct("<I")
 _ZEROS = memoryview(bytes(256 * 1024))
-_OVERWRITING = ":".join(
-    (
-        "glibc.malloc.perturb=165",
-        "glibc.malloc.tcache_count=0",  # what lies there is overwritten late
-        "glibc.malloc.mmap_threshold=33554432",  # as large as they grow by themselves: else pages come and go
-        "glibc.malloc.trim_threshold=67108864",
-    )
-)
 
 
 class WorkerProcess:
@@ -57,23 +48,16 @@ class WorkerProcess:
         self._map: mmap.mmap | None = None
         self._socket, theirs = socket.socketpair()
         memory = to_read_only(self._memory)
-        arguments = {
-            "task": task,
-            "socket": theirs.fileno(),
-            "memory": memory,
-            "max_memory_bytes": limits.max_memory_bytes,
-            "max_bytes": limits.max_bytes,
-        }
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-P", "-m", "tutela.content.media.confined.worker", json.dumps(arguments)],
-                pass_fds=(theirs.fileno(), memory),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env=_environment(),
-                start_new_session=True,
-            )
-        os.close(memory)
+        arguments = {"task": task, "max_memory_bytes": limits.max_memory_bytes + limits.max_bytes}
+        try:
+            self._process = start_worker(arguments, theirs.fileno(), memory)
+        except BaseException:
+            self._socket.close()
+            os.close(self._memory)
+            raise
+        finally:
+            theirs.close()
+            os.close(memory)
         self.pid = self._process.pid
 
     def wait_until_ready(self) -> None:
@@ -228,21 +212,3 @@ class WorkerProcess:
         read = bytes(self._unread[:length])
         del self._unread[:length]
         return read
-
-
-def _environment() -> dict[str, str]:
-    """What Python needs and nothing else: no credentials, and one thread a library.
-
-    The GNU C library overwrites memory when it is freed: a worker that waits has nothing of the content before. Small
-    Python objects are left to it where the service does so too.
-    """
-    names = ("PATH", "LD_LIBRARY_PATH", "PYTHONMALLOC", "TUTELA_SIMD", "TUTELA_EMBEDDING_MODEL")
-    kept = {name: os.environ[name] for name in names if name in os.environ}
-    return kept | {
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "GLIBC_TUNABLES": _OVERWRITING,
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "LC_ALL": "C.UTF-8",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }

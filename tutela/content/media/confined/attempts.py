@@ -4,16 +4,16 @@ Nothing here does harm where it is allowed. An attempt is refused where the syst
 the attempt got as far as the system's own code, and counts as allowed.
 """
 
+import contextlib
 import ctypes
 import errno
-import json
 import mmap
 import os
 import platform
 import resource
 import signal
 import socket
-import sys
+import stat
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -131,7 +131,18 @@ def _shell(_: Targets) -> None:
 
 def _change_the_content(_: Targets) -> None:
     """Through the descriptor that the worker has: what is found in it is what the service would seal."""
-    mmap.mmap(json.loads(sys.argv[1])["memory"], 1).close()
+    mmap.mmap(*held_descriptors(stat.S_ISREG), 1).close()
+
+
+def held_descriptors(is_wanted: Callable[[int], bool]) -> list[int]:
+    """The descriptors that this process was given, of the kind that a function of `stat` says: a worker has one socket,
+    and one file, which is the content."""
+    held = []
+    for descriptor in range(resource.getrlimit(resource.RLIMIT_NOFILE)[0]):
+        with contextlib.suppress(OSError):
+            if is_wanted(os.fstat(descriptor).st_mode):
+                held.append(descriptor)
+    return held
 
 
 _FILES: Mapping[str, Callable[[Targets], object]] = {

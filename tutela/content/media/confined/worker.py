@@ -1,7 +1,7 @@
-"""The process in which hostile bytes are parsed, `python -m` this module: started by `isolation.WorkerPool`.
+"""The process in which hostile bytes are parsed: forked by the fork server, asked by `isolation.WorkerPool`.
 
-It confines itself after its imports and before its first byte of content, then answers one task after the other. It
-ends when its parent closes the socket or dies.
+It confines itself before its first byte of content, then answers one task after the other. It ends when its parent
+closes the socket or dies.
 """
 
 import gc
@@ -28,41 +28,41 @@ _ONE_READ = 64 * 1024
 """Bytes of a request that are read at once; no next one comes before the answer."""
 
 
-def main() -> None:
-    """Serve tasks as the JSON object in the first argument says."""
-    arguments = json.loads(sys.argv[1])
+def work(task: str, max_memory_bytes: int, connection: socket.socket, memory: int) -> None:
+    """Confine this process, and serve the task "module:function" on content in `memory` until the socket is closed.
+
+    On Linux that is done by a child, so that it is the first process of a namespace; this one ends as its child does.
+    """
     left = leave_processes()
-    if left and (child := os.fork()):
-        _end_as(child, arguments)
-    if left:
+    if sys.platform == "linux" and (child := os.fork()):
+        os.close(memory)
+        _end_as(child, connection)
+    if sys.platform == "linux":
         _native.end_with_parent()
-    with socket.socket(fileno=arguments["socket"]) as connection:
+    with connection:
         try:
-            task = _load(arguments["task"])
-            max_memory_bytes = arguments["max_memory_bytes"] + arguments["max_bytes"]
+            function = _load(task)
             refusals = confine(max_memory_bytes, left)
         except Exception as error:
             _answer(connection, {"failed": f"{type(error).__name__}: {error}"})
             raise
         _answer(connection, {"refusals": refusals})
-        _serve(connection, arguments["memory"], task)
+        _serve(connection, memory, function)
 
 
 def _load(name: str) -> Any:
-    """The task, once everything that it needs is loaded."""
+    """The task; what it may need was loaded by the fork server."""
     module, _, function = name.partition(":")
     task = getattr(import_module(module), function)
-    import_module("tutela.content.media.confined.preparation").prepare()
     gc.collect()
-    gc.freeze()  # modules stay: no collection looks through them again
+    gc.freeze()
     return task
 
 
-def _end_as(child: int, arguments: dict[str, Any]) -> NoReturn:
+def _end_as(child: int, connection: socket.socket) -> NoReturn:
     """Outside the child's namespace: say its number, which it does not know, and end as it does."""
-    with socket.socket(fileno=arguments["socket"]) as connection:
+    with connection:
         _answer(connection, {"process": child})
-    os.close(arguments["memory"])
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status < 0:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -142,7 +142,3 @@ def _answer(connection: socket.socket, answer: dict[str, Any]) -> None:
         fault = f"the result of {len(payload):,} bytes is too long"
         payload = json.dumps({"task": answer.get("task"), "fault": fault}).encode()
     connection.sendall(_LENGTH.pack(len(payload)) + payload)
-
-
-if __name__ == "__main__":
-    main()
