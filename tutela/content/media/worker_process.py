@@ -48,7 +48,7 @@ class WorkerProcess:
         self._map: mmap.mmap | None = None
         self._socket, theirs = socket.socketpair()
         memory = to_read_only(self._memory)
-        arguments = {"task": task, "max_memory_bytes": limits.max_memory_bytes + limits.max_bytes}
+        arguments: dict[str, str | int] = {"task": task, "max_memory_bytes": limits.max_memory_bytes + limits.max_bytes}
         try:
             self._process = start_worker(arguments, theirs.fileno(), memory)
         except BaseException:

@@ -131,7 +131,8 @@ def _shell(_: Targets) -> None:
 
 def _change_the_content(_: Targets) -> None:
     """Through the descriptor that the worker has: what is found in it is what the service would seal."""
-    mmap.mmap(*held_descriptors(stat.S_ISREG), 1).close()
+    (content,) = held_descriptors(stat.S_ISREG)
+    mmap.mmap(content, 1).close()
 
 
 def held_descriptors(is_wanted: Callable[[int], bool]) -> list[int]:
