@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from tutela.errors import TutelaError
 
 MAX_FORKS = 64
-"""Workers of one server lie at the same addresses. A hostile file that guesses at them gets so many guesses, no more."""
+"""Workers of one server lie at the same addresses. A file that guesses at them gets so many guesses."""
 _FORKS = sys.platform == "linux"
 _ONE_MESSAGE = 64 * 1024
 _OVERWRITING = ":".join(

@@ -131,13 +131,13 @@ def _shell(_: Targets) -> None:
 
 def _change_the_content(_: Targets) -> None:
     """Through the descriptor that the worker has: what is found in it is what the service would seal."""
-    (content,) = held_descriptors(stat.S_ISREG)
+    content, *_ = held_descriptors(stat.S_ISREG)  # open twice while it is mapped
     mmap.mmap(content, 1).close()
 
 
 def held_descriptors(is_wanted: Callable[[int], bool]) -> list[int]:
     """The descriptors that this process was given, of the kind that a function of `stat` says: a worker has one socket,
-    and one file, which is the content."""
+    and the content as a file."""
     held = []
     for descriptor in range(resource.getrlimit(resource.RLIMIT_NOFILE)[0]):
         with contextlib.suppress(OSError):
