@@ -32,6 +32,13 @@ _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(/))")
 _CSS_ESCAPE = re.compile(rb"\\([0-9a-fA-F]{1,6})[ \t\r\n\f]?")
 _ADDRESS = re.compile(rb"""data:([^,"'<>\s]{0,200}?)(;base64)?,\s*([^"'<>)]+)""", re.IGNORECASE)
+_SCHEME = re.compile(rb":(?<=[dD][aA][tT][aA]:)")
+"""Of every address; it is found by its colon."""
+_LETTERS_IN_A_ROW = 16
+"""So many letters of base64 stand in a row somewhere in every run of it."""
+_IN_BASE64 = bytes(chr(n).isalnum() and n < 128 or n in b"+/_-" for n in range(256))
+_IN_HEXADECIMAL = bytes(n in b"0123456789abcdefABCDEFxX\\%' \t\n\r\f\v,;:" for n in range(256))
+"""Numbers, too, are of these."""
 _DIB_HEADERS = frozenset({40, 52, 56, 108, 124})
 
 
@@ -55,7 +62,7 @@ def _character(escape: re.Match[bytes]) -> bytes:
 
 def addresses_in(text: bytes) -> Iterator[tuple[bytes, bytes]]:
     """(what it is said to be, bytes) of every `data:` address (RFC 2397)."""
-    for found in _ADDRESS.finditer(text):
+    for found in _ADDRESS.finditer(text) if _SCHEME.search(text) else ():
         said, is_base64, data = found.groups()
         plain = unquote_to_bytes(data)
         if decoded := from_base64(plain) if is_base64 else plain:
@@ -64,10 +71,10 @@ def addresses_in(text: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def files_in(text: bytes) -> Iterator[tuple[str, bytes]]:
     """(name, bytes) of everything that is put into letters with a beginning and an end."""
-    for found in _UU.finditer(text):
+    for found in _UU.finditer(text) if b"begin" in text else ():
         if data := _from_uu(found[2]):
             yield found[1].decode("utf-8", "replace").strip(), data
-    for found in _YENC.finditer(text):
+    for found in _YENC.finditer(text) if b"=ybegin " in text else ():
         yield found[1].decode("utf-8", "replace").strip(), _from_yenc(found[2])
     for found in _BASE85.finditer(text):
         with contextlib.suppress(ValueError):
@@ -76,12 +83,15 @@ def files_in(text: bytes) -> Iterator[tuple[str, bytes]]:
 
 def runs_in(text: bytes) -> Iterator[bytes]:
     """What long runs of letters and numbers stand for, where it begins like a file of a known type."""
-    for pattern, decode, beginnings in (
-        (_BASE64, from_base64, _letter_by_letter),
-        (_HEXADECIMAL, _from_hexadecimal, _word_by_word),
-        (_NUMBERS, _from_numbers, _word_by_word),
+    # Of ordinary words the patterns, which look at each letter many times, find nothing; there are none of these rows.
+    has_base64 = b"\x01" * _LETTERS_IN_A_ROW in text.translate(_IN_BASE64)
+    has_digits = b"\x01" * 2 * _FEWEST in text.translate(_IN_HEXADECIMAL)
+    for pattern, may_be, decode, beginnings in (
+        (_BASE64, has_base64, from_base64, _letter_by_letter),
+        (_HEXADECIMAL, has_digits, _from_hexadecimal, _word_by_word),
+        (_NUMBERS, has_digits, _from_numbers, _word_by_word),
     ):
-        for found in pattern.finditer(text):
+        for found in pattern.finditer(text) if may_be else ():
             for run in beginnings(found.group()):
                 data = decode(run)
                 if len(data) >= _FEWEST and (sniff(data) is not None or (data := bitmap_file(data) or b"")):

@@ -28,13 +28,22 @@ _MOST_NESTED = 400
 _MANY_BLOCKS = 400
 _WIDTH, _HEIGHT = 768.0, 14_400.0
 """Points of a sheet that a page is laid out on: as tall as PDF allows, so that few pages are cut."""
-_COLOURED = re.compile(
-    rb"bgcolor|background|<(?:\w+:)?(?:svg|rect|path|image|input|object|embed)\b|border(?:-\w+)?\s*:|#[0-9a-f]{3,8}\b|"
-    rb"\b(?:rgb|hsl|hwb|lab|lch|oklab|oklch|color)a?\(",
-    re.IGNORECASE,
+_FUNCTIONS = ("rgb", "hsl", "hwb", "lab", "lch", "oklab", "oklch", "color")
+_COLOURED = tuple(
+    re.compile(pattern.encode())
+    for pattern in (
+        "bgcolor",
+        "background",
+        r"<(?:\w+:)?(?:svg|rect|path|image|input|object|embed)\b",
+        r"border(?:-\w+)?\s*:",
+        r"#[0-9a-f]{3,8}\b",
+        r"\((?:" + "|".join(rf"(?<=\b{name}{more}\()" for name in _FUNCTIONS for more in ("", "a")) + ")",
+    )
 )
-_PICTURE = re.compile(rb"<(?:img|image|picture)\b|url\(", re.IGNORECASE)
-_ELEMENT = re.compile(rb"<[a-z]", re.IGNORECASE)
+"""In lower case. Each begins with what it is found by at once: a pattern that could begin in many ways looks at every
+letter of every text."""
+_PICTURE = re.compile(rb"<(?:img|image|picture)\b|url\(")
+_ELEMENT = re.compile(rb"<[a-z]")
 _TAG = re.compile(
     rb"<(/?)(?!(?:p|li|td|th|tr|br|hr|img|meta|link|input|col|dt|dd|option|wbr|source|area|base|tbody|thead|path|rect)\b)"
     rb"[a-z][^<>]*?(/?)>",
@@ -66,7 +75,7 @@ class Page:
         text = as_utf8(content.data)
         if reason := _beyond_us(text):
             yield Unread("page", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
-        for source in _SOURCE.finditer(text):
+        for source in _SOURCE.finditer(text) if b"=" in text else ():
             yield InnerFile("page within", _unescaped(source[1][1:-1]), speculative=True)
         if not may_draw(text):
             return
@@ -82,20 +91,22 @@ class Page:
 
 def may_draw(text: bytes) -> bool:
     """Whether there is enough of colours or pictures in the text for a picture that is put together."""
-    coloured = sum(1 for _ in _COLOURED.finditer(text))
-    if coloured >= _FEW or len(_PICTURE.findall(text)) >= 2:
+    lower = text.lower()
+    coloured = sum(1 for pattern in _COLOURED for _ in pattern.finditer(lower))
+    if coloured >= _FEW or ((b"<" in lower or b"(" in lower) and len(_PICTURE.findall(lower)) >= 2):
         return True
-    return coloured > 0 and sum(1 for _ in _ELEMENT.finditer(text)) >= _MANY_FIELDS
+    return coloured > 0 and sum(1 for _ in _ELEMENT.finditer(lower)) >= _MANY_FIELDS
 
 
 def _beyond_us(text: bytes) -> str | None:
     """Why the page may show more than is drawn here."""
-    for script in _SCRIPT.finditer(text):
+    for script in _SCRIPT.finditer(text) if b"<" in text else ():
         if _PAINTS.search(script[1]) or _DATA.search(script[1]):
             return "a script in it may draw"
-    if _UNKNOWN_PAINT.search(text) and sum(len(paint.split(b",")) for paint in _paints(text)) >= _FEW * 4:
+    may_paint = b"(" in text or b"-shadow" in text.lower()
+    if may_paint and _UNKNOWN_PAINT.search(text) and sum(len(paint.split(b",")) for paint in _paints(text)) >= _FEW * 4:
         return "it draws with shadows or gradients"
-    if len(_BLOCK.findall(text.decode("utf-8", "ignore"))) >= _MANY_BLOCKS:
+    if not text.isascii() and len(_BLOCK.findall(text.decode("utf-8", "ignore"))) >= _MANY_BLOCKS:
         return "it draws with letters that are blocks"
     return None
 
