@@ -36,7 +36,7 @@ _SCHEME = re.compile(rb":(?<=[dD][aA][tT][aA]:)")
 """Of every address; it is found by its colon."""
 _LETTERS_IN_A_ROW = 16
 """So many letters of base64 stand in a row somewhere in every run of it."""
-_IN_BASE64 = bytes(chr(n).isalnum() and n < 128 or n in b"+/_-" for n in range(256))
+_IN_BASE64 = bytes((chr(n).isalnum() and n < 128) or n in b"+/_-" for n in range(256))
 _IN_HEXADECIMAL = bytes(n in b"0123456789abcdefABCDEFxX\\%' \t\n\r\f\v,;:" for n in range(256))
 """Numbers, too, are of these."""
 _DIB_HEADERS = frozenset({40, 52, 56, 108, 124})
