@@ -131,8 +131,8 @@ def _shell(_: Targets) -> None:
 
 def _change_the_content(_: Targets) -> None:
     """Through the descriptor that the worker has: what is found in it is what the service would seal."""
-    content, *_ = held_descriptors(stat.S_ISREG)  # open twice while it is mapped
-    mmap.mmap(content, 1).close()
+    descriptor, *_ = held_descriptors(stat.S_ISREG)  # it is open twice while it is mapped
+    mmap.mmap(descriptor, 1).close()
 
 
 def held_descriptors(is_wanted: Callable[[int], bool]) -> list[int]:
