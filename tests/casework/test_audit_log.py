@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import os
 import random
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select, text
 
+from tests.support.effort import effort
 from tutela.casework.audit.checkpoints import CheckpointError, Checkpoints, PublicKey, SigningKey, read_checkpoint
 from tutela.casework.audit.log import AuditLog, append
 from tutela.casework.audit.merkle import (
@@ -347,7 +347,7 @@ def test_a_killed_writer_leaves_a_whole_log(tmp_path):
     url, rng = f"sqlite:///{tmp_path / 'k.db'}", random.Random(5)
     store = Store.create(url)
     log, size = AuditLog(store), 0
-    for _ in range(int(os.environ.get("TUTELA_KILLS", "6"))):
+    for _ in range(effort(6, 200)):
         command = [sys.executable, "-c", _WRITER, url, "100000", "p"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
         assert process.stdout is not None

@@ -1,7 +1,6 @@
 """Cases: what is held is brought before people once, decided by the rules, and the platform hears of it."""
 
 import json
-import os
 import random
 import socket
 import threading
@@ -20,6 +19,7 @@ from sqlalchemy import func, select, text, update
 
 from tests.casework.test_filing import draft
 from tests.screening.test_video import frames_of
+from tests.support.effort import effort
 from tests.support.forked import Forking
 from tests.support.held_items import a_match
 from tests.support.pictures import file_of, photos
@@ -806,10 +806,10 @@ def test_metrics_count_what_waits_for_people_and_for_the_outside(kept, listed):
 
 
 def test_kill_nine_leaves_no_evidence_without_a_case_and_no_case_without_evidence(database, tmp_path):
-    """`TUTELA_KILLS` sets how many interrupt an act; what was answered is there, whenever the kill came."""
+    """What was answered is there, whenever the kill came."""
     store, folder, out = Store.create(database), tmp_path / "evidence", tmp_path / "acts"
     vault = Vault(store, Objects(f"file://{folder}"), Recipients([PUBLIC]))
-    kills, rng = int(os.environ.get("TUTELA_KILLS", "6")), random.Random(11)
+    kills, rng = effort(6, 200), random.Random(11)
     interrupted: Counter[str] = Counter()
     Banks(store).create("known", label="A1", policy=Policy(Action.BLOCK), actor="t")
     arguments = (database, str(folder), str(out), PUBLIC)

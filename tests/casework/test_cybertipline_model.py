@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import json
-import os
 import types
 import typing
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -15,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from tests.support.effort import effort
 from tests.support.standins.cybertipline import SCHEMA_FILE
 from tutela.casework.reports.cybertipline import incidents, people, report
 from tutela.casework.reports.cybertipline.elements import Element, camel_case, lexical, writable
@@ -40,7 +40,7 @@ from tutela.casework.reports.cybertipline.vocabulary import (
 from tutela.casework.reports.draft import Draft, DraftFile
 from tutela.errors import InputError, TutelaError
 
-EXAMPLES = int(os.environ.get("TUTELA_REPORT_EXAMPLES", "60"))
+EXAMPLES = effort(60, 2_000)
 """How many reports the property tests make."""
 XS = "{http://www.w3.org/2001/XMLSchema}"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

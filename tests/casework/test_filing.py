@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.casework.test_cybertipline_model import smallest_report
+from tests.support.effort import effort
 from tests.support.filing_worker import Named, Unsealed
 from tests.support.forked import Forking
 from tests.support.standins.cybertipline import DAY_S, Account, CyberTiplineStandIn
@@ -31,7 +32,7 @@ from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.store.database import Store
 
 ROOT = Path(__file__).parents[2]
-KILLS = int(os.environ.get("TUTELA_REPORT_KILLS", "10"))
+KILLS = effort(10, 200)
 """How often a filing process is killed while it files."""
 PATIENCE_S = 120.0
 

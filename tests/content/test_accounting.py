@@ -4,7 +4,6 @@ import bz2
 import gzip
 import io
 import lzma
-import os
 import random
 import struct
 import tarfile
@@ -23,6 +22,7 @@ from tests.support.containers import (
     tar_of,
     zip_of,
 )
+from tests.support.effort import effort
 from tests.support.looked import KNOWN, OTHER, outcome
 from tests.support.pictures import file_of
 from tutela.content.media.confined.accounting import gaps, rest, searched
@@ -31,7 +31,7 @@ from tutela.content.media.confined.containers import libarchive
 COPY = file_of(KNOWN, "JPEG", quality=80)
 PICTURE = file_of(OTHER, "JPEG")
 PACKED = gzip.compress(COPY)
-ROUNDS = int(os.environ.get("TUTELA_INSERTIONS", "1"))
+ROUNDS = effort(1, 20)
 """How often each kind of file is put into each container, at places drawn anew."""
 
 CARRIED = {

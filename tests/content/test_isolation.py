@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from tests.support.containers import every_container
+from tests.support.effort import effort
 from tests.support.isolated_tasks import what_is_found
 from tests.support.memory import needs_root, stretches, traces
 from tests.support.pictures import draw_scene, every_format, file_of, mutations, photos
@@ -29,7 +30,7 @@ from tutela.content.media.sniff import VIDEOS, sniff
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.screening.examination import TASK, options, read_examination
 
-MUTATIONS = int(os.environ.get("TUTELA_MUTATIONS", "10000"))
+MUTATIONS = effort(10_000, 100_000)
 
 
 @pytest.fixture

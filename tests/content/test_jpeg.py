@@ -1,7 +1,6 @@
 """The scaled luma of ordinary JPEGs: what libjpeg makes of them, and nothing at all of any other file."""
 
 import io
-import os
 import random
 import re
 
@@ -12,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.support.effort import effort
 from tests.support.pictures import file_of, photos
 from tutela import _native
 
-MUTATIONS = int(os.environ.get("TUTELA_MUTATIONS", "2000"))
+MUTATIONS = effort(2000, 50_000)
 ORDINARY = {
     "4:2:0": {"subsampling": 2},
     "4:2:2": {"subsampling": 1},

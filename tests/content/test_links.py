@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.effort import effort
 from tutela import _native
 from tutela.content.links import find_links, link_samples, parse_link
 from tutela.content.signals.registry import signal_type
@@ -194,7 +195,7 @@ def spelled(page: str, rng: random.Random) -> str:
     return f"{rng.choice(['hxxp[:]//', 'http[:]//', 'http:// ', 'h t t p :// '])}{host}/{path}"
 
 
-def test_random_spellings_of_listed_pages_are_all_found(effort):
+def test_random_spellings_of_listed_pages_are_all_found():
     rng = random.Random(15)
     missed = []
     for _ in range(effort(1_500, 10_000)):
@@ -207,7 +208,7 @@ def test_random_spellings_of_listed_pages_are_all_found(effort):
     assert missed == []
 
 
-def test_other_pages_of_the_same_hosts_are_never_found(effort):
+def test_other_pages_of_the_same_hosts_are_never_found():
     listed = {signal_type("url").parse(page) for page in PAGES}
     for number in range(effort(20_000, 1_000_000)):
         host = f"host{number % 100}.example"

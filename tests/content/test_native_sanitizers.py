@@ -1,5 +1,6 @@
 """The native core under AddressSanitizer and UndefinedBehaviorSanitizer: its own tests, and every fuzz target."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -8,38 +9,38 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.effort import effort
 from tests.support.pictures import file_of, photos
 
 ROOT = Path(__file__).parents[2]
-ROUNDS = int(os.environ.get("TUTELA_FUZZ_ROUNDS", "1500"))
+ROUNDS = effort(1500, 100_000)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sanitizer build of the native core."""
-    directory = tmp_path_factory.mktemp("sanitizers")
-    probe = directory / "probe.cpp"
+    """The sanitizer build of the native core: one for all the processes that run these tests, kept for the next run."""
+    _need_sanitizers(tmp_path_factory.mktemp("probe"))
+    folder = ROOT / "build" / "sanitizers"
+    folder.mkdir(parents=True, exist_ok=True)
+    tools = Path(sys.executable).parent
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    cmake, ninja = shutil.which("cmake", path=path), shutil.which("ninja", path=path)
+    assert cmake and ninja
+    options = ("-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}", "-DTUTELA_SANITIZE=ON", "-DCMAKE_BUILD_TYPE=Release")
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run(cmake, "-S", ROOT, "-B", folder, *options)
+        run(cmake, "--build", folder)
+    return folder / "native" / "tests"
+
+
+def _need_sanitizers(folder: Path) -> None:
+    probe = folder / "probe.cpp"
     probe.write_text("int main() { return 0; }\n")
     compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or "c++"
-    linked = subprocess.run(
-        [compiler, "-fsanitize=address,undefined", str(probe), "-o", str(directory / "probe")], capture_output=True
-    )
-    if linked.returncode != 0:
+    command = [compiler, "-fsanitize=address,undefined", str(probe), "-o", str(folder / "probe")]
+    if subprocess.run(command, capture_output=True).returncode != 0:
         pytest.skip("this compiler has no sanitizer libraries")
-    tools = Path(sys.executable).parent
-    cmake = shutil.which("cmake", path=f"{tools}{os.pathsep}{os.environ['PATH']}")
-    ninja = shutil.which("ninja", path=f"{tools}{os.pathsep}{os.environ['PATH']}")
-    assert cmake and ninja
-    subprocess.run(
-        [
-            *(cmake, "-S", str(ROOT), "-B", str(directory / "build"), "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}"),
-            *("-DTUTELA_SANITIZE=ON", "-DCMAKE_BUILD_TYPE=Release"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    subprocess.run([cmake, "--build", str(directory / "build")], check=True, capture_output=True)
-    return directory / "build" / "native" / "tests"
 
 
 def run(*command: str | Path) -> str:

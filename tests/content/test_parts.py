@@ -39,6 +39,7 @@ from tests.support.containers import (
     video_of,
     zip_of,
 )
+from tests.support.effort import effort
 from tests.support.pictures import draw_scene, file_of, mutations, photos
 from tests.support.quines import gzip_quine, zip_quine
 from tutela.content.media.confined.budget import Budget
@@ -81,7 +82,7 @@ HEADS = [
     b"\x00\x00\x00\x18ftypheic",
     b"MSCF\x00\x00\x00\x00",
 ]
-MUTATIONS = int(os.environ.get("TUTELA_CONTAINER_MUTATIONS", "300"))
+MUTATIONS = effort(300, 2_000)
 
 
 def places_in(data: bytes, **limits) -> Iterator[Place]:
@@ -390,12 +391,12 @@ def test_each_cabinet_of_a_set_is_held_and_what_lies_in_it_whole_is_matched(know
     assert all("partly-screened" in found for found in codes)
 
 
-RARS = sorted(Path(os.environ.get("TUTELA_RAR_FILES", "")).glob("*.rar")) if "TUTELA_RAR_FILES" in os.environ else []
+RARS = sorted(Path(os.environ.get("TUTELA_TEST_RAR_FILES", "/nowhere")).glob("*.rar"))
 
 
 @pytest.mark.parametrize(
     "path",
-    RARS or [pytest.param(Path(), marks=pytest.mark.skip("TUTELA_RAR_FILES names no folder"))],
+    RARS or [pytest.param(Path(), marks=pytest.mark.skip("TUTELA_TEST_RAR_FILES names no folder"))],
     ids=lambda path: path.name,
 )
 def test_real_rar_archives_are_read_whole_or_held(path):

@@ -198,7 +198,7 @@ def test_waves_that_leave_the_range_of_a_jpeg_are_seen_as_they_are_cut_off(progr
     assert outcome(data) == "block"
 
 
-def test_ordinary_jpegs_are_not_taken_for_such(effort) -> None:
+def test_ordinary_jpegs_are_not_taken_for_such() -> None:
     from tutela.content.media.confined import jpeg
 
     for number, picture in enumerate((*photos(), draw_scene(1), draw_scene(2))):

@@ -5,7 +5,7 @@ Disagreements that remain are listed in docs/rooms/readings.md.
 
 import base64
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests.support.browser import open_browser
 from tests.support.drawn_kinds import Kind, kind_of
+from tests.support.effort import effort
 from tutela import _native
 from tutela.content.media.confined.decode import decode_picture
 from tutela.content.media.content import Limits, Mode, Picture
@@ -101,7 +102,7 @@ def compared(kind: Kind, shown: Shown | None) -> Compared:
     return Compared(kind, max(min(PDQ.distance(own, value) for own in ours) for value in wanted))
 
 
-def test_what_a_browser_shows_is_among_the_readings(page: Any, effort: Callable[[int, int], int]) -> None:
+def test_what_a_browser_shows_is_among_the_readings(page: Any) -> None:
     each = ACROSS * DOWN
     results: list[Compared] = []
     for first in range(0, effort(210, 2100), each):

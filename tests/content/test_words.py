@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.effort import effort
 from tutela import _native
 from tutela.content.signals.registry import signal_type
 from tutela.content.words import KEYWORD, TEXT, counts_in, fold, folding, text_sample
@@ -106,7 +107,7 @@ def test_folding_is_stable_and_never_grows_beyond_what_unicode_asks(text):
 WORDS = [f"{a}{b}{c}" for a in "bcdfg" for b in "aeiou" for c in "klmnprst"]
 
 
-def test_the_automaton_finds_what_reading_term_by_term_would(effort):
+def test_the_automaton_finds_what_reading_term_by_term_would():
     rng = random.Random(3)
     for _ in range(effort(60, 2_000)):
         terms = list({" ".join(rng.choices(WORDS, k=rng.randint(1, 3))) for _ in range(30)})

@@ -1,6 +1,6 @@
 """Kills and network faults: whatever happens to the puller or on the wire, banks end equal to their sources.
 
-TUTELA_EXCHANGE_KILLS sets how many pulls are killed, TUTELA_EXCHANGE_SEED what happens when; the full run is 200.
+TUTELA_TEST_EFFORT says how many pulls are killed, 200 when it is full; TUTELA_TEST_SEED what happens when.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.support.effort import effort
 from tests.support.exchange_sources import SECRETS, Feed, Files, Ncmec, Source, StopNcii, ThreatExchange
 from tests.support.exchange_tools import listed, opened, puller
 from tests.support.pull_until_killed import kill_a_pull
@@ -20,7 +21,7 @@ from tests.support.standins.server import Fault, Faulty, served
 from tutela.lists.exchanges import feeds
 from tutela.lists.exchanges.service import Exchanges
 
-KILLS = int(os.environ.get("TUTELA_EXCHANGE_KILLS", "10"))
+KILLS = effort(10, 200)
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Wire:
 
 @pytest.fixture
 def rng() -> random.Random:
-    return random.Random(int(os.environ.get("TUTELA_EXCHANGE_SEED", "1")))
+    return random.Random(int(os.environ.get("TUTELA_TEST_SEED", "1")))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import hashlib
 import io
 import itertools
 import json
-import os
 import random
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
+from tests.support.effort import effort
 from tests.support.pictures import file_of, mutations
 from tests.support.videos import RATE, each, encode, looped, scene, still
 from tutela import _native
@@ -563,7 +563,7 @@ def test_shared_videos_match_their_original_and_never_the_other_family(shared_me
         assert {match.bank for match in verdict.matches} == expected, path.name
 
 
-MUTATIONS = int(os.environ.get("TUTELA_VIDEO_MUTATIONS", "120"))
+MUTATIONS = effort(120, 2_000)
 BREAK_OFF = (323, 341)
 """Numbers of mutations that FFmpeg's reader of containers gives up on, after it opened them."""
 

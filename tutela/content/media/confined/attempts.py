@@ -131,8 +131,7 @@ def _shell(_: Targets) -> None:
 
 def _change_the_content(_: Targets) -> None:
     """Through the descriptor that the worker has: what is found in it is what the service would seal."""
-    descriptor, *_ = held_descriptors(stat.S_ISREG)  # it is open twice while it is mapped
-    mmap.mmap(descriptor, 1).close()
+    mmap.mmap(held_descriptors(stat.S_ISREG)[0], 1).close()
 
 
 def held_descriptors(is_wanted: Callable[[int], bool]) -> list[int]:
