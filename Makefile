@@ -44,11 +44,12 @@ test-peers: setup-test ## Test the gateways with the real programs that ask them
 	@.ci/peers
 	$(BIN)/python -m pytest -m peers -n 2 --dist loadfile tests/gateways
 
-lint: setup-test ## Check style and types
+lint: setup-test ## Check style and types, and that the docs say what the source says
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python .ci/reference --check
 
 audit: setup ## Compare what is locked with known advisories, and write the bill of materials (asks pypi.org)
 	.ci/uv tool run pip-audit --require-hashes --disable-pip -r requirements/run.lock

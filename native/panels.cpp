@@ -1,3 +1,4 @@
+// Panels: pictures laid beside others without gutters, found by straight lines that go through most of a box.
 #include <algorithm>
 #include <cmath>
 

@@ -1,3 +1,4 @@
+// Pieces: pictures apart on plain ground, found by an X-Y cut along blank lines.
 #include <algorithm>
 #include <utility>
 

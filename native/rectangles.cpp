@@ -1,3 +1,4 @@
+// Rectangles: pictures laid over others, found by four straight edges that meet.
 #include <algorithm>
 #include <array>
 #include <cmath>

@@ -1,3 +1,4 @@
+// The loops of view_kernels.cpp for each instruction-set level, and which of them this processor gets.
 #include <string_view>
 
 #include "dispatch.hpp"

@@ -406,7 +406,7 @@ def test_bad_lines_are_counted_and_the_rest_is_listed(exchanges, tmp_path):
 
 
 def test_the_exchange_of_the_docs_page_works_as_it_stands_there(exchanges, monkeypatch):
-    page = (Path(__file__).parents[2] / "docs" / "write-an-exchange.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "add-an-exchange.md").read_text()
     module: dict = {"__name__": "example_hotline"}
     exec(re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1), module)
     kind = module["KIND"]
