@@ -4,8 +4,12 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 CHROMIUM = next((path for path in map(Path, ("/usr/bin/chromium", "/usr/bin/chromium-browser")) if path.exists()), None)
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
@@ -39,7 +43,7 @@ def open_browser() -> Iterator["object"]:
 class Somebody:
     """A person at a browser window of their own, with their own authenticator."""
 
-    def __init__(self, browser, origin: str, *, dark: bool = False) -> None:
+    def __init__(self, browser: "Browser", origin: str, *, dark: bool = False) -> None:
         self.origin = origin
         self.context = browser.new_context(
             base_url=origin, viewport={"width": 1280, "height": 900}, color_scheme="dark" if dark else "light"

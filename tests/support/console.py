@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from starlette.testclient import TestClient
 
@@ -24,7 +25,7 @@ ORIGIN = "https://console.test"
 class Desk:
     """A console in this process."""
 
-    def __init__(self, home: Path, *, origin: str = ORIGIN, **settings: object) -> None:
+    def __init__(self, home: Path, *, origin: str = ORIGIN, **settings: Any) -> None:
         self.home = home
         self.store = Store.create(f"sqlite:///{home / 'console.db'}")
         secret, public = new_identity()
@@ -57,7 +58,7 @@ class Desk:
         session = self.console.sessions.begin(person, "test")
         client = self.client()
         client.cookies.set("__Host-tutela", session.token or "")
-        client.person, client.csrf = person, session.csrf  # type: ignore[attr-defined]
+        client.person, client.csrf = person, session.csrf
         return client
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import tarfile
 import zipfile
 import zlib
 from email.message import EmailMessage
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -27,7 +28,7 @@ def zip_of(members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -
     return file.getvalue()
 
 
-def tar_of(members: dict[str, bytes], mode: str = "w") -> bytes:
+def tar_of(members: dict[str, bytes], mode: Literal["w", "w:gz", "w:bz2", "w:xz"] = "w") -> bytes:
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode=mode) as archive:
         for name, data in members.items():
@@ -37,7 +38,7 @@ def tar_of(members: dict[str, bytes], mode: str = "w") -> bytes:
     return file.getvalue()
 
 
-def seven_zip_of(members: dict[str, bytes], **options) -> bytes:
+def seven_zip_of(members: dict[str, bytes], **options: Any) -> bytes:
     file = io.BytesIO()
     with py7zr.SevenZipFile(file, "w", **options) as archive:
         for name, data in members.items():
@@ -177,6 +178,7 @@ def video_of(form: str, codec: str, frames: int = 12) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format=form) as container:
         stream = container.add_stream(codec, rate=6)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         for number in range(frames):
             picture = np.asarray(draw_scene(number // 4, (96, 64)))

@@ -8,6 +8,7 @@ import random
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.types import ASGIApp
@@ -18,8 +19,9 @@ from tests.support.standins.ncmec import NcmecEntry, NcmecStandIn
 from tests.support.standins.stopncii import StopNciiStandIn
 from tests.support.standins.threatexchange import TOKEN, ThreatExchangeStandIn
 from tutela.api import feed_routes  # noqa: F401  (it takes the longest page as it is before a test shortens pages)
-from tutela.api.app import ApiOptions, create_app
+from tutela.api.app import create_app
 from tutela.api.keys import Keys, Scope
+from tutela.api.options import ApiOptions
 from tutela.deployment.composition import Deployment
 from tutela.lists.banks.model import EntryState, NewEntry
 from tutela.lists.exchanges.feed_wire import public_text
@@ -69,7 +71,7 @@ class Ncmec:
                 case _:
                     self.service.put(entry)
 
-    def wanted(self) -> set[tuple]:
+    def wanted(self) -> set[tuple[object, ...]]:
         return expected(self.service.current())
 
     def _entry(self, number: int, at: int) -> NcmecEntry:
@@ -100,7 +102,7 @@ class StopNcii:
         if self.rng.random() < 0.2:
             self.service.epoch += 1
 
-    def wanted(self) -> set[tuple]:
+    def wanted(self) -> set[tuple[object, ...]]:
         records = [r for r in self.service.records.values() if r["hashStatus"] in ("Active", "Received")]
         return {(f"ImagePDQ:{r['hashValue']}", "pdq", bytes.fromhex(r["hashValue"]), None) for r in records}
 
@@ -123,7 +125,7 @@ class ThreatExchange:
         for _ in range(CHANGES):
             self._put(self.rng.randrange(3 * SIZE), moment(), deleted=self.rng.random() < 0.3)
 
-    def wanted(self) -> set[tuple]:
+    def wanted(self) -> set[tuple[object, ...]]:
         updates = [u for u in self.service.updates.values() if not u["should_delete"]]
         return {(u["id"], "pdq", bytes.fromhex(u["indicator"]), self._label(u)) for u in updates}
 
@@ -132,7 +134,7 @@ class ThreatExchange:
         tags = self.rng.choice([(), ("A1",), ("B2",)])
         self.service.put(number + 1, "HASH_PDQ", value, at, deleted=deleted, tags=tags)
 
-    def _label(self, update: dict) -> str | None:
+    def _label(self, update: dict[str, Any]) -> str | None:
         tags = update["descriptors"]["data"][0]["tags"]["data"]
         return tags[0]["text"] if tags else None
 
@@ -161,7 +163,7 @@ class Files:
         self.rng.shuffle(kept)
         self.service.lines = kept
 
-    def wanted(self) -> set[tuple]:
+    def wanted(self) -> set[tuple[object, ...]]:
         fields = [line.split(",") for line in self.service.lines]
         return {(f"list.csv/{r}#{s}:{value}", s, bytes.fromhex(value), label or None) for r, s, value, label in fields}
 
@@ -202,7 +204,7 @@ class Feed:
             state = self.rng.choice(list(EntryState))
             self.banks.set_state(entry.id, state, reason="a test", actor="test")
 
-    def wanted(self) -> set[tuple]:
+    def wanted(self) -> set[tuple[object, ...]]:
         found = self.banks.entries("confirmed", state=EntryState.ACTIVE, limit=10_000)
         return {(str(entry.id), entry.signal, entry.value, entry.label) for entry in found}
 

@@ -34,16 +34,19 @@ def puller(exchanges: Exchanges) -> Puller:
     return Puller(exchanges, patience=QUICK, settles_after_s=0)
 
 
-def listed(exchanges: Exchanges, bank: str = "known", state: EntryState | None = EntryState.ACTIVE) -> set[tuple]:
+def listed(
+    exchanges: Exchanges, bank: str = "known", state: EntryState | None = EntryState.ACTIVE
+) -> set[tuple[object, ...]]:
     """What a bank holds: (reference, signal, value, label)."""
-    found, after = set(), 0
+    found: set[tuple[object, ...]] = set()
+    after = 0
     while page := exchanges.banks.entries(bank, state=state, after=after, limit=5000):
         found |= {(entry.reference, entry.signal, entry.value, entry.label) for entry in page}
         after = page[-1].id
     return found
 
 
-def expected(entries: Mapping[str, NcmecEntry]) -> set[tuple]:
+def expected(entries: Mapping[str, NcmecEntry]) -> set[tuple[object, ...]]:
     """What a bank should hold of NCMEC's entries."""
     types = signal_types()
     return {

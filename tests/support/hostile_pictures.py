@@ -15,7 +15,7 @@ Curve = Callable[[float], float]
 
 def inverse(value: float) -> float:
     """Light where the number is small."""
-    return (1 - value) ** 2.2
+    return float((1 - value) ** 2.2)
 
 
 def profile(

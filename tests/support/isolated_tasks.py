@@ -85,7 +85,7 @@ def misbehave(content: memoryview, options: Any) -> Any:
             return sorted(os.environ)
         case "answer twice":
             payload = json.dumps({"task": options["task"], "result": "early"}).encode()
-            os.write(*held_descriptors(stat.S_ISSOCK), struct.pack("<I", len(payload)) + payload)
+            os.write(held_descriptors(stat.S_ISSOCK)[0], struct.pack("<I", len(payload)) + payload)
             return "late"
         case "sockets":
             return len(held_descriptors(stat.S_ISSOCK))

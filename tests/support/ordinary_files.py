@@ -20,6 +20,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.stream import Disposition
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -55,13 +56,15 @@ def audio(ending: str, seconds: float = 0.5, cover: bytes | None = None) -> byte
     rate = 48_000
     with av.open(file, "w", format=form) as container:
         stream = container.add_stream(codec, rate=rate)
+        assert isinstance(stream, av.AudioStream)
         stream.layout = "stereo"
         stream.bit_rate = 128_000
         picture = None
         if cover is not None:
             picture = container.add_stream("mjpeg")
+            assert isinstance(picture, av.VideoStream)
             picture.width, picture.height, picture.pix_fmt = 16, 16, "yuvj420p"
-            picture.disposition = 1024
+            picture.disposition = Disposition.attached_pic
         tone = (np.sin(np.arange(int(rate * seconds)) / 20) * 8_000).astype(np.int16)
         frame = AudioFrame.from_ndarray(np.repeat(tone, 2)[np.newaxis], format="s16", layout="stereo")
         frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)

@@ -21,7 +21,8 @@ __all__ = ["draw_scene", "every_format", "file_of", "mutations", "photos"]
 @cache
 def photos() -> tuple[Image.Image, ...]:
     """Photos that scikit-image carries, as RGB."""
-    arrays = (skimage.data.astronaut(), skimage.data.chelsea(), skimage.data.coffee(), skimage.data.camera())
+    names = ("astronaut", "chelsea", "coffee", "camera")
+    arrays = (getattr(skimage.data, name)() for name in names)
     return tuple(Image.fromarray(array).convert("RGB") for array in arrays)
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -49,7 +50,7 @@ class Service:
             return httpx.get(f"{self.address}/readyz").status_code == 200
         return False
 
-    def client(self, key: str | None = None, **options) -> httpx.Client:
+    def client(self, key: str | None = None, **options: Any) -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.admin if key is None else key}"}
         return httpx.Client(base_url=self.address, headers=headers, timeout=PATIENCE_S, **options)
 

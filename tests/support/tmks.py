@@ -1,5 +1,7 @@
 """`.tmk` files made by the method's published definition, of features that stand for those of frames."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 PERIODS, TERMS = (61, 97, 150), 8
@@ -7,7 +9,11 @@ COEFFICIENTS = np.exp(-np.arange(TERMS) / 3.0)
 
 
 def tmk_of(
-    features: np.ndarray, times: np.ndarray, periods=PERIODS, coefficients=COEFFICIENTS, rate: int = 15
+    features: np.ndarray,
+    times: np.ndarray,
+    periods: Sequence[int] = PERIODS,
+    coefficients: np.ndarray = COEFFICIENTS,
+    rate: int = 15,
 ) -> bytes:
     """The `.tmk` file of frames by the method's definition: sums over the frames, brought to the kernel's weights."""
     features = features / np.linalg.norm(features, axis=1, keepdims=True)

@@ -64,11 +64,12 @@ def encode(
     file = io.BytesIO()
     with av.open(file, "w", format=form) as container:
         stream = container.add_stream(codec, rate=rate)
+        assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         if codec != "mjpeg":
             stream.gop_size = key_frames_every
-        stream.options = options or ({"preset": "ultrafast"} if codec == "libx264" else {})
+        stream.options = dict(options or ({"preset": "ultrafast"} if codec == "libx264" else {}))
         for number, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24")
             frame.pts, frame.time_base = number, Fraction(1, rate)
@@ -81,7 +82,7 @@ def decode(path: Path) -> Iterator[Pictures]:
     """The frames of a file, as RGB."""
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
-            yield frame.to_ndarray(format="rgb24")
+            yield frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
 
 
 def each(frames: Sequence[Pictures], change: Callable[[Image.Image], Image.Image]) -> list[Pictures]:

@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -33,7 +34,7 @@ class ArachnidStandIn:
         self.asked += hashes
         return JSONResponse({"scanned_hashes": {t: self._match(v) for t, v in zip(texts, hashes, strict=True)}})
 
-    def _match(self, value: bytes) -> dict:
+    def _match(self, value: bytes) -> dict[str, Any]:
         near = [k for k in self.known if (int.from_bytes(k) ^ int.from_bytes(value)).bit_count() <= 31]
         if not near:
             return {"classification": "no-known-match", "match_type": None, "near_match_details": None}

@@ -73,7 +73,8 @@ class StoredReport:
     files: list[StoredFile] = field(default_factory=list)
 
     def text(self, path: str) -> str | None:
-        return self.xml.findtext(path)
+        found: str | None = self.xml.findtext(path)
+        return found
 
 
 class CyberTiplineStandIn:

@@ -3,6 +3,7 @@
 import json
 import random
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,9 +20,9 @@ class StopNciiStandIn:
     keys: dict[str, str] = field(
         default_factory=lambda: {"FetchHashes": "fk", "SubmitFeedback": "bk", "SubmitHashes": "sk"}
     )
-    records: dict[tuple[str, str], dict] = field(default_factory=dict)
-    feedback: dict[str, dict] = field(default_factory=dict)
-    submitted: list[dict] = field(default_factory=list)
+    records: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    feedback: dict[str, dict[str, Any]] = field(default_factory=dict)
+    submitted: list[dict[str, Any]] = field(default_factory=list)
     largest_page: int = 800
     repeats_records: bool = False
     """Whether a page begins with some of the one before, and is in no order."""
@@ -109,6 +110,6 @@ class StopNciiStandIn:
         return JSONResponse({})
 
 
-def _place(record: dict) -> tuple[int, str, str]:
+def _place(record: dict[str, Any]) -> tuple[int, str, str]:
     """Where a record stands: one that changes moves to the end."""
     return record["lastModtimestamp"], record["signalType"], record["hashValue"]

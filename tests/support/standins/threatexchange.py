@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.applications import Starlette
@@ -18,9 +19,9 @@ STATUSES = {"MALICIOUS", "NON_MALICIOUS", "SUSPICIOUS", "UNKNOWN"}
 class ThreatExchangeStandIn:
     token: str = TOKEN
     group: str = "1012185296055235"
-    updates: dict[str, dict] = field(default_factory=dict)
+    updates: dict[str, dict[str, Any]] = field(default_factory=dict)
     reactions: dict[str, str] = field(default_factory=dict)
-    descriptors: dict[tuple[str, str], dict] = field(default_factory=dict)
+    descriptors: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     largest_page: int = 500
     repeats_records: bool = False
     """Whether a page begins with some of the one before, and is in no order."""
@@ -100,7 +101,7 @@ class ThreatExchangeStandIn:
             return JSONResponse({"error": {"code": 100, "message": "Invalid cursor"}}, 400)
         rest = [update for update in found if _place(update) > after]
         page = rest[:limit]
-        answer: dict = {"data": page}
+        answer: dict[str, Any] = {"data": page}
         if limit < len(rest):
             last = page[-(limit // 4) - 1 if self.repeats_records else -1]
             again = {**dict(query), "after": "{}-{}".format(*_place(last))}
@@ -142,6 +143,6 @@ class ThreatExchangeStandIn:
         return JSONResponse({"success": True, "id": str(len(self.descriptors))})
 
 
-def _place(update: dict) -> tuple[int, int]:
+def _place(update: dict[str, Any]) -> tuple[int, int]:
     """Where an update stands: one that changes moves to the end."""
     return update["last_updated"], int(update["id"])
