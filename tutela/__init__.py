@@ -10,6 +10,7 @@ from tutela._version import __version__
 from tutela.errors import TutelaError
 
 if TYPE_CHECKING:
+    from tutela.casework.cases.model import Effect, EffectRequest
     from tutela.deployment.composition import Deployment, open_deployment
     from tutela.screening.screener import Screener
     from tutela.screening.verdict import Context, Decision, Match, Verdict
@@ -18,6 +19,8 @@ __all__ = [
     "Context",
     "Decision",
     "Deployment",
+    "Effect",
+    "EffectRequest",
     "Match",
     "Screener",
     "TutelaError",
@@ -30,6 +33,8 @@ _HOME = {
     "Context": "tutela.screening.verdict",
     "Decision": "tutela.screening.verdict",
     "Deployment": "tutela.deployment.composition",
+    "Effect": "tutela.casework.cases.model",
+    "EffectRequest": "tutela.casework.cases.model",
     "Match": "tutela.screening.verdict",
     "Screener": "tutela.screening.screener",
     "Verdict": "tutela.screening.verdict",

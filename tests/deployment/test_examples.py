@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import json
 import os
 import re
 import socket
@@ -11,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 
 import httpx
@@ -19,7 +22,13 @@ import pytest
 from tests.support.pictures import draw_scene, file_of, photos
 from tests.support.service import Service, free_port
 from tests.support.waiting import PATIENCE_S, wait_until
+from tutela.casework.cases.model import CaseSummary, Outcome
+from tutela.casework.evidence.review_key import read_review_key
+from tutela.deployment.casework import Casework, opened_casework
 from tutela.deployment.composition import open_deployment
+from tutela.deployment.installation import REVIEW_KEY, Plan, install, keys_beside
+from tutela.deployment.settings import load_settings
+from tutela.foundation.outbox.webhooks import new_secret, read_secret, signed_headers
 from tutela.lists.banks.model import Action, NewEntry, Policy
 
 ROOT = Path(__file__).parents[2]
@@ -27,8 +36,27 @@ EXAMPLES = ROOT / "examples"
 KNOWN = photos()[0]
 KNOWN_FILE = file_of(KNOWN, "JPEG", quality=92)
 ALTERED = file_of(KNOWN.resize((380, 380)), "WEBP", quality=60)
+WATCHED_FILE = file_of(photos()[1], "JPEG", quality=92)
 UNRELATED = file_of(draw_scene(3), "JPEG")
 BROKEN = KNOWN_FILE[: len(KNOWN_FILE) // 2]
+SECRET = new_secret()
+WEBHOOK_PORT = free_port()
+SETTINGS = """
+[cases]
+callback = true
+
+[cases.default.on_outcome]
+reject = ["restore"]
+confirm = ["hide"]
+
+[webhooks.site]
+url = "http://127.0.0.1:{port}/decisions"
+secrets = ["file:{secret}"]
+events = ["effect.hide", "effect.restore"]
+
+[reports.organisation]
+name = "Example Ltd"
+"""
 
 
 @dataclass
@@ -38,9 +66,15 @@ class Site:
     client: httpx.Client
     folder: Path
     fields: dict[str, str]
+    example: str
 
     def send(self, content: bytes, name: str = "holiday.jpg") -> httpx.Response:
-        return self.client.post("/pictures", files={"picture": (name, content)}, data=self.fields)
+        headers = {"X-Forwarded-User": self.sender}
+        return self.client.post("/pictures", files={"picture": (name, content)}, data=self.fields, headers=headers)
+
+    @property
+    def sender(self) -> str:
+        return f"account-of-{self.example}"
 
     def kept(self, where: str) -> list[bytes]:
         folder = self.folder / where
@@ -51,21 +85,39 @@ class Site:
 
 
 def home_with_a_known_picture(home: Path) -> Path:
+    """A deployment as `tutela init` makes it, which blocks one picture and holds another."""
+    install(Plan(home, keys_beside(home)))
+    (home / "site.secret").touch(mode=0o600)
+    (home / "site.secret").write_text(SECRET)
+    with (home / "tutela.toml").open("a") as settings:
+        settings.write(SETTINGS.format(port=WEBHOOK_PORT, secret=home / "site.secret"))
+    listed = {"known": (Action.BLOCK, KNOWN_FILE), "watched": (Action.HOLD, WATCHED_FILE)}
     with open_deployment(home, decoders=1) as deployment:
-        deployment.banks.create("known", policy=Policy(action=Action.BLOCK), actor="test")
-        verdict = deployment.screener.screen(KNOWN_FILE)
-        value = next(item.value for item in verdict.hashes if item.signal == "pdq")
-        deployment.banks.add("known", [NewEntry("pdq", bytes.fromhex(value), "test")], actor="test")
+        for name, (action, content) in listed.items():
+            deployment.banks.create(name, policy=Policy(action=action), actor="test")
+            verdict = deployment.screener.screen(content)
+            value = next(item.value for item in verdict.hashes if item.signal == "pdq")
+            deployment.banks.add(name, [NewEntry("pdq", bytes.fromhex(value), "test")], actor="test")
     return home
+
+
+@contextlib.contextmanager
+def casework_of(home: Path) -> Iterator[Casework]:
+    """What a console on the officer's machine has: casework with the review key."""
+    settings = load_settings(home=home)
+    key = read_review_key(keys_beside(home) / REVIEW_KEY, home)
+    with opened_casework(home, None, settings.casework, key) as casework:
+        yield casework
 
 
 def run_site(folder: Path, command: list[str], example: str, port: int, **environment: str) -> Iterator[Site]:
     uploads = folder / "site" / "uploads"
     uploads.mkdir(parents=True)
+    chosen = {"UPLOADS": str(uploads), "TUTELA_SECRET_SITE": SECRET, "PYTHONDONTWRITEBYTECODE": "1"}
     process = subprocess.Popen(
         command,
         cwd=EXAMPLES / example,
-        env=os.environ | {"UPLOADS": str(uploads), "PYTHONDONTWRITEBYTECODE": "1"} | environment,
+        env=os.environ | chosen | environment,
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
@@ -81,7 +133,7 @@ def run_site(folder: Path, command: list[str], example: str, port: int, **enviro
             wait_until(answers, f"{example} answers")
             answer = client.get("/pictures")
             fields = answer.json() if answer.status_code == 200 else {}
-            yield Site(client, uploads, fields)
+            yield Site(client, uploads, fields, example)
     finally:
         process.terminate()
         process.wait(PATIENCE_S)
@@ -98,9 +150,9 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     match request.param:
         case "fastapi_app":
             service = Service(home)
-            command = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port)]
+            command = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(WEBHOOK_PORT)]
             settings = {"TUTELA_URL": service.address, "TUTELA_KEY": service.admin, "TIMEOUT_S": str(PATIENCE_S)}
-            yield from run_site(folder, command, request.param, port, **settings)
+            yield from run_site(folder, command, request.param, WEBHOOK_PORT, **settings)
             service.stop()
         case "django_app":
             command = [sys.executable, "app.py", "runserver", "--noreload", str(port)]
@@ -136,6 +188,59 @@ def test_what_cannot_be_screened_is_held_and_not_published(site, content):
     assert answer.json() == {"message": "the picture is being checked"}
     assert content in site.kept("quarantine")
     assert site.kept("public") == published
+
+
+def only_case_of(casework: Casework, *, banks: str) -> CaseSummary:
+    """The undecided case in which something matches that bank."""
+    found = [one for one in casework.cases.queue() if banks in casework.cases.get(one.id).items[0].banks]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_what_is_blocked_is_sealed_in_a_case_whose_report_names_the_sender(site, home):
+    assert site.send(KNOWN_FILE, "beach.jpg").status_code == 422
+    with casework_of(home) as casework:
+        case = only_case_of(casework, banks="known")
+        casework.cases.decide(case.id, Outcome.CONFIRM, by="test", reason="seen", label="A1")
+        evidence = casework.evidence("test", "a test")
+        report = b"".join(casework.desk().preview(case.id, evidence).xml()).decode()
+        assert evidence.open(casework.cases.get(case.id).items[0].evidence_id).read() == KNOWN_FILE
+    for said in (site.sender, "127.0.0.1", "beach.jpg", f"{datetime.now(UTC):%Y-%m-%dT%H}"):
+        assert said in report
+
+
+def test_what_is_decided_comes_back_and_the_picture_appears_or_goes(site, home):
+    address = ""
+    assert site.send(WATCHED_FILE).status_code == 202
+    assert WATCHED_FILE in site.kept("quarantine")
+    with casework_of(home) as casework:
+        case = only_case_of(casework, banks="watched")
+        casework.cases.decide(case.id, Outcome.REJECT, by="test", reason="a beach")
+        wait_until(lambda: WATCHED_FILE in site.kept("public"), "the picture is published")
+        (address,) = [f"/pictures/{path.name}" for path in (site.folder / "public").iterdir() if is_watched(path)]
+        assert site.client.get(address).content == WATCHED_FILE
+        casework.cases.reopen(case.id, by="lead", reason="a complaint")
+        casework.cases.decide(case.id, Outcome.CONFIRM, by="other", reason="seen again", label="A1")
+    wait_until(lambda: WATCHED_FILE in site.kept("quarantine"), "the picture is hidden")
+    assert site.client.get(address).status_code == 404
+
+
+def is_watched(path: Path) -> bool:
+    return path.read_bytes() == WATCHED_FILE
+
+
+def test_only_the_service_can_ask_for_what_was_decided(tmp_path):
+    for site in ask_fastapi_app(tmp_path, "http://127.0.0.1:9"):
+        site.send(UNRELATED)
+        (path,) = (site.folder / "quarantine").iterdir()
+        body = json.dumps({"type": "effect.restore", "data": {"items": [path.name, "*", "../quarantine/*"]}}).encode()
+        for secret in (new_secret(), SECRET):
+            headers = signed_headers([read_secret(secret)], "m-1", int(time.time()), body)
+            answer = site.client.post("/decisions", content=body, headers=headers)
+            assert answer.status_code == (HTTPStatus.NO_CONTENT if secret == SECRET else HTTPStatus.UNAUTHORIZED)
+            assert site.kept("quarantine") == [UNRELATED]
+            assert site.kept("public") == []
+        assert site.client.post("/decisions", content=body).status_code == HTTPStatus.UNAUTHORIZED
 
 
 def test_a_picture_that_is_too_large_is_refused(site):
@@ -268,6 +373,7 @@ def test_the_tutorial_shows_the_examples_as_they_are():
 def test_the_examples_need_nothing_but_what_their_readme_installs(example):
     """Every import is of the standard library or of a package that the README names, as it is installed here."""
     text = (EXAMPLES / example / "app.py").read_text()
+    named = {"django", "fastapi", "httpx", "python_multipart", "standardwebhooks", "tutela"}
     imported = set(re.findall(r"^(?:from|import) (\w+)", text, flags=re.MULTILINE))
-    assert imported <= set(sys.stdlib_module_names) | {"django", "fastapi", "httpx", "python_multipart", "tutela"}
+    assert imported <= set(sys.stdlib_module_names) | named
     assert all(importlib.util.find_spec(name) for name in imported)

@@ -278,5 +278,7 @@ def _exchange(row: "ExchangeRow", at: datetime) -> Finding:
     why = f"; {row.failures} pulls failed: {row.error}" if row.failures else ""
     if row.stale(at):
         return Finding("fail", f"exchange {row.name}", f"not pulled for {age}{why}")
+    left_out = f", {row.rejected:,} records could not be read" if row.rejected else ""
     since = f"pulled {age} ago" if row.pulled_at else f"not pulled yet, added {age} ago"
-    return Finding("warn" if row.failures else "ok", f"exchange {row.name}", f"{since}, {row.listed:,} entries{why}")
+    state = "warn" if row.failures or row.rejected else "ok"
+    return Finding(state, f"exchange {row.name}", f"{since}, {row.listed:,} entries{left_out}{why}")

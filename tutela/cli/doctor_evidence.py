@@ -10,6 +10,7 @@ from tutela.errors import StoreError, TutelaError
 from tutela.foundation.home import database_url
 from tutela.foundation.outbox.service import Outbox, State
 from tutela.foundation.store.database import Store
+from tutela.screening.screener import UNKEPT
 
 _PRIVATE = b"AGE-SECRET-KEY-1"
 _MAX_KEY_BYTES = 64 * 1024
@@ -20,7 +21,7 @@ def evidence_findings(settings: Settings) -> Iterator[tuple[str, str, str]]:
     for path in _private_keys(settings.home):
         yield "fail", "review key", f"{path} opens evidence and lies in the home: move it to the officer's machine"
     if settings.evidence is None:
-        yield "warn", "evidence", "what is held is not kept and opens no case: see [evidence] in tutela.toml"
+        yield "warn", "block without evidence", UNKEPT
         return
     try:
         count = len(Recipients(settings.evidence.recipients).texts)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tutela.lists.exchanges.service import Exchanges
+    from tutela.lists.exchanges.service import ExchangeRow, Exchanges
 
 app = typer.Typer(no_args_is_help=True, help="Outside hash lists: pulled into banks, and given back to.")
 
@@ -139,7 +139,7 @@ def pull(
     ] = False,
 ) -> None:
     """Pull what changed, now. A pull that was killed goes on where it was."""
-    from tutela.cli.output import err
+    from tutela.cli.output import complain, err, visible
     from tutela.cli.state import actor
     from tutela.lists.exchanges.puller import Puller, PullResult
 
@@ -153,6 +153,10 @@ def pull(
         f"{name}: {result.listed:,} listed, {result.changed:,} changed, {result.withdrawn:,} withdrawn,"
         f" {result.unchanged:,} unchanged, {result.rejected:,} not readable, {result.flagged:,} flagged"
     )
+    for place in result.unreadable:
+        complain(f"not readable and left out: {visible(place)}")
+    if len(result.unreadable) < result.rejected:
+        complain(f"and {result.rejected - len(result.unreadable):,} more")
 
 
 @app.command()
@@ -160,7 +164,7 @@ def status(context: typer.Context, json: Annotated[bool, typer.Option("--json", 
     """Every exchange: when it was pulled, what it holds, what is wrong. Exit code 1 when a list is too old."""
     from rich.markup import escape
 
-    from tutela.cli.output import coloured, print_json, print_table
+    from tutela.cli.output import print_json, print_table
 
     with _exchanges(context) as exchanges:
         rows, at = exchanges.all(), datetime.now(UTC)
@@ -187,15 +191,18 @@ def status(context: typer.Context, json: Annotated[bool, typer.Option("--json", 
                 escape(row.name),
                 row.kind,
                 row.bank,
-                coloured("fail" if row.stale(at) else "warn" if row.failures else "ok") if row.enabled else "disabled",
+                _state(row, at),
                 row.pulled_at.isoformat(timespec="seconds") if row.pulled_at else "never",
                 f"{row.listed:,}",
+                f"{row.rejected:,}" if row.rejected else "",
                 str(row.failures or ""),
                 escape(row.error or ""),
             ]
             for row in rows
         ]
-        print_table(("exchange", "kind", "bank", "state", "pulled", "entries", "failures", "error"), table)
+        print_table(
+            ("exchange", "kind", "bank", "state", "pulled", "entries", "not readable", "failures", "error"), table
+        )
     raise typer.Exit(1 if any(row.stale(at) for row in rows) else 0)
 
 
@@ -273,6 +280,14 @@ def remove(
         if not yes:
             typer.confirm(f"withdraw {row.listed:,} entries of {name} from bank {row.bank}?", abort=True)
         typer.echo(f"removed exchange {name}; {exchanges.remove(name, actor=actor()):,} entries withdrawn")
+
+
+def _state(row: "ExchangeRow", at: datetime) -> str:
+    from tutela.cli.output import coloured
+
+    if not row.enabled:
+        return "disabled"
+    return coloured("fail" if row.stale(at) else "warn" if row.failures or row.rejected else "ok")
 
 
 def _pairs(options: list[str] | None) -> dict[str, str]:

@@ -49,6 +49,7 @@ from tutela.screening.video.survey import Progress, Viewed, view
 
 log = logging.getLogger(__name__)
 
+UNKEPT = "what is blocked or held is not kept and opens no case; see [evidence] in tutela.toml"
 MAX_MATCHES_LISTED = 100
 MAX_HASHES_LISTED = 1_000
 MAX_LISTS_AGE_S = 30.0
@@ -103,6 +104,8 @@ class Screener:
         self._journal = journal
         self._lists_age_s = lists_age_s
         self._custody = custody
+        self._warns = custody is None
+        """Whether nobody has said yet that what is blocked is not kept."""
         self._secret = secret or os.urandom(32)
         self._on_allowed = on_allowed
         self._options = options(Mode.FAST, self.limits)
@@ -182,6 +185,7 @@ class Screener:
         """A screener that differs in nothing but that it opens no case and keeps nothing of the content."""
         other = copy.copy(self)
         other._custody = None
+        other._warns = False
         return other
 
     def screen_hashes(
@@ -349,6 +353,9 @@ class Screener:
             return verdict
         if verdict.decision is not Decision.ALLOW and self._custody is not None and self._custody.wants(verdict):
             return self._keep(self._custody, content, verdict, is_job=verdict_id is not None)
+        if self._warns and verdict.decision is Decision.BLOCK:
+            self._warns = False
+            log.warning("block without evidence: %s", UNKEPT)
         if matches or shortcomings:
             self._journal.record(verdict)
         return verdict

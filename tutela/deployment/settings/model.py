@@ -17,14 +17,16 @@ from tutela.casework.cases.options import CaseOptions, EvidenceOptions
 from tutela.casework.reports.options import ReportOptions
 from tutela.content.media.content import Limits, ViewSet
 from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment
 from tutela.deployment.settings.doors import DOORS, NAMED_DOORS, Chosen, door_section
 from tutela.deployment.settings.keys import Key, keys_of, summary_of
 from tutela.deployment.settings.source import FILE_NAME
+from tutela.foundation.home import database_url, prepare_home
 from tutela.foundation.options import NOT_A_KEY, Secret, require, require_positive
 from tutela.foundation.outbox.mail import MailServer
 from tutela.foundation.outbox.webhooks import WebhookOptions
 from tutela.foundation.outward import permit, read_networks
+from tutela.foundation.store.database import Store
 from tutela.screening.jobs.limits import JobLimits
 from tutela.screening.policy import ScreeningPolicy
 
@@ -126,17 +128,22 @@ class Settings:
             webhooks=tuple(webhook.endpoint(name) for name, webhook in self.webhooks.items()),
         )
 
-    def open(self) -> Deployment:
-        """Open the deployment these settings describe. Raises StoreError and IndexCorruptError as it does."""
+    def open(self, casework: CaseworkOptions | None = None) -> Deployment:
+        """Open the deployment these settings describe, with other casework where that is given.
+
+        Raises StoreError, IndexCorruptError, InputError.
+        """
         self.permit_networks()
-        return open_deployment(
+        casework = casework or self.casework
+        prepare_home(self.home)
+        return Deployment(
             self.home,
-            database=self.database_text,
-            limits=self.limits,
-            decoders=self.decoders,
-            policy=self.screening,
-            job_limits=self.jobs,
-            casework=self.casework,
+            Store.create(database_url(self.home, self.database_text)),
+            self.limits,
+            self.decoders or os.cpu_count() or 1,
+            self.screening,
+            casework,
+            self.jobs,
         )
 
 

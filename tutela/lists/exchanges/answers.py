@@ -1,12 +1,45 @@
 """Reading JSON answers of other services: every field is checked where it is read."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
 
 from tutela.foundation.http import Answer, HttpError
-from tutela.lists.exchanges.base import ExchangeError
+from tutela.lists.exchanges.base import ExchangeError, Listing, MalformedError
 
 Document = Mapping[str, object]
+Record = TypeVar("Record")
+MAX_UNREADABLE_NAMED = 20
+"""Of one page; the others are only counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """What could be read of a page's records."""
+
+    listings: list[Listing]
+    rejected: int
+    unreadable: tuple[str, ...]
+    """As `Page.unreadable`."""
+
+
+def read_each(records: Iterable[Record], read: Callable[[Record], Listing], page: str) -> Readable:
+    """The listings of a page's records. One that is not of the list's form never stops the others.
+
+    `page` names the page for a person. `read` raises MalformedError for a record that it cannot read.
+    """
+    listings: list[Listing] = []
+    unreadable: list[str] = []
+    rejected = 0
+    for number, record in enumerate(records, start=1):
+        try:
+            listings.append(read(record))
+        except (MalformedError, ValueError, OverflowError) as error:
+            rejected += 1
+            if len(unreadable) < MAX_UNREADABLE_NAMED:
+                unreadable.append(f"{page}, record {number}: {error}")
+    return Readable(listings, rejected, tuple(unreadable))
 
 
 def document(answer: Answer, service: str) -> Document:
@@ -20,15 +53,19 @@ def document(answer: Answer, service: str) -> Document:
     return found
 
 
-def objects(source: Document, name: str, service: str) -> Iterator[Document]:
-    """The objects of an array that the answer must have."""
+def records(source: Document, name: str, service: str) -> list[object]:
+    """The records of an array that the answer must have, whatever they are."""
     items = source.get(name)
     if not isinstance(items, list):
         raise ExchangeError(f"{service}'s answer has no list {name!r}")
-    for item in items:
-        if not isinstance(item, dict):
-            raise ExchangeError(f"{service}'s list {name!r} holds something that is no object")
-        yield item
+    return items
+
+
+def fields(record: object) -> Document:
+    """The fields of a record. Raises MalformedError where it is no object."""
+    if not isinstance(record, dict):
+        raise MalformedError("it is no object")
+    return record
 
 
 def nested(source: Document, name: str) -> Document:

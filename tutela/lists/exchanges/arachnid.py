@@ -5,7 +5,6 @@ on. Shapes: the API that the package `arachnid-shield-sdk` speaks.
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -73,7 +72,7 @@ def _listing(detail: Document, classification: str) -> Listing | None:
         return None
     try:
         sha1 = base64.b32decode(text(detail, "sha1_base32").upper()).hex()
-    except binascii.Error:
+    except ValueError:  # not base32, or no ASCII
         sha1 = ""
     return Listing(
         owner="",

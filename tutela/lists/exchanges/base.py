@@ -12,9 +12,16 @@ from enum import StrEnum
 from tutela.errors import InputError, TutelaError
 from tutela.foundation.http import Http
 
+MAX_MOMENT_S = 253_402_300_799
+"""The last second of the year 9999: no record was made later."""
+
 
 class ExchangeError(TutelaError):
     """The other side did not keep to its own form: nothing of the page was applied."""
+
+
+class MalformedError(ExchangeError):
+    """One record is not of the list's form: it is left out and counted, and the rest of the page is applied."""
 
 
 class RestartError(ExchangeError):
@@ -47,6 +54,11 @@ class Listing:
     upvotes: int = 0
     downvotes: int = 0
 
+    def __post_init__(self) -> None:
+        """Raise MalformedError for a time that no database holds."""
+        if not 0 <= self.at <= MAX_MOMENT_S:
+            raise MalformedError("its time is no time")
+
     @property
     def key(self) -> str:
         """The entry's identity among all of the exchange; its entries in the bank carry it as their reference."""
@@ -65,7 +77,9 @@ class Page:
     begins: bool = False
     """Whether this is the first page of a list that is read whole, from its start."""
     rejected: int = 0
-    """Parts of it that could not be read and were left out."""
+    """Records of it that could not be read and were left out."""
+    unreadable: tuple[str, ...] = ()
+    """Of the first of those: page, record and why, for a person."""
 
 
 class Opinion(StrEnum):

@@ -23,6 +23,7 @@ from tutela.foundation.http import Answer, Http
 from tutela.lists.banks.files import BadLine, Columns, Format, read_list
 from tutela.lists.banks.model import NewEntry
 from tutela.lists.banks.transfer import format_of
+from tutela.lists.exchanges.answers import MAX_UNREADABLE_NAMED
 from tutela.lists.exchanges.base import Exchange, ExchangeError, Kind, Listing, Option, Page
 
 PAGE = 5_000
@@ -81,21 +82,28 @@ class Files(Exchange):
         for number, file in enumerate(files[first:], start=first):
             with tempfile.TemporaryFile() as copy:
                 _copy_of(file, cast(BinaryIO, copy))
-                for listings, rejected, line in self._lines(cast(BinaryIO, copy), file, skip):
+                for page, line in self._lines(cast(BinaryIO, copy), file, skip):
                     state = {"digest": digest, "file": number, "line": line, "done": False}
-                    yield Page(listings, json.dumps(state), final=False, begins=begins, rejected=rejected)
+                    yield replace(page, checkpoint=json.dumps(state), begins=begins)
                     begins = False
             skip = 0
         done = {"digest": digest, "done": True, **self._validators}
         yield Page((), json.dumps(done), final=True, begins=begins)
 
-    def _lines(self, raw: BinaryIO, file: _File, skip: int) -> Iterator[tuple[list[Listing], int, int]]:
+    def _lines(self, raw: BinaryIO, file: _File, skip: int) -> Iterator[tuple[Page, int]]:
+        """Pages without a checkpoint, each with the number of its last line."""
         raw.seek(0)
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
         listings: list[Listing] = []
-        rejected, last = 0, skip
+        bad: list[BadLine] = []
+        last = skip
+
+        def page() -> Page:
+            named = tuple(f"{file.name}, line {one.line}: {one.reason}" for one in bad[:MAX_UNREADABLE_NAMED])
+            return Page(listings, "", final=False, rejected=len(bad), unreadable=named)
+
         try:
             for line in read_list(
                 stream,
@@ -107,18 +115,19 @@ class Files(Exchange):
                 skip=skip,
             ):
                 if isinstance(line, BadLine):
-                    rejected, last = rejected + 1, line.line
+                    bad.append(line)
+                    last = line.line
                 else:
                     last = line[0]
                     listings.append(_listing(file.name, line[1]))
-                if len(listings) + rejected >= PAGE:
-                    yield listings, rejected, last
-                    listings, rejected = [], 0
+                if len(listings) + len(bad) >= PAGE:
+                    yield page(), last
+                    listings, bad = [], []
         except (EOFError, gzip.BadGzipFile, OSError) as error:
             raise ExchangeError(f"{file.name} is damaged: {error}") from None
         except InputError as error:
             raise ExchangeError(f"{file.name} cannot be read: {error}") from None
-        yield listings, rejected, last
+        yield page(), last
 
     # --- where the bytes come from
 

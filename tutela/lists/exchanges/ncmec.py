@@ -8,7 +8,7 @@ end of the last one, for clocks that differ. Source: https://report.cybertip.org
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, quote
 
@@ -16,12 +16,14 @@ from lxml import etree
 
 from tutela.errors import InputError
 from tutela.foundation.http import Http, HttpError, RefusedError
+from tutela.lists.exchanges.answers import read_each
 from tutela.lists.exchanges.base import (
     Exchange,
     ExchangeError,
     Feedback,
     Kind,
     Listing,
+    MalformedError,
     Opinion,
     Option,
     Page,
@@ -133,17 +135,19 @@ class Ncmec(Exchange):
                     # A paging address does not live for ever: the range is read again from its start.
                     raise RestartError("NCMEC no longer knows the page", str(Checkpoint(at.since))) from None
                 raise
-            listings, rejected = _entries(root, self._members)
+            read = read_each(_elements(root), _listing, f"the page {address}")
+            _check_range(root, read.listings, begin, end)
+            listings = [one for one in read.listings if not self._members or one.owner in self._members]
+            page = Page(listings, "", final=False, rejected=read.rejected, unreadable=read.unreadable)
             following = _next(root, begin, end)
-            _check_range(root, listings, begin, end)
             if following is None:
-                yield Page(listings, str(Checkpoint(end)), final=last, rejected=rejected)
+                yield replace(page, checkpoint=str(Checkpoint(end)), final=last)
                 return
             if following in seen:
                 raise ExchangeError("NCMEC's pages go round in a circle")
             seen.add(following)
             at = Checkpoint(at.since, end, following, begin, int(time.time()))
-            yield Page(listings, str(at), final=False, rejected=rejected)
+            yield replace(page, checkpoint=str(at))
             address = following
 
     def give_feedback(self, feedback: Feedback) -> None:
@@ -210,28 +214,19 @@ def _parse(body: bytes) -> etree._Element:
     return root
 
 
-def _entries(root: etree._Element, members: frozenset[str]) -> tuple[list[Listing], int]:
-    listings: list[Listing] = []
-    rejected = 0
+def _elements(root: etree._Element) -> Iterator[etree._Element]:
+    """The entries of a page."""
     for container in root:
-        if not isinstance(container.tag, str) or container.tag == f"{_TAG}paging":
-            continue
-        for element in container:
-            if isinstance(element.tag, str):
-                listing = _listing(element)
-                if listing is None:
-                    rejected += 1
-                elif not members or listing.owner in members:
-                    listings.append(listing)
-    return listings, rejected
+        if isinstance(container.tag, str) and container.tag != f"{_TAG}paging":
+            yield from (element for element in container if isinstance(element.tag, str))
 
 
-def _listing(element: etree._Element) -> Listing | None:
-    """What an element says of an entry; None where it does not say which."""
+def _listing(element: etree._Element) -> Listing:
+    """What an element says of an entry. Raises MalformedError where it does not say which."""
     parts = {child.tag: child for child in element}
     member, name = parts.get(_MEMBER), _text(parts.get(_ID))
     if member is None or not (owner := member.get("id")) or not name:
-        return None
+        raise MalformedError("it has no member or no id")
     media = element.tag[len(_TAG) :]
     classification = _text(parts.get(_CLASSIFICATION)).strip()
     prints = parts.get(_FINGERPRINTS)
@@ -299,7 +294,7 @@ def _stamp(moment: int) -> str:
 def _moment(text: str | None) -> int:
     try:
         return int(datetime.fromisoformat((text or "").strip()).timestamp())
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0
 
 

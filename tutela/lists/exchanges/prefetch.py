@@ -59,7 +59,13 @@ def _joined(batch: Sequence[Page]) -> Batch:
     if len(batch) == 1:
         return Batch(first, 1)
     listings = [listing for page in batch for listing in page.listings]
-    page = replace(last, listings=listings, begins=first.begins, rejected=sum(page.rejected for page in batch))
+    page = replace(
+        last,
+        listings=listings,
+        begins=first.begins,
+        rejected=sum(page.rejected for page in batch),
+        unreadable=tuple(place for page in batch for place in page.unreadable),
+    )
     return Batch(page, len(batch))
 
 

@@ -5,6 +5,7 @@ the one that began later can write.
 """
 
 import gc
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,12 +18,15 @@ from tutela.foundation.backoff import BackOff, around
 from tutela.foundation.http import HttpError, Patience
 from tutela.foundation.store.database import microseconds, now
 from tutela.foundation.store.exchange_tables import exchange as table
+from tutela.lists.exchanges.answers import MAX_UNREADABLE_NAMED
 from tutela.lists.exchanges.base import RestartError
 from tutela.lists.exchanges.hygiene import Hygiene
 from tutela.lists.exchanges.page import Applied, Applier
 from tutela.lists.exchanges.prefetch import Batch, read_ahead
 from tutela.lists.exchanges.registry import kind
 from tutela.lists.exchanges.service import ExchangeRow, Exchanges, earliest
+
+log = logging.getLogger(__name__)
 
 SWEEP = 5_000
 SETTLES_AFTER_S = 120.0
@@ -55,6 +59,8 @@ class PullResult:
     unchanged: int = 0
     rejected: int = 0
     flagged: int = 0
+    unreadable: tuple[str, ...] = ()
+    """Where the first of the rejected records stand, and why they could not be read."""
 
     def after(self, applied: Applied, batch: Batch, flagged: int) -> "PullResult":
         """With some more pages."""
@@ -66,6 +72,7 @@ class PullResult:
             self.unchanged + applied.unchanged,
             self.rejected + batch.page.rejected,
             self.flagged + flagged,
+            (*self.unreadable, *batch.page.unreadable)[:MAX_UNREADABLE_NAMED],
         )
 
 
@@ -210,6 +217,8 @@ class _Run:
             )
             self._advance(connection, row)
         self.row = replace(row, version=row.version + 1)
+        for place in page.unreadable:
+            log.warning("exchange %s: not readable and left out: %s", row.name, place)
         self._result = self._result.after(applied, batch, flagged)
 
     def _is_settled(self) -> bool:

@@ -7,16 +7,18 @@ the next run begins with moves only when a run has been read to its end.
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from tutela.errors import InputError
 from tutela.foundation.http import Http, RefusedError
-from tutela.lists.exchanges.answers import Document, document, items, nested, objects, text, whole
+from tutela.lists.exchanges.answers import Document, document, fields, items, nested, read_each, records, text, whole
 from tutela.lists.exchanges.base import (
     Exchange,
     ExchangeError,
     Feedback,
     Kind,
     Listing,
+    MalformedError,
     Opinion,
     Option,
     Page,
@@ -65,18 +67,20 @@ class StopNcii(Exchange):
                 if token and error.status not in (401, 403):
                     raise RestartError("StopNCII no longer knows the page", json.dumps({"since": since})) from None
                 raise
-            listings = [_listing(record) for record in objects(answer, "hashRecords", _SERVICE)]
-            if answer.get("count") != len(listings):
-                raise ExchangeError(f"StopNCII's page says {answer.get('count')} records and has {len(listings)}")
+            found = records(answer, "hashRecords", _SERVICE)
+            if answer.get("count") != len(found):
+                raise ExchangeError(f"StopNCII's page says {answer.get('count')} records and has {len(found)}")
+            read = read_each(found, _listing, f"the page {token or f'since {since}'}")
+            page = Page(read.listings, "", final=False, rejected=read.rejected, unreadable=read.unreadable)
             if not answer.get("hasMoreRecords"):
                 reached = max(since, whole(answer, "nextSetTimestamp") - _OVERLAP_S)
-                yield Page(listings, json.dumps({"since": reached}), final=True)
+                yield replace(page, checkpoint=json.dumps({"since": reached}), final=True)
                 return
             token = text(answer, "nextPageToken")
             if not token or token in seen:
                 raise ExchangeError("StopNCII says that there is more, and not where")
             seen.add(token)
-            yield Page(listings, json.dumps({"since": since, "token": token}), final=False)
+            yield replace(page, checkpoint=json.dumps({"since": since, "token": token}))
 
     def give_feedback(self, feedback: Feedback) -> None:
         """What became of a match. The last word of a service counts, so the same again changes nothing."""
@@ -122,10 +126,11 @@ class StopNcii(Exchange):
         return self._keys[endpoint]
 
 
-def _listing(record: Document) -> Listing:
+def _listing(item: object) -> Listing:
+    record = fields(item)
     kind, value, status = text(record, "signalType"), text(record, "hashValue"), text(record, "hashStatus")
     if not kind or not value or not status:
-        raise ExchangeError("a record of StopNCII lacks its type, hash or status")
+        raise MalformedError("it lacks its type, hash or status")
     votes = [text(item, "feedbackValue") for item in items(record, "CSPFeedbacks")]
     cases = len(nested(record, "caseNumbers"))
     return Listing(

@@ -5,18 +5,21 @@ left of it without the token, and it is asked only where the first page was.
 """
 
 import json
+import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tutela.errors import InputError
 from tutela.foundation.http import Http, RefusedError, same_origin
-from tutela.lists.exchanges.answers import Document, document, items, nested, objects, text, whole
+from tutela.lists.exchanges.answers import Document, document, fields, items, nested, read_each, records, text, whole
 from tutela.lists.exchanges.base import (
     Exchange,
     ExchangeError,
     Feedback,
     Kind,
     Listing,
+    MalformedError,
     Opinion,
     Option,
     Page,
@@ -42,6 +45,7 @@ _REACTION_OF = {
 }
 _FIELDS = "id,indicator,type,last_updated,should_delete,descriptors{id,reactions,owner{id},tags,status}"
 _OVERLAP_S = 60
+_CLOCKS_DIFFER_S = 3600
 _PAGE_SIZE = "500"
 _SERVICE = "ThreatExchange"
 
@@ -78,17 +82,21 @@ class ThreatExchange(Exchange):
                 if resumed and error.status not in (401, 403):
                     raise RestartError("ThreatExchange no longer knows the page", _checkpoint(since)) from None
                 raise
-            listings = [self._listing(item) for item in objects(answer, "data", _SERVICE)]
-            reached = max([reached, *(listing.at for listing in listings)])
+            after = query.get("after", "")
+            name = f"the page {after or f'since {since}'}"
+            read = read_each(records(answer, "data", _SERVICE), self._listing, name)
+            page = Page(read.listings, "", final=False, rejected=read.rejected, unreadable=read.unreadable)
+            latest = time.time() + _CLOCKS_DIFFER_S  # a time to come would pass over all until then
+            reached = max([reached, *(listing.at for listing in read.listings if listing.at <= latest)])
             following = self._next(answer)
             if following is None:
-                yield Page(listings, _checkpoint(max(since, reached - _OVERLAP_S)), final=True)
+                yield replace(page, checkpoint=_checkpoint(max(since, reached - _OVERLAP_S)), final=True)
                 return
             if (key := urlencode(following)) in seen:
                 raise ExchangeError("ThreatExchange's pages go round in a circle")
             seen.add(key)
             state = {"since": since, "reached": reached, "next": following}
-            yield Page(listings, json.dumps(state), final=False)
+            yield replace(page, checkpoint=json.dumps(state))
             query, resumed = following, True
 
     def give_feedback(self, feedback: Feedback) -> None:
@@ -135,10 +143,11 @@ class ThreatExchange(Exchange):
             raise ExchangeError("ThreatExchange's next page is not of this privacy group")
         return {name: value for name, value in parse_qsl(urlsplit(following).query) if name != "access_token"}
 
-    def _listing(self, item: Document) -> Listing:
+    def _listing(self, record: object) -> Listing:
+        item = fields(record)
         kind, name = text(item, "type"), text(item, "id")
         if not name:
-            raise ExchangeError("a change of ThreatExchange has no id")
+            raise MalformedError("it has no id")
         descriptors = items(nested(item, "descriptors"), "data")
         counting = [one for one in descriptors if text(one, "status") in self._statuses]
         tags = sorted({tag for one in counting for tag in _tags(one)})

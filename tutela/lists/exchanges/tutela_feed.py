@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
 from tutela.foundation.http import Http
-from tutela.lists.exchanges.base import Exchange, ExchangeError, Feedback, Kind, Listing, Option, Page, Share
+from tutela.lists.exchanges.answers import read_each
+from tutela.lists.exchanges.base import Exchange, Feedback, Kind, Listing, MalformedError, Option, Page, Share
 from tutela.lists.exchanges.feed_wire import (
     BEGINNING,
     SIGNATURE,
@@ -48,9 +49,9 @@ class TutelaFeed(Exchange):
             number = page.last
             if not page.records and number < page.head:
                 raise FeedError("the feed says that there is more, and does not give it")
-            listings = [_listing(record) for record in page.records]
-            final = number == page.head
-            yield Page(listings, json.dumps({"record": number, "chain": chain.hex()}), final=final)
+            read = read_each(page.records, _listing, f"records after {page.after}")
+            final, checkpoint = number == page.head, json.dumps({"record": number, "chain": chain.hex()})
+            yield Page(read.listings, checkpoint, final=final, rejected=read.rejected, unreadable=read.unreadable)
             if final:
                 return
 
@@ -101,8 +102,8 @@ def _listing(record: str) -> Listing:
             labels=(str(label),) if label else (),
             fingerprints=() if withdrawn else ((str(fields["signal"]), str(fields["value"])),),
         )
-    except (ValueError, KeyError):
-        raise ExchangeError("a record of the feed is signed, and not of the feed's form") from None
+    except (ValueError, KeyError, TypeError):
+        raise MalformedError("it is signed, and not of the feed's form") from None
 
 
 KIND = Kind(
