@@ -304,6 +304,18 @@ def test_one_bad_entry_keeps_its_call_out(client):
     assert client.get("/v1/banks/strict/entries").json()["entries"] == []
 
 
+def test_what_is_too_plain_to_match_is_told_when_it_is_listed(client):
+    client.post("/v1/banks", json={"name": "plain"})
+    entries = [{"signal": "pdq", "value": HEX[11]}, {"signal": "pdq", "value": "0" * 64}]
+    answer = client.post("/v1/banks/plain/entries", json={"entries": entries}).json()
+    (warning,) = answer["warnings"]
+    assert (answer["added"], warning[:68]) == (2, f"pdq {'0' * 64}")
+    asked = {"format": "csv", "source": "partner"}
+    body = f"pdq,md5,sha512\n{'f' * 64},{'1' * 32},{'0' * 128}\n"
+    imported = client.post("/v1/banks/plain/import", params=asked, content=body).json()
+    assert (imported["added"], imported["plain"], imported["left_out"]) == (2, 1, ["sha512"])
+
+
 def test_lists_are_imported_and_exported(client):
     client.post("/v1/banks", json={"name": "imported"})
     body = "hash,type,id\n" + "".join(f"{text},pdq,{i}\n" for i, text in enumerate(HEX[20:60])) + "junk,pdq,x\n"

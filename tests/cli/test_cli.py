@@ -617,6 +617,25 @@ def test_a_printed_hash_can_be_listed_and_then_matches(call, home, pictures):
     assert (verdict["decision"], verdict["matches"][0]["value"]) == ("block", document["value"])
 
 
+def test_a_picture_too_plain_to_match_says_so_when_it_is_listed(call, filled, tmp_path):
+    blank = tmp_path / "blank.png"
+    Image.new("RGB", (300, 200), "white").save(blank)
+    answer = call("bank", "add", "known", blank)
+    assert answer.code == 0
+    assert (
+        "blank.png: the picture is too plain to match by what it shows: its quality is 0, and 50 is needed"
+        in answer.err
+    )
+    answer = call("bank", "add", "known", "--signal", "pdq", "--value", "0" * 64)
+    assert answer.code == 0
+    assert "looks like that of a picture without detail" in answer.err
+    listed = tmp_path / "list.csv"
+    listed.write_text(f"pdq,sha512\n{'0' * 64},{'0' * 128}\n")
+    answer = call("bank", "import", "known", listed)
+    assert "the hashes in sha512 were left out" in answer.err
+    assert "1 values: the hash looks like that of a picture without detail" in answer.err
+
+
 def test_hashes_of_a_torn_picture_come_with_a_warning(call, filled, pictures, tmp_path):
     torn = tmp_path / "torn.png"
     torn.write_bytes((pictures / "other.png").read_bytes()[:5000])

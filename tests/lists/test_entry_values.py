@@ -11,7 +11,8 @@ from tests.support.feeds import random_hashes
 from tutela.content.signals.base import Composite, Sample
 from tutela.content.signals.vpdq import VPDQ
 from tutela.errors import InputError, InvalidSignalError
-from tutela.lists.banks.files import BadLine, Format, read_list
+from tutela.lists.banks.files import Format, read_list
+from tutela.lists.banks.lines import BadLine
 from tutela.lists.banks.model import EntryState, EntryValue, NewEntry
 from tutela.lists.banks.service import Banks
 from tutela.lists.banks.transfer import Importer, export_list

@@ -42,6 +42,7 @@ from tutela.foundation.outbox.service import Outbox, State
 from tutela.foundation.outbox.worker import Dispatcher
 from tutela.foundation.store.exchange_tables import entry_opinion
 from tutela.lists.banks.model import BankKind, EntryState, NewEntry
+from tutela.lists.banks.plain_pictures import low_detail
 from tutela.lists.exchanges.base import Opinion
 from tutela.lists.exchanges.feed_wire import (
     BEGINNING,
@@ -56,7 +57,7 @@ from tutela.lists.exchanges.feed_wire import (
 )
 from tutela.lists.exchanges.feedback import Decided, Deliveries, feedback_for, share_new
 from tutela.lists.exchanges.feeds import Feeds
-from tutela.lists.exchanges.hygiene import Flag, clear_flag, low_detail, note_opinion
+from tutela.lists.exchanges.hygiene import Flag, clear_flag, note_opinion
 from tutela.lists.exchanges.service import Exchanges, Giving
 from tutela.screening.verdict import Decision
 

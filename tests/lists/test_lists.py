@@ -1,5 +1,6 @@
 """Lists: every format read a line at a time, bad lines named, imports resumed exactly, exports that read back."""
 
+import base64
 import gzip
 import io
 import json
@@ -18,7 +19,9 @@ from hypothesis import strategies as st
 from tests.support.feeds import random_hashes
 from tutela.errors import InputError, NotFoundError
 from tutela.foundation.store.database import Store
-from tutela.lists.banks.files import MAX_LINE, BadLine, Columns, Format, read_list, write_list
+from tutela.lists.banks.columns import Columns
+from tutela.lists.banks.files import Format, read_list, write_list
+from tutela.lists.banks.lines import MAX_LINE, BadLine
 from tutela.lists.banks.model import BankKind, EntryState, NewEntry
 from tutela.lists.banks.service import Banks
 from tutela.lists.banks.transfer import Importer, export_list, format_of
@@ -77,6 +80,154 @@ def test_csv_columns_can_be_named():
 def test_csv_without_a_column_of_hashes_is_refused_whole():
     with pytest.raises(InputError, match="no column"):
         read("name,age\nx,3\n", Format.CSV)
+
+
+MD5, SHA1 = "0f" * 16, "ab" * 20
+EVERY_HASH = {("pdq", HEX[0]), ("md5", MD5), ("sha1", SHA1)}
+
+
+def hashes(text: str | bytes, format: Format, **options) -> tuple[set[tuple[str, str]], list[str]]:
+    """Type and value of what was read, and the columns that were left out. Nothing is bad."""
+    left_out: list[str] = []
+    good, bad = read(text, format, on_left_out=left_out.append, **options)
+    assert bad == {}
+    return {(entry.signal, entry.value.hex()) for _, entry in good}, left_out
+
+
+@pytest.mark.parametrize("names", ["PDQ,MD5,SHA-1", "pdq_hash,Md5 Hash,SHA1", "PDQHash,md5sum_value,sha_1"])
+def test_every_column_of_hashes_is_read(names):
+    names = names.replace("md5sum_value", "md5-value")
+    found, left_out = hashes(f"{names},FileName\n{HEX[0]},{MD5},{SHA1},a.jpg\n", Format.CSV)
+    assert (found, left_out) == (EVERY_HASH, [])
+
+
+def test_the_columns_of_hashes_that_are_not_read_are_named():
+    text = f"md5,sha512,ssdeep,fingerprint,size\n{MD5},{'0' * 128},3:a:b,{'7' * 64},17\n"
+    assert hashes(text, Format.CSV) == ({("md5", MD5)}, ["sha512", "ssdeep", "fingerprint"])
+    columns = Columns(value=("md5",))
+    assert hashes(f"pdq,md5\n{HEX[0]},{MD5}\n", Format.CSV, columns=columns) == ({("md5", MD5)}, ["pdq"])
+
+
+def test_a_bad_hash_of_a_row_keeps_no_other_out():
+    good, bad = read(f"md5,sha1\nnothing,{SHA1}\n", Format.CSV)
+    assert [(line, entry.signal) for line, entry in good] == [(2, "sha1")]
+    assert list(bad) == [2]
+
+
+def test_a_column_of_links_or_words_is_no_column_of_hashes():
+    """Where a picture was found is no known address."""
+    assert hashes(f"md5,url,text,domain\n{MD5},https://example.org/,a,example.org\n", Format.CSV)[0] == {("md5", MD5)}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("format", [Format.TEXT, Format.CSV, Format.JSONL])
+def test_lines_may_end_as_on_any_system(format, end):
+    lines = [json.dumps({"md5": MD5}), json.dumps({"md5": "1" * 32})] if format is Format.JSONL else [MD5, "1" * 32]
+    if format is Format.CSV:
+        lines.insert(0, "md5")
+    assert hashes(end.join(lines) + end, format)[0] == {("md5", MD5), ("md5", "1" * 32)}
+
+
+def test_lines_are_the_same_wherever_they_are_cut():
+    """A line end of two bytes lies across two reads, and lines are longer than a read."""
+    lines = [HEX[0], "#" * ((1 << 20) - 66), HEX[1], "#" * (3 << 20), HEX[2]]
+    good, bad = read("\r\n".join(lines), Format.TEXT, signal="pdq")
+    assert ([line for line, _ in good], bad) == ([1, 3, 5], {})
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (f"{MD5}  photo.jpg\n{SHA1} *a  b #1.jpg\n", {("md5", MD5, "photo.jpg"), ("sha1", SHA1, "a  b #1.jpg")}),
+        (f"MD5 (photo.jpg) = {MD5}\nSHA1 (b) = {SHA1}\n", {("md5", MD5, "photo.jpg"), ("sha1", SHA1, "b")}),
+        (f"SHA256 (photo.jpg) = {HEX[0]}\n", {("sha256", HEX[0], "photo.jpg")}),
+        (f"\\{MD5}  line\\nend.jpg\n", {("md5", MD5, "line\\nend.jpg")}),
+        (f"{MD5}  # a comment\n", {("md5", MD5, "")}),
+    ],
+)
+def test_the_output_of_checksum_tools_is_read(text, wanted):
+    good, bad = read(text, Format.TEXT)
+    assert bad == {}
+    assert {(entry.signal, entry.value.hex(), entry.reference) for _, entry in good} == wanted
+
+
+@pytest.mark.parametrize("form", ["base64", "hexadecimal", "numbers"])
+def test_photodna_is_read_in_each_form(form):
+    value = bytes(range(144))
+    text = {
+        "base64": base64.b64encode(value).decode(),
+        "hexadecimal": value.hex().upper(),
+        "numbers": ",".join(map(str, value)),
+    }[form]
+    ((_, entry),) = read(json.dumps([{"photodna": text}]), Format.JSON)[0]
+    assert (entry.signal, entry.value) == ("photodna", value)
+
+
+MEDIA = [
+    {
+        "MediaID": number,
+        "Category": 1,
+        "MD5": f"{number:032X}",
+        "SHA1": f"{number:040X}",
+        "Comments": 'says "Media": [ of itself',
+        "AlternativeHashes": [
+            {"HashName": "PhotoDNA", "HashValue": base64.b64encode(bytes([number]) * 144).decode()},
+            {"HashName": "SSDEEP", "HashValue": "3:a:b"},
+        ],
+        "MediaFiles": [{"FileName": "a.jpg"}],
+    }
+    for number in (1, 2, 3)
+]
+CONTEXT = "http://github.com/VICSDATAMODEL/ProjectVic/DataModels/2.0.xml/US/$metadata#Cases"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {
+            "@odata.context": CONTEXT,
+            "value": [{"CaseID": "a", "Media": MEDIA[:2]}, {"Media": MEDIA[2:], "CaseID": "b"}],
+        },
+        {"odata.metadata": CONTEXT, "value": MEDIA},
+    ],
+    ids=["cases", "media alone"],
+)
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_set_of_project_vic_is_read_with_every_hash(document, indent):
+    left_out: list[str] = []
+    good, bad = read(json.dumps(document, indent=indent), Format.JSON, on_left_out=left_out.append)
+    assert (bad, left_out) == ({}, ["SSDEEP"])
+    found = {(entry.signal, entry.value, entry.reference) for _, entry in good}
+    assert found == {
+        (signal, bytes.fromhex(text), str(number))
+        for number in (1, 2, 3)
+        for signal, text in (("md5", f"{number:032x}"), ("sha1", f"{number:040x}"), ("photodna", f"{number:02x}" * 144))
+    }
+
+
+def test_a_large_set_is_read_without_holding_it():
+    media = [{**MEDIA[0], "MediaID": number, "MD5": f"{number:032x}"} for number in range(6000)]
+    good, bad = read(json.dumps({"value": [{"Media": media}]}), Format.JSON)
+    assert (len(good), bad) == (6000 * 3, {})
+
+
+def test_the_lists_of_the_field_are_read(shared_field):
+    assert hashes((shared_field / "md5sum-output.txt").read_bytes(), Format.TEXT)[0] == {
+        ("md5", "d41d8cd98f00b204e9800998ecf8427e"),
+        ("md5", "0cc175b9c0f1b6a831c399e269772661"),
+    }
+    assert hashes((shared_field / "nsrl-like.csv").read_bytes(), Format.CSV)[0] == {
+        ("md5", "d41d8cd98f00b204e9800998ecf8427e"),
+        ("sha1", "da39a3ee5e6b4b0d3255bfef95601890afd80709"),
+    }
+
+
+@pytest.fixture
+def shared_field() -> Path:
+    folder = Path(__file__).parents[3] / "shared" / "field"
+    if not folder.is_dir():
+        pytest.skip("the files of the field are not here")
+    return folder
 
 
 @pytest.mark.parametrize("format", [Format.JSON, Format.JSONL])
@@ -253,6 +404,29 @@ def test_an_import_killed_at_random_moments_ends_equal_to_its_file(database, tmp
     assert found == {(value, str(i)) for i, value in enumerate(hashes)}
     assert len(banks.changes("pdq", 0, 10_000)) == 4000
     store.close()
+
+
+def test_an_import_that_is_taken_up_has_every_hash_of_a_row(banks, tmp_path):
+    """A batch ends between two rows, never within one."""
+    path = tmp_path / "list.csv"
+    path.write_text("md5,sha1,sha512\n" + "".join(f"{i:032x},{i:040x},{'0' * 128}\n" for i in range(20)))
+
+    def stop(result, position):
+        if result.lines >= 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Importer(banks).import_file(path, "known", actor="me", batch=5, on_progress=stop)
+    result = Importer(banks).import_file(path, "known", actor="me", batch=5)
+    assert (result.added, result.left_out) == (40, ("sha512",))
+    assert len(banks.entries("known", limit=100)) == 40
+
+
+def test_a_list_of_plain_pictures_says_so(banks):
+    text = "\n".join([HEX[0], "0" * 64, "f" * 64])
+    stream = io.BytesIO(text.encode())
+    result = Importer(banks).import_stream(stream, "known", actor="me", format=Format.TEXT, source="s", signal="pdq")
+    assert (result.added, result.plain) == (3, 2)
 
 
 def test_an_import_goes_on_after_the_last_batch(banks, tmp_path):

@@ -28,6 +28,7 @@ from tutela.content.signals.registry import is_computed, signal_types
 from tutela.deployment.composition import Deployment
 from tutela.lists.banks.files import Format
 from tutela.lists.banks.model import EntryState
+from tutela.lists.banks.plain_pictures import LOOKS_PLAIN, plain_entries
 from tutela.lists.banks.service import Banks
 from tutela.lists.banks.transfer import Importer, export_list
 from tutela.lists.banks.values import new_entry
@@ -117,7 +118,13 @@ def add_entries(request: Request, name: str, body: EntriesIn, actor: Curator) ->
         new_entry(item.signal, item.value, item.source, item.reference, item.label, item.note) for item in body.entries
     ]
     outcome = _banks(request).add(name, entries, actor=actor, reason=body.reason)
-    return EntriesAdded(entry_ids=list(outcome.entry_ids), added=outcome.added, unchanged=outcome.unchanged)
+    plain = zip(entries, plain_entries(entries), strict=True)
+    return EntriesAdded(
+        entry_ids=list(outcome.entry_ids),
+        added=outcome.added,
+        unchanged=outcome.unchanged,
+        warnings=[f"{entry.signal} {entry.value.hex()}: {LOOKS_PLAIN}" for entry, looks_plain in plain if looks_plain],
+    )
 
 
 @router.get("/entries/{entry_id}", operation_id="get_entry")
@@ -182,6 +189,8 @@ async def import_list(
         unchanged=result.unchanged,
         rejected=result.rejected,
         rejects=rejects,
+        left_out=list(result.left_out),
+        plain=result.plain,
     )
 
 

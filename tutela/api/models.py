@@ -266,6 +266,7 @@ class EntriesAdded(BaseModel):
     entry_ids: list[int]
     added: int
     unchanged: int
+    warnings: list[str] = Field(default_factory=list, description="Values that are listed and too plain to match.")
 
 
 class EntryChange(Strict):
@@ -343,3 +344,5 @@ class ImportOut(BaseModel):
     unchanged: int
     rejected: int
     rejects: list[BadLineOut]
+    left_out: list[str] = Field(description="Columns of hashes that were not read.")
+    plain: int = Field(description="Values that look like those of pictures without detail.")

@@ -17,7 +17,7 @@ from tutela.lists.banks.model import Action, BankKind, BankUse, EntryState
 if TYPE_CHECKING:
     from _csv import Writer
 
-    from tutela.lists.banks.files import Columns
+    from tutela.lists.banks.columns import Columns
     from tutela.lists.banks.service import Banks
 
 app = typer.Typer(no_args_is_help=True, help="Hash lists: make, fill, change, withdraw, import, export.")
@@ -156,6 +156,7 @@ def add(
     from tutela.content.media.isolation import WorkerPool
     from tutela.content.media.sniff import VIDEOS, sniff
     from tutela.errors import InputError, UnscreenableError
+    from tutela.lists.banks.plain_pictures import LOOKS_PLAIN, plain_entries, too_plain
     from tutela.lists.banks.values import new_entry, picture_entries
     from tutela.screening.examination import TASK
     from tutela.screening.video.listed import entry_of, frames_of
@@ -167,6 +168,9 @@ def add(
     entries = [
         new_entry(name_, text, "operator", reference, label, note) for name_ in signal or [] for text in value or []
     ]
+    for text, plain in zip(value or [], plain_entries(entries), strict=True):
+        if plain:
+            complain(f"{text}: {LOOKS_PLAIN}")
     limits = replace(context.obj.settings().limits, views=ViewSet.LISTED if views else ViewSet.PLAIN)
     with WorkerPool(TASK, size=os.cpu_count() or 1, limits=limits) as pool:
         for path in paths or []:
@@ -179,6 +183,8 @@ def add(
                 raise InputError(f"{path}: {error}") from error
             for gap in gaps:
                 complain(f"{path}: {gap.message}")
+            if plain_picture := too_plain(samples):
+                complain(f"{path}: {plain_picture}")
             entries += picture_entries(samples, "operator", reference, label, note)
     with _banks(context) as (banks, actor):
         outcome = banks.add(name, entries, actor=actor, reason=reason)
@@ -286,7 +292,9 @@ def import_(
     from tutela.cli.output import complain, progress_bar, visible
     from tutela.content.signals.registry import signal_type
     from tutela.errors import InputError
-    from tutela.lists.banks.files import BadLine, Format
+    from tutela.lists.banks.files import Format
+    from tutela.lists.banks.lines import BadLine
+    from tutela.lists.banks.plain_pictures import LOOKS_PLAIN
     from tutela.lists.banks.service import check_text
     from tutela.lists.banks.transfer import Importer, ImportResult
 
@@ -352,6 +360,10 @@ def import_(
     )
     for bad in result.rejects:
         complain(f"line {bad.line}: {bad.reason}")
+    for hashes in result.left_out:
+        complain(f"the hashes in {visible(hashes)} were left out")
+    if result.plain:
+        complain(f"{result.plain:,} values: {LOOKS_PLAIN}")
     if result.rejected:
         raise typer.Exit(1)
 
@@ -463,7 +475,7 @@ def _thresholds(texts: list[str] | None) -> dict[str, int]:
 
 def _columns(texts: list[str] | None) -> "Columns | None":
     from tutela.errors import InputError
-    from tutela.lists.banks.files import Columns
+    from tutela.lists.banks.columns import Columns
 
     if not texts:
         return None

@@ -1,12 +1,14 @@
 """PhotoDNA values: stored and compared here, computed only by an operator's licensed hasher (a plug-in).
 
-A value is 144 bytes, one per gradient cell. Lists carry it as base64 (192 characters) or as 144 comma-separated
-numbers; both are read, base64 is written. The distance is the sum of squared differences, as PhotoDNA's
-published descriptions compare values. Equal values match; a licensee sets a bank's threshold as the licence says.
+A value is 144 bytes, one per gradient cell. Lists carry it as base64 (192 characters), as 288 hexadecimal digits or as
+144 comma-separated numbers; all are read, base64 is written. The distance is the sum of squared differences, as
+PhotoDNA's published descriptions compare values. Equal values match; a licensee sets a bank's threshold as the licence
+says.
 """
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +16,8 @@ import numpy.typing as npt
 
 from tutela.content.signals.base import Kind
 from tutela.errors import InvalidSignalError
+
+_HEXADECIMAL = re.compile("[0-9A-Fa-f]{288}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +31,10 @@ class PhotoDNA:
     max_threshold: int = 144 * 255 * 255
 
     def parse(self, text: str) -> bytes:
-        """The value of a base64 text or of 144 comma-separated numbers 0-255."""
+        """The value of a base64 text, of 288 hexadecimal digits, or of 144 comma-separated numbers 0-255."""
         stripped = text.strip()
+        if _HEXADECIMAL.fullmatch(stripped):
+            return bytes.fromhex(stripped)
         value = self._from_numbers(stripped) if "," in stripped else self._from_base64(stripped)
         if len(value) != self.width:
             raise InvalidSignalError(f"photodna needs {self.width} values, got {len(value)}")

@@ -4,22 +4,28 @@ A reader never stops at a bad line: it yields what is wrong with it, with its nu
 length, so memory stays flat whatever a file claims to be.
 """
 
-import codecs
 import csv
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import BinaryIO
+from itertools import chain
+from typing import BinaryIO, TypeVar
 
 from tutela.content.signals.registry import composite_type, signal_types
 from tutela.errors import InputError, InvalidSignalError
+from tutela.lists.banks.columns import Columns, Layout, hash_named, looks_like_a_hash, squashed
+from tutela.lists.banks.json_items import json_items
+from tutela.lists.banks.lines import MAX_LINE, BadLine, joined_frames, text_lines
 from tutela.lists.banks.model import Entry, EntryValue, NewEntry
 from tutela.lists.banks.values import new_entry, text_of
 
-MAX_LINE = 4 * 1024 * 1024
-"""Characters of a line: as long as a video's list of frames."""
-_CHUNK = 1 << 20
+_CHECKSUM = re.compile(r"\\?([0-9A-Fa-f]{32,288})(?:  | \*)(\S.*)$")
+"""A line of md5sum and its kin: the digest, a mark of the mode, the file's name."""
+_CHECKSUM_BSD = re.compile(r"(\w[\w-]*) \((.+)\) = ([0-9A-Fa-f]{32,128})\s*$")
+"""The same by BSD's tools and `--tag`."""
+_NESTED = ("hashes", "alternativehashes")
+_LAYOUTS_KEPT = 64
 _DIGEST_OF_LENGTH = {32: "md5", 40: "sha1"}
 
 csv.field_size_limit(MAX_LINE)
@@ -37,57 +43,6 @@ class Format(StrEnum):
     """An object or a text a line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """What a list calls its fields. The first name that a list has counts."""
-
-    value: tuple[str, ...] = (
-        "value",
-        "hash",
-        "hash_value",
-        "hashvalue",
-        "indicator",
-        "pdq",
-        "md5",
-        "sha1",
-        "sha256",
-    )
-    signal: tuple[str, ...] = (
-        "signal",
-        "type",
-        "hash_type",
-        "hashtype",
-        "signal_type",
-        "signaltype",
-        "algorithm",
-    )
-    label: tuple[str, ...] = ("label", "category", "classification", "class")
-    reference: tuple[str, ...] = ("reference", "id", "ref", "identifier")
-    note: tuple[str, ...] = ("note", "comment", "description")
-    state: tuple[str, ...] = ("state",)
-
-    def of(self, names: Iterable[str]) -> dict[str, str]:
-        """Field by field, the column of these that carries it. Raises InputError when none carries the value."""
-        by_name = {name.strip().lower().replace(" ", "_"): name for name in names}
-        found = {
-            field: by_name[candidate]
-            for field in ("value", "signal", "label", "reference", "note", "state")
-            for candidate in reversed(getattr(self, field))
-            if candidate in by_name
-        }
-        if "value" not in found:
-            raise InputError(f"no column is called {', '.join(self.value)}; name the one that holds the hashes")
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class BadLine:
-    """A line that could not be read, and why."""
-
-    line: int
-    reason: str
-
-
 Line = tuple[int, NewEntry] | BadLine
 
 
@@ -100,69 +55,94 @@ def read_list(
     columns: Columns | None = None,
     labels: Iterable[str] | None = (),
     skip: int = 0,
+    on_left_out: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Line]:
     """The entries of a list, with the number of each line (or array item), and what is wrong with the others.
 
-    `signal` is the type of values whose line does not say it. A label that is not among `labels` is kept in the
-    note, so that the value still counts; where `labels` is None every label is kept. The first `skip` lines are passed
-    over unread.
+    A line has an entry for each of its hashes. `signal` is the type of values whose line does not say it. A label that
+    is not among `labels` is kept in the note, so that the value still counts; where `labels` is None every label is
+    kept. The first `skip` lines are passed over unread. `on_left_out` hears the name of each column of hashes that is
+    not read.
     Raises InputError when the whole file is not of the format.
     """
-    reader = _Reader(source, signal, columns or Columns(), None if labels is None else frozenset(labels))
+    known = None if labels is None else frozenset(labels)
+    reader = _Reader(source, signal, columns or Columns(), known, on_left_out)
     match format:
         case Format.TEXT if signal is not None and composite_type(signal) is not None:
-            yield from reader.each(_joined(_lines(stream, skip)), reader.text)
+            yield from reader.each(joined_frames(text_lines(stream, skip)), reader.text)
         case Format.TEXT:
-            yield from reader.each(_lines(stream, skip), reader.text)
+            yield from reader.each(text_lines(stream, skip), reader.text)
         case Format.JSONL:
-            yield from reader.each(_lines(stream, skip), reader.json_line)
+            yield from reader.each(text_lines(stream, skip), reader.json_line)
         case Format.JSON:
-            yield from reader.array(stream, skip)
+            numbered = ((number, item) for number, item in enumerate(json_items(stream), start=1) if number > skip)
+            yield from reader.each(numbered, reader.item)
         case Format.CSV:
             yield from reader.csv(stream, skip)
 
 
+Said = Mapping[str, str]
+"""What a line says beside its hashes, by field."""
+Found = NewEntry | InputError
+T = TypeVar("T")
+
+
 class _Reader:
-    def __init__(self, source: str, signal: str | None, columns: Columns, labels: frozenset[str] | None) -> None:
+    def __init__(
+        self,
+        source: str,
+        signal: str | None,
+        columns: Columns,
+        labels: frozenset[str] | None,
+        on_left_out: Callable[[str], None],
+    ) -> None:
         self._source = source
         self._signal = signal
         self._columns = columns
         self._labels = labels
+        self._on_left_out = on_left_out
+        self._left_out: set[str] = set()
+        self._layouts: dict[tuple[str, ...], Layout] = {}
 
     def each(
-        self, lines: Iterable[tuple[int, str] | BadLine], parse: Callable[[str], NewEntry | None]
+        self, lines: Iterable[tuple[int, T] | BadLine], parse: Callable[[T], Iterable[Found] | None]
     ) -> Iterator[Line]:
-        for item in lines:
-            if isinstance(item, BadLine):
-                yield item
+        for line in lines:
+            if isinstance(line, BadLine):
+                yield line
                 continue
-            number, line = item
+            number, item = line
             try:
-                entry = parse(line)
+                for found in parse(item) or ():
+                    yield BadLine(number, str(found)) if isinstance(found, InputError) else (number, found)
             except (InputError, ValueError, TypeError) as error:
                 yield BadLine(number, str(error))
-            else:
-                if entry is not None:
-                    yield number, entry
 
-    def text(self, line: str) -> NewEntry | None:
+    def text(self, line: str) -> list[Found] | None:
+        if found := _CHECKSUM.match(line):
+            value, name = found[1], found[2].strip()
+            return self._entries([(value, None)], {"reference": "" if name.startswith("#") else name[:255]})
+        if found := _CHECKSUM_BSD.match(line):
+            return self._entries([(found[3], hash_named(found[1]) or found[1])], {"reference": found[2][:255]})
         value = line.partition("#")[0].strip()
-        return self._entry({"value": value}) if value else None
+        return self._entries([(value, None)], {}) if value else None
 
-    def json_line(self, line: str) -> NewEntry | None:
-        return self._item(json.loads(line)) if line.strip() else None
+    def json_line(self, line: str) -> list[Found] | None:
+        return self.item(json.loads(line)) if line.strip() else None
 
-    def array(self, stream: BinaryIO, skip: int) -> Iterator[Line]:
-        for number, item in enumerate(_array_items(stream), start=1):
-            if number <= skip:
-                continue
-            try:
-                yield number, self._item(item)
-            except (InputError, ValueError, TypeError) as error:
-                yield BadLine(number, str(error))
+    def item(self, item: object) -> list[Found]:
+        if isinstance(item, str):
+            return self._entries([(item, None)], {})
+        if not isinstance(item, dict):
+            raise InputError("an item is an object or a text")
+        others = [one for name, nested in item.items() if squashed(name) in _NESTED for one in self._nested(nested)]
+        layout = self._layout(tuple(item), besides=bool(others))
+        said = {field: "" if item[column] is None else str(item[column]) for field, column in layout.fields.items()}
+        hashes = [(str(item[name]), kind) for name, kind in layout.hashes if item[name] not in (None, "")]
+        return self._entries([*hashes, *others], said)
 
     def csv(self, stream: BinaryIO, skip: int) -> Iterator[Line]:
-        lines = _lines(stream, 0)
+        lines = text_lines(stream, 0)
         first = next((item for item in lines if isinstance(item, BadLine) or item[1].strip()), None)
         if first is None:
             return
@@ -170,64 +150,101 @@ class _Reader:
             raise InputError(f"line 1: {first.reason}")
         delimiter = max(",;\t|", key=first[1].count)
         header = _cells(first[1], delimiter)
-        positions = self._positions(header)
-        if positions is None:
-            positions = {"value": 0}
-            if skip < 1:
-                yield from self.each([first], lambda line: self._row(_cells(line, delimiter), {"value": 0}))
-        fields = positions
+        layout = self._header(header)
+        if layout is None:
+            header, layout = [""], Layout((("", None),), {}, ())
+            lines = chain([first], lines)
+        table = _Table(header, layout, delimiter)
         later = (item for item in lines if (item.line if isinstance(item, BadLine) else item[0]) > skip)
-        yield from self.each(later, lambda line: self._row(_cells(line, delimiter), fields) if line.strip() else None)
+        yield from self.each(later, lambda line: self._row(line, table) if line.strip() else None)
 
-    def _positions(self, header: list[str]) -> dict[str, int] | None:
-        """Where each field stands; None where the first line is no header but already a value."""
-        if len(header) == 1 or not any(name.strip().lower() in self._columns.value for name in header):
+    def _header(self, header: list[str]) -> Layout | None:
+        """Where everything stands; None where the first line is no header but already a value."""
+        named = any(name.strip().lower() in self._columns.value or hash_named(name) for name in header)
+        if len(header) == 1 or not named:
             try:
-                self._entry({"value": header[0]})
+                self._entry(header[0].strip(), None, {})
             except InputError:
                 pass
             else:
                 return None
-        found = self._columns.of(header)
-        self._signal = self._signal or _type_named(found["value"])
-        return {field: header.index(column) for field, column in found.items()}
+        return self._layout(tuple(header))
 
-    def _row(self, cells: list[str], positions: Mapping[str, int]) -> NewEntry:
-        if len(cells) <= positions["value"]:
+    def _row(self, line: str, table: "_Table") -> list[Found]:
+        cells = [cell.strip() for cell in _cells(line, table.delimiter)]
+        if not table.looked_at:
+            table.looked_at = True
+            for name in table.unread:
+                if (at := table.header.index(name)) < len(cells) and looks_like_a_hash(cells[at]):
+                    self._leave_out(name)
+        return self._entries(
+            [(cells[at], kind) for at, kind in table.hashes if at < len(cells) and cells[at]],
+            {field: cells[at] for field, at in table.fields.items() if at < len(cells)},
+        )
+
+    def _layout(self, names: tuple[str, ...], *, besides: bool = False) -> Layout:
+        if (layout := self._layouts.get(names)) is None:
+            layout = self._columns.of(names, besides=besides)
+            if len(self._layouts) < _LAYOUTS_KEPT:
+                self._layouts[names] = layout
+            for name in layout.left_out:
+                self._leave_out(name)
+        return layout
+
+    def _nested(self, nested: object) -> Iterator[tuple[str, str | None]]:
+        """The further hashes of an item, as Project VIC's sets have them: objects of a name and a value."""
+        for one in nested if isinstance(nested, list) else []:
+            fields = {squashed(name): str(text) for name, text in one.items()} if isinstance(one, dict) else {}
+            name, value = fields.get("hashname") or fields.get("type") or "", fields.get("hashvalue") or ""
+            if (kind := hash_named(name)) is not None and value:
+                yield value, kind
+            elif name:
+                self._leave_out(name)
+
+    def _leave_out(self, name: str) -> None:
+        if name not in self._left_out and len(self._left_out) < _LAYOUTS_KEPT:
+            self._left_out.add(name)
+            self._on_left_out(name)
+
+    def _entries(self, hashes: Sequence[tuple[str, str | None]], said: Said) -> list[Found]:
+        if not hashes:
             raise InputError("the line has no value")
-        return self._entry({field: cells[at].strip() for field, at in positions.items() if at < len(cells)})
+        found: list[Found] = []
+        for text, kind in hashes:
+            try:
+                found.append(self._entry(text.strip(), kind, said))
+            except InputError as error:
+                found.append(error)
+        return list(dict.fromkeys(found))
 
-    def _item(self, item: object) -> NewEntry:
-        if isinstance(item, str):
-            return self._entry({"value": item})
-        if not isinstance(item, dict):
-            raise InputError("an item is an object or a text")
-        found = self._columns.of(item)
-        fields = {field: "" if item[column] is None else str(item[column]) for field, column in found.items()}
-        if not fields.get("signal"):
-            fields["signal"] = self._signal or _type_named(found["value"]) or ""
-        return self._entry(fields)
-
-    def _entry(self, fields: Mapping[str, str]) -> NewEntry:
-        text = fields["value"].strip()
-        name = fields.get("signal", "").lower() or self._signal or _DIGEST_OF_LENGTH.get(len(text))
+    def _entry(self, text: str, kind: str | None, said: Said) -> NewEntry:
+        name = kind or said.get("signal", "").lower() or self._signal or _DIGEST_OF_LENGTH.get(len(text))
         if name is None:
             raise InvalidSignalError(f"the type of {text[:80]!r} is not clear from its length; name it")
-        if (state := fields.get("state", "").lower()) not in ("", "active"):
+        name = name if name in signal_types() else hash_named(name) or name
+        if (state := said.get("state", "").lower()) not in ("", "active"):
             raise InputError(f"the line's state is {state[:80]!r}: only active entries are listed")
-        label, note = fields.get("label") or None, fields.get("note") or None
+        label, note = said.get("label") or None, said.get("note") or None
         if label is not None and self._labels is not None and label not in self._labels:
             label, note = None, f"listed as {label}" + (f"; {note}" if note else "")
-        reference = fields.get("reference", "")
+        reference = said.get("reference", "")
         if len(reference) > 255 or "\x00" in reference + (note or ""):
             raise InputError("the reference is too long, or a text holds a NUL")
         return new_entry(name, text, self._source, reference, label, note)
 
 
-def _type_named(column: str) -> str | None:
-    """The signal type that a column of hashes is named after."""
-    name = column.strip().lower()
-    return name if name in signal_types() else None
+class _Table:
+    """A CSV file's columns by their places."""
+
+    def __init__(self, header: list[str], layout: Layout, delimiter: str) -> None:
+        self.header = header
+        self.delimiter = delimiter
+        self.hashes = [(header.index(name), kind) for name, kind in layout.hashes]
+        self.fields = {field: header.index(name) for field, name in layout.fields.items()}
+        read = {name for name, _ in layout.hashes} | set(layout.fields.values()) | set(layout.left_out)
+        self.unread = [name for name in header if name not in read]
+        self.looked_at = False
+        """Whether a row was looked at for hashes in columns that are not read."""
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
@@ -237,95 +254,6 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return next(csv.reader((line,), delimiter=delimiter, strict=True))
     except (csv.Error, StopIteration) as error:
         raise InputError(f"the line is not CSV: {error}") from None
-
-
-def _lines(stream: BinaryIO, skip: int) -> Iterator[tuple[int, str] | BadLine]:
-    number = 0
-    while raw := stream.readline(MAX_LINE):
-        number += 1
-        if len(raw) == MAX_LINE and not raw.endswith(b"\n"):
-            while (rest := stream.readline(MAX_LINE)) and not rest.endswith(b"\n"):
-                pass
-            if number > skip:
-                yield BadLine(number, f"the line is longer than {MAX_LINE:,} bytes")
-            continue
-        if number <= skip:
-            continue
-        if number == 1:
-            raw = raw.removeprefix(codecs.BOM_UTF8)
-        try:
-            yield number, raw.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError:
-            yield BadLine(number, "the line is not UTF-8")
-
-
-def _joined(lines: Iterable[tuple[int, str] | BadLine]) -> Iterator[tuple[int, str] | BadLine]:
-    """The published lines of a video's frames, one frame a line, as one line; another video begins after a blank line
-    or where the frames are numbered anew. What is on one line already stays."""
-    gathered: list[str] = []
-    last_line, last_frame = 0, -1
-    for item in lines:
-        if isinstance(item, BadLine):
-            yield item
-            continue
-        number, line = item
-        line = line.partition("#")[0].strip()
-        frame = int(head) if (head := line.partition(",")[0]).isdecimal() and len(head) < 16 else last_frame + 1
-        whole = ";" in line or line.startswith("[")
-        if gathered and (not line or whole or frame <= last_frame):
-            yield last_line, ";".join(gathered)
-            gathered, last_frame = [], -1
-        if whole:
-            yield number, line
-        elif line:
-            gathered.append(line)
-            last_line, last_frame = number, frame
-    if gathered:
-        yield last_line, ";".join(gathered)
-
-
-def _array_items(stream: BinaryIO) -> Iterator[object]:
-    """The items of a JSON array, each read as soon as it is complete."""
-    decoder, text = json.JSONDecoder(), codecs.getincrementaldecoder("utf-8-sig")()
-    buffer, opened, ended = "", False, False
-    while True:
-        raw = stream.read(_CHUNK)
-        try:
-            buffer += text.decode(raw, final=not raw)
-        except UnicodeDecodeError:
-            raise InputError("the file is not UTF-8") from None
-        at = 0
-        while True:
-            while at < len(buffer) and buffer[at] in " \t\r\n":
-                at += 1
-            if at == len(buffer):
-                break
-            if not opened:
-                if buffer[at] != "[":
-                    raise InputError("the file is not a JSON array")
-                opened, at = True, at + 1
-            elif ended:
-                raise InputError("something follows the JSON array")
-            elif buffer[at] == ",":
-                at += 1
-            elif buffer[at] == "]":
-                ended, at = True, at + 1
-            else:
-                try:
-                    item, end = decoder.raw_decode(buffer, at)
-                except (json.JSONDecodeError, RecursionError) as error:
-                    if raw and len(buffer) - at <= _CHUNK:
-                        break
-                    raise InputError(f"the JSON array is broken: {error}") from None
-                if end == len(buffer) and raw:
-                    break  # a number may go on in the next chunk
-                yield item
-                at = end
-        buffer = buffer[at:]
-        if not raw:
-            if opened and not ended:
-                raise InputError("the JSON array is cut short")
-            return
 
 
 FIELDS = ("signal", "value", "label", "source", "reference", "state", "reason", "note")

@@ -19,10 +19,13 @@ from tutela.content.signals.registry import composite_type
 from tutela.errors import InputError
 from tutela.foundation.store import tables
 from tutela.foundation.store.database import now
+from tutela.lists.banks.columns import Columns
 from tutela.lists.banks.entries import list_entries
-from tutela.lists.banks.files import BadLine, Columns, Format, Line, read_list, write_list
+from tutela.lists.banks.files import Format, Line, read_list, write_list
+from tutela.lists.banks.lines import BadLine
 from tutela.lists.banks.model import Bank, BankKind, Entry, EntryState, EntryValue, NewEntry
 from tutela.lists.banks.overlaps import refusal, values_of
+from tutela.lists.banks.plain_pictures import plain_entries
 from tutela.lists.banks.service import Banks
 
 BATCH = 10_000
@@ -44,6 +47,10 @@ class ImportResult:
     """The line after which a killed import was taken up again, 0 for a fresh one."""
     rejects: tuple[BadLine, ...] = field(default=())
     """The first few bad lines."""
+    left_out: tuple[str, ...] = ()
+    """Columns of hashes that were not read: no signal type is called so, or another column was named."""
+    plain: int = 0
+    """Values listed now that look like those of pictures without detail, which match by chance or not at all."""
 
 
 Progress = Callable[[ImportResult, int], None]
@@ -122,6 +129,7 @@ class Importer:
         if target.kind is BankKind.ALLOW and not (reason or "").strip():
             raise InputError(f"bank {bank!r} is an allow list: give the reason why these are known false matches")
         run_id, result = self._begin(target, source, fingerprint, actor)
+        left_out: list[str] = []
         lines = read_list(
             stream,
             format=format,
@@ -130,6 +138,7 @@ class Importer:
             columns=columns,
             labels=self._banks.labels(),
             skip=result.lines,
+            on_left_out=left_out.append,
         )
         if target.kind is BankKind.ALLOW:
             lines = self._apart(lines, batch)
@@ -138,6 +147,7 @@ class Importer:
                 if on_reject is not None:
                     on_reject(line)
             result = self._apply(target, run_id, result, entries, bad, last_line, actor, reason)
+            result = replace(result, left_out=tuple(left_out), plain=result.plain + sum(plain_entries(entries)))
             if on_progress is not None:
                 on_progress(result, position())
         self._finish(run_id)
@@ -265,6 +275,10 @@ def _batches(lines: Iterator[Line], size: int, start: int) -> Iterator[tuple[lis
     bad: list[BadLine] = []
     last, weight = start, 0
     for line in lines:
+        number = line.line if isinstance(line, BadLine) else line[0]
+        if weight >= size and number != last:  # a line with several hashes is taken whole, or not yet
+            yield entries, bad, last
+            entries, bad, weight = [], [], 0
         if isinstance(line, BadLine):
             bad.append(line)
             last = line.line
@@ -273,9 +287,6 @@ def _batches(lines: Iterator[Line], size: int, start: int) -> Iterator[tuple[lis
             last, entry = line
             entries.append(entry)
             weight += 1 + len(entry.values)
-        if weight >= size:
-            yield entries, bad, last
-            entries, bad, weight = [], [], 0
     yield entries, bad, last
 
 

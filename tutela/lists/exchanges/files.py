@@ -9,6 +9,7 @@ import binascii
 import gzip
 import hashlib
 import json
+import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,11 +21,15 @@ from urllib.parse import urlsplit
 from tutela.content.signals.registry import signal_type
 from tutela.errors import InputError
 from tutela.foundation.http import Answer, Http
-from tutela.lists.banks.files import BadLine, Columns, Format, read_list
+from tutela.lists.banks.columns import Columns
+from tutela.lists.banks.files import Format, read_list
+from tutela.lists.banks.lines import BadLine
 from tutela.lists.banks.model import NewEntry
 from tutela.lists.banks.transfer import format_of
 from tutela.lists.exchanges.answers import MAX_UNREADABLE_NAMED
 from tutela.lists.exchanges.base import Exchange, ExchangeError, Kind, Listing, Option, Page
+
+log = logging.getLogger(__name__)
 
 PAGE = 5_000
 MAX_BYTES = 64 * 1024**3
@@ -113,16 +118,17 @@ class Files(Exchange):
                 columns=self._columns,
                 labels=None,
                 skip=skip,
+                on_left_out=lambda name: log.warning("%s: the hashes of column %r are left out", file.name, name),
             ):
-                if isinstance(line, BadLine):
-                    bad.append(line)
-                    last = line.line
-                else:
-                    last = line[0]
-                    listings.append(_listing(file.name, line[1]))
-                if len(listings) + len(bad) >= PAGE:
+                number = line.line if isinstance(line, BadLine) else line[0]
+                if len(listings) + len(bad) >= PAGE and number != last:  # all hashes of a line, or none yet
                     yield page(), last
                     listings, bad = [], []
+                last = number
+                if isinstance(line, BadLine):
+                    bad.append(line)
+                else:
+                    listings.append(_listing(file.name, line[1]))
         except (EOFError, gzip.BadGzipFile, OSError) as error:
             raise ExchangeError(f"{file.name} is damaged: {error}") from None
         except InputError as error:

@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Connection, func, insert, select, update
 
 from tutela.content.signals.base import Kind
@@ -21,18 +20,11 @@ from tutela.foundation.store.bulk import select_in
 from tutela.foundation.store.database import advance_sequence, now
 from tutela.foundation.store.exchange_tables import entry_flag, entry_opinion
 from tutela.lists.banks.model import BankKind, EntryState
+from tutela.lists.banks.plain_pictures import plain_entries
 from tutela.lists.banks.revisions import disable_entries
 from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges.base import Opinion
 from tutela.lists.index.segments import Searchable, in_memory
-
-Words = npt.NDArray[np.uint16]
-"""(n, 16): the rows of PDQ hashes, or their columns."""
-_LOOKED_AT = ("pdq",)
-_ONES = (104, 152)
-_DISTINCT = 12
-_EDGES = 140
-_LIKENESS = 22_000
 
 
 class Flag(StrEnum):
@@ -79,7 +71,7 @@ class Hygiene:
     def examine(self, connection: Connection, values: Sequence[NewValue], at: int) -> int:
         """Mark what is dubious among new values; how many entries were."""
         found: dict[tuple[int, Flag], str] = {}
-        for item, plain in zip(values, _plain(values), strict=True):
+        for item, plain in zip(values, plain_entries(values), strict=True):
             if plain:
                 found[(item.entry_id, Flag.LOW_DETAIL)] = "the hash looks like that of a picture without detail"
         for item, distance in self._near_allowed(values):
@@ -96,27 +88,6 @@ class Hygiene:
                 if hits:
                     near.append((item, min(hit.distance for hit in hits)))
         return near
-
-
-def low_detail(hashes: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Which of (n, 32) PDQ hashes have a regularity that those of pictures with detail do not have.
-
-    A hash compares the 256 lowest frequencies of a picture with their median. Half of the bits are ones, unless many
-    frequencies are equal, as in a blank picture. Rows and columns differ from each other, unless the picture changes in
-    one direction only. And whole rows agree or disagree with each other only where the spectrum is nearly a function of
-    the row times one of the column, as that of a rectangle, a disc or a radial gradient is.
-
-    Linear gradients and noise are not found: the frequencies of the one are nought, so that its bits are those of
-    rounding, and those of the other are as good as drawn by lot, which a photo's nearly are too.
-    """
-    rows: Words = hashes.view(">u2").astype(np.uint16)
-    turned = np.packbits(np.unpackbits(hashes, axis=1).reshape(-1, 16, 16).transpose(0, 2, 1), axis=2)
-    columns: Words = turned.reshape(-1, 32).view(">u2").astype(np.uint16)
-    ones = _count(rows)
-    distinct = np.minimum(_distinct(rows), _distinct(columns))
-    edges = _count(rows[:, 1:] ^ rows[:, :-1]) + _count(columns[:, 1:] ^ columns[:, :-1])
-    found: npt.NDArray[np.bool_] = (ones < _ONES[0]) | (ones > _ONES[1]) | (distinct < _DISTINCT) | (edges < _EDGES)
-    return found | (_likeness(rows) > _LIKENESS)
 
 
 def set_flags(connection: Connection, flags: Mapping[tuple[int, Flag], str], at: int) -> None:
@@ -212,36 +183,6 @@ def _set_aside(connection: Connection, entry_id: int, actor: str, at: int) -> No
         .where(entry_flag.c.entry_id == entry_id, entry_flag.c.flag == Flag.REJECTED.value)
         .values(at=at, cleared_at=None, cleared_by=None)
     )
-
-
-def _plain(values: Sequence[NewValue]) -> list[bool]:
-    places = [place for place, item in enumerate(values) if item.signal in _LOOKED_AT]
-    plain = [False] * len(values)
-    if places:
-        hashes = np.frombuffer(b"".join(values[place].value for place in places), np.uint8).reshape(-1, 32)
-        for place, found in zip(places, low_detail(hashes), strict=True):
-            plain[place] = bool(found)
-    return plain
-
-
-def _count(words: Words) -> npt.NDArray[np.int64]:
-    """How many ones each row of words has."""
-    ones: npt.NDArray[np.int64] = np.bitwise_count(words).sum(axis=1, dtype=np.int64)
-    return ones
-
-
-def _distinct(rows: Words) -> npt.NDArray[np.int64]:
-    """How many of the 16 rows of each hash are different."""
-    ordered = np.sort(rows, axis=1)
-    different: npt.NDArray[np.int64] = (ordered[:, 1:] != ordered[:, :-1]).sum(axis=1) + 1
-    return different
-
-
-def _likeness(rows: Words) -> npt.NDArray[np.int64]:
-    """How much the 16 rows of each hash agree or disagree as wholes: about 8,000 by chance, 65,536 at most."""
-    agreement = 16 - 2 * np.bitwise_count(rows[:, :, None] ^ rows[:, None, :]).astype(np.int16)
-    alike: npt.NDArray[np.int64] = np.square(agreement).sum(axis=(1, 2), dtype=np.int64)
-    return alike
 
 
 def _allow_lists(banks: Banks) -> dict[str, Searchable]:
