@@ -23,7 +23,8 @@ from tutela.casework.evidence.seal import Recipients, ReviewKey, new_identity
 from tutela.casework.reports.bundle import new_password
 from tutela.casework.reports.case_uco import case_uco
 from tutela.casework.reports.cybertipline.vocabulary import CaptureEvent, FileClassification, IncidentType
-from tutela.casework.reports.incident import KNOWN_DETAILS, Incident, incident_of, moment_of
+from tutela.casework.reports.details import moment_of
+from tutela.casework.reports.incident import KNOWN_DETAILS, Incident, incident_of
 from tutela.casework.reports.ncmec import preview
 from tutela.casework.reports.package import referral_of, write_package
 from tutela.casework.reports.seal import AgeSealing

@@ -12,7 +12,8 @@ from datetime import datetime
 
 from tutela._version import __version__
 from tutela.casework.reports.bundle import file_path
-from tutela.casework.reports.incident import Incident, IncidentFile, Organisation, moment_of, neutral_name
+from tutela.casework.reports.details import moment_of
+from tutela.casework.reports.incident import Incident, IncidentFile, Organisation, neutral_name
 
 _UCO = "https://ontology.unifiedcyberontology.org/uco/"
 _CONTEXT = {

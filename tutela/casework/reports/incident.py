@@ -7,10 +7,11 @@ a process with the review key can make an incident.
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import BinaryIO, Protocol
 
 from tutela.casework.cases.model import Case, CaseItem
+from tutela.casework.reports.details import moment_of, normalised
 from tutela.errors import InputError
 from tutela.foundation.options import require
 from tutela.screening.verdict import Context, Match
@@ -84,7 +85,7 @@ class IncidentFile:
     """Whether a person of the company looked at the whole of it."""
     matches: tuple[Match, ...]
     details: Mapping[str, str]
-    """What the platform said, by the names of `KNOWN_DETAILS` or its own."""
+    """What the platform said, by the names of `KNOWN_DETAILS` or its own, normalised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def _file(item: CaseItem, evidence: Evidence, viewed: bool) -> IncidentFile:
         label=(item.decision.label if item.decision else None) or item.label,
         viewed=viewed,
         matches=tuple(match for match in item.matches if match.suppressed_by is None),
-        details=dict(evidence.context(item.evidence_id).details),
+        details=normalised(evidence.context(item.evidence_id).details),
     )
 
 
@@ -179,33 +180,3 @@ ENDINGS = {
 def neutral_name(file: IncidentFile) -> str:
     """A name for a file that says nothing of what is in it; what the uploader called it is in the details."""
     return file.sha256[:16] + ENDINGS.get(file.media_type or "", "")
-
-
-def moment_of(details: Mapping[str, str], name: str) -> datetime | None:
-    """A time that the platform gave, in ISO 8601 or seconds since 1970; None where there is none that can be read."""
-    text = details.get(name, "").strip()
-    try:
-        found = datetime.fromtimestamp(float(text), UTC) if text.replace(".", "", 1).isdigit() else _iso(text)
-        return found.astimezone(UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def date_of(details: Mapping[str, str], name: str) -> date | None:
-    """A date that the platform gave, in ISO 8601; None where there is none that can be read."""
-    try:
-        return date.fromisoformat(details.get(name, "").strip())
-    except ValueError:
-        return None
-
-
-def truth_of(details: Mapping[str, str], name: str) -> bool | None:
-    """A yes or no that the platform gave; None where there is none that can be read."""
-    return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(
-        details.get(name, "").strip().lower()
-    )
-
-
-def _iso(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

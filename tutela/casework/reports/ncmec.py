@@ -36,16 +36,14 @@ from tutela.casework.reports.cybertipline.vocabulary import (
     IncidentType,
     MetadataType,
 )
+from tutela.casework.reports.details import AS_GIVEN, date_of, moment_of, truth_of
 from tutela.casework.reports.draft import Draft, DraftFile
 from tutela.casework.reports.incident import (
     KNOWN_DETAILS,
     Incident,
     IncidentFile,
     Organisation,
-    date_of,
-    moment_of,
     neutral_name,
-    truth_of,
 )
 from tutela.screening.sentences import listed_by, sentence
 
@@ -106,7 +104,7 @@ def _account(incident: Incident, organisation: Organisation) -> PersonOrUserRepo
         date_of_birth=date_of(said, "date_of_birth"),
     )
     disabled_at = moment_of(said, "disabled_at")
-    country = said.get("country", "").upper()
+    country = said.get("country", "")
     return PersonOrUserReported(
         person_or_user_reported_person=None if person == Person() else person,
         esp_identifier=said.get("uploader"),
@@ -122,7 +120,7 @@ def _account(incident: Incident, organisation: Organisation) -> PersonOrUserRepo
             TemporarilyDisabled(disabled=True, disabled_date=disabled_at) if disabled_at else None
         ),
         estimated_location=EstimatedLocation(country_code=country) if country in COUNTRIES else None,
-        additional_info=_cut(_remarks(said)),
+        additional_info=_cut(_remarks(said if country in COUNTRIES else _moved(said, "country"))),
     )
 
 
@@ -144,12 +142,12 @@ def _uploads(incident: Incident) -> Iterator[IpCaptureEvent]:
 def _upload(said: Mapping[str, str], screened_at: datetime) -> IpCaptureEvent | None:
     if not said.get("ip_address"):
         return None
-    port = said.get("ip_port", "")
+    port = said.get("ip_port")
     return IpCaptureEvent(
         ip_address=said["ip_address"],
         event_name=CaptureEvent.UPLOAD,
         date_time=moment_of(said, "uploaded_at") or screened_at,
-        port=int(port) if port.isascii() and port.isdecimal() and len(port) < 6 else None,
+        port=int(port) if port else None,
     )
 
 
@@ -228,6 +226,11 @@ def _part(part: str) -> str:
 
 def _remarks(said: Mapping[str, str]) -> str:
     return "\n".join(f"{name}: {value}" for name, value in sorted(said.items()) if name not in KNOWN_DETAILS and value)
+
+
+def _moved(said: Mapping[str, str], name: str) -> dict[str, str]:
+    """With a detail among those that are remarks."""
+    return {f"{key}{AS_GIVEN}" if key == name else key: value for key, value in said.items()}
 
 
 def _cut(text: str) -> str | None:
