@@ -11,7 +11,8 @@ from tutela.errors import TutelaError
 
 if TYPE_CHECKING:
     from tutela.casework.cases.model import Effect, EffectRequest
-    from tutela.deployment.composition import Deployment, open_deployment
+    from tutela.deployment.composition import Deployment
+    from tutela.deployment.library import open_deployment
     from tutela.screening.screener import Screener
     from tutela.screening.verdict import Context, Decision, Match, Verdict
 
@@ -38,7 +39,7 @@ _HOME = {
     "Match": "tutela.screening.verdict",
     "Screener": "tutela.screening.screener",
     "Verdict": "tutela.screening.verdict",
-    "open_deployment": "tutela.deployment.composition",
+    "open_deployment": "tutela.deployment.library",
 }
 
 

@@ -25,8 +25,8 @@ from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.casework.cases.model import CaseSummary, Outcome
 from tutela.casework.evidence.review_key import read_review_key
 from tutela.deployment.casework import Casework, opened_casework
-from tutela.deployment.composition import open_deployment
 from tutela.deployment.installation import REVIEW_KEY, Plan, install, keys_beside
+from tutela.deployment.library import open_deployment
 from tutela.deployment.settings import load_settings
 from tutela.foundation.outbox.webhooks import new_secret, read_secret, signed_headers
 from tutela.lists.banks.model import Action, NewEntry, Policy

@@ -10,17 +10,17 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from tutela.casework.cases.effects import TOPIC as EFFECT
-from tutela.casework.cases.effects import CallbackHandler, EffectCallback
+from tutela.casework.cases.effects import CallbackHandler
 from tutela.content.media.content import Limits
 from tutela.content.media.isolation import WorkerPool
 from tutela.content.signals.registry import signal_types
 from tutela.deployment.casework import CaseworkOptions, open_casework
 from tutela.errors import TutelaError
+from tutela.foundation.home import database_url, prepare_home
 from tutela.foundation.outbox.mail import TOPIC as MAIL
 from tutela.foundation.outbox.mail import MailHandler
 from tutela.foundation.outbox.webhooks import TOPIC as WEBHOOK
@@ -66,32 +66,27 @@ def open_deployment(
     policy: ScreeningPolicy | None = None,
     casework: CaseworkOptions | None = None,
     job_limits: JobLimits | None = None,
-    on_effect: EffectCallback | None = None,
 ) -> "Deployment":
-    """Open (and on first use make) the deployment in a folder. Close it, or use it as a context manager.
+    """Open (and on first use make) the deployment in a folder with these options, whatever its settings say.
 
-    What is not given is as its settings say: `tutela.toml` in the folder and the environment, as the service reads
-    them. So what is held or blocked is sealed, and opens a case before it is answered, where they have [evidence].
-
-    `database` is a SQLAlchemy URL, by default a SQLite file in the folder. `decoders` is the number of isolated
-    decoding workers, by default one a core. `on_effect` does what decisions ask of the application, such as to hide or
-    to restore an item; it is called from a thread of its own once `start` was called.
+    Close it, or use it as a context manager. An application is given `deployment.library.open_deployment`, which reads
+    them. `database` is a SQLAlchemy URL, by default a SQLite file in the folder. `decoders` is the number of isolated
+    decoding workers, by default one a core. `casework` says where evidence is sealed (what is held then opens a case
+    before it is answered), what follows decisions, and who is told of them once `start` was called.
     Raises StoreError when the database is unreachable or of another version, InputError for options that are wrong.
     """
-    from tutela.deployment.settings import load_settings  # settings know how a deployment is opened, and import this
-
-    settings = load_settings(home=Path(home), database=database)
-    settings = replace(
-        settings,
-        limits=limits or settings.limits,
-        decoders=decoders or settings.decoders,
-        screening=policy or settings.screening,
-        jobs=job_limits or settings.jobs,
+    folder = Path(home)
+    prepare_home(folder)
+    store = Store.create(database_url(folder, database))
+    return Deployment(
+        folder,
+        store,
+        limits or Limits(),
+        decoders or os.cpu_count() or 1,
+        policy or ScreeningPolicy(),
+        casework or CaseworkOptions(),
+        job_limits or JobLimits(),
     )
-    casework = casework or settings.casework
-    if on_effect is not None:
-        casework = replace(casework, cases=replace(casework.cases, on_effect=on_effect))
-    return settings.open(casework)
 
 
 class Deployment:

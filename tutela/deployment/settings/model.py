@@ -17,16 +17,14 @@ from tutela.casework.cases.options import CaseOptions, EvidenceOptions
 from tutela.casework.reports.options import ReportOptions
 from tutela.content.media.content import Limits, ViewSet
 from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import Deployment
+from tutela.deployment.composition import Deployment, open_deployment
 from tutela.deployment.settings.doors import DOORS, NAMED_DOORS, Chosen, door_section
 from tutela.deployment.settings.keys import Key, keys_of, summary_of
 from tutela.deployment.settings.source import FILE_NAME
-from tutela.foundation.home import database_url, prepare_home
 from tutela.foundation.options import NOT_A_KEY, Secret, require, require_positive
 from tutela.foundation.outbox.mail import MailServer
 from tutela.foundation.outbox.webhooks import WebhookOptions
 from tutela.foundation.outward import permit, read_networks
-from tutela.foundation.store.database import Store
 from tutela.screening.jobs.limits import JobLimits
 from tutela.screening.policy import ScreeningPolicy
 
@@ -134,16 +132,14 @@ class Settings:
         Raises StoreError, IndexCorruptError, InputError.
         """
         self.permit_networks()
-        casework = casework or self.casework
-        prepare_home(self.home)
-        return Deployment(
+        return open_deployment(
             self.home,
-            Store.create(database_url(self.home, self.database_text)),
-            self.limits,
-            self.decoders or os.cpu_count() or 1,
-            self.screening,
-            casework,
-            self.jobs,
+            database=self.database_text,
+            limits=self.limits,
+            decoders=self.decoders,
+            policy=self.screening,
+            job_limits=self.jobs,
+            casework=casework or self.casework,
         )
 
 
