@@ -7,7 +7,7 @@ HOME_DIR := .tutela/home
 NATIVE := $(wildcard native/*.cpp native/*.hpp native/CMakeLists.txt) CMakeLists.txt pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run stop test test-peers lint audit format bench messages reference docs wheel sbom lock clean
+.PHONY: help setup setup-test run stop test check coverage test-peers lint audit format bench messages reference docs wheel sbom lock clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,14 @@ stop: ## Stop what `make run` left running
 test: setup-test ## Run every test
 	@.ci/browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: setup-test ## The quick tests, in two minutes; what a push is held to
+	TUTELA_TEST_EFFORT=quick $(BIN)/python -m pytest -n 2 --dist worksteal -q -m 'not slow and not peers'
+
+coverage: setup-test ## Which branches of casework its tests take
+	@mkdir -p build/coverage && rm -f build/coverage/data*
+	$(BIN)/coverage run -m pytest -q tests/casework tests/deployment/test_every_door.py
+	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
 test-peers: setup-test ## Test the gateways with the real programs that ask them
 	@.ci/peers
