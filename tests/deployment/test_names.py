@@ -35,7 +35,7 @@ def named() -> Iterator[tuple[str, str]]:
                     yield node.value, str(path.relative_to(ROOT))
                 for module in _COMMAND.findall(node.value):
                     yield module, str(path.relative_to(ROOT))
-    for path in (ROOT / "Makefile", *(ROOT / ".ci").iterdir()):
+    for path in (ROOT / "Makefile", *(path for path in (ROOT / ".ci").rglob("*") if path.is_file())):
         for module in _COMMAND.findall(path.read_text(errors="replace")):
             yield module, path.name
     for group in PROJECT["entry-points"].values():
