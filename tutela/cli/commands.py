@@ -2,6 +2,7 @@
 
 import os
 import sys
+from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,9 +17,16 @@ READER_GONE = 141
 """As a shell says of a program that wrote into a closed pipe; neither "nothing matched" nor "something did"."""
 _GROUPS = (
     *("audit", "bank", "case", "config", "console", "dns", "evaluate", "evidence", "exchange", "feed", "gateway"),
-    *("index", "job", "key", "notice", "outbox", "report", "store"),
+    *("index", "job", "key", "notice", "outbox", "report", "store", "stream"),
 )
 """Each a module of this package with an `app`."""
+
+
+class Demonstration(StrEnum):
+    """What is shown."""
+
+    UPLOADS = "uploads"
+    STREAM = "stream"
 
 
 class Commands(TyperGroup):
@@ -234,11 +242,21 @@ def selftest(
 @app.command()
 def demo(
     context: typer.Context,
+    what: Annotated[Demonstration, typer.Argument(help="uploads, or stream: a live stream that is cut.")] = (
+        Demonstration.UPLOADS
+    ),
     port: Annotated[int, typer.Option(min=1, max=65535, help="First port to try.")] = 8080,
     stop: Annotated[bool, typer.Option("--stop", help="Stop what an earlier demo left running.")] = False,
 ) -> None:
-    """Make a bank of benign pictures, screen altered copies of them, and leave service and console running."""
+    """Make a bank of benign pictures, screen altered copies of them, and leave service and console running.
+
+    `stream` pushes a benign film with one of them in it to nginx-rtmp instead, and shows it being cut.
+    """
     from tutela.cli import demo as demonstration
 
     settings = context.obj.settings()
+    if what is Demonstration.STREAM and not stop:
+        from tutela.cli import demo_stream
+
+        raise typer.Exit(demo_stream.run(settings))
     raise typer.Exit(demonstration.stop(settings.home) if stop else demonstration.run(settings, port))

@@ -139,7 +139,7 @@ class Deployment:
         self.job_screener = self.screener.with_limits(self.job_pool, self.job_pool.limits)
         self.jobs = Jobs(store, Spool(home / "jobs"), self.casework.webhooks)
         self.job_runner = JobRunner(
-            self.jobs, self.job_screener, self.journal, ready=self._lists_ready, interrupt=self.job_pool.interrupt
+            self.jobs, self.job_screener, self.journal, ready=self.lists_ready, interrupt=self.job_pool.interrupt
         )
         self._refresher = Refresher(self)
         self._refresher.start()
@@ -180,7 +180,8 @@ class Deployment:
         """Seconds since the lists were last known to be current."""
         return self._refresher.age_s()
 
-    def _lists_ready(self) -> bool:
+    def lists_ready(self) -> bool:
+        """Whether every index can be searched and is current."""
         return not self.indexes.faults() and self.lists_age_s() <= STALE_S
 
     def close(self) -> None:

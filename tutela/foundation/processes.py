@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import IO
 
 
@@ -13,11 +13,13 @@ def start_module(
     environment: Mapping[str, str] | None = None,
     output: IO[bytes] | None = None,
     own_session: bool = False,
+    descriptors: Collection[int] = (),
 ) -> subprocess.Popen[bytes]:
     """`python -m module arguments`, started. Secrets travel in `environment`, never among the arguments, which every
     user of the machine can read.
 
     `output` takes what it prints, by default ours does. In a session of its own it outlives this process's terminal.
+    It inherits these `descriptors`.
     """
     return subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", module, *arguments],
@@ -26,6 +28,7 @@ def start_module(
         stdout=output,
         stderr=output,
         start_new_session=own_session,
+        pass_fds=tuple(descriptors),
     )
 
 

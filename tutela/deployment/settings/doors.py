@@ -11,6 +11,7 @@ from typing import Any, cast
 DOORS = {
     "service": "tutela.api.options:ServiceOptions",
     "console": "tutela.console.options:ConsoleOptions",
+    "stream_hooks": "tutela.gateways.streams.options:HookOptions",
 }
 """Option classes by section."""
 NAMED_DOORS = {
@@ -21,6 +22,10 @@ NAMED_DOORS = {
     "dns": (
         "tutela.gateways.dns.options:option_class",
         "Zones of listed domains for resolvers: a table [dns.NAME] for each, see docs/for-an-internet-provider.md.",
+    ),
+    "media_servers": (
+        "tutela.gateways.streams.registry:option_class",
+        "Servers of live streams: a table [media_servers.NAME] for each, see docs/live-streams.md.",
     ),
 }
 """By section that has a table for each name: what tells from such a table which option class reads it, and its use."""

@@ -27,6 +27,7 @@ from tutela.foundation.outbox.webhooks import WebhookOptions
 from tutela.foundation.outward import permit, read_networks
 from tutela.screening.jobs.limits import JobLimits
 from tutela.screening.policy import ScreeningPolicy
+from tutela.screening.streams.options import StreamOptions
 
 DoorT = TypeVar("DoorT")
 
@@ -69,6 +70,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     screening: ScreeningPolicy = field(default_factory=ScreeningPolicy)
     jobs: JobLimits = field(default_factory=JobLimits)
+    streams: StreamOptions = field(default_factory=StreamOptions)
     webhooks: Mapping[str, WebhookOptions] = field(default_factory=dict)
     evidence: EvidenceOptions | None = None
     cases: CaseOptions = field(default_factory=CaseOptions)

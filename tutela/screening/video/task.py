@@ -124,7 +124,7 @@ def watch(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str, A
     for frame in _frames(video, asked):
         samples = eye.see(frame)
         if samples:
-            batch.append([round(frame.seconds, 4), frame.stream, list(map(_fields, samples))])
+            batch.append([round(frame.seconds, 4), frame.stream, list(map(sample_fields, samples))])
         if len(batch) >= BATCH:
             yield {"frames": batch}
             batch = []
@@ -177,7 +177,7 @@ def read_batch(part: Any) -> Batch:
     try:
         frames = part["frames"]
         samples = tuple(
-            _sample(float(seconds), int(stream), view) for seconds, stream, views in frames for view in views
+            read_sample(float(seconds), int(stream), view) for seconds, stream, views in frames for view in views
         )
         return Batch(samples, tuple(float(frame[0]) for frame in frames))
     except (KeyError, TypeError, ValueError) as error:
@@ -304,12 +304,14 @@ def _busy(spread: npt.NDArray[np.float64]) -> tuple[int, int]:
     return (int(lines[0]), int(lines[-1]) + 1) if len(lines) else (0, 0)
 
 
-def _fields(sample: Sample) -> list[Any]:
+def sample_fields(sample: Sample) -> list[Any]:
+    """A sample of a frame as an answer carries it."""
     region = sample.region and [sample.region.left, sample.region.top, sample.region.right, sample.region.bottom]
     return [sample.view, sample.value.hex(), sample.quality, region]
 
 
-def _sample(seconds: float, stream: int, view: Any) -> Sample:
+def read_sample(seconds: float, stream: int, view: Any) -> Sample:
+    """The sample that `sample_fields` wrote, of a frame shown then. Raises ValueError, TypeError."""
     name, value, quality, region = view
     shown = None if region is None else Region(*map(float, region))
     return _placed(Sample(PDQ.name, bytes.fromhex(value), str(name), int(quality), shown), seconds, stream)

@@ -4,6 +4,7 @@ The kernel's means are in the native core (`native/confinement.cpp`). Here is th
 where one is refused: every step says whether it took effect, so that nobody relies on what is not there.
 """
 
+import contextlib
 import errno
 import os
 import resource
@@ -139,3 +140,24 @@ def _address_space() -> int:
     except OSError:
         return 1 << 30
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def confine_connected(*, alone: bool) -> Refusals:
+    """Give up, once a receiver's connection is open, what taking packets apart does not need.
+
+    `alone` says that it needs nothing but what is open: then it opens no other connection and no file from now on.
+    """
+    refusals: Refusals = {}
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    if sys.platform != "linux":
+        return {"seccomp": "this system has none"}
+    refusals["no-privileges"] = _become_nobody({"own-users": "kept"}) or _why(_native.drop_capabilities())
+    refusals["no-new-privileges"] = _why(_native.forbid_new_privileges())
+    refusals["no-memory-dump"] = _why(_native.forbid_dumps())
+    _native.end_with_parent()  # once more: the kernel forgets it when privileges change
+    if alone:
+        refusals["landlock"] = _why(_native.restrict_files())
+        refusals["seccomp"] = _why(_native.filter_system_calls())
+    return refusals

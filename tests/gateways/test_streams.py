@@ -1,0 +1,224 @@
+"""Live streams at the gate: a media server asks, a receiver reads, isolated workers look, and what is listed is cut.
+
+The default tier has a stand-in for the media server that sends a film over TCP in real time; `peers` has nginx with its
+RTMP module and publishers that push to it.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from tests.support.streams import RATE, film
+from tests.support.videos import Pictures
+from tests.support.waiting import wait_until
+from tutela.casework.cases.model import Queue
+from tutela.casework.cases.options import EvidenceOptions
+from tutela.casework.evidence.seal import ReviewKey, new_identity
+from tutela.cli.demo import draw_scene, encoded
+from tutela.cli.screening import samples_of
+from tutela.content.media.content import Mode
+from tutela.deployment.casework import CaseworkOptions
+from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.streams import open_streams
+from tutela.lists.banks.model import Action, NewEntry, Policy
+from tutela.screening.streams import Channel, Publication, Refusal, Running, State, StreamOptions, Streams
+
+SIZE = (320, 180)
+LISTED = 3
+CAM = Channel("stand-in", "live", "cam")
+
+
+def scene(seed: int) -> Pictures:
+    return np.asarray(draw_scene(seed, SIZE))
+
+
+def shown(*parts: tuple[int, float]) -> list[Pictures]:
+    """Frames of drawn scenes, each held for so many seconds."""
+    return [frame for seed, seconds in parts for frame in [scene(seed)] * round(seconds * RATE)]
+
+
+class StandIn:
+    """A media server: one film a channel, sent to every subscriber in real time from its beginning once published."""
+
+    name = "stand-in"
+    fails_open = False
+    subscribes_first = False
+
+    def __init__(self) -> None:
+        self.films: dict[str, bytes] = {}
+        self.published: dict[str, float] = {}
+        self.cuts: list[tuple[str, float]] = []
+        self.dismissed: list[str] = []
+        self.purged: list[tuple[str, float]] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.2)
+        self._closing = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def address(self, channel: Channel, token: str) -> str:
+        self._next = channel.name
+        return f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def publish(self, channel: Channel, film: bytes) -> None:
+        self.films[channel.name] = film
+        self.published[channel.name] = time.monotonic()
+
+    def cut(self, channel: Channel, session: str) -> int:
+        self.cuts.append((channel.name, time.monotonic()))
+        return int(self.published.pop(channel.name, None) is not None)
+
+    def dismiss(self, channel: Channel, viewers: Sequence[str]) -> None:
+        self.dismissed += viewers
+
+    def purge(self, channel: Channel, since: float) -> int:
+        self.purged.append((channel.name, since))
+        return 0
+
+    def running(self) -> list[Running]:
+        return [Running(Channel(self.name, "live", name)) for name in self.published]
+
+    def close(self) -> None:
+        self._closing = True
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while not self._closing:
+            try:
+                connection, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+            threading.Thread(target=self._send, args=(connection, self._next), daemon=True).start()
+
+    def _send(self, connection: socket.socket, name: str) -> None:
+        wait_until(lambda: name in self.published or self._closing, "it is published")
+        with connection:
+            try:
+                for at, part in timed(self.films[name]):
+                    while time.monotonic() < self.published[name] + at:
+                        time.sleep(0.002)
+                    connection.sendall(part)
+                while name in self.published:
+                    time.sleep(0.01)
+            except (KeyError, OSError):
+                pass  # cut, or the subscriber has gone
+
+
+def timed(content: bytes) -> list[tuple[float, bytes]]:
+    """A transport stream in pieces, with the time of each: as much as was muxed up to each of its frames."""
+    return STAMPS[content]
+
+
+STAMPS: dict[bytes, list[tuple[float, bytes]]] = {}
+
+
+def transport_stream(path: Path, frames: Sequence[Pictures], keys: Sequence[int], **more) -> bytes:
+    """Frames as an MPEG transport stream."""
+    import io
+
+    source = av.open(str(film(path, frames, keys, **more)))
+    file, pieces = io.BytesIO(), []
+    with av.open(file, "w", format="mpegts", options={"flush_packets": "1"}) as output:
+        template = source.streams.video[0]
+        stream = output.add_stream_from_template(template)
+        told = 0
+        for packet in source.demux(template):
+            if packet.dts is None:
+                continue
+            at = float(packet.dts * packet.time_base)
+            packet.stream = stream
+            output.mux_one(packet)
+            whole = file.getvalue()
+            pieces.append((at, whole[told:]))
+            told = len(whole)
+    whole = file.getvalue()
+    pieces.append((pieces[-1][0], whole[told:]))
+    STAMPS[whole] = pieces
+    return whole
+
+
+@pytest.fixture(scope="module")
+def identity() -> tuple[str, str]:
+    return new_identity()
+
+
+@pytest.fixture(scope="module")
+def listing(tmp_path_factory, identity) -> Iterator[Deployment]:
+    """A deployment that lists one drawn picture, and keeps evidence."""
+    options = CaseworkOptions(evidence=EvidenceOptions(recipients=(identity[1],)))
+    with open_deployment(tmp_path_factory.mktemp("listing") / "home", decoders=1, casework=options) as deployment:
+        list_picture(deployment)
+        yield deployment
+
+
+def list_picture(deployment: Deployment, size: tuple[int, int] = SIZE) -> None:
+    picture = encoded(draw_scene(LISTED, size), "PNG")
+    (sample,), _ = samples_of(picture, deployment.pool, deployment.screener.limits, Mode.EXACT, ["pdq"])
+    deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
+    deployment.banks.add("known", [NewEntry("pdq", sample.value, "operator", "x")], actor="test")
+    deployment.refresh()
+
+
+@pytest.fixture(scope="module")
+def stand_in() -> Iterator[StandIn]:
+    server = StandIn()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def streams(listing, stand_in) -> Iterator[Streams]:
+    """Watched streams of the stand-in."""
+    running = open_streams(listing, StreamOptions(second_hit_s=2.0, refused_minutes=1.0), {"stand-in": stand_in})
+    running.start()
+    yield running
+    running.stop()
+
+
+def test_a_stream_is_watched_from_its_first_frame_and_cut_when_it_shows_what_is_listed(
+    streams, stand_in, listing, identity, tmp_path
+):
+    content = transport_stream(tmp_path / "film.mkv", shown((11, 2), (LISTED, 3)), [30, 60, 90, 120])
+    publication = Publication(CAM, "member-1", "session-1", "192.0.2.7")
+    assert not streams.gate.play(CAM, "", "early")
+    admission = streams.gate.admit(publication)
+    assert admission.allowed
+    assert not streams.gate.play(CAM, "", "early")
+    stand_in.publish(CAM, content)
+    wait_until(lambda: streams.gate.play(CAM, "", "viewer"), "a viewer is let in")
+    assert streams.gate.goes_on(CAM, "session-1")
+    assert not streams.gate.goes_on(CAM, "session-2")
+    wait_until(lambda: streams.records.get(admission.stream_id).state is State.CUT, "it is cut")
+    assert not streams.gate.play(CAM, "", "late")
+    assert not streams.gate.goes_on(CAM, "session-1")
+    wait_until(lambda: "sealed" in kinds(streams, admission.stream_id), "it is sealed")
+    facts = streams.records.get(admission.stream_id)
+    assert facts.why == "certain-match"
+    assert ("cam", pytest.approx(facts.cleared_at, abs=1.0)) in stand_in.purged
+    assert kinds(streams, admission.stream_id)[:3] == ["admitted", "cleared", "cut"]
+    # What was sealed is the last seconds, in a case of the publisher's; only the review key opens it.
+    item = listing.casework.cases.of_verdict(facts.verdict)
+    case = listing.casework.cases.get(item.case_id)
+    assert (case.queue, item.item, item.media_type) == (Queue.MATCH, CAM.item, "video/mp2t")
+    assert case.uploader is not None
+    assert [found.bank for found in item.matches] == ["known"]
+    clip = listing.casework.vault.content(item.evidence_id, ReviewKey(identity[0]), actor="test", purpose="test")
+    with av.open(__import__("io").BytesIO(clip)) as container:
+        assert sum(1 for _ in container.decode(video=0)) > RATE
+    # Whoever was cut is refused, by another name of the channel too; a person lets them come again.
+    again = Publication(Channel("stand-in", "live", "other"), "member-1")
+    assert streams.gate.admit(again).refusal is Refusal.CUT_BEFORE
+    assert not streams.records.refused(Publication(CAM, "member-2"))
+    streams.records.admit_again(facts.id, "officer")
+    assert not streams.records.refused(again)
+
+
+def kinds(streams: Streams, stream_id: str) -> list[str]:
+    return [event.kind for event in streams.records.time_line(stream_id)]

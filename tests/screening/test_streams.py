@@ -1,0 +1,235 @@
+"""Live streams: which frames are looked at, what follows from what is seen, and what is written down."""
+
+import itertools
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.feeds import random_hashes
+from tutela.errors import TutelaError
+from tutela.foundation.options import OptionError
+from tutela.lists.banks.model import Action
+from tutela.screening.streams.model import LIVE, Frames, Look, Packet, Sight, State, Step
+from tutela.screening.streams.options import StreamOptions
+from tutela.screening.streams.ruling import Standing, overdue, rule
+from tutela.screening.streams.sampling import TOLERANCE, Plan, Sampler
+from tutela.screening.streams.wire import Message, packet_fields, read_codec, read_look
+from tutela.screening.verdict import Match
+
+OPTIONS = StreamOptions()
+RATE = 30
+
+
+def match(distance: int = 20, action: Action = Action.BLOCK, quality: int = 90, **more) -> Match:
+    value = random_hashes(1, seed=1)[0].tobytes().hex()
+    found = Match("known", 1, "pdq", value, distance, 31, "whole", quality, None, "operator", "x", action)
+    return replace(found, **more)
+
+
+def sight(at: float, *matches: Match, seconds: float | None = None, fault: str | None = None) -> Sight:
+    return Sight(at, at if seconds is None else seconds, tuple(matches), fault)
+
+
+def ruled(*sights: Sight, options: StreamOptions = OPTIONS) -> list[Step]:
+    standing, steps = Standing(), []
+    for one in sights:
+        ruling = rule(standing, one, options)
+        standing = ruling.standing
+        steps.append(ruling.step)
+    return steps
+
+
+# --- ruling
+
+
+def test_a_first_clear_frame_lets_viewers_in_and_further_ones_change_nothing():
+    assert ruled(sight(0), sight(2), sight(4)) == [Step.CLEAR, Step.NONE, Step.NONE]
+
+
+def test_a_near_match_of_a_bank_that_blocks_cuts_at_once():
+    assert ruled(sight(0), sight(2, match(8))) == [Step.CLEAR, Step.CUT]
+    assert ruled(sight(0, match(0))) == [Step.CUT]
+
+
+@pytest.mark.parametrize("first", [match(9), match(3, quality=49), match(0, Action.HOLD)])
+def test_a_first_hit_pauses_a_second_on_another_frame_cuts(first):
+    assert ruled(sight(0), sight(2, first), sight(2.2, first)) == [Step.CLEAR, Step.PAUSE, Step.CUT]
+
+
+def test_the_same_frame_seen_twice_is_no_second_hit():
+    steps = ruled(
+        sight(0), sight(2, match(), seconds=2), sight(2.1, match(), seconds=2), sight(2.2, match(), seconds=2.2)
+    )
+    assert steps == [Step.CLEAR, Step.PAUSE, Step.NONE, Step.CUT]
+
+
+def test_without_a_second_hit_viewers_come_again_after_the_wait():
+    seen = [sight(0), sight(2, match()), *(sight(2 + n / 2) for n in range(1, 24))]
+    steps = ruled(*seen)
+    assert steps[1] is Step.PAUSE
+    assert steps.index(Step.RELEASE) == 1 + 21  # the first sight later than 10 s after the hit
+    assert Step.CUT not in steps
+
+
+def test_a_second_hit_after_the_wait_is_a_first_one_again():
+    clear = [sight(2 + n) for n in range(1, 12)]
+    assert ruled(sight(0), sight(2, match()), *clear, sight(20, match()))[-1] is Step.PAUSE
+
+
+def test_banks_that_only_log_and_matches_that_allow_lists_cover_do_nothing():
+    logged, covered = match(0, Action.LOG), match(0, suppressed_by="ours#1")
+    assert ruled(sight(0, logged), sight(2, covered)) == [Step.CLEAR, Step.NONE]
+
+
+def test_what_cannot_be_examined_pauses_and_then_cuts_and_never_lets_anybody_in():
+    bad = [sight(n, fault="decoder-crash") for n in (0, 0.2)]
+    assert ruled(*bad) == [Step.PAUSE, Step.CUT]
+    assert ruled(sight(0), sight(2, fault="timeout"), sight(13)) == [Step.CLEAR, Step.PAUSE, Step.RELEASE]
+
+
+def test_time_alone_ends_what_was_never_seen_and_what_is_in_doubt_for_too_long():
+    assert overdue(Standing(), 14, 0, OPTIONS).step is Step.NONE
+    assert overdue(Standing(), 16, 0, OPTIONS).step is Step.DROP
+    paused = Standing(State.PAUSED, paused_at=100.0)
+    assert overdue(paused, 1000, 150.0, OPTIONS).step is Step.NONE
+    assert overdue(paused, 1000, 161.0, OPTIONS).step is Step.CUT
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0.05, 5), st.sampled_from(["clear", "near", "far", "hold", "fault"])),
+        min_size=1,
+        max_size=60,
+    )
+)
+def test_viewers_are_let_in_only_by_a_clear_frame_and_nothing_follows_a_cut(events):
+    kinds = {"clear": (), "near": (match(2),), "far": (match(25),), "hold": (match(0, Action.HOLD),), "fault": ()}
+    standing, at = Standing(), 0.0
+    for gap_s, kind in events:
+        at += gap_s
+        before = standing
+        ruling = rule(standing, sight(at, *kinds[kind], fault="damaged" if kind == "fault" else None), OPTIONS)
+        standing = ruling.standing
+        if before.state not in LIVE:
+            assert ruling.step is Step.NONE
+            assert standing == before
+        if standing.state is State.RUNNING and before.state is not State.RUNNING:
+            assert kind == "clear"
+        if kind == "near" and before.state in LIVE:
+            assert standing.state is State.CUT
+        if kind != "clear" and before.state in LIVE:
+            assert standing.state in (State.PAUSED, State.CUT)
+
+
+# --- sampling
+
+
+def packets(
+    seconds: float, group: int, *, key_bytes: int = 20_000, between_bytes: int = 2_000, start: int = 0
+) -> Iterator[Packet]:
+    for number in range(start, round(seconds * RATE)):
+        key = number % group == 0
+        yield Packet(number / RATE, bytes(key_bytes if key else between_bytes), key)
+
+
+def looks_of(packets: Iterator[Packet], seed: int = 1, share: float = 0.25) -> list[Look]:
+    sampler = Sampler(Plan(2.0, share), random.Random(seed))
+    return [look for packet in packets for look in sampler.take(packet)]
+
+
+def test_every_key_frame_is_looked_at_and_a_random_frame_in_about_a_quarter_of_the_intervals():
+    looks = looks_of(packets(2_000, 60))
+    kinds = [look.frames for look in looks]
+    assert kinds.count(Frames.KEY) == 1_000
+    assert 200 < kinds.count(Frames.RANDOM) < 300
+    assert all(look.packets[0].key for look in looks)
+    moments = [look.due[0] % 2.0 for look in looks if look.frames is Frames.RANDOM]
+    assert min(moments) < 0.2
+    assert max(moments) > 1.8
+
+
+def test_the_moments_are_others_for_another_seed():
+    one, other = (
+        [look.due for look in looks_of(packets(200, 60), seed) if look.frames is Frames.RANDOM] for seed in (1, 2)
+    )
+    assert one != other
+
+
+@given(st.integers(1, 2_000), st.integers(0, 2**32), st.booleans())
+def test_no_two_samples_are_further_apart_than_the_gap_whatever_the_key_frames_are(group, seed, with_doubt):
+    sampler = Sampler(Plan(2.0, 0.25), random.Random(seed))
+    due = []
+    for packet in packets(40, group):
+        if with_doubt and packet.seconds == 10:
+            due += [second for look in sampler.closely(0.2) for second in look.due]
+        due += [second for look in sampler.take(packet) for second in look.due]
+    times = sorted(due)
+    assert times[0] == 0.0
+    gaps = [b - a for a, b in itertools.pairwise(times)]
+    assert max(gaps) <= 2.0 * TOLERANCE + 2 / RATE
+    assert 40 - times[-1] <= 2.0 * TOLERANCE + 2 / RATE
+    if with_doubt:
+        assert max(b - a for a, b in itertools.pairwise(times) if a > 10.5) <= 0.2 + 2 / RATE
+
+
+def test_a_stream_with_late_key_frames_is_followed_without_a_packet_left_out():
+    looks = looks_of(packets(60, 900))
+    followed = [look for look in looks if look.frames is Frames.FOLLOWED]
+    assert followed[0].fresh
+    assert not any(look.fresh for look in followed[1:])
+    times = [packet.seconds for look in followed for packet in look.packets]
+    assert times == [number / RATE for number in range(len(times))]
+    assert len(times) > 58 * RATE
+
+
+def test_a_stream_whose_key_frames_come_in_time_again_is_no_longer_followed():
+    sampler = Sampler(Plan(2.0, 0.25), random.Random(1))
+    for packet in packets(20, 300):
+        sampler.take(packet)
+    assert sampler.late_keys
+    later = [look for packet in packets(40, 60, start=600) for look in sampler.take(packet)]
+    assert not sampler.late_keys
+    assert later[-1].frames in (Frames.KEY, Frames.RANDOM)
+
+
+def test_a_frame_that_carries_a_new_picture_is_looked_at_where_it_comes():
+    film = [replace(p, data=bytes(15_000)) if round(p.seconds * RATE) == 75 else p for p in packets(8, 60)]
+    looks = looks_of(iter(film), share=0.001)
+    assert [look.due[0] for look in looks if look.frames is Frames.NEW] == [2.5]
+
+
+def test_nothing_is_looked_at_before_the_first_key_frame():
+    assert looks_of(p for p in packets(1, 60) if not p.key) == []
+
+
+def test_every_interval_is_looked_into_while_that_is_asked():
+    sampler = Sampler(Plan(2.0, 0.05), random.Random(3))
+    sampler.attend(True)
+    kinds = [look.frames for packet in packets(200, 60) for look in sampler.take(packet)]
+    assert kinds.count(Frames.RANDOM) >= 98
+
+
+# --- what a receiver says
+
+
+def test_what_a_receiver_says_is_read_back_or_refused():
+    look = Look(Frames.RANDOM, (Packet(1.0, b"abc", True), Packet(1.5, b"de")), (1.5,), track=0)
+    fields = {"frames": "random", "packets": packet_fields(look), "due": [1.5], "fresh": True, "track": 0}
+    assert read_look(Message("look", fields, b"abcde")) == look
+    for wrong in ({}, fields | {"frames": "other"}, fields | {"packets": [[1]]}, fields | {"due": 3}):
+        with pytest.raises(TutelaError):
+            read_look(Message("look", wrong, b""))
+    with pytest.raises(TutelaError):
+        read_codec({"name": "h264"})
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"lease_s": 1.0}, {"random_share": 0.0}, {"max_gap_s": 0.1}, {"closely_s": 2.0}, {"clip_s": 0.0}]
+)
+def test_options_that_would_leave_a_stream_unwatched_are_refused(wrong):
+    with pytest.raises(OptionError):
+        StreamOptions(**wrong)

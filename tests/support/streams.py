@@ -1,0 +1,188 @@
+"""Live streams for the tests: a real nginx with its RTMP module, publishers that are pushed by PyAV in real time, and a
+watching process's parts around them."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import uvicorn
+from av.video.frame import PictureType
+
+from tests.support.service import free_port
+from tests.support.videos import Pictures
+from tests.support.waiting import PATIENCE_S, wait_until
+from tutela.deployment.composition import Deployment
+from tutela.gateways.streams.base import Door
+from tutela.gateways.streams.options import HookOptions
+from tutela.gateways.streams.process import Open, hook_server, opened
+from tutela.screening.streams import StreamOptions
+
+MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
+RATE = 30
+
+
+class Publisher:
+    """A process that pushes a file in real time."""
+
+    def __init__(self, file: Path, url: str, form: str = "flv") -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.stream_publisher", str(file), url, form],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        self.sent_at: dict[int, float] = {}
+        """When each frame was sent, on the monotonic clock."""
+        self.ended_at: float | None = None
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            number, at = line.split()
+            if number == "end":
+                self.ended_at = float(at)
+            else:
+                self.sent_at[int(number)] = float(at)
+
+    def wait(self) -> "Publisher":
+        """Until it has ended."""
+        self._process.wait(PATIENCE_S)
+        self._thread.join()
+        return self
+
+    @property
+    def refused(self) -> bool:
+        """Whether the server did not let it in."""
+        return self._process.wait(PATIENCE_S) == 1
+
+    @property
+    def broken(self) -> bool:
+        """Whether the server ended its connection."""
+        return self._process.wait(PATIENCE_S) == 2
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self._process.poll() is not None
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.kill()
+        self.wait()
+
+
+def film(
+    path: Path,
+    frames: Sequence[Pictures],
+    key_frames: Sequence[int] = (),
+    *,
+    rate: int = RATE,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """A file of H.264 whose key frames are the first and those that are named; none comes out of order."""
+    with av.open(str(path), "w", format="matroska") as output:
+        stream = output.add_stream("libx264", rate=rate)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.gop_size = 10_000
+        chosen = {"preset": "ultrafast", "tune": "zerolatency", "sc_threshold": "0", "forced-idr": "1"}
+        stream.options = chosen | (options or {})
+        wanted = {0, *key_frames}
+        for number, pixels in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, rate)
+            frame.pict_type = PictureType.I if number in wanted else PictureType.NONE
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+class NginxRtmp:
+    """A real nginx with its RTMP module in a folder."""
+
+    def __init__(self, folder: Path, hooks: str, *, application: str = "") -> None:
+        if not MODULE.exists() or (nginx := shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")) is None:
+            pytest.skip("nginx or its RTMP module (libnginx-mod-rtmp) is not installed")
+        self.folder, self.port, self.http_port = folder, free_port(), free_port()
+        self.hls = folder / "hls"
+        self.hls.mkdir(parents=True)
+        self.hls.chmod(0o777)
+        folder.chmod(0o755)
+        lines = "".join(
+            f"on_{name} {hooks};" for name in ("publish", "play", "update", "publish_done", "play_done", "done")
+        )
+        (folder / "nginx.conf").write_text(f"""
+load_module {MODULE};
+daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log warn;
+events {{ worker_connections 512; }}
+rtmp {{ server {{ listen 127.0.0.1:{self.port};
+  application live {{ live on; sync 10ms; wait_key off; {lines}
+    notify_method post; notify_update_timeout 1s; notify_update_strict on;
+    hls on; hls_path {self.hls}; hls_fragment 1s; hls_playlist_length 30s; hls_cleanup off; {application} }} }} }}
+http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{ listen 127.0.0.1:{self.http_port};
+    location /control {{ rtmp_control all; }} location /stat {{ rtmp_stat all; }}
+    location /hls/ {{ auth_request /gate; alias {self.hls}/; }}
+    location = /gate {{ internal; proxy_pass {hooks}segment?app=live; proxy_pass_request_body off;
+      proxy_set_header Content-Length ""; proxy_set_header X-Original-URI $request_uri; }} }} }}
+""")
+        self.log = (folder / "out.log").open("ab")
+        self.process = subprocess.Popen(
+            [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")], stdout=self.log, stderr=self.log
+        )
+        wait_until(self._listens, "nginx listens")
+
+    def _listens(self) -> bool:
+        assert self.process.poll() is None, (self.folder / "out.log").read_text() + self._errors()
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+    def _errors(self) -> str:
+        path = self.folder / "error.log"
+        return path.read_text()[-2000:] if path.exists() else ""
+
+    def url(self, name: str, query: str = "") -> str:
+        return f"rtmp://127.0.0.1:{self.port}/live/{name}{query}"
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+        self.log.close()
+
+
+@contextlib.contextmanager
+def watching(
+    deployment: Deployment, doors: dict[str, Door], port: int, options: StreamOptions | None = None
+) -> Iterator[Open]:
+    """Streams that are watched, with the gate listening at that port."""
+    with opened(deployment, options or StreamOptions(), doors) as running:
+        server = hook_server(running, HookOptions(port=port))
+        thread = threading.Thread(target=_serve, args=(server,), daemon=True)
+        thread.start()
+        wait_until(lambda: server.started, "the gate listens")
+        try:
+            yield running
+        finally:
+            server.should_exit = True
+            thread.join(20)
+
+
+def _serve(server: uvicorn.Server) -> None:
+    import asyncio
+
+    asyncio.run(server.serve())

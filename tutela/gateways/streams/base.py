@@ -1,0 +1,179 @@
+"""What the gate needs of a kind of media server.
+
+To add one: write its option class (a subclass of `ServerOptions`), a class that keeps `MediaServer`, and a function
+that reads its hooks; put them together in a `Kind` and name that in `registry.py`. Three rules hold for each: a hook
+that cannot be read is refused, in the server's own word; an answer says no more than yes or no; what a server does
+while its hooks are not answered is said in `fails_open`, from having run it or from its source.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from tutela.foundation.http import Http, Patience
+from tutela.foundation.secrets import check_reference, resolve
+from tutela.screening.streams import Channel, Gate, MediaServer, Running
+
+TOKEN = "watcher"  # noqa: S105  (the name of a parameter)
+"""The parameter by which a server's play hook hears the watcher's token."""
+PATIENCE = Patience(timeout_s=3.0, connect_s=1.0, deadline_s=5.0, attempts=1)
+
+
+class ServerOptions(BaseModel):
+    """What every media server is told: `[media_servers.NAME]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+    address: str = Field(description="Where its streams are read: rtmp://host:1935, https://host/hls, …")
+    control: str = Field(default="", description="Where its publishers are listed and cut: http://host:port/…")
+    publisher: str = Field(
+        default="", description="Parameter of the publisher's address that carries the platform's own opaque id of it."
+    )
+    segments: Path | None = Field(
+        default=None, description="Folder of its HLS segments, from which a cut removes what was not cleared."
+    )
+
+    def secret_of(self, reference: str, key: str) -> str:
+        """A secret by its reference. Raises InputError."""
+        check_reference(reference, key)
+        return resolve(reference, key)
+
+
+OptionsT = TypeVar("OptionsT", bound=ServerOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One call of a media server."""
+
+    path: str
+    """What follows the server's name in the address."""
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    peer: str
+
+
+Answering = Callable[[Hook, Gate], Response]
+"""Answers a hook. May take as long as an admission does; called in a thread. ValueError and KeyError say that the hook
+is not of its form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[OptionsT]):
+    """A kind of media server."""
+
+    name: str
+    summary: str
+    """A line for people."""
+    options: type[OptionsT]
+    open: Callable[[str, Any], "Door"]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One media server: how it is asked, and how it is answered."""
+
+    server: MediaServer
+    answer: Answering
+    settles: str = ""
+    """What must be set there so that it fails closed, as a line for `tutela stream check`."""
+
+
+class HttpServer:
+    """What servers have in common that are asked over HTTP."""
+
+    fails_open = False
+    subscribes_first = False
+
+    def __init__(self, name: str, options: ServerOptions) -> None:
+        self.name = name
+        self.options = options
+        self._http: Http | None = None
+
+    @property
+    def http(self) -> Http:
+        """The client; made when it is first needed."""
+        if self._http is None:
+            self._http = Http(patience=PATIENCE, trust_env=False)
+        return self._http
+
+    def address(self, channel: Channel, token: str) -> str:
+        """As `MediaServer.address`."""
+        return f"{self.options.address.rstrip('/')}/{channel.app}/{channel.name}"
+
+    def dismiss(self, channel: Channel, viewers: Sequence[str]) -> None:
+        """As `MediaServer.dismiss`: nothing, unless a server can."""
+
+    def purge(self, channel: Channel, since: float) -> int:
+        """As `MediaServer.purge`."""
+        return 0 if self.options.segments is None else purge_folder(self.options.segments, channel.name, since)
+
+    def running(self) -> Sequence[Running]:
+        """As `MediaServer.running`."""
+        return ()
+
+    def close(self) -> None:
+        """Let go of connections."""
+        if self._http is not None:
+            self._http.close()
+
+
+_SEGMENTS = frozenset({".ts", ".m4s", ".mp4", ".aac", ".m3u8", ".mpd", ".part"})
+_MARGIN_S = 0.5
+"""Clocks of files are coarse."""
+
+
+def purge_folder(folder: Path, name: str, since: float) -> int:
+    """Remove a stream's segments that were written to after that moment (seconds since the epoch), and its play lists.
+
+    A segment is written until its last frame came, so that none with a later frame is left; those that are older hold
+    only what was cleared. Returns how many files were removed.
+    """
+    removed = 0
+    for path in _files_of(folder, name):
+        try:
+            is_list = path.suffix in (".m3u8", ".mpd")
+            if is_list or path.stat().st_mtime > since - _MARGIN_S:
+                path.unlink()
+                removed += 1
+        except FileNotFoundError:
+            continue
+    return removed
+
+
+def _files_of(folder: Path, name: str) -> list[Path]:
+    """Files of one stream: NAME-….ts and NAME.m3u8 beside others', or all of a folder NAME."""
+    if not name or "/" in name or name in (".", ".."):
+        return []
+    own = folder / name
+    beside = [path for path in folder.iterdir() if path.is_file() and _is_named(path.name, name)]
+    inside = [path for path in own.rglob("*") if path.is_file()] if own.is_dir() else []
+    return [path for path in (*beside, *inside) if path.suffix in _SEGMENTS]
+
+
+def _is_named(file: str, name: str) -> bool:
+    rest = file.removeprefix(name)
+    return rest != file and (rest.startswith((".", "-", "_")))
+
+
+def text(status: int, body: str = "") -> Response:
+    """A plain answer."""
+    return Response(body, status, media_type="text/plain")
+
+
+def yes(allowed: bool) -> Response:
+    """200 or 403."""
+    return text(200 if allowed else 403)
+
+
+def epoch_s() -> float:
+    """Seconds since the epoch."""
+    return time.time()

@@ -1,0 +1,118 @@
+"""nginx with its RTMP module (Debian: libnginx-mod-rtmp). Hooks are forms, answered by their status; publishers are cut
+by `rtmp_control` and listed by `rtmp_stat`.
+
+It fails closed: a hook that is not answered refuses, and with `notify_update_strict on` an update that is not answered
+ends the stream. https://github.com/arut/nginx-rtmp-module/wiki/Directives
+"""
+
+from collections.abc import Sequence
+from urllib.parse import parse_qsl, quote, urlencode
+
+from pydantic import Field
+from starlette.responses import Response
+
+from tutela.errors import TutelaError
+from tutela.gateways.streams.base import TOKEN, Door, Hook, HttpServer, Kind, ServerOptions, text, yes
+from tutela.screening.streams import Channel, Gate, Publication, Running
+
+_REFUSED = 403
+
+
+class NginxRtmpOptions(ServerOptions):
+    """What is told of an nginx with the RTMP module."""
+
+    address: str = Field(default="rtmp://127.0.0.1:1935", description="Where its streams are read.")
+    control: str = Field(
+        default="http://127.0.0.1:8088", description="Where `rtmp_control` (/control) and `rtmp_stat` (/stat) answer."
+    )
+
+
+class NginxRtmp(HttpServer):
+    """One nginx."""
+
+    subscribes_first = True
+
+    def address(self, channel: Channel, token: str) -> str:
+        """Its RTMP address with the token, which `on_play` hears."""
+        place = f"{quote(channel.app)}/{quote(channel.name)}"
+        return f"{self.options.address.rstrip('/')}/{place}?{urlencode({TOKEN: token})}"
+
+    def cut(self, channel: Channel, session: str) -> int:
+        """Drop the publisher; as many as there were."""
+        return self._drop("publisher", channel)
+
+    def dismiss(self, channel: Channel, viewers: Sequence[str]) -> None:
+        """Drop each viewer by the number of its connection; the watcher stays."""
+        for viewer in viewers:
+            self._drop("client", channel, clientid=viewer)
+
+    def running(self) -> Sequence[Running]:
+        """Every publisher in the statistics."""
+        from lxml import etree
+
+        answer = self.http.get(f"{self.options.control.rstrip('/')}/stat")
+        try:
+            root = etree.fromstring(answer.body, etree.XMLParser(resolve_entities=False, no_network=True))
+        except etree.XMLSyntaxError as error:
+            raise TutelaError("the statistics of nginx-rtmp are not XML") from error
+        found = []
+        for application in root.iter("application"):
+            app = (application.findtext("name") or "").strip()
+            for stream in application.iter("stream"):
+                if stream.find("publishing") is not None:
+                    name = (stream.findtext("name") or "").strip()
+                    sessions = [
+                        c.findtext("id") or "" for c in stream.iter("client") if c.find("publishing") is not None
+                    ]
+                    found.append(Running(Channel(self.name, app, name), next(iter(sessions), "")))
+        return found
+
+    def _drop(self, what: str, channel: Channel, **more: str) -> int:
+        asked = {"app": channel.app, "name": channel.name, **more}
+        answer = self.http.get(f"{self.options.control.rstrip('/')}/control/drop/{what}", asked, max_bytes=1024)
+        count = answer.body.decode("ascii", "replace").strip()
+        return int(count) if count.isdecimal() else 0
+
+
+def _answer(name: str, options: NginxRtmpOptions, hook: Hook, gate: Gate) -> Response:
+    form = dict(parse_qsl(hook.body.decode("utf-8", "replace"), keep_blank_values=True))
+    if hook.path == "segment":
+        return _segment(name, hook, gate)
+    channel, session = Channel(name, form["app"], form["name"]), form.get("clientid", "")
+    call, token = form["call"], form.get(TOKEN, "")
+    if call == "publish":
+        who = form.get(options.publisher, "") if options.publisher else ""
+        return yes(gate.admit(Publication(channel, who, session, form.get("addr", ""))).allowed)
+    if call == "play":
+        return yes(gate.play(channel, token, session))
+    if call == "update_publish":
+        return yes(gate.goes_on(channel, session))
+    if call == "update_play":
+        return yes(gate.shows(channel, token))
+    if call in ("publish_done", "done", "play_done"):
+        if call == "publish_done":
+            gate.done(channel, session)
+        gate.left(channel, session)
+        return text(200)
+    return text(_REFUSED)
+
+
+def _segment(name: str, hook: Hook, gate: Gate) -> Response:
+    """Asked by `auth_request` of the server that gives segments out: whether this one may be fetched."""
+    path = hook.headers["x-original-uri"].partition("?")[0]
+    file = path.rsplit("/", 1)[-1]
+    stem = file.rsplit(".", 1)[0]
+    stream = stem.rsplit("-", 1)[0] if file.endswith(".ts") else stem
+    app = hook.query.get("app", "")
+    return yes(gate.shows(Channel(name, app, stream)))
+
+
+def _open(name: str, options: NginxRtmpOptions) -> Door:
+    return Door(
+        NginxRtmp(name, options),
+        lambda hook, gate: _answer(name, options, hook, gate),
+        settles="notify_update_strict on; notify_update_timeout 1s; on_publish, on_play, on_update and on_publish_done",
+    )
+
+
+KIND = Kind("nginx-rtmp", "nginx with its RTMP module", NginxRtmpOptions, _open)

@@ -1,0 +1,42 @@
+"""The kinds of media servers, and those that an operator named."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from tutela.errors import InputError
+from tutela.foundation.options import OptionError
+from tutela.gateways.streams.base import Door, Kind, ServerOptions
+
+KINDS = {
+    "nginx-rtmp": "tutela.gateways.streams.nginx_rtmp:KIND",
+}
+"""Where each kind is; it is loaded when it is needed."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+
+@cache
+def kind(name: str) -> Kind[Any]:
+    """The kind of that name. Raises InputError."""
+    if name not in KINDS:
+        raise InputError(f"`kind` is one of {', '.join(sorted(KINDS))}")
+    module, _, attribute = KINDS[name].partition(":")
+    found: Kind[Any] = getattr(import_module(module), attribute)
+    return found
+
+
+def option_class(name: str, given: Mapping[str, Any]) -> type[ServerOptions]:
+    """What reads the table `[media_servers.NAME]` of the settings. Raises InputError."""
+    if not _NAME.fullmatch(name):
+        raise InputError("is not a valid name of a media server: use lower-case letters, digits and '-'")
+    if given.get("kind") not in KINDS:
+        raise OptionError("kind", f"must be one of {', '.join(sorted(KINDS))}")
+    options: type[ServerOptions] = kind(str(given["kind"])).options
+    return options
+
+
+def open_servers(servers: Mapping[str, ServerOptions]) -> dict[str, Door]:
+    """The doors of all media servers by name."""
+    return {name: kind(options.kind).open(name, options) for name, options in servers.items()}

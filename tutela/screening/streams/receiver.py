@@ -1,0 +1,220 @@
+"""The processes that read streams, `python -m` this module: one child for each stream, forked from a nursery that has
+everything loaded, so that a watcher subscribes in milliseconds.
+
+A child opens the one connection that it is told of, gives up everything else, takes packets apart and decodes none. It
+keeps the last seconds of the stream in memory and hands the frames that are to be looked at to its watcher.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from random import Random
+from typing import Any
+
+from tutela import _native
+from tutela.content.media.confined.confinement import confine_connected
+from tutela.screening.streams.model import Codec, Look, Packet
+from tutela.screening.streams.reading import Reading
+from tutela.screening.streams.ring import Ring
+from tutela.screening.streams.sampling import Sampler
+from tutela.screening.streams.wire import Line, Message, codec_fields, send_look
+
+BEAT_S = 0.25
+"""The watcher hears so often that packets come."""
+STAYS_S = 15.0
+"""After the stream's end, the clip can still be asked for so long."""
+_MAX_REQUEST = 64 * 1024
+_MAX_TRACKS = 8
+_CONNECTED_ONCE = ("rtmp", "rtmps", "rtsp", "rtsps", "tcp", "srt", "udp")
+"""Schemes that need no further connection once a stream is open."""
+_PROBES: tuple[dict[str, str], ...] = ({"probesize": "5000", "analyzeduration": "1"}, {})
+"""Little is read to find out what a stream is: that takes none of its frames away, and no time."""
+
+
+class Receiver:
+    """Reads one stream, in a process of its own."""
+
+    def __init__(self, line: Line, asked: Reading) -> None:
+        self._line = line
+        self._asked = asked
+        self._writing = threading.Lock()
+        self._ring = Ring(asked.clip_s)
+        self._ring_lock = threading.Lock()
+        self._tracks: list[Any] = []
+        self._commands: list[Message] = []
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        """Read until the stream ends, then wait for what is still asked."""
+        threading.Thread(target=self._listen, name="commands", daemon=True).start()
+        try:
+            why = self._read()
+        except Exception as error:
+            why = type(error).__name__
+        with contextlib.suppress(OSError):
+            self._say("end", {"why": why})
+            self._ended.wait(STAYS_S)
+
+    def _read(self) -> str:
+        import av
+        import av.error
+
+        with contextlib.ExitStack() as stack:
+            try:
+                container = self._opened(stack)
+            except (av.error.FFmpegError, OSError, ValueError) as error:
+                return f"not-opened ({type(error).__name__})"
+            videos = container.streams.video[:_MAX_TRACKS]
+            if not videos:
+                return "no-video"
+            self._tracks = [*videos, *container.streams.audio[:1]]
+            scheme = self._asked.url.partition(":")[0]
+            refusals = confine_connected(alone=scheme in _CONNECTED_ONCE and not self._asked.pipe)
+            self._say("open", {"codecs": [codec_fields(_codec(track)) for track in videos], "refusals": refusals})
+            try:
+                self._demux(container, videos)
+            except av.error.FFmpegError as error:
+                if not isinstance(error, av.error.EOFError):
+                    return type(error).__name__
+        return "ended"
+
+    def _opened(self, stack: contextlib.ExitStack) -> Any:
+        import av
+
+        patience = (self._asked.open_s, self._asked.silence_s)
+        for probe in _PROBES:
+            options = {**probe, "rw_timeout": str(int(1e6 * self._asked.open_s))}
+            if self._asked.url.startswith("rtsp"):
+                options["rtsp_transport"] = "tcp"
+            if self._asked.pipe:
+                import subprocess
+
+                child = subprocess.Popen(  # noqa: S603
+                    self._asked.pipe, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                )
+                stack.callback(child.kill)
+                return stack.enter_context(av.open(child.stdout, options={"probesize": "200000"}))
+            container = av.open(self._asked.url, options=options, timeout=patience)
+            if container.streams.video:
+                return stack.enter_context(container)
+            container.close()
+        return stack.enter_context(av.open(self._asked.url, timeout=patience))
+
+    def _demux(self, container: Any, videos: list[Any]) -> None:
+        seed, plan = self._asked.seed, self._asked.plan
+        samplers = {
+            track.index: Sampler(plan, Random(f"{seed}/{number}"), number)  # noqa: S311  (the seed is secret)
+            for number, track in enumerate(videos)
+        }
+        numbers = {track.index: number for number, track in enumerate(videos)}
+        begin: float | None = None
+        beat_at, late = 0.0, False
+        for packet in container.demux(self._tracks):
+            self._obey(samplers)
+            if packet.size == 0 or (packet.pts is None and packet.dts is None):
+                continue
+            at = float((packet.dts if packet.dts is not None else packet.pts) * packet.time_base)
+            begin = at if begin is None else begin
+            with self._ring_lock:
+                self._ring.add(at - begin, packet)
+            if packet.stream_index not in samplers:
+                continue
+            sampler = samplers[packet.stream_index]
+            if packet.has_sidedata("new_extradata"):
+                track = videos[numbers[packet.stream_index]]
+                codec = _codec(track, bytes(packet.get_sidedata("new_extradata")))
+                self._say("codec", {"track": numbers[packet.stream_index], "codec": codec_fields(codec)})
+                sampler.restart()
+            shown = float((packet.pts if packet.pts is not None else packet.dts) * packet.time_base) - begin
+            for look in sampler.take(
+                Packet(round(shown, 4), bytes(packet), bool(packet.is_keyframe), bool(packet.is_disposable))
+            ):
+                self._send(look)
+            now = time.monotonic()
+            if now - beat_at >= BEAT_S or sampler.late_keys != late:
+                beat_at, late = now, sampler.late_keys
+                self._say("beat", {"seconds": round(shown, 3), "late_keys": late})
+
+    def _obey(self, samplers: Mapping[int, Sampler]) -> None:
+        while self._commands:
+            message = self._commands.pop(0)
+            for sampler in samplers.values():
+                if message.kind == "closely":
+                    for look in sampler.closely(message.fields.get("step_s")):
+                        self._send(look)
+                elif message.kind == "attend":
+                    sampler.attend(bool(message.fields.get("whole")))
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                message = self._line.receive()
+                assert message is not None
+                if message.kind == "clip":
+                    self._say("clip", {}, self._clip())
+                else:
+                    self._commands.append(message)
+        except (EOFError, OSError, ValueError):
+            os._exit(0)  # nobody watches any more
+
+    def _clip(self) -> bytes:
+        with self._ring_lock:
+            try:
+                return self._ring.clip(self._tracks)
+            except Exception:  # what libav says of a hostile stream: the case is opened without its clip
+                return b""
+
+    def _send(self, look: Look) -> None:
+        with self._writing:
+            send_look(self._line, look)
+
+    def _say(self, kind: str, fields: Mapping[str, Any] | None = None, body: bytes = b"") -> None:
+        with self._writing:
+            self._line.send(kind, fields, body)
+
+
+def _codec(track: Any, extradata: bytes | None = None) -> Codec:
+    context = track.codec_context
+    given = bytes(context.extradata or b"") if extradata is None else extradata
+    return Codec(str(context.name), given, int(context.width or 0), int(context.height or 0))
+
+
+def _requests(control: socket.socket) -> Iterator[tuple[Reading, int]]:
+    """What the service asks for, with the socket of each watch; ends with the service."""
+    while True:
+        text, descriptors, _, _ = socket.recv_fds(control, _MAX_REQUEST, 1)
+        if not text:
+            return
+        yield Reading.read(json.loads(text)), descriptors[0]
+
+
+def main() -> None:
+    """The nursery: fork a receiver for each request."""
+    import av
+
+    av.logging.set_level(None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    _native.end_with_parent()
+    control = socket.socket(fileno=int(sys.argv[1]))
+    for asked, descriptor in _requests(control):
+        if os.fork():
+            os.close(descriptor)
+            continue
+        _native.end_with_parent()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        control.close()
+        line = Line(socket.socket(fileno=descriptor))
+        line.send("born", {"process": os.getpid()})
+        Receiver(line, asked).run()
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

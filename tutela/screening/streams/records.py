@@ -1,0 +1,253 @@
+"""What is written down of streams: where each stands, its time line, who is refused, and what a person asked for.
+
+Nothing of this is a picture, an address or a name of a person: publishers are keyed pseudonyms.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from tutela.errors import ConflictError, NotFoundError
+from tutela.foundation.leases import new_holder
+from tutela.foundation.store.database import Store, now
+from tutela.foundation.store.ids import full_id
+from tutela.foundation.store.stream_tables import stream, stream_event
+from tutela.screening.streams.model import LIVE, Channel, Event, Publication, State, StreamFacts
+from tutela.screening.streams.watch import Watch
+from tutela.screening.verdict import Match
+
+GONE_S = 30.0
+"""A stream whose process has not written for so long is no longer watched by it."""
+_LIVE = [state.value for state in LIVE]
+Also = Callable[[Connection], object]
+"""What is written in the same transaction."""
+
+
+class StreamRecords:
+    """The streams of one store. Thread-safe; many processes may share it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.holder = new_holder()
+        self._key = store.secret("streams")
+
+    def pseudonym(self, who: str) -> str:
+        """The keyed pseudonym of a publisher."""
+        return hmac.digest(self._key, who.encode("utf-8", "surrogatepass"), hashlib.sha256).hex()
+
+    def secret(self, purpose: str) -> str:
+        """A secret of this deployment's for that purpose."""
+        return hmac.digest(self._key, f"for {purpose}".encode(), hashlib.sha256).hex()
+
+    # --- writing
+
+    def admitted(self, watch: Watch) -> None:
+        """A stream begins."""
+        publication, at = watch.publication, now()
+        with self.store.write() as connection:
+            connection.execute(
+                insert(stream).values(
+                    id=watch.id,
+                    server=publication.channel.server,
+                    app=publication.channel.app[:255],
+                    name=publication.channel.name[:255],
+                    publisher=self.pseudonym(publication.who),
+                    session=publication.session[:255],
+                    holder=self.holder,
+                    admitted_at=at,
+                    kept=False,
+                    **_standing(watch, at),
+                )
+            )
+            _tell(connection, watch.id, "admitted", {})
+
+    def snapshot(self, watches: Sequence[Watch]) -> list[tuple[str, str, str]]:
+        """Write down how running streams stand, all at once. What people asked of them: id, what, and who."""
+        at = now()
+        with self.store.write() as connection:
+            for watch in watches:
+                connection.execute(update(stream).where(stream.c.id == watch.id).values(**_standing(watch, at)))
+            asked = select(stream.c.id, stream.c.asked, stream.c.asked_by).where(
+                stream.c.asked.is_not(None), stream.c.holder == self.holder, stream.c.state.in_(_LIVE)
+            )
+            found = [(row.id, row.asked, row.asked_by or "") for row in connection.execute(asked)]
+            for stream_id, _, _ in found:
+                connection.execute(update(stream).where(stream.c.id == stream_id).values(asked=None, asked_by=None))
+        return found
+
+    def event(self, stream_id: str, kind: str, detail: Mapping[str, Any], also: Also | None = None) -> None:
+        """A line of a stream's time line."""
+        with self.store.write() as connection:
+            _tell(connection, stream_id, kind, detail)
+            if also is not None:
+                also(connection)
+
+    def ended(
+        self,
+        watch: Watch,
+        *,
+        verdict_id: str | None = None,
+        matches: Sequence[Match] = (),
+        refused_s: float = 0.0,
+        also: Also | None = None,
+    ) -> None:
+        """A stream ends. What is decided of a cut is durable when this returns."""
+        at = now()
+        ending = {
+            **_standing(watch, at),
+            "ended_at": at,
+            "verdict_id": verdict_id,
+            "matches": [match.document() for match in matches] or None,
+            "refused_until": at + int(refused_s * 1e6) if refused_s else None,
+        }
+        with self.store.write() as connection:
+            connection.execute(update(stream).where(stream.c.id == watch.id).values(**ending))
+            _tell(connection, watch.id, watch.state.value, {"why": watch.why})
+            if also is not None:
+                also(connection)
+
+    def kept(self, stream_id: str) -> None:
+        """What a cut led to is sealed, and in a case where there is to be one."""
+        with self.store.write() as connection:
+            connection.execute(update(stream).where(stream.c.id == stream_id).values(kept=True))
+
+    def ask(self, stream_id: str, what: str, by: str) -> StreamFacts:
+        """Have a person's `cut` or `release` done by the process that watches the stream.
+
+        Raises NotFoundError, ConflictError where the stream has ended.
+        """
+        with self.store.write() as connection:
+            row = _row(connection, stream_id)
+            if State(row.state) not in LIVE:
+                raise ConflictError(f"the stream has ended: it is {row.state}")
+            connection.execute(update(stream).where(stream.c.id == row.id).values(asked=what, asked_by=by[:128]))
+            _tell(connection, row.id, f"{what}-asked", {"by": by})
+        return self.get(row.id)
+
+    def admit_again(self, stream_id: str, by: str) -> StreamFacts:
+        """Refuse the publisher of a cut stream no longer. Raises NotFoundError."""
+        with self.store.write() as connection:
+            row = _row(connection, stream_id)
+            who = stream.c.publisher == row.publisher
+            connection.execute(update(stream).where(who).values(refused_until=None))
+            _tell(connection, row.id, "admitted-again", {"by": by})
+        return self.get(row.id)
+
+    # --- reading
+
+    def refused(self, publication: Publication) -> bool:
+        """Whether a publisher was cut too short a time ago."""
+        wanted = select(func.max(stream.c.refused_until)).where(stream.c.publisher == self.pseudonym(publication.who))
+        with self.store.read() as connection:
+            until = connection.execute(wanted).scalar()
+        return until is not None and until > now()
+
+    def get(self, stream_id: str) -> StreamFacts:
+        """One stream; its id may be shortened. Raises NotFoundError."""
+        with self.store.read() as connection:
+            return _facts(_row(connection, stream_id))
+
+    def of_verdict(self, verdict_id: str) -> StreamFacts | None:
+        """The stream that a verdict cut."""
+        with self.store.read() as connection:
+            row = connection.execute(select(stream).where(stream.c.verdict_id == verdict_id)).first()
+        return None if row is None else _facts(row)
+
+    def all(self, *, live: bool = True, limit: int = 200) -> list[StreamFacts]:
+        """Streams that run now, or the last that ended; the newest first."""
+        query = select(stream).where(stream.c.state.in_(_LIVE) if live else stream.c.state.not_in(_LIVE))
+        with self.store.read() as connection:
+            rows = connection.execute(query.order_by(stream.c.admitted_at.desc()).limit(limit)).all()
+        return [_facts(row) for row in rows]
+
+    def unfinished(self) -> list[StreamFacts]:
+        """Cuts whose evidence was not kept yet, of processes that are gone: their cases are still to be opened."""
+        late = now() - int(GONE_S * 1e6)
+        query = select(stream).where(
+            stream.c.state == State.CUT.value, stream.c.kept.is_(False), stream.c.ended_at < late
+        )
+        with self.store.read() as connection:
+            return [_facts(row) for row in connection.execute(query)]
+
+    def matches(self, stream_id: str) -> list[Match]:
+        """What a cut stream matched."""
+        with self.store.read() as connection:
+            row = _row(connection, stream_id)
+        return [Match.read(document) for document in row.matches or ()]
+
+    def abandoned(self) -> int:
+        """Write down as dropped what processes that are gone left as running; how many streams."""
+        late = now() - int(GONE_S * 1e6)
+        with self.store.write() as connection:
+            rows = connection.execute(
+                select(stream.c.id).where(stream.c.state.in_(_LIVE), stream.c.seen_at < late)
+            ).all()
+            for row in rows:
+                ending = {"state": State.DROPPED.value, "why": "watcher-gone", "ended_at": now()}
+                connection.execute(update(stream).where(stream.c.id == row.id).values(**ending))
+                _tell(connection, row.id, State.DROPPED.value, {"why": "watcher-gone"})
+        return len(rows)
+
+    def time_line(self, stream_id: str) -> list[Event]:
+        """What happened to a stream, oldest first. Raises NotFoundError."""
+        with self.store.read() as connection:
+            wanted = _row(connection, stream_id).id
+            query = select(stream_event).where(stream_event.c.stream_id == wanted).order_by(stream_event.c.id)
+            return [Event(row.at / 1e6, row.kind, row.detail) for row in connection.execute(query)]
+
+    def counts(self) -> dict[State, int]:
+        """How many streams there are in each state."""
+        with self.store.read() as connection:
+            rows = connection.execute(select(stream.c.state, func.count()).group_by(stream.c.state))
+            return {State(row[0]): row[1] for row in rows}
+
+
+def _standing(watch: Watch, at: int) -> dict[str, Any]:
+    counts = watch.counts
+    return {
+        "state": watch.state.value,
+        "why": watch.why[:64],
+        "seen_at": at,
+        "cleared_at": None if watch.cleared_at is None else int(watch.cleared_at * 1e6),
+        "samples": counts.samples,
+        "hits": counts.hits,
+        "pauses": counts.pauses,
+        "unwatched_s": round(counts.unwatched_s, 3),
+        "lag_s": round(counts.lag_s, 4),
+        "late_keys": counts.late_keys,
+    }
+
+
+def _tell(connection: Connection, stream_id: str, kind: str, detail: Mapping[str, Any]) -> None:
+    connection.execute(insert(stream_event).values(stream_id=stream_id, at=now(), kind=kind[:32], detail=dict(detail)))
+
+
+def _row(connection: Connection, stream_id: str) -> Row[Any]:
+    wanted = full_id(connection, stream.c.id, stream_id)
+    row = connection.execute(select(stream).where(stream.c.id == wanted)).first()
+    if row is None:
+        raise NotFoundError(f"there is no stream {stream_id!r}")
+    return row
+
+
+def _facts(row: Row[Any]) -> StreamFacts:
+    return StreamFacts(
+        id=row.id,
+        channel=Channel(row.server, row.app, row.name),
+        state=State(row.state),
+        since=row.admitted_at / 1e6,
+        cleared_at=None if row.cleared_at is None else row.cleared_at / 1e6,
+        ended_at=None if row.ended_at is None else row.ended_at / 1e6,
+        why=row.why,
+        samples=row.samples,
+        hits=row.hits,
+        pauses=row.pauses,
+        unwatched_s=row.unwatched_s,
+        lag_s=row.lag_s,
+        late_keys=row.late_keys,
+        verdict=row.verdict_id,
+        refused_until=None if row.refused_until is None else row.refused_until / 1e6,
+    )

@@ -1,0 +1,154 @@
+"""Which frames of a running stream are looked at, chosen by packets alone: nothing is decoded here.
+
+Every key frame; one frame at a random moment in a random share of the intervals between them; a frame that carries as
+much as a new picture; and, where key frames are late or the stream is in doubt, a frame in every step of a decoding
+that follows the stream. The dice are the watcher's: a sender that shows one thing in the frames that are sampled and
+another between them would have to foresee them.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from tutela.screening.streams.model import Frames, Look, Packet
+
+TOLERANCE = 1.1
+"""Key frames that are meant to be two seconds apart are sometimes a frame or two further."""
+NEW_SHARE, NEW_TIMES, NEW_EVERY_S = 0.3, 3.0, 0.5
+"""A frame carries a new picture where it has this share of its key frame's bytes and so many times the usual of the
+frames between; at most one in so many seconds is looked at."""
+_SHORT_GROUPS = 3
+"""After so many intervals of the right length, a stream with late key frames is no longer followed."""
+_EARLIEST = 0.6
+"""Of a step: the moment in it is random, and no two are further apart than the step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How closely a stream is sampled."""
+
+    max_gap_s: float
+    random_share: float
+
+
+class Sampler:
+    """Chooses looks from the packets of one video track, as they come in decoding order."""
+
+    def __init__(self, plan: Plan, chance: Random, track: int = 0) -> None:
+        self._plan = plan
+        self._chance = chance
+        self._track = track
+        self._group: list[Packet] = []
+        """What came since the last key frame, or since the last look that followed."""
+        self._key: Packet | None = None
+        self._length_s = plan.max_gap_s
+        self._random_at: float | None = None
+        self._last_s = 0.0
+        self._new_at = float("-inf")
+        self._usual_bytes = 0.0
+        self._following = False
+        self._fresh = True
+        self._due_s = 0.0
+        self._short_groups = 0
+        self._closely_s: float | None = None
+        self._attends = False
+
+    @property
+    def late_keys(self) -> bool:
+        """Whether the stream is followed because its key frames are late."""
+        return self._following and self._closely_s is None
+
+    def closely(self, step_s: float | None) -> list[Look]:
+        """Follow the stream with a sample in every such step, from its last key frame on; None to go back to usual."""
+        self._closely_s = step_s
+        if step_s is None:
+            return []
+        self._due_s = min(self._due_s, self._last_s + step_s)
+        return [] if self._following else self._begin_following()
+
+    def attend(self, whole: bool) -> None:
+        """Sample a random frame in every interval, or again in the usual share of them."""
+        self._attends = whole
+
+    def restart(self) -> None:
+        """The next packet is a key frame of another form: what follows the stream begins anew with it."""
+        self._group = []
+        self._fresh = True
+
+    def take(self, packet: Packet) -> list[Look]:
+        """The looks that a packet completes."""
+        if self._key is None and not packet.key:
+            return []  # nothing before the first key frame can be shown
+        if packet.key:
+            return self._take_key(packet)
+        self._group.append(packet)
+        if self._following:
+            return self._follow(packet)
+        looks = []
+        if self._random_at is not None and packet.seconds >= self._random_at:
+            looks.append(self._moment(Frames.RANDOM, packet))
+            self._random_at = None
+        elif self._is_new(packet):
+            self._new_at = packet.seconds
+            looks.append(self._moment(Frames.NEW, packet))
+        self._usual_bytes += 0.1 * (len(packet.data) - self._usual_bytes)
+        if packet.seconds - self._last_s > self._plan.max_gap_s * TOLERANCE:
+            looks += self._begin_following()
+        return looks
+
+    def _take_key(self, packet: Packet) -> list[Look]:
+        looks = []
+        if self._key is not None:
+            self._length_s = max(0.1, packet.seconds - self._key.seconds)
+        if self._following:
+            self._short_groups = self._short_groups + 1 if self._length_s <= self._plan.max_gap_s * TOLERANCE else 0
+            if self._closely_s is not None or self._short_groups < _SHORT_GROUPS:
+                self._key = packet
+                self._group.append(packet)
+                return self._send(packet)
+            self._following = False
+        elif self._random_at is not None and self._group[1:]:
+            looks.append(self._moment(Frames.RANDOM, self._group[-1]))
+        self._key, self._group = packet, [packet]
+        self._short_groups = 0
+        share = 1.0 if self._attends else self._plan.random_share
+        chosen = self._chance.random() < share
+        self._random_at = packet.seconds + self._chance.uniform(0.0, self._length_s) if chosen else None
+        looks.append(self._moment(Frames.KEY, packet))
+        return looks
+
+    def _is_new(self, packet: Packet) -> bool:
+        assert self._key is not None
+        return (
+            len(packet.data) >= NEW_SHARE * len(self._key.data)
+            and len(packet.data) >= NEW_TIMES * self._usual_bytes
+            and packet.seconds - self._new_at >= NEW_EVERY_S
+        )
+
+    def _moment(self, frames: Frames, packet: Packet) -> Look:
+        """A look of its own, decoded from the key frame on."""
+        self._last_s = max(self._last_s, packet.seconds)
+        packets = (packet,) if frames is Frames.KEY else tuple(self._group)
+        return Look(frames, packets, (packet.seconds,), track=self._track)
+
+    def _begin_following(self) -> list[Look]:
+        if not self._group:
+            return []
+        self._following, self._fresh, self._short_groups = True, True, 0
+        return self._send(self._group[-1])
+
+    def _follow(self, packet: Packet) -> list[Look]:
+        is_new = self._is_new(packet)
+        self._usual_bytes += 0.1 * (len(packet.data) - self._usual_bytes)
+        if is_new:
+            self._new_at = packet.seconds
+        return self._send(packet) if is_new or packet.seconds >= self._due_s else []
+
+    def _send(self, packet: Packet) -> list[Look]:
+        """What came since the last look, with this frame to be seen."""
+        look = Look(Frames.FOLLOWED, tuple(self._group), (packet.seconds,), self._fresh, self._track)
+        self._fresh = False
+        self._group = []
+        self._last_s = packet.seconds
+        step_s = self._closely_s or self._plan.max_gap_s
+        self._due_s = packet.seconds + step_s * self._chance.uniform(_EARLIEST, 1.0)
+        return [look]

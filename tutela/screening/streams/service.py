@@ -1,0 +1,511 @@
+"""`Streams`: the live streams that one process watches, from the gate's first question to the sealed clip.
+
+A cut is decided once and carried out until it is so: the ruling is written down, the publisher's connection ended in
+the same breath and by the outbox until the server has none, segments are removed, and the last seconds sealed.
+"""
+
+import hashlib
+import logging
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from tutela._version import __version__
+from tutela.errors import StoreError, TutelaError
+from tutela.foundation.background import BackgroundLoop
+from tutela.foundation.outbox.service import Delivery, enqueue
+from tutela.foundation.outbox.worker import DeliveryError, Progress
+from tutela.screening.policy import ScreeningPolicy, decide
+from tutela.screening.screener import Custody, Journal
+from tutela.screening.streams.examiner import Examiner
+from tutela.screening.streams.gate import Gate, Refusal, Watches
+from tutela.screening.streams.model import LIVE, Channel, MediaServer, Publication, State, Step, StreamFacts
+from tutela.screening.streams.nursery import Nursery
+from tutela.screening.streams.options import StreamOptions
+from tutela.screening.streams.reading import Reading
+from tutela.screening.streams.records import StreamRecords
+from tutela.screening.streams.ruling import ALWAYS_DOUBTED, CERTAIN, IN_DOUBT, SECOND, UNWATCHED, Ruling
+from tutela.screening.streams.sampling import Plan
+from tutela.screening.streams.watch import Counts, Watch
+from tutela.screening.verdict import Context, Match, Reason, Timings, Verdict, Versions
+
+log = logging.getLogger(__name__)
+
+TOPIC = "stream.cut"
+TICK_S = 0.5
+STREAMS_A_WORKER = 40
+OVERLOADED_LAG_S = 1.0
+"""Samples that take longer from their arrival to their ruling say that no further stream can be watched."""
+PURGED_FOR_S = 6.0
+"""After a cut: servers write their last segment when they close a stream."""
+_SETTLES_S = 2.0
+"""A stream that a server lists so soon after its admission, or still after its end, is no surprise."""
+_BY_MATCH = frozenset({CERTAIN, SECOND, ALWAYS_DOUBTED, IN_DOUBT})
+_KEPT_TRIES = 30
+
+Alarm = Callable[[Connection, str, str, Mapping[str, Any]], object]
+"""Tells people at once, in the transaction that is given: what happened, its id, and facts that say nothing of
+content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the streams of one process stand on."""
+
+    records: StreamRecords
+    journal: Journal
+    custody: Custody | None
+    """None where nothing is to be kept."""
+    alarm: Alarm
+    ready: Callable[[], bool]
+    """Whether screening answers safely now."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """What happened since the process began."""
+
+    ended: Counter[State] = field(default_factory=Counter)
+    refused: Counter[Refusal] = field(default_factory=Counter)
+    samples: int = 0
+    hits: int = 0
+    pauses: int = 0
+    unwatched_s: float = 0.0
+    unknown: int = 0
+    """Streams that ran without a watch, and were ended."""
+
+    def add(self, counts: Counts) -> None:
+        """Those of one watch."""
+        self.samples += counts.samples
+        self.hits += counts.hits
+        self.pauses += counts.pauses
+        self.unwatched_s += counts.unwatched_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Purge:
+    server: MediaServer
+    channel: Channel
+    since: float
+    until: float
+
+
+class Streams:
+    """Watches streams. Thread-safe."""
+
+    def __init__(
+        self,
+        servers: Mapping[str, MediaServer],
+        examiner: Examiner,
+        around: Surroundings,
+        options: StreamOptions | None = None,
+    ) -> None:
+        self.options = options or StreamOptions()
+        self.servers = dict(servers)
+        self.records = around.records
+        self.watches = Watches()
+        self.examiner = examiner
+        self.nursery = Nursery()
+        self._totals = Totals()
+        self._around = around
+        self._secret = around.records.secret("sampling")
+        self._purges: deque[_Purge] = deque()
+        self._reconciled_at = time.monotonic()
+        self._seen_unknown: dict[Channel, float] = {}
+        self._closing = False
+        self.gate = Gate(
+            self.servers,
+            self.watches,
+            refused=self.records.refused,
+            hindrance=self.hindrance,
+            most=lambda: self.most,
+            open_watch=self._open_watch,
+            subscribe=self._subscribe,
+            admit_s=self.options.admit_s,
+            on_refusal=lambda why: self._totals.refused.update((why,)),
+        )
+        self._loop = BackgroundLoop(
+            self._tick, name="tutela-streams", every_s=lambda: TICK_S, failed="streams could not be seen to"
+        )
+
+    @property
+    def most(self) -> int:
+        """How many streams may run at once."""
+        return self.options.max_streams or STREAMS_A_WORKER * self.examiner.pool.size
+
+    def start(self) -> None:
+        """Load everything, and begin. Raises TutelaError where workers cannot be started."""
+        self.nursery.start()
+        self.examiner.warm()
+        self._loop.start()
+
+    def stop(self) -> None:
+        """Admit nobody; end every stream that runs here, since nobody watches it any more."""
+        self._closing = True
+        self._loop.stop()
+        for watch in self.watches.live():
+            self._drop(watch, "service-stopped")
+        for watch in self.watches.live():
+            watch.end()
+        self.nursery.close()
+        self.examiner.close()
+
+    def totals(self) -> Totals:
+        """What happened since the process began, in streams that run and in those that have ended."""
+        now = replace(self._totals)
+        for watch in self.watches.live():
+            now.add(watch.counts)
+        return now
+
+    def hindrance(self) -> Refusal | None:
+        """Why no stream can be admitted now."""
+        if self._closing or not self.examiner.pool.ready() or not self._around.ready():
+            return Refusal.NOT_READY
+        live = self.watches.live()
+        if live and sum(watch.counts.lag_s for watch in live) / len(live) > OVERLOADED_LAG_S:
+            return Refusal.OVERLOADED
+        return None
+
+    # --- a stream begins and is ruled upon
+
+    def _open_watch(self, stream_id: str, publication: Publication, token: str) -> Watch:
+        return Watch(stream_id, publication, token, self.examiner, self.options, self._on_step, self._on_end)
+
+    def _subscribe(self, watch: Watch, address: str) -> None:
+        plan = Plan(self.options.max_gap_s, self.options.random_share)
+        patience_s = self.options.first_frame_s
+        server = self.servers[watch.publication.channel.server]
+        pipe = tuple(getattr(server, "pipe", lambda _: ())(address))
+        asked = Reading(
+            address,
+            plan,
+            hashlib.sha256(f"{self._secret}/{watch.id}".encode()).hexdigest(),
+            self.options.clip_s,
+            patience_s,
+            patience_s,
+            pipe,
+        )
+        line = self.nursery.receiver(asked)
+        self.records.admitted(watch)
+        watch.begin(line)
+
+    def _on_step(self, watch: Watch, ruling: Ruling) -> None:
+        if ruling.step is Step.CUT:
+            self._cut(watch)
+        elif ruling.step is Step.DROP:
+            self._drop(watch, ruling.why)
+        elif ruling.step is Step.PAUSE:
+            self._pause(watch)
+        else:
+            self._note(watch, "cleared" if ruling.step is Step.CLEAR else "released", {"why": ruling.why})
+
+    def _pause(self, watch: Watch) -> None:
+        channel = watch.publication.channel
+        viewers, watch.viewers = sorted(watch.viewers), set()
+        try:
+            self.servers[channel.server].dismiss(channel, viewers)
+        except (TutelaError, OSError) as error:
+            log.error("viewers of a paused stream could not be sent away: %s", error)
+        detail = {"why": watch.why, "viewers": len(viewers), **_nearest(watch)}
+        facts = {"stream": watch.id, "channel": channel.item, "why": watch.why}
+
+        def also(connection: Connection) -> None:
+            self._around.alarm(connection, "stream.paused", f"{watch.id}/{watch.counts.pauses}", facts)
+
+        self._note(watch, "paused", detail, also)
+
+    def _note(
+        self, watch: Watch, kind: str, detail: Mapping[str, Any], also: Callable[[Connection], None] | None = None
+    ) -> None:
+        try:
+            self.records.event(watch.id, kind, detail, also)
+        except StoreError as error:
+            log.error("the time line of stream %s could not be written: %s", watch.id, error)
+
+    # --- a stream is cut
+
+    def _cut(self, watch: Watch) -> None:
+        began = time.monotonic()
+        verdict_id = uuid.uuid4().hex
+        matches = matches_of(watch)
+        channel = watch.publication.channel
+        cleared_at = watch.cleared_at or watch.admitted_at
+        refused_s = 60 * self.options.refused_minutes if watch.why in _BY_MATCH else 0.0
+        payload = {"stream": watch.id, "since": cleared_at, **_channel_fields(watch.publication)}
+        facts = {"stream": watch.id, "channel": channel.item, "why": watch.why, "verdict": verdict_id}
+
+        def also(connection: Connection) -> None:
+            enqueue(connection, TOPIC, watch.id, payload, lane=f"stream/{watch.id}")
+            self._around.alarm(connection, "stream.cut", watch.id, facts)
+
+        try:
+            self.records.ended(watch, verdict_id=verdict_id, matches=matches, refused_s=refused_s, also=also)
+        except StoreError as error:
+            log.error("the cut of stream %s could not be written down and is made all the same: %s", watch.id, error)
+        ended = self._end_connection(watch.publication, cleared_at)
+        cut_s = time.monotonic() - began
+        clip = watch.clip()
+        self._keep(watch.id, watch.publication, verdict_id, watch.why, matches, clip)
+        detail = {"connections": ended, "cut_s": round(cut_s, 3), "sealed_s": round(time.monotonic() - began, 3)}
+        self._note(watch, "sealed", {**detail, "bytes": len(clip)})
+
+    def _end_connection(self, publication: Publication, since: float) -> int:
+        """End the publisher's connection and remove what was stored of it; how many connections that ended."""
+        channel, ended = publication.channel, 0
+        server = self.servers.get(channel.server)
+        if server is None:
+            return 0
+        try:
+            ended = server.cut(channel, publication.session)
+        except (TutelaError, OSError) as error:
+            log.error("a publisher could not be cut, and is tried again: %s", error)
+        self._purges.append(_Purge(server, channel, since, time.monotonic() + PURGED_FOR_S))
+        self._purge()
+        return ended
+
+    def _keep(
+        self,
+        stream_id: str,
+        publication: Publication,
+        verdict_id: str,
+        why: str,
+        matches: Sequence[Match],
+        clip: bytes,
+    ) -> None:
+        """Seal the clip and open the case; tried again while the database is away."""
+        verdict = verdict_of(verdict_id, publication, why, matches, clip)
+        for tried in range(_KEPT_TRIES):
+            try:
+                custody = self._around.custody
+                if custody is not None and custody.wants(verdict):
+                    custody.keep(clip or None, verdict)
+                else:
+                    self._around.journal.record(verdict)
+                self.records.kept(stream_id)
+                return
+            except StoreError as error:
+                log.error("the evidence of stream %s waits for the database: %s", stream_id, error)
+                time.sleep(min(5.0, 0.2 * 2**tried))
+            except Exception:
+                log.exception("the evidence of stream %s could not be sealed", stream_id)
+                verdict = replace(verdict, reasons=(*verdict.reasons, _NOT_KEPT))
+                self._around.journal.record(verdict)
+                self.records.kept(stream_id)
+                return
+
+    def _drop(self, watch: Watch, why: str) -> None:
+        """End a stream that cannot be watched. Nothing is held against anybody."""
+        watch.abandon(why)
+        if watch.in_doubt:
+            return  # its own thread cuts it, with what it matched
+        channel = watch.publication.channel
+        facts = {"stream": watch.id, "channel": channel.item, "why": why}
+        self._end_connection(watch.publication, watch.cleared_at or watch.admitted_at)
+        try:
+            self.records.ended(
+                watch, also=lambda connection: self._around.alarm(connection, "stream.dropped", watch.id, facts)
+            )
+        except StoreError as error:
+            log.error("the end of stream %s could not be written down: %s", watch.id, error)
+
+    def _on_end(self, watch: Watch, why: str) -> None:
+        """The watch has ended. Where its publisher has not, nobody may see what runs on."""
+        if watch.in_doubt:
+            watch.close(State.CUT, IN_DOUBT)
+            self._cut(watch)
+        elif watch.state in LIVE:
+            if watch.done.wait(1.0) or not self._runs(watch.publication.channel):
+                watch.close(State.ENDED, "ended")
+                self.records.ended(watch)
+            else:
+                self._drop(watch, why if why != "ended" else UNWATCHED)
+        self._totals.ended[watch.state] += 1
+        self._totals.add(watch.counts)
+        self.watches.remove(watch)
+
+    def _runs(self, channel: Channel) -> bool:
+        try:
+            return any(running.channel == channel for running in self.servers[channel.server].running())
+        except (TutelaError, OSError):
+            return True
+
+    # --- every half second, and every few seconds
+
+    def _tick(self) -> None:
+        self._purge()
+        for watch in self.watches.live():
+            if not watch.lease():
+                self._drop(watch, UNWATCHED)
+        for stream_id, what, by in self.records.snapshot(self.watches.live()):
+            if (asked := self.watches.by_id(stream_id)) is not None:
+                state = State.CUT if what == "cut" else State.RUNNING
+                asked.rule_by_person(state, f"{what}-by-person")
+                log.info("%s of stream %s was asked for by %s", what, stream_id, by)
+        if time.monotonic() - self._reconciled_at >= self.options.reconcile_s:
+            self._reconciled_at = time.monotonic()
+            self.reconcile()
+            self.records.abandoned()
+            self._finish_cases()
+
+    def reconcile(self) -> int:
+        """Compare what servers run with what is watched; how many streams ran without a watch, and were ended."""
+        found = 0
+        for name, server in self.servers.items():
+            try:
+                running = server.running()
+            except (TutelaError, OSError) as error:
+                log.error("media server %s does not say what it runs: %s", name, error)
+                continue
+            found += self._end_unknown(server, {each.channel: each.session for each in running})
+            for watch in self.watches.live():
+                channel = watch.publication.channel
+                is_late = time.time() - watch.admitted_at > self.options.first_frame_s
+                if channel.server == name and is_late and all(each.channel != channel for each in running):
+                    watch.done.set()
+                    watch.end()
+        self._totals.unknown += found
+        return found
+
+    def _end_unknown(self, server: MediaServer, running: Mapping[Channel, str]) -> int:
+        found, now = 0, time.monotonic()
+        for channel, session in running.items():
+            watch = self.watches.of(channel)
+            if watch is not None and watch.state in LIVE:
+                self._seen_unknown.pop(channel, None)
+                continue
+            since = self._seen_unknown.setdefault(channel, now)
+            if watch is not None and now - since < _SETTLES_S:
+                continue  # its end is under way
+            log.error("a stream ran without a watch and is ended: %s", channel.item)
+            found += 1
+            self._end_connection(Publication(channel, session=session), time.time() - self.options.clip_s)
+            facts = {"channel": channel.item, "why": UNWATCHED}
+            with self.records.store.write() as connection:
+                self._around.alarm(connection, "stream.unwatched", f"{channel.item}/{time.time():.0f}"[-200:], facts)
+        self._seen_unknown = {channel: at for channel, at in self._seen_unknown.items() if channel in running}
+        return found
+
+    def _finish_cases(self) -> None:
+        """Cases of cuts whose process died before it could seal anything: opened without a clip."""
+        for facts in self.records.unfinished():
+            log.warning("the case of stream %s is opened without its clip: the process that cut it is gone", facts.id)
+            self._keep(
+                facts.id,
+                Publication(facts.channel),
+                facts.verdict or uuid.uuid4().hex,
+                facts.why,
+                self.records.matches(facts.id),
+                b"",
+            )
+
+    def _purge(self) -> None:
+        now = time.monotonic()
+        for purge in tuple(self._purges):
+            try:
+                purge.server.purge(purge.channel, purge.since)
+            except (TutelaError, OSError) as error:
+                log.error("segments of %s could not be removed: %s", purge.channel.item, error)
+            if now > purge.until:
+                self._purges.remove(purge)
+
+    # --- the outbox
+
+    def deliver_cut(self, delivery: Delivery, progress: Progress) -> None:
+        """The handler of the outbox's topic: cut again until the server has no such publisher."""
+        fields = delivery.payload
+        channel = Channel(fields["server"], fields["app"], fields["name"])
+        server = self.servers.get(channel.server)
+        if server is None:
+            raise DeliveryError(f"media server {channel.server!r} is not one of this process's")
+        watch = self.watches.of(channel)
+        if watch is not None and watch.id != fields["stream"] and watch.state in LIVE:
+            return  # somebody was admitted there since
+        try:
+            if any(running.channel == channel for running in server.running()):
+                server.cut(channel, fields["session"])
+                raise DeliveryError("the publisher is still there", 1.0)
+            server.purge(channel, float(fields["since"]))
+        except OSError as error:
+            raise DeliveryError(f"media server {channel.server!r}: {error}") from error
+
+
+_NOT_KEPT = Reason("evidence-not-kept", "the evidence could not be sealed; see the service's log")
+
+
+def matches_of(watch: Watch) -> list[Match]:
+    """What a stream matched, each entry once, the nearest first."""
+    found: dict[tuple[str, int], Match] = {}
+    for sight in watch.counts.matched:
+        for match in sight.matches:
+            place = (match.bank, match.entry_id)
+            if match.suppressed_by is None and (place not in found or match.distance < found[place].distance):
+                found[place] = match
+    return sorted(found.values(), key=lambda match: match.distance)
+
+
+def verdict_of(verdict_id: str, publication: Publication, why: str, matches: Sequence[Match], clip: bytes) -> Verdict:
+    """The verdict of a cut: what it matched decides, else it is held because it was not examined."""
+    shortcomings = () if matches else (Reason(why, _WHY.get(why, "the stream was ended by a person")),)
+    decision, reasons = decide(matches, shortcomings, ScreeningPolicy())
+    details = {"uploader": publication.who, "address": publication.address, "stream": publication.channel.item}
+    return Verdict(
+        id=verdict_id,
+        at=datetime.now(UTC),
+        decision=decision,
+        reasons=reasons,
+        matches=tuple(matches),
+        matches_omitted=0,
+        hashes=(),
+        hashes_omitted=0,
+        media_type=None if not clip else "video/mp2t" if clip[:1] == b"G" else "video/webm",
+        width=None,
+        height=None,
+        byte_length=len(clip) if clip else None,
+        sha256=hashlib.sha256(clip).hexdigest() if clip else None,
+        context=Context(publication.channel.item, {name: value for name, value in details.items() if value}),
+        timings=Timings(0.0, 0.0, 0.0),
+        versions=Versions(__version__, {}),
+    )
+
+
+_WHY = {
+    "not-examined": "the stream could not be examined and was ended",
+    ALWAYS_DOUBTED: "the stream was paused for too long and was ended",
+}
+
+
+def _channel_fields(publication: Publication) -> dict[str, str]:
+    channel = publication.channel
+    return {"server": channel.server, "app": channel.app, "name": channel.name, "session": publication.session}
+
+
+def _nearest(watch: Watch) -> dict[str, Any]:
+    matches = matches_of(watch)
+    if not matches:
+        return {}
+    return {"bank": matches[0].bank, "entry": matches[0].entry_id, "distance": matches[0].distance}
+
+
+def facts_of(watch: Watch) -> StreamFacts:
+    """How a stream stands, as this process knows it."""
+    counts = watch.counts
+    return StreamFacts(
+        watch.id,
+        watch.publication.channel,
+        watch.state,
+        watch.admitted_at,
+        watch.cleared_at,
+        why=watch.why,
+        samples=counts.samples,
+        hits=counts.hits,
+        pauses=counts.pauses,
+        unwatched_s=counts.unwatched_s,
+        lag_s=counts.lag_s,
+        late_keys=counts.late_keys,
+    )

@@ -1,0 +1,159 @@
+"""The task that decodes a look in an isolated worker: packets in, samples of the frames that are wanted out.
+
+Most looks stand for themselves: a key frame, or what leads from it to one frame. Where a stream is followed, the worker
+is that stream's own and keeps its decoder from look to look.
+"""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from random import Random, SystemRandom
+from typing import Any, cast
+
+import numpy as np
+
+from tutela.content.media.content import Limits, Picture, Shortcoming, ViewSet
+from tutela.content.signals.base import Sample
+from tutela.content.signals.pdq import PDQ
+from tutela.errors import UnscreenableError
+from tutela.screening.video.task import read_sample, sample_fields
+
+_MICROSECONDS = 1_000_000
+_NEAR_S = 0.001
+_REMEMBERED = 8
+"""Frames that are wanted and have not come out of the decoder yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a worker saw of a frame."""
+
+    seconds: float
+    samples: tuple[Sample, ...]
+
+
+def read_seen(document: Any) -> list[Seen]:
+    """The frames in a worker's answer. Raises ValueError, KeyError, TypeError where it is not of its form."""
+    return [
+        Seen(float(seconds), tuple(read_sample(float(seconds), int(document["track"]), view) for view in views))
+        for seconds, views in document["frames"]
+    ]
+
+
+def task(data: memoryview, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Decode one look. Raises UnscreenableError where a frame that is wanted cannot be had."""
+    decoding = _decoding(options)
+    frames = [
+        [round(seconds, 4), [sample_fields(sample) for sample in samples]]
+        for seconds, samples in decoding.look(data, options)
+    ]
+    if not frames and not options["followed"]:
+        raise UnscreenableError(Shortcoming.UNREADABLE, "no frame could be decoded")
+    if decoding.errors > _MOST_ERRORS:
+        decoding.errors = 0
+        raise UnscreenableError(Shortcoming.DAMAGED, "too much of the stream cannot be decoded")
+    return {"frames": frames, "track": options["track"]}
+
+
+_MOST_ERRORS = 25
+"""Packets of a stream that is followed which may fail: what was lost on its way damages a few."""
+_followed: dict[int, "_Decoding"] = {}
+"""By track: the decoders of the one stream that this worker follows."""
+
+
+def _decoding(options: Mapping[str, Any]) -> "_Decoding":
+    track = int(options["track"])
+    if not options["followed"]:
+        return _Decoding.begun(options)
+    if options["fresh"] or track not in _followed:
+        _followed[track] = _Decoding.begun(options)
+    return _followed[track]
+
+
+@dataclass(slots=True)
+class _Decoding:
+    """One decoder and the frames that are still wanted of it."""
+
+    decoder: Any
+    limits: Limits
+    due: list[float] = field(default_factory=list)
+    errors: int = 0
+    chance: Random = field(default_factory=SystemRandom)
+
+    @classmethod
+    def begun(cls, options: Mapping[str, Any]) -> "_Decoding":
+        """A decoder for that codec."""
+        try:
+            from av.codec.context import CodecContext
+            from av.error import FFmpegError
+
+            from tutela.content.media.confined.ffmpeg import DECODING, VIDEO_DECODERS
+        except ImportError:
+            raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, "streams need the extra tutela[video]") from None
+        limits = Limits(**options["limits"])
+        name = str(options["codec"]["name"])
+        if name not in VIDEO_DECODERS:
+            raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, "the stream's codec is not one that is decoded")
+        try:
+            decoder = CodecContext.create(name, "r")
+        except (FFmpegError, ValueError) as error:
+            raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, "the stream's codec is not known") from error
+        extradata = bytes.fromhex(options["codec"]["extradata"])
+        if extradata:
+            decoder.extradata = extradata
+        decoder.thread_count = 1
+        decoder.options = {"max_pixels": str(limits.max_pixels), **DECODING}
+        return cls(decoder, limits)
+
+    def look(self, data: memoryview, options: Mapping[str, Any]) -> Generator[tuple[float, list[Sample]], None, None]:
+        """The frames that are wanted, with their samples."""
+        self.due = sorted({*self.due, *options["due"]})[-_REMEMBERED:]
+        wanted = set(options["due"])
+        at = 0
+        for seconds, size, _, disposable in options["packets"]:
+            packet = bytes(data[at : at + size])
+            at += size
+            if disposable and seconds not in wanted:
+                continue  # no other frame needs it
+            self.decoder.skip_frame = "DEFAULT" if seconds in wanted else "NONREF"
+            yield from self._decoded(packet, seconds)
+        if not options["followed"]:
+            yield from self._decoded(None, 0.0)
+            if self.due and self.errors:
+                raise UnscreenableError(Shortcoming.UNREADABLE, "the frame that was wanted cannot be decoded")
+
+    def _decoded(self, data: bytes | None, seconds: float) -> Generator[tuple[float, list[Sample]], None, None]:
+        from av.error import EOFError as EndError
+        from av.error import FFmpegError
+        from av.packet import Packet
+
+        packet = None
+        if data is not None:
+            packet = Packet(data)
+            packet.pts = round(seconds * _MICROSECONDS)
+        try:
+            frames = self.decoder.decode(packet)
+        except EndError:
+            return
+        except FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
+            self.errors += 1
+            return
+        for frame in frames:
+            if self.due and frame.pts is not None and frame.pts / _MICROSECONDS >= self.due[0] - _NEAR_S:
+                shown_s = frame.pts / _MICROSECONDS
+                self.due = [due for due in self.due if due - _NEAR_S > shown_s]
+                yield shown_s, self._samples(frame)
+
+    def _samples(self, frame: Any) -> list[Sample]:
+        from tutela.content.media.confined.frame_luma import readings
+
+        if frame.width * frame.height > self.limits.max_pixels:
+            raise UnscreenableError(Shortcoming.TOO_MANY_PIXELS, "the stream's frames are over the limit of pixels")
+        quarters = round(frame.rotation / 90) % 4
+        samples: list[Sample] = []
+        for luma in readings(frame, self.chance):
+            pixels = np.ascontiguousarray(np.rot90(luma, quarters))
+            height, width = pixels.shape
+            samples += PDQ.of_picture(Picture(pixels, width, height), ViewSet(cast(str, self.limits.views)))
+        return samples
