@@ -103,6 +103,8 @@ class Deployment:
         job_limits: JobLimits,
     ) -> None:
         self.home = home
+        self.doors: Mapping[str, object] = {}
+        """What the operator chose for the doors, by section; a door knows its own class."""
         self.store = store
         self.banks = Banks(store, home)
         self.indexes = Indexes(home / "index", signal_types(), self.banks, store.identity)

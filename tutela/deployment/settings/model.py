@@ -134,7 +134,7 @@ class Settings:
         Raises StoreError, IndexCorruptError, InputError.
         """
         self.permit_networks()
-        return open_deployment(
+        deployment = open_deployment(
             self.home,
             database=self.database_text,
             limits=self.limits,
@@ -143,6 +143,8 @@ class Settings:
             job_limits=self.jobs,
             casework=casework or self.casework,
         )
+        deployment.doors = self.doors
+        return deployment
 
 
 @cache
