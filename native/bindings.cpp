@@ -8,7 +8,9 @@ void bind_digests(nb::module_& m);
 void bind_jpeg(nb::module_& m);
 void bind_links(nb::module_& m);
 void bind_pdq(nb::module_& m);
+void bind_risk(nb::module_& m);
 void bind_segment(nb::module_& m);
+void bind_talk(nb::module_& m);
 void bind_views(nb::module_& m);
 void bind_words(nb::module_& m);
 
@@ -19,7 +21,9 @@ NB_MODULE(_native, m) {
     bind_jpeg(m);
     bind_links(m);
     bind_pdq(m);
+    bind_risk(m);
     bind_segment(m);
+    bind_talk(m);
     bind_views(m);
     bind_words(m);
 }

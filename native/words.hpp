@@ -25,6 +25,14 @@ public:
     // Appends the folded code points of UTF-8, and for each where in the text (in code points) it came from. Whatever
     // separates words is one space, none at either end.
     void fold(std::string_view text, std::vector<uint32_t>& folded, std::vector<uint32_t>& places) const;
+    // What one code point is folded to; a space for what separates, nothing for what is invisible. Until the next call,
+    // where it is beyond the table.
+    std::span<const uint32_t> of(uint32_t letter) const {
+        if (letter + 1 < begins_.size()) return {&letters_[begins_[letter]], &letters_[begins_[letter + 1]]};
+        static thread_local uint32_t itself;
+        itself = letter;
+        return {&itself, 1};
+    }
 
 private:
     std::vector<uint32_t> begins_, letters_;

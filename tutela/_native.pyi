@@ -230,3 +230,108 @@ class Patterns:
     def rows(self, begin: int, end: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64]]: ...
 
 def build_patterns(values: npt.NDArray[np.uint8], keys: npt.NDArray[np.uint64]) -> bytes: ...
+
+class RiskTable:
+    """Accounts and pairs as numbers that fade. For one thread at a time; layouts as in native/risk.hpp."""
+
+    def __init__(self) -> None: ...
+    def set_weights(self, scale: list[float], weight: list[float]) -> None:
+        """Of each counter: where its evidence is full, and how much it is then. Raises ValueError."""
+
+    def set_gates(self, gates: list[tuple[int, float]]) -> None:
+        """(feature, value): reaching one of them is a crossing. Raises ValueError."""
+
+    def apply(
+        self, events: bytes
+    ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64], npt.NDArray[np.uint32], npt.NDArray[np.float32]]:
+        """Take records of 80 bytes; (accounts, positions, seconds, features) of the crossings. Raises ValueError."""
+
+    def features(self, account: int) -> npt.NDArray[np.float32] | None:
+        """The features of an account, in the order of `risk_feature_names`."""
+
+    def account(self, account: int) -> bytes | None:
+        """The record of an account, 144 bytes."""
+
+    def pairs_of(self, account: int) -> bytes:
+        """The records of pairs that it is the sender of, 88 bytes each."""
+
+    def set_level(self, account: int, level: int, at_s: int) -> None:
+        """Write down the level that was raised for an account."""
+
+    def forget_before(self, at_s: int) -> int:
+        """Forget what was silent since; how many records."""
+
+    def digest(self) -> int:
+        """Equal for equal states."""
+
+    def account_chunks(self) -> int:
+        """How many chunks of accounts there are."""
+
+    def account_chunk(self, number: int) -> bytes:
+        """The records of one."""
+
+    def pair_chunks(self) -> int:
+        """How many chunks of pairs there are."""
+
+    def pair_chunk(self, number: int) -> bytes:
+        """The records of one."""
+
+    def load_accounts(self, records: bytes) -> None:
+        """Put records in that chunks had. Raises ValueError."""
+
+    def load_pairs(self, records: bytes) -> None:
+        """The same of pairs."""
+
+    def seen_ids(self, which: int) -> bytes:
+        """Of the events taken lately (0) or before (1)."""
+
+    def load_seen_ids(self, which: int, ids: bytes, count: int, since_s: int) -> None:
+        """Put them back."""
+
+    @property
+    def seen_counts(self) -> tuple[int, int, int]:
+        """How many ids are in each set, and since when the first collects."""
+
+    @property
+    def accounts(self) -> int: ...
+    @property
+    def pairs(self) -> int: ...
+    @property
+    def memory_bytes(self) -> int: ...
+    @property
+    def odd(self) -> tuple[int, int, int]:
+        """Events that were repeated, that came too late, and that came from the future."""
+
+def risk_feature_names() -> list[str]:
+    """The names of features, in their order."""
+
+def pseudonyms(names: list[str], first: int, second: int) -> npt.NDArray[np.uint64]:
+    """SipHash-2-4 of each name under the key of two halves; 0 for an empty name, and for no other."""
+
+def normal_form(text: str, folding: Folding) -> tuple[str, npt.NDArray[np.uint32]]:
+    """The letters by which messages are compared, and for each where in the text it came from, in code points."""
+
+def train_head(
+    texts: list[str],
+    folding: Folding,
+    targets: npt.NDArray[np.float32],
+    weights: npt.NDArray[np.float32],
+    bits: int,
+    epochs: int,
+    rate: float,
+    decay: float,
+    constant: float,
+) -> npt.NDArray[np.float32]:
+    """Weights of a linear head over hashed n-grams, 2 ** bits and a constant; equal for equal texts in equal order."""
+
+class TalkHeads:
+    """Linear heads of messages: a main one of 2 ** 20 places, and 16 others of 2 ** 17."""
+
+    def __init__(self, main: npt.NDArray[np.int8], other: npt.NDArray[np.int8]) -> None:
+        """Raises ValueError for other sizes."""
+
+    def score(
+        self, texts: list[str], folding: Folding, drift: float
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Sums of the main head, shape (texts,), and of the others, (texts, 16): zeros where the first is under
+        drift."""

@@ -16,7 +16,6 @@ from starlette.responses import JSONResponse, Response
 
 from tutela._version import __version__
 from tutela.api import (
-    appeal_routes,
     bank_routes,
     case_routes,
     check_routes,
@@ -24,6 +23,7 @@ from tutela.api import (
     job_routes,
     metrics,
     report_routes,
+    risk_routes,
     screening_routes,
 )
 from tutela.api.access import AccessLog
@@ -153,7 +153,7 @@ def create_app(
     app.include_router(job_routes.router, dependencies=strictly)
     app.include_router(bank_routes.router, dependencies=strictly)
     app.include_router(case_routes.router, dependencies=strictly)
-    app.include_router(appeal_routes.router, dependencies=strictly)
+    app.include_router(risk_routes.router, dependencies=strictly)
     app.include_router(report_routes.router, dependencies=strictly)
     app.include_router(intake_routes.router, dependencies=strictly)
     app.state.intake_brake = intake_routes.IntakeBrake(deployment.casework.options.reports.intake_rate)

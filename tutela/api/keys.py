@@ -39,6 +39,8 @@ class Scope(StrEnum):
     """See how far reports are, register and answer takedown notices, read transparency figures."""
     FLAG = "flag"
     """Report as a trusted flagger; the key's name is the flagger's."""
+    RISK = "risk"
+    """Read what is known of an account's contacts and conversations."""
     FOLLOW = "follow"
     """Read feeds that it was admitted to."""
     ADMIN = "admin"

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tutela.casework.appeals import Appeals
-from tutela.casework.appeals.signs import Signs
 from tutela.casework.audit.checkpoints import Checkpoints
 from tutela.casework.audit.log import AuditLog
 from tutela.casework.cases.alarms import AlarmMail
+from tutela.casework.cases.contacts import ContactCases
 from tutela.casework.cases.custody import Custody
 from tutela.casework.cases.effects import Effects
 from tutela.casework.cases.feedback import GivingBack
@@ -37,7 +36,6 @@ from tutela.foundation.home import database_url, prepare_home
 from tutela.foundation.outbox.service import Outbox
 from tutela.foundation.outbox.webhooks import Endpoint, Webhooks
 from tutela.foundation.store.database import Store
-from tutela.lists.banks.guard import Guard
 from tutela.lists.banks.service import Banks
 
 if TYPE_CHECKING:  # what needs lxml is imported where reports are worked on, and not by a service that only screens
@@ -70,11 +68,12 @@ class Casework:
     """None where nothing says where evidence lies."""
     custody: Custody | None
     """None where nothing is to be kept."""
+    contacts: ContactCases | None
+    """None where nothing can be sealed."""
     ledger: Ledger
     notices: Notices
     intake: Intake | None
     """None where nothing can be sealed."""
-    appeals: Appeals
     watch: Watch
     upkeep: Upkeep
     outbox: Outbox
@@ -143,8 +142,6 @@ def open_casework(
     cases.listen(GivingBack(banks))
     cases.listen(FilingAtMatch(options.reports.at_match))
     ledger.listen(FilingsFollowed(cases))
-    appeals = Appeals(store, banks, cases, vault if recipients else None, Signs(banks, Guard(banks)), webhooks)
-    cases.listen(appeals)
     notices = Notices(store, webhooks)
     watch = Watch(ledger, notices, webhooks, options.reports.mail)
     upkeep = Upkeep(
@@ -154,7 +151,10 @@ def open_casework(
         signing_key=options.cases.signing_key,
     )
     upkeep.also(watch.run_due)
-    upkeep.also(appeals.escalate)
+    contacts = None
+    if vault is not None and recipients:
+        contacts = ContactCases(store, vault, cases, webhooks, Effects(webhooks, callback))
+        cases.listen(contacts.follow)
     return Casework(
         store=store,
         options=options,
@@ -162,10 +162,10 @@ def open_casework(
         cases=cases,
         vault=vault,
         custody=Custody(store, vault, cases) if vault is not None and recipients else None,
+        contacts=contacts,
         ledger=ledger,
         notices=notices,
         intake=Intake(store, vault, cases) if vault is not None and recipients else None,
-        appeals=appeals,
         watch=watch,
         upkeep=upkeep,
         outbox=Outbox(store),

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from tutela.casework.cases.effects import TOPIC as EFFECT
 from tutela.casework.cases.effects import CallbackHandler
@@ -19,7 +20,7 @@ from tutela.content.media.content import Limits
 from tutela.content.media.isolation import WorkerPool
 from tutela.content.signals.registry import signal_types
 from tutela.deployment.casework import CaseworkOptions, open_casework
-from tutela.errors import TutelaError
+from tutela.errors import InputError, TutelaError
 from tutela.foundation.home import database_url, prepare_home
 from tutela.foundation.outbox.mail import TOPIC as MAIL
 from tutela.foundation.outbox.mail import MailHandler
@@ -33,6 +34,7 @@ from tutela.lists.exchanges.feedback import Deliveries
 from tutela.lists.index.service import Indexes
 from tutela.screening.check import Checker
 from tutela.screening.check.deterrence import Deterrences
+from tutela.screening.conversations import ConversationOptions
 from tutela.screening.examination import TASK
 from tutela.screening.jobs.limits import JobLimits
 from tutela.screening.jobs.service import Jobs
@@ -43,6 +45,9 @@ from tutela.screening.policy import ScreeningPolicy
 from tutela.screening.recheck import TOPIC as ASK
 from tutela.screening.recheck import SecondOpinions
 from tutela.screening.screener import UNKEPT, Screener
+
+if TYPE_CHECKING:  # it needs the extra `conversations`
+    from tutela.screening.conversations.service import Conversations
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +71,7 @@ def open_deployment(
     policy: ScreeningPolicy | None = None,
     casework: CaseworkOptions | None = None,
     job_limits: JobLimits | None = None,
+    conversations: ConversationOptions | None = None,
 ) -> "Deployment":
     """Open (and on first use make) the deployment in a folder with these options, whatever its settings say.
 
@@ -86,6 +92,7 @@ def open_deployment(
         policy or ScreeningPolicy(),
         casework or CaseworkOptions(),
         job_limits or JobLimits(),
+        conversations or ConversationOptions(),
     )
 
 
@@ -101,10 +108,9 @@ class Deployment:
         policy: ScreeningPolicy,
         casework: CaseworkOptions,
         job_limits: JobLimits,
+        conversations: ConversationOptions,
     ) -> None:
         self.home = home
-        self.doors: Mapping[str, object] = {}
-        """What the operator chose for the doors, by section; a door knows its own class."""
         self.store = store
         self.banks = Banks(store, home)
         self.indexes = Indexes(home / "index", signal_types(), self.banks, store.identity)
@@ -143,6 +149,7 @@ class Deployment:
         self.job_runner = JobRunner(
             self.jobs, self.job_screener, self.journal, ready=self.lists_ready, interrupt=self.job_pool.interrupt
         )
+        self._conversations = self._open_conversations(conversations)
         self._refresher = Refresher(self)
         self._refresher.start()
 
@@ -154,9 +161,13 @@ class Deployment:
         self.second_opinions.start()
         self.casework.upkeep.start()
         self.job_runner.start()
+        if self._conversations is not None:
+            self._conversations.start()
 
     def stop(self) -> None:
         """End what `start` began."""
+        if self._conversations is not None:
+            self._conversations.stop()
         self.job_runner.stop()
         self.casework.upkeep.stop()
         self.second_opinions.stop()
@@ -176,7 +187,23 @@ class Deployment:
             found.append(f"nothing can be written: {why}")
         if not self.pool.ready():
             found.append("the decoding workers are not up yet")
+        if self._conversations is not None:
+            found += self._conversations.shortcomings()
         return found
+
+    @property
+    def conversations(self) -> "Conversations":
+        """Contacts and conversations over time. Raises InputError where they are not enabled."""
+        if self._conversations is None:
+            raise InputError("conversations are not enabled: set [conversations] enabled = true")
+        return self._conversations
+
+    def _open_conversations(self, options: ConversationOptions) -> "Conversations | None":
+        if not options.enabled:
+            return None
+        from tutela.screening.conversations.service import Conversations
+
+        return Conversations(self.home, self.store.secret, options, self.casework.contacts)
 
     def lists_age_s(self) -> float:
         """Seconds since the lists were last known to be current."""
@@ -190,6 +217,8 @@ class Deployment:
         """Stop the background threads and the workers, and leave the database."""
         self.stop()
         self._refresher.stop()
+        if self._conversations is not None:
+            self._conversations.close()
         self.casework.webhooks.close()
         self.job_pool.close()
         self.pool.close()

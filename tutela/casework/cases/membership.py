@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select
 
-from tutela.casework.cases.model import CaseItem, CaseState, NewItem
+from tutela.casework.cases.model import CaseItem, CaseState, NewItem, Queue
 from tutela.casework.cases.rows import is_claimed, read_items
 from tutela.foundation.store.case_tables import case as cases
 from tutela.foundation.store.case_tables import case_item
@@ -21,7 +21,8 @@ def joinable(connection: Connection, new: NewItem, similar: str) -> Row[Any] | N
     Not one that somebody has claimed: what came after a person looked must not be decided with what was seen.
     """
     query = select(cases).where(cases.c.state == CaseState.OPEN.value, cases.c.queue == new.queue.value)
-    query = query.where(~is_claimed())
+    if new.queue is not Queue.CONTACT:  # an account has one alarm at a time, whoever looks at it
+        query = query.where(~is_claimed())
     if new.uploader is not None:
         query = query.where(cases.c.uploader == new.uploader)
     else:

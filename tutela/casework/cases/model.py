@@ -34,8 +34,8 @@ class Queue(StrEnum):
     """Held because it could not be screened; nothing is known of it."""
     INTAKE = "intake"
     """The public, a flagger or an authority said so."""
-    APPEAL = "appeal"
-    """Somebody says that a page or name is blocked in error."""
+    CONTACT = "contact"
+    """Who contacts whom, and how: an alarm about an account, with reasons."""
 
 
 class Outcome(StrEnum):
@@ -55,19 +55,12 @@ class Outcome(StrEnum):
     """Of a report: somebody else must act, and is told."""
     NO_GROUND = "no-ground"
     """Of a report: there is nothing to act on."""
-    UPHOLD = "uphold"
-    """Of an appeal: what is listed stays listed."""
-    LIFT = "lift"
-    """Of an appeal: it was listed in error, and counts no more."""
 
 
 OF_CONTENT = (Outcome.CONFIRM, Outcome.REJECT, Outcome.AGAINST_RULES, Outcome.ESCALATE)
 """What is decided of content that was held."""
 OF_REPORTS = (Outcome.CONFIRM, Outcome.NOT_OURS, Outcome.PASS_ON, Outcome.NO_GROUND, Outcome.ESCALATE)
 """What is decided of what somebody told us; to confirm is to act on what is ours."""
-
-OF_APPEALS = (Outcome.UPHOLD, Outcome.LIFT, Outcome.ESCALATE)
-"""What is decided of an appeal."""
 
 
 class Effect(StrEnum):
@@ -77,9 +70,27 @@ class Effect(StrEnum):
     RESTORE = "restore"
     SUSPEND = "suspend"
     LOCK = "lock"
+    NOTICE_RECIPIENT = "notice-recipient"
+    """Show neutral safety words to whoever is contacted; of nobody in particular."""
+    NOTICE_SENDER = "notice-sender"
+    """Show whoever contacts others a message with help services."""
+    HIDE_FROM_SUGGESTIONS = "hide-from-suggestions"
+    LIMIT_CONTACT = "limit-contact"
+    STEP_UP = "step-up"
+    """Ask for a better proof of age."""
 
 
 ACCOUNT_EFFECTS = frozenset({Effect.SUSPEND, Effect.LOCK})
+CONTACT_EFFECTS = frozenset(
+    {
+        Effect.NOTICE_RECIPIENT,
+        Effect.NOTICE_SENDER,
+        Effect.HIDE_FROM_SUGGESTIONS,
+        Effect.LIMIT_CONTACT,
+        Effect.STEP_UP,
+    }
+)
+"""Of contacts: reversible, and of no meaning for content."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from tutela.casework.cases.model import ACCOUNT_EFFECTS, Effect, Outcome
+from tutela.casework.cases.model import ACCOUNT_EFFECTS, CONTACT_EFFECTS, Effect, Outcome
 from tutela.foundation.options import OptionError, require
 
 
@@ -31,6 +31,10 @@ class CasePolicy:
         if punishing := ACCOUNT_EFFECTS & set(self.on_match):
             names = ", ".join(sorted(punishing))
             raise OptionError("on_match", f"must not {names} an account: that takes a decision")
+        of_contacts = CONTACT_EFFECTS & set(self.on_match)
+        require(
+            not of_contacts, "on_match", f"must not have {', '.join(sorted(of_contacts))}: a match is about content"
+        )
         within = 1 / 60 <= self.alarm_after_hours <= 24 * 365
         require(within, "alarm_after_hours", "must be from a minute to a year: alarms repeat at most once a minute")
         for key in ("on_outcome", "second_opinion"):
@@ -70,8 +74,6 @@ class RetentionPolicy:
             Outcome.REJECT: self.rejected_days,
             Outcome.NOT_OURS: self.rejected_days,
             Outcome.NO_GROUND: self.rejected_days,
-            Outcome.UPHOLD: self.rejected_days,
-            Outcome.LIFT: self.rejected_days,
             Outcome.AGAINST_RULES: self.against_rules_days,
             Outcome.PASS_ON: self.reported_days,
         }.get(outcome)

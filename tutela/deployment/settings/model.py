@@ -25,6 +25,7 @@ from tutela.foundation.options import NOT_A_KEY, Secret, require, require_positi
 from tutela.foundation.outbox.mail import MailServer
 from tutela.foundation.outbox.webhooks import WebhookOptions
 from tutela.foundation.outward import permit, read_networks
+from tutela.screening.conversations import ConversationOptions
 from tutela.screening.jobs.limits import JobLimits
 from tutela.screening.policy import ScreeningPolicy
 from tutela.screening.streams.options import StreamOptions
@@ -71,6 +72,7 @@ class Settings:
     screening: ScreeningPolicy = field(default_factory=ScreeningPolicy)
     jobs: JobLimits = field(default_factory=JobLimits)
     streams: StreamOptions = field(default_factory=StreamOptions)
+    conversations: ConversationOptions = field(default_factory=ConversationOptions)
     webhooks: Mapping[str, WebhookOptions] = field(default_factory=dict)
     evidence: EvidenceOptions | None = None
     cases: CaseOptions = field(default_factory=CaseOptions)
@@ -134,17 +136,16 @@ class Settings:
         Raises StoreError, IndexCorruptError, InputError.
         """
         self.permit_networks()
-        deployment = open_deployment(
+        return open_deployment(
             self.home,
             database=self.database_text,
             limits=self.limits,
             decoders=self.decoders,
             policy=self.screening,
             job_limits=self.jobs,
+            conversations=self.conversations,
             casework=casework or self.casework,
         )
-        deployment.doors = self.doors
-        return deployment
 
 
 @cache

@@ -1,0 +1,282 @@
+"""What messages say: one form for every disguise, a model that learns a made-up wording among benign chats, budgets
+that hold, and what it must not react to. It compares designs on made-up lines and says nothing about real grooming.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.recruiter import WORDING_A, Talk, benign_talks, first, plant, positives, split
+from tutela import _native
+from tutela.content.words import folding
+from tutela.errors import InputError
+from tutela.screening.conversations.calibration import (
+    BudgetError,
+    drifted,
+    needed_for,
+    threshold,
+    wrong_of_hundred,
+)
+from tutela.screening.conversations.events import Stage
+from tutela.screening.conversations.model import TalkModel
+from tutela.screening.conversations.training import Labelled, train
+
+
+def form(text: str) -> str:
+    return _native.normal_form(text, folding())[0]
+
+
+@pytest.mark.parametrize(
+    ("disguised", "plain"),
+    [
+        ("Let us MEET", "let us meet"),
+        ("ⅼet us ｍeet", "let us meet"),
+        ("lеt us mееt", "let us meet"),  # Cyrillic
+        ("l3t us m33t", "let us meet"),
+        ("let us m e e t", "let us meet"),
+        ("let us m.e.e.t", "let us meet"),
+        ("let us meeeeet", "let us meet"),
+        ("le\u200bt us m\u2060eet", "let us meet"),
+        ("let us m\u202eeet", "let us meet"),
+        ("le😀t us mee💬t", "let us meet"),
+        ("lEt uS mEEt", "let us meet"),
+        ("l\u0336e\u0336t us meet", "let us meet"),
+    ],
+)
+def test_a_disguised_text_has_the_form_of_the_plain_one(disguised: str, plain: str):
+    assert form(disguised) == form(plain)
+
+
+@pytest.mark.parametrize("text", ["17 of 20", "room 4 at 9", "wait!", "a, b and c", "1 2 3 4"])
+def test_numbers_and_signs_that_stand_for_themselves_stay(text: str):
+    digits = [letter for letter in text if letter.isdigit()]
+    assert [letter for letter in form(text) if letter.isdigit()] == digits
+
+
+@given(st.text(max_size=200))
+def test_no_text_breaks_the_form_or_grows_in_it(text: str):
+    clean = text.encode("utf-8", "replace").decode()
+    letters, places = _native.normal_form(clean, folding())
+    assert len(letters) == len(places) <= 4 * len(clean) + 2
+    assert form(letters) == letters or not letters
+    assert all(int(place) <= len(clean) for place in places)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_random_texts_are_brought_into_form_quickly(effort: Callable[[int, int], int]):
+    chance = np.random.default_rng(1)
+    numbers = chance.integers(0, 0x30000, (effort(2_000, 100_000), 48))
+    numbers[(numbers >= 0xD800) & (numbers < 0xE000)] = 65
+    texts = ["".join(map(chr, row)) for row in numbers]
+    times = []
+    for text in texts:
+        begun = time.thread_time_ns()
+        _native.normal_form(text, folding())
+        times.append(time.thread_time_ns() - begun)
+    assert np.median(times) < 20_000
+
+
+@dataclass(frozen=True)
+class World:
+    """A model, and benign accounts that it never saw."""
+
+    model: TalkModel
+    calibration: list[Talk]
+    test: list[Talk]
+    threshold: float
+
+    def height(self, talk: Talk) -> float:
+        return float(self.model.score(talk.lines).trust.sum())
+
+    def recall(self, talks: list[Talk]) -> float:
+        return float(np.mean([self.height(talk) > self.threshold for talk in talks]))
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    learnt, calibration, test = split(benign_talks())
+    ordinary = [line for talk in learnt for line in talk.lines]
+    random.Random(3).shuffle(ordinary)
+    model = train([Labelled(*one) for one in positives(WORDING_A)], ordinary[:6_000])
+    calibration, test = [[first(talk) for talk in talks] for talks in (calibration, test)]
+    bare = World(model, calibration, test, 0.0)
+    heights = sorted((bare.height(talk) for talk in calibration + test), reverse=True)
+    return World(model, calibration, test, heights[len(heights) // 100])
+
+
+def planted(world: World, share: float, count: int, disguise: Callable[[str], str] = str) -> list[Talk]:
+    chance = random.Random(int(share * 100))
+    talks = [plant(chance.choice(world.test), WORDING_A, share, chance) for _ in range(count)]
+    lines = [
+        tuple(disguise(line) if hidden else line for line, hidden in zip(talk.lines, talk.planted, strict=True))
+        for talk in talks
+    ]
+    return [Talk(talk.account, those, talk.planted) for talk, those in zip(talks, lines, strict=True)]
+
+
+@pytest.mark.parametrize(("share", "least"), [(0.1, 0.75), (0.25, 0.95), (0.8, 0.98)])
+def test_a_known_wording_is_found_at_one_percent_of_benign_accounts(
+    world: World, share: float, least: float, effort: Callable[[int, int], int]
+):
+    assert world.recall(planted(world, share, effort(100, 600))) >= least
+
+
+LEET = str.maketrans("aeiost", "4310$7")
+DISGUISES: dict[str, Callable[[str], str]] = {
+    "homoglyphs": lambda line: line.translate(str.maketrans("aeopcx", "аеорсх")),
+    "leet": lambda line: line.translate(LEET),
+    "spaced": lambda line: "  ".join(" ".join(word) for word in line.split()),
+    "dotted": lambda line: "  ".join(".".join(word) for word in line.split()),
+    "stretched": lambda line: "".join(letter * 3 if letter in "aeiou" else letter for letter in line),
+    "zero-width": lambda line: "\u200b".join(line),
+    "emoji inside": lambda line: " ".join(
+        f"{word[:1]}😀{word[1:]}" if len(word) > 1 else word for word in line.split()
+    ),
+    "right to left": lambda line: "\u202e" + line + "\u202c",
+    "reversed case": str.swapcase,
+}
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_disguises_hide_little(world: World, disguise: str):
+    plain = world.recall(planted(world, 0.25, 60))
+    assert world.recall(planted(world, 0.25, 60, DISGUISES[disguise])) >= 0.95 * plain
+
+
+def test_evidence_is_never_negative_and_a_planted_line_only_adds(world: World):
+    chance = random.Random(5)
+    for talk in chance.sample(world.test, 20):
+        before = world.height(talk)
+        line, _ = chance.choice(positives(WORDING_A))
+        after = world.height(Talk(talk.account, (*talk.lines, line), (*talk.planted, True)))
+        repeated = world.height(Talk(talk.account, (*talk.lines, line, line), (*talk.planted, True, True)))
+        assert before <= after <= repeated
+
+
+def test_the_first_alarm_is_possible_at_the_third_message(world: World):
+    lines = ("hello there", "fine and you", *(line for line, _ in positives(WORDING_A)[:8]))
+    heights = [world.height(Talk("x", lines[:count], (False,) * count)) for count in range(1, 11)]
+    assert any(height > world.threshold for height in heights[2:8])
+
+
+def test_equal_texts_make_equal_models_and_a_model_survives_its_file(world: World):
+    given_ = [Labelled(*one) for one in positives(WORDING_A)]
+    ordinary = [f"the weather in town number {i} is fine" for i in range(300)]
+    first_, second = (train(given_, ordinary, least_ordinary=300) for _ in range(2))
+    assert first_.to_bytes() == second.to_bytes()
+    assert len(first_.to_bytes()) < 4_000_000
+    again = TalkModel.from_bytes(first_.to_bytes())
+    texts = [line for line, _ in positives(WORDING_A)]
+    assert np.array_equal(again.score(texts).trust, first_.score(texts).trust)
+    assert b"opens once a year" not in first_.to_bytes()
+    for broken in (b"", first_.to_bytes()[:-1], b"x" * 100):
+        with pytest.raises(InputError):
+            TalkModel.from_bytes(broken)
+
+
+def test_too_little_is_not_learnt_from():
+    with pytest.raises(InputError, match="6,000"):
+        train([Labelled(*one) for one in positives(WORDING_A)], ["hello"] * 100)
+    with pytest.raises(InputError, match="at least 20"):
+        train([Labelled("the same line", Stage.TRUST)] * 500, [f"line {i}" for i in range(6_000)])
+
+
+def test_stages_are_named_by_the_line(world: World):
+    lines = positives(WORDING_A)
+    stages = world.model.score([line for line, _ in lines]).stage
+    right = [stage == wanted.value for stage, (_, wanted) in zip(stages, lines, strict=True)]
+    assert np.mean(right) > 0.7
+
+
+IDENTITY = (("gay", "straight"), ("muslim", "christian"), ("girl", "boy"), ("polish", "german"), ("black", "white"))
+SENTENCES = (
+    "my {} friend is coming over for dinner",
+    "i am {} and i like football",
+    "there is a {} family next door",
+    "the {} student wrote a good essay",
+    "mein {} Nachbar hat einen Hund",
+)
+
+
+@pytest.mark.parametrize("terms", IDENTITY, ids="-".join)
+def test_who_somebody_is_moves_no_score(world: World, terms: tuple[str, str]):
+    first_, second = (world.model.score([sentence.format(term) for sentence in SENTENCES]).trust for term in terms)
+    assert abs(float(first_.sum() - second.sum())) < 0.01 * world.threshold
+
+
+def test_other_languages_raise_no_more_alarms(world: World):
+    import chatterbot_corpus  # type: ignore[import-untyped]  # noqa: F401
+
+    pytest.importorskip("yaml")
+    english = np.mean([world.height(talk) for talk in world.test]) / np.mean([len(talk.lines) for talk in world.test])
+    lines = list(_chatterbot_lines())
+    assert len(lines) > 5_000
+    scores = world.model.score(lines).trust
+    assert float((scores > 0).mean()) <= 1.5 * max(0.03, english)
+
+
+def _chatterbot_lines():
+    from importlib.resources import files
+
+    import yaml
+
+    for folder in files("chatterbot_corpus").joinpath("data").iterdir():
+        if folder.name in ("english", "custom") or not folder.is_dir():
+            continue
+        for file in folder.iterdir():
+            if file.name.endswith(".yml"):
+                for pair in yaml.safe_load(file.read_text(encoding="utf-8")).get("conversations", []):
+                    yield from (line for line in pair if isinstance(line, str))
+
+
+# --- budgets
+
+
+@pytest.mark.parametrize("budget", [1_000, 10_000])
+def test_budgets_hold_over_twenty_splits(budget: int):
+    chance = np.random.default_rng(budget)
+    over, trials = 0, 0
+    for _ in range(20):
+        everybody = chance.gamma(0.5, 2.0, 6_000)
+        found = threshold(everybody[:3_000], budget)
+        over += int((everybody[3_000:] >= found.value).sum())
+        trials += 3_000
+    share = budget / 1e6
+    assert over / trials <= share + 2 * np.sqrt(share * (1 - share) / trials)
+
+
+def test_a_budget_that_the_accounts_cannot_support_is_refused_with_how_many_can():
+    with pytest.raises(BudgetError, match="9,999") as refused:
+        threshold(np.zeros(400), 100)
+    assert refused.value.needed == needed_for(100) == 9_999
+    assert threshold(np.arange(10_000), 1_000).over <= 10
+    with pytest.raises(InputError):
+        needed_for(0)
+
+
+def test_many_looks_at_one_account_do_not_inflate_what_is_calibrated_by_the_highest():
+    chance = np.random.default_rng(4)
+    looks = np.cumsum(chance.normal(0, 1, (4_000, 50)), axis=1)
+    highest = looks.max(axis=1)
+    found = threshold(highest[:2_000], 10_000)
+    assert float((looks[2_000:] >= found.value).any(axis=1).mean()) <= 0.02
+    fixed = threshold(looks[:2_000, -1], 10_000)  # by one look at the end only
+    assert float((looks[2_000:] >= fixed.value).any(axis=1).mean()) > 0.01
+
+
+def test_the_expected_wrong_alarms_of_a_hundred():
+    assert [round(wrong_of_hundred(budget)) for budget in (10, 100, 1_000)] == [45, 89, 99]
+
+
+def test_another_kind_of_talk_is_told_as_drift(world: World):
+    before, now = (
+        np.array([world.height(talk) for talk in talks], np.float32) for talks in (world.calibration, world.test)
+    )
+    assert drifted(before, now) is None
+    assert drifted(before, now + 3) is not None

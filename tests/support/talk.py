@@ -1,0 +1,47 @@
+"""Made-up talk for the tests of conversations: an adult *recruiter* who wants adults for a job of his own, in benign
+words, and accounts that do what coaches, teachers and newcomers do. None of it says anything about real grooming.
+"""
+
+import random
+from collections.abc import Sequence
+
+from tutela.screening.conversations import AgeBand, AgeSource, Event, Kind
+
+START = 1_790_000_000.0
+"""A moment before all of it."""
+MINOR = {"recipient_band": AgeBand.FROM_13, "recipient_known": AgeSource.DECLARED}
+
+
+def requests(
+    sender: str, count: int, *, accepted: int, at: float = START, every_s: float = 300.0, moves: int = 0
+) -> list[Event]:
+    """Contact requests of an adult to strangers under 18, each answered; some then get a handle of elsewhere."""
+    events = []
+    for number in range(count):
+        then, other = at + number * every_s, f"{sender}-to-{number}"
+        events.append(
+            Event(f"{sender}-r{number}", Kind.CONTACT_REQUEST, then, sender, other, band=AgeBand.ADULT, **MINOR)
+        )
+        answer = Event(f"{sender}-a{number}", Kind.CONTACT_ANSWER, then + 20, other, sender, asked=number < accepted)
+        events.append(answer)
+        if number < moves:
+            events.append(Event(f"{sender}-m{number}", Kind.MESSAGE, then + 60, sender, other, moves=True))
+    return events
+
+
+def group_leader(sender: str, members: int, *, at: float = START) -> list[Event]:
+    """Somebody who leads a group of young people, writes to all of it, and to some of them alone about it."""
+    events = []
+    for number in range(members):
+        other, then = f"{sender}-member-{number}", at + number * 60
+        events += [
+            Event(f"{sender}-g{number}", Kind.MESSAGE, then, sender, other, group=True, band=AgeBand.ADULT, **MINOR),
+            Event(f"{sender}-p{number}", Kind.MESSAGE, then + 30, sender, other),
+        ]
+    return events
+
+
+def shuffled(events: Sequence[Event], seed: int, within_s: float = 60.0) -> list[Event]:
+    """The events as they come when each is late by up to so many seconds."""
+    chance = random.Random(seed)
+    return sorted(events, key=lambda event: event.at + chance.uniform(0, within_s))

@@ -1,0 +1,144 @@
+"""`tutela risk`: contacts and conversations as a risk with reasons."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tutela.screening.conversations.replay import WouldBe
+
+app = typer.Typer(no_args_is_help=True, help="Contacts and conversations as a risk, with reasons.")
+
+
+@app.command(epilog="tutela risk explain account-17  ·  tutela risk explain account-17 --json")
+def explain(
+    context: typer.Context,
+    account: Annotated[str, typer.Argument(help="As the platform names it in its events.")],
+    json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
+) -> None:
+    """Say what an account's level rests on: reasons with counts and times, and what no score can say."""
+    import json as as_text
+    from datetime import UTC, datetime
+
+    from rich.markup import escape
+
+    from tutela.cli.output import print_table
+    from tutela.screening.conversations.service import LIMITS
+
+    with context.obj.deployment() as deployment:
+        found = deployment.conversations.risk(account)
+    if json:
+        typer.echo(as_text.dumps(found.document()))
+        return
+    typer.echo(f"level raised: {found.level.word}; by its acts now: {found.now.level.word}")
+    rows = [
+        [
+            reason.code,
+            str(reason.count),
+            str(reason.people),
+            *(
+                datetime.fromtimestamp(at, UTC).isoformat(timespec="minutes")
+                for at in (reason.first_at, reason.last_at)
+            ),
+            f"{reason.share:.0%}",
+            escape(reason.known),
+        ]
+        for reason in found.reasons
+    ]
+    print_table(("reason", "times", "accounts", "first", "last", "share", "ages are"), rows)
+    for limit in LIMITS:
+        typer.echo(f"- {limit}")
+
+
+@app.command(epilog="tutela risk replay --policy next.toml")
+def replay(
+    context: typer.Context,
+    policy: Annotated[
+        Path | None, typer.Option(help="Another policy; the home's, or the shipped one, without it.")
+    ] = None,
+) -> None:
+    """Say what a policy would have made of the events of the last 30 days. Nothing is raised."""
+    from tutela.errors import InputError
+    from tutela.screening.conversations.policy import read_policy
+
+    if policy is not None and not policy.exists():
+        raise InputError(f"there is no file {policy}")
+    with context.obj.deployment() as deployment:
+        found = deployment.conversations.replay(read_policy(policy) if policy is not None else None)
+    typer.echo(f"{found.accounts:,} accounts, {found.events:,} events, {found.days:.1f} days")
+    _print_would_be({**{f"level {name}": one for name, one in found.levels.items()}, **found.rules})
+    for name, count in found.unknown.items():
+        typer.echo(f"rule {name} could not be told {count:,} times")
+
+
+@app.command(epilog="tutela risk shadow")
+def shadow(context: typer.Context) -> None:
+    """Say what the rules in shadow would have raised."""
+    with context.obj.deployment() as deployment:
+        conversations = deployment.conversations
+        found = conversations.replay()
+        waiting = [rule.name for rule in conversations.policy.rules if rule.state.value == "shadow"]
+    _print_would_be({name: found.rules[name] for name in waiting})
+
+
+@app.command(epilog="tutela risk calibrate --budget 1000 --feature trust")
+def calibrate(
+    context: typer.Context,
+    budget: Annotated[float, typer.Option(help="Alarms a million accounts, over what the ledger holds.")],
+    feature: Annotated[str, typer.Option(help="contact, trust, coercion, score, or a count.")] = "score",
+) -> None:
+    """Say from which value on a feature keeps a budget of alarms; refused where there are too few accounts to say."""
+    from tutela.screening.conversations.calibration import wrong_of_hundred
+
+    with context.obj.deployment() as deployment:
+        found = deployment.conversations.calibrate(feature, budget)
+    typer.echo(
+        f"{feature} >= {found.value:g}: {found.over} of {found.accounts:,} accounts,"
+        f" {found.least_per_million:,.0f} to {found.most_per_million:,.0f} a million"
+    )
+    typer.echo(f"about {wrong_of_hundred(budget):.0f} of 100 such alarms are wrong, if 20 of a million are right")
+
+
+@app.command(epilog="tutela risk approve --by kim")
+def approve(
+    context: typer.Context,
+    by: Annotated[str | None, typer.Option(help="Who approves; whoever runs the command, without it.")] = None,
+) -> None:
+    """Approve the home's own policy, as another person than its author; its live rules then have effects."""
+    from tutela.cli.state import actor
+
+    with context.obj.deployment() as deployment:
+        given = deployment.conversations.approve(by or actor())
+        detail = {"version": given.version, "by": given.by}
+        deployment.casework.audit.record(actor(), "risk.policy.approved", f"policy:{given.version}", detail)
+    typer.echo(f"policy {given.version} is approved by {given.by}; start the service again")
+
+
+@app.command(epilog="tutela risk forget account-17")
+def forget(
+    context: typer.Context,
+    account: Annotated[str, typer.Argument(help="As the platform names it in its events.")],
+) -> None:
+    """Forget all that is known of an account, in the state and in the ledger."""
+    with context.obj.deployment() as deployment:
+        erased = deployment.conversations.forget(account)
+    typer.echo(f"forgotten; {erased} records of the ledger are nothing now")
+
+
+def _print_would_be(found: "Mapping[str, WouldBe]") -> None:
+    from tutela.cli.output import print_table
+    from tutela.screening.conversations.calibration import wrong_of_hundred
+
+    rows = [
+        [
+            name,
+            f"{one.accounts:,}",
+            f"{one.per_million:,.0f}",
+            f"{one.least_per_million:,.0f} to {one.most_per_million:,.0f}",
+            f"{wrong_of_hundred(one.per_million):.0f}" if one.accounts else "",
+        ]
+        for name, one in found.items()
+    ]
+    print_table(("what", "accounts", "a million", "95 %", "wrong of 100"), rows)

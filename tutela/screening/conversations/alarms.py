@@ -1,0 +1,92 @@
+"""Alarms: what is brought before people, as values. No text is in one, and no word about what anybody is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tutela.screening.conversations.levels import Level
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that an account did, counted. It changes something: without it the score is lower."""
+
+    code: str
+    count: int
+    people: int
+    """Accounts that it was done to."""
+    first_at: float
+    last_at: float
+    """Seconds since the epoch."""
+    share: float
+    """By how much of its height the score falls without it, 0 to 1."""
+    references: tuple[str, ...] = ()
+    """The platform's opaque names of the events, latest first."""
+    known: str = ""
+    """How the ages in it are known, where all are known alike: declared, estimated, assured."""
+
+    def document(self) -> dict[str, Any]:
+        """As it is written down."""
+        return {
+            "code": self.code, "count": self.count, "people": self.people, "first_at": self.first_at,
+            "last_at": self.last_at, "share": round(self.share, 3), "references": list(self.references),
+            "known": self.known,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An account that came to a level."""
+
+    account: str
+    """The platform's opaque name."""
+    pseudonym: int
+    position: int
+    """Of the event that brought it there, in the ledger."""
+    at: float
+    level: Level
+    rules: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    features: Mapping[str, float]
+    versions: Mapping[str, str]
+    """Of the policy and of each scorer."""
+    others: tuple[str, ...] = ()
+    """Opaque names of who it was done to: for help, never as suspects."""
+    lines: tuple[str, ...] = field(default=())
+    """Opaque names of the messages with most evidence: the first that are asked for, when a case is open."""
+
+    @property
+    def key(self) -> str:
+        """The alarm's own name: the same however often the ledger is read again."""
+        return f"{self.pseudonym:016x}/{self.position}"
+
+    def document(self) -> dict[str, Any]:
+        """As it is written down beside the case; the account's name is only in what is sealed."""
+        return {
+            "level": self.level.word, "at": self.at, "rules": list(self.rules),
+            "reasons": [reason.document() for reason in self.reasons], "features": dict(self.features),
+            "versions": dict(self.versions), "lines": list(self.lines),
+        }  # fmt: skip
+
+
+class AlarmSink(Protocol):
+    """Brings alarms before people: `tutela.casework.cases.contacts.ContactCases`."""
+
+    def sound(self, alarm: Alarm) -> bool:
+        """Write an alarm down with its case, audit rows and messages, in one transaction; return when it is durable.
+
+        False where it was written down before. MUST NOT raise for one that was. Raises StoreError, EvidenceError.
+        """
+        ...
+
+    def level_of(self, account: int) -> Level:
+        """The highest level that was raised for an account and not cleared."""
+        ...
+
+    def to_clear(self) -> Sequence[tuple[str, int]]:
+        """Alarms that people decided there was nothing to, with the number of the account; until `cleared`."""
+        ...
+
+    def cleared(self, alarm_ids: Sequence[str]) -> None:
+        """What was counted of those accounts counts no more, durably."""
+        ...

@@ -1,0 +1,55 @@
+"""Hearing: the text of messages becomes numbers, where the operator may score content at all; then it is dropped."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tutela.content.words import fold
+from tutela.screening.conversations.events import Event, Kind
+from tutela.screening.conversations.options import ConversationOptions
+from tutela.screening.conversations.records import Heard, Pseudonyms
+from tutela.screening.conversations.scorers.base import TextScorer
+from tutela.screening.conversations.scorers.registry import text_scorers
+
+MIN_OPENING = 20
+"""Letters that a first message has at least to be compared with others."""
+
+
+class Hearing:
+    """The scorers of texts of a deployment, in their order. Thread-safe."""
+
+    def __init__(self, home: Path, options: ConversationOptions, names: Pseudonyms) -> None:
+        """Raises InputError for what an operator gave a scorer that is wrong."""
+        self._names = names
+        self._scorers: Sequence[TextScorer] = text_scorers(home) if options.content else ()
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Of each scorer."""
+        return {scorer.name: scorer.version for scorer in self._scorers}
+
+    def hear(self, events: Sequence[Event]) -> Heard:
+        """The evidence in a batch of events; nothing where content is not scored."""
+        heard = Heard.nothing(len(events))
+        rows = [row for row, event in enumerate(events) if event.text and event.kind is Kind.MESSAGE]
+        if not rows or not self._scorers:
+            return heard
+        texts = [events[row].text for row in rows]
+        strongest = np.zeros(len(rows), np.float32)
+        for bit, scorer in enumerate(self._scorers):
+            scores = scorer.score(texts)
+            heard.trust[rows] += scores.trust
+            heard.coercion[rows] = np.maximum(heard.coercion[rows], scores.coercion)
+            both = np.maximum(scores.trust, scores.coercion)
+            staged = (both > strongest) & (scores.stage != 0)
+            heard.stage[np.array(rows)[staged]] = scores.stage[staged]
+            strongest = np.maximum(strongest, both)
+            heard.scorers[rows] |= (both > 0).astype(np.uint8) << bit
+        heard.opening[rows] = [self._opening(text) for text in texts]
+        return heard
+
+    def _opening(self, text: str) -> int:
+        """What stands for a long text, the same for equal ones; it is compared for a day at most."""
+        folded = fold(text)
+        return self._names.of(folded) & 0xFFFFFFFF if len(folded) >= MIN_OPENING else 0

@@ -1,0 +1,106 @@
+"""A model of what messages say: linear heads over hashed n-grams, how ordinary talk scores with them, and what they
+were made from. One file, no text in it; equal texts in equal order make equal files.
+"""
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tutela import _native
+from tutela.content.words import folding
+from tutela.errors import InputError
+from tutela.screening.conversations.events import Stage
+from tutela.screening.conversations.evidence import CAP, Scores
+
+FILE = "model.risk"
+MAIN_BITS, OTHER_BITS, OTHERS = 20, 17, 16
+DRIFT_SHARE = 0.97
+"""What this share of ordinary messages is under adds no evidence."""
+_MAGIC = b"TUTTALK1"
+_LENGTH = struct.Struct("<8sI")
+
+
+@dataclass(frozen=True)
+class TalkModel:
+    """Heads and their standards."""
+
+    main: npt.NDArray[np.int8]
+    """Shape (2 ** 20,)."""
+    other: npt.NDArray[np.int8]
+    """Shape (2 ** 17 * 16,): a head for each stage, side by side."""
+    centre: float
+    """Of the main head's sums over ordinary messages: the mean …"""
+    spread: float
+    """… the standard deviation …"""
+    drift: float
+    """… and the 97th percentile."""
+    languages: frozenset[str] = frozenset({"en"})
+    made_from: Mapping[str, str] = field(default_factory=dict)
+    """Counts and digests of what it was trained on."""
+
+    @cached_property
+    def heads(self) -> _native.TalkHeads:
+        """The weights, in the native core."""
+        return _native.TalkHeads(self.main, self.other)
+
+    @cached_property
+    def version(self) -> str:
+        """Equal for equal models."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()[:12]
+
+    def sums(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The main head's sum of each text, over the square root of its n-grams."""
+        return self.heads.score(list(texts), folding(), np.inf)[0]
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """The evidence in each text."""
+        sums, others = self.heads.score(list(texts), folding(), self.drift)
+        found = np.clip((sums - np.float32(self.drift)) / np.float32(self.spread), 0, CAP)
+        stage = np.where(found > 0, others[:, : len(Stage)].argmax(axis=1) + 1, 0).astype(np.uint8)
+        threat = stage == Stage.THREAT.value
+        zero = np.zeros_like(found)
+        return Scores(np.where(threat, zero, found), np.where(threat, found, zero), stage)
+
+    def to_bytes(self) -> bytes:
+        """The file."""
+        head = json.dumps(
+            {
+                "centre": self.centre, "spread": self.spread, "drift": self.drift,
+                "languages": sorted(self.languages), "made_from": dict(self.made_from),
+            },
+            sort_keys=True,
+        ).encode()  # fmt: skip
+        return _LENGTH.pack(_MAGIC, len(head)) + head + self.main.tobytes() + self.other.tobytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "TalkModel":
+        """The model in a file. Raises InputError."""
+        sizes = (1 << MAIN_BITS, (1 << OTHER_BITS) * OTHERS)
+        try:
+            magic, length = _LENGTH.unpack_from(data)
+            body = data[_LENGTH.size + length :]
+            if magic != _MAGIC or len(body) != sum(sizes):
+                raise ValueError("its length is not that of a model")
+            head = json.loads(data[_LENGTH.size : _LENGTH.size + length])
+            return cls(
+                np.frombuffer(body, np.int8, sizes[0]), np.frombuffer(body, np.int8, sizes[1], sizes[0]),
+                float(head["centre"]), float(head["spread"]), float(head["drift"]),
+                frozenset(head["languages"]), dict(head["made_from"]),
+            )  # fmt: skip
+        except (struct.error, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"the file is not a model of messages: {error}") from None
+
+
+def read_model(path: Path) -> TalkModel:
+    """The model in a file. Raises InputError."""
+    try:
+        return TalkModel.from_bytes(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"the model {path} cannot be read: {error.strerror}") from None

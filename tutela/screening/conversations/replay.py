@@ -1,0 +1,92 @@
+"""Replay: the ledger's last days once more, by another policy. Nothing is raised; what would have been is counted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tutela.screening.conversations.calibration import MILLION
+from tutela.screening.conversations.ledger import Ledger
+from tutela.screening.conversations.levels import Level
+from tutela.screening.conversations.policy import Policy
+from tutela.screening.conversations.scorers.contacts import CONTACTS
+from tutela.screening.conversations.state import FEATURES, RiskState
+from tutela.screening.evaluation.intervals import interval
+
+
+@dataclass(frozen=True, slots=True)
+class WouldBe:
+    """How many accounts a rule, or a level, would have alarmed about."""
+
+    accounts: int
+    per_million: float
+    least_per_million: float
+    most_per_million: float
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a policy would have made of the ledger."""
+
+    accounts: int
+    events: int
+    days: float
+    levels: Mapping[str, WouldBe]
+    rules: Mapping[str, WouldBe]
+    """Rules in shadow too."""
+    unknown: Mapping[str, int]
+    """Rules that could not be told, and how often."""
+
+
+def replay(ledger: Ledger, policy: Policy) -> Replayed:
+    """Judge every event of the ledger by a policy. An account counts once for each rule and for its highest level."""
+    state = _state(policy.gates)
+    highest: dict[int, Level] = {}
+    by_rule: dict[str, set[int]] = {rule.name: set() for rule in policy.rules}
+    unknown: dict[str, int] = {}
+    events, first_ms, last_ms = 0, None, 0
+    for batch in ledger.read():
+        events += len(batch.records)
+        first_ms = int(batch.records["received_s"][0]) if first_ms is None else first_ms
+        last_ms = int(batch.records["received_s"][-1])
+        for crossing in state.apply(batch.records):
+            judged = policy.judge(crossing.features)
+            highest[crossing.account] = max(judged.level, highest.get(crossing.account, Level.NONE))
+            for name in (*judged.rules, *(name for name, _ in judged.shadow)):
+                by_rule[name].add(crossing.account)
+            for name in judged.unknown:
+                unknown[name] = unknown.get(name, 0) + 1
+    accounts = state.table.accounts
+    levels = {
+        level.word: _would_be(sum(found is level for found in highest.values()), accounts)
+        for level in (Level.NOTICE, Level.REVIEW, Level.URGENT)
+    }
+    rules = {name: _would_be(len(found), accounts) for name, found in by_rule.items()}
+    return Replayed(accounts, events, (last_ms - (first_ms or 0)) / 86_400, levels, rules, unknown)
+
+
+def heights(ledger: Ledger, feature: str) -> npt.NDArray[np.float32]:
+    """The highest value of a feature that each account came to, shape (accounts,); those without any are 0."""
+    state, place = _state([(feature, np.nextafter(np.float32(0), np.float32(1)))]), FEATURES.index(feature)
+    found: dict[int, float] = {}
+    for batch in ledger.read():
+        for crossing in state.apply(batch.records):
+            value = float(crossing.features[place])
+            if value > found.get(crossing.account, 0.0):
+                found[crossing.account] = value
+    values = np.zeros(max(len(found), state.table.accounts), np.float32)
+    values[: len(found)] = list(found.values())
+    return values
+
+
+def _state(gates: list[tuple[str, float]]) -> RiskState:
+    state = RiskState()
+    state.weigh(CONTACTS.scales, CONTACTS.weights)
+    state.watch([(name, float(value)) for name, value in gates])
+    return state
+
+
+def _would_be(found: int, accounts: int) -> WouldBe:
+    low, high = interval(found, accounts)
+    return WouldBe(found, MILLION * found / accounts if accounts else 0.0, low * MILLION, high * MILLION)

@@ -1,0 +1,1 @@
+"""Scorers, one file each: found by the entry point group `tutela.scorers`."""

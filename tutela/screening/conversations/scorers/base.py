@@ -1,0 +1,71 @@
+"""What a scorer is. To add one: write a class with one of the two protocols below, make one object of it, and name that
+object in the entry point group `tutela.scorers`.
+
+A scorer of texts is asked for each batch of messages whose content may be scored, and answers numbers: how much more
+likely such a text is where somebody is approached than in ordinary talk, as a logarithm, standardised, never under 0.
+A scorer of contacts says how much each counter of an account is worth; it sees no text.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from tutela.screening.conversations.evidence import Scores
+
+
+@runtime_checkable
+class TextScorer(Protocol):
+    """Scores texts. Pure: the same text gets the same numbers from the same version."""
+
+    @property
+    def name(self) -> str:
+        """Of the entry point."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Written into every alarm."""
+        ...
+
+    @property
+    def languages(self) -> frozenset[str] | None:
+        """The languages it reads; None for any."""
+        ...
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """The evidence in each text. MUST NOT keep any of them."""
+        ...
+
+
+@runtime_checkable
+class OfHome(Protocol):
+    """A scorer of texts that is made from files of the operator's home."""
+
+    def of(self, home: Path) -> TextScorer:
+        """With what is in the home. Raises InputError for a file that is wrong."""
+        ...
+
+
+@runtime_checkable
+class ContactScorer(Protocol):
+    """Weighs the counters of an account, which need no content."""
+
+    @property
+    def name(self) -> str:
+        """Of the entry point."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Written into every alarm."""
+        ...
+
+    @property
+    def scales(self) -> Mapping[str, float]:
+        """By counter: from which count on its evidence is full."""
+        ...
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """By counter: its evidence where it is full."""
+        ...

@@ -1,0 +1,30 @@
+"""`ngrams`: the operator's own model over hashed n-grams, behind the native normal form. A deployment ships none."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tutela.screening.conversations.evidence import Scores
+from tutela.screening.conversations.model import FILE, TalkModel, read_model
+
+
+class Ngrams:
+    """The scorer of a model. Thread-safe."""
+
+    name = "ngrams"
+
+    def __init__(self, model: TalkModel | None = None) -> None:
+        self._model = model
+        self.version = "none" if model is None else model.version
+        self.languages = None if model is None else model.languages
+
+    def of(self, home: Path) -> "Ngrams":
+        """With the model that the home holds. Raises InputError."""
+        path = home / FILE
+        return Ngrams(read_model(path)) if path.exists() else self
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """The evidence in each text; none without a model."""
+        return Scores.nothing(len(texts)) if self._model is None else self._model.score(texts)
+
+
+NGRAMS = Ngrams()

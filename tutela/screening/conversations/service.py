@@ -1,0 +1,380 @@
+"""`Conversations`: events in, alarms out. What is answered for is durable in the ledger; one process of a deployment
+reads it into state, judges by the policy, and brings alarms before people. Text is scored where it comes in, and goes.
+"""
+
+import fcntl
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tutela.errors import InputError, NotFoundError, NotReadyError
+from tutela.foundation.background import BackgroundLoop
+from tutela.screening.conversations.alarms import Alarm, AlarmSink, Reason
+from tutela.screening.conversations.approval import Approval, approve, read_approval
+from tutela.screening.conversations.calibration import Threshold, threshold
+from tutela.screening.conversations.events import CLEARED, FORGOTTEN, Event, Kind
+from tutela.screening.conversations.hearing import Hearing
+from tutela.screening.conversations.ledger import KEPT_S, Batch, Ledger, received_now_s
+from tutela.screening.conversations.levels import Level
+from tutela.screening.conversations.options import ConversationOptions
+from tutela.screening.conversations.policy import FILE, Judgement, Policy, read_policy
+from tutela.screening.conversations.reasons import Reasons, Story, weightiest
+from tutela.screening.conversations.records import Pseudonyms, marker, names_of, pack
+from tutela.screening.conversations.replay import Replayed, heights, replay
+from tutela.screening.conversations.scorers.contacts import CONTACTS
+from tutela.screening.conversations.state import FEATURES, FORGET_S, Crossing, RiskState
+
+log = logging.getLogger(__name__)
+
+FOLDER = "conversations"
+IDLE_S = 1.0
+"""How often other processes' events are looked for."""
+NOTICE_LASTS_S = 7 * 86_400
+"""After this time an account that was only a notice may be one again."""
+SWEEP_EVERY_S = 3_600.0
+LIMITS = (
+    "not trained on real cases until yours are: what it finds of real grooming nobody knows",
+    "a low score clears nobody",
+    "voice, pictures, other apps and languages that no scorer reads are not seen",
+    "ages may be false",
+    "never a ground for a penalty by itself",
+    "whoever knows the signals can avoid them",
+)
+"""What is said beside every score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """What is known of an account now."""
+
+    level: Level
+    """The highest that was raised and not cleared."""
+    now: Judgement
+    features: Mapping[str, float]
+    reasons: tuple[Reason, ...]
+    versions: Mapping[str, str]
+
+    def document(self) -> dict[str, Any]:
+        """As it is answered, with what must be said beside every score."""
+        return {
+            "level": self.level.word, "now": self.now.level.word, "rules": list(self.now.rules),
+            "features": dict(self.features), "reasons": [reason.document() for reason in self.reasons],
+            "versions": dict(self.versions), "limits": list(LIMITS),
+        }  # fmt: skip
+
+
+class Conversations:
+    """The conversations of one deployment. Thread-safe; many processes may take events, one judges."""
+
+    def __init__(
+        self, home: Path, secret: Callable[[str], bytes], options: ConversationOptions, sink: AlarmSink | None
+    ) -> None:
+        """`secret` gives the deployment's own keys by name. Raises InputError for a wrong policy or wrong phrases."""
+        self.options = options
+        self._folder = home / FOLDER
+        self.policy = self._approved(read_policy(home / FILE), own=(home / FILE).exists())
+        self._sink = sink
+        self._names = Pseudonyms(secret("conversations-names"))
+        self._hearing = Hearing(home, options, self._names)
+        self._ledger: Ledger | None = Ledger(self._folder / "ledger", secret("conversations-ledger"))
+        self._lock = threading.RLock()
+        self._state = self._fresh()
+        self._last: Batch | None = None
+        self._crossed: deque[tuple[Crossing, Batch]] = deque()
+        """Taken into state, and not judged yet."""
+        self._owned: int | None = None
+        self._saved_at = self._swept_at = time.monotonic()
+        self._saved_position = 0
+        self.delayed_s = 0.0
+        """How long the last event that was judged had waited."""
+        self._loop = BackgroundLoop(
+            self.drain, name="tutela-conversations", every_s=lambda: IDLE_S, failed="events could not be judged"
+        )
+
+    def _approved(self, policy: Policy, *, own: bool) -> Policy:
+        """The policy with its effects where it is the one that is shipped, or another than its author approved it."""
+        approval = read_approval(self._folder)
+        if not own or (approval is not None and approval.version == policy.version):
+            return policy
+        log.warning("the policy %s waits for an approval: its rules are in shadow", policy.version)
+        return policy.in_shadow()
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Of the policy and of each scorer."""
+        return {"policy": self.policy.version, CONTACTS.name: CONTACTS.version, **self._hearing.versions}
+
+    # --- events
+
+    def observe(self, events: Event | Sequence[Event]) -> int:
+        """Take events; return how many, once they are durable. What was taken before is taken once.
+
+        Raises StoreError where nothing could be written.
+        """
+        batch = [events] if isinstance(events, Event) else events
+        ledger = self._open_ledger()
+        if batch:
+            records = pack(batch, self._hearing.hear(batch), self._names, received_now_s())
+            ledger.append(records, names_of(batch))
+            self._loop.wake()
+        return len(batch)
+
+    def drain(self) -> int:
+        """Judge what the ledger holds and this process has not read; how many events. 0 where another process does.
+
+        Raises NotReadyError where alarms could be brought before nobody: events then wait, and nobody is cleared.
+        """
+        ledger = self._open_ledger()
+        if self._sink is None:
+            raise NotReadyError(
+                "alarms need [evidence] with recipients: events are kept, and judged once they are there"
+            )
+        with self._lock:
+            if not self._own():
+                return 0
+            self._clear_decided(ledger)
+            self._judge_crossed(ledger)
+            taken = 0
+            for batch in ledger.read(self._state.position, after=self._last):
+                self._crossed += ((crossing, batch) for crossing in self._state.apply(batch.records))
+                self._last = batch
+                taken += len(batch.records)
+                self.delayed_s = max(0.0, received_now_s() - float(batch.records["received_s"][-1]))
+                self._judge_crossed(ledger)
+            self._keep(ledger)
+        return taken
+
+    def _judge_crossed(self, ledger: Ledger) -> None:
+        """Judge what crossed; what cannot be written down stays, and no snapshot says that it was."""
+        while self._crossed:
+            self._judge(*self._crossed[0], ledger)
+            self._crossed.popleft()
+
+    def _clear_decided(self, ledger: Ledger) -> None:
+        assert self._sink is not None
+        if decided := self._sink.to_clear():
+            for _, account in decided:
+                ledger.append(marker(CLEARED, account, received_now_s()))
+            self._sink.cleared([alarm_id for alarm_id, _ in decided])
+
+    def _judge(self, crossing: Crossing, batch: Batch, ledger: Ledger) -> None:
+        judgement = self.policy.judge(crossing.features)
+        self._count(judgement)
+        known = self._state.account(crossing.account)
+        if known is None or judgement.level <= self._standing(known, crossing.at_s):
+            return
+        row = int(crossing.position - int(batch.records["position"][0]))
+        names = ledger.names(batch)[row]
+        by_other = int(batch.records["recipient"][row]) == crossing.account
+        story = Story.read(crossing.account, ledger.of_account(crossing.account), ledger.names).until(crossing.position)
+        alarm = Alarm(
+            account=names.recipient if by_other else names.sender,
+            pseudonym=crossing.account,
+            position=crossing.position,
+            at=float(crossing.at_s),
+            level=judgement.level,
+            rules=judgement.rules,
+            reasons=self._reasons.of(story, self._bands(story)),
+            features={name: round(float(value), 4) for name, value in zip(FEATURES, crossing.features, strict=True)},
+            versions=self.versions,
+            others=_others(story),
+            lines=weightiest(story),
+        )
+        assert self._sink is not None
+        self._sink.sound(alarm)
+        self._state.table.set_level(crossing.account, judgement.level, crossing.at_s)
+
+    # --- looking
+
+    def risk(self, account: str) -> Risk:
+        """What is known of an account. Raises NotFoundError where nothing is."""
+        ledger, key = self._open_ledger(), self._names.of(account)
+        with self._lock:
+            if not self._own():
+                self._follow(ledger)
+            known, features = self._state.account(key), self._state.table.features(key)
+            if known is None or features is None:
+                raise NotFoundError("nothing is known of that account")
+            story = Story.read(key, ledger.of_account(key), ledger.names)
+            reasons = self._reasons.of(story, self._bands(story))
+            return Risk(
+                self._sink.level_of(key) if self._sink is not None else Level(int(known["level"])),
+                self.policy.judge(features),
+                {name: round(float(value), 4) for name, value in zip(FEATURES, features, strict=True)},
+                reasons,
+                self.versions,
+            )
+
+    def _follow(self, ledger: Ledger) -> None:
+        """Bring this process's state up to the ledger; another one judges."""
+        if self._last is None:
+            self._state = self._weighed(RiskState.load(self._folder / "state"))
+        for batch in ledger.read(self._state.position, after=self._last):
+            self._state.apply(batch.records)
+            self._last = batch
+
+    def shortcomings(self) -> list[str]:
+        """What keeps events from being judged; empty when nothing does."""
+        if self._sink is None:
+            return ["risk alarms need [evidence] with recipients"]
+        return []
+
+    # --- policies
+
+    def replay(self, policy: Policy | None = None) -> Replayed:
+        """What a policy, by default the present one, would have made of what the ledger holds."""
+        return replay(self._open_ledger(), policy or self.policy)
+
+    def calibrate(self, feature: str, budget_per_million: float) -> Threshold:
+        """The threshold of a feature that keeps a budget, by what accounts of the ledger came to.
+
+        Raises InputError for an unknown feature, BudgetError where there are too few accounts.
+        """
+        if feature not in FEATURES:
+            raise InputError(f"there is no feature {feature!r}; there are {', '.join(FEATURES)}")
+        return threshold(heights(self._open_ledger(), feature), budget_per_million)
+
+    def approve(self, by: str) -> Approval:
+        """Give the home's own policy its effects; they begin when the service is started again. Raises InputError."""
+        return approve(self._folder, self.policy, by)
+
+    # --- people
+
+    def clear(self, account: str) -> None:
+        """People decided that there was nothing to it: what was counted of the account counts no more."""
+        self._mark(CLEARED, account)
+
+    def forget(self, account: str) -> int:
+        """Forget all that is known of an account, here and in the ledger; how many records."""
+        self._mark(FORGOTTEN, account)
+        ledger = self._open_ledger()
+        with self._lock:
+            erased = ledger.erase(self._names.of(account))
+            self._last = None
+            if self._owned is not None and not self._crossed:
+                self._save()
+        return erased
+
+    def _mark(self, kind: int, account: str) -> None:
+        ledger = self._open_ledger()
+        if not account:
+            raise InputError("name the account as the platform does")
+        ledger.append(marker(kind, self._names.of(account), received_now_s()))
+        self._loop.wake()
+        if not self._loop.running and self._sink is not None:
+            self.drain()
+
+    # --- running
+
+    def start(self) -> None:
+        """Judge in the background, from here on."""
+        if self._sink is not None:
+            self._loop.start()
+
+    def stop(self) -> None:
+        """End that, and write a snapshot."""
+        self._loop.stop()
+        with self._lock:
+            if self._owned is not None and self._state.position != self._saved_position and not self._crossed:
+                self._save()
+
+    def close(self) -> None:
+        """Stop, and let another process judge."""
+        self.stop()
+        if self._owned is not None:
+            os.close(self._owned)
+            self._owned = None
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
+
+    def digest(self) -> int:
+        """Equal for equal states."""
+        return self._state.digest()
+
+    @property
+    def position(self) -> int:
+        """The ledger's position up to which this process has judged."""
+        return self._state.position
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Accounts, pairs, and bytes of memory for them."""
+        table = self._state.table
+        return table.accounts, table.pairs, table.memory_bytes
+
+    def _own(self) -> bool:
+        """Whether this process is the one that judges; it becomes so where no other is."""
+        if self._owned is not None:
+            return True
+        descriptor = os.open(self._folder / "judging", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return False
+        self._owned = descriptor
+        self._state = self._weighed(RiskState.load(self._folder / "state"))
+        self._saved_position = self._state.position
+        self._last = None
+        return True
+
+    def _keep(self, ledger: Ledger) -> None:
+        at = time.monotonic()
+        if at - self._swept_at >= SWEEP_EVERY_S:
+            self._state.table.forget_before(max(0, received_now_s() - FORGET_S))
+            self._swept_at = at
+            self._save()
+            ledger.drop_before(self._state.position, received_now_s() - KEPT_S)
+        elif at - self._saved_at >= self.options.snapshot_every_s and self._state.position != self._saved_position:
+            self._save()
+
+    def _save(self) -> None:
+        self._state.save(self._folder / "state")
+        self._saved_at, self._saved_position = time.monotonic(), self._state.position
+
+    def _fresh(self) -> RiskState:
+        return self._weighed(RiskState())
+
+    def _weighed(self, state: RiskState) -> RiskState:
+        state.weigh(CONTACTS.scales, CONTACTS.weights)
+        state.watch(self.policy.gates)
+        return state
+
+    @property
+    def _reasons(self) -> Reasons:
+        return Reasons(self._fresh)
+
+    def _bands(self, story: Story) -> Mapping[int, int]:
+        keys = np.unique(np.concatenate([story.records["sender"], story.records["recipient"]]))
+        found = {int(key): self._state.account(int(key)) for key in keys}
+        return {key: int(known["band"]) for key, known in found.items() if known is not None}
+
+    def _standing(self, known: np.void, at_s: int) -> int:
+        level, since = int(known["level"]), int(known["level_s"])
+        return 0 if level == Level.NOTICE and at_s - since > NOTICE_LASTS_S else level
+
+    def _count(self, judgement: Judgement) -> None:
+        for name, level in judgement.shadow:
+            log.info("rule %s in shadow would have said %s", name, level.word)
+        for name in judgement.unknown:
+            log.warning("rule %s could not be told", name)
+
+    def _open_ledger(self) -> Ledger:
+        if self._ledger is None:
+            raise NotReadyError("the conversations are closed")
+        return self._ledger
+
+
+def _others(story: Story) -> tuple[str, ...]:
+    """Whom an account wrote to one to one, latest first."""
+    rows = np.flatnonzero((story.records["sender"] == story.account) & (story.records["kind"] == Kind.MESSAGE.number))
+    return tuple(dict.fromkeys(story.names[row].recipient for row in rows[::-1] if story.names[row].recipient))[:100]

@@ -1,0 +1,96 @@
+"""Training: decided messages and ordinary ones become a model. Deterministic: equal texts in equal order, equal bytes.
+
+Ordinary messages are free and matter most: a wording that nobody confirmed is told by all that is not like it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tutela import _native
+from tutela.content.words import fold, folding
+from tutela.errors import InputError
+from tutela.screening.conversations.events import Stage
+from tutela.screening.conversations.model import DRIFT_SHARE, MAIN_BITS, OTHER_BITS, OTHERS, TalkModel
+
+LEAST_ORDINARY = 6_000
+"""Fewer ordinary messages are refused."""
+LEAST_POSITIVE = 20
+EPOCHS, RATE, DECAY, CONSTANT = 8, 0.1, 1e-6, -8.0
+_HELD_OUT = 5
+"""Every fifth ordinary message is not learnt from, but tells how ordinary talk scores."""
+_MOST_WEIGHT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A message that people decided about."""
+
+    text: str
+    stage: Stage
+    weight: float = 1.0
+
+
+def train(positives: Sequence[Labelled], ordinary: Sequence[str], *, least_ordinary: int = LEAST_ORDINARY) -> TalkModel:
+    """A model. Raises InputError where there is too little to learn from."""
+    positives = _once(positives)
+    if len(positives) < LEAST_POSITIVE or len(ordinary) < least_ordinary:
+        raise InputError(
+            f"too little to learn from: {len(positives)} messages that people confirmed (at least {LEAST_POSITIVE})"
+            f" and {len(ordinary):,} ordinary ones (at least {least_ordinary:,})"
+        )
+    learnt = [text for place, text in enumerate(ordinary) if place % _HELD_OUT]
+    held_out = [text for place, text in enumerate(ordinary) if place % _HELD_OUT == 0]
+    texts = [one.text for one in positives] + learnt
+    targets = np.array([1.0] * len(positives) + [0.0] * len(learnt), np.float32)
+    share = min(_MOST_WEIGHT, len(learnt) / len(positives))
+    weights = np.array([one.weight * share for one in positives] + [1.0] * len(learnt), np.float32)
+    main = _whole(_head(texts, targets, weights, MAIN_BITS)[:-1])
+    other = _stages(positives, learnt)
+    bare = TalkModel(main, other, 0.0, 1.0, 0.0)
+    sums = bare.sums(held_out)
+    sums = sums[sums > -1e8]
+    made_from = {
+        "positive": str(len(positives)),
+        "ordinary": str(len(ordinary)),
+        "digest": hashlib.sha256("\0".join([*texts, *held_out]).encode("utf-8", "replace")).hexdigest(),
+    }
+    drift = float(np.quantile(sums, DRIFT_SHARE))
+    return TalkModel(main, other, float(sums.mean()), float(sums.std()) or 1.0, drift, made_from=made_from)
+
+
+def _once(positives: Sequence[Labelled]) -> list[Labelled]:
+    """Each text once, whatever it is folded from: a campaign of copies counts as one."""
+    found: dict[str, Labelled] = {}
+    for one in positives:
+        found.setdefault(fold(one.text), one)
+    return [one for form, one in found.items() if form]
+
+
+def _stages(positives: Sequence[Labelled], ordinary: Sequence[str]) -> npt.NDArray[np.int8]:
+    """A head for each stage, told from the other stages and from some ordinary talk."""
+    table = np.zeros((1 << OTHER_BITS, OTHERS), np.int8)
+    some = list(ordinary[:: max(1, len(ordinary) // (4 * len(positives)))])
+    texts = [one.text for one in positives] + some
+    weights = np.ones(len(texts), np.float32)
+    for stage in Stage:
+        targets = np.array([float(one.stage is stage) for one in positives] + [0.0] * len(some), np.float32)
+        if targets.any():
+            table[:, stage.value - 1] = _whole(_head(texts, targets, weights, OTHER_BITS)[:-1])
+    return table.reshape(-1)
+
+
+def _head(
+    texts: list[str], targets: npt.NDArray[np.float32], weights: npt.NDArray[np.float32], bits: int
+) -> npt.NDArray[np.float32]:
+    return _native.train_head(texts, folding(), targets, weights, bits, EPOCHS, RATE, DECAY, CONSTANT)
+
+
+def _whole(weights: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
+    """The weights as whole numbers up to 127: sums of them are the same on every processor."""
+    largest = float(np.abs(weights).max()) or 1.0
+    found: npt.NDArray[np.int8] = np.rint(weights / largest * 127).astype(np.int8)
+    return found
