@@ -107,8 +107,12 @@ Segment::Part Segment::open_part(const uint8_t* bytes, size_t size, const PartSe
     require(part.count <= UINT32_MAX, "a part has more rows than row numbers");
     part.hashes = section<uint64_t>(bytes, size, part_section.hashes_at, part.count * hash_words, "hashes out of bounds");
     part.keys = section<uint64_t>(bytes, size, part_section.keys_at, part.count, "keys out of bounds");
-    require(part_section.sorted <= 1, "a part is neither sorted nor unsorted");
+    require(part_section.sorted <= 2, "a part is neither sorted nor unsorted");
     part.sorted = part_section.sorted == 1;
+    part.ascending = part_section.sorted == 2;
+    for (size_t i = 1; part.ascending && i < part.count; ++i) {
+        require(part.hashes[hash_words * (i - 1)] <= part.hashes[hash_words * i], "ascending rows do not ascend");
+    }
     for (size_t t = 0; part.sorted && t < table_count; ++t) {
         const TableSection& table = part_section.tables[t];
         const auto* begins = section<uint32_t>(bytes, size, table.begins_at, buckets + 1, "buckets out of bounds");
@@ -125,8 +129,24 @@ Segment::Part Segment::open_part(const uint8_t* bytes, size_t size, const PartSe
     return part;
 }
 
+void Segment::find_equal(const Part& part, const uint64_t* query, std::vector<Hit>& out) {
+    uint64_t low = 0, high = part.count;
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+        if (part.hashes[hash_words * middle] < query[0]) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    for (; low < part.count && part.hashes[hash_words * low] == query[0]; ++low) {
+        if (std::memcmp(part.hashes + hash_words * low, query, hash_bytes) == 0) out.push_back({part.keys[low], 0});
+    }
+}
+
 void Segment::search_part(const Part& part, const uint64_t* query, uint32_t radius, std::vector<Hit>& out) {
     if (part.count == 0) return;
+    if (radius == 0 && part.ascending) return find_equal(part, query, out);
     const Kernels& loops = kernels();
     std::vector<RowHit> rows;
     ProbePlan plan;

@@ -45,7 +45,7 @@ struct PartSection {
     uint64_t count;
     uint64_t hashes_at;  // uint64[count][4]
     uint64_t keys_at;    // uint64[count]
-    uint64_t sorted;     // 1: there are tables; 0: the part is so small that it is read through
+    uint64_t sorted;     // 1: there are tables; 2: no tables, rows ascend by their first eight bytes; 0: in no order
     TableSection tables[table_count];
 };
 
@@ -58,7 +58,8 @@ struct FileHeader {
 constexpr char file_magic[8] = {'T', 'U', 'T', 'S', 'E', 'G', '0', '2'};
 constexpr size_t section_alignment = 64;
 
-// Parts with fewer rows have no tables: reading them through is about as fast.
+// Parts with fewer rows have no tables: reading them through is about as fast, but for an equal hash, which is found by
+// bisection among the ascending rows.
 constexpr uint64_t fewest_sorted = 8192;
 
 // Write a segment of `count` hashes (32 bytes each) and keys to a new file, and flush it to the disk.
@@ -89,10 +90,12 @@ class Segment {
         const uint64_t* hashes = nullptr;
         const uint64_t* keys = nullptr;
         bool sorted = false;
+        bool ascending = false;
         std::array<WordTable, table_count> tables{};
     };
 
     static Part open_part(const uint8_t* bytes, size_t size, const PartSection& section);
+    static void find_equal(const Part& part, const uint64_t* query, std::vector<Hit>& out);
     static void search_part(const Part& part, const uint64_t* query, uint32_t radius, std::vector<Hit>& out);
 
     std::array<Part, 2> parts_;

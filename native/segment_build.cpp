@@ -176,13 +176,31 @@ uint64_t write_rows(NewFile& file, const Rows& rows, size_t item_bytes, Read rea
     return at;
 }
 
-PartSection write_part(NewFile& file, const Rows& rows, const uint64_t* keys) {
+uint64_t first_bytes(const uint8_t* hash) {
+    uint64_t word;
+    std::memcpy(&word, hash, sizeof word);
+    return word;
+}
+
+// The same rows, ascending by their first eight bytes.
+Rows ascending(const Rows& rows) {
+    Rows ordered{rows.hashes, std::vector<uint32_t>(rows.count), false, rows.count};
+    for (uint64_t i = 0; i < rows.count; ++i) ordered.index[i] = static_cast<uint32_t>(rows.row(i));
+    std::sort(ordered.index.begin(), ordered.index.end(), [&rows](uint32_t a, uint32_t b) {
+        return first_bytes(rows.hashes + hash_bytes * a) < first_bytes(rows.hashes + hash_bytes * b);
+    });
+    return ordered;
+}
+
+PartSection write_part(NewFile& file, const Rows& given, const uint64_t* keys) {
+    const bool has_tables = given.count >= fewest_sorted;
+    const Rows& rows = has_tables ? given : ascending(given);
     PartSection part{};
     part.count = rows.count;
     part.hashes_at = write_rows<uint8_t>(file, rows, hash_bytes, [&](uint64_t i) { return rows.hash(i); });
     part.keys_at = write_rows<uint64_t>(file, rows, sizeof(uint64_t), [&](uint64_t i) { return keys + rows.row(i); });
-    part.sorted = rows.count >= fewest_sorted;
-    for (size_t t = 0; part.sorted && t < table_count; ++t) part.tables[t] = write_table(file, rows, t);
+    part.sorted = has_tables ? 1 : 2;
+    for (size_t t = 0; has_tables && t < table_count; ++t) part.tables[t] = write_table(file, rows, t);
     return part;
 }
 

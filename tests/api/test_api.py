@@ -25,7 +25,9 @@ from tests.support.feeds import random_hashes
 from tests.support.pictures import draw_scene, every_format, file_of, mutations, photos
 from tests.support.service import Service
 from tests.support.waiting import PATIENCE_S, wait_until
+from tutela.api.bodies import read_context
 from tutela.api.keys import Scope
+from tutela.api.problems import Problem
 
 HEX = [row.tobytes().hex() for row in random_hashes(500, seed=21)]
 PICTURE = file_of(photos()[0], "JPEG")
@@ -103,6 +105,25 @@ def test_hashes_are_screened_and_looked_up(client):
     queries = [{"signal": "pdq", "value": text} for text in (HEX[0], value)]
     results = client.post("/v1/lookup", json={"hashes": queries}).json()["results"]
     assert [[match["distance"] for match in matches] for matches in results] == [[], [0]]
+
+
+def test_an_error_of_a_context_names_field_and_rule():
+    """Header and form are read by the same."""
+    contexts = {
+        '{"item": 3}': ("context/item", "string"),
+        '{"other": "x"}': ("context/other", "not permitted"),
+        json.dumps({"details": {"uploader": "x" * 1001}}): ("context/details/uploader", "1000 characters"),
+        json.dumps({"details": {"age": 7}}): ("context/details/age", "string"),
+    }
+    for text, (at, rule) in contexts.items():
+        with pytest.raises(Problem) as raised:
+            read_context(text)
+        (error,) = raised.value.extra["errors"]
+        assert error["at"] == at
+        assert rule in error["what"]
+        assert error["what"] in raised.value.detail
+    with pytest.raises(Problem, match="it is not JSON"):
+        read_context("{")
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,18 @@ def test_a_segment_finds_what_brute_force_finds(tmp_path_factory, seed, count, c
     )
 
 
+def test_an_equal_hash_is_found_among_rows_that_begin_alike(tmp_path):
+    """A small part is ordered by the first eight bytes alone: many rows share them, and some are the same row twice."""
+    rng = random.Random(5)
+    values = [rng.choice((b"\0", b"\xff")) * 8 + bytes([rng.randrange(256)]) + bytes(23) for _ in range(3000)]
+    path = str(tmp_path / "s")
+    _native.build_segment(path, np.frombuffer(b"".join(values), np.uint8).reshape(-1, 32), np.arange(3000, dtype="u8"))
+    segment = _native.Segment(path)
+    for query in (*values[:40], rng.randbytes(32)):
+        wanted = [(key, 0) for key, value in enumerate(values) if value == query]
+        assert sorted(segment.search(query, 0)) == wanted
+
+
 @pytest.mark.parametrize("radius", [0, 1, 2, 15, 30, 31, 32, 47, 64, 256])
 def test_a_segment_large_enough_for_its_bucket_tables_finds_what_brute_force_finds(tmp_path, radius):
     rng = random.Random(radius)

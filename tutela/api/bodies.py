@@ -19,6 +19,7 @@ MAX_JSON_BYTES = 16 * 1024 * 1024
 """Longest body of a route that reads JSON: a full batch of entries with their notes."""
 CONTEXT_HEADER = "tutela-context"
 _FORM_OVERHEAD = 64 * 1024
+_CONTEXT_FORM = 'the context is a JSON object: {"item": …, "details": {…}}'
 
 
 class BodyLimit:
@@ -67,7 +68,7 @@ def is_form(request: Request) -> bool:
 
 def raw_context(request: Request) -> Context:
     """The context of a raw body. Raises Problem 400."""
-    return _context(request.headers.get(CONTEXT_HEADER))
+    return read_context(request.headers.get(CONTEXT_HEADER))
 
 
 async def limited(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
@@ -104,16 +105,22 @@ async def _read_form(request: Request, max_bytes: int, memory: Taken) -> tuple[b
     await form.close()
     if len(content) > max_bytes:
         raise _too_long(max_bytes)
-    return content, _context(context if isinstance(context, str) else None)
+    return content, read_context(context if isinstance(context, str) else None)
 
 
-def _context(text: str | None) -> Context:
+def read_context(text: str | None) -> Context:
+    """The context of a text. Raises Problem 400, which names the fields that are wrong and the rule of each."""
     if not text:
         return Context()
     try:
         given = ContextIn.model_validate(json.loads(text))
-    except (ValueError, RecursionError, ValidationError):
-        raise Problem(400, "malformed-context", 'the context is a JSON object: {"item": …, "details": {…}}') from None
+    except ValidationError as error:
+        found = [(".".join(str(part)[:80] for part in item["loc"]), item["msg"]) for item in error.errors()][:50]
+        rules = "; ".join(f"{at + ': ' if at else ''}{rule}" for at, rule in found[:3])
+        errors = [{"at": f"context/{at.replace('.', '/')}", "what": rule} for at, rule in found]
+        raise Problem(400, "malformed-context", f"{_CONTEXT_FORM}; {rules}", errors=errors) from None
+    except (ValueError, RecursionError):
+        raise Problem(400, "malformed-context", f"{_CONTEXT_FORM}; it is not JSON") from None
     return Context(given.item, given.details)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tutela.cli.state import actor
+from tutela.cli.state import MAX_ID, actor
 
 if TYPE_CHECKING:
     from tutela.casework.audit.log import AuditLog
@@ -71,7 +71,7 @@ def checkpoint(context: typer.Context, key: Annotated[Path, typer.Option(help="F
 @app.command(epilog="tutela audit prove 17 --checkpoint checkpoint.txt --public-key … > row-17.json")
 def prove(
     context: typer.Context,
-    row: Annotated[int, typer.Argument(min=0, help="The row's number.")],
+    row: Annotated[int, typer.Argument(min=0, max=MAX_ID, help="The row's number.")],
     checkpoint: Annotated[Path, typer.Option(help="A checkpoint of after that row.")],
     public_key: PublicKeyText,
 ) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
 import typer
 
+from tutela.cli.state import MAX_ID
 from tutela.lists.banks.model import Action, BankKind, BankUse, EntryState
 
 if TYPE_CHECKING:
@@ -33,9 +34,8 @@ Use = Annotated[
     typer.Option("--use", help="Where it counts; may be repeated. Without it: platform and search."),
 ]
 Reason = Annotated[str, typer.Option(help="Why; kept in the history.")]
-_MAX_ID = 2**63 - 1
 EntryIds = Annotated[
-    list[int], typer.Argument(min=1, max=_MAX_ID, help="Entry ids, as `tutela bank entries` shows them.")
+    list[int], typer.Argument(min=1, max=MAX_ID, help="Entry ids, as `tutela bank entries` shows them.")
 ]
 
 
@@ -198,7 +198,7 @@ def entries(
     context: typer.Context,
     name: Name,
     state: Annotated[EntryState | None, typer.Option(help="Only entries in this state.")] = None,
-    after: Annotated[int, typer.Option(min=0, max=_MAX_ID, help="Only entries with a larger id.")] = 0,
+    after: Annotated[int, typer.Option(min=0, max=MAX_ID, help="Only entries with a larger id.")] = 0,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 100,
 ) -> None:
     """A bank's entries."""
@@ -245,7 +245,7 @@ def enable(context: typer.Context, ids: EntryIds, reason: Reason) -> None:
 def history(
     context: typer.Context,
     name: Annotated[str | None, typer.Argument(help="A bank.")] = None,
-    entry: Annotated[int | None, typer.Option(min=1, max=_MAX_ID, help="An entry's id instead.")] = None,
+    entry: Annotated[int | None, typer.Option(min=1, max=MAX_ID, help="An entry's id instead.")] = None,
 ) -> None:
     """What happened to a bank or to an entry, and who did it."""
     from rich.markup import escape

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from tutela.cli.state import actor
+from tutela.cli.state import MAX_ID, actor
 
 if TYPE_CHECKING:
     from tutela.casework.cases.service import Cases
@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="Cases: what was held, and what is 
 
 Id = Annotated[str, typer.Argument(help="The case's id, as `tutela case list` shows it.")]
 Reason = Annotated[str, typer.Option(help="Why.")]
-Items = Annotated[list[int] | None, typer.Option("--item", help="Only this item; may be repeated.")]
+Items = Annotated[list[int] | None, typer.Option("--item", min=1, max=MAX_ID, help="Only this item; may be repeated.")]
 
 
 @app.command("list", epilog="tutela case list --state escalated")

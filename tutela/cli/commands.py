@@ -115,7 +115,9 @@ def serve(
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Port to listen on, instead of service.port.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Service processes, instead of service.workers.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Service processes, instead of service.workers.")
+    ] = None,
 ) -> None:
     """Run the HTTP service until it is told to stop."""
     from tutela.api.options import ServiceOptions

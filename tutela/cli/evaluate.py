@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tutela.cli.state import MAX_ID
+
 app = typer.Typer(no_args_is_help=True, help="Measure matching on your own benign pictures.")
 
 
@@ -17,12 +19,12 @@ def robustness(
         "robustness"
     ),
     attack: Annotated[list[str] | None, typer.Option(help="Only this attack; may be repeated.")] = None,
-    pictures: Annotated[int, typer.Option(min=1, help="Pictures for each attack and strength.")] = 100,
+    pictures: Annotated[int, typer.Option(min=1, max=1_000_000, help="Pictures for each attack and strength.")] = 100,
     bank: Annotated[
-        int, typer.Option(min=1_000, help="Hashes that unrelated pictures are looked up among.")
+        int, typer.Option(min=1_000, max=1_000_000_000, help="Hashes that unrelated pictures are looked up among.")
     ] = 1_000_000,
     size: Annotated[int, typer.Option(min=200, max=4000, help="Pixels of the longer side of a picture.")] = 512,
-    seed: Annotated[int, typer.Option(help="Seed of all that is drawn.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_ID, help="Seed of all that is drawn.")] = 1,
 ) -> None:
     """Attack pictures in graded ways, and write what each view set still finds: report.html and report.json."""
     from tutela.cli.output import print_table

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tutela.cli.state import actor
+from tutela.cli.state import MAX_ID, actor
 
 if TYPE_CHECKING:
     from tutela.casework.evidence.seal import ReviewKey
@@ -135,7 +135,9 @@ def place_hold(
 
 @app.command()
 def release(
-    context: typer.Context, hold: Annotated[int, typer.Argument(help="The hold's number.")], reason: Reason
+    context: typer.Context,
+    hold: Annotated[int, typer.Argument(min=1, max=MAX_ID, help="The hold's number.")],
+    reason: Reason,
 ) -> None:
     """End a legal hold; the item's own time counts again."""
     from tutela.casework.evidence.retention import Retention
@@ -217,7 +219,7 @@ def reconcile(
 def drill(
     context: typer.Context,
     key: KeyFile,
-    sample: Annotated[int, typer.Option(min=1, help="So many items are opened, the latest first.")] = 20,
+    sample: Annotated[int, typer.Option(min=1, max=MAX_ID, help="So many items are opened, the latest first.")] = 20,
 ) -> None:
     """Try a restored copy: the log is whole, the evidence is there, the review key opens it. Exit code 1 if not."""
     from tutela.casework.evidence.drill import try_restored

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tutela.cli.state import MAX_ID
+
 if TYPE_CHECKING:
     from tutela.lists.exchanges.service import ExchangeRow, Exchanges
 
@@ -17,8 +19,8 @@ Options = Annotated[
     list[str] | None,
     typer.Option("--option", "-o", help="NAME=VALUE, see `tutela exchange kinds`; a secret as env:NAME or file:/path."),
 ]
-Interval = Annotated[int | None, typer.Option(min=1, help="Seconds between two pulls.")]
-StaleAfter = Annotated[int | None, typer.Option(min=1, help="Seconds after which its list is too old.")]
+Interval = Annotated[int | None, typer.Option(min=1, max=2**31 - 1, help="Seconds between two pulls.")]
+StaleAfter = Annotated[int | None, typer.Option(min=1, max=2**31 - 1, help="Seconds after which its list is too old.")]
 Feedback = Annotated[
     bool | None, typer.Option("--feedback/--no-feedback", help="Hand in reviewers' decisions on its entries.")
 ]
@@ -256,7 +258,7 @@ def lookup(
 @app.command(epilog="tutela exchange clear 4711 low-detail")
 def clear(
     context: typer.Context,
-    entry: Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="As `tutela exchange show` shows it.")],
+    entry: Annotated[int, typer.Argument(min=1, max=MAX_ID, help="As `tutela exchange show` shows it.")],
     flag: Annotated[str, typer.Argument(help="low-detail, allow-list or rejected.")],
 ) -> None:
     """Take a mark away from an entry, because you looked at it."""

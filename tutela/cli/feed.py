@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tutela.cli.state import MAX_ID
+
 if TYPE_CHECKING:
     from tutela.lists.exchanges.feeds import Feeds
 
@@ -82,7 +84,7 @@ def dismiss(context: typer.Context, name: Name, key_id: KeyId) -> None:
 def returns(
     context: typer.Context,
     name: Name,
-    after: Annotated[int, typer.Option(min=0, help="Only those after this number.")] = 0,
+    after: Annotated[int, typer.Option(min=0, max=MAX_ID, help="Only those after this number.")] = 0,
 ) -> None:
     """What members gave back, as JSON lines."""
     from tutela.cli.output import print_json

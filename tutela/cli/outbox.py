@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from tutela.cli.state import MAX_ID
+
 app = typer.Typer(no_args_is_help=True, help="Outward calls: webhooks, reports, feedback.")
 
 
@@ -11,7 +13,7 @@ app = typer.Typer(no_args_is_help=True, help="Outward calls: webhooks, reports, 
 def list_(
     context: typer.Context,
     state: Annotated[str | None, typer.Option(help="pending, done or dead.")] = None,
-    after: Annotated[int, typer.Option(min=0, help="Only later ones than this id.")] = 0,
+    after: Annotated[int, typer.Option(min=0, max=MAX_ID, help="Only later ones than this id.")] = 0,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 100,
 ) -> None:
     """Deliveries, oldest first."""
@@ -47,7 +49,7 @@ def list_(
 @app.command()
 def retry(
     context: typer.Context,
-    delivery: Annotated[int, typer.Argument(help="As `tutela outbox list` shows it.")],
+    delivery: Annotated[int, typer.Argument(min=1, max=MAX_ID, help="As `tutela outbox list` shows it.")],
 ) -> None:
     """Try a dead delivery anew; a running service makes it within a second."""
     from tutela.cli.store import open_store

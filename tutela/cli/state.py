@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from tutela.deployment.settings import Settings
 
 
+MAX_ID = 2**63 - 1
+"""The largest number that the database holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """The options of the root command."""

@@ -1,0 +1,195 @@
+"""Integers beyond the database's are answered at every door, and never a fault: every one that there is, is tried."""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+import typer
+from starlette.testclient import TestClient
+from typer.testing import CliRunner
+
+from tests.support.console import Desk
+from tutela.api.app import create_app
+from tutela.api.keys import Keys, Scope
+from tutela.api.options import ServiceOptions
+from tutela.cli.commands import app as command_line
+from tutela.console.roles import Role
+from tutela.deployment.composition import Deployment, open_deployment
+
+BEYOND = (2**63, 2**64, -(2**63) - 1, 10**40)
+LARGEST = 2**63 - 1
+TREE = typer.main.get_command(command_line)
+
+
+# --- HTTP, by its own description
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    with open_deployment(tmp_path_factory.mktemp("integers") / "home", decoders=1) as deployment:
+        deployment.banks.create("known", actor="test")
+        yield deployment
+
+
+@pytest.fixture(scope="module")
+def client(deployment: Deployment) -> Iterator[TestClient]:
+    _, secret = Keys(deployment.store).create("admin", list(Scope))
+    app = create_app(deployment, ServiceOptions())
+    with TestClient(app, headers={"Authorization": f"Bearer {secret}"}, raise_server_exceptions=False) as client:
+        yield client
+
+
+class Description:
+    """The OpenAPI document of the service, as far as it says what a request is made of."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = document
+
+    def operations(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+        for path, methods in self.document["paths"].items():
+            for method, operation in methods.items():
+                yield method, path, operation
+
+    def schema(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a reference, or the first of several forms that says anything, stands for."""
+        if "$ref" in schema:
+            return self.schema(self.document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
+        for forms in ("anyOf", "allOf", "oneOf"):
+            if forms in schema:
+                return self.schema(next(one for one in schema[forms] if one.get("type") != "null"))
+        return schema
+
+    def example(self, schema: Mapping[str, Any]) -> object:
+        schema = self.schema(schema)
+        if "const" in schema or "enum" in schema:
+            return schema.get("const") or schema["enum"][0]
+        match schema.get("type"):
+            case "object":
+                fields = schema.get("properties", {})
+                return {name: self.example(fields[name]) for name in schema.get("required", ())}
+            case "array":
+                return [self.example(schema.get("items", {}))]
+            case "integer" | "number":
+                return schema.get("minimum", 1)
+            case "boolean":
+                return True
+        examples = schema.get("examples") or ["known"]
+        return str(examples[0])
+
+    def integers(self, schema: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str | int, ...]]:
+        """The places of integers in a body."""
+        schema = self.schema(schema)
+        if depth > 6:
+            return
+        if schema.get("type") == "integer":
+            yield ()
+        for name, inner in schema.get("properties", {}).items():
+            for place in self.integers(inner, depth + 1):
+                yield (name, *place)
+        if schema.get("type") == "array":
+            for place in self.integers(schema.get("items", {}), depth + 1):
+                yield (0, *place)
+        if isinstance(inner := schema.get("additionalProperties"), Mapping):
+            for place in self.integers(inner, depth + 1):
+                yield ("known", *place)
+
+
+def with_value(example: object, place: Sequence[str | int], value: int) -> object:
+    """The example with the value at that place."""
+    if not place:
+        return value
+    first, *rest = place
+    if isinstance(first, int):
+        return [with_value((example or [None])[0] if isinstance(example, list) else None, rest, value)]
+    fields = dict(example) if isinstance(example, dict) else {}
+    return fields | {first: with_value(fields.get(first), rest, value)}
+
+
+def test_every_integer_of_every_route_is_answered(client: TestClient) -> None:
+    described, tried = Description(client.get("/openapi.json").json()), 0
+    for method, path, operation in described.operations():
+        parameters = operation.get("parameters", [])
+        chosen = {one["name"]: str(described.example(one["schema"])) for one in parameters if one["in"] == "path"}
+        needed = {
+            one["name"]: str(described.example(one["schema"]))
+            for one in parameters
+            if one["in"] == "query" and one.get("required")
+        }
+        schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+        body = None if schema is None else described.example(schema)
+        for value in BEYOND:
+            for one in parameters:
+                if described.schema(one["schema"]).get("type") != "integer":
+                    continue
+                tried += 1
+                inside = chosen | ({one["name"]: str(value)} if one["in"] == "path" else {})
+                query = needed | ({one["name"]: str(value)} if one["in"] == "query" else {})
+                answer = client.request(method, path.format(**inside), params=query, json=body)
+                assert 400 <= answer.status_code < 500, f"{method} {path} {one['name']}={value}: {answer.text}"
+            for place in described.integers(schema or {}):
+                tried += 1
+                sent = json.dumps(with_value(body, place, value))
+                answer = client.request(method, path.format(**chosen), params=needed, content=sent)
+                assert 400 <= answer.status_code < 500, f"{method} {path} {place}={value}: {answer.text}"
+    assert tried > 100
+
+
+# --- the console, by the numbers in its addresses and forms
+
+
+def test_every_number_of_the_console_is_answered(tmp_path) -> None:
+    with Desk(tmp_path) as desk:
+        described, tried = Description(desk.app.openapi()), 0
+        for method, path, operation in described.operations():
+            browser = desk.signed_in(*(role for role in Role if role is not Role.REPORTER))  # one act signs out
+            parameters = operation.get("parameters", [])
+            chosen = {one["name"]: str(described.example(one["schema"])) for one in parameters if one["in"] == "path"}
+            numbers = [one for one in parameters if described.schema(one["schema"]).get("type") == "integer"]
+            for one, value in itertools.product(numbers, BEYOND):
+                tried += 1
+                inside = chosen | ({one["name"]: str(value)} if one["in"] == "path" else {})
+                query = {one["name"]: str(value)} if one["in"] == "query" else {}
+                form = {"csrf": browser.csrf} if method == "post" else None
+                answer = browser.request(method, path.format(**inside), params=query, data=form)
+                assert answer.status_code < 500, f"{method} {path} {one['name']}={value}: {answer.status_code}"
+            for name, value in itertools.product(("items", "item", "frame", "target-1"), BEYOND):
+                if method == "post":
+                    form = {"csrf": browser.csrf, name: str(value), "outcome": "reject", "reason": "a test"}
+                    answer = browser.request(method, path.format(**chosen), data=form)
+                    assert answer.status_code < 500, f"{method} {path} {name}={value}: {answer.status_code}"
+        assert tried >= 20
+
+
+# --- the command line
+
+
+def numbers() -> list[tuple[str, str]]:
+    """Command and parameter, of every whole number."""
+
+    def below(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        for parameter in command.params:
+            if "int" in re.findall(r"\w+", str(parameter.type_descriptor.annotation).replace("<class 'int'>", "int")):
+                yield " ".join(path), parameter.name
+        for name, child in getattr(command, "commands", {}).items():
+            yield from below(child, (*path, name))
+
+    return list(below(TREE, ()))
+
+
+@pytest.mark.parametrize(("command", "name"), numbers())
+def test_every_number_of_the_command_line_has_bounds_that_the_database_holds(command: str, name: str) -> None:
+    """So what is beyond them is refused where it is read, with the bounds, before anything is opened."""
+    found: Any = TREE
+    for word in command.split():
+        found = found.commands[word]
+    (parameter,) = [one for one in found.params if one.name == name]
+    assert parameter.min is not None, f"{command}: {name} has no bounds"
+    assert parameter.max is not None, f"{command}: {name} has no bounds"
+    assert parameter.max <= LARGEST
+    option = () if parameter.param_type_name == "argument" else (parameter.opts[0],)
+    for value in BEYOND:
+        result = CliRunner().invoke(command_line, [*command.split(), *option, str(value)])
+        assert (result.exit_code, isinstance(result.exception, SystemExit)) == (2, True), f"{command} {name}={value}"
