@@ -6,7 +6,6 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import socket
 import struct
@@ -38,6 +37,7 @@ from tests.support.gateways import (
     list_known,
     talk,
 )
+from tests.support.mail_server import answers, mail_server, send
 from tests.support.memory import children_of
 from tests.support.pictures import draw_scene, file_of, photos
 from tests.support.service import free_port
@@ -525,71 +525,20 @@ def test_resets_and_empty_connections_leave_nothing_open(gateway):
 @pytest.fixture(scope="module")
 def postfix(gateway, folder) -> Iterator[int]:
     """Postfix with clamav-milter in front of it, and the port that it takes mail at."""
-    needs("postfix", "swaks", "clamav-milter")
-    if os.geteuid() != 0:
-        pytest.skip("Postfix is started as root only")
-    base, milter, port = folder / "postfix", free_port(), free_port()
-    for name in ("conf", "queue", "data"):
-        (base / name).mkdir(parents=True)
-    folder.chmod(0o755)
-    for parent in folder.parents:
-        if parent != Path("/tmp") and str(parent).startswith("/tmp"):
-            parent.chmod(0o755)
-    Path("/var/lib/postfix").mkdir(exist_ok=True)
-    shutil.chown(base / "data", "postfix")
-    (base / "milter.conf").write_text(
+    needs("clamav-milter")
+    milter, settings = free_port(), folder / "milter.conf"
+    settings.write_text(
         f"MilterSocket inet:{milter}@127.0.0.1\nClamdSocket tcp:127.0.0.1:{gateway.port}\nOnInfected Reject\n"
         "OnFail Defer\nForeground yes\nUser root\n"
     )
-    (base / "conf" / "main.cf").write_text(
-        f"queue_directory = {base / 'queue'}\ndata_directory = {base / 'data'}\ncompatibility_level = 3.6\n"
-        "mynetworks = 127.0.0.0/8\ninet_interfaces = 127.0.0.1\nmydestination = example.org\nlocal_recipient_maps =\n"
-        f"local_transport = discard\nsmtpd_milters = inet:127.0.0.1:{milter}\nmilter_default_action = tempfail\n"
-        "message_size_limit = 50000000\nmyhostname = mail.example.org\nmaillog_file = /dev/stdout\n"
-    )
-    services = ("pickup", "cleanup", "qmgr", "rewrite", "bounce", "defer", "trace", "verify", "flush", "showq", "error")
-    lines = [f"127.0.0.1:{port} inet n - n - - smtpd"]
-    daemons = {"rewrite": "trivial-rewrite", "defer": "bounce", "trace": "bounce"}
-    for service in services:
-        period = {"pickup": "60 1", "qmgr": "300 1", "cleanup": "- 0"}.get(service, "- -")
-        private = "n" if service in ("pickup", "cleanup", "qmgr", "flush", "showq") else "-"
-        lines.append(f"{service} unix {private} - n {period} {daemons.get(service, service)}")
-    lines += ["discard unix - - n - - discard", "anvil unix - - n - 1 anvil", "postlog unix-dgram n - n - 1 postlogd"]
-    (base / "conf" / "master.cf").write_text("\n".join(lines) + "\n")
-    milters = subprocess.Popen(["/usr/sbin/clamav-milter", "-c", str(base / "milter.conf")])
-    server = subprocess.Popen(
-        ["/usr/sbin/postfix", "-c", str(base / "conf"), "start-fg"], stdout=(base / "log").open("wb")
-    )
-
-    def answers(at: int) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", at), 5).close()
-        except OSError:
-            return False
-        return True
-
-    wait_until(lambda: answers(port) and answers(milter), "Postfix and the milter answer")
-    yield port
-    subprocess.run(["/usr/sbin/postfix", "-c", str(base / "conf"), "stop"], capture_output=True)
-    milters.terminate()
-    milters.wait(60)
-    server.wait(60)
-
-
-def mail(port: int, attachment: Path) -> int:
-    """What SMTP says to a mail with an attachment: the code of its last answer."""
-    envelope = ["--server", f"127.0.0.1:{port}", "--from", "a@example.org", "--to", "b@example.org", "--timeout", "120"]
-    attached = ["--attach-type", "application/octet-stream", "--attach", f"@{attachment}"]
-    done = subprocess.run(
-        ["swaks", *envelope, *attached],
-        capture_output=True,
-        text=True,
-        timeout=170,
-    )
-    answers = re.findall(r"^<[-~*]{1,2}\s+(\d{3}) ", done.stdout, re.MULTILINE)
-    failures = [answer for answer in answers if answer[0] in "45"]
-    assert failures or "354" in answers, done.stdout[-2000:]
-    return int((failures or ["250"])[0])
+    milters = subprocess.Popen(["/usr/sbin/clamav-milter", "-c", str(settings)])
+    try:
+        wait_until(lambda: answers(milter), "clamav-milter answers")
+        with mail_server(folder / "postfix", f"inet:127.0.0.1:{milter}") as server:
+            yield server.port
+    finally:
+        milters.terminate()
+        milters.wait(60)
 
 
 def test_mail_with_a_listed_picture_is_refused_and_deferred_while_nobody_answers(gateway, postfix, tmp_path):
@@ -603,12 +552,12 @@ def test_mail_with_a_listed_picture_is_refused_and_deferred_while_nobody_answers
         member = tarfile.TarInfo("inner.zip")
         member.size = len(inner.getvalue())
         archive.addfile(member, io.BytesIO(inner.getvalue()))
-    assert mail(postfix, clean) == 250
-    assert mail(postfix, listed) == 550
-    assert mail(postfix, nested) == 550
+    assert send(postfix, clean) == 250
+    assert send(postfix, listed) == 550
+    assert send(postfix, nested) == 550
     gateway.process.stop()
     try:
-        assert mail(postfix, clean) == 451
+        assert send(postfix, clean) == 451
     finally:
         gateway.process.start()
-    wait_until(lambda: mail(postfix, clean) == 250, "the milter has noticed that somebody answers again")
+    wait_until(lambda: send(postfix, clean) == 250, "the milter has noticed that somebody answers again")

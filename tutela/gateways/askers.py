@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 from starlette.applications import Starlette
@@ -47,6 +47,17 @@ class AskersOptions(HttpOptions):
     roots: tuple[str, ...] = Field(
         default=(), description="Folders in which resumable uploads lie, of tusd or @tus/server; none by default."
     )
+    advice: ClassVar[Mapping[str, str]] = {
+        "envoy": "passes requests while the gateway is away with `failure_mode_allow: true`, and asks without the body"
+        " unless `with_request_body` is set",
+        "traefik": "asks without the body unless `forwardBody: true` is set, with `maxBodySize`",
+        "nginx": "asks without the body by `auth_request`: use njs, or the upload proxy",
+        "caddy": "asks without the body by `forward_auth`: use the upload proxy",
+        "tusd": "does not wait for an answer unless `pre-finish` is among `-hooks-enabled-events`, and its clients take"
+        " no answer at the finish for success: publish only what has a decision, and set `roots`",
+        "tus-node-server": "tells its clients success where the hook fails with 409, 423 or 5xx: throw 403 or 422 only,"
+        " publish only what has a decision, and set `roots`",
+    }
     sweep_s: float = Field(
         default=10.0, gt=0, description="How often finished uploads without a verdict are looked for in `roots`."
     )

@@ -12,11 +12,11 @@ Three rules hold for each: what is not allowed is refused in the protocol's word
 answer names nothing but the verdict; silence is never an answer to content that came whole.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 from socket import socket
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
@@ -67,6 +67,24 @@ class ListenerOptions(Options):
     cut_at: frozenset[int] = Field(
         default=frozenset(CUT_AT), description="Lengths at which clients cut files silently: such content is held."
     )
+
+    clients: tuple[str, ...] = Field(
+        default=(), description="Who asks, so that `tutela doctor` says which of their defaults let content pass."
+    )
+    advice: ClassVar[Mapping[str, str]] = {}
+    """Of each client that is known: what it lets pass, and what its operator should set."""
+
+    def warnings(self) -> list[str]:
+        """As of every gateway, and what is known of its clients."""
+        return super().warnings() + [f"{client} {self.advice[client]}" for client in self.clients]
+
+    @field_validator("clients")
+    @classmethod
+    def _are_known(cls, clients: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := sorted(set(clients) - set(cls.advice)):
+            known = ", ".join(sorted(cls.advice)) or "none"
+            raise ValueError(f"nothing is known of {', '.join(unknown)}; of this kind's clients {known} are known")
+        return clients
 
     @field_validator("allow")
     @classmethod

@@ -5,7 +5,9 @@ request, with exactly the bytes that were screened. What is held is answered 202
 """
 
 import html
+from collections.abc import Mapping
 from functools import partial
+from typing import ClassVar
 
 from pydantic import Field
 from starlette.requests import ClientDisconnect, Request
@@ -30,6 +32,16 @@ class ProxyOptions(HttpOptions):
 
     application: Address = Field(description="Where the application listens: `host:port`, or a UNIX socket.")
     application_s: float = Field(default=120.0, gt=0, description="Seconds that the application may keep silent.")
+    advice: ClassVar[Mapping[str, str]] = {
+        "mastodon": "fetches the files of other servers by itself: they do not come through this proxy; set up"
+        " `buckets` for its object store",
+        "peertube": "takes long films by its resumable route, in pieces that nobody can screen: close"
+        " `/api/v1/videos/upload-resumable`, or use its plugin",
+        "misskey": "fetches files of other servers, and those that users name by address, by itself: they do not come"
+        " through this proxy; set up `buckets` for its object store",
+        "pixelfed": "fetches the files of other servers by itself: set up `buckets` for its object store",
+        "gotosocial": "fetches the files of other servers by itself: set up `buckets` for its object store",
+    }
     held_status: int = Field(
         default=202, ge=200, le=499, description="Status of what is held: 202, or 422 where clients take 202 for done."
     )

@@ -60,6 +60,16 @@ class BucketsOptions(HttpOptions):
     guard_duty: bool = Field(default=False, description="Whether GuardDuty's tag is written, too, in its words.")
     copy_to: str = Field(default="", description="Bucket that allowed objects are copied to; none by default.")
 
+    def warnings(self) -> list[str]:
+        """As of every gateway, and what is public before it is screened."""
+        if self.copy_to:
+            return super().warnings()
+        return [
+            *super().warnings(),
+            f"objects are public before they are screened, unless a bucket policy waits for the tag `{STATUS}`, or"
+            " `copy_to` names the public bucket",
+        ]
+
 
 class BucketsGateway:
     """Takes events from a queue and from webhooks."""

@@ -9,14 +9,15 @@ import socket
 import struct
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from tutela.gateways.base import Kind, ListenerOptions, Opening, Passes
 from tutela.gateways.beneath import Roots
-from tutela.gateways.clamd.clients import ADVICE, Client
+from tutela.gateways.clamd.clients import ADVICE
 from tutela.gateways.clamd.commands import Command
 from tutela.gateways.clamd.connection import Connection, Stage
 from tutela.gateways.listeners import Acceptor, Address, Peers
@@ -53,13 +54,11 @@ class ClamdOptions(ListenerOptions):
         description="Folders below which files are read by path, for peers at a UNIX socket; none by default.",
     )
 
-    clients: tuple[Client, ...] = Field(
-        default=(), description="Who asks, so that `tutela doctor` says which of their defaults let content pass."
-    )
+    advice: ClassVar[Mapping[str, str]] = ADVICE
 
     def warnings(self) -> list[str]:
-        """As of every gateway, and what is known of its clients."""
-        found = super().warnings() + [f"{client} {ADVICE[client]}" for client in self.clients]
+        """As of every gateway, and of how a hold is said."""
+        found = super().warnings()
         if self.held_as is HeldAs.ERROR:
             found.append("says a hold as ERROR: rspamd, Discourse, Moodle and django-clamd let such content pass")
         return found

@@ -9,7 +9,8 @@ import logging
 import socket
 import time
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -32,6 +33,16 @@ class IcapOptions(HttpOptions):
         default=("tutela", "reqmod", "respmod", "avscan", "virus_scan", "srv_clamav", "request", "response"),
         description="Names of the service, as they stand in the address: icap://host/NAME.",
     )
+    advice: ClassVar[Mapping[str, str]] = {
+        "squid": "passes uploads unscreened while the gateway is away where `icap_service` has `bypass=on`: keep `off`",
+        "c-icap": "passes what is over its `MaxObjectSize` (5M) and of types that `ScanFileTypes` leaves out: set both",
+        "nextcloud": "accepts everything where `av_icap_response_header` is not `X-Infection-Found`, and lets files"
+        " pass when the scanner is away unless `av_block_unreachable` is on",
+        "opencloud": "lets files pass on an error, and scans the first 100 MB only: keep `max-scan-size` above your"
+        " uploads",
+        "rspamd": "sends pictures only with `scan_image_mime = true`; with `held_as_error` it takes a hold for a failure,"
+        " which passes unless it is told to refuse",
+    }
     held_as_error: bool = Field(
         default=False, description="Whether a hold is said as «could not be scanned» (Type=2), as rspamd reads it."
     )
