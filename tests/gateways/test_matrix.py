@@ -1,14 +1,10 @@
 """Matrix' content scanner: what is in an encrypted room is screened, and comes back as the home server has it."""
 
 import base64
-import hashlib
 import hmac
 import json
 import os
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
@@ -17,80 +13,26 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from tests.support.encrypted_attachments import encrypted
 from tests.support.gateways import COPY, DAMAGED, OTHER, Running
+from tests.support.home_server import TOKEN, HomeServer, home_server
 from tests.support.service import free_port
 from tests.support.waiting import PATIENCE_S
 from tutela.deployment.composition import Deployment
 
-TOKEN = "Bearer syt_of_a_user"
 PREFIX = "/_matrix/media_proxy/unstable"
 
 
-@dataclass
-class HomeServer:
-    """A home server that gives files to whoever has a token, and to anybody by the old routes where it says so."""
-
-    port: int = 0
-    files: dict[str, bytes] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    cuts: bool = False
-
-    def keep(self, content: bytes) -> str:
-        media = hashlib.sha256(content).hexdigest()[:24]
-        self.files[media] = content
-        return media
-
-    def keep_encrypted(self, content: bytes) -> dict[str, object]:
-        sealed, file = encrypted(content, "")
-        return file | {"url": f"mxc://example.org/{self.keep(sealed)}"}
+@pytest.fixture(scope="module")
+def home() -> Iterator[HomeServer]:
+    with home_server() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
-def home_server() -> Iterator[HomeServer]:
-    home = HomeServer()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            home.asked.append(self.path)
-            path, _, query = self.path.partition("?")
-            parts = path.split("/")
-            authenticated = parts[1:5] == ["_matrix", "client", "v1", "media"]
-            old = parts[1:4] == ["_matrix", "media", "v3"]
-            route, server, media = parts[5:] if authenticated else parts[4:]
-            found = home.files.get(media) if server == "example.org" else None
-            if route == "thumbnail":
-                found = home.files.get(media + "-small") if "width=" in query and "height=" in query else None
-            if not (authenticated and self.headers["Authorization"] == TOKEN) and not old:
-                found, status = b"", 401
-            else:
-                status = 404 if found is None else 200
-            self.send_response(status)
-            self.send_header("Content-Type", "image/jpeg")
-            self.send_header("X-Of-The-Server", "yes")
-            body = found or b""
-            self.send_header("Content-Length", str(len(body) + (5 if home.cuts else 0)))
-            self.end_headers()
-            self.wfile.write(body)
-            self.close_connection = home.cuts
-
-        def log_message(self, *arguments: object) -> None:
-            return
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        home.port = server.server_port
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield home
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def running(knowing: Deployment, home_server: HomeServer) -> Iterator[Running]:
+def running(knowing: Deployment, home: HomeServer) -> Iterator[Running]:
     settings = {"kind": "matrix", "listen": ["127.0.0.1:0"], "profile": "files"}
     gone = settings | {"homeserver": f"127.0.0.1:{free_port()}"}
-    running = Running(knowing, {"rooms": settings | {"homeserver": f"127.0.0.1:{home_server.port}"}, "gone": gone})
+    running = Running(knowing, {"rooms": settings | {"homeserver": f"127.0.0.1:{home.port}"}, "gone": gone})
     yield running
     running.stop()
 
@@ -117,74 +59,74 @@ def sealed_for(public_key: str, document: object, *, empty_mac: bool) -> dict[st
     return {"encrypted_body": {name: base64.b64encode(data).decode().rstrip("=") for name, data in named.items()}}
 
 
-def test_an_encrypted_attachment_is_screened_decrypted_and_handed_on_encrypted(client, home_server):
+def test_an_encrypted_attachment_is_screened_decrypted_and_handed_on_encrypted(client, home):
     for content, clean in ((OTHER, True), (COPY, False), (DAMAGED, False), (b"words of a room\n" * 9_000, True)):
-        file = home_server.keep_encrypted(content)
+        file = home.keep_encrypted(content)
         said = client.post("/scan_encrypted", json={"file": file}).json()
         assert said["clean"] is clean
         assert clean or said["info"].startswith("Tutela.")
         answer = client.post("/download_encrypted", json={"file": file})
         if clean:
             assert answer.status_code == 200
-            assert answer.content == home_server.files[file["url"].rpartition("/")[2]] != content
+            assert answer.content == home.files[file["url"].rpartition("/")[2]] != content
             assert "X-Of-The-Server" not in answer.headers
         else:
             assert answer.status_code == 403 and answer.json()["reason"] == "MCS_MEDIA_NOT_CLEAN"
 
 
-def test_the_key_may_be_encrypted_for_the_scanner_alone(client, home_server):
+def test_the_key_may_be_encrypted_for_the_scanner_alone(client, home):
     public_key = client.get("/public_key").json()["public_key"]
     assert public_key == client.get("/public_key").json()["public_key"]
     for empty_mac in (True, False):
-        asked = sealed_for(public_key, {"file": home_server.keep_encrypted(COPY)}, empty_mac=empty_mac)
+        asked = sealed_for(public_key, {"file": home.keep_encrypted(COPY)}, empty_mac=empty_mac)
         assert client.post("/scan_encrypted", json=asked).json()["clean"] is False
-        asked = sealed_for(public_key, {"file": home_server.keep_encrypted(OTHER)}, empty_mac=empty_mac)
+        asked = sealed_for(public_key, {"file": home.keep_encrypted(OTHER)}, empty_mac=empty_mac)
         assert client.post("/scan_encrypted", json=asked).json()["clean"] is True
         asked["encrypted_body"]["mac"] = "AAAAAAAAAAA"
         answer = client.post("/scan_encrypted", json=asked)
         assert (answer.status_code, answer.json()["reason"]) == (403, "MCS_BAD_DECRYPTION")
 
 
-def test_a_file_of_an_open_room_is_handed_on_or_not(client, home_server, running):
+def test_a_file_of_an_open_room_is_handed_on_or_not(client, home, running):
     for content, clean in ((OTHER, True), (COPY, False), (DAMAGED, False)):
-        media = home_server.keep(content)
-        home_server.files[f"{media}-small"] = content
+        media = home.keep(content)
+        home.files[f"{media}-small"] = content
         assert client.get(f"/scan/example.org/{media}").json()["clean"] is clean
         for path in (f"/download/example.org/{media}", f"/thumbnail/example.org/{media}?width=32&height=32&x=1"):
             answer = client.get(path)
             assert answer.status_code == (200 if clean else 403)
             assert (answer.content == content) is clean
-    assert home_server.asked[-1].endswith("?width=32&height=32")
-    without_token = httpx.get(f"{client.base_url}download/example.org/{home_server.keep(OTHER)}", timeout=PATIENCE_S)
+    assert home.asked[-1].endswith("?width=32&height=32")
+    without_token = httpx.get(f"{client.base_url}download/example.org/{home.keep(OTHER)}", timeout=PATIENCE_S)
     assert without_token.content == OTHER
-    assert home_server.asked[-1].startswith("/_matrix/media/v3/download/")
+    assert home.asked[-1].startswith("/_matrix/media/v3/download/")
 
 
-def test_what_the_home_server_does_not_give_whole_is_not_handed_on(client, home_server, running):
+def test_what_the_home_server_does_not_give_whole_is_not_handed_on(client, home, running):
     assert client.get("/download/example.org/none").json()["reason"] == "M_NOT_FOUND"
-    answer = client.get(f"/download/example.org/{home_server.keep(OTHER)}", headers={"Authorization": "Bearer other"})
+    answer = client.get(f"/download/example.org/{home.keep(OTHER)}", headers={"Authorization": "Bearer other"})
     assert (answer.status_code, answer.json()["reason"]) == (502, "MCS_MEDIA_REQUEST_FAILED")
-    home_server.cuts = True
+    home.cuts = True
     try:
         for path in ("download", "scan"):
-            answer = client.get(f"/{path}/example.org/{home_server.keep(OTHER)}")
+            answer = client.get(f"/{path}/example.org/{home.keep(OTHER)}")
             assert (answer.status_code, answer.json()["reason"]) == (502, "MCS_MEDIA_REQUEST_FAILED")
     finally:
-        home_server.cuts = False
+        home.cuts = False
     gone = f"http://127.0.0.1:{running.ports['gone'][0]}{PREFIX}/scan/example.org/x"
     assert httpx.get(gone, timeout=PATIENCE_S).status_code == 502
 
 
-def test_a_file_that_is_not_the_one_of_its_hash_is_not_handed_on(client, home_server):
-    file = home_server.keep_encrypted(OTHER)
-    home_server.files[file["url"].rpartition("/")[2]] = os.urandom(5_000)
+def test_a_file_that_is_not_the_one_of_its_hash_is_not_handed_on(client, home):
+    file = home.keep_encrypted(OTHER)
+    home.files[file["url"].rpartition("/")[2]] = os.urandom(5_000)
     for path in ("scan_encrypted", "download_encrypted"):
         answer = client.post(f"/{path}", json={"file": file})
         assert (answer.status_code, answer.json()["reason"]) == (400, "MCS_MEDIA_FAILED_TO_DECRYPT")
 
 
-def test_what_cannot_be_read_is_an_answer(client, home_server):
-    file = home_server.keep_encrypted(OTHER)
+def test_what_cannot_be_read_is_an_answer(client, home):
+    file = home.keep_encrypted(OTHER)
     for wrong in (
         {},
         {"file": {}},

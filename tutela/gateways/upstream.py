@@ -7,7 +7,7 @@ A connection serves one request, so that no answer can ever be taken for that to
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 import httptools
@@ -43,7 +43,7 @@ class Answer:
 
     status: int
     headers: list[tuple[bytes, bytes]]
-    body: AsyncIterator[bytes]
+    body: AsyncGenerator[bytes, None]
 
 
 class Upstream:
@@ -89,7 +89,7 @@ class Upstream:
             raise
         return connection
 
-    async def _body(self, connection: socket.socket, reading: "_Reading", method: bytes) -> AsyncIterator[bytes]:
+    async def _body(self, connection: socket.socket, reading: "_Reading", method: bytes) -> AsyncGenerator[bytes, None]:
         try:
             if method == b"HEAD":
                 return

@@ -40,8 +40,8 @@ class IcapOptions(HttpOptions):
         " pass when the scanner is away unless `av_block_unreachable` is on",
         "opencloud": "lets files pass on an error, and scans the first 100 MB only: keep `max-scan-size` above your"
         " uploads",
-        "rspamd": "sends pictures only with `scan_image_mime = true`; with `held_as_error` it takes a hold for a failure,"
-        " which passes unless it is told to refuse",
+        "rspamd": "sends pictures only with `scan_image_mime = true`; with `held_as_error` it takes a hold for a"
+        " failure, which passes unless it is told to refuse",
     }
     held_as_error: bool = Field(
         default=False, description="Whether a hold is said as «could not be scanned» (Type=2), as rspamd reads it."

@@ -15,6 +15,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from tutela.gateways.base import Kind, ListenerOptions, Opening, Passes
+from tutela.gateways.channels import Channel, ChannelService
 from tutela.gateways.intake import Body
 from tutela.gateways.listeners import Address
 from tutela.gateways.milter.packets import (
@@ -35,7 +36,6 @@ from tutela.gateways.milter.packets import (
     refusal,
 )
 from tutela.gateways.outcome import Outcome
-from tutela.gateways.stream import Stream, StreamService
 from tutela.screening.verdict import Decision
 
 _FIRST_LINE = b"Received: by a mail filter\r\n"
@@ -73,7 +73,7 @@ class MilterGateway:
     def __init__(self, opening: Opening[MilterOptions]) -> None:
         self.intake = opening.intake
         self.options = opening.options
-        self._service = StreamService(opening, self._serve)
+        self._service = ChannelService(opening, self._serve)
 
     async def start(self) -> None:
         """Begin to answer."""
@@ -83,22 +83,22 @@ class MilterGateway:
         """Accept no more; a whole mail is answered, by its verdict or held; half a mail comes again."""
         await self._service.stop()
 
-    async def _serve(self, stream: Stream) -> None:
-        session = _Session(self, stream)
+    async def _serve(self, channel: Channel) -> None:
+        session = _Session(self, channel)
         try:
             while True:
                 async with asyncio.timeout(self.options.first_s):
-                    length, letter = await _begun(stream)
+                    length, letter = await _begun(channel)
                 if letter not in _LETTERS:
                     raise PacketError(f"the protocol has no {letter!r}")
                 command = Command(letter)
                 if command in _OF_A_MAIL:
-                    self._service.busy(stream)
+                    self._service.busy(channel)
                 async with asyncio.timeout(self.options.body_s):
                     if await session.take(command, length):
                         return
                 if not session.is_at_work:
-                    self._service.waits(stream)
+                    self._service.waits(channel)
         finally:
             session.forget()
 
@@ -106,9 +106,9 @@ class MilterGateway:
 class _Session:
     """What one server says over one connection, mail after mail."""
 
-    def __init__(self, gateway: MilterGateway, stream: Stream) -> None:
+    def __init__(self, gateway: MilterGateway, channel: Channel) -> None:
         self._gateway = gateway
-        self._stream = stream
+        self._channel = channel
         self._terms = Terms()
         self._known: dict[str, str] = {}
         """Macros."""
@@ -128,7 +128,7 @@ class _Session:
                 await self._send(self._answer(await self._judged()))
                 return False
         else:
-            data = await self._stream.exactly(length)
+            data = await self._channel.exactly(length)
             if command is Command.QUIT:
                 return True
             await self._told(command, data)
@@ -170,7 +170,7 @@ class _Session:
 
     async def _add(self, length: int) -> None:
         body = self._mail()
-        await self._stream.each(length, body.write)
+        await self._channel.each(length, body.write)
         await self._settle(body)
 
     def _mail(self) -> Body:
@@ -214,15 +214,15 @@ class _Session:
         return refusal(451, "4.7.1", outcome.name)
 
     async def _send(self, data: bytes) -> None:
-        await self._stream.send(data, _SEND_S)
+        await self._channel.send(data, _SEND_S)
 
 
-async def _begun(stream: Stream) -> tuple[int, str]:
+async def _begun(channel: Channel) -> tuple[int, str]:
     """The length of a packet's data, and its letter. Raises PacketError."""
-    (length,) = LENGTH.unpack(await stream.exactly(LENGTH.size))
+    (length,) = LENGTH.unpack(await channel.exactly(LENGTH.size))
     if not 1 <= length <= MAX_PACKET:
         raise PacketError("a packet is too long")
-    return length - 1, (await stream.exactly(1)).decode("latin-1")
+    return length - 1, (await channel.exactly(1)).decode("latin-1")
 
 
 class _Asking:
@@ -235,7 +235,7 @@ class _Asking:
         with self._address.connect(_ASKED_S) as connection:
             connection.sendall(packet("O", struct.pack(">III", 6, Action.QUARANTINE, 0x1FFFFF)))
             _packet_of(connection)
-            head = b"Content-Type\0application/octet-stream\0"
+            head = b"Content-Type\0application/octet-channel\0"
             body = [packet("B", content[at : at + 65_535]) for at in range(0, len(content), 65_535)]
             connection.sendall(b"".join((packet("L", head), packet("N"), *body, packet("E"))))
             answer = _packet_of(connection)

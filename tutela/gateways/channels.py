@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 _STOP_S = 15.0
 
 
-class Stream:
+class Channel:
     """One connection. What came and is not taken yet is overwritten when it is taken."""
 
     def __init__(self, connection: socket.socket, peer: Any) -> None:
@@ -88,16 +88,16 @@ class Stream:
             self._loop.remove_reader(self._socket)
 
 
-class StreamService:
+class ChannelService:
     """Serves the connections of one gateway."""
 
-    def __init__(self, opening: Opening[Any], serve: Callable[[Stream], Awaitable[None]]) -> None:
+    def __init__(self, opening: Opening[Any], serve: Callable[[Channel], Awaitable[None]]) -> None:
         """`serve` is a connection's whole life; whatever the peer does wrong it raises as OSError or EOFError."""
         self._options: ListenerOptions = opening.options
         self._intake = opening.intake
         self._serve_one = serve
-        self._streams: set[Stream] = set()
-        self._idle: OrderedDict[Stream, None] = OrderedDict()
+        self._channels: set[Channel] = set()
+        self._idle: OrderedDict[Channel, None] = OrderedDict()
         self._acceptor = Acceptor(opening.sockets, Peers(opening.options.allow), self._take, self._make_room)
 
     def start(self) -> None:
@@ -109,46 +109,46 @@ class StreamService:
         self._acceptor.stop()
         self._intake.stop()
         deadline = time.monotonic() + _STOP_S
-        while self._streams and time.monotonic() < deadline:
-            for stream in tuple(self._streams):
-                if stream.idle and stream.task is not None:
-                    stream.task.cancel()
+        while self._channels and time.monotonic() < deadline:
+            for channel in tuple(self._channels):
+                if channel.idle and channel.task is not None:
+                    channel.task.cancel()
             await asyncio.sleep(0.02)
-        for stream in tuple(self._streams):
-            if stream.task is not None:
-                stream.task.cancel()
+        for channel in tuple(self._channels):
+            if channel.task is not None:
+                channel.task.cancel()
 
-    def busy(self, stream: Stream) -> None:
+    def busy(self, channel: Channel) -> None:
         """Something is under way on it."""
-        stream.idle = False
-        self._idle.pop(stream, None)
+        channel.idle = False
+        self._idle.pop(channel, None)
 
-    def waits(self, stream: Stream) -> None:
+    def waits(self, channel: Channel) -> None:
         """Nothing is."""
-        stream.idle = True
-        self._idle[stream] = None
+        channel.idle = True
+        self._idle[channel] = None
 
     def _take(self, connection: socket.socket, peer: Any) -> None:
         if len(self._idle) >= self._options.max_idle:
             self._make_room()
         self._intake.counts.connections.inc()
-        stream = Stream(connection, peer)
-        self._streams.add(stream)
-        self._idle[stream] = None
-        stream.task = asyncio.create_task(self._serve(stream))
+        channel = Channel(connection, peer)
+        self._channels.add(channel)
+        self._idle[channel] = None
+        channel.task = asyncio.create_task(self._serve(channel))
 
-    async def _serve(self, stream: Stream) -> None:
+    async def _serve(self, channel: Channel) -> None:
         with contextlib.suppress(OSError, EOFError, TimeoutError, asyncio.CancelledError):
             try:
-                await self._serve_one(stream)
+                await self._serve_one(channel)
             except (OSError, EOFError, TimeoutError):
                 raise  # the peer is gone, or says what it must not
             except Exception:
                 log.exception("a connection failed")
             finally:
-                stream.close()
-                self._streams.discard(stream)
-                self._idle.pop(stream, None)
+                channel.close()
+                self._channels.discard(channel)
+                self._idle.pop(channel, None)
 
     def _make_room(self) -> None:
         if self._idle:

@@ -1,0 +1,103 @@
+"""No answer and no line of a log says more of refused content than that it is refused, and a number."""
+
+import base64
+import logging
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.support.gateways import COPY, DAMAGED, KNOWN, Running, described, talk
+from tests.support.home_server import TOKEN, home_server
+from tests.support.relay import Relay
+from tests.support.waiting import PATIENCE_S
+from tutela.content.media.content import Limits
+from tutela.content.signals.registry import signal_type
+from tutela.deployment.composition import Deployment, open_deployment
+from tutela.gateways.outcome import Fault, reason
+from tutela.gateways.registry import kind_of
+from tutela.lists.banks.model import Action, NewEntry, Policy
+
+BANK, FILE = "zilpzalp", "holiday-of-anna"
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A deployment with a list whose name stands nowhere else."""
+    home = tmp_path_factory.mktemp("told") / "home"
+    with open_deployment(home, decoders=1, limits=Limits(max_bytes=3_000_000)) as deployment:
+        hashes = [item for item in deployment.screener.screen(KNOWN).hashes if item.view == "whole" and not item.part]
+        entries = [NewEntry(item.signal, signal_type(item.signal).parse(item.value)) for item in hashes]
+        deployment.banks.create(BANK, policy=Policy(Action.BLOCK), actor="test")
+        deployment.banks.add(BANK, entries, actor="test", reason="for the test")
+        deployment.refresh()
+        yield deployment
+
+
+def secrets_of(deployment: Deployment) -> list[bytes]:
+    """What nobody may be told."""
+    told = [BANK, FILE, "anna", "distance", "example.org"]
+    for content in (COPY, DAMAGED):
+        verdict = deployment.screener.screen(content)
+        told += [each.message for each in verdict.reasons]
+        told += [item.value for item in verdict.hashes]
+        told += [base64.b64encode(content[at : at + 60]).decode() for at in (0, 3_000)]
+    told += [reason(fault).message for fault in Fault]
+    pieces = [content[at : at + 24] for content in (COPY, DAMAGED) for at in (0, 200, 3_000)]
+    return [text.encode() for text in told] + pieces
+
+
+def test_nothing_is_told_but_a_number(deployment, caplog, capfd):
+    caplog.set_level(logging.DEBUG)
+    with home_server() as home:
+        kinds = {
+            "clamd": {},
+            "icap": {"details": {"uploader": "X-User"}},
+            "proxy": {"application": "127.0.0.1:1"},
+            "askers": {"details": {"uploader": "X-User"}},
+            "milter": {},
+            "matrix": {"homeserver": f"127.0.0.1:{home.port}"},
+        }
+        settings = {name: {"kind": name, "listen": ["127.0.0.1:0"]} | more for name, more in kinds.items()}
+        running = Running(deployment, settings)
+        answers = {}
+        try:
+            for name, given in settings.items():
+                with Relay(running.ports[name][0]) as relay:
+                    options = described({name: given | {"listen": [f"127.0.0.1:{relay.port}"]}})[name]
+                    ask(name, relay.port, home)
+                    if name != "matrix":
+                        asking = kind_of(options).asking(options)
+                        assert not asking(COPY) and not asking(DAMAGED)
+                answers[name] = bytes(relay.sent)
+        finally:
+            running.stop()
+    secrets = secrets_of(deployment)
+    logged = (caplog.text + "".join(capfd.readouterr())).encode()
+    assert b"clamd" in logged
+    for name, said in (*answers.items(), ("the log", logged)):
+        assert said, name
+        for secret in secrets:
+            assert secret.lower() not in said.lower(), (name, secret)
+
+
+def ask(name: str, port: int, home: object) -> None:
+    """Ask with names and words that must not come back."""
+    named = f"http://127.0.0.1:{port}"
+    patience = httpx.Client(timeout=PATIENCE_S, headers={"X-User": "anna", "Accept": "text/html"})
+    files = {"upload": (f"{FILE}.jpg", COPY, "image/jpeg")}
+    match name:
+        case "clamd":
+            talk(("127.0.0.1", port), f"nSCAN /{FILE}\n".encode().replace(FILE.encode(), b"x"))
+        case "proxy":
+            assert patience.post(f"{named}/{FILE}?{FILE}", files=files).status_code == 422
+        case "askers":
+            assert patience.post(f"{named}/authorize/{FILE}", files=files).status_code == 422
+            assert patience.post(f"{named}/finished", json={"path": f"/tmp/{FILE}"}).status_code == 403
+        case "matrix":
+            headers = {"Authorization": TOKEN}
+            for content in (COPY, DAMAGED):
+                file = home.keep_encrypted(content)  # type: ignore[attr-defined]
+                for route in ("scan_encrypted", "download_encrypted"):
+                    address = f"{named}/_matrix/media_proxy/unstable/{route}"
+                    patience.post(address, json={"file": file}, headers=headers)
