@@ -19,6 +19,8 @@ from tutela.casework.reports.options import ReportOptions
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.foundation.store.notices_tables import intake
+from tutela.lists.banks.model import BankUse
+from tutela.lists.banks.values import new_entry
 
 PUBLIC = new_identity()[1]
 NOTICE = {
@@ -105,6 +107,28 @@ def test_reports_are_listed_without_what_they_say(site):
     assert client.post(f"/v1/reports/{filing.id}/resume").status_code == 409
     assert client.post(f"/v1/reports/{filing.id}/retract", json={"reason": " "}).status_code == 422
     assert client.post(f"/v1/reports/{filing.id}/retract", json={"reason": "wrong"}).json()["state"] == "retracting"
+
+
+# --- appeals
+
+
+def test_appeals_are_listed_suspended_and_answered_by_their_case(site):
+    banks, appeals = site.deployment.banks, site.deployment.casework.appeals
+    banks.create("pages", uses={BankUse.PROXY}, actor="test")
+    (entry,) = banks.add("pages", [new_entry("url", "example.org/page")], actor="test").entry_ids
+    receipt = appeals.receive(appeals.references.of(entry), "a page about gardens")
+    assert site.client(Scope.SCREEN).get("/v1/appeals").status_code == 403
+    client = site.client(Scope.REVIEW)
+    (found,) = client.get("/v1/appeals").json()
+    assert (found["id"], found["entry_id"], found["signs"], found["late"]) == (receipt.id, entry, [], False)
+    assert client.post(f"/v1/appeals/{receipt.id}/suspension").json()["suspended"] == [entry]
+    case = client.get(f"/v1/cases/{found['case_id']}").json()
+    body = {"outcome": "uphold", "reason": "it stays", "items": [item["id"] for item in case["items"]]}
+    assert client.post(f"/v1/cases/{found['case_id']}/decision", json=body).status_code == 200
+    assert client.get("/v1/appeals").json() == []
+    assert client.get(f"/v1/appeals/{receipt.id}").json()["state"] == "upheld"
+    assert client.post(f"/v1/appeals/{receipt.id}/suspension").status_code == 422
+    assert client.get("/v1/appeals/none").status_code == 404
 
 
 # --- notices

@@ -21,6 +21,9 @@ from tutela.console.options import ConsoleOptions, ExposurePolicy, OidcOptions
 from tutela.console.roles import Permission, Role, permissions
 from tutela.errors import InputError
 from tutela.foundation.options import Secret
+from tutela.lists.banks.model import BankUse, EntryState
+from tutela.lists.banks.service import Banks
+from tutela.lists.banks.values import new_entry
 from tutela.screening.verdict import Context, Decision, Timings, Verdict, Versions
 
 PUBLIC = {
@@ -70,6 +73,8 @@ NEEDS = {
     "GET /filings/{filing_id}": Permission.SEE_REPORTS,
     "POST /filings/{filing_id}/retract": Permission.FILE,
     "POST /filings/{filing_id}/resume": Permission.FILE,
+    "GET /appeals": Permission.DECIDE,
+    "POST /appeals/{appeal_id}/suspend": Permission.DECIDE,
     "GET /notices": Permission.ANSWER,
     "POST /notices": Permission.ANSWER,
     "GET /notices/{notice_id}": Permission.ANSWER,
@@ -226,7 +231,7 @@ def test_every_answer_is_kept_from_caches_frames_and_foreign_scripts(desk):
 
 def test_pages_hold_no_inline_script_style_or_handler(desk):
     somebody = desk.signed_in(Role.LEAD, Role.ADMIN, Role.AUDITOR, Role.REPORTER)
-    names = "cases people settings team statistics second-looks sign-in notices intake audit reports"
+    names = "cases people settings team statistics second-looks sign-in appeals notices intake audit reports"
     for path in (f"/{name}" for name in names.split()):
         text = somebody.get(path).text
         assert not re.search(r"<script(?![^>]*\ssrc=)", text)
@@ -654,6 +659,28 @@ def test_a_notice_is_registered_answered_and_shown_as_text(desk):
     assert somebody.post(f"{path}/answer", data=answer | {"text": "again"}).status_code == 409
     for bad in ({"clock": "soon"}, {"targets": ""}, {"kind": "file"}, {"targets": "javascript:alert(1)"}):
         assert somebody.post("/notices", data=form | {"reference": "x"} | bad).status_code == 422
+
+
+def test_an_appeal_is_read_suspended_and_decided_on_its_case(desk):
+    appeals, banks = desk.console.casework.appeals, Banks(desk.store)
+    banks.create("pages", uses={BankUse.PROXY}, actor="test")
+    (entry,) = banks.add("pages", [new_entry("url", "example.org/page")], actor="test").entry_ids
+    receipt = appeals.receive(appeals.references.of(entry), "a page about <b>gardens</b>", "somebody@example.org")
+    somebody = desk.signed_in(Role.REVIEWER)
+    page = somebody.get("/appeals").text
+    assert appeals.references.of(entry) in page and "gardens" not in page
+    path = f"/cases/{appeals.get(receipt.id).case_id}"
+    assert somebody.post(f"/appeals/{receipt.id}/suspend", data={"csrf": somebody.csrf}).status_code == 303
+    assert banks.entry(entry).state is EntryState.DISABLED and "suspended" in somebody.get("/appeals").text
+    somebody.post(f"{path}/claim", data={"csrf": somebody.csrf})
+    shown = somebody.get(path).text
+    assert "a page about &lt;b&gt;gardens" in shown and "data-reveal" not in shown
+    assert 'value="lift"' in shown and 'value="confirm"' not in shown
+    item = desk.cases.get(path.rpartition("/")[2]).items[0].id
+    decision = {"csrf": somebody.csrf, "outcome": "lift", "reason": "a page about gardens", "item": str(item)}
+    assert somebody.post(f"{path}/decide", data=decision).status_code == 303
+    assert appeals.get(receipt.id).state == "lifted"
+    assert "listed in error" in somebody.get("/appeals").text
 
 
 def test_a_report_of_the_public_opens_a_case_without_a_picture(desk):

@@ -386,7 +386,7 @@ def test_every_page_has_no_issue_that_axe_core_finds(house, cases, colours):
     page.get_by_role("button", name="Show what the platform said").click()
     page.get_by_text("192.0.2.1").wait_for()
     check_page(everything, f"case-context-{colours}")
-    names = "cases second-looks reports notices intake statistics team audit people settings nothing"
+    names = "cases second-looks reports appeals notices intake statistics team audit people settings nothing"
     for name in names.split():
         page.goto(f"/{name}")
         check_page(everything, f"{name}-{colours}")

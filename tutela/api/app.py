@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from tutela._version import __version__
 from tutela.api import (
+    appeal_routes,
     bank_routes,
     case_routes,
     check_routes,
@@ -154,6 +155,7 @@ def create_app(
     app.include_router(bank_routes.router, dependencies=strictly)
     app.include_router(case_routes.router, dependencies=strictly)
     app.include_router(risk_routes.router, dependencies=strictly)
+    app.include_router(appeal_routes.router, dependencies=strictly)
     app.include_router(report_routes.router, dependencies=strictly)
     app.include_router(intake_routes.router, dependencies=strictly)
     app.state.intake_brake = intake_routes.IntakeBrake(deployment.casework.options.reports.intake_rate)

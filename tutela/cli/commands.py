@@ -16,8 +16,8 @@ from tutela.cli.state import State
 READER_GONE = 141
 """As a shell says of a program that wrote into a closed pipe; neither "nothing matched" nor "something did"."""
 _GROUPS = (
-    *("audit", "bank", "case", "config", "console", "dns", "evaluate", "evidence", "exchange", "feed", "gateway"),
-    *("index", "job", "key", "notice", "outbox", "report", "risk", "store", "stream"),
+    *("appeal", "audit", "bank", "case", "config", "console", "dns", "evaluate", "evidence", "exchange", "feed"),
+    *("gateway", "index", "job", "key", "notice", "outbox", "report", "risk", "stop_page", "store", "stream"),
 )
 """Each a module of this package with an `app`."""
 
@@ -55,7 +55,7 @@ app = typer.Typer(
     "  ·  tutela screen uploads/  ·  tutela key create my-site --scope screen  ·  tutela serve",
 )
 for group in _GROUPS:
-    app.add_typer(import_module(f"tutela.cli.{group}").app, name=group)
+    app.add_typer(import_module(f"tutela.cli.{group}").app, name=group.replace("_", "-"))
 
 Paths = Annotated[list[str], typer.Argument(help="Files, folders (all files below), or - for standard input.")]
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tutela.deployment.casework import Casework
     from tutela.deployment.composition import Deployment
     from tutela.deployment.settings import Settings
+    from tutela.lists.banks.service import Banks
 
 
 MAX_ID = 2**63 - 1
@@ -34,6 +35,21 @@ class State:
     def deployment(self) -> "Deployment":
         """The open deployment; close it."""
         return self.settings().open()
+
+    @contextlib.contextmanager
+    def banks(self) -> Iterator["Banks"]:
+        """The banks alone, without anything that screens. Raises InputError, StoreError."""
+        from tutela.foundation.home import database_url, prepare_home
+        from tutela.foundation.store.database import Store
+        from tutela.lists.banks.service import Banks
+
+        settings = self.settings()
+        prepare_home(settings.home)
+        store = Store.create(database_url(settings.home, settings.database_text))
+        try:
+            yield Banks(store, settings.home)
+        finally:
+            store.close()
 
     @contextlib.contextmanager
     def casework(self, key: Path | None = None) -> Iterator["Casework"]:

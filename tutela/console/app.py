@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from tutela.console import (
+    appeal_routes,
     audit_routes,
     case_routes,
     notice_routes,
@@ -32,6 +33,7 @@ _ROUTES = (
     case_routes,
     reveal_routes,
     report_routes,
+    appeal_routes,
     notice_routes,
     statistics_routes,
     audit_routes,

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from tutela.casework.cases.decisions import UNDO
 from tutela.casework.cases.model import (
+    OF_APPEALS,
     OF_CONTENT,
     OF_REPORTS,
     Case,
@@ -38,6 +39,8 @@ Deciding = Annotated[Visit, Depends(needs(Permission.DECIDE))]
 _WAITING = (CaseState.OPEN, CaseState.CLAIMED, CaseState.SECOND_OPINION, CaseState.ESCALATED)
 _PAGE = 50
 _MAX_REASON = 2000
+_IN_WORDS = (Queue.INTAKE, Queue.APPEAL)
+"""Cases of what somebody wrote."""
 Said = Sequence[tuple[int, Mapping[str, str]]]
 """What was said of each item, by id."""
 Choice = TypeVar("Choice", CaseState, Queue, Outcome)
@@ -198,7 +201,7 @@ def _case_page(
     console = _console(request)
     case = console.cases.get(case_id)
     policy = console.policy
-    if told is None and case.queue is Queue.INTAKE and _is_mine(case, visit):
+    if told is None and case.queue in _IN_WORDS and _is_mine(case, visit):
         # A report is words: whoever decides of it reads them first.
         told = _said(console, visit, case)
     return page(
@@ -233,7 +236,7 @@ def _said(console: "Console", visit: Visit, case: Case) -> Said:
 
 
 def _outcomes_of(case: Case) -> Sequence[Outcome]:
-    return OF_REPORTS if case.queue is Queue.INTAKE else OF_CONTENT
+    return {Queue.INTAKE: OF_REPORTS, Queue.APPEAL: OF_APPEALS}.get(case.queue, OF_CONTENT)
 
 
 def _history(console: "Console", visit: Visit, case_id: str) -> list[CaseEvent]:

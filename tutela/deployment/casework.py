@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tutela.casework.appeals import Appeals
+from tutela.casework.appeals.signs import Signs
 from tutela.casework.audit.checkpoints import Checkpoints
 from tutela.casework.audit.log import AuditLog
 from tutela.casework.cases.alarms import AlarmMail
@@ -36,6 +38,7 @@ from tutela.foundation.home import database_url, prepare_home
 from tutela.foundation.outbox.service import Outbox
 from tutela.foundation.outbox.webhooks import Endpoint, Webhooks
 from tutela.foundation.store.database import Store
+from tutela.lists.banks.guard import Guard
 from tutela.lists.banks.service import Banks
 
 if TYPE_CHECKING:  # what needs lxml is imported where reports are worked on, and not by a service that only screens
@@ -74,6 +77,7 @@ class Casework:
     notices: Notices
     intake: Intake | None
     """None where nothing can be sealed."""
+    appeals: Appeals
     watch: Watch
     upkeep: Upkeep
     outbox: Outbox
@@ -142,6 +146,8 @@ def open_casework(
     cases.listen(GivingBack(banks))
     cases.listen(FilingAtMatch(options.reports.at_match))
     ledger.listen(FilingsFollowed(cases))
+    appeals = Appeals(store, banks, cases, vault if recipients else None, Signs(banks, Guard(banks)), webhooks)
+    cases.listen(appeals)
     notices = Notices(store, webhooks)
     watch = Watch(ledger, notices, webhooks, options.reports.mail)
     upkeep = Upkeep(
@@ -155,6 +161,7 @@ def open_casework(
     if vault is not None and recipients:
         contacts = ContactCases(store, vault, cases, webhooks, Effects(webhooks, callback))
         cases.listen(contacts.follow)
+    upkeep.also(appeals.escalate)
     return Casework(
         store=store,
         options=options,
@@ -166,6 +173,7 @@ def open_casework(
         ledger=ledger,
         notices=notices,
         intake=Intake(store, vault, cases) if vault is not None and recipients else None,
+        appeals=appeals,
         watch=watch,
         upkeep=upkeep,
         outbox=Outbox(store),

@@ -111,6 +111,8 @@ class Deployment:
         conversations: ConversationOptions,
     ) -> None:
         self.home = home
+        self.doors: Mapping[str, object] = {}
+        """What the operator chose for the doors, by section; a door knows its own class."""
         self.store = store
         self.banks = Banks(store, home)
         self.indexes = Indexes(home / "index", signal_types(), self.banks, store.identity)

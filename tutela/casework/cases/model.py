@@ -36,6 +36,8 @@ class Queue(StrEnum):
     """The public, a flagger or an authority said so."""
     CONTACT = "contact"
     """Who contacts whom, and how: an alarm about an account, with reasons."""
+    APPEAL = "appeal"
+    """Somebody says that a page or name is blocked in error."""
 
 
 class Outcome(StrEnum):
@@ -55,12 +57,19 @@ class Outcome(StrEnum):
     """Of a report: somebody else must act, and is told."""
     NO_GROUND = "no-ground"
     """Of a report: there is nothing to act on."""
+    UPHOLD = "uphold"
+    """Of an appeal: what is listed stays listed."""
+    LIFT = "lift"
+    """Of an appeal: it was listed in error, and counts no more."""
 
 
 OF_CONTENT = (Outcome.CONFIRM, Outcome.REJECT, Outcome.AGAINST_RULES, Outcome.ESCALATE)
 """What is decided of content that was held."""
 OF_REPORTS = (Outcome.CONFIRM, Outcome.NOT_OURS, Outcome.PASS_ON, Outcome.NO_GROUND, Outcome.ESCALATE)
 """What is decided of what somebody told us; to confirm is to act on what is ours."""
+
+OF_APPEALS = (Outcome.UPHOLD, Outcome.LIFT, Outcome.ESCALATE)
+"""What is decided of an appeal."""
 
 
 class Effect(StrEnum):

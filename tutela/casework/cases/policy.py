@@ -74,6 +74,8 @@ class RetentionPolicy:
             Outcome.REJECT: self.rejected_days,
             Outcome.NOT_OURS: self.rejected_days,
             Outcome.NO_GROUND: self.rejected_days,
+            Outcome.UPHOLD: self.rejected_days,
+            Outcome.LIFT: self.rejected_days,
             Outcome.AGAINST_RULES: self.against_rules_days,
             Outcome.PASS_ON: self.reported_days,
         }.get(outcome)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from tutela.casework.cases.model import Queue
 from tutela.lists.banks.labels import Label
 
-_OF_QUEUE = {Queue.MATCH: 50, Queue.INTAKE: 40, Queue.CONTACT: 60, Queue.UNSCREENED: 10}
+_OF_QUEUE = {Queue.APPEAL: 60, Queue.CONTACT: 60, Queue.MATCH: 50, Queue.INTAKE: 40, Queue.UNSCREENED: 10}
 _SEVEREST = 100
 _STEP = 10
 """By how much a label is less urgent than the one before it in its scheme."""

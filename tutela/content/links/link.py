@@ -45,7 +45,7 @@ def parse_link(text: str) -> Link | None:
     encoded = text.encode("utf-8", "surrogatepass")
     parsed = _native.parse_link(encoded)
     if isinstance(parsed, bytes):
-        parsed = _native.parse_link(encoded, mapped_host=ascii_host(parsed.decode()).encode())
+        parsed = _native.parse_link(encoded, mapped_host=ascii_host(parsed.decode("utf-8", "replace")).encode())
     if parsed is None or isinstance(parsed, bytes):
         return None
     return Link(*parsed)
@@ -60,7 +60,7 @@ def lookups(text: str) -> tuple[bytes, bytes, bytes] | None:
     encoded = text.encode("utf-8", "surrogatepass")
     found = _native.look_up_link(encoded)
     if isinstance(found, bytes):
-        found = _native.look_up_link(encoded, ascii_host(found.decode()).encode())
+        found = _native.look_up_link(encoded, ascii_host(found.decode("utf-8", "replace")).encode())
     return None if isinstance(found, bytes) else found
 
 

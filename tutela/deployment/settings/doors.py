@@ -12,6 +12,7 @@ DOORS = {
     "service": "tutela.api.options:ServiceOptions",
     "console": "tutela.console.options:ConsoleOptions",
     "stream_hooks": "tutela.gateways.streams.options:HookOptions",
+    "stop_page": "tutela.gateways.pages.options:StopPageOptions",
 }
 """Option classes by section."""
 NAMED_DOORS = {

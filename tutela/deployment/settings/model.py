@@ -136,7 +136,7 @@ class Settings:
         Raises StoreError, IndexCorruptError, InputError.
         """
         self.permit_networks()
-        return open_deployment(
+        deployment = open_deployment(
             self.home,
             database=self.database_text,
             limits=self.limits,
@@ -146,6 +146,8 @@ class Settings:
             conversations=self.conversations,
             casework=casework or self.casework,
         )
+        deployment.doors = self.doors
+        return deployment
 
 
 @cache

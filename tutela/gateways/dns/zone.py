@@ -6,11 +6,12 @@ back, whatever database was restored: a resolver that saw a later version would 
 
 import os
 from collections import Counter, deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tutela.content.links.link import DOMAIN
+from tutela.lists.banks.guard import Guard
 from tutela.lists.banks.model import BankUse
 from tutela.lists.banks.service import Banks
 from tutela.lists.index.feed import Change
@@ -37,6 +38,7 @@ class Zone:
 
     def __init__(self, banks: Banks, serial_file: Path) -> None:
         self._banks = banks
+        self._guard = Guard(banks)
         self._file = serial_file
         self._sequence = -1
         self._version = -1
@@ -72,7 +74,7 @@ class Zone:
         return found if found and found[0].before == serial else None
 
     def _all_anew(self) -> bool:
-        texts = dict(self._banks.names_in_clear(DOMAIN, BankUse.DNS))
+        texts = self._listed(None)
         names = Counter(texts.values())
         removed, added = self._names.keys() - names.keys(), names.keys() - self._names.keys()
         first = self._sequence < 0
@@ -90,7 +92,7 @@ class Zone:
 
     def _follow(self, page: list[Change], removed: set[str], added: set[str]) -> None:
         keys = [change.key for change in page]
-        now = dict(self._banks.names_in_clear(DOMAIN, BankUse.DNS, keys))
+        now = self._listed(keys)
         for key in keys:
             before, text = self._texts.pop(key, None), now.get(key)
             if text is not None:
@@ -103,6 +105,11 @@ class Zone:
                 if not self._names[before]:
                     del self._names[before]
                     (added.discard if before in added else removed.add)(before)
+
+    def _listed(self, signal_ids: Sequence[int] | None) -> dict[int, str]:
+        """The name of each signal row, but for names that would take a shared host away."""
+        found = self._banks.names_in_clear(DOMAIN, BankUse.DNS, signal_ids)
+        return {signal_id: text for signal_id, entry_id, text in found if self._guard.admits(entry_id, text)}
 
     def _advance(self, removed: Collection[str], added: Collection[str], *, first: bool = False) -> bool:
         if not removed and not added and not first:

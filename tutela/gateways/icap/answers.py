@@ -1,6 +1,7 @@
 """What is answered over ICAP: nothing modified, the echo, or a page that takes the upload's place."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from tutela.gateways.outcome import Outcome
 from tutela.screening.verdict import Decision
@@ -41,6 +42,16 @@ def infection(outcome: Outcome, kind: int) -> dict[str, str]:
     name = outcome.name
     violation = f"1\r\n\t-\r\n\t{name}\r\n\t0\r\n\t2"
     return {"X-Infection-Found": f"Type={kind}; Resolution=2; Threat={name};", "X-Violations-Found": violation}
+
+
+def page(tag: str, code: int, headers: Mapping[str, str], text: str) -> bytes:
+    """A page of HTTP in answer to a request, after which the connection is closed: a body may still come."""
+    body = text.encode()
+    lines = [f"HTTP/1.1 {code} {HTTPStatus(code).phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+    head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "Connection: close"]) + "\r\n\r\n"
+    encoded = head.encode("latin-1", "replace")
+    said = {"ISTag": tag, "Connection": "close", "Encapsulated": f"res-hdr=0, res-body={len(encoded)}"}
+    return status(200, said) + encoded + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
 
 
 def refusal(tag: str, outcome: Outcome, kind: int, *, closes: bool) -> bytes:

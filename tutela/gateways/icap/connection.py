@@ -107,6 +107,10 @@ class Connection:
         try:
             async with asyncio.timeout(options.body_s):
                 http = await self._http_heads(carried)
+                if (page := await self._stop_page(head, http)) is not None:
+                    body.close()
+                    await self._send(page)
+                    return False
                 unbroken = not carried.has_body or await self._body(head, body, began)
         except TimeoutError:
             body.close()
@@ -131,6 +135,12 @@ class Connection:
             return await self._refuse(outcome, goes_on=whole and not head.closes)
         finally:
             body.close()
+
+    async def _stop_page(self, head: Head, http: HttpHeads) -> bytes | None:
+        """The answer to a request for a listed page; None for any other."""
+        if self._gateway.pages is None or head.method != Method.REQMOD:
+            return None
+        return await asyncio.to_thread(self._gateway.pages.answer, http, self._gateway.tag())
 
     async def _judged(self, head: Head, http: HttpHeads, body: Body) -> Outcome:
         part = "req-hdr" if head.method == Method.REQMOD else "res-hdr"

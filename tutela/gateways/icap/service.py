@@ -18,6 +18,7 @@ from tutela.gateways.base import Kind, Opening, Passes
 from tutela.gateways.http import HttpOptions
 from tutela.gateways.icap import answers
 from tutela.gateways.icap.connection import Connection
+from tutela.gateways.icap.pages import PageGuard
 from tutela.gateways.listeners import Acceptor, Address, Peers
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,10 @@ class IcapOptions(HttpOptions):
     held_as_error: bool = Field(
         default=False, description="Whether a hold is said as «could not be scanned» (Type=2), as rspamd reads it."
     )
+    pages: bool = Field(
+        default=False,
+        description="Whether requests for listed pages are answered with the stop page (451); see [stop_page].",
+    )
 
 
 class IcapGateway:
@@ -55,12 +60,15 @@ class IcapGateway:
         self.options = opening.options
         self.intake = opening.intake
         self.trusted = Peers(opening.options.trusted)
+        self.pages = PageGuard(opening.intake.deployment) if opening.options.pages else None
         self._connections: set[Connection] = set()
         self._idle: OrderedDict[Connection, None] = OrderedDict()
         self._acceptor = Acceptor(opening.sockets, Peers(opening.options.allow), self._take, self._make_room)
 
     async def start(self) -> None:
         """Begin to answer."""
+        if self.pages is not None:
+            self.pages.start()
         self._acceptor.start()
 
     async def stop(self) -> None:
@@ -79,11 +87,14 @@ class IcapGateway:
         for connection in tuple(self._connections):
             if connection.task is not None:
                 connection.task.cancel()
+        if self.pages is not None:
+            await asyncio.to_thread(self.pages.stop)
 
     def tag(self) -> str:
         """Changes whenever the lists do, so that proxies forget what was answered before (RFC 3507, 4.7)."""
-        sequences = sorted(self.intake.deployment.indexes.sequences.items())
-        return f'"{hashlib.sha256(repr((sequences, self.options.profile)).encode()).hexdigest()[:24]}"'
+        deployment = self.intake.deployment
+        lists = (sorted(deployment.indexes.sequences.items()), deployment.banks.known_version, self.options.profile)
+        return f'"{hashlib.sha256(repr(lists).encode()).hexdigest()[:24]}"'
 
     def described(self) -> bytes:
         """The answer to OPTIONS."""

@@ -44,6 +44,8 @@ from tutela.lists.index.service import Indexes
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 MAX_TEXT = 4_000
+CONFIRMED = "confirmed"
+"""The event by which a curator answers for an entry on a host that many share."""
 
 
 class Banks:
@@ -54,7 +56,7 @@ class Banks:
         self.store = store
         self.searcher: Lists | None = None
         """Where allow lists are compared with what is listed; the process's own indexes where it has some."""
-        self._home = home
+        self.home = home
         self._version = -1
         self._enabled: tuple[Bank, ...] = ()
         self.refresh()
@@ -167,7 +169,7 @@ class Banks:
 
     def labels(self) -> Mapping[str, Label]:
         """The labels that banks and entries may carry."""
-        return labels_of(self._home)
+        return labels_of(self.home)
 
     # --- entries
 
@@ -261,6 +263,20 @@ class Banks:
             set_entry_state(connection, entry_id, state, reason=reason, actor=actor, at=now())
         return self.entry(entry_id)
 
+    def confirm(self, entry_id: int, *, reason: str, actor: str) -> None:
+        """A curator answers for an entry on a host that many share; two are needed. Raises NotFoundError, InputError,
+        ConflictError (the same curator did)."""
+        if not reason.strip():
+            raise InputError("give the reason: what you looked at, and why the whole host is not taken")
+        check_text(reason, MAX_TEXT)
+        self.entry(entry_id)
+        with self._changing_banks() as connection:
+            event = tables.event
+            same = (event.c.subject == "entry", event.c.subject_id == entry_id, event.c.action == CONFIRMED)
+            if connection.execute(select(event.c.id).where(*same, event.c.actor == actor)).first() is not None:
+                raise ConflictError("you have confirmed this entry already: the second curator is another person")
+            _record(connection, now(), "entry", entry_id, actor, CONFIRMED, {"reason": reason})
+
     def history(self, entry_id: int) -> list[Event]:
         """What happened to an entry, oldest first. Raises NotFoundError."""
         entry = self.entry(entry_id)
@@ -277,7 +293,7 @@ class Banks:
 
     def _lists(self) -> Lists:
         if self.searcher is None:
-            folder = (self._home or Path(os.devnull)) / "index"
+            folder = (self.home or Path(os.devnull)) / "index"
             self.searcher = Indexes(folder, signal_types(), self, self.store.identity)
         self.searcher.refresh()
         return self.searcher
@@ -354,12 +370,12 @@ class Banks:
 
     def names_in_clear(
         self, signal: str, use: BankUse, signal_ids: Sequence[int] | None = None
-    ) -> Iterator[tuple[int, str]]:
-        """The signal row and the text of every active entry of a type in the enabled banks of a use; or of those
-        signal rows alone. Entries that were listed as digests have no text and are left out."""
+    ) -> Iterator[tuple[int, int, str]]:
+        """Signal row, entry and text of every active entry of a type in the enabled banks of a use; or of those signal
+        rows alone. Entries that were listed as digests have no text and are left out."""
         entry, signals, banks = tables.entry, tables.signal, [bank.id for bank in self.enabled() if use in bank.uses]
         query = (
-            select(entry.c.signal_id, entry_text.c.text)
+            select(entry.c.signal_id, entry.c.id, entry_text.c.text)
             .join(entry_text, entry_text.c.entry_id == entry.c.id)
             .join(signals, signals.c.id == entry.c.signal_id)
             .where(signals.c.type == signal, entry.c.state == EntryState.ACTIVE.value, entry.c.bank_id.in_(banks))
@@ -369,7 +385,18 @@ class Banks:
             for chunk in wanted:
                 narrowed = query if chunk is None else query.where(entry.c.signal_id.in_(chunk))
                 for row in connection.execute(narrowed.execution_options(yield_per=10_000)):
-                    yield row.signal_id, row.text
+                    yield row.signal_id, row.id, row.text
+
+    def text_in_clear(self, entry_id: int) -> str | None:
+        """What an entry's value is the digest of; None where that was not kept."""
+        with self.store.read() as connection:
+            query = select(entry_text.c.text).where(entry_text.c.entry_id == entry_id)
+            return connection.execute(query).scalar_one_or_none()
+
+    @property
+    def known_version(self) -> int:
+        """The version of the banks that this process has taken in."""
+        return self._version
 
     def version(self) -> int:
         """Rises with every change of any bank: its policy, its name, where it counts."""

@@ -36,6 +36,8 @@ class Flag(StrEnum):
     """It is within the threshold of a known false match."""
     REJECTED = "rejected"
     """Reviewers rejected nearly all that it matched; it was set aside."""
+    SURGE = "surge"
+    """It is asked for far more often than others of its list, as known material is not."""
 
 
 def flag_named(name: str) -> Flag:

@@ -1,0 +1,10 @@
+"""Pages at a network's edge: an honest stop page with appeals, squid's helper, and hosts for hybrid routing.
+
+Flow: request → `deployment.edge.Edge.rule` → 451 with the stop page, or nothing at all. No script, no cookie, no line
+in a log, nothing of who asks in any file.
+"""
+
+from tutela.gateways.pages.options import StopPageOptions
+from tutela.gateways.pages.stop_page import StopPage
+
+__all__ = ["StopPage", "StopPageOptions"]
