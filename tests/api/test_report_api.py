@@ -127,7 +127,7 @@ def test_appeals_are_listed_suspended_and_answered_by_their_case(site):
     assert client.post(f"/v1/cases/{found['case_id']}/decision", json=body).status_code == 200
     assert client.get("/v1/appeals").json() == []
     assert client.get(f"/v1/appeals/{receipt.id}").json()["state"] == "upheld"
-    assert client.post(f"/v1/appeals/{receipt.id}/suspension").status_code == 422
+    assert client.post(f"/v1/appeals/{receipt.id}/suspension").status_code == 409
     assert client.get("/v1/appeals/none").status_code == 404
 
 

@@ -135,7 +135,7 @@ def test_a_person_suspends_with_one_press_and_an_appeal_has_only_two_answers(hou
     assert house.appeals.get(found.id).state is AppealState.OPEN
     house.cases.decide(found.case_id, Outcome.UPHOLD, by="anna", reason="it stays")
     assert house.state(entry) is EntryState.ACTIVE
-    with pytest.raises(InputError, match="answered"):
+    with pytest.raises(ConflictError, match="answered"):
         house.appeals.suspend(found.id, actor="anna")
 
 

@@ -20,7 +20,7 @@ from tutela.casework.cases.model import CaseChange, Change, NewItem, Outcome, Qu
 from tutela.casework.cases.rows import read_items
 from tutela.casework.cases.service import Cases
 from tutela.casework.evidence.vault import Vault
-from tutela.errors import InputError, NotFoundError
+from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.outbox.webhooks import Webhooks
 from tutela.foundation.store.appeal_tables import appeal as table
 from tutela.foundation.store.case_tables import case_item
@@ -102,12 +102,12 @@ class Appeals:
         return Receipt(appeal_id, moment(due))
 
     def suspend(self, appeal_id: str, *, actor: str) -> Appeal:
-        """A person has the entry count for nothing until the appeal is answered. Raises NotFoundError, InputError."""
+        """A person has the entry count for nothing until the appeal is answered. Raises NotFoundError, ConflictError."""
         with self._store.write() as connection:
             lock(connection)
             found = _appeal(_row(connection, appeal_id))
             if found.state is not AppealState.OPEN:
-                raise InputError("the appeal is answered already")
+                raise ConflictError("the appeal is answered already")
             entry = self._banks.entry(found.entry_id)
             more = self._suspend(connection, entry, found.reference, self._clock(), actor)
             both = [*found.suspended, *(each for each in more if each not in found.suspended)]
