@@ -102,7 +102,7 @@ class Appeals:
         return Receipt(appeal_id, moment(due))
 
     def suspend(self, appeal_id: str, *, actor: str) -> Appeal:
-        """A person has the entry count for nothing until the appeal is answered. Raises NotFoundError, ConflictError."""
+        """A person has the entry count for nothing until it is answered. Raises NotFoundError, ConflictError."""
         with self._store.write() as connection:
             lock(connection)
             found = _appeal(_row(connection, appeal_id))
