@@ -1,6 +1,6 @@
 """Alarms about accounts, and the words of conversations that cases ask for and people are shown.
 
-Revision ID: 0016
+Revision ID: 0018
 """
 
 import sqlalchemy as sa
@@ -8,8 +8,8 @@ from alembic import op
 
 from tutela.foundation.store.tables import Id
 
-revision = "0016"
-down_revision = "0015"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
