@@ -105,7 +105,7 @@ def seaweedfs(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) 
         wait_until(lambda: answers(at) and up(), "SeaweedFS answers")
         yield SeaweedFS(s3, running)
     finally:
-        process.terminate()
+        process.kill()
         process.wait(60)
         running.stop()
 
