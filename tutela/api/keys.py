@@ -87,7 +87,7 @@ class Keys:
         try:
             wanted = sorted({Scope(scope) for scope in scopes})
         except ValueError:
-            raise InputError(f"scopes are {', '.join(Scope)}") from None
+            raise InputError("scopes are {scope}", scope=", ".join(Scope)) from None
         if not wanted or not 0 < len(name) <= 128 or not name.isprintable():
             raise InputError("a key needs a printable name of at most 128 characters and at least one scope")
         key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
@@ -112,7 +112,7 @@ class Keys:
             key_id = full_id(connection, api_key.c.id, key_id)
             row = connection.execute(select(api_key).where(api_key.c.id == key_id)).first()
         if row is None:
-            raise NotFoundError(f"there is no API key {key_id!r}")
+            raise NotFoundError("there is no API key {key_id!r}", key_id=key_id)
         return _key(row)
 
     def all(self) -> Sequence[ApiKey]:

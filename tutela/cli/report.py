@@ -37,7 +37,9 @@ def list_(
     from tutela.errors import InputError
 
     if unknown := set(state or ()) - set(State):
-        raise InputError(f"{min(unknown)!r} is no state; a state is one of {', '.join(State)}")
+        raise InputError(
+            "{unknown!r} is no state; a state is one of {state}", unknown=min(unknown), state=", ".join(State)
+        )
     with context.obj.casework() as casework:
         found = casework.ledger.all(case_id=case, states=[State(one) for one in state or ()])
     if json:

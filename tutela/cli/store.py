@@ -40,7 +40,7 @@ def backup(context: typer.Context, file: Annotated[Path, typer.Argument(help="Th
         if not store.is_sqlite:
             raise InputError("this command copies SQLite databases; use pg_dump for PostgreSQL")
         if file.exists():
-            raise InputError(f"{file} exists already")
+            raise InputError("{file} exists already", file=file)
         with store.read() as connection:
             connection.exec_driver_sql("VACUUM INTO ?", (str(file),))
     finally:

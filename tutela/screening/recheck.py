@@ -141,9 +141,9 @@ class SecondOpinions:
         try:
             row = self._exchanges.get(name)
         except NotFoundError:
-            raise UndeliverableError(f"exchange {name} was removed") from None
+            raise UndeliverableError("exchange {name} was removed", name=name) from None
         if not _is_asked(row):
-            raise UndeliverableError(f"{name} is no longer asked about what was allowed")
+            raise UndeliverableError("{name} is no longer asked about what was allowed", name=name)
         return row
 
     def _run(self) -> None:

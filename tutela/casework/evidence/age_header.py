@@ -23,6 +23,8 @@ _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 class HeaderError(TutelaError):
     """Not the head of an age file, or not sealed to this key."""
 
+    code = "header"
+
 
 def header_length(data: bytes) -> int | None:
     """How many bytes at the beginning of an age file are its head; None while its end has not come."""

@@ -64,7 +64,7 @@ def write_bundle(
     if bool(recipients) == (password is not None):
         raise InputError("a bundle is encrypted to recipients (age1…) or with a password: give one of the two")
     if password is not None and len(password) < MIN_PASSWORD:
-        raise InputError(f"the password of a bundle has at least {MIN_PASSWORD} characters")
+        raise InputError("the password of a bundle has at least {min_password} characters", min_password=MIN_PASSWORD)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with partial.open("xb") as raw:
@@ -92,7 +92,7 @@ def _fill(archive: _Archive, incident: Incident, documents: Mapping[str, bytes],
         with evidence.open(file.evidence) as content:
             entry = _write(archive, file_path(number, neutral_name(file)), _parts(content))
         if entry["sha256"] != file.sha256:
-            raise TutelaError(f"evidence {file.evidence} changed while the bundle was written")
+            raise TutelaError("evidence {evidence} changed while the bundle was written", evidence=file.evidence)
         listed.append(entry)
     manifest = json.dumps(
         {
@@ -166,7 +166,7 @@ def _encrypting(raw: BinaryIO, recipients: Sequence[str]) -> Iterator[BinaryIO]:
     finally:
         thread.join()
     if failures:
-        raise TutelaError(f"the bundle could not be encrypted: {failures[0]}") from failures[0]
+        raise TutelaError("the bundle could not be encrypted: {failures}", failures=failures[0]) from failures[0]
 
 
 def _sha256(path: Path) -> str:

@@ -15,7 +15,11 @@ from tutela.errors import InputError
 def referral_of(incident: Incident, organisation: Organisation, authority: str, urgent: str = "") -> Referral:
     """The referral to an authority (nca, iwf, police). Raises InputError for another."""
     if authority not in AUTHORITIES:
-        raise InputError(f"{authority!r} is no authority that is known here; known are {', '.join(AUTHORITIES)}")
+        raise InputError(
+            "{authority!r} is no authority that is known here; known are {authorities}",
+            authority=authority,
+            authorities=", ".join(AUTHORITIES),
+        )
     return Referral(AUTHORITIES[authority], organisation, incident, datetime.now(UTC), urgent)
 
 

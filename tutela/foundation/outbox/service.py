@@ -36,6 +36,8 @@ class State(StrEnum):
 class LeaseLostError(TutelaError):
     """Another process has taken this delivery, because this one was silent for too long."""
 
+    code = "lease-lost"
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -74,7 +76,7 @@ def enqueue(
     is too long.
     """
     if not 0 < len(key) <= MAX_KEY or len(topic) > 64 or len(lane or "") > MAX_KEY:
-        raise InputError(f"an outbox key or lane has 1 to {MAX_KEY} characters, a topic at most 64")
+        raise InputError("an outbox key or lane has 1 to {max_key} characters, a topic at most 64", max_key=MAX_KEY)
     at = now()
     earliest, ids = connection.info.get(_HELD_BACK, (at, None))
     row = {
@@ -174,7 +176,7 @@ class Outbox:
         with self.store.read() as connection:
             row = connection.execute(select(outbox).where(outbox.c.id == delivery_id)).first()
         if row is None:
-            raise NotFoundError(f"there is no delivery {delivery_id} in the outbox")
+            raise NotFoundError("there is no delivery {delivery_id} in the outbox", delivery_id=delivery_id)
         return _delivery(row)
 
     def find(self, topic: str, key: str) -> Delivery | None:
@@ -220,7 +222,11 @@ class Outbox:
             )
         found = self.get(delivery_id)
         if result.rowcount == 0:
-            raise ConflictError(f"delivery {delivery_id} is {found.state}; only a dead one can be tried anew")
+            raise ConflictError(
+                "delivery {delivery_id} is {state}; only a dead one can be tried anew",
+                delivery_id=delivery_id,
+                state=found.state,
+            )
         return found
 
     def forget(self, before: datetime) -> int:
@@ -243,7 +249,9 @@ class Outbox:
         with self.store.write() as connection:
             result = connection.execute(update(outbox).where(held).values(**changes, updated_at=now()))
         if result.rowcount == 0:
-            raise LeaseLostError(f"delivery {delivery.id} of {delivery.topic} is no longer held by this process")
+            raise LeaseLostError(
+                "delivery {id} of {topic} is no longer held by this process", id=delivery.id, topic=delivery.topic
+            )
 
 
 def _due(topics: Sequence[str], at: int) -> Select[Any]:

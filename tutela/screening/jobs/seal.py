@@ -19,6 +19,8 @@ _HEADER = b"tutela sealed 1\n"
 class SealError(TutelaError):
     """A sealed file is not whole, or not sealed with this key."""
 
+    code = "seal"
+
 
 class Sealer:
     """Writes a stream to a file, sealed; only whole blocks leave the memory."""

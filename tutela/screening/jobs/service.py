@@ -71,7 +71,7 @@ class Jobs:
         with self.store.read() as connection:
             waiting = connection.execute(select(func.count()).where(self._mine, jobs.c.state == "pending")).scalar_one()
         if waiting >= MAX_WAITING:
-            raise ConflictError(f"{waiting:,} jobs are waiting already")
+            raise ConflictError("{waiting:,} jobs are waiting already", waiting=waiting)
         return self.spool.begin(uuid.uuid4().hex, context)
 
     def submit(self, upload: Upload, actor: str) -> Job:
@@ -98,7 +98,7 @@ class Jobs:
         with self.store.read() as connection:
             row = connection.execute(select(jobs).where(jobs.c.id == full_id(connection, jobs.c.id, job_id))).first()
         if row is None:
-            raise NotFoundError(f"there is no job {job_id!r}, or it ended long ago")
+            raise NotFoundError("there is no job {job_id!r}, or it ended long ago", job_id=job_id)
         return _job(row)
 
     def all(self, *, state: JobState | None = None, limit: int = 100) -> list[Job]:
@@ -167,7 +167,7 @@ class Jobs:
         found = self.get(job_id)
         job_id = found.id
         if found.state is not JobState.FAILED:
-            raise ConflictError(f"job {job_id} has not failed")
+            raise ConflictError("job {job_id} has not failed", job_id=job_id)
         values = {"state": "pending", "attempts": 0, "held_until": None, "updated_at": now()}
         with self.store.write() as connection:
             connection.execute(update(jobs).where(jobs.c.id == job_id, jobs.c.state == "failed").values(values))

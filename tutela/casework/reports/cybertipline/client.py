@@ -124,19 +124,19 @@ class CyberTipline:
                 for part in response.iter_bytes():
                     body += part
                     if len(body) > _MAX_ANSWER_BYTES:
-                        raise UncertainError(f"{path}: the answer has no end")
+                        raise UncertainError("{path}: the answer has no end", path=path)
                 if response.is_redirect:
-                    raise UncertainError(f"{path}: the server sent us elsewhere; correct its address")
+                    raise UncertainError("{path}: the server sent us elsewhere; correct its address", path=path)
                 return bytes(body), response.headers.get("Request-ID")
         except (httpx.TransportError, httpx.DecodingError) as error:
-            raise UncertainError(f"{path}: no answer ({type(error).__name__})") from error
+            raise UncertainError("{path}: no answer ({kind})", path=path, kind=type(error).__name__) from error
 
 
 def _check_address(address: str) -> None:
     parts = urlsplit(address)
     local = parts.hostname in ("127.0.0.1", "::1", "localhost")
     if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
-        raise InputError(f"the CyberTipline address {address!r} must begin with https://")
+        raise InputError("the CyberTipline address {address!r} must begin with https://", address=address)
 
 
 def _header_safe(name: str) -> str:
