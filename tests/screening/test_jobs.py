@@ -330,7 +330,7 @@ def test_jobs_survive_kill_nine_and_the_platform_is_told_with_a_signature(tmp_pa
         with service.client() as client:
             wait_until(lambda: all(client.get(job).json()["state"] == "done" for job in jobs), "every job ends")
             assert {client.get(job).json()["verdict"]["decision"] for job in jobs} == {"block"}
-            other = service.keys.create("other", ["screen"])[1]
+            other = service.keys.create("other", ["screen"], by="test")[1]
             assert client.get(jobs[0], headers={"Authorization": f"Bearer {other}"}).status_code == 404
         told: set[str] = set()
 

@@ -226,8 +226,8 @@ def _new_key(deployment: Deployment) -> str:
     keys = Keys(deployment.store)
     for key in keys.all():
         if key.name == _KEY_NAME and key.revoked_at is None:
-            keys.revoke(key.id)
-    return keys.create(_KEY_NAME, [Scope.SCREEN, Scope.CURATE])[1]
+            keys.revoke(key.id, by="demo")
+    return keys.create(_KEY_NAME, [Scope.SCREEN, Scope.CURATE], by="demo")[1]
 
 
 def _invitation(store: Store) -> str:

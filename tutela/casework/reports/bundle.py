@@ -10,7 +10,7 @@ import os
 import secrets
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,8 +55,11 @@ def write_bundle(
     *,
     recipients: Sequence[str] = (),
     password: str | None = None,
+    before_release: Callable[[Bundled], object] | None = None,
 ) -> Bundled:
     """Write a bundle for age recipients, or with a password. Nothing is left there when that fails.
+
+    `before_release` is called once it is whole and before it is at its place: what it raises leaves no bundle.
 
     Raises InputError unless exactly one way of encryption is given, and for a short password; TutelaError when
     evidence cannot be opened.
@@ -77,11 +80,13 @@ def write_bundle(
                     manifest = _fill(archive, incident, documents, evidence)
             raw.flush()
             os.fsync(raw.fileno())
-        digest = _sha256(partial)
+        made = Bundled(path, _sha256(partial), hashlib.sha256(manifest).hexdigest(), len(incident.files))
+        if before_release is not None:
+            before_release(made)
         partial.rename(path)
     finally:
         partial.unlink(missing_ok=True)
-    return Bundled(path, digest, hashlib.sha256(manifest).hexdigest(), len(incident.files))
+    return made
 
 
 def _fill(archive: _Archive, incident: Incident, documents: Mapping[str, bytes], evidence: Evidence) -> bytes:
