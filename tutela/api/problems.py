@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from tutela.errors import BusyError, ConflictError, InputError, NotFoundError, NotReadyError, StoreError, TutelaError
+from tutela.foundation.bodies import TooLongError
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,8 @@ def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error, Problem):
         return problem_response(error.status_code, error.kind, error.detail, error.headers, **error.extra)
+    if isinstance(error, TooLongError):
+        return problem_response(413, "too-long", error.detail)
     kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     return problem_response(error.status_code, kind, str(error.detail), error.headers)
 

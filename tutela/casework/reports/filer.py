@@ -5,7 +5,6 @@ leaves at most an open report without a number of ours, which NCMEC deletes afte
 """
 
 import logging
-import uuid
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -17,6 +16,7 @@ from tutela.casework.reports.ledger import Change, Ledger
 from tutela.casework.reports.model import MOVING, FiledFile, FileState, Filing, OvertakenError, State
 from tutela.errors import InputError, Statement, StoreError, TutelaError, message
 from tutela.foundation.backoff import BackOff
+from tutela.foundation.leases import new_holder
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Filer:
                 filing_id=filing_id,
                 environment=filing.environment,
             )
-        holder = uuid.uuid4().hex
+        holder = new_holder()
         try:
             while self._ledger.take(filing_id, holder, self._lease_s) is not None:
                 if not self._step(self._ledger.get(filing_id), holder):

@@ -26,6 +26,7 @@ from tutela.casework.reports.model import (
     read_filing,
 )
 from tutela.errors import ConflictError, InputError, NotFoundError, Statement
+from tutela.foundation.leases import free, until
 from tutela.foundation.store.bulk import CHUNK
 from tutela.foundation.store.case_tables import case_decision, case_item
 from tutela.foundation.store.database import Store, moment, now
@@ -138,7 +139,7 @@ class Ledger:
                 report.c.state.in_([state.value for state in MOVING]),
                 report.c.environment == environment,
                 report.c.due_at <= at,
-                or_(report.c.holder.is_(None), report.c.held_until <= at),
+                or_(report.c.holder.is_(None), free(report.c.held_until, at)),
             )
             .order_by(report.c.due_at)
             .limit(limit)
@@ -176,9 +177,9 @@ class Ledger:
                 .where(
                     report.c.id == filing_id,
                     report.c.state.in_([state.value for state in MOVING]),
-                    or_(report.c.holder.is_(None), report.c.held_until <= at, report.c.holder == holder),
+                    or_(report.c.holder.is_(None), free(report.c.held_until, at), report.c.holder == holder),
                 )
-                .values(holder=holder, held_until=at + int(lease_s * 1e6))
+                .values(holder=holder, held_until=until(lease_s, at))
             )
             return read_filing(connection, filing_id) if connection.execute(statement).rowcount else None
 
@@ -199,7 +200,7 @@ class Ledger:
             statement = update(report).where(
                 report.c.id == filing.id, report.c.holder == holder, report.c.state == filing.state.value
             )
-            values = {"held_until": at + int(lease_s * 1e6), "updated_at": at}
+            values = {"held_until": until(lease_s, at), "updated_at": at}
             if not connection.execute(statement.values(**values)).rowcount:
                 raise OvertakenError("report {id} is held by another process, or was changed", id=filing.id)
             yield Change(connection, filing, at, tuple(self._listeners))

@@ -4,7 +4,6 @@ A row is delivered at least once, and its key lets the receiver see a repetition
 it moves on while it works; when it dies, the moment passes and another takes the row.
 """
 
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError
+from tutela.foundation.leases import new_holder, until
 from tutela.foundation.store.database import Store, microseconds, moment, now
 from tutela.foundation.store.outbox_tables import outbox
 
@@ -130,7 +130,7 @@ class Outbox:
 
     def take(self, topics: Sequence[str], *, lease_s: float, limit: int) -> list[Delivery]:
         """Take what is due in these topics, at most so many, for that long."""
-        holder, at = uuid.uuid4().hex, now()
+        holder, at = new_holder(), now()
         taken: list[Delivery] = []
         if not self._any_due(topics, at):
             return taken
@@ -142,7 +142,7 @@ class Outbox:
                 changes = {
                     "holder": holder,
                     "attempts": row.attempts + 1,
-                    "next_at": at + int(lease_s * 1e6),
+                    "next_at": until(lease_s, at),
                     "updated_at": at,
                 }
                 connection.execute(update(outbox).where(outbox.c.id == row.id).values(changes))
@@ -151,11 +151,11 @@ class Outbox:
 
     def renew(self, delivery: Delivery, lease_s: float) -> None:
         """Keep a delivery for that long from now. Raises LeaseLostError."""
-        self._change(delivery, {"next_at": now() + int(lease_s * 1e6)})
+        self._change(delivery, {"next_at": until(lease_s)})
 
     def save_progress(self, delivery: Delivery, progress: Mapping[str, Any], lease_s: float = 60.0) -> None:
         """Write down what was reached, durably, before the next step. Raises LeaseLostError."""
-        self._change(delivery, {"progress": dict(progress), "next_at": now() + int(lease_s * 1e6)})
+        self._change(delivery, {"progress": dict(progress), "next_at": until(lease_s)})
 
     def complete(self, delivery: Delivery) -> None:
         """The delivery was made. Raises LeaseLostError."""
