@@ -13,7 +13,7 @@ import tutela
 from tutela.errors import ConflictError, InputError, NotFoundError, Statement, TutelaError, UnscreenableError
 
 SOURCE = Path(tutela.__file__).parent
-WORKERS = ("content/media/isolation.py", "content/media/worker_process.py", "content/media/confined/worker.py")
+WORKERS = tuple(f"content/media/{name}.py" for name in ("isolation", "worker_process", "fork_server"))
 """What they say of content is told by its code."""
 OWN = {"field", "until", "status", "retry_after_s", "after_s", "checkpoint"}
 """What errors take for themselves; all else is a value of the sentence."""
