@@ -25,6 +25,8 @@ class ExchangeError(TutelaError):
 class MalformedError(ExchangeError):
     """One record is not of the list's form: it is left out and counted, and the rest of the page is applied."""
 
+    code = "malformed"
+
 
 class RestartError(ExchangeError):
     """The place that a checkpoint names is no longer known over there: the pull begins anew from an earlier one."""

@@ -429,7 +429,7 @@ class Streams:
         try:
             if any(running.channel == channel for running in server.running()):
                 server.cut(channel, fields["session"])
-                raise DeliveryError("the publisher is still there", 1.0)
+                raise DeliveryError("the publisher is still there", after_s=1.0)
             server.purge(channel, float(fields["since"]))
         except OSError as error:
             raise DeliveryError("media server {server!r}: {error}", server=channel.server, error=error) from error
