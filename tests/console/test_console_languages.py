@@ -232,7 +232,15 @@ def test_no_text_of_any_page_is_outside_the_catalogue(desk):
     lead = Walk(desk, Role.LEAD, Role.REPORTER)
     for path in ("/", "/cases", f"/cases/{first}", "/settings", "/team", "/statistics", "/intake", "/notices"):
         lead.get(path)
-    for path in (f"/notices/{notice}", "/reports", f"/reports/{first}", "/second-looks", "/nothing", "/cases/none"):
+    for path in (
+        f"/notices/{notice}",
+        "/reports",
+        f"/reports/{first}",
+        "/second-looks",
+        "/appeals",
+        "/nothing",
+        "/cases/none",
+    ):
         lead.get(path)
     lead.post(f"/cases/{first}/claim")
     lead.post(f"/cases/{first}/claim", csrf="wrong")
