@@ -17,6 +17,7 @@ from babel.messages.pofile import read_po, write_po
 import tutela.console
 from tests.casework.test_filing import draft
 from tests.support.console import Desk
+from tests.support.contact_cases import raised
 from tests.support.held_items import a_held_verdict, a_match
 from tutela.casework.cases import model as cases
 from tutela.casework.reports import intake, notices
@@ -267,6 +268,13 @@ def test_no_text_of_any_page_is_outside_the_catalogue(desk):
     lead.post("/notices", authority="A", reference="3", clock="soon", kind="item", targets="x")
     lead.post(f"/notices/{notice}/answer", **{"target-0": "removed", "target-1": "not-found"}, text="done")
     lead.get("/notices")
+
+    lead.get("/appeals")
+    contact = raised(desk)
+    lead.post(f"/cases/{contact}/lines", step="1")
+    lead.post(f"/cases/{contact}/claim")
+    for step in "123":
+        lead.post(f"/cases/{contact}/lines", step=step)
 
     other = Walk(desk, Role.REVIEWER)
     other.get("/second-looks")

@@ -2,52 +2,21 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from tests.support.console import Desk
-from tutela.casework.cases.contacts import ContactCases, Line
-from tutela.casework.cases.model import Queue
+from tests.support.contact_cases import raised
 from tutela.console.conversation_lines import MASK, masked
 from tutela.console.roles import Role
-from tutela.screening.conversations.alarms import Alarm, Reason
-from tutela.screening.conversations.levels import Level
-
-START = datetime(2026, 11, 29, 20, tzinfo=UTC)
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     with Desk(tmp_path) as desk:
         yield desk
-
-
-def raised(desk: Desk) -> str:
-    """A contact case with an alarm, and a conversation of forty lines of which three carry most."""
-    contacts = desk.console.casework.contacts
-    assert isinstance(contacts, ContactCases)
-    at = START.timestamp()
-    reasons = (
-        Reason("minors-contacted", 17, 17, at, at + 90_000, 1.0, ("r1", "r2"), "declared"),
-        Reason("moved-elsewhere", 5, 5, at + 40_000, at + 80_000, 0.4, ("m1",)),
-        Reason("refused", 12, 12, at + 1_000, at + 70_000, 0.2, ("a1",)),
-    )
-    contacts.sound(
-        Alarm(
-            "account-17", 17, 4, at, Level.REVIEW, ("many-strangers-and-more",), reasons, {"contact": 6.1},
-            {"policy": "1"}, ("account-99",), ("m12", "m20", "m21"),
-        )
-    )  # fmt: skip
-    (case,) = desk.cases.queue(queue=Queue.CONTACT)
-    lines = [
-        Line(f"m{i}", START + timedelta(minutes=i), i % 2 == 0, f"line {i}: write to me at kim@example.org or @kim_99")
-        for i in range(40)
-    ]
-    contacts.add_words(case.id, lines, actor="key:1")
-    return case.id
 
 
 def words_of(page: str) -> list[str]:
@@ -86,7 +55,7 @@ def test_lines_are_shown_to_whoever_has_the_case_the_fewest_first_masked_and_cou
     shown = sum(len(line.split()) for page in (first, around) for line in words_of(page))
     assert desk.console.conversation_lines.words_today(client.person) >= shown
     assert post(client, f"/cases/{case}/lines", step="9").status_code == 422
-    opened = [row.action for row in desk.audit.rows(limit=100)]
+    opened = [row.action for row in desk.audit.rows()]
     assert opened.count("evidence.opened") >= 3
 
 
