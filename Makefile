@@ -7,7 +7,7 @@ HOME_DIR := .tutela/home
 NATIVE := $(wildcard native/*.cpp native/*.hpp native/CMakeLists.txt) CMakeLists.txt pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run stop test check coverage test-peers lint audit format bench messages reference docs wheel sbom lock clean
+.PHONY: help setup setup-test run stop test check coverage test-peers lint audit format bench messages reference outputs docs wheel sbom lock clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,10 +71,14 @@ bench: setup-test $(VENV)/.bench ## Benchmarks beside the peers; prints ratios (
 	$(BIN)/python -m benchmarks
 
 messages: setup ## Collect the console's texts for translators
-	$(BIN)/python .ci/messages
+	$(BIN)/pybabel --quiet extract -F pyproject.toml --omit-header --no-location --sort-output \
+	  -o tutela/console/locale/console.pot tutela
 
 reference: setup ## Write what the docs take from the source into them
 	$(BIN)/python .ci/reference
+
+outputs: setup-test ## Run the commands that the docs show, and write what they print (some minutes)
+	$(BIN)/python .ci/reference --outputs
 
 docs: $(VENV)/.docs ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict

@@ -33,7 +33,7 @@ from tutela.api.keys import Keys
 from tutela.api.options import ApiOptions
 from tutela.api.problems import MEDIA_TYPE, answer_with_problems, refuse_unknown_parameters
 from tutela.api.security import Gate
-from tutela.api.short_way import ShortWay
+from tutela.api.shortcut import ShortcutApp
 from tutela.deployment.composition import Deployment
 from tutela.deployment.metrics import count_verdict
 from tutela.errors import BusyError, TutelaError
@@ -131,7 +131,7 @@ def create_app(
         if options.closes_deployment:
             await run_in_threadpool(deployment.close)
 
-    app = FastAPI(
+    app = ShortcutApp(
         title="Tutela",
         version=__version__,
         description=_DESCRIPTION,
@@ -170,7 +170,7 @@ def create_app(
     patch_fastapi(app, redirect_from_root_to_docs=False, swagger_ui_parameters={"persistAuthorization": False})
     app.add_middleware(BodyLimit)
     app.add_middleware(AccessLog)
-    app.add_middleware(ShortWay, router=screening_routes.uploads)  # the last of our own layers
+    app.shorten(screening_routes.uploads)
     return app
 
 

@@ -167,9 +167,7 @@ def check(
     from tutela.screening.check import Purpose
 
     if purpose not in [known.value for known in Purpose]:
-        raise InputError(
-            "no purpose is called {purpose!r}; there are {purpose_2}", purpose=purpose, purpose_2=", ".join(Purpose)
-        )
+        raise InputError(f"no purpose is called {purpose!r}; there are {', '.join(Purpose)}")
     with context.obj.deployment() as deployment:
         raise typer.Exit(run(deployment, urls or [], text, Purpose(purpose), as_json=json))
 
@@ -251,6 +249,9 @@ def demo(
     ),
     port: Annotated[int, typer.Option(min=1, max=65535, help="First port to try.")] = 8080,
     stop: Annotated[bool, typer.Option("--stop", help="Stop what an earlier demo left running.")] = False,
+    draw: Annotated[
+        Path | None, typer.Option(help="Only draw the pictures into this folder: known/ and uploads/.")
+    ] = None,
 ) -> None:
     """Make a bank of benign pictures, screen altered copies of them, and leave service and console running.
 
@@ -258,6 +259,9 @@ def demo(
     """
     from tutela.cli import demo as demonstration
 
+    if draw is not None:
+        demonstration.draw_pictures(draw)
+        return
     settings = context.obj.settings()
     if what is Demonstration.STREAM and not stop:
         from tutela.cli import demo_stream

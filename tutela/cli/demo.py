@@ -43,6 +43,7 @@ _KEY_NAME = "demonstration"
 _PERSON = "Demonstration reviewer"
 _ROLES = (Role.REVIEWER, Role.LEAD, Role.AUDITOR)
 _UPLOADERS = 3
+_KNOWN = 6
 _CONSOLE_PORT = 8081
 _PAGE_PORT = 8082
 _START_TIMEOUT_S = 180.0
@@ -76,7 +77,7 @@ def run(given: Settings, port: int) -> int:
     home = given.home.absolute()
     stop(home, quiet=True)
     settings = install(Plan(home, keys_beside(home), database=given.database)).settings
-    known = [draw_scene(seed) for seed in range(6)]
+    known = [draw_scene(seed) for seed in range(_KNOWN)]
     with settings.open() as deployment:
         _fill_bank(deployment, known)
         key, invitation = _new_key(deployment), _invitation(deployment.store)
@@ -112,6 +113,16 @@ Stop it with `make stop`, or: tutela --home {escape(str(home))} demo --stop
     return 0
 
 
+def draw_pictures(folder: Path) -> None:
+    """Draw what stands for known pictures into `known/`, and uploads into `uploads/`."""
+    known = [draw_scene(seed) for seed in range(_KNOWN)]
+    drawn = {f"scene-{number}.png": encoded(picture, "PNG") for number, picture in enumerate(known)}
+    for name, files in (("known", drawn), ("uploads", altered_copies(known))):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for file, content in files.items():
+            (folder / name / file).write_bytes(content)
+
+
 def stop(home: Path, *, quiet: bool = False) -> int:
     """Stop what an earlier demonstration left running. Returns the exit code."""
     running = [name for name in _PROCESSES if _stop(home, name)]
@@ -134,12 +145,7 @@ def _stop(home: Path, name: str) -> bool:
         deadline = time.monotonic() + _STOP_TIMEOUT_S
         while _is_ours(pid, home):
             if time.monotonic() > deadline:
-                raise TutelaError(
-                    "the {name}, process {pid}, does not stop; see {home}",
-                    name=name,
-                    pid=pid,
-                    home=home / f"{name}.log",
-                )
+                raise TutelaError(f"the {name}, process {pid}, does not stop; see {home / f'{name}.log'}")
             time.sleep(0.05)
     pid_file.unlink(missing_ok=True)
     return running
@@ -226,8 +232,8 @@ def _new_key(deployment: Deployment) -> str:
     keys = Keys(deployment.store)
     for key in keys.all():
         if key.name == _KEY_NAME and key.revoked_at is None:
-            keys.revoke(key.id, by="demo")
-    return keys.create(_KEY_NAME, [Scope.SCREEN, Scope.CURATE], by="demo")[1]
+            keys.revoke(key.id)
+    return keys.create(_KEY_NAME, [Scope.SCREEN, Scope.CURATE])[1]
 
 
 def _invitation(store: Store) -> str:
@@ -300,9 +306,7 @@ def _screen(address: str, key: str, path: Path, place: int) -> dict[str, Any]:
             verdict: dict[str, Any] = json.load(answer)
             return verdict
     except urllib.error.HTTPError as error:
-        raise TutelaError(
-            "the service answered {code}: {error}", code=error.code, error=error.read().decode()
-        ) from error
+        raise TutelaError(f"the service answered {error.code}: {error.read().decode()}") from error
 
 
 def _free_port(first: int, *taken: int) -> int:
@@ -318,4 +322,4 @@ def _free_port(first: int, *taken: int) -> int:
         if port != first and first not in taken:
             out.print(f"port {first} is taken; using {port}")
         return port
-    raise TutelaError("no port from {first} on is free", first=first)
+    raise TutelaError(f"no port from {first} on is free")

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from tutela.casework.cases.contacts import AlarmView
 from tutela.casework.cases.decisions import UNDO
 from tutela.casework.cases.model import (
     OF_APPEALS,
@@ -23,12 +22,11 @@ from tutela.casework.cases.model import (
     Part,
     Queue,
 )
-from tutela.console.conversation_lines import ShownLine
 from tutela.console.outlines import Outline, outline
 from tutela.console.pages import back, page
 from tutela.console.roles import Permission
 from tutela.console.visits import Visit, needs
-from tutela.errors import ConflictError, InputError, NotFoundError
+from tutela.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
     from tutela.console.service import Console
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
 router = APIRouter()
 
 Seeing = Annotated[Visit, Depends(needs(Permission.SEE_CASES))]
-Revealing = Annotated[Visit, Depends(needs(Permission.REVEAL))]
 Leading = Annotated[Visit, Depends(needs(Permission.LEAD))]
 Deciding = Annotated[Visit, Depends(needs(Permission.DECIDE))]
 _WAITING = (CaseState.OPEN, CaseState.CLAIMED, CaseState.SECOND_OPINION, CaseState.ESCALATED)
@@ -115,18 +112,6 @@ def context_page(request: Request, visit: Seeing, case_id: str) -> Response:
     """The case with what the platform said of the uploader. It is sealed; opening it is written down."""
     console = _console(request)
     return _case_page(request, visit, case_id, _said(console, visit, console.cases.get(case_id)))
-
-
-@router.post("/cases/{case_id}/lines")
-def lines_page(request: Request, visit: Revealing, case_id: str) -> Response:
-    """A contact case with lines of the conversation: the fewest first. Words shown are counted."""
-    console = _console(request)
-    case = console.cases.get(case_id)
-    if not _is_mine(case, visit):
-        raise ConflictError("claim the case before you read of it")
-    step = _numbers([visit.field("step", "1")]) or [1]
-    lines = console.conversation_lines.show(visit.person, case.id, step[0])
-    return _case_page(request, visit, case_id, None, lines=lines, step=step[0])
 
 
 @router.post("/cases/{case_id}/claim")
@@ -211,13 +196,7 @@ def decide_similar(request: Request, visit: Deciding, case_id: str) -> Response:
 
 
 def _case_page(
-    request: Request,
-    visit: Visit,
-    case_id: str,
-    told: Sequence[tuple[int, Mapping[str, str]]] | None,
-    *,
-    lines: Sequence[ShownLine] | None = None,
-    step: int = 0,
+    request: Request, visit: Visit, case_id: str, told: Sequence[tuple[int, Mapping[str, str]]] | None
 ) -> Response:
     console = _console(request)
     case = console.cases.get(case_id)
@@ -245,26 +224,9 @@ def _case_page(
         told=dict(told) if told is not None else None,
         undoable=_undoable(case, visit),
         why={item.id: _why(console, item) for item in case.items if not item.matches},
-        alarms=_alarms(console, case),
-        lines=lines,
-        step=step,
-        given=console.conversation_lines.given(case.id) if case.queue is Queue.CONTACT else 0,
-        words=console.conversation_lines.words_today(visit.person),
         seen=console.exposures.of(visit.person),
         pause=console.exposures.pause(visit.person) if visit.person.may(Permission.REVEAL) else None,
     )
-
-
-def _alarms(console: "Console", case: Case) -> Mapping[int, Sequence[AlarmView]]:
-    """The alarms of a contact case, by the item that each is."""
-    contacts = console.casework.contacts
-    if case.queue is not Queue.CONTACT or contacts is None:
-        return {}
-    found: dict[int, list[AlarmView]] = {}
-    by_name = {item.item: item.id for item in case.items}
-    for alarm in contacts.of_case(case.id):
-        found.setdefault(by_name[f"alarm:{alarm.id}"], []).append(alarm)
-    return found
 
 
 def _said(console: "Console", visit: Visit, case: Case) -> Said:
@@ -282,14 +244,12 @@ def _history(console: "Console", visit: Visit, case_id: str) -> list[CaseEvent]:
     return [event for event in console.cases.history(case_id, reader=reader) if event.action != "case.viewed"]
 
 
-def _why(console: "Console", item: CaseItem) -> list[tuple[str, str]]:
-    """Why an item is held that no list knows: its reasons' codes, and what each says."""
+def _why(console: "Console", item: CaseItem) -> list[str]:
+    """Why an item is held that no list knows: its reasons in words."""
     if item.verdict_id is None:
         return []
     try:
-        return [
-            (str(reason["code"]), str(reason["message"])) for reason in console.journal.get(item.verdict_id)["reasons"]
-        ]
+        return [str(reason["message"]) for reason in console.journal.get(item.verdict_id)["reasons"]]
     except NotFoundError:
         return []
 
@@ -351,7 +311,7 @@ def _reason(visit: Visit) -> str:
     if not reason:
         raise InputError("say why: what made you decide", field="reason")
     if len(reason) > _MAX_REASON:
-        raise InputError("a reason has at most {max_reason} characters", max_reason=_MAX_REASON, field="reason")
+        raise InputError(f"a reason has at most {_MAX_REASON} characters", field="reason")
     return reason
 
 
@@ -361,7 +321,7 @@ def _chosen(kind: type[Choice], text: str) -> Choice | None:
     try:
         return kind(text)
     except ValueError:
-        raise InputError("{text!r} is not one of {kind}", text=text[:40], kind=", ".join(kind)) from None
+        raise InputError(f"{text[:40]!r} is not one of {', '.join(kind)}") from None
 
 
 def _numbers(texts: Sequence[str]) -> list[int] | None:

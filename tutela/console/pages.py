@@ -12,7 +12,6 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from tutela.console.brake import TooManyAttemptsError
-from tutela.console.conversation_lines import since_of
 from tutela.console.exposure import PauseError
 from tutela.console.languages import Language
 from tutela.console.people import Preferences
@@ -25,17 +24,18 @@ from tutela.console.visits import (
     language_of,
     session_cookie,
 )
-from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError, UnscreenableError, message
+from tutela.console.words import said
+from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError, UnscreenableError
 
 if TYPE_CHECKING:
     from tutela.console.service import Console
 
 log = logging.getLogger(__name__)
 
-_NOTHING = message("there is nothing at this address")
-_REFUSED = message("it was refused")
-_MALFORMED = message("this address is not of the form it must be")
-_FAILED = message("the console failed; its log says why")
+_NOTHING = said("there is nothing at this address")
+_REFUSED = said("it was refused")
+_MALFORMED = said("this address is not of the form it must be")
+_FAILED = said("the console failed; its log says why")
 
 
 def page(request: Request, template: str, visit: Visit | None = None, status: int = 200, **values: object) -> Response:
@@ -92,18 +92,13 @@ def _environment(language: Language) -> Environment:
     )
     environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
     environment.filters |= {"moment": language.moment, "ago": language.ago, "number": language.number}
-    environment.filters |= {
-        "word": language.word,
-        "told": language.told,
-        "reason": language.reason,
-        "text": language.text,
-    }
-    environment.filters |= {"sentence": language.match, "seconds": since_of}
+    environment.filters |= {"word": language.word, "said": language.said, "text": language.text}
+    environment.filters |= {"sentence": language.match}
     return environment
 
 
 def _error(request: Request, error: Exception) -> Response:
-    status, said = _status(error)
+    status, message = _status(error)
     if isinstance(error, SignInNeededError) and request.method == "GET" and not _wants_json(request):
         response: Response = RedirectResponse("/sign-in", 303)
         if request.url.path != "/":
@@ -113,32 +108,32 @@ def _error(request: Request, error: Exception) -> Response:
     if status >= 500:
         log.error("a request failed", exc_info=error)
     if _wants_json(request):
-        detail = language_of(request).told(said) or str(said)
+        message = language_of(request).said(message) or message
         extra: dict[str, str | None] = {"until": error.until.isoformat()} if isinstance(error, PauseError) else {}
         if isinstance(error, InputError) and error.field is not None:
             extra["field"] = error.field
-        response = JSONResponse({"detail": detail} | extra, status)
+        response = JSONResponse({"detail": message} | extra, status)
     else:
-        response = page(request, "error.html", status=status, code=status, message=said)
+        response = page(request, "error.html", status=status, code=status, message=message)
     if isinstance(error, SignInNeededError):
         response.headers["set-cookie"] = session_cookie("")
     return response
 
 
-def _status(error: Exception) -> tuple[int, TutelaError | str]:
+def _status(error: Exception) -> tuple[int, str]:
     match error:
         case SignInNeededError():
-            return 401, error
+            return 401, str(error)
         case ForbiddenError():
-            return 403, error
+            return 403, str(error)
         case TooManyAttemptsError() | PauseError():
-            return 429, error
+            return 429, str(error)
         case NotFoundError():
-            return 404, error
+            return 404, str(error)
         case ConflictError():
-            return 409, error
+            return 409, str(error)
         case InputError() | UnscreenableError():
-            return 422, error
+            return 422, str(error)
         case HTTPException():
             return error.status_code, _NOTHING if error.status_code == 404 else _REFUSED
         case RequestValidationError():

@@ -89,7 +89,9 @@ def name_passkey(request: Request, visit: Somebody, passkey_id: str) -> Response
 @router.post("/settings/passkeys/{passkey_id}/remove")
 def remove_passkey(request: Request, visit: Somebody, passkey_id: str) -> Response:
     """A passkey that is to open nothing any more, such as that of a lost device."""
-    _console(request).passkeys.remove(visit.person, passkey_id)
+    console = _console(request)
+    console.passkeys.remove(visit.person, passkey_id)
+    console.record(visit.person.actor, "console.passkey-removed", visit.person.actor)
     return back("/settings", "removed")
 
 

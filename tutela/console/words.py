@@ -5,8 +5,19 @@ The words are English, and the messages that catalogues translate.
 
 from collections.abc import Mapping
 
-from tutela.content.media.content import Shortcoming
-from tutela.errors import message
+SAID = "said"
+"""The context of what rooms say."""
+
+
+def message(text: str) -> str:
+    """Marks a text for `make messages`; it is translated where it is shown."""
+    return text
+
+
+def said(text: str) -> str:
+    """Marks a text that is shown as what a room says."""
+    return text
+
 
 WORDS: Mapping[str, str] = {
     # cases, filings, notices
@@ -35,33 +46,6 @@ WORDS: Mapping[str, str] = {
     "intake": message("reported to us"),
     "contact": message("contacts and conversations"),
     "appeal": message("appeal against a block"),
-    # what an account did
-    "level-review": message("An account contacts young people in ways that somebody should look at."),
-    "level-urgent": message("An account puts somebody under pressure now. Help for the child goes first."),
-    "reason-minors-contacted": message("strangers under 18 contacted"),
-    "reason-refused": message("requests refused"),
-    "reason-turned-away": message("blocked or reported by those contacted"),
-    "reason-insisted": message("asked again after a refusal"),
-    "reason-moved-elsewhere": message("a handle or link of another app sent"),
-    "reason-gifts": message("gifts"),
-    "reason-asked-for-pictures-or-calls": message("pictures or calls asked for"),
-    "reason-demands": message("payment demanded"),
-    "reason-pressure": message("messages with threats or demands"),
-    "reason-same-opening": message("the same first message to several"),
-    "reason-night": message("at night where the other one is"),
-    "reason-wording": message("messages in a known wording"),
-    "reason-stage-trust": message("messages that win trust"),
-    "reason-stage-probing": message("messages that probe"),
-    "reason-stage-isolation": message("messages that isolate, or ask for secrecy"),
-    "reason-stage-elsewhere": message("messages that lead to another app"),
-    "reason-stage-offer": message("messages that offer something"),
-    "reason-stage-picture": message("messages that ask for pictures"),
-    "reason-stage-meeting": message("messages that ask to meet"),
-    "reason-stage-threat": message("messages that threaten"),
-    "age-declared": message("ages as declared"),
-    "age-estimated": message("ages as estimated"),
-    "age-assured": message("ages assured"),
-    "age-disputed": message("ages disputed"),
     "confirm": message("Confirm"),
     "reject": message("Reject"),
     "against-rules": message("Against the rules"),
@@ -113,26 +97,3 @@ WORDS: Mapping[str, str] = {
     "items": message("items"),
     "hours": message("hours"),
 }
-
-REASONS: Mapping[str, str] = {
-    Shortcoming.EMPTY: message("there is no content"),
-    Shortcoming.TOO_MANY_BYTES: message("the content is larger than the limit"),
-    Shortcoming.TOO_MANY_PIXELS: message("the picture has more pixels than the limit"),
-    Shortcoming.UNKNOWN_TYPE: message("the content is of no known type"),
-    Shortcoming.UNSUPPORTED_TYPE: message("content of this type is not screened here"),
-    Shortcoming.UNREADABLE: message("the content cannot be decoded"),
-    Shortcoming.DAMAGED: message("the content is damaged"),
-    Shortcoming.PARTLY_SCREENED: message("only a part of the content could be screened"),
-    Shortcoming.OUT_OF_MEMORY: message("decoding needs more memory than allowed"),
-    Shortcoming.TIMEOUT: message("decoding took longer than allowed"),
-    Shortcoming.DECODER_CRASH: message("the decoder process ended on this content"),
-    Shortcoming.BUSY: message("no decoder was free in time"),
-    Shortcoming.ENCRYPTED: message("it opens only with a password"),
-    Shortcoming.TOO_DEEP: message("it has too many containers in each other"),
-    Shortcoming.TOO_MANY_PARTS: message("it has more parts than the limit"),
-    Shortcoming.EXPANDS_TOO_FAR: message("it expands further than the limit"),
-    Shortcoming.UNKNOWN_PART: message("a part of it is of no known type"),
-    Shortcoming.NOT_RENDERED: message("it is not drawn as a viewer would draw it"),
-    Shortcoming.TRAILING_DATA: message("unknown data stands behind the end of the file"),
-}
-"""Why content was held that no list knows."""

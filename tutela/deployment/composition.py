@@ -7,6 +7,7 @@ A background thread keeps list changes visible within a second and has the index
 import logging
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,8 +20,7 @@ from tutela.content.media.content import Limits
 from tutela.content.media.isolation import WorkerPool
 from tutela.content.signals.registry import signal_types
 from tutela.deployment.casework import CaseworkOptions, open_casework
-from tutela.errors import InputError
-from tutela.foundation.background import BackgroundLoop
+from tutela.errors import InputError, TutelaError
 from tutela.foundation.home import database_url, prepare_home
 from tutela.foundation.outbox.mail import TOPIC as MAIL
 from tutela.foundation.outbox.mail import MailHandler
@@ -235,18 +235,13 @@ class Deployment:
         self.close()
 
 
-class Refresher:
+class Refresher(threading.Thread):
     """Pulls list changes into this process within a quarter of a second and starts an index build where one is due."""
 
     def __init__(self, deployment: Deployment) -> None:
+        super().__init__(name="tutela-refresh", daemon=True)
         self._deployment = deployment
-        self._loop = BackgroundLoop(
-            self._turn,
-            name="tutela-refresh",
-            every_s=lambda: REFRESH_S,
-            failed="the lists could not be refreshed",
-            at_once=False,
-        )
+        self._stopping = threading.Event()
         self._refreshed = self._verified_at = time.monotonic()
         self._changes = Changes(deployment.store, at_least_every_s=REFRESH_ALL_S)
         self._change: tuple[int, int] | None = None
@@ -255,18 +250,18 @@ class Refresher:
         self._overlaps_of: Mapping[str, int] = {}
         self._builder: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Begin."""
-        self._loop.start()
-
-    def _turn(self) -> None:
-        try:
-            self._refresh()
-            self._build_where_due()
-            self._set_overlaps_aside()
-        except BaseException:
-            self._changes.again()
-            raise
+    def run(self) -> None:
+        while not self._stopping.wait(REFRESH_S):
+            try:
+                self._refresh()
+                self._build_where_due()
+                self._set_overlaps_aside()
+            except TutelaError as error:
+                self._changes.again()
+                log.error("the lists could not be refreshed: %s", error)
+            except Exception:
+                self._changes.again()
+                log.exception("the lists could not be refreshed")
 
     def _refresh(self) -> None:
         now = time.monotonic()
@@ -288,7 +283,8 @@ class Refresher:
 
     def stop(self) -> None:
         """Stop refreshing and end a build that runs; its half-made file is never served."""
-        self._loop.stop()
+        self._stopping.set()
+        self.join()
         if self._builder is not None and self._builder.poll() is None:
             self._builder.terminate()
             self._builder.wait()

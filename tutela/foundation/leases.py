@@ -1,8 +1,8 @@
 """Leases: who alone works on something now. A holder has it until a moment that it moves on while it works; when it
 dies, the moment passes and another takes it.
 
-`Leases` are rows of their own, for work that has none. Jobs, deliveries, reports and cases have theirs in columns of
-their own row, by the same rules: `new_holder`, `until`, `counts`, and `free` in SQL.
+`Leases` are rows of their own, for work that has none; jobs, deliveries and reports have theirs in columns of their own
+row.
 """
 
 import logging
@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+from sqlalchemy import delete, insert, select, update
 
 from tutela.errors import TutelaError
 from tutela.foundation.store.database import Store, advance_sequence, now
@@ -38,11 +38,6 @@ def counts(ends: int) -> bool:
     """Whether a lease that ends then is held now."""
     at = now()
     return at < ends <= until(LONGEST_S, at)
-
-
-def free(ends: ColumnElement[int], at: int) -> ColumnElement[bool]:
-    """As SQL: nobody holds a row whose lease ends in that column, at that moment."""
-    return or_(ends.is_(None), ends <= at, ends > until(LONGEST_S, at))
 
 
 class Leases:

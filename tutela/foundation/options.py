@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from tutela.errors import InputError, Statement
+from tutela.errors import InputError
 from tutela.foundation.secrets import is_reference, resolve
 
 NOT_A_KEY: dict[str, Any] = {"key": False}
@@ -20,18 +20,14 @@ _RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
 class OptionError(InputError):
     """A key of a section has a value that is not allowed."""
 
-    code = "option"
-
-    def __init__(self, key: str, rule: str, /, **values: object) -> None:
-        super().__init__(f"{key} {rule}" if key else rule, field=None, **values)
+    def __init__(self, key: str, rule: str) -> None:
+        super().__init__(f"{key} {rule}" if key else rule)
         self.key = key
-        self.rule = str(Statement(rule, values))
+        self.rule = rule
 
 
 class SettingsError(InputError):
     """Settings that cannot be used: each fault with its place."""
-
-    code = "settings"
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))

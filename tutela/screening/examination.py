@@ -50,7 +50,7 @@ def read_examination(document: Any) -> Examination:
             document["height"],
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise TutelaError("a worker's answer is not an examination: {error!r}", error=error) from error
+        raise TutelaError(f"a worker's answer is not an examination: {error!r}") from error
 
 
 def examine_isolated(

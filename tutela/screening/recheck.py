@@ -7,6 +7,7 @@ screened once more, so that the one place where matches become verdicts decides 
 """
 
 import logging
+import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +17,7 @@ from typing import Any, Protocol
 
 from tutela.content.signals.base import WHOLE, Sample
 from tutela.content.signals.registry import signal_type
-from tutela.errors import NotFoundError
-from tutela.foundation.background import BackgroundLoop
+from tutela.errors import NotFoundError, TutelaError
 from tutela.foundation.http import Patience
 from tutela.foundation.outbox.service import Delivery, enqueue
 from tutela.foundation.outbox.worker import Handler, Progress, UndeliverableError
@@ -77,12 +77,8 @@ class SecondOpinions:
         self._patience = patience
         self._asked: tuple[str, ...] = ()
         self._waiting: deque[Question] = deque()
-        self._loop = BackgroundLoop(
-            self._look,
-            name="tutela-second-opinion",
-            every_s=lambda: WRITTEN_EVERY_S,
-            failed="questions for a second opinion could not be written down",
-        )
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def hear(self, verdict: Verdict) -> None:
         """Note the hashes of an allowed verdict; returns at once, and never raises."""
@@ -95,13 +91,17 @@ class SecondOpinions:
 
     def start(self) -> None:
         """Take turns in the background until `stop`."""
-        self._loop.start()
+        if self._thread is None:
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._run, name="tutela-second-opinion", daemon=True)
+            self._thread.start()
 
     def stop(self) -> None:
         """Write down what waits, and end."""
-        if self._loop.running:
-            self._loop.stop()
-            self._loop.turn()
+        if self._thread is not None:
+            self._stopping.set()
+            self._thread.join()
+            self._thread = None
 
     def turn(self) -> int:
         """Write what waits into the outbox, and notice which lists are asked from now on; how many questions."""
@@ -141,14 +141,25 @@ class SecondOpinions:
         try:
             row = self._exchanges.get(name)
         except NotFoundError:
-            raise UndeliverableError("exchange {name} was removed", name=name) from None
+            raise UndeliverableError(f"exchange {name} was removed") from None
         if not _is_asked(row):
-            raise UndeliverableError("{name} is no longer asked about what was allowed", name=name)
+            raise UndeliverableError(f"{name} is no longer asked about what was allowed")
         return row
 
-    def _look(self) -> None:
-        if self._waiting or self._changes.any():
-            self.turn()
+    def _run(self) -> None:
+        self._take_turn()
+        while not self._stopping.wait(WRITTEN_EVERY_S):
+            self._take_turn()
+        self._take_turn()
+
+    def _take_turn(self) -> None:
+        try:
+            if self._waiting or self._changes.any():
+                self.turn()
+        except TutelaError as error:
+            log.error("questions for a second opinion could not be written down: %s", error)
+        except Exception:
+            log.exception("questions for a second opinion could not be written down")
 
 
 def _is_asked(row: ExchangeRow) -> bool:

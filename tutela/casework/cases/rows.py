@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, not_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
 from tutela.casework.cases.model import (
     Case,
@@ -17,7 +17,7 @@ from tutela.casework.cases.model import (
     Queue,
     ReportLink,
 )
-from tutela.foundation.leases import counts, free
+from tutela.foundation.leases import LONGEST_S, counts, until
 from tutela.foundation.store import tables
 from tutela.foundation.store.case_tables import case, case_decision, case_item, case_report
 from tutela.foundation.store.database import moment, now
@@ -125,7 +125,8 @@ def claim_of(row: Row[Any]) -> Claim | None:
 
 def is_claimed() -> ColumnElement[bool]:
     """The condition that a claim on a case counts: not one that was made while a clock was wrong."""
-    return and_(case.c.claimed_by.is_not(None), not_(free(case.c.claimed_until, now())))
+    at = now()
+    return and_(case.c.claimed_by.is_not(None), case.c.claimed_until > at, case.c.claimed_until <= until(LONGEST_S, at))
 
 
 def state_of(row: Row[Any]) -> CaseState:

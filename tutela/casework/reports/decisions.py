@@ -37,12 +37,10 @@ def amend(ledger: Ledger, filing_id: str, draft: "Draft", actor: str, reason: st
     """
     _needs(reason)
     if found := draft.problems():
-        raise InputError("the report would be refused: {found}", found="; ".join(found[:5]))
+        raise InputError(f"the report would be refused: {'; '.join(found[:5])}")
     with ledger.decision(filing_id, _OPEN_STILL) as change:
         if change.filing.stuck_in is State.FINISHING:
-            raise ConflictError(
-                "report {filing_id} may be finished already; ask NCMEC, then confirm or refile it", filing_id=filing_id
-            )
+            raise ConflictError(f"report {filing_id} may be finished already; ask NCMEC, then confirm or refile it")
         ledger.replace_draft(change, draft)
         change.to(State.RESTARTING, restarts=0)
         change.note("amended", actor=actor, number=change.filing.number, detail=reason)
@@ -67,7 +65,7 @@ def confirm(ledger: Ledger, filing_id: str, actor: str, reason: str) -> Filing:
     _needs(reason)
     with ledger.decision(filing_id, [State.ATTENTION]) as change:
         if change.filing.number is None:
-            raise ConflictError("report {filing_id} has no number; there is nothing to confirm", filing_id=filing_id)
+            raise ConflictError(f"report {filing_id} has no number; there is nothing to confirm")
         change.to(State.FINISHED, finished_at=change.at)
         change.note("confirmed", actor=actor, number=change.filing.number, detail=reason)
     return ledger.get(filing_id)

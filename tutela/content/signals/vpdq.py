@@ -55,9 +55,7 @@ class Vpdq:
         if not lines:
             raise InvalidSignalError("vpdq needs at least one frame")
         if len(lines) > MAX_FRAMES:
-            raise InvalidSignalError(
-                "{lines:,} frames are over the limit of {max_frames:,}", lines=len(lines), max_frames=MAX_FRAMES
-            )
+            raise InvalidSignalError(f"{len(lines):,} frames are over the limit of {MAX_FRAMES:,}")
         return tuple(sorted(map(_frame, lines), key=_seconds))
 
     def write(self, samples: Sequence[Sample]) -> str:
@@ -100,12 +98,10 @@ def _frame(line: str) -> Sample:
         at, level = float(seconds), int(quality)
     except ValueError:
         raise InvalidSignalError(
-            "a vpdq frame is written frame,quality,hash,seconds or hash,quality,seconds, got {line!r}", line=line[:120]
+            f"a vpdq frame is written frame,quality,hash,seconds or hash,quality,seconds, got {line[:120]!r}"
         ) from None
     if not 0 <= level <= 100 or not math.isfinite(at) or at < 0:
-        raise InvalidSignalError(
-            "a vpdq frame has a quality of 0-100 and a time of 0 or more, got {line!r}", line=line[:120]
-        )
+        raise InvalidSignalError(f"a vpdq frame has a quality of 0-100 and a time of 0 or more, got {line[:120]!r}")
     return Sample(PDQ.name, PDQ.parse(value), quality=level, seconds=at)
 
 

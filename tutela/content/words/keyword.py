@@ -33,25 +33,19 @@ class Keyword:
         first, *others = _APART.split(text.strip())
         term = _term(first)
         if len(term.strip("*").replace(" ", "")) < 2:
-            raise InvalidSignalError(
-                "{text!r} has fewer than two letters or digits: it would be everywhere", text=text[:80]
-            )
+            raise InvalidSignalError(f"{text[:80]!r} has fewer than two letters or digits: it would be everywhere")
         if len(term.encode()) > MAX_BYTES:
-            raise InvalidSignalError(
-                "a term of more than {max_bytes} bytes is too long; list the text as a whole", max_bytes=MAX_BYTES
-            )
+            raise InvalidSignalError(f"a term of more than {MAX_BYTES} bytes is too long; list the text as a whole")
         if term.startswith("*") and term.endswith("*") and len(term.strip("*")) < 4:
-            raise InvalidSignalError(
-                "{text!r} is inside too many words: give four letters or a whole word", text=text[:80]
-            )
+            raise InvalidSignalError(f"{text[:80]!r} is inside too many words: give four letters or a whole word")
         for sign, other in zip(others[::2], others[1::2], strict=True):
             folded = _term(other).strip("*")
             if not folded:
-                raise InvalidSignalError("{text!r} has nothing behind its {sign!r}", text=text[:80], sign=sign)
+                raise InvalidSignalError(f"{text[:80]!r} has nothing behind its {sign!r}")
             term += f" {sign} {folded}"
         value = term.encode()
         if len(value) > WIDTH:
-            raise InvalidSignalError("a term with its companions is at most {width} bytes, folded", width=WIDTH)
+            raise InvalidSignalError(f"a term with its companions is at most {WIDTH} bytes, folded")
         return value.ljust(WIDTH, b"\0")
 
     def format(self, value: bytes) -> str:

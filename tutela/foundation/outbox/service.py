@@ -4,6 +4,7 @@ A row is delivered at least once, and its key lets the receiver see a repetition
 it moves on while it works; when it dies, the moment passes and another takes the row.
 """
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from sqlalchemy import Connection, Row, Select, and_, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError
-from tutela.foundation.leases import new_holder, until
 from tutela.foundation.store.database import Store, microseconds, moment, now
 from tutela.foundation.store.outbox_tables import outbox
 
@@ -35,8 +35,6 @@ class State(StrEnum):
 
 class LeaseLostError(TutelaError):
     """Another process has taken this delivery, because this one was silent for too long."""
-
-    code = "lease-lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def enqueue(
     is too long.
     """
     if not 0 < len(key) <= MAX_KEY or len(topic) > 64 or len(lane or "") > MAX_KEY:
-        raise InputError("an outbox key or lane has 1 to {max_key} characters, a topic at most 64", max_key=MAX_KEY)
+        raise InputError(f"an outbox key or lane has 1 to {MAX_KEY} characters, a topic at most 64")
     at = now()
     earliest, ids = connection.info.get(_HELD_BACK, (at, None))
     row = {
@@ -130,7 +128,7 @@ class Outbox:
 
     def take(self, topics: Sequence[str], *, lease_s: float, limit: int) -> list[Delivery]:
         """Take what is due in these topics, at most so many, for that long."""
-        holder, at = new_holder(), now()
+        holder, at = uuid.uuid4().hex, now()
         taken: list[Delivery] = []
         if not self._any_due(topics, at):
             return taken
@@ -142,7 +140,7 @@ class Outbox:
                 changes = {
                     "holder": holder,
                     "attempts": row.attempts + 1,
-                    "next_at": until(lease_s, at),
+                    "next_at": at + int(lease_s * 1e6),
                     "updated_at": at,
                 }
                 connection.execute(update(outbox).where(outbox.c.id == row.id).values(changes))
@@ -151,11 +149,11 @@ class Outbox:
 
     def renew(self, delivery: Delivery, lease_s: float) -> None:
         """Keep a delivery for that long from now. Raises LeaseLostError."""
-        self._change(delivery, {"next_at": until(lease_s)})
+        self._change(delivery, {"next_at": now() + int(lease_s * 1e6)})
 
     def save_progress(self, delivery: Delivery, progress: Mapping[str, Any], lease_s: float = 60.0) -> None:
         """Write down what was reached, durably, before the next step. Raises LeaseLostError."""
-        self._change(delivery, {"progress": dict(progress), "next_at": until(lease_s)})
+        self._change(delivery, {"progress": dict(progress), "next_at": now() + int(lease_s * 1e6)})
 
     def complete(self, delivery: Delivery) -> None:
         """The delivery was made. Raises LeaseLostError."""
@@ -176,7 +174,7 @@ class Outbox:
         with self.store.read() as connection:
             row = connection.execute(select(outbox).where(outbox.c.id == delivery_id)).first()
         if row is None:
-            raise NotFoundError("there is no delivery {delivery_id} in the outbox", delivery_id=delivery_id)
+            raise NotFoundError(f"there is no delivery {delivery_id} in the outbox")
         return _delivery(row)
 
     def find(self, topic: str, key: str) -> Delivery | None:
@@ -222,11 +220,7 @@ class Outbox:
             )
         found = self.get(delivery_id)
         if result.rowcount == 0:
-            raise ConflictError(
-                "delivery {delivery_id} is {state}; only a dead one can be tried anew",
-                delivery_id=delivery_id,
-                state=found.state,
-            )
+            raise ConflictError(f"delivery {delivery_id} is {found.state}; only a dead one can be tried anew")
         return found
 
     def forget(self, before: datetime) -> int:
@@ -249,9 +243,7 @@ class Outbox:
         with self.store.write() as connection:
             result = connection.execute(update(outbox).where(held).values(**changes, updated_at=now()))
         if result.rowcount == 0:
-            raise LeaseLostError(
-                "delivery {id} of {topic} is no longer held by this process", id=delivery.id, topic=delivery.topic
-            )
+            raise LeaseLostError(f"delivery {delivery.id} of {delivery.topic} is no longer held by this process")
 
 
 def _due(topics: Sequence[str], at: int) -> Select[Any]:

@@ -51,9 +51,8 @@ class Store:
             _refuse_later(found)
             if found != wanted:
                 raise StoreError(
-                    "the database is at revision {found}, this version needs {wanted}: run `tutela store migrate`",
-                    found=found or "none",
-                    wanted=wanted,
+                    f"the database is at revision {found or 'none'}, this version needs {wanted}:"
+                    " run `tutela store migrate`"
                 )
             return cls(engine)
         except BaseException:
@@ -228,9 +227,7 @@ def head_revision() -> str:
 
 def _refuse_later(revision: str | None) -> None:
     if revision is not None and revision not in {script.revision for script in _scripts().walk_revisions()}:
-        raise StoreError(
-            "the database is of a later version of Tutela (revision {revision}): update this one", revision=revision
-        )
+        raise StoreError(f"the database is of a later version of Tutela (revision {revision}): update this one")
 
 
 def _scripts() -> ScriptDirectory:
@@ -300,7 +297,7 @@ def _parse(url: str) -> URL:
         return parsed.set(drivername="sqlite")
     if backend in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
-    raise StoreError("databases of type {backend!r} are not supported; use SQLite or PostgreSQL", backend=backend)
+    raise StoreError(f"databases of type {backend!r} are not supported; use SQLite or PostgreSQL")
 
 
 def _prepare_sqlite(connection: "object", _record: object) -> None:
@@ -328,13 +325,9 @@ def _answering(engine: Engine) -> Iterator[None]:
         # What no column holds is no row's: an id that a caller made up.
         raise NotFoundError("there is nothing of that number: it is larger than any of ours") from error
     except OperationalError as error:
-        raise StoreError(
-            "the database ({name}) does not answer: {error}", name=engine.dialect.name, error=_brief(error)
-        ) from error
+        raise StoreError(f"the database ({engine.dialect.name}) does not answer: {_brief(error)}") from error
     except SQLAlchemyError as error:
-        raise StoreError(
-            "the database ({name}) refused: {error}", name=engine.dialect.name, error=_brief(error)
-        ) from error
+        raise StoreError(f"the database ({engine.dialect.name}) refused: {_brief(error)}") from error
 
 
 def _brief(error: SQLAlchemyError) -> str:

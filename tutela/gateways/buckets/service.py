@@ -41,7 +41,7 @@ _GUARD_DUTY_WORDS = {
 _MAX_EVENT = 1024 * 1024
 _AT_ONCE = 8
 _WAIT_S = 5
-_STOP_S = 15
+_VISIBLE_S = 300
 _RETRY_S = 2
 
 
@@ -52,12 +52,6 @@ class BucketsOptions(HttpOptions):
         default=(), description="Where webhooks of MinIO and SeaweedFS come in: `/events`."
     )
     queue: str = Field(default="", description="Address of an SQS queue that gets the bucket's events.")
-    queue_s: int = Field(
-        default=300,
-        gt=0,
-        le=43_200,
-        description="Seconds until an event comes again that was taken by a process that has ended since.",
-    )
     endpoint: str | None = Field(default=None, description="Address of the store, where it is not Amazon's.")
     region: str | None = Field(default=None, description="Region of the store.")
     access_key: str = Field(default="", description="`env:NAME` or `file:/path`; else the surroundings' own role.")
@@ -111,7 +105,7 @@ class BucketsGateway:
             await self._http.stop()
         self._intake.stop()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_STOP_S):
+            async with asyncio.timeout(_VISIBLE_S / 20):
                 await asyncio.gather(*self._at_work.values(), return_exceptions=True)
 
     async def judge(self, new: NewObject) -> None:
@@ -198,12 +192,12 @@ class BucketsGateway:
         return not any(done)
 
     async def _poll(self) -> None:
-        queue, queue_s = self._options.queue, self._options.queue_s
+        queue = self._options.queue
         client = self._buckets.client("sqs")
 
         def receive() -> list[dict[str, str]]:
             answer = client.receive_message(
-                QueueUrl=queue, MaxNumberOfMessages=_AT_ONCE, WaitTimeSeconds=_WAIT_S, VisibilityTimeout=queue_s
+                QueueUrl=queue, MaxNumberOfMessages=_AT_ONCE, WaitTimeSeconds=_WAIT_S, VisibilityTimeout=_VISIBLE_S
             )
             return list(answer.get("Messages", ()))
 

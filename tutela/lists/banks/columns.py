@@ -87,5 +87,5 @@ class Columns:
                 left_out.append(name)
         if not hashes and not besides:
             wanted = ", ".join(dict.fromkeys((*self.value, *(HASHES if self.value == _GENERIC else ()))))
-            raise InputError("no column is called {wanted}; name the one that holds the hashes", wanted=wanted)
+            raise InputError(f"no column is called {wanted}; name the one that holds the hashes")
         return Layout(tuple(hashes), fields, tuple(left_out))

@@ -31,9 +31,7 @@ def read_labels(text: str) -> dict[str, Label]:
             for severity, (name, meaning) in enumerate(content["labels"].items())
         }
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            "not a file of labels ([scheme] title, [scheme.labels] name = meaning): {error}", error=error
-        ) from None
+        raise InputError(f"not a file of labels ([scheme] title, [scheme.labels] name = meaning): {error}") from None
 
 
 @cache

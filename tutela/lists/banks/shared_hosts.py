@@ -61,10 +61,5 @@ def _lines(text: str) -> Iterable[str]:
         if not name:
             continue
         if not name.isascii() or any(character.isspace() or character in "/:*@" for character in name):
-            raise InputError(
-                "{file}, line {number}: {name!r} is not a host; write one such as example.org",
-                file=FILE,
-                number=number,
-                name=name[:80],
-            )
+            raise InputError(f"{FILE}, line {number}: {name[:80]!r} is not a host; write one such as example.org")
         yield name

@@ -47,8 +47,6 @@ _ALLOCATED = 200_000
 class ShrunkenError(TutelaError):
     """A whole list lacks much of what it had: it is not believed until a person says so."""
 
-    code = "shrunken"
-
 
 @dataclass(frozen=True, slots=True)
 class PullResult:
@@ -240,11 +238,8 @@ class _Run:
             missing = self._applier.unnamed(connection, self.row.generation)
         if missing > max(_SHRINKING_ALWAYS, MAX_SHRINKING * self.row.listed) and not self._accept_shrinking:
             raise ShrunkenError(
-                "the list lacks {missing:,} of {listed:,} entries that it had: nothing was withdrawn. If "
-                "that is right: tutela exchange pull {name} --full --accept-shrinking",
-                missing=missing,
-                listed=self.row.listed,
-                name=self.row.name,
+                f"the list lacks {missing:,} of {self.row.listed:,} entries that it had: nothing was withdrawn."
+                f" If that is right: tutela exchange pull {self.row.name} --full --accept-shrinking"
             )
         while True:
             with self._store.write() as connection:
@@ -287,7 +282,7 @@ class _Run:
             )
         )
         if changed.rowcount != 1:
-            raise ConflictError("another pull of {name} began, or it was removed: this one ends", name=row.name)
+            raise ConflictError(f"another pull of {row.name} began, or it was removed: this one ends")
 
 
 @contextmanager
