@@ -19,9 +19,9 @@ def main(path: str, url: str, form: str) -> int:
         with av.open(url, "w", format=form, options=options) as container:
             stream = container.add_stream_from_template(template)
             began = time.monotonic()
-            first = float(packets[0].dts * packets[0].time_base)
+            first = float((packets[0].dts or 0) * packets[0].time_base)
             for packet in packets:
-                at = float(packet.dts * packet.time_base) - first
+                at = float((packet.dts or 0) * packet.time_base) - first
                 time.sleep(max(0.0, began + at - time.monotonic()))
                 packet.stream = stream
                 container.mux_one(packet)

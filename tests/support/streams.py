@@ -98,8 +98,8 @@ def film(
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.gop_size = 10_000
-        chosen = {"preset": "ultrafast", "tune": "zerolatency", "sc_threshold": "0", "forced-idr": "1"}
-        stream.options = chosen | (options or {})
+        chosen: dict[str, str] = {"preset": "ultrafast", "tune": "zerolatency", "sc_threshold": "0", "forced-idr": "1"}
+        stream.options = {**chosen, **(options or {})}
         wanted = {0, *key_frames}
         for number, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24")

@@ -70,7 +70,7 @@ def show(context: typer.Context, stream: Id, json: Json = False) -> None:
         facts, events = records.get(stream), records.time_line(stream)
     if json:
         line = [{"at": event.at, "kind": event.kind, "detail": dict(event.detail)} for event in events]
-        print_json(_document(facts) | {"time_line": line})
+        print_json({**_document(facts), "time_line": line})
         return
     typer.echo(f"{facts.id}  {facts.channel.item}  {facts.state.value}{f' ({facts.why})' if facts.why else ''}")
     rows = [
@@ -158,7 +158,7 @@ def _ago(at: float | None) -> str:
     return "never" if at is None else f"{max(0.0, time.time() - at):.1f} s ago"
 
 
-def _document(facts: "StreamFacts") -> dict[str, object]:
+def _document(facts: "StreamFacts") -> dict[str, str | int | float | bool | None]:
     from tutela.screening.streams.model import stream_document
 
     return stream_document(facts)

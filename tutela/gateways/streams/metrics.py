@@ -42,9 +42,9 @@ class _StreamMetrics(Collector):
             ("unwatched_seconds", "Seconds for which something of a stream waited too long.", totals.unwatched_s),
             ("unknown", "Streams that ran without a watch, and were ended.", totals.unknown),
         )
-        for name, text, count in counted:
+        for name, text, amount in counted:
             family = CounterMetricFamily(f"tutela_stream_{name}", text)
-            family.add_metric([], count)
+            family.add_metric([], amount)
             yield family
 
 

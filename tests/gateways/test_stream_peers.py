@@ -1,0 +1,341 @@
+"""Live streams with real media servers and publishers that push to them in real time: `make test-peers`."""
+
+import io
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+import httpx
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from tests.support.service import free_port
+from tests.support.streams import NginxRtmp, Publisher, film, watching
+from tests.support.videos import Pictures
+from tests.support.waiting import wait_until
+from tutela.casework.cases.options import EvidenceOptions
+from tutela.casework.evidence.seal import ReviewKey, new_identity
+from tutela.cli.demo import draw_scene, encoded
+from tutela.cli.screening import samples_of
+from tutela.content.media.content import Mode
+from tutela.deployment.casework import CaseworkOptions
+from tutela.deployment.composition import Deployment, open_deployment
+from tutela.gateways.streams.nginx_rtmp import KIND, NginxRtmpOptions
+from tutela.gateways.streams.process import Open
+from tutela.lists.banks.model import Action, NewEntry, Policy
+from tutela.screening.streams import Channel, State, StreamFacts, StreamOptions
+
+pytestmark = pytest.mark.peers
+
+SIZE = (640, 360)
+LISTED = 3
+BENIGN = (11, 12, 13)
+OPTIONS = StreamOptions(refused_minutes=0.01, second_hit_s=3.0)
+Frames = list[Pictures]
+
+
+def scene(seed: int) -> Pictures:
+    return np.asarray(draw_scene(seed, SIZE))
+
+
+def moving(seed: int, count: int) -> Frames:
+    """A camera that wanders slowly over a drawn scene."""
+    large = draw_scene(seed, (SIZE[0] + 80, SIZE[1] + 80))
+    return [
+        np.asarray(large.crop((i % 80, i // 2 % 80, i % 80 + SIZE[0], i // 2 % 80 + SIZE[1]))) for i in range(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def key() -> tuple[str, str]:
+    return new_identity()
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory, key) -> Iterator[Deployment]:
+    options = CaseworkOptions(evidence=EvidenceOptions(recipients=(key[1],)))
+    with open_deployment(tmp_path_factory.mktemp("peers") / "home", decoders=2, casework=options) as opened:
+        picture = encoded(draw_scene(LISTED, SIZE), "PNG")
+        (sample,), _ = samples_of(picture, opened.pool, opened.screener.limits, Mode.EXACT, ["pdq"])
+        opened.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
+        opened.banks.add("known", [NewEntry("pdq", sample.value, "operator", "x")], actor="test")
+        opened.refresh()
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory, port) -> Iterator[NginxRtmp]:
+    server = NginxRtmp(tmp_path_factory.mktemp("nginx"), f"http://127.0.0.1:{port}/main/")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def running(deployment, nginx, port) -> Iterator[Open]:
+    door = KIND.open(
+        "main",
+        NginxRtmpOptions(
+            kind="nginx-rtmp",
+            address=f"rtmp://127.0.0.1:{nginx.port}",
+            control=f"http://127.0.0.1:{nginx.http_port}",
+            segments=nginx.hls,
+            publisher="user",
+        ),
+    )
+    with watching(deployment, {"main": door}, port, OPTIONS) as streams:
+        yield streams
+
+
+_numbers = iter(range(10_000))
+
+
+def pushed(running: Open, nginx: NginxRtmp, path: Path) -> tuple[Publisher, StreamFacts]:
+    """A film that is pushed to its end or its cut, and what became of the stream."""
+    name = f"s{next(_numbers)}"
+    publisher = Publisher(path, nginx.url(name, f"?user=member-{name}")).wait()
+    return publisher, ended(running, name)
+
+
+def ended(running: Open, name: str) -> StreamFacts:
+    found: list[StreamFacts] = []
+
+    def is_over() -> bool:
+        found[:] = [facts for facts in running.streams.records.all(live=False) if facts.channel.name == name]
+        return bool(found) and (found[0].state is not State.CUT or "sealed" in kinds(running, found[0].id))
+
+    wait_until(is_over, "the stream has ended and what it led to is sealed")
+    return found[0]
+
+
+def kinds(running: Open, stream_id: str) -> list[str]:
+    return [event.kind for event in running.streams.records.time_line(stream_id)]
+
+
+def with_listed(at: int, length: int, total: int) -> Frames:
+    """A moving film with the listed picture held from one frame on."""
+    frames = moving(BENIGN[0], total)
+    frames[at : at + length] = [scene(LISTED)] * length
+    return frames
+
+
+# --- how long it takes from a listed frame to the end of the publisher's connection
+
+
+@pytest.mark.parametrize("offset", [0, 1, 30, 59])
+def test_a_stream_is_cut_soon_after_a_listed_frame_wherever_it_is_between_key_frames(
+    running, nginx, tmp_path, effort, offset
+):
+    """At once on a key frame; else with the next one at the latest, 2 s later."""
+    at = 120 + offset
+    path = film(tmp_path / "film.mkv", with_listed(at, 150, at + 150), range(0, 400, 60))
+    for _ in range(effort(1, 20)):
+        publisher, facts = pushed(running, nginx, path)
+        assert publisher.broken
+        assert facts.state is State.CUT
+        assert publisher.ended_at is not None
+        after_s = publisher.ended_at - publisher.sent_at[at]
+        print(f"cut {after_s:.3f} s after the listed frame, {offset} frames behind a key frame")
+        assert after_s <= (0.5 if offset == 0 else 2.5)
+
+
+HOSTILE: dict[str, tuple[Callable[[], Frames], list[int], dict[str, str]]] = {
+    "listed-only-between-key-frames": (
+        lambda: [scene(BENIGN[0]) if n % 60 == 0 or n < 60 else scene(LISTED) for n in range(420)],
+        list(range(0, 420, 60)),
+        {},
+    ),
+    "black-key-frames": (
+        lambda: [
+            np.zeros((SIZE[1], SIZE[0], 3), np.uint8) if n % 60 == 0 else scene(BENIGN[0] if n < 60 else LISTED)
+            for n in range(420)
+        ],
+        list(range(0, 420, 60)),
+        {},
+    ),
+    "one-key-frame-in-30-s": (lambda: with_listed(60, 600, 660), [], {}),
+    "intra-refresh": (lambda: with_listed(60, 360, 420), [], {"intra-refresh": "1", "x264-params": "keyint=60"}),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_a_sender_hides_from_key_frames_is_found_all_the_same(running, nginx, tmp_path, effort, name):
+    frames, keys, options = HOSTILE[name]
+    path = film(tmp_path / "film.mkv", frames(), keys, options=options)
+    for _ in range(effort(1, 20)):
+        publisher, facts = pushed(running, nginx, path)
+        assert facts.state is State.CUT, name
+        assert publisher.ended_at is not None
+        after_s = publisher.ended_at - publisher.sent_at[61]
+        print(f"{name}: cut {after_s:.3f} s after the first listed frame")
+        assert after_s <= 5.0
+
+
+def test_nobody_is_let_in_to_a_stream_that_begins_with_what_is_listed(running, nginx, tmp_path, effort):
+    path = film(tmp_path / "film.mkv", [scene(LISTED)] * 90, [0, 60])
+    for _ in range(effort(2, 20)):
+        name = f"s{next(_numbers)}"
+        early = viewer(nginx.url(name))
+        publisher = Publisher(path, nginx.url(name, f"?user=member-{name}"))
+        others = [viewer(nginx.url(name)) for _ in range(2)]
+        publisher.wait()
+        facts = ended(running, name)
+        assert facts.state is State.CUT
+        assert "cleared" not in kinds(running, facts.id)
+        for each in (early, *others):
+            assert seen(each) == 0
+
+
+def viewer(url: str) -> "subprocess.Popen[bytes]":
+    """A player, which says how many frames it was given."""
+    code = (
+        "import av, sys\n"
+        "count = 0\n"
+        "try:\n"
+        "    with av.open(sys.argv[1], timeout=(8, 3), options={'probesize': '5000', 'analyzeduration': '1'}) as c:\n"
+        "        for packet in c.demux(video=0):\n"
+        "            count += packet.size > 0\n"
+        "except av.error.FFmpegError:\n"
+        "    pass\n"
+        "print(count)\n"
+    )
+    import sys
+
+    return subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+
+def seen(player: "subprocess.Popen[bytes]") -> int:
+    said, _ = player.communicate(timeout=60)
+    return int(said or b"0")
+
+
+def test_a_viewer_of_a_clear_stream_is_let_in_and_sent_away_when_it_is_cut(running, nginx, tmp_path):
+    path = film(tmp_path / "film.mkv", with_listed(180, 120, 300), range(0, 300, 60))
+    name = f"s{next(_numbers)}"
+    publisher = Publisher(path, nginx.url(name, f"?user=member-{name}"))
+    channel = Channel("main", "live", name)
+    wait_until(lambda: running.streams.gate.shows(channel), "a frame is cleared")
+    player = viewer(nginx.url(name))
+    publisher.wait()
+    assert 10 < seen(player) < 200
+    assert ended(running, name).state is State.CUT
+
+
+# --- what is left
+
+
+def test_after_a_cut_nothing_that_was_not_cleared_can_be_fetched_and_the_clip_opens_only_with_the_key(
+    running, nginx, deployment, tmp_path, key
+):
+    path = film(tmp_path / "film.mkv", with_listed(240, 150, 390), range(0, 400, 60))
+    name = f"s{next(_numbers)}"
+    address = f"http://127.0.0.1:{nginx.http_port}/hls/{name}.m3u8"
+    publisher = Publisher(path, nginx.url(name, f"?user=member-{name}"))
+    wait_until(lambda: httpx.get(address).status_code == 200 or publisher.ended, "segments can be fetched")
+    publisher.wait()
+    facts = ended(running, name)
+    assert facts.state is State.CUT
+    time.sleep(2.0)  # nginx writes the last segment when it closes the stream
+    assert httpx.get(address).status_code == 403
+    assert not (nginx.hls / f"{name}.m3u8").exists()
+    for segment in nginx.hls.glob(f"{name}-*.ts"):
+        assert not shows_listed(segment.read_bytes()), segment.name
+        assert httpx.get(f"http://127.0.0.1:{nginx.http_port}/hls/{segment.name}").status_code == 403
+    item = deployment.casework.cases.of_verdict(facts.verdict or "")
+    assert item is not None
+    clip = deployment.casework.vault.content(item.evidence_id, ReviewKey(key[0]), actor="test", purpose="test")
+    with av.open(io.BytesIO(clip)) as container:
+        times = [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
+    assert times[-1] - times[0] >= 6.0
+    assert shows_listed(clip)
+    # Nothing of it is anywhere in clear: neither the clip nor a piece of it.
+    piece = clip[len(clip) // 2 : len(clip) // 2 + 64]
+    for path in deployment.home.rglob("*"):
+        assert not path.is_file() or piece not in path.read_bytes(), path
+
+
+def shows_listed(content: bytes) -> bool:
+    with av.open(io.BytesIO(content)) as container:
+        return any(
+            np.abs(frame.to_ndarray(format="rgb24").astype(int) - scene(LISTED).astype(int)).mean() < 20
+            for frame in container.decode(video=0)
+        )
+
+
+# --- altered copies
+
+
+def bordered(picture: Image.Image) -> Image.Image:
+    return ImageOps.expand(picture, border=(SIZE[0] // 10, SIZE[1] // 10), fill=(0, 0, 0)).resize(SIZE)
+
+
+def inset(picture: Image.Image) -> Image.Image:
+    ground = draw_scene(BENIGN[1], SIZE).copy()
+    ground.paste(picture.resize((SIZE[0] * 6 // 10, SIZE[1] * 6 // 10)), (40, 60))
+    return ground
+
+
+@pytest.mark.parametrize(
+    "change", [ImageOps.mirror, bordered, inset], ids=["mirrored", "bordered", "picture-in-picture"]
+)
+def test_altered_copies_are_cut_as_they_are_found_in_uploads(running, nginx, tmp_path, change):
+    altered = np.asarray(change(draw_scene(LISTED, SIZE)).convert("RGB"))
+    frames = moving(BENIGN[2], 120) + [altered] * 180
+    path = film(tmp_path / "film.mkv", frames, range(0, 300, 60), options={"crf": "30"})
+    _, facts = pushed(running, nginx, path)
+    assert facts.state is State.CUT
+
+
+def test_a_benign_stream_runs_to_its_end_and_is_seen_every_two_seconds(running, nginx, tmp_path):
+    path = film(tmp_path / "film.mkv", moving(BENIGN[0], 150) + moving(BENIGN[1], 150), range(0, 300, 60))
+    publisher, facts = pushed(running, nginx, path)
+    assert not publisher.broken
+    assert (facts.state, facts.pauses, facts.hits) == (State.ENDED, 0, 0)
+    assert facts.samples >= 5
+    assert facts.unwatched_s == 0.0
+
+
+# --- whatever dies
+
+
+def test_whatever_is_killed_no_stream_goes_on_unwatched(running, nginx, tmp_path, effort):
+    """The receiver, the nursery of receivers, a decoding worker, or the worker that follows the stream."""
+    path = film(tmp_path / "film.mkv", moving(BENIGN[0], 900), [])
+    dice = random.Random(7)
+    streams = running.streams
+    for _ in range(effort(4, 100)):
+        name = f"s{next(_numbers)}"
+        publisher = Publisher(path, nginx.url(name, f"?user=member-{name}"))
+        channel = Channel("main", "live", name)
+        wait_until(lambda channel=channel: streams.gate.shows(channel) or publisher.ended, "it runs")
+        watch = streams.watches.of(channel)
+        assert watch is not None
+        time.sleep(dice.uniform(0.0, 3.0))
+        candidates = {
+            "receiver": watch.receiver_pid,
+            "nursery": streams.nursery.pid,
+            "worker": next(iter(streams.examiner.pool.processes()), None),
+            "follower": watch.follower_pid,
+        }
+        what = dice.choice([name for name, pid in candidates.items() if pid])
+        os.kill(candidates[what] or 0, signal.SIGKILL)
+        killed_at = time.monotonic()
+        # Either it is watched on, each sample in its time, or its publisher is cut off.
+        while time.monotonic() - killed_at < 5.0 and not publisher.ended:
+            time.sleep(0.05)
+        goes_on = not publisher.ended
+        print(f"{what} killed: {'watched on' if goes_on else 'ended'}")
+        assert not goes_on or streams.gate.goes_on(channel, "")
+        publisher.stop()
+        facts = ended(running, name)
+        assert facts.unwatched_s <= 5.0
