@@ -49,6 +49,8 @@ class StandIn:
     name = "stand-in"
     fails_open = False
     subscribes_first = False
+    adopts = False
+    keeps_viewers_out = True
 
     def __init__(self) -> None:
         self.films: dict[str, bytes] = {}

@@ -6,7 +6,8 @@ that cannot be read is refused, in the server's own word; an answer says no more
 while its hooks are not answered is said in `fails_open`, from having run it or from its source.
 """
 
-import time
+import base64
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from tutela.foundation.http import Http, Patience
+from tutela.foundation.http import Http, HttpError, Patience
 from tutela.foundation.secrets import check_reference, resolve
 from tutela.screening.streams import Channel, Gate, MediaServer, Running
 
@@ -92,6 +93,8 @@ class HttpServer:
 
     fails_open = False
     subscribes_first = False
+    adopts = False
+    keeps_viewers_out = False
 
     def __init__(self, name: str, options: ServerOptions) -> None:
         self.name = name
@@ -108,6 +111,29 @@ class HttpServer:
     def address(self, channel: Channel, token: str) -> str:
         """As `MediaServer.address`."""
         return f"{self.options.address.rstrip('/')}/{channel.app}/{channel.name}"
+
+    def ask(
+        self, method: str, path: str, document: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """The status and the JSON of an answer of its API; None where that has none. Raises HttpError."""
+        body = None if document is None else json.dumps(document).encode()
+        sent = {"Content-Type": "application/json", **self.credentials(), **(headers or {})}
+        answer = self.http.ask(method, f"{self.options.control.rstrip('/')}{path}", body, headers=sent)
+        try:
+            return answer.status, json.loads(answer.body) if answer.body.strip() else None
+        except ValueError:
+            raise HttpError(f"media server {self.name!r} answers something that is not JSON", answer.status) from None
+
+    def asked(self, method: str, path: str, document: Any = None, headers: Mapping[str, str] | None = None) -> Any:
+        """As `ask`, where only success counts. Raises HttpError otherwise."""
+        status, answer = self.ask(method, path, document, headers)
+        if not 200 <= status < 300:
+            raise HttpError(f"media server {self.name!r} answers {status}", status)
+        return answer
+
+    def credentials(self) -> dict[str, str]:
+        """The headers by which its API knows us."""
+        return {}
 
     def dismiss(self, channel: Channel, viewers: Sequence[str]) -> None:
         """As `MediaServer.dismiss`: nothing, unless a server can."""
@@ -174,6 +200,19 @@ def yes(allowed: bool) -> Response:
     return text(200 if allowed else 403)
 
 
-def epoch_s() -> float:
-    """Seconds since the epoch."""
-    return time.time()
+def answer_json(status: int, document: Mapping[str, object]) -> Response:
+    """A JSON answer."""
+    return Response(json.dumps(document), status, media_type="application/json")
+
+
+def document_of(hook: Hook) -> dict[str, Any]:
+    """The JSON object of a hook. Raises ValueError where it is none."""
+    document = json.loads(hook.body)
+    if not isinstance(document, dict):
+        raise ValueError("a hook is a JSON object")
+    return document
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    """The header of HTTP's basic authentication (RFC 7617)."""
+    return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}

@@ -31,6 +31,7 @@ class NginxRtmp(HttpServer):
     """One nginx."""
 
     subscribes_first = True
+    keeps_viewers_out = True
 
     def address(self, channel: Channel, token: str) -> str:
         """Its RTMP address with the token, which `on_play` hears."""

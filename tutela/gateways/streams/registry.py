@@ -11,7 +11,16 @@ from tutela.foundation.options import OptionError
 from tutela.gateways.streams.base import Door, Kind, ServerOptions
 
 KINDS = {
+    "ant-media": "tutela.gateways.streams.ant_media:KIND",
+    "janus": "tutela.gateways.streams.janus:KIND",
+    "livekit": "tutela.gateways.streams.livekit:KIND",
+    "mediamtx": "tutela.gateways.streams.mediamtx:KIND",
     "nginx-rtmp": "tutela.gateways.streams.nginx_rtmp:KIND",
+    "node-media-server": "tutela.gateways.streams.node_media_server:KIND",
+    "ovenmediaengine": "tutela.gateways.streams.ovenmediaengine:KIND",
+    "owncast": "tutela.gateways.streams.owncast:KIND",
+    "peertube": "tutela.gateways.streams.peertube:KIND",
+    "srs": "tutela.gateways.streams.srs:KIND",
 }
 """Where each kind is; it is loaded when it is needed."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")

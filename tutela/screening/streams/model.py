@@ -156,6 +156,10 @@ class MediaServer(Protocol):
     """Whether streams run there while its hooks are not answered."""
     subscribes_first: bool
     """Whether a watcher may subscribe before the publisher is let in."""
+    adopts: bool
+    """Whether it asks nobody: streams that it lists are watched from then on."""
+    keeps_viewers_out: bool
+    """Whether viewers of a paused stream can be sent away. Otherwise its publisher is."""
 
     def address(self, channel: Channel, token: str) -> str:
         """Where a watcher reads the stream; the server's play hook hears the token."""

@@ -29,6 +29,7 @@ BEAT_S = 0.25
 """The watcher hears so often that packets come."""
 STAYS_S = 15.0
 """After the stream's end, the clip can still be asked for so long."""
+_AGAIN_S = 0.1
 _MAX_REQUEST = 64 * 1024
 _MAX_TRACKS = 8
 _CONNECTED_ONCE = ("rtmp", "rtmps", "rtsp", "rtsps", "tcp", "srt", "udp")
@@ -66,10 +67,15 @@ class Receiver:
         import av.error
 
         with contextlib.ExitStack() as stack:
-            try:
-                container = self._opened(stack)
-            except (av.error.FFmpegError, OSError, ValueError) as error:
-                return f"not-opened ({type(error).__name__})"
+            deadline = time.monotonic() + self._asked.open_s
+            while True:
+                try:
+                    container = self._opened(stack)
+                    break
+                except (av.error.FFmpegError, OSError, ValueError) as error:
+                    if time.monotonic() > deadline:
+                        return f"not-opened ({type(error).__name__})"
+                    time.sleep(_AGAIN_S)  # a server that takes no subscriber before there is a publisher
             videos = container.streams.video[:_MAX_TRACKS]
             if not videos:
                 return "no-video"

@@ -46,7 +46,7 @@ PURGED_FOR_S = 6.0
 """After a cut: servers write their last segment when they close a stream."""
 _SETTLES_S = 2.0
 """A stream that a server lists so soon after its admission, or still after its end, is no surprise."""
-_BY_MATCH = frozenset({CERTAIN, SECOND, ALWAYS_DOUBTED, IN_DOUBT})
+_BY_MATCH = frozenset({CERTAIN, SECOND, ALWAYS_DOUBTED})
 _KEPT_TRIES = 30
 
 Alarm = Callable[[Connection, str, str, Mapping[str, Any]], object]
@@ -208,8 +208,12 @@ class Streams:
     def _pause(self, watch: Watch) -> None:
         channel = watch.publication.channel
         viewers, watch.viewers = sorted(watch.viewers), set()
+        server = self.servers[channel.server]
         try:
-            self.servers[channel.server].dismiss(channel, viewers)
+            if server.keeps_viewers_out:
+                server.dismiss(channel, viewers)
+            else:
+                server.cut(channel, watch.publication.session)  # its own end then brings what it showed to a person
         except (TutelaError, OSError) as error:
             log.error("viewers of a paused stream could not be sent away: %s", error)
         detail = {"why": watch.why, "viewers": len(viewers), **_nearest(watch)}
@@ -340,7 +344,7 @@ class Streams:
     def _tick(self) -> None:
         self._purge()
         for watch in self.watches.live():
-            if not watch.lease():
+            if not watch.lease() and not watch.done.is_set():
                 self._drop(watch, UNWATCHED)
         for stream_id, what, by in self.records.snapshot(self.watches.live()):
             if (asked := self.watches.by_id(stream_id)) is not None:
@@ -382,6 +386,8 @@ class Streams:
             since = self._seen_unknown.setdefault(channel, now)
             if watch is not None and now - since < _SETTLES_S:
                 continue  # its end is under way
+            if server.adopts and self.gate.admit(Publication(channel, session=session)).allowed:
+                continue
             log.error("a stream ran without a watch and is ended: %s", channel.item)
             found += 1
             self._end_connection(Publication(channel, session=session), time.time() - self.options.clip_s)

@@ -189,6 +189,8 @@ class Watch:
             message = self._line_message()
             if isinstance(message, str):
                 return message
+            if message is None and self.done.is_set():
+                return "ended"  # all that came was examined
             self._heed_person()
             if message is not None and (end := self._hear(message)) is not None:
                 return end
