@@ -1,5 +1,6 @@
 """`tutela dns`: the lists of domains for resolvers."""
 
+import contextlib
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from tutela.gateways.dns import DnsOptions, Zone
 
 Name = Annotated[str | None, typer.Argument(help="Of the zone, in [dns.NAME]; the only one by default.")]
@@ -24,7 +27,8 @@ def serve(context: typer.Context, name: Name = None) -> None:
     zone, options = _zone(context, name)
     import asyncio
 
-    asyncio.run(_serve(Primary(zone, options)))
+    with _told(context, options) as on_change:
+        asyncio.run(_serve(Primary(zone, options, on_change)))
 
 
 @app.command(epilog="tutela dns zone --dialect dnsmasq > /etc/dnsmasq.d/tutela.conf")
@@ -42,6 +46,32 @@ def zone(
     found, options = _zone(context, name)
     found.refresh()
     sys.stdout.writelines(f"{line}\n" for line in zone_file(Dialect(dialect), options, found.serial, sorted(found)))
+
+
+@app.command(epilog="tutela dns watch")
+def watch(context: typer.Context, name: Name = None) -> None:
+    """Ask every resolver for the canary until told to stop, beside the primary, which may be what died.
+
+    What changes is in the log and is told to webhooks: dns.policy-lost, dns.policy-applied.
+    """
+    import asyncio
+
+    from tutela.errors import InputError
+    from tutela.foundation.logs import configure_logs
+    from tutela.gateways.dns.canary import CanaryWatch
+
+    configure_logs()
+    options = _options(context, name)
+    if not options.resolvers:
+        raise InputError("no resolver is named: dns.resolvers")
+
+    async def run(watching: CanaryWatch) -> None:
+        task = asyncio.create_task(watching.run())
+        await _told_to_stop()
+        task.cancel()
+
+    with _told(context, options) as on_change:
+        asyncio.run(run(CanaryWatch(options, on_change)))
 
 
 @app.command(epilog="tutela dns check")
@@ -95,11 +125,37 @@ async def _serve(primary: "object") -> None:
     from tutela.gateways.dns.primary import Primary
 
     assert isinstance(primary, Primary)
+    async with primary.serving() as address:
+        typer.echo(f"the zone is served at {address}")
+        await _told_to_stop()
+
+
+async def _told_to_stop() -> None:
     import asyncio
 
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with primary.serving() as address:
-        typer.echo(f"the zone is served at {address}")
-        await stopping.wait()
+    await stopping.wait()
+
+
+@contextlib.contextmanager
+def _told(context: typer.Context, options: "DnsOptions") -> "Iterator[Callable[[str, bool], None]]":
+    """What tells webhooks that a resolver lost its policy, or has it again; the service delivers."""
+    import time
+
+    from tutela.errors import TutelaError
+
+    with context.obj.casework() as casework:
+
+        def tell(resolver: str, applied: bool) -> None:
+            event = "dns.policy-applied" if applied else "dns.policy-lost"
+            data = {"zone": options.zone, "resolver": resolver}
+            try:
+                with casework.store.write() as connection:
+                    key = f"{event}/{options.zone}/{resolver}/{int(time.time()) // 60}"
+                    casework.webhooks.announce(connection, event, key, data, lane=f"dns/{resolver}")
+            except TutelaError as error:
+                typer.echo(f"webhooks could not be told: {error}", err=True)
+
+        yield tell

@@ -1,8 +1,13 @@
 """The canary: a name that only the zone answers. Where a resolver does not resolve it, its policy is not applied.
 
 Resolvers drop a policy silently: BIND when no primary answered for the zone's time of expiry, each of them when it is
-started without its saved copy. Nothing in their answers says so, so they are asked.
+started without its saved copy. Nothing in their answers says so, so they are asked, by the primary and, since that
+may be what died, by a watch in a process of its own.
 """
+
+import asyncio
+import logging
+from collections.abc import Callable
 
 import dns.asyncquery
 import dns.exception
@@ -11,6 +16,8 @@ import dns.rdatatype
 
 from tutela.gateways.dns.options import DnsOptions
 from tutela.gateways.listeners import Address
+
+log = logging.getLogger(__name__)
 
 TIMEOUT_S = 3.0
 
@@ -24,3 +31,36 @@ async def applies(resolver: Address, options: DnsOptions) -> bool:
         return False
     found = {str(rdata.address) for rrset in answer.answer for rdata in rrset if rrset.rdtype == dns.rdatatype.A}
     return str(options.canary_address) in found
+
+
+class CanaryWatch:
+    """Asks every resolver of a zone, all at once, again and again."""
+
+    def __init__(
+        self, options: DnsOptions, on_change: Callable[[str, bool], None] = lambda name, applied: None
+    ) -> None:
+        """`on_change` hears of a resolver that no longer applies the policy (False), or does again; it returns soon."""
+        self._options = options
+        self._on_change = on_change
+        self.failing: set[str] = set()
+        """The resolvers that do not apply the policy."""
+
+    async def run(self) -> None:
+        """Ask until cancelled."""
+        while True:
+            await asyncio.sleep(self._options.canary_every_s)
+            await self.ask()
+
+    async def ask(self) -> None:
+        """Ask each once, and say what changed; what fails is said in the log each time."""
+        resolvers = self._options.resolvers
+        answers = await asyncio.gather(*(applies(each.asked_at, self._options) for each in resolvers.values()))
+        for name, good in zip(resolvers, answers, strict=True):
+            if not good:
+                log.error("resolver %s does not apply the policy: the canary does not resolve there", name)
+            if good == (name not in self.failing):
+                continue
+            if good:
+                log.warning("resolver %s applies the policy again", name)
+            self.failing ^= {name}
+            await asyncio.to_thread(self._on_change, name, good)

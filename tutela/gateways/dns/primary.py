@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import struct
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from ipaddress import ip_address, ip_network
 from typing import cast
 
@@ -24,7 +24,7 @@ import dns.rdatatype
 import dns.tsig
 
 from tutela.errors import TutelaError
-from tutela.gateways.dns.canary import applies
+from tutela.gateways.dns.canary import CanaryWatch
 from tutela.gateways.dns.options import DnsOptions
 from tutela.gateways.dns.wire import Records, answers
 from tutela.gateways.dns.zone import Zone
@@ -42,7 +42,10 @@ _UNSIGNED = (dns.message.UnknownTSIGKey, dns.tsig.PeerError, dns.tsig.BadTime, d
 class Primary:
     """Serves one zone in one event loop."""
 
-    def __init__(self, zone: Zone, options: DnsOptions) -> None:
+    def __init__(
+        self, zone: Zone, options: DnsOptions, on_change: Callable[[str, bool], None] = lambda name, applied: None
+    ) -> None:
+        """`on_change` hears of a resolver that no longer applies the policy (False), or does again."""
         self._zone = zone
         self._options = options
         self._records = Records(options)
@@ -50,8 +53,12 @@ class Primary:
         self._networks = [ip_network(network) for network in options.allow]
         self._connections = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self.failing: set[str] = set()
+        self._watch = CanaryWatch(options, on_change)
+
+    @property
+    def failing(self) -> set[str]:
         """The resolvers that do not apply the policy, as the canary shows."""
+        return self._watch.failing
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[Address]:
@@ -64,7 +71,7 @@ class Primary:
         transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), (listen.host, port))
         tasks = [asyncio.create_task(self._refresh())]
         if self._options.resolvers:
-            tasks.append(asyncio.create_task(self._ask_canaries()))
+            tasks.append(asyncio.create_task(self._watch.run()))
         try:
             self._notify()
             yield Address(listen.host, port)
@@ -85,18 +92,6 @@ class Primary:
                     self._notify()
             except (TutelaError, OSError) as error:
                 log.error("the lists could not be read, the zone stays as it was: %s", error)
-
-    async def _ask_canaries(self) -> None:
-        while True:
-            await asyncio.sleep(self._options.canary_every_s)
-            for name, resolver in self._options.resolvers.items():
-                if await applies(resolver.asked_at, self._options):
-                    if name in self.failing:
-                        log.warning("resolver %s applies the policy again", name)
-                    self.failing.discard(name)
-                else:
-                    self.failing.add(name)
-                    log.error("resolver %s does not apply the policy: the canary does not resolve there", name)
 
     def _notify(self) -> None:
         for resolver in self._options.resolvers.values():

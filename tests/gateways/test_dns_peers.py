@@ -1,0 +1,386 @@
+"""The zone in five real resolvers: every rule applied, torn transfers changing nothing, and a lost policy alarmed."""
+
+import asyncio
+import base64
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import dns.edns
+import dns.exception
+import dns.message
+import dns.query
+import dns.rdatatype
+import pytest
+
+from tests.support.service import free_port
+from tests.support.waiting import wait_until
+from tutela.foundation.store.database import Store
+from tutela.gateways.dns import DnsOptions, Zone
+from tutela.gateways.dns.canary import CanaryWatch, applies
+from tutela.gateways.dns.dialects import Dialect, zone_file
+from tutela.gateways.dns.options import Resolver
+from tutela.gateways.dns.primary import Primary
+from tutela.gateways.listeners import Address
+from tutela.lists.banks.model import BankUse, EntryState
+from tutela.lists.banks.service import Banks
+from tutela.lists.banks.values import new_entry
+
+pytestmark = pytest.mark.peers
+KEY = base64.b64encode(secrets.token_bytes(32)).decode()
+os.environ["TEST_TSIG"] = KEY
+GARDEN = "192.0.2.80"
+NAMES = ("listed.example", "other.example")
+
+
+@dataclass
+class Lists:
+    banks: Banks
+    zone: Zone
+    folder: Path
+
+    def add(self, *names: str) -> None:
+        self.banks.add("names", [new_entry("domain", name) for name in names], actor="test")
+
+    def withdraw(self, name: str) -> None:
+        for entry in self.banks.find("domain", new_entry("domain", name).value):
+            self.banks.set_state(entry.id, EntryState.WITHDRAWN, reason="for the test", actor="test")
+
+
+@pytest.fixture
+def lists(tmp_path: Path) -> Lists:
+    banks = Banks(Store.create(f"sqlite:///{tmp_path / 'tutela.db'}"), tmp_path)
+    banks.create("names", uses={BankUse.DNS}, actor="test")
+    found = Lists(banks, Zone(banks, tmp_path / "serial"), tmp_path / "resolver")
+    found.folder.mkdir()
+    found.add(*NAMES)
+    return found
+
+
+def options_of(port: int, name: str, *, signed: bool, **more: object) -> DnsOptions:
+    at = Address("127.0.0.1", port)
+    resolvers = {name: Resolver(asked_at=at, notified_at=at)}
+    keys = {"k": "env:TEST_TSIG"} if signed else {}
+    listen = Address("127.0.0.1", free_port())
+    given = {"listen": listen, "keys": keys, "garden": [GARDEN], "resolvers": resolvers, "canary_every_s": 1}
+    return DnsOptions.model_validate(given).model_copy(update=more)
+
+
+@contextlib.contextmanager
+def served(zone: Zone, options: DnsOptions) -> Iterator[Primary]:
+    """A primary in a thread of its own, at the address of its options."""
+    primary = Primary(zone, options)
+    loop, up, stop = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+
+    async def run() -> None:
+        async with primary.serving():
+            up.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
+    thread.start()
+    try:
+        assert up.wait(30)
+        yield primary
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(30)
+        loop.close()
+
+
+@contextlib.contextmanager
+def resolver(command: list[str], port: int, folder: Path) -> Iterator[None]:
+    """A resolver that runs, once it answers."""
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed: .ci/peers")
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+        try:
+
+            def answers() -> bool:
+                assert process.poll() is None, (folder / "log").read_text()[-2000:]
+                with contextlib.suppress(dns.exception.DNSException, OSError):
+                    dns.query.udp(dns.message.make_query("localhost", "A"), "127.0.0.1", port=port, timeout=1)
+                    return True
+                return False
+
+            wait_until(answers, "the resolver answers")
+            yield
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def asked(name: str, port: int) -> dns.message.Message | None:
+    with contextlib.suppress(dns.exception.DNSException, OSError):
+        return dns.query.udp(dns.message.make_query(name, "A", use_edns=0), "127.0.0.1", port=port, timeout=2)
+    return None
+
+
+def looked_up(name: str, port: int) -> set[str]:
+    """The addresses that a resolver gives for a name."""
+    answer = asked(name, port)
+    found = answer.answer if answer is not None else []
+    return {rdata.address for rrset in found for rdata in rrset if rrset.rdtype == dns.rdatatype.A}
+
+
+def bind(folder: Path, port: int, options: DnsOptions, primary: int = 0) -> list[str]:
+    zone, primary = options.zone, primary or options.listen.port
+    (folder / "named.conf").write_text(
+        f"""key "k" {{ algorithm hmac-sha256; secret "{KEY}"; }};
+        server 127.0.0.1 {{ keys {{ "k"; }}; }};
+        options {{ directory "{folder}"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
+          recursion yes; pid-file "{folder}/pid"; session-keyfile "{folder}/session"; dnssec-validation no;
+          min-refresh-time 1; min-retry-time 1;
+          forward only; forwarders {{ 127.0.0.1 port {free_port()}; }};
+          response-policy {{ zone "{zone}" log no add-soa no; }} qname-wait-recurse no min-update-interval 0; }};
+        controls {{ }};
+        zone "{zone}" {{ type secondary; file "{zone}.db"; primaries {{ 127.0.0.1 port {primary} key "k"; }};
+          allow-notify {{ 127.0.0.1; }}; allow-query {{ none; }}; }};"""
+    )
+    return ["/usr/sbin/named", "-g", "-c", str(folder / "named.conf")]
+
+
+def unbound(folder: Path, port: int, options: DnsOptions, primary: int = 0) -> list[str]:
+    (folder / "unbound.conf").write_text(
+        f"""server:
+  directory: "{folder}"
+  chroot: ""
+  username: ""
+  pidfile: "{folder}/pid"
+  interface: 127.0.0.1@{port}
+  port: {port}
+  do-ip6: no
+  do-daemonize: no
+  use-syslog: no
+  do-not-query-localhost: no
+  module-config: "respip iterator"
+remote-control:
+  control-enable: no
+forward-zone:
+  name: "."
+  forward-addr: 127.0.0.1@{free_port()}
+rpz:
+  name: "{options.zone}"
+  primary: 127.0.0.1@{primary or options.listen.port}
+  allow-notify: 127.0.0.1
+  zonefile: "{folder}/{options.zone}.zone"
+"""
+    )
+    return ["/usr/sbin/unbound", "-d", "-c", str(folder / "unbound.conf")]
+
+
+def powerdns(folder: Path, port: int, options: DnsOptions) -> list[str]:
+    (folder / "rpz.lua").write_text(
+        f"""rpzPrimary("127.0.0.1:{options.listen.port}", "{options.zone}", {{
+  refresh=1, tsigname="k", tsigalgo="hmac-sha256", tsigsecret="{KEY}", extendedErrorCode=15,
+  extendedErrorExtra="the list of Example Hotline", dumpFile="{folder}/rpz.zone", seedFile="{folder}/rpz.zone"}})
+"""
+    )
+    (folder / "recursor.conf").write_text(
+        f"""local-address=127.0.0.1:{port}
+lua-config-file={folder}/rpz.lua
+socket-dir={folder}
+daemon=no
+write-pid=no
+security-poll-suffix=
+dnssec=off
+forward-zones-recurse=.=127.0.0.1:{free_port()}
+threads=1
+setuid=
+setgid=
+"""
+    )
+    return ["/usr/sbin/pdns_recursor", f"--config-dir={folder}"]
+
+
+def knot(folder: Path, port: int, options: DnsOptions) -> list[str]:
+    (folder / "kresd.conf").write_text(
+        f"""net.ipv6 = false
+net.listen('127.0.0.1', {port}, {{ kind = 'dns' }})
+cache.size = 10 * MB
+modules = {{ 'policy' }}
+policy.add(policy.rpz(policy.ANSWER, '{folder}/zone.rpz', true))
+"""
+    )
+    return ["/usr/sbin/kresd", "-n", "-c", str(folder / "kresd.conf"), str(folder)]
+
+
+def dnsmasq(folder: Path, port: int, options: DnsOptions) -> list[str]:
+    (folder / "dnsmasq.conf").write_text(
+        f"port={port}\nlisten-address=127.0.0.1\nbind-interfaces\nno-resolv\nno-hosts\npid-file=\n"
+        f"user=root\nconf-file={folder}/zone.dnsmasq\n"
+    )
+    return ["/usr/sbin/dnsmasq", "-k", "-C", str(folder / "dnsmasq.conf")]
+
+
+def holds(port: int, *, garden: tuple[str, ...], free: tuple[str, ...] = ("unlisted.example",)) -> None:
+    """Every listed name and what is below it is answered with the garden, and no other."""
+    for name in garden:
+        for each in (name, f"deep.sub.{name}"):
+            assert looked_up(each, port) == {GARDEN}, each
+    for name in free:
+        assert looked_up(name, port) == set(), name
+
+
+def test_powerdns_follows_the_zone_and_says_why(lists):
+    port = free_port()
+    options = options_of(port, "powerdns", signed=True)
+    with served(lists.zone, options), resolver(powerdns(lists.folder, port, options), port, lists.folder):
+        wait_until(lambda: asyncio.run(applies(Address("127.0.0.1", port), options)), "the policy is applied")
+        holds(port, garden=NAMES)
+        answer = asked("listed.example", port)
+        assert answer is not None
+        (said,) = [each for each in answer.options if isinstance(each, dns.edns.EDEOption)]
+        assert (said.code, said.text) == (dns.edns.EDECode.BLOCKED, "the list of Example Hotline")
+        lists.add("new.example")
+        wait_until(lambda: looked_up("new.example", port) == {GARDEN}, "the new name is applied")
+        lists.withdraw("other.example")
+        wait_until(lambda: looked_up("x.other.example", port) == set(), "the withdrawn name is free again")
+    with resolver(powerdns(lists.folder, port, options), port, lists.folder):  # without its primary
+        wait_until(lambda: looked_up("listed.example", port) == {GARDEN}, "its saved copy is applied")
+
+
+def test_knot_resolver_applies_every_rule_of_the_file_and_follows_it(lists):
+    port = free_port()
+    options = options_of(port, "knot", signed=False)
+    file = lists.folder / "zone.rpz"
+
+    def write() -> None:
+        lists.zone.refresh()
+        text = "\n".join(zone_file(Dialect.RPZ, options, lists.zone.serial, sorted(lists.zone))) + "\n"
+        (lists.folder / "new").write_text(text)
+        (lists.folder / "new").replace(file)
+
+    write()
+    with resolver(knot(lists.folder, port, options), port, lists.folder):
+        wait_until(lambda: asyncio.run(applies(Address("127.0.0.1", port), options)), "the policy is applied")
+        holds(port, garden=NAMES, free=())
+        lists.add("new.example")
+        write()
+        wait_until(lambda: looked_up("a.new.example", port) == {GARDEN}, "the new file is applied")
+
+
+def test_dnsmasq_applies_every_rule_of_its_file(lists):
+    port = free_port()
+    options = options_of(port, "dnsmasq", signed=False)
+    lists.zone.refresh()
+    lines = zone_file(Dialect.DNSMASQ, options, lists.zone.serial, sorted(lists.zone))
+    (lists.folder / "zone.dnsmasq").write_text("\n".join(lines) + "\n")
+    with resolver(dnsmasq(lists.folder, port, options), port, lists.folder):
+        assert asyncio.run(applies(Address("127.0.0.1", port), options))
+        holds(port, garden=NAMES)
+
+
+class Torn:
+    """Between a resolver and the primary: passes everything on, or cuts each transfer in its middle."""
+
+    def __init__(self, to: int) -> None:
+        self._to = to
+        self.cut = False
+        self.cuts = 0
+        self._tcp = socket.create_server(("127.0.0.1", 0))
+        self.port = self._tcp.getsockname()[1]
+        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._udp.bind(("127.0.0.1", self.port))
+        for loop in (self._accept, self._pass_datagrams):
+            threading.Thread(target=loop, daemon=True).start()
+
+    def close(self) -> None:
+        self._tcp.close()
+        self._udp.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._tcp.accept()
+                threading.Thread(target=self._pass, args=(connection,), daemon=True).start()
+
+    def _pass(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._to)) as primary:
+            threading.Thread(target=self._ask, args=(connection, primary), daemon=True).start()
+            passed = 0
+            while part := primary.recv(4096):
+                passed += len(part)
+                if self.cut and passed > 200:
+                    connection.sendall(part[: len(part) // 2])
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                    self.cuts += 1
+                    return
+                connection.sendall(part)
+
+    @staticmethod
+    def _ask(connection: socket.socket, primary: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while part := connection.recv(4096):
+                primary.sendall(part)
+
+    def _pass_datagrams(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                data, peer = self._udp.recvfrom(4096)
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking, contextlib.suppress(TimeoutError):
+                    asking.settimeout(2)
+                    asking.sendto(data, ("127.0.0.1", self._to))
+                    self._udp.sendto(asking.recv(4096), peer)
+
+
+Configure = Callable[[Path, int, DnsOptions, int], list[str]]
+
+
+@pytest.mark.parametrize(("configure", "signed"), [(bind, True), (unbound, False)])
+def test_a_torn_transfer_leaves_the_old_zone(lists, configure: Configure, signed):
+    port = free_port()
+    options = options_of(port, configure.__name__, signed=signed, refresh_s=1, retry_s=1)
+    lists.add(*(f"host{number}.example" for number in range(2_000)))
+    with served(lists.zone, options):
+        torn = Torn(options.listen.port)
+        with resolver(configure(lists.folder, port, options, torn.port), port, lists.folder):
+            wait_until(lambda: looked_up("host1999.example", port) == {GARDEN}, "the first zone is applied")
+            torn.cut = True
+            lists.add(*(f"new{number}.example" for number in range(300)))
+            wait_until(lambda: torn.cuts >= 2, "transfers were cut")
+            time.sleep(1)
+            holds(port, garden=("listed.example", "host0.example", "host1999.example"), free=("new0.example",))
+            assert asyncio.run(applies(Address("127.0.0.1", port), options))
+            torn.cut = False
+            wait_until(lambda: looked_up("new299.example", port) == {GARDEN}, "the next transfer is whole")
+            holds(port, garden=("host1999.example",))
+        torn.close()
+
+
+def test_a_resolver_that_lost_its_policy_is_alarmed_within_thirty_seconds(lists):
+    """BIND drops the policy when its primary was gone for the zone's expiry, and says nothing."""
+    port = free_port()
+    options = options_of(port, "bind", signed=True, expire_s=8, refresh_s=2, retry_s=1)
+    heard: list[tuple[float, str, bool]] = []
+    watch = CanaryWatch(options, lambda name, applied: heard.append((time.monotonic(), name, applied)))
+
+    def ask() -> bool:
+        asyncio.run(watch.ask())
+        return bool(heard)
+
+    first = contextlib.ExitStack()
+    first.enter_context(served(lists.zone, options))
+    with first, resolver(bind(lists.folder, port, options), port, lists.folder):
+        wait_until(lambda: asyncio.run(applies(Address("127.0.0.1", port), options)), "the policy is applied")
+        assert not ask()
+        first.close()  # the primary is gone
+        lost = time.monotonic()
+        while looked_up("listed.example", port) == {GARDEN}:
+            assert time.monotonic() - lost < 90, "the policy was never dropped: this BIND keeps it"
+            lost_before = time.monotonic()
+            time.sleep(0.2)
+        wait_until(ask, "the alarm")
+        assert heard[0][1:] == ("bind", False) and heard[0][0] - lost_before <= 30
+        with served(lists.zone, options):
+            wait_until(lambda: ask() and watch.failing == set(), "it applies the policy again")
+        assert heard[-1][1:] == ("bind", True)
