@@ -305,6 +305,7 @@ def import_(
     from tutela.content.signals.registry import signal_type
     from tutela.errors import InputError
     from tutela.lists.banks.files import Format
+    from tutela.lists.banks.foreign import is_foreign
     from tutela.lists.banks.lines import BadLine
     from tutela.lists.banks.plain_pictures import LOOKS_PLAIN
     from tutela.lists.banks.service import check_text
@@ -314,7 +315,7 @@ def import_(
         chosen = Format(format) if format else None
     except ValueError:
         raise InputError(f"formats are {', '.join(Format)}") from None
-    if signal is not None:
+    if signal is not None and not is_foreign(signal):
         signal_type(signal)
     piped = _pipe(path)
     if piped is not None and chosen is None:

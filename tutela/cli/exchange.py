@@ -139,6 +139,10 @@ def pull(
     accept_shrinking: Annotated[
         bool, typer.Option("--accept-shrinking", help="Even if the list lacks much of what it had.")
     ] = False,
+    accept_growth: Annotated[
+        bool,
+        typer.Option("--accept-growth", help="Even if a list that networks block by grew or widened as none does."),
+    ] = False,
 ) -> None:
     """Pull what changed, now. A pull that was killed goes on where it was."""
     from tutela.cli.output import complain, err, visible
@@ -150,7 +154,9 @@ def pull(
         def show(so_far: PullResult) -> None:
             status.update(f"pulling {name}: {so_far.pages:,} pages, {so_far.listed:,} listed")
 
-        result = Puller(exchanges).pull(name, actor=actor(), full=full, accept_shrinking=accept_shrinking, on_page=show)
+        result = Puller(exchanges).pull(
+            name, actor=actor(), full=full, accept_shrinking=accept_shrinking, accept_growth=accept_growth, on_page=show
+        )
     typer.echo(
         f"{name}: {result.listed:,} listed, {result.changed:,} changed, {result.withdrawn:,} withdrawn,"
         f" {result.unchanged:,} unchanged, {result.rejected:,} not readable, {result.flagged:,} flagged"

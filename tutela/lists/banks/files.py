@@ -15,6 +15,7 @@ from typing import BinaryIO, TypeVar
 from tutela.content.signals.registry import composite_type, signal_types
 from tutela.errors import InputError, InvalidSignalError
 from tutela.lists.banks.columns import Columns, Layout, hash_named, looks_like_a_hash, squashed
+from tutela.lists.banks.foreign import is_foreign, read_foreign
 from tutela.lists.banks.json_items import json_items
 from tutela.lists.banks.lines import MAX_LINE, BadLine, joined_frames, text_lines
 from tutela.lists.banks.model import Entry, EntryValue, NewEntry
@@ -212,10 +213,17 @@ class _Reader:
         found: list[Found] = []
         for text, kind in hashes:
             try:
-                found.append(self._entry(text.strip(), kind, said))
+                found += self._meant(text.strip(), kind, said)
             except InputError as error:
                 found.append(error)
         return list(dict.fromkeys(found))
+
+    def _meant(self, text: str, kind: str | None, said: Said) -> list[NewEntry]:
+        """The entries of one value: several where another system's type means several here."""
+        name = kind or said.get("signal", "").lower() or self._signal or ""
+        if name in signal_types() or not is_foreign(name):
+            return [self._entry(text, kind, said)]
+        return [self._entry(value, signal, said) for signal, value in read_foreign(name, text)]
 
     def _entry(self, text: str, kind: str | None, said: Said) -> NewEntry:
         name = kind or said.get("signal", "").lower() or self._signal or _DIGEST_OF_LENGTH.get(len(text))

@@ -23,9 +23,15 @@ def new_entry(
 ) -> NewEntry:
     """The entry whose value a text stands for. Raises InvalidSignalError, and InputError for an unknown type."""
     value, values = read_value(signal, text)
+    return NewEntry(signal, value, source, reference, label, note, values, clear_text(signal, value, text))
+
+
+def clear_text(signal: str, value: bytes, text: str) -> str | None:
+    """What a value is the digest of, in its one form; None where the text is a digest already, or none is needed."""
     kind = signal_type(signal)
-    clear = kind.canonical(text) if isinstance(kind, InClear) and kind.format(value) != text.strip().lower() else None
-    return NewEntry(signal, value, source, reference, label, note, values, clear)
+    if not isinstance(kind, InClear) or kind.format(value) == text.strip().lower():
+        return None
+    return kind.canonical(text)
 
 
 def read_value(signal: str, text: str) -> tuple[bytes, tuple[EntryValue, ...]]:

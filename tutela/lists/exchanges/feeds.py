@@ -19,6 +19,7 @@ from tutela.foundation.secrets import check_reference, resolve
 from tutela.foundation.store import tables
 from tutela.foundation.store.bulk import insert_rows, select_in
 from tutela.foundation.store.database import advance_sequence, moment, now
+from tutela.foundation.store.entry_tables import entry_text
 from tutela.foundation.store.exchange_tables import feed as table
 from tutela.foundation.store.exchange_tables import feed_member, feed_record, feed_return
 from tutela.lists.banks.model import EntryState
@@ -276,13 +277,20 @@ def _documents(connection: Connection, feed: Feed, entry_ids: Sequence[int]) -> 
         row[0]: (row[1], bytes(row[2]))
         for row in select_in(connection, (signal.id, signal.type, signal.value), signal.id, signal_ids)
     }
+    texts = dict(
+        select_in(
+            connection, (entry_text.c.entry_id, entry_text.c.text), entry_text.c.entry_id, [row[0] for row in rows]
+        )
+    )
     documents = []
     for entry_id, signal_id, label, state, updated_at in sorted(rows, key=lambda row: int(row[0])):
         name, value = values[signal_id]
         gone = state != EntryState.ACTIVE.value
         fields: list[tuple[str, object]] = [("entry", entry_id), ("at", updated_at // 1_000_000), ("withdrawn", gone)]
         if not gone:
-            fields += [("signal", name), ("value", signal_type(name).format(value)), ("label", label)]
+            # Whoever serves DNS or a proxy over there needs what is listed in clear, as we did.
+            text = texts.get(entry_id) or signal_type(name).format(value)
+            fields += [("signal", name), ("value", text), ("label", label)]
         documents.append(record_text(fields))
     return documents
 

@@ -270,7 +270,7 @@ def _listing(file: str, entry: NewEntry) -> Listing:
         owner=file,
         id=name,
         labels=(entry.label,) if entry.label else (),
-        fingerprints=((entry.signal, text),),
+        fingerprints=((entry.signal, text if entry.text is None else entry.text),),
         note=entry.note or "",
     )
 

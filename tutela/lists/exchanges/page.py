@@ -18,9 +18,10 @@ from tutela.foundation.store.bulk import execute_many, insert_rows, select_in
 from tutela.foundation.store.database import advance_sequence
 from tutela.foundation.store.exchange_tables import remote_entry
 from tutela.lists.banks.entries import list_entries
+from tutela.lists.banks.foreign import is_foreign, read_foreign
 from tutela.lists.banks.model import EntryValue, NewEntry
 from tutela.lists.banks.revisions import relabel_entries, withdraw_entries
-from tutela.lists.banks.values import read_value
+from tutela.lists.banks.values import clear_text, read_value
 from tutela.lists.exchanges.base import Listing
 from tutela.lists.exchanges.hygiene import NewValue
 from tutela.lists.exchanges.service import ExchangeRow
@@ -67,8 +68,8 @@ class _Read(NamedTuple):
     key: str
     listing: Listing
     digest: bytes
-    values: tuple[tuple[str, bytes, tuple[EntryValue, ...]], ...]
-    """Signal type, value, and what a composite one such as vPDQ stands for."""
+    values: tuple[tuple[str, bytes, tuple[EntryValue, ...], str | None], ...]
+    """Signal type, value, what a composite one such as vPDQ stands for, and what the value is the digest of."""
     unknown: tuple[tuple[str, str], ...]
 
 
@@ -159,19 +160,27 @@ class Applier:
         return {row[0]: _Known(row[1], bool(row[2]), row[3], row[4], bytes(row[5]), _ids(row[6])) for row in rows}
 
     def _read(self, key: str, listing: Listing) -> _Read:
-        values: list[tuple[str, bytes, tuple[EntryValue, ...]]] = []
+        values: list[tuple[str, bytes, tuple[EntryValue, ...], str | None]] = []
         unknown: list[tuple[str, str]] = []
         for name, text in listing.fingerprints:
             try:
-                if name not in self._types:
-                    raise InvalidSignalError(name)
-                values.append((name, *read_value(name, text)))
+                values += self._values(name, text)
             except InvalidSignalError:
                 unknown.append((name, text))
         said = (listing.media, listing.labels, listing.note, listing.upvotes, listing.downvotes)
         text = ascii((*said, sorted(value[:2] for value in values), sorted(unknown)))
         digest = xxhash.xxh3_128_digest(text.encode())
         return _Read(key, listing, digest, tuple(dict.fromkeys(values)), tuple(unknown))
+
+    def _values(self, name: str, text: str) -> list[tuple[str, bytes, tuple[EntryValue, ...], str | None]]:
+        """What a fingerprint means here: one value, or several for a trend query. Raises InvalidSignalError."""
+        if name not in self._types and not is_foreign(name):
+            raise InvalidSignalError(name)
+        found = []
+        for signal, said in [(name, text)] if name in self._types else read_foreign(name, text):
+            value, among = read_value(signal, said)
+            found.append((signal, value, among, clear_text(signal, value, said)))
+        return found
 
     def _list(
         self,
@@ -188,8 +197,8 @@ class Applier:
             label, note = self._label_and_note(read.listing)
             begin = len(entries)
             entries += [
-                NewEntry(name, value, self._exchange.source, read.key, label, note, among)
-                for name, value, among in read.values
+                NewEntry(name, value, self._exchange.source, read.key, label, note, among, clear)
+                for name, value, among, clear in read.values
             ]
             places.append(slice(begin, len(entries)))
         outcome = list_entries(connection, self._exchange.bank_id, entries, actor=self._actor, at=at)

@@ -20,6 +20,7 @@ from tutela.foundation.store.database import microseconds, now
 from tutela.foundation.store.exchange_tables import exchange as table
 from tutela.lists.exchanges.answers import MAX_UNREADABLE_NAMED
 from tutela.lists.exchanges.base import RestartError
+from tutela.lists.exchanges.growth import Growth
 from tutela.lists.exchanges.hygiene import Hygiene
 from tutela.lists.exchanges.page import Applied, Applier
 from tutela.lists.exchanges.prefetch import Batch, read_ahead
@@ -46,6 +47,14 @@ _ALLOCATED = 200_000
 
 class ShrunkenError(TutelaError):
     """A whole list lacks much of what it had: it is not believed until a person says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a person said is right of a list that looks broken."""
+
+    shrinking: bool = False
+    growth: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,7 @@ class Puller:
         actor: str,
         full: bool = False,
         accept_shrinking: bool = False,
+        accept_growth: bool = False,
         on_page: Callable[[PullResult], None] | None = None,
     ) -> PullResult:
         """Read everything up to now.
@@ -107,10 +117,11 @@ class Puller:
         `full` begins at the very beginning. What the list then does not name is withdrawn: at once where the list is
         always given whole, else by the first pull that begins when entries that moved meanwhile have been seen.
 
-        Raises HttpError, ExchangeError, ShrunkenError, InputError, ConflictError (another pull began), StoreError; what
-        was applied until then stays, and is written down with the failure.
+        Raises HttpError, ExchangeError, ShrunkenError, GrownError, InputError, ConflictError (another pull began),
+        StoreError; what was applied until then stays, and is written down with the failure.
         """
-        run = _Run(self._exchanges, self._begin(name, full), actor, accept_shrinking, on_page, self._settles_after_s)
+        accepted = Accepted(shrinking=accept_shrinking, growth=accept_growth)
+        run = _Run(self._exchanges, self._begin(name, full), actor, accepted, on_page, self._settles_after_s)
         try:
             with _collecting_rarely():
                 return run.all(self._patience, self._together)
@@ -155,7 +166,7 @@ class _Run:
         exchanges: Exchanges,
         row: ExchangeRow,
         actor: str,
-        accept_shrinking: bool,
+        accepted: Accepted,
         on_page: Callable[[PullResult], None] | None,
         settles_after_s: float,
     ) -> None:
@@ -164,7 +175,9 @@ class _Run:
         self._settles_after_us = int(settles_after_s * 1_000_000)
         self._exchanges = exchanges
         self._store = exchanges.store
-        self._accept_shrinking = accept_shrinking
+        self._accepted = accepted
+        bank = exchanges.banks.get(row.bank)
+        self._growth = Growth(row.name, bank, row.source, row.listed, accepted=accepted.growth)
         self._on_page = on_page
         self._applier = Applier(row, exchanges.banks.labels(), actor)
         self._hygiene = Hygiene(exchanges.banks)
@@ -205,6 +218,7 @@ class _Run:
         with self._store.write() as connection:
             at = now()
             applied = self._applier.apply(connection, page.listings, at=at, generation=generation, whole=sweeping)
+            self._growth.check(connection, applied.listed, applied.values)
             flagged = self._hygiene.examine(connection, applied.values, at)
             row = replace(
                 self.row,
@@ -236,7 +250,7 @@ class _Run:
         """Withdraw what the whole list did not name, unless that is so much that the list must be broken."""
         with self._store.read() as connection:
             missing = self._applier.unnamed(connection, self.row.generation)
-        if missing > max(_SHRINKING_ALWAYS, MAX_SHRINKING * self.row.listed) and not self._accept_shrinking:
+        if missing > max(_SHRINKING_ALWAYS, MAX_SHRINKING * self.row.listed) and not self._accepted.shrinking:
             raise ShrunkenError(
                 f"the list lacks {missing:,} of {self.row.listed:,} entries that it had: nothing was withdrawn."
                 f" If that is right: tutela exchange pull {self.row.name} --full --accept-shrinking"

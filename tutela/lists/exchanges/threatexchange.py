@@ -35,6 +35,11 @@ SIGNAL_OF = {
     "HASH_SHA1": "sha1",
     "HASH_SHA256": "sha256",
     "HASH_TMK": "tmk",
+    "URI": "url",
+    "RAW_URI": "url",
+    "DOMAIN": "domain",
+    "TEXT_STRING": "raw_text",
+    "TREND_QUERY": "trend_query",
 }
 """Types that signal types here stand for; every other one is kept by its own name."""
 _TYPE_OF = {"pdq": "HASH_PDQ", "md5": "HASH_MD5", "sha1": "HASH_SHA1", "sha256": "HASH_SHA256"}
@@ -194,7 +199,9 @@ KIND = Kind(
         Option("token", "access token, APP|SECRET", required=True, secret=True),
         Option("privacy_group", "number of the privacy group", required=True),
         Option(
-            "types", "types to ask for, by comma; all by default", default="HASH_PDQ,HASH_MD5,HASH_VIDEO_MD5,HASH_TMK"
+            "types",
+            "types to ask for, by comma: links are URI and DOMAIN, words TREND_QUERY and TEXT_STRING",
+            default="HASH_PDQ,HASH_MD5,HASH_VIDEO_MD5,HASH_TMK",
         ),
         Option("statuses", "statuses that count, by comma", default="MALICIOUS,SUSPICIOUS,UNKNOWN"),
         Option("tags", "only entries with one of these tags, by comma; all by default"),
