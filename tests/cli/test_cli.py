@@ -28,7 +28,7 @@ from typer.testing import CliRunner
 
 import tutela
 from tests.support.feeds import random_hashes
-from tests.support.pictures import draw_scene, file_of
+from tests.support.pictures import draw_scene, every_format, file_of, mutations
 from tests.support.service import free_port
 from tests.support.tmks import tmk_of, walk
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -371,6 +371,16 @@ def many(pictures: Path, tmp_path: Path) -> Path:
     for number in range(3000):
         os.link(pictures / "known.png", folder / f"{number:04}.png")
     return folder
+
+
+@pytest.mark.parametrize("command", [("screen", "--json", "--profile", "files"), ("hash",)])
+def test_no_library_says_anything_on_standard_error(filled, tmp_path, command):
+    """Decoders warn of what is broken in a file; what a person reads there is ours."""
+    seeds = [*every_format(draw_scene(4)).values()]
+    for number, content in enumerate(mutations(seeds, 40, seed=3)):
+        (tmp_path / f"{number}.bin").write_bytes(content)
+    answer = tutela_run(filled, *command, tmp_path)
+    assert [line for line in answer.err.splitlines() if not line.startswith("tutela: ")] == []
 
 
 def test_an_interrupt_ends_a_screening_before_its_next_files(filled, many):
