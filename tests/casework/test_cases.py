@@ -31,6 +31,7 @@ from tutela.casework.cases.alarms import AlarmMail
 from tutela.casework.cases.effects import Effects
 from tutela.casework.cases.membership import MAX_ITEMS
 from tutela.casework.cases.model import (
+    OF_CONTENT,
     CaseChange,
     CaseItem,
     CaseState,
@@ -444,7 +445,7 @@ def test_rejections_are_listed_on_the_allow_list_with_who_and_why_and_withdrawn_
 
 
 def test_evidence_is_kept_as_long_as_the_outcome_asks(house):
-    items = {outcome: house.put(outcome.value) for outcome in Outcome if outcome is not Outcome.ESCALATE}
+    items = {outcome: house.put(outcome.value) for outcome in OF_CONTENT if outcome is not Outcome.ESCALATE}
     for outcome, item in items.items():
         label = "A1" if outcome is Outcome.CONFIRM else None
         house.cases.decide(item.case_id, outcome, by="r", reason="r", label=label)

@@ -175,12 +175,12 @@ def create_app(
 
 
 def _add_operations(app: FastAPI, deployment: Deployment) -> None:
-    @app.get("/healthz", tags=["operation"], operation_id="health")
+    @app.get("/healthz", dependencies=[Depends(refuse_unknown_parameters)], tags=["operation"], operation_id="health")
     async def health() -> dict[str, str]:
         """The process is up."""
         return {"status": "up"}
 
-    @app.get("/readyz", tags=["operation"], operation_id="ready")
+    @app.get("/readyz", dependencies=[Depends(refuse_unknown_parameters)], tags=["operation"], operation_id="ready")
     def ready() -> Response:
         """200 when this process answers safely; 503 with what is missing until then.
 
@@ -192,7 +192,7 @@ def _add_operations(app: FastAPI, deployment: Deployment) -> None:
             document["weaker"] = weaker
         return JSONResponse(document, 503 if missing else 200)
 
-    @app.get("/metrics", tags=["operation"], operation_id="metrics")
+    @app.get("/metrics", dependencies=[Depends(refuse_unknown_parameters)], tags=["operation"], operation_id="metrics")
     def scrape(_: Request) -> Response:
         """Prometheus metrics. They name no content; keep the address to your own network all the same."""
         return Response(metrics.exposition(deployment), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -11,9 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from tutela.casework.cases.decisions import UNDO
 from tutela.casework.cases.model import (
-    OF_APPEALS,
     OF_CONTENT,
-    OF_REPORTS,
     Case,
     CaseEvent,
     CaseItem,
@@ -21,6 +19,7 @@ from tutela.casework.cases.model import (
     Outcome,
     Part,
     Queue,
+    outcomes_of,
 )
 from tutela.console.outlines import Outline, outline
 from tutela.console.pages import back, page
@@ -134,7 +133,7 @@ def decide(request: Request, visit: Deciding, case_id: str) -> Response:
     """Decide of items, of each what is said of it."""
     console = _console(request)
     parts, reason = _parts(visit), _reason(visit)
-    if any(part.outcome not in _outcomes_of(console.cases.get(case_id)) for part in parts):
+    if any(part.outcome not in outcomes_of(console.cases.get(case_id).queue) for part in parts):
         raise InputError("this is no decision for such a case; choose one of those offered", field="outcome")
     console.reveals.end_all(visit.person)
     case = console.cases.decide_each(
@@ -220,7 +219,7 @@ def _case_page(
         history=_history(console, visit, case_id),
         names=console.people.names(),
         labels=console.labels,
-        outcomes=_outcomes_of(case),
+        outcomes=outcomes_of(case.queue),
         told=dict(told) if told is not None else None,
         undoable=_undoable(case, visit),
         why={item.id: _why(console, item) for item in case.items if not item.matches},
@@ -233,10 +232,6 @@ def _said(console: "Console", visit: Visit, case: Case) -> Said:
     """What the platform, or whoever reported, said of each item."""
     evidence = console.casework.evidence(visit.person.actor, "review")
     return [(item.id, evidence.context(item.evidence_id).details) for item in case.items]
-
-
-def _outcomes_of(case: Case) -> Sequence[Outcome]:
-    return {Queue.INTAKE: OF_REPORTS, Queue.APPEAL: OF_APPEALS}.get(case.queue, OF_CONTENT)
 
 
 def _history(console: "Console", visit: Visit, case_id: str) -> list[CaseEvent]:

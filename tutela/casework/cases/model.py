@@ -72,6 +72,11 @@ OF_APPEALS = (Outcome.UPHOLD, Outcome.LIFT, Outcome.ESCALATE)
 """What is decided of an appeal."""
 
 
+def outcomes_of(queue: Queue) -> tuple[Outcome, ...]:
+    """What a person can decide of the items of such a case, through every door."""
+    return {Queue.INTAKE: OF_REPORTS, Queue.APPEAL: OF_APPEALS}.get(queue, OF_CONTENT)
+
+
 class Effect(StrEnum):
     """What the platform is asked to do. The first two are about content, the others about an account."""
 

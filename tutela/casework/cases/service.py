@@ -28,6 +28,7 @@ from tutela.casework.cases.model import (
     Part,
     Queue,
     SimilarDecided,
+    outcomes_of,
 )
 from tutela.casework.cases.policy import Policies
 from tutela.casework.cases.rows import case_row, claim_of, is_claimed, read_case, read_items, read_summaries
@@ -285,7 +286,8 @@ class Cases:
         """Decide of items, by default all that this person may decide. Nobody else may have the claim.
 
         A confirmation needs a label. `senior` is a lead, who alone decides what is escalated.
-        Raises NotFoundError, ConflictError (claimed by another, decided already, one's own second opinion), InputError.
+        Raises NotFoundError, ConflictError (claimed by another, decided already, one's own second opinion, no outcome
+        for a case of its queue), InputError.
         """
         part = Part(outcome, label, item_ids)
         return self.decide_each(case_id, [part], by=by, reason=reason, senior=senior, undoable=False)
@@ -311,7 +313,9 @@ class Cases:
         press = uuid.uuid4().hex
         with self.store.write() as connection:
             lock(connection)
-            case_id = _claimable(_found(case_row(connection, case_id), case_id), by).id
+            row = _claimable(_found(case_row(connection, case_id), case_id), by)
+            case_id = row.id
+            _check_outcomes(Queue(row.queue), [part.outcome for part in parts])
             until = moment(now()) + UNDO if undoable else moment(now())
             with held_back(connection, until) as deliveries:
                 final: list[int] = []
@@ -483,6 +487,14 @@ class Cases:
     def _notify(self, connection: Connection, change: CaseChange) -> None:
         for listener in self._listeners:
             listener(connection, change)
+
+
+def _check_outcomes(queue: Queue, outcomes: Sequence[Outcome]) -> None:
+    """Raise ConflictError for what is not decided of such a case."""
+    allowed = outcomes_of(queue)
+    for outcome in outcomes:
+        if outcome not in allowed:
+            raise ConflictError(f"{outcome} is not for cases of queue {queue}; choose {', '.join(allowed)}")
 
 
 def _found(row: Row[Any] | None, case_id: str) -> Row[Any]:
