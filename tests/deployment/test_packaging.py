@@ -4,6 +4,7 @@ import ast
 import fcntl
 import importlib.metadata
 import json
+import runpy
 import subprocess
 import sys
 import tarfile
@@ -21,6 +22,7 @@ from packaging.utils import canonicalize_name
 
 import tutela
 from tutela import _native
+from tutela.cli.doctor_libraries import native_versions, serving_versions
 from tutela.content.signals.registry import GROUP, signal_types
 
 ROOT = Path(__file__).parents[2]
@@ -408,3 +410,32 @@ def test_the_native_module_is_what_its_types_say():
 def test_every_extra_of_the_settings_is_in_all():
     (everything,) = map(Requirement, PROJECT["optional-dependencies"]["all"])
     assert everything.extras == set(PROJECT["optional-dependencies"]) - {"all"}
+
+
+def test_an_audit_that_reached_nobody_does_not_look_like_one_that_found_nothing(capsys):
+    report = runpy.run_path(str(ROOT / ".ci" / "audit"))["report"]
+    sound = {"name": "sound", "version": "1", "vulns": []}
+    flaw = {"id": "PYSEC-1", "aliases": ["CVE-1"], "fix_versions": ["2"]}
+    assert report("a.lock", [sound]) == 0
+    assert report("a.lock", [sound, {"name": "flawed", "version": "1", "vulns": [flaw]}]) == 1
+    assert report("a.lock", [sound, {"name": "unknown", "skip_reason": "not found"}]) == 2
+    assert report("a.lock", []) == 2
+    assert "1 NOT AUDITED: no answer about unknown" in capsys.readouterr().out
+
+
+def test_doctor_names_the_version_of_all_that_meets_hostile_bytes():
+    page = (ROOT / "docs" / "hostile-bytes.md").read_text().lower()
+    known = {name for name, number in (*native_versions(), *serving_versions()) if number}
+    called = {"jpg_2000": "openjpeg", "freetype2": "freetype"}
+    assert {name for name in known if called.get(name, name).lower() not in page} == set()
+    assert known >= {
+        "PDFium",
+        "qpdf",
+        "LibRaw",
+        "libheif",
+        "libde265",
+        "libarchive",
+        "libavcodec",
+        "httptools",
+        "OpenSSL",
+    }

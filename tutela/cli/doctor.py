@@ -1,13 +1,11 @@
 """`tutela doctor`: is this installation whole, and what is to be mended?"""
 
-import contextlib
 import os
 import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -17,6 +15,7 @@ from rich.markup import escape
 
 from tutela import _native
 from tutela.cli.doctor_evidence import evidence_findings, outbox_findings
+from tutela.cli.doctor_libraries import native_versions, serving_versions
 from tutela.cli.output import coloured, print_json, print_table
 from tutela.content.media.content import Limits, Mode
 from tutela.content.media.hostile import attempt_everything
@@ -121,22 +120,9 @@ def _ramp() -> npt.NDArray[np.uint8]:
 
 
 def _libraries(_: Settings) -> Iterator[Finding]:
-    """The native code that meets hostile bytes, by version: what an advisory is compared with."""
-    from PIL import features
-
-    known = {"Pillow": version("pillow"), "simplejpeg": version("simplejpeg")}
-    for name in ("libjpeg_turbo", "webp", "avif", "libtiff", "littlecms2", "zlib"):
-        known[name] = str(features.version(name) or "none")
-    for package in ("pillow_heif", "pypdfium2", "pikepdf", "py7zr", "rawpy", "resvg_py", "onnxruntime"):
-        with contextlib.suppress(PackageNotFoundError):
-            known[package] = version(package)
-    with contextlib.suppress(ImportError):
-        import av
-
-        known["PyAV"] = av.__version__
-        for name in ("libavcodec", "libavformat"):
-            known[name] = ".".join(map(str, av.library_versions[name]))
-    yield Finding("ok", "native libraries", ", ".join(f"{name} {number}" for name, number in known.items()))
+    """The code that meets hostile bytes, by version: what an advisory is compared with."""
+    for what, versions in (("native libraries", native_versions()), ("what reads requests", serving_versions())):
+        yield Finding("ok", what, ", ".join(f"{name} {number}" for name, number in versions))
 
 
 def _formats(_: Settings) -> Iterator[Finding]:
