@@ -7,6 +7,7 @@ import random
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -179,6 +180,62 @@ def test_a_client_that_goes_away_or_lies_disturbs_nobody(service, client):
             start = f"POST /v1/screen HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {service.admin}\r\n".encode()
             raw.sendall(start + head)
     assert client.post("/v1/screen", content=COPY).json()["decision"] == "block"
+
+
+def test_an_upload_that_breaks_off_is_no_fault_of_ours(tmp_path):
+    service = Service(tmp_path / "home", TUTELA_DECODERS="1")
+    start = f"POST /v1/screen HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {service.admin}\r\n"
+    form = "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 5000\r\n\r\n--b\r\n"
+    for head in ("Content-Length: 5000\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", form):
+        for parting in (b"", struct.pack("ii", 1, 0)):  # politely, or by a reset
+            with socket.create_connection(("127.0.0.1", service.port)) as raw:
+                raw.sendall((start + head).encode())
+                time.sleep(0.2)
+                if parting:
+                    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, parting)
+    log = service.home / "log"
+    wait_until(lambda: log.read_text().count('"/v1/screen"') >= 6, "all six are logged")
+    assert service.stop() in (0, -signal.SIGTERM)
+    assert set(re.findall(r'"status": (\d+)', log.read_text())) <= {"200", "499", "400", "503"}
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.parametrize("path", ["/v1/screen/", "/v1/banks/", "/healthz/", "//elsewhere.example/v1/screen"])
+def test_no_address_leads_elsewhere(client, path):
+    answer = client.post(path, content=COPY, headers={"Host": "elsewhere.example"})
+    assert answer.status_code in (404, 405)
+    assert "location" not in answer.headers
+    assert "elsewhere" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "hosts", ["", "Host: a\r\nHost: a\r\n", "Host: a\r\nhost: b\r\n"], ids=["no", "one twice", "two"]
+)
+def test_a_request_names_one_host(service, hosts):
+    with socket.create_connection(("127.0.0.1", service.port)) as raw:
+        raw.sendall(f"GET /healthz HTTP/1.1\r\n{hosts}\r\n".encode())
+        assert raw.recv(100).split(b" ")[1] == b"400"
+
+
+def test_the_api_document_names_every_status_that_is_answered(service, client):
+    document = client.get("/openapi.json").json()
+    weak = service.client(service.keys.create("weak", [Scope.FOLLOW])[1])
+    bare = httpx.Client(base_url=service.address)
+    seen: dict[int, int] = {}
+    for path, operations in document["paths"].items():
+        if not path.startswith("/v1/"):
+            continue
+        address = re.sub(r"\{[^}]*\}", "999999", path)
+        for method, operation in operations.items():
+            documented = set(operation["responses"])
+            assert documented >= {"401", "403", "429"}, (method, path)
+            assert "404" in documented or "{" not in path, (method, path)
+            assert "409" in documented or method == "get", (method, path)
+            for somebody in (bare, weak, client):
+                answer = somebody.request(method, address, json={} if method != "get" else None)
+                assert str(answer.status_code) in documented, (method, path, answer.status_code, answer.text[:200])
+                seen[answer.status_code] = seen.get(answer.status_code, 0) + 1
+    assert {401, 403, 404, 422} <= set(seen), seen
 
 
 # --- keys

@@ -80,10 +80,11 @@ def key(service: Service, *scopes: Scope) -> str:
 
 def test_a_case_is_listed_claimed_decided_and_reopened_over_http(service):
     case = blocked(service)
-    assert (case["state"], case["label"], case["items"][0]["matches"][0]["bank"]) == ("open", "A1", "known")
+    assert (case["state"], case["label"]) == ("open", "A1")
     one, other = (service.client(key(service, Scope.REVIEW)) for _ in range(2))
     path = f"/v1/cases/{case['id']}"
-    assert one.post(f"{path}/claim").json()["state"] == "claimed"
+    claimed = one.post(f"{path}/claim").json()
+    assert (claimed["state"], claimed["items"][0]["matches"][0]["bank"]) == ("claimed", "known")
     assert other.post(f"{path}/claim").status_code == 409
     decision = {"outcome": "confirm", "label": "A2", "reason": "seen", "items": [case["items"][0]["id"]]}
     assert other.post(f"{path}/decision", json=decision).status_code == 409
@@ -99,6 +100,27 @@ def test_a_case_is_listed_claimed_decided_and_reopened_over_http(service):
     assert one.delete(f"{path}/claim").json()["claim"] is None
     assert one.get("/v1/cases/nothing").status_code == 404
     assert one.get("/v1/cases", params={"queue": "match", "state": "open", "limit": 1}).json()["next"]
+
+
+def test_what_is_known_of_items_is_told_to_who_has_the_case(service):
+    case = blocked(service)
+    path = f"/v1/cases/{case['id']}"
+    one, other = (service.client(key(service, Scope.REVIEW)) for _ in range(2))
+    reports, admin = service.client(key(service, Scope.REVIEW, Scope.REPORT)), service.client()
+
+    def told() -> list[bool]:
+        answers = [client.get(path).json()["items"][0] for client in (one, other, reports, admin)]
+        for answer in answers:
+            assert ("sha256" in answer) == ("matches" in answer) == ("item" in answer)
+        return ["sha256" in answer for answer in answers]
+
+    assert told() == [False] * 4
+    assert "sha256" not in other.delete(f"{path}/claim").json()["items"][0], "not by giving back what one never had"
+    one.post(f"{path}/claim")
+    assert told() == [True, False, False, False]
+    decision = {"outcome": "confirm", "label": "A2", "reason": "seen", "items": [case["items"][0]["id"]]}
+    assert "sha256" in one.post(f"{path}/decision", json=decision).json()["items"][0]
+    assert told() == [True, False, True, True], "who decided, who reports, who leads"
 
 
 CALLS = [

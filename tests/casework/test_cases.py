@@ -27,6 +27,7 @@ from tests.support.videos import encode, scene
 from tutela.api.metrics import exposition
 from tutela.casework.audit.log import AuditLog
 from tutela.casework.audit.verification import verify_log
+from tutela.casework.cases import membership, rows, service
 from tutela.casework.cases.alarms import AlarmMail
 from tutela.casework.cases.effects import Effects
 from tutela.casework.cases.membership import MAX_ITEMS
@@ -58,11 +59,13 @@ from tutela.content.signals.base import Sample
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.errors import ConflictError, InputError, NotFoundError, StoreError
+from tutela.foundation import leases
 from tutela.foundation.options import Secret
 from tutela.foundation.outbox.mail import MailHandler, MailServer, Security
 from tutela.foundation.outbox.service import Outbox
 from tutela.foundation.outbox.webhooks import Endpoint, Webhooks
 from tutela.foundation.outbox.worker import Dispatcher, Retry
+from tutela.foundation.store import database
 from tutela.foundation.store.case_tables import case_item
 from tutela.foundation.store.database import Store
 from tutela.foundation.store.evidence_tables import evidence as evidence_table
@@ -543,6 +546,21 @@ class Mailbox:
             return "451 try again"
         self.messages.append(envelope.content.decode())  # type: ignore[attr-defined]
         return "250 taken"
+
+
+def test_claims_and_alarms_of_a_wrong_clock_count_for_nothing(house, monkeypatch):
+    with monkeypatch.context() as leapt:
+        for module in (service, membership, rows, leases):
+            leapt.setattr(module, "now", lambda: database.now() + 100 * 86_400 * 1_000_000)
+        case_id = house.put("u").case_id
+        house.cases.claim(case_id, by="r1")
+        with pytest.raises(ConflictError):
+            house.cases.claim(case_id, by="r2")
+    assert house.cases.get(case_id).claim is None
+    assert [case.id for case in house.cases.queue(states=[CaseState.OPEN])] == [case_id]
+    assert house.cases.alarm() == [case_id], "else nobody would hear of it for a hundred days"
+    assert house.cases.alarm() == []
+    house.cases.claim(case_id, by="r2")
 
 
 def test_alarms_repeat_by_mail_and_webhook_until_the_case_is_decided(house):

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from tutela.casework.audit.log import AuditLog
 from tutela.casework.audit.verification import verify_log
 from tutela.casework.evidence.age_header import HeaderError, split_headers
+from tutela.casework.evidence.horizon import STEADY_S, Clocks, Horizon
 from tutela.casework.evidence.memory import overwrite
 from tutela.casework.evidence.objects import Objects
 from tutela.casework.evidence.reconciliation import reconcile, remove_orphans
@@ -33,7 +34,7 @@ from tutela.casework.evidence.seal import (
 )
 from tutela.casework.evidence.vault import EvidenceState, Vault
 from tutela.errors import ConflictError, InputError, NotFoundError
-from tutela.foundation.store.database import Store
+from tutela.foundation.store.database import Store, microseconds
 from tutela.foundation.store.evidence_tables import evidence as table
 
 CONTENT = b"content-that-nobody-may-read " * 4_000
@@ -66,6 +67,21 @@ def keep(vault: Vault, content: bytes | None = CONTENT, context: bytes = CONTEXT
     with vault.store.write() as connection:
         digest = None if content is None else hashlib.sha256(content).hexdigest()
         return vault.record(connection, sealed, content_sha256=digest, actor="screening")
+
+
+def retention_at(vault: Vault, later: datetime) -> Retention:
+    """The retention at a moment that clocks agree on: they have gone on steadily since they came to it."""
+    passed_s = 0.0
+    clocks = Clocks(
+        wall=lambda: microseconds(later) + int(passed_s * 1e6),
+        steady=lambda: passed_s,
+        start=lambda: "one",
+        database=lambda _: None,
+    )
+    horizon = Horizon(vault.store, clocks)
+    horizon.reach()
+    passed_s = STEADY_S
+    return Retention(vault, horizon)
 
 
 def actions(vault: Vault, evidence_id: str) -> list[str]:
@@ -253,17 +269,28 @@ def test_a_url_that_cannot_be_used_is_said():
 # --- how long
 
 
+def test_whoever_asks_for_it_no_evidence_is_destroyed_by_a_clock_that_leapt(vault):
+    evidence_id = keep(vault)
+    with vault.store.write() as connection:
+        keep_until(connection, evidence_id, datetime.now(UTC) + timedelta(days=90), actor="a", why="reported")
+    leapt = microseconds(datetime.now(UTC) + timedelta(days=100))
+    clocks = Clocks(wall=lambda: leapt, steady=lambda: 0.0, start=lambda: "one", database=lambda _: None)
+    for _ in range(3):
+        assert Retention(vault, Horizon(vault.store, clocks)).destroy_expired(actor="command") == []
+    assert Retention(vault).destroy_expired(actor="command") == [], "nor when it has come back"
+    assert vault.get(evidence_id).state is EvidenceState.KEPT
+
+
 def test_evidence_is_destroyed_when_its_time_is_over_and_not_before(vault, officer):
     evidence_id = keep(vault)
-    retention = Retention(vault)
     now = datetime.now(UTC)
-    assert retention.destroy_expired(actor="upkeep", at=now + timedelta(days=5000)) == []  # undecided: no end
+    assert retention_at(vault, now + timedelta(days=5000)).destroy_expired(actor="upkeep") == []  # undecided: no end
     with vault.store.write() as connection:
         keep_until(connection, evidence_id, now + timedelta(days=365), actor="a", why="reported")
         keep_until(connection, evidence_id, now + timedelta(days=30), actor="a", why="a shorter time changes nothing")
-    assert retention.destroy_expired(actor="upkeep", at=now + timedelta(days=364)) == []
+    assert retention_at(vault, now + timedelta(days=364)).destroy_expired(actor="upkeep") == []
     assert vault.content(evidence_id, officer.key, actor="r", purpose="p") == CONTENT
-    assert retention.destroy_expired(actor="upkeep", at=now + timedelta(days=366)) == [evidence_id]
+    assert retention_at(vault, now + timedelta(days=366)).destroy_expired(actor="upkeep") == [evidence_id]
     assert vault.get(evidence_id).state is EvidenceState.DESTROYED
     for opening in (vault.content, vault.context):
         with pytest.raises(ConflictError):
@@ -284,18 +311,18 @@ def test_a_legal_hold_outlives_every_time_and_every_order(vault, officer):
     hold = retention.place_hold(evidence_id, reference="court 17", reason="preservation request", actor="lead")
     second = retention.place_hold(evidence_id, reference="court 18", reason="another", actor="lead")
     later = datetime.now(UTC) + timedelta(days=10_000)
-    assert retention.destroy_expired(actor="upkeep", at=later) == []
+    assert retention_at(vault, later).destroy_expired(actor="upkeep") == []
     with pytest.raises(ConflictError, match="court 17, court 18"):
         retention.destroy(evidence_id, why="a mistake", actor="lead")
     assert vault.content(evidence_id, officer.key, actor="r", purpose="p") == CONTENT
     retention.release_hold(hold.id, reason="withdrawn", actor="lead")
-    assert retention.destroy_expired(actor="upkeep", at=later) == []
+    assert retention_at(vault, later).destroy_expired(actor="upkeep") == []
     retention.release_hold(second.id, reason="withdrawn", actor="lead")
     with pytest.raises(ConflictError):
         retention.release_hold(second.id, reason="again", actor="lead")
     assert retention.holds(evidence_id) == []
     assert len(retention.holds(evidence_id, released=True)) == 2
-    assert retention.destroy_expired(actor="upkeep", at=later) == [evidence_id]
+    assert retention_at(vault, later).destroy_expired(actor="upkeep") == [evidence_id]
     with pytest.raises(ConflictError):
         retention.place_hold(evidence_id, reference="court 19", reason="too late", actor="lead")
 

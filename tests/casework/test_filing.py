@@ -122,6 +122,17 @@ def later(ledger: Ledger, filer: Filer, clock: Clock, filing_id: str) -> Filing:
     return filing
 
 
+def test_a_report_that_was_held_or_put_off_while_a_clock_was_wrong_is_filed(ledger, clock):
+    held, due = added(ledger, "one", key="case:1"), None
+    clock.seconds += 100 * 86_400
+    assert ledger.take(held, "gone", 900.0) is not None
+    due = added(ledger, "two", key="case:2")
+    assert ledger.due("test") == [due]
+    clock.seconds -= 100 * 86_400
+    assert sorted(ledger.due("test")) == sorted([held, due])
+    assert ledger.take(held, "another", 900.0) is not None
+
+
 # --- the way of a report
 
 

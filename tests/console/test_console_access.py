@@ -493,6 +493,7 @@ def test_hostile_text_from_the_platform_is_text(desk):
     somebody.post(f"/cases/{case_id}/claim", data={"csrf": somebody.csrf})
     decided = {"csrf": somebody.csrf, "outcome": "escalate", "reason": hostile}
     assert somebody.post(f"/cases/{case_id}/decide", data=decided).status_code == 303
+    somebody.post(f"/cases/{case_id}/claim", data={"csrf": somebody.csrf})
     for page in (
         somebody.get(f"/cases/{case_id}"),
         somebody.post(f"/cases/{case_id}/context", data={"csrf": somebody.csrf}),
@@ -509,11 +510,30 @@ def test_hostile_text_from_the_platform_is_text(desk):
 
 def test_what_the_platform_said_is_sealed_and_every_opening_is_written_down(desk):
     case_id = hold(desk, uploader="user-4711", ip_address="192.0.2.7")
-    somebody = desk.signed_in(Role.REPORTER)
+    somebody = desk.signed_in(Role.REVIEWER)
+    somebody.post(f"/cases/{case_id}/claim", data={"csrf": somebody.csrf})
     assert "192.0.2.7" not in somebody.get(f"/cases/{case_id}").text
     assert "192.0.2.7" in somebody.post(f"/cases/{case_id}/context", data={"csrf": somebody.csrf}).text
     opened = [row for row in desk.audit.rows(action="evidence.opened") if row.actor == somebody.person.actor]
     assert [row.detail["what"] for row in opened] == ["context"]
+
+
+def test_what_is_known_of_items_is_told_to_who_has_the_case(desk):
+    case_id = hold(desk, item="holiday-4711.jpg", uploader="user-4712", ip_address="192.0.2.8")
+    one, other, reporter = (desk.signed_in(role) for role in (Role.REVIEWER, Role.REVIEWER, Role.REPORTER))
+
+    def told(person) -> tuple[bool, bool]:
+        page = person.get(f"/cases/{case_id}").text
+        context = person.post(f"/cases/{case_id}/context", data={"csrf": person.csrf})
+        assert context.status_code in (200, 409)
+        return "holiday-4711.jpg" in page, "192.0.2.8" in context.text
+
+    assert [told(person) for person in (one, other, reporter)] == [(False, False)] * 3
+    one.post(f"/cases/{case_id}/claim", data={"csrf": one.csrf})
+    assert [told(person) for person in (one, other, reporter)] == [(True, True), (False, False), (False, False)]
+    decision = {"csrf": one.csrf, "outcome": "confirm", "label": "A1", "reason": "the match says so"}
+    assert one.post(f"/cases/{case_id}/decide", data=decision).status_code == 303
+    assert [told(person) for person in (one, other, reporter)] == [(True, True), (False, False), (True, True)]
 
 
 def picture() -> bytes:
@@ -690,6 +710,7 @@ def test_a_report_of_the_public_opens_a_case_without_a_picture(desk):
     path = somebody.post("/intake", data=form).headers["location"].partition("?")[0]
     assert path.removeprefix("/cases/")[:8] in somebody.get("/intake").text
     assert link not in somebody.get(path).text
+    assert somebody.post(f"{path}/claim", data={"csrf": somebody.csrf}).status_code == 303
     shown = somebody.post(f"{path}/context", data={"csrf": somebody.csrf}).text
     assert "&lt;b&gt;caller" in shown
     assert 'href="https://elsewhere' not in shown

@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tutela.errors import ConflictError, InputError, NotFoundError
+from tutela.foundation.outbox import service
 from tutela.foundation.outbox.service import LeaseLostError, Outbox, State, enqueue
 from tutela.foundation.outbox.webhooks import (
     TOPIC,
@@ -35,6 +36,7 @@ from tutela.foundation.outbox.webhooks import (
     verify,
 )
 from tutela.foundation.outbox.worker import DeliveryError, Dispatcher, PostponedError, Retry, UndeliverableError
+from tutela.foundation.store import database
 from tutela.foundation.store.database import Store
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +55,17 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
 @pytest.fixture
 def outbox(store: Store) -> Outbox:
     return Outbox(store)
+
+
+def test_what_was_taken_or_put_off_while_a_clock_was_wrong_is_due(outbox, monkeypatch):
+    with monkeypatch.context() as leapt:
+        leapt.setattr(service, "now", lambda: database.now() + 100 * 86_400 * 1_000_000)
+        for key in ("written", "taken", "failed"):
+            outbox.enqueue("t", key, {})
+        _, failed = outbox.take(("t",), lease_s=60, limit=2)
+        outbox.fail(failed, "no answer", service.now() + 5_000_000)
+    assert {delivery.key for delivery in outbox.take(("t",), lease_s=60, limit=10)} == {"written", "taken", "failed"}
+    assert outbox.take(("t",), lease_s=60, limit=10) == []
 
 
 def test_a_delivery_is_part_of_the_transaction_that_wanted_it(store, outbox):

@@ -32,6 +32,7 @@ from tests.support.standins.threatexchange import TOKEN, ThreatExchangeStandIn
 from tutela.api.keys import Scope
 from tutela.casework.cases.model import Outcome
 from tutela.casework.cases.options import EvidenceOptions
+from tutela.casework.evidence.seal import new_identity
 from tutela.content.signals.base import Sample
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
@@ -583,16 +584,24 @@ def test_the_self_test_passes_where_matching_works_and_fails_where_it_does_not(t
         assert [check.ok for check in selftest(deployment)][:2] == [False, False]
 
 
-def test_the_self_test_asks_a_running_service(tmp_path):
-    service = Service(tmp_path / "home")
+def test_the_self_test_asks_a_running_service_and_opens_a_case_only_where_that_is_asked(tmp_path):
+    service = Service(tmp_path / "home", TUTELA_EVIDENCE=json.dumps({"recipients": [new_identity()[1]]}))
     try:
         key = service.keys.create("selftest", [Scope.SCREEN])[1]
         command = [sys.executable, "-m", "tutela", "--home", str(service.home), "selftest", "--url", service.address]
         environment = os.environ | {"TUTELA_KEY": key}
-        done = subprocess.run(
-            [*command, "--json"], env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert {json.loads(line)["state"] for line in done.stdout.splitlines()} == {"ok"}
+        for further, checks, cases in (((), 3, 0), (("--holds",), 4, 1)):
+            done = subprocess.run(
+                [*command, "--json", *further],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert [json.loads(line)["state"] for line in done.stdout.splitlines()] == ["ok"] * checks
+            with service.client() as client:
+                assert len(client.get("/v1/cases").json()["cases"]) == cases
     finally:
         service.stop()

@@ -25,6 +25,8 @@ from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.errors import ConflictError, NotFoundError, TutelaError
 from tutela.foundation.outbox.webhooks import Endpoint, new_secret, read_secret, verify
+from tutela.foundation.store import database
+from tutela.screening.jobs import service
 from tutela.screening.jobs.limits import JobLimits
 from tutela.screening.jobs.seal import Sealer, SealError, unseal
 from tutela.screening.jobs.service import MAX_ATTEMPTS, JobState
@@ -127,6 +129,16 @@ def test_a_job_whose_process_died_is_done_by_the_next(either):
     assert either.jobs.get(job_id).state is JobState.DONE
     assert not either.jobs.finish(held, {"decision": "allow", "context": {"item": None}})
     assert either.jobs.get(job_id).verdict["decision"] == "block"
+
+
+def test_a_job_that_was_taken_while_a_clock_was_wrong_is_done_by_the_next(either, monkeypatch):
+    job_id = submit(either, long_upload())
+    with monkeypatch.context() as leapt:
+        leapt.setattr(service, "now", lambda: database.now() + 100 * 86_400 * 1_000_000)
+        assert either.jobs.take(lease_s=10) is not None
+        assert either.jobs.take(lease_s=10) is None
+    assert either.job_runner.run_due() == 1
+    assert either.jobs.get(job_id).state is JobState.DONE
 
 
 def test_a_verdict_that_was_written_before_the_process_died_is_not_made_twice(deployment):

@@ -1,5 +1,6 @@
 """Routes for moderation tools of the platform's own: queues, claims and decisions. Evidence is not served here."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -7,9 +8,10 @@ from pydantic import Field, StringConstraints
 
 from tutela.api.keys import Scope
 from tutela.api.models import Name, Strict
-from tutela.api.security import needs
-from tutela.casework.cases.documents import case_document, item_document, summary_document
-from tutela.casework.cases.model import CaseState, Outcome, Queue
+from tutela.api.security import has, needs
+from tutela.casework.cases.documents import case_document, item_document, item_outline, summary_document
+from tutela.casework.cases.model import Case, CaseEvent, CaseState, Outcome, Queue
+from tutela.casework.cases.rules import reads_items
 from tutela.casework.cases.service import UNDECIDED, Cases
 from tutela.deployment.composition import Deployment
 
@@ -55,21 +57,22 @@ def list_cases(
 
 @router.get("/{case_id}", operation_id="get_case")
 def get_case(request: Request, case_id: str, actor: Reviewer) -> dict[str, Any]:
-    """One case with its items, decisions and history."""
+    """One case with its items, decisions and history. What is known of its items is told to whoever has claimed it;
+    of a decided one to whoever decided, and to keys that also have the scope `lead` or `report`."""
     cases = _cases(request)
-    return case_document(cases.get(case_id), cases.history(case_id, reader=actor))
+    return _told(request, cases.get(case_id), actor, cases.history(case_id, reader=actor))
 
 
 @router.post("/{case_id}/claim", operation_id="claim_case")
 def claim_case(request: Request, case_id: str, actor: Reviewer) -> dict[str, Any]:
     """Take a case for a quarter of an hour, or keep it longer; 409 while another has it."""
-    return case_document(_cases(request).claim(case_id, by=actor))
+    return _told(request, _cases(request).claim(case_id, by=actor), actor)
 
 
 @router.delete("/{case_id}/claim", operation_id="release_case")
 def release_case(request: Request, case_id: str, actor: Reviewer) -> dict[str, Any]:
     """Give a claim back."""
-    return case_document(_cases(request).release(case_id, by=actor))
+    return _told(request, _cases(request).release(case_id, by=actor), actor)
 
 
 @router.post("/{case_id}/decision", operation_id="decide_case")
@@ -85,9 +88,14 @@ def rule_case(request: Request, case_id: str, body: DecisionIn, actor: Lead) -> 
 
 
 @router.get("/{case_id}/similar", operation_id="list_similar")
-def list_similar(request: Request, case_id: str, _: Reviewer) -> list[dict[str, Any]]:
-    """Undecided items of other cases that show nearly the same pictures: each need be looked at once only."""
-    return [item_document(item) | {"case": item.case_id} for item in _cases(request).similar(case_id)]
+def list_similar(request: Request, case_id: str, actor: Reviewer) -> list[dict[str, Any]]:
+    """Undecided items of other cases that show nearly the same pictures: each need be looked at once only.
+
+    What is known of them is told to whoever has claimed this case.
+    """
+    cases = _cases(request)
+    told = item_document if reads_items(cases.get(case_id), actor, oversees=False) else item_outline
+    return [told(item) | {"case": item.case_id} for item in cases.similar(case_id)]
 
 
 @router.post("/{case_id}/similar/decision", operation_id="decide_similar")
@@ -103,14 +111,20 @@ def decide_similar(request: Request, case_id: str, body: DecisionIn, actor: Revi
 def reopen_case(request: Request, case_id: str, body: ReopeningIn, actor: Lead) -> dict[str, Any]:
     """Set decisions aside, as after a complaint."""
     case = _cases(request).reopen(case_id, by=actor, reason=body.reason, item_ids=body.items)
-    return case_document(case)
+    return _told(request, case, actor)
 
 
 def _decide(request: Request, case_id: str, body: DecisionIn, actor: str, *, senior: bool) -> dict[str, Any]:
     case = _cases(request).decide(
         case_id, body.outcome, by=actor, reason=body.reason, label=body.label, item_ids=body.items, senior=senior
     )
-    return case_document(case)
+    return _told(request, case, actor)
+
+
+def _told(request: Request, case: Case, actor: str, history: Sequence[CaseEvent] = ()) -> dict[str, Any]:
+    """The case as this person is told of it."""
+    oversees = has(request, Scope.LEAD) or has(request, Scope.REPORT)
+    return case_document(case, history, whole=reads_items(case, actor, oversees=oversees))
 
 
 def _cases(request: Request) -> Cases:

@@ -38,6 +38,7 @@ class Gate:
                 raise Problem(429, "too-many-attempts", "too many wrong keys from this address", {"Retry-After": "60"})
             raise Problem(401, "key-unknown", "the key is unknown, expired or revoked", _CHALLENGE)
         request.scope["tutela.key"] = key.id
+        request.scope["tutela.scopes"] = key.scopes
         if not key.may(scope):
             raise Problem(403, "scope-missing", f"the key lacks the scope {scope.value!r}")
         if not self._windows.hit(self._rate, "key", key.id):
@@ -54,3 +55,9 @@ def needs(scope: Scope) -> Callable[[Request], Awaitable[str]]:
         return key.actor if key else "anonymous"
 
     return admitted
+
+
+def has(request: Request, scope: Scope) -> bool:
+    """Whether an admitted request's key has a further scope: what is told may depend on it."""
+    scopes = request.scope.get("tutela.scopes")
+    return scopes is None or not scopes.isdisjoint((scope, Scope.ADMIN))

@@ -233,12 +233,15 @@ def doctor(
 def selftest(
     context: typer.Context,
     url: Annotated[str | None, typer.Option(help="Ask this running service; its key is in TUTELA_KEY.")] = None,
+    holds: Annotated[
+        bool, typer.Option("--holds", help="Also send the service a damaged picture, for which it may open a case.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON lines.")] = False,
 ) -> None:
     """Prove end to end, with canaries, that matching works. Exit code 1 when it does not."""
     from tutela.cli.selftest import run
 
-    raise typer.Exit(run(context.obj.settings(), url, as_json=json))
+    raise typer.Exit(run(context.obj.settings(), url, holds=holds, as_json=json))
 
 
 @app.command()

@@ -14,10 +14,11 @@ from tutela.errors import InputError
 _FOLLOWS_WITHIN_S = 10.0
 
 
-def run(settings: Settings, url: str | None, *, as_json: bool) -> int:
-    """Print every check. Returns the exit code."""
+def run(settings: Settings, url: str | None, *, holds: bool, as_json: bool) -> int:
+    """Print every check; a running service is sent what it `holds` only where that is asked for. Returns the exit
+    code."""
     with settings.open() as deployment:
-        checks = list(selftest(deployment, service(url) if url else None))
+        checks = list(selftest(deployment, service(url) if url else None, holds=holds or not url))
     if as_json:
         for check in checks:
             print_json({"state": _state(check), "what": check.what, "detail": check.detail})

@@ -21,11 +21,12 @@ from tutela.casework.cases.model import (
     Queue,
     outcomes_of,
 )
+from tutela.casework.cases.rules import reads_items
 from tutela.console.outlines import Outline, outline
 from tutela.console.pages import back, page
 from tutela.console.roles import Permission
 from tutela.console.visits import Visit, needs
-from tutela.errors import InputError, NotFoundError
+from tutela.errors import ConflictError, InputError, NotFoundError
 
 if TYPE_CHECKING:
     from tutela.console.service import Console
@@ -108,9 +109,13 @@ def case_page(request: Request, visit: Seeing, case_id: str) -> Response:
 
 @router.post("/cases/{case_id}/context")
 def context_page(request: Request, visit: Seeing, case_id: str) -> Response:
-    """The case with what the platform said of the uploader. It is sealed; opening it is written down."""
+    """The case with what the platform said of the uploader. It is sealed: whoever has the case opens it, and of a
+    decided one those who answer for it or report it; that is written down."""
     console = _console(request)
-    return _case_page(request, visit, case_id, _said(console, visit, console.cases.get(case_id)))
+    case = console.cases.get(case_id)
+    if not _reads(case, visit):
+        raise ConflictError("claim the case first: only whoever decides of it is shown what it holds")
+    return _case_page(request, visit, case_id, _said(console, visit, case))
 
 
 @router.post("/cases/{case_id}/claim")
@@ -216,6 +221,7 @@ def _case_page(
         },
         similar=console.cases.similar(case_id),
         mine=_is_mine(case, visit),
+        reads=_reads(case, visit),
         history=_history(console, visit, case_id),
         names=console.people.names(),
         labels=console.labels,
@@ -292,6 +298,11 @@ def _outline(console: "Console", item: CaseItem) -> Outline:
 
 def _is_mine(case: Case, visit: Visit) -> bool:
     return case.claim is not None and case.claim.by == visit.person.actor
+
+
+def _reads(case: Case, visit: Visit) -> bool:
+    oversees = visit.person.may(Permission.LEAD) or visit.person.may(Permission.FILE)
+    return reads_items(case, visit.person.actor, oversees=oversees)
 
 
 def _outcome(visit: Visit) -> Outcome:

@@ -36,7 +36,7 @@ class RevealPolicy:
     def subject(self, person: Person, case: Case, item_id: int) -> tuple[Subject, CaseItem]:
         """What the person may be shown of an item. Raises ConflictError without their claim, NotFoundError."""
         if case.claim is None or case.claim.by != person.actor:
-            raise ConflictError("claim the case first; only who decides of it is shown its pictures")
+            raise ConflictError("claim the case first: only whoever decides of it is shown what it holds")
         item = next((item for item in case.items if item.id == item_id), None)
         if item is None:
             raise NotFoundError("there is no such item in this case")

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from tutela.errors import TutelaError
 from tutela.foundation.store.database import Store, advance_sequence, now
@@ -20,8 +20,10 @@ from tutela.foundation.store.exchange_tables import lease as table
 log = logging.getLogger(__name__)
 
 LEASE_S = 60.0
-LONGEST_S = 7 * 24 * 3600.0
+LONGEST_S = 8 * 3600.0
 """No lease is longer: one that ends later was taken while a clock was wrong, and counts for nothing."""
+_AHEAD_S = 3600.0
+"""So far ahead of ours the clocks of other processes may be."""
 
 
 def new_holder() -> str:
@@ -38,6 +40,16 @@ def counts(ends: int) -> bool:
     """Whether a lease that ends then is held now."""
     at = now()
     return at < ends <= until(LONGEST_S, at)
+
+
+def held(ends: ColumnElement[int], at: int) -> ColumnElement[bool]:
+    """The same as a condition on a column, where null is free."""
+    return and_(ends.is_not(None), ends > at, ends <= until(LONGEST_S, at))
+
+
+def written_ahead(written: ColumnElement[int], at: int) -> ColumnElement[bool]:
+    """The condition that a row was written at a moment that is yet to come: what it puts off waits no longer."""
+    return written > until(_AHEAD_S, at)
 
 
 class Leases:

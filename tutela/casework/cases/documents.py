@@ -6,11 +6,12 @@ from typing import Any
 from tutela.casework.cases.model import Case, CaseEvent, CaseItem, CaseSummary, Claim, Decision
 
 
-def case_document(case: Case, history: Sequence[CaseEvent] = ()) -> dict[str, Any]:
-    """A case with its items, decisions, reports and history."""
+def case_document(case: Case, history: Sequence[CaseEvent] = (), *, whole: bool = True) -> dict[str, Any]:
+    """A case with its items, decisions, reports and history; of its items only outlines where it is not `whole`."""
+    items = item_document if whole else item_outline
     return {
         **_head(case),
-        "items": [item_document(item) for item in case.items],
+        "items": [items(item) for item in case.items],
         "decisions": [_decision(decision) for decision in case.decisions],
         "reports": [
             {"target": report.target, "reference": report.reference, "at": report.at.isoformat()}
@@ -47,22 +48,29 @@ def _head(case: Case | CaseSummary) -> dict[str, Any]:
 
 
 def item_document(item: CaseItem) -> dict[str, Any]:
-    """One item."""
+    """One item, with all that is known of it."""
+    return item_outline(item) | {
+        "item": item.item,
+        "sha256": item.sha256,
+        "matches": [match.document() for match in item.matches],
+        "group": item.group,
+        "part": item.part,
+        "precedent": _decision(item.precedent) if item.precedent else None,
+    }
+
+
+def item_outline(item: CaseItem) -> dict[str, Any]:
+    """What is said of an item to those who have not claimed its case: what it is; not what the platform calls it, what
+    it matched, or its hashes."""
     return {
         "id": item.id,
         "verdict": item.verdict_id,
         "evidence": item.evidence_id,
-        "item": item.item,
         "at": item.at.isoformat(),
-        "sha256": item.sha256,
         "media_type": item.media_type,
         "byte_length": item.byte_length,
         "label": item.label,
-        "matches": [match.document() for match in item.matches],
-        "group": item.group,
-        "part": item.part,
         "decision": _decision(item.decision) if item.decision else None,
-        "precedent": _decision(item.precedent) if item.precedent else None,
     }
 
 

@@ -116,6 +116,11 @@ class Policies:
         """Whether two people must agree on this outcome."""
         return any(outcome in policy.second_opinion for policy in self.of(banks))
 
+    @property
+    def longest_alarm(self) -> timedelta:
+        """The longest of all times that a case may be undecided."""
+        return max(policy.alarm_after for policy in (self.default, *self.banks.values()))
+
     def alarm_after(self, banks: Iterable[str]) -> timedelta:
         """How long a case may be undecided: the shortest time that one of the policies gives."""
         return min(policy.alarm_after for policy in self.of(banks))

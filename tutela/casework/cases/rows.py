@@ -17,7 +17,7 @@ from tutela.casework.cases.model import (
     Queue,
     ReportLink,
 )
-from tutela.foundation.leases import LONGEST_S, counts, until
+from tutela.foundation.leases import counts, held
 from tutela.foundation.store import tables
 from tutela.foundation.store.case_tables import case, case_decision, case_item, case_report
 from tutela.foundation.store.database import moment, now
@@ -125,8 +125,7 @@ def claim_of(row: Row[Any]) -> Claim | None:
 
 def is_claimed() -> ColumnElement[bool]:
     """The condition that a claim on a case counts: not one that was made while a clock was wrong."""
-    at = now()
-    return and_(case.c.claimed_by.is_not(None), case.c.claimed_until > at, case.c.claimed_until <= until(LONGEST_S, at))
+    return and_(case.c.claimed_by.is_not(None), held(case.c.claimed_until, now()))
 
 
 def state_of(row: Row[Any]) -> CaseState:

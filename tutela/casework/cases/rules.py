@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
-from tutela.casework.cases.model import CaseState, Decision, Outcome
+from tutela.casework.cases.model import Case, CaseState, Decision, Outcome
 from tutela.errors import ConflictError
 
 
@@ -55,6 +55,14 @@ def is_final(
             return (former[-1].outcome, former[-1].label) == (outcome, label)
         case Stage.UNTOUCHED:
             return outcome is not Outcome.ESCALATE and not needs_second
+
+
+def reads_items(case: Case, person: str, *, oversees: bool) -> bool:
+    """Whether a person is told what is known of a case's items: whoever has the case; once it is decided, whoever
+    decided of it, and those who answer for decisions or report them (`oversees`)."""
+    if case.state is CaseState.DECIDED:
+        return oversees or any(decision.by == person for decision in case.decisions)
+    return case.claim is not None and case.claim.by == person
 
 
 def took_two(set_aside: Sequence[Decision]) -> bool:

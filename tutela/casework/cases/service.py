@@ -36,6 +36,7 @@ from tutela.casework.cases.similarity import Similarity
 from tutela.casework.cases.urgency import severest, urgency_of
 from tutela.casework.evidence.retention import keep_until
 from tutela.errors import ConflictError, InputError, NotFoundError
+from tutela.foundation.leases import LONGEST_S, written_ahead
 from tutela.foundation.outbox.service import held_back
 from tutela.foundation.outbox.webhooks import Webhooks
 from tutela.foundation.store.case_tables import case as cases
@@ -45,7 +46,7 @@ from tutela.lists.banks.labels import Label, standard_labels
 
 Listener = Callable[[Connection, CaseChange], None]
 CLAIM = timedelta(minutes=15)
-MAX_CLAIM = timedelta(hours=8)
+MAX_CLAIM = timedelta(seconds=LONGEST_S)
 MAX_REASON = 4_000
 LOOKS = frozenset(
     {
@@ -460,13 +461,13 @@ class Cases:
         """Alarm about every case that is undecided for too long; the ids. Once for each time, whoever calls it."""
         moment_ = now() if at is None else microseconds(at)
         with self.store.read() as connection:
-            late = list(connection.execute(select(cases.c.id).where(cases.c.next_alarm_at <= moment_)).scalars())
+            late = list(connection.execute(select(cases.c.id).where(self._is_late(moment_))).scalars())
         alarmed = []
         for case_id in late:
             with self.store.write() as connection:
                 lock(connection)
-                row = _found(case_row(connection, case_id), case_id)
-                if row.next_alarm_at is None or row.next_alarm_at > moment_:
+                row = connection.execute(select(cases).where(cases.c.id == case_id, self._is_late(moment_))).first()
+                if row is None:
                     continue  # decided, or alarmed about by another process
                 every = _microseconds(self.policies.alarm_after(self._banks(connection, case_id)))
                 count = row.alarms + 1
@@ -479,6 +480,12 @@ class Cases:
                 self._notify(connection, CaseChange(Change.ALARM, case_id, (), actor))
             alarmed.append(case_id)
         return alarmed
+
+    def _is_late(self, at: int) -> ColumnElement[bool]:
+        """The condition that a case is to be alarmed about; also one that came while a clock was wrong, whose time
+        would not come for long."""
+        far = cases.c.next_alarm_at > at + _microseconds(self.policies.longest_alarm)
+        return or_(cases.c.next_alarm_at <= at, and_(far, written_ahead(cases.c.updated_at, at)))
 
     def _banks(self, connection: Connection, case_id: str) -> list[str]:
         rows = connection.execute(select(case_item.c.banks).where(case_item.c.case_id == case_id)).scalars()

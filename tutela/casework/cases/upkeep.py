@@ -9,11 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 from tutela.casework.audit.checkpoints import Checkpoints, SigningKey
 from tutela.casework.cases.service import Cases
-from tutela.casework.evidence.horizon import Horizon
 from tutela.casework.evidence.retention import Retention
 from tutela.errors import TutelaError
 from tutela.foundation.background import BackgroundLoop
-from tutela.foundation.store.database import moment
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +28,11 @@ class Upkeep:
         cases: Cases,
         *,
         retention: Retention | None = None,
-        horizon: Horizon | None = None,
         checkpoints: Checkpoints | None = None,
         signing_key: SigningKey | None = None,
     ) -> None:
         self._cases = cases
         self._retention = retention
-        self._horizon = horizon or (Horizon(cases.store) if retention is not None else None)
         self._checkpoints = checkpoints
         self._signing_key = signing_key
         self._steps: list[Callable[[], object]] = [self._alarm, self._destroy_expired, self._sign]
@@ -72,14 +68,13 @@ class Upkeep:
             log.warning("case %s is undecided for too long", case_id)
 
     def _destroy_expired(self) -> None:
-        if self._retention is not None and self._horizon is not None:
-            past = moment(self._horizon.reach())
-            for evidence_id in self._retention.destroy_expired(actor=ACTOR, at=past):
+        if self._retention is not None:
+            for evidence_id in self._retention.destroy_expired(actor=ACTOR):
                 log.info("evidence %s is destroyed: its time is over", evidence_id)
 
     def _sign(self) -> None:
         if self._checkpoints is None or self._signing_key is None:
             return
         latest = self._checkpoints.latest_at()
-        if latest is None or datetime.now(UTC) - latest >= CHECKPOINT_EVERY:
+        if latest is None or abs(datetime.now(UTC) - latest) >= CHECKPOINT_EVERY:  # a clock may go back
             self._checkpoints.make(self._signing_key, actor=ACTOR)

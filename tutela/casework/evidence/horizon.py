@@ -34,6 +34,8 @@ class Clocks:
     """Seconds that nobody sets, since the machine started."""
     start: Callable[[], str] = lambda: _start_of_the_machine()
     """Which start of which machine that was."""
+    database: Callable[[Connection], int | None] = lambda connection: _database_clock(connection)
+    """The time of the database's own machine (microseconds since the epoch), where it has one."""
 
 
 class Horizon:
@@ -46,7 +48,7 @@ class Horizon:
     def reach(self) -> int:
         """The latest moment (microseconds since the epoch) that is certainly past. Call it at every upkeep."""
         with self._store.write() as connection:
-            at = min(self._clocks.wall(), _database_clock(connection) or self._clocks.wall())
+            at = min(self._clocks.wall(), self._clocks.database(connection) or self._clocks.wall())
             witness = _read(connection, _WITNESS)
             seen = int(witness) if witness else _last_written(connection) or at
             if at <= seen + STEP_S * 1e6 or self._is_steady(connection, at):

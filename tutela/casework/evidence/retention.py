@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
 
 from tutela.casework.audit.log import append, lock
+from tutela.casework.evidence.horizon import Horizon
 from tutela.casework.evidence.vault import Evidence, EvidenceState, Vault
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.store.database import microseconds, moment, now
@@ -60,9 +61,11 @@ def keep_on(connection: Connection, evidence_id: str, *, actor: str, why: str) -
 class Retention:
     """Holds and ends of the evidence in one vault. Thread-safe."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, horizon: Horizon | None = None) -> None:
+        """`horizon` says what is past, by the clocks of this machine where nothing else is said."""
         self._vault = vault
         self._store = vault.store
+        self._horizon = horizon or Horizon(vault.store)
 
     def place_hold(self, evidence_id: str, *, reference: str, reason: str, actor: str) -> Hold:
         """Keep an item, whatever its time, until the hold is released. Raises NotFoundError, ConflictError."""
@@ -153,9 +156,12 @@ class Retention:
         with self._store.read() as connection:
             return connection.execute(select(func.count()).select_from(table).where(_expired(end))).scalar_one()
 
-    def destroy_expired(self, *, actor: str, at: datetime | None = None, limit: int = 1000) -> list[str]:
-        """Destroy what nobody has to keep any longer, except under a legal hold; the ids."""
-        end = now() if at is None else microseconds(at)
+    def destroy_expired(self, *, actor: str, limit: int = 1000) -> list[str]:
+        """Destroy what nobody has to keep any longer, except under a legal hold; the ids.
+
+        By whomever it is called: its time is over only where clocks agree on that.
+        """
+        end = self._horizon.reach()
         with self._store.read() as connection:
             found = list(connection.execute(select(table.c.id).where(_expired(end)).limit(limit)).scalars())
         destroyed = []

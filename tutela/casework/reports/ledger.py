@@ -26,6 +26,7 @@ from tutela.casework.reports.model import (
     read_filing,
 )
 from tutela.errors import ConflictError, InputError, NotFoundError
+from tutela.foundation.leases import held, written_ahead
 from tutela.foundation.store.bulk import CHUNK
 from tutela.foundation.store.case_tables import case_decision, case_item
 from tutela.foundation.store.database import Store, moment, now
@@ -135,8 +136,8 @@ class Ledger:
             .where(
                 report.c.state.in_([state.value for state in MOVING]),
                 report.c.environment == environment,
-                report.c.due_at <= at,
-                or_(report.c.holder.is_(None), report.c.held_until <= at),
+                or_(report.c.due_at <= at, written_ahead(report.c.updated_at, at)),
+                or_(report.c.holder.is_(None), ~held(report.c.held_until, at)),
             )
             .order_by(report.c.due_at)
             .limit(limit)
@@ -174,7 +175,7 @@ class Ledger:
                 .where(
                     report.c.id == filing_id,
                     report.c.state.in_([state.value for state in MOVING]),
-                    or_(report.c.holder.is_(None), report.c.held_until <= at, report.c.holder == holder),
+                    or_(report.c.holder.is_(None), ~held(report.c.held_until, at), report.c.holder == holder),
                 )
                 .values(holder=holder, held_until=at + int(lease_s * 1e6))
             )

@@ -12,10 +12,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError
+from tutela.foundation.leases import written_ahead
 from tutela.foundation.store.database import Store, microseconds, moment, now
 from tutela.foundation.store.outbox_tables import outbox
 
@@ -261,7 +262,7 @@ def _due(topics: Sequence[str], at: int) -> Select[Any]:
         select(outbox)
         .where(
             outbox.c.state == State.PENDING.value,
-            outbox.c.next_at <= at,
+            or_(outbox.c.next_at <= at, written_ahead(outbox.c.updated_at, at)),
             outbox.c.topic.in_(topics),
             outbox.c.lane.is_(None) | ~waits,
         )

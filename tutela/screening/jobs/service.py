@@ -11,9 +11,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, or_, select, update
+from sqlalchemy import Row, and_, delete, func, select, update
 
 from tutela.errors import ConflictError, NotFoundError
+from tutela.foundation.leases import held
 from tutela.foundation.outbox.webhooks import Webhooks
 from tutela.foundation.store.database import Store, moment, now
 from tutela.foundation.store.ids import full_id
@@ -118,7 +119,7 @@ class Jobs:
     def take(self, lease_s: float) -> Job | None:
         """The next job of this machine, held for that long; None when nothing waits."""
         at, holder = now(), uuid.uuid4().hex
-        free = or_(jobs.c.held_until.is_(None), jobs.c.held_until < at)
+        free = ~held(jobs.c.held_until, at)
         query = select(jobs).where(self._mine, jobs.c.state == "pending", free).order_by(jobs.c.created_at).limit(1)
         with self.store.read() as connection:
             if connection.execute(query).first() is None:
