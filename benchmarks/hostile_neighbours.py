@@ -1,124 +1,136 @@
-"""How long a benign upload takes beside clients that send nothing but costly content.
+"""How long a benign upload takes beside clients that mean harm, through HTTP.
 
-A share of 2 of the idle time is the aim: whoever's content takes long waits in a lane of its own.
+A p99 of at most twice the idle one is the aim: whoever's content takes long waits in a lane of its own, and whoever
+sends nothing, or too slowly, takes nobody's place. Idle is measured before and after each kind.
 """
 
-import io
+import contextlib
+import json
 import os
+import resource
 import statistics
+import subprocess
+import sys
 import tempfile
-import threading
 import time
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
+from pathlib import Path
 
+import httpx
 from PIL import Image
 
-from benchmarks.pictures import photos
+from benchmarks.hostile_clients import CLIENTS, CONNECTIONS, CONTENTS, STANDING
+from benchmarks.http_screening import free_port, running
+from benchmarks.pictures import file_of, photos
 from benchmarks.report import Scale, Table
-from tutela.content.media.content import Limits
-from tutela.deployment.composition import Deployment, open_deployment
-from tutela.errors import TutelaError
-from tutela.screening.verdict import Context
+from tutela.api.keys import Keys, Scope
+from tutela.deployment.composition import open_deployment
 
-HOSTILE_CLIENTS = 8
-_UPLOADS = {Scale.TINY: 30, Scale.USUAL: 300, Scale.FULL: 2_000}
-_SETTLE_S = 2.0
+_UPLOADS = {Scale.TINY: 20, Scale.USUAL: 300, Scale.FULL: 2_000}
+_SETTLE_S = {Scale.TINY: 0.5, Scale.USUAL: 4.0, Scale.FULL: 10.0}
 
 
 def run(scale: Scale) -> Iterator[Table]:
-    """One table: each kind of hostile client beside the same benign uploads."""
+    """One table: each kind of hostile clients beside the same benign uploads."""
     table = Table(
-        f"A benign upload beside {HOSTILE_CLIENTS} hostile clients",
+        f"A benign upload beside {CLIENTS} hostile clients",
         ("beside", "median", "p99", "median to idle", "p99 to idle"),
-        "A photo of 0.2 megapixels, sent one after the other; two decoding workers. The clients share its key and send"
-        " without end, each under one uploader's name.",
+        "A photo of 0.2 megapixels through HTTP, one after the other; two decoding workers. The hostile share its key.",
     )
     os.sched_setaffinity(0, range(os.cpu_count() or 1))  # neighbours are about several cores
-    file = io.BytesIO()
-    Image.fromarray(photos()[0]).save(file, "JPEG", quality=85)
-    with (
-        tempfile.TemporaryDirectory() as home,
-        open_deployment(home, decoders=2, limits=Limits(timeout_s=5.0)) as deployment,
-    ):
-        deployment.pool.warm()
-        idle = _timed(deployment, file.getvalue(), _UPLOADS[scale])
-        table.add("nobody", *_cells(idle, idle))
-        for name, content in _hostile().items():
-            with _Neighbours(deployment, content):
-                time.sleep(_SETTLE_S)
-                beside = _timed(deployment, file.getvalue(), _UPLOADS[scale])
-            table.add(name, *_cells(beside, idle))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
+    file = file_of(Image.fromarray(photos()[0]), "JPEG", quality=85)
+    with tempfile.TemporaryDirectory() as folder, _service(Path(folder) / "home") as (client, port, key):
+        ask = _Benign(client, file, _UPLOADS[scale])
+        before = ask.timed()
+        for kind, what, content in _kinds(Path(folder), scale):
+            with _hostile(kind, port, key, content):
+                time.sleep(_SETTLE_S[scale])
+                beside = ask.timed()
+            ask.settled(2.0 * statistics.median(before))
+            after = ask.timed()
+            table.add(what, *_cells(beside, sorted(before + after)))
+            before = after
     yield table
 
 
-def _hostile() -> Mapping[str, bytes]:
-    """What takes a worker long: all of it small."""
-    return {"an animation of many frames": _animation(), "an archive of many pictures": _archive()}
+def _kinds(folder: Path, scale: Scale) -> Iterator[tuple[str, str, Path]]:
+    """Kinds of clients, what they are called, and the file that they send."""
+    path = folder / "content"
+    for what, make in CONTENTS.items():
+        path.write_bytes(make())
+        called = f"{what}, {path.stat().st_size / 1000:,.0f} kB"
+        yield "content", called, path
+        if scale is Scale.TINY:
+            return
+        if what == "a small PDF that draws without end":
+            yield "names", f"{called}, each under another name", path
+    yield "bodies", f"{STANDING} bodies that stand still", path
+    yield "connections", f"{CONNECTIONS:,} connections that ask nothing", path
 
 
-def _animation() -> bytes:
-    frames = [Image.new("L", (1200, 1200), number % 256) for number in range(120)]
-    for number, frame in enumerate(frames):
-        frame.putpixel((number, number), 255 - number)
-    file = io.BytesIO()
-    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=40)
-    return file.getvalue()
+@contextlib.contextmanager
+def _service(home: Path) -> Iterator[tuple[httpx.Client, int, str]]:
+    with open_deployment(home, decoders=1) as deployment:
+        key = Keys(deployment.store).create("benchmark", [Scope.SCREEN])[1]
+    port = free_port()
+    command = [sys.executable, "-m", "tutela", "--home", str(home), "serve", "--port", str(port)]
+    with running(command, port, "/readyz", TUTELA_DECODERS="2") as client:
+        client.headers["Authorization"] = f"Bearer {key}"
+        yield client, port, key
 
 
-def _archive() -> bytes:
-    picture = io.BytesIO()
-    Image.fromarray(photos()[1]).resize((1500, 1000)).save(picture, "PNG")
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for number in range(60):
-            archive.writestr(f"{number}.png", picture.getvalue())
-    return file.getvalue()
+@contextlib.contextmanager
+def _hostile(kind: str, port: int, key: str, content: Path) -> Iterator[None]:
+    command = [sys.executable, "-m", "benchmarks.hostile_clients", kind, str(port), key, str(content)]
+    process = subprocess.Popen(command)
+    try:
+        yield
+    finally:
+        assert process.poll() is None, "the hostile clients have ended"
+        process.kill()
+        process.wait()
 
 
-class _Neighbours:
-    """Clients that send the same content without end."""
+class _Benign:
+    """Who uploads photos, one after the other."""
 
-    def __init__(self, deployment: Deployment, content: bytes) -> None:
-        self._ending = threading.Event()
+    def __init__(self, client: httpx.Client, content: bytes, uploads: int) -> None:
+        self._client = client
+        self._content = content
+        self._uploads = uploads
+        self._headers = {"Tutela-Context": json.dumps({"details": {"uploader": "benign"}})}
 
-        def send() -> None:
-            while not self._ending.is_set():
-                try:
-                    deployment.screener.screen(content, Context(details={"uploader": "hostile"}), asked_by="platform")
-                except TutelaError:
-                    time.sleep(0.1)
-
-        self._threads = [threading.Thread(target=send, daemon=True) for _ in range(HOSTILE_CLIENTS)]
-        self._interrupt: Callable[[], None] = deployment.pool.interrupt
-
-    def __enter__(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._ending.set()
-        while any(thread.is_alive() for thread in self._threads):
-            self._interrupt()
-            time.sleep(0.1)
-
-
-def _timed(deployment: Deployment, content: bytes, uploads: int) -> list[float]:
-    """Seconds of each upload, in ascending order."""
-    context = Context(details={"uploader": "benign"})
-    seconds = []
-    for _ in range(uploads):
+    def once(self) -> float:
+        """Seconds of one upload, answered as it should be."""
         began = time.perf_counter()
-        deployment.screener.screen(content, context, asked_by="platform")
-        seconds.append(time.perf_counter() - began)
-    return sorted(seconds)
+        answer = self._client.post("/v1/screen", content=self._content, headers=self._headers)
+        passed = time.perf_counter() - began
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["decision"] == "allow", answer.text
+        return passed
+
+    def timed(self) -> list[float]:
+        """Seconds of each, in ascending order."""
+        return sorted(self.once() for _ in range(self._uploads))
+
+    def settled(self, quick_s: float) -> None:
+        """Return when what the hostile sent is done with, or after two minutes."""
+        deadline = time.monotonic() + 120
+        while statistics.median(self.once() for _ in range(15)) > quick_s and time.monotonic() < deadline:
+            time.sleep(1)
 
 
 def _cells(seconds: list[float], idle: list[float]) -> tuple[str, ...]:
-    median, late = statistics.median(seconds), seconds[int(len(seconds) * 0.99)]
+    median, late = statistics.median(seconds), _p99(seconds)
     return (
         f"{median * 1000:.1f} ms",
         f"{late * 1000:.1f} ms",
         f"{median / statistics.median(idle):.1f}",
-        f"{late / idle[int(len(idle) * 0.99)]:.1f}",
+        f"{late / _p99(idle):.1f}",
     )
+
+
+def _p99(seconds: list[float]) -> float:
+    return seconds[int(len(seconds) * 0.99)]

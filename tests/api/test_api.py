@@ -200,7 +200,7 @@ def test_an_upload_that_breaks_off_is_no_fault_of_ours(tmp_path):
     assert "Traceback" not in log.read_text()
 
 
-@pytest.mark.parametrize("path", ["/v1/screen/", "/v1/banks/", "/healthz/", "//elsewhere.example/v1/screen"])
+@pytest.mark.parametrize("path", ["/v1/screen/", "/v1/banks/", "/healthz/"])
 def test_no_address_leads_elsewhere(client, path):
     answer = client.post(path, content=COPY, headers={"Host": "elsewhere.example"})
     assert answer.status_code in (404, 405)

@@ -1,8 +1,12 @@
 """Lanes: costly content of one asker keeps no other waiting, and everybody comes to it."""
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
-from tutela.content.media.lanes import QUICK_S, Asker, Lane, Lanes
+from tests.support.waiting import PATIENCE_S
+from tutela.content.media.isolation import WorkerPool
+from tutela.content.media.lanes import OF_STRANGERS_S, QUICK_S, Asker, Lane, Lanes
 
 COSTLY, QUICK = Asker("key", "mallory", "application/pdf"), Asker("key", "alice", "image/jpeg")
 
@@ -95,3 +99,63 @@ def test_who_waits_in_vain_leaves_no_trace():
     assert lanes._waiting == []
     lanes.leave(turn, 0.01)
     assert lanes.enter(Asker("b"), 0) is not None
+
+
+# --- those who change their names
+
+
+def test_a_name_that_was_never_seen_has_less_of_a_turn_while_others_wait():
+    lanes = Lanes(1)
+    stranger = lanes.enter(COSTLY._replace(uploader="a new name"), 0)
+    assert stranger is not None
+    assert not lanes.is_over(stranger, 2 * OF_STRANGERS_S), "nobody waits"
+    waiting = threading.Thread(target=lanes.enter, args=(QUICK, 5))
+    waiting.start()
+    while not lanes.wanted():
+        pass
+    assert lanes.is_over(stranger, 2 * OF_STRANGERS_S)
+    assert lanes.step_aside(stranger, 2 * OF_STRANGERS_S)
+    waiting.join()
+
+
+def test_who_is_known_to_be_quick_comes_before_names_that_were_never_seen():
+    lanes = Lanes(1)
+    known = lanes.enter(QUICK, 0)
+    assert known is not None
+    order: list[str] = []
+
+    def wait(asker: Asker) -> None:
+        turn = lanes.enter(asker, 10)
+        assert turn is not None
+        order.append(asker.uploader)
+        lanes.leave(turn, 0.01)
+
+    threads = []
+    for asker in (*(Asker("key", f"new {number}", "image/gif") for number in range(3)), QUICK):
+        threads.append(threading.Thread(target=wait, args=(asker,)))
+        threads[-1].start()
+        while len(lanes._waiting) < len(threads):
+            pass
+    lanes.leave(known, 0.01)
+    for thread in threads:
+        thread.join()
+    assert order[0] == "alice"
+
+
+def test_content_that_takes_long_and_has_nowhere_to_go_keeps_no_other_waiting():
+    """Each of many names has its first turn in the quick lane; when the slow one is full, the content is sent back."""
+    with WorkerPool("tests.support.isolated_tasks:misbehave", size=1, wait_s=20.0) as pool:
+        pool.warm()
+        with ThreadPoolExecutor(12) as executor:
+            many = [
+                executor.submit(pool.run, b"spin", {}, timeout_s=20.0, asker=Asker("key", f"name {n}", f"kind {n}"))
+                for n in range(9)
+            ]
+            began = time.monotonic()
+            while pool.run(b"fine", {}, asker=QUICK) != "fine" or len(done := [one for one in many if one.done()]) < 1:
+                assert time.monotonic() - began < PATIENCE_S
+            assert all("no room" in str(one.exception()) for one in done)
+            pool.interrupt()
+            while not all(one.done() for one in many):
+                pool.interrupt()
+                time.sleep(0.05)

@@ -15,13 +15,24 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import insert, select, text
 
 import tutela.foundation.store
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.errors import StoreError
+from tutela.foundation.outbox.service import enqueue
 from tutela.foundation.store import (
+    announcements,
     entry_tables,  # noqa: F401 - every table is in the metadata
     tables,
 )
-from tutela.foundation.store.database import Store, advance_sequence, head_revision, microseconds, moment, now
+from tutela.foundation.store.database import (
+    Changes,
+    Store,
+    advance_banks,
+    advance_sequence,
+    head_revision,
+    microseconds,
+    moment,
+    now,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -191,3 +202,38 @@ def test_a_database_of_a_later_version_is_left_alone_with_a_clear_error(database
     store.close()
     with pytest.raises(StoreError, match="later version"):
         opening(database)
+
+
+# --- changes
+
+
+def test_a_process_hears_of_what_others_wait_for(store):
+    wait_until(lambda: store.version() is not None, "the database says when it changes")
+    changes = Changes(store, at_least_every_s=1000.0)
+    assert changes.any()
+    wait_until(lambda: not changes.any(), "it is quiet")
+    writes = (
+        lambda connection: advance_sequence(connection, 1),
+        advance_banks,
+        lambda connection: enqueue(connection, "t", "k", {}),
+    )
+    for write in writes:
+        with store.write() as connection:
+            write(connection)
+        began = time.monotonic()
+        wait_until(changes.any, "the change is heard of")
+        assert time.monotonic() - began < 1.0
+        assert not changes.any()
+
+
+def test_where_announcements_do_not_arrive_changes_are_asked_for(postgres_database, monkeypatch):
+    monkeypatch.setattr(announcements, "_HEARD_WITHIN_S", 0.1)
+    monkeypatch.setattr(announcements, "announce", lambda connection: None)  # as through a pooler of transactions
+    store = Store.create(postgres_database)
+    for _ in range(3):
+        assert store.version() is None
+        time.sleep(0.1)
+    changes = Changes(store, at_least_every_s=1000.0)
+    assert changes.any()
+    assert changes.any()
+    store.close()

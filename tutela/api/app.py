@@ -57,14 +57,16 @@ class Bound:
     """Turns requests away quickly instead of queueing them without end."""
 
     def __init__(self, places: int) -> None:
+        """So many at once; half of them at most are of content that takes long, however many send it."""
         self._places = Allowance("too many screenings are under way", places)
+        self._costly = Allowance("too many screenings of content that takes long are under way", max(1, places // 2))
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @contextlib.asynccontextmanager
-    async def place(self, who: str) -> AsyncIterator[None]:
+    async def place(self, who: str, *, costly: bool = False) -> AsyncIterator[None]:
         """A place for one screening of somebody's. Raises BusyError when none is free."""
         try:
-            with self._places.take(who):
+            with self._places.take(who), self._costly.take(who) if costly else contextlib.nullcontext():
                 yield
         finally:
             self._call()
@@ -209,9 +211,9 @@ def _describe_keys(app: FastAPI) -> None:
             if path.startswith("/v1/"):
                 for method, operation in operations.items():
                     operation["security"] = [{"key": []}]
-                    statuses = [401, 403, 429, 503]
+                    statuses = [400, 401, 403, 429, 503]
                     statuses += [404] if "{" in path else []
-                    statuses += [409] if method != "get" else []
+                    statuses += [409, 413] if method != "get" else []
                     for status in statuses:
                         operation["responses"].setdefault(str(status), _problem(status))
         return document

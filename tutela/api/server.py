@@ -1,10 +1,12 @@
 """Running the HTTP face: uvicorn with one or more worker processes, structured logs, metrics across processes."""
 
+import asyncio
 import contextlib
 import ipaddress
 import os
 import sys
 import tempfile
+from types import FrameType
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
@@ -62,11 +64,31 @@ def _run(settings: Settings, host: str, port: int, workers: int, gateway_sockets
         Multiprocess(config, sockets=[config.bind_socket()]).run()
         return
     config.load_app()
-    server = uvicorn.Server(config)
+    server = _Server(config)
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
     if not server.started:
         sys.exit(STARTUP_FAILURE)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server, which looks at the time once a second and not ten times, so that an idle service sleeps."""
+
+    _told: asyncio.Event | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    async def main_loop(self) -> None:
+        """Until it is to exit."""
+        self._loop, self._told = asyncio.get_running_loop(), asyncio.Event()
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), 1.0)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """What a signal does."""
+        super().handle_exit(sig, frame)
+        if self._loop is not None and self._told is not None:
+            self._loop.call_soon_threadsafe(self._told.set)
 
 
 def _is_loopback(host: str) -> bool:

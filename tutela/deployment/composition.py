@@ -53,7 +53,9 @@ log = logging.getLogger(__name__)
 
 REFRESH_S = 0.25
 """How often it is asked whether any list changed: one row."""
-REFRESH_ALL_S = 10.0
+LOOK_S = 10.0
+"""How often it is asked all the same, where nobody announced a change."""
+REFRESH_ALL_S = 30.0
 """How often everything is refreshed all the same, as segments that other processes built."""
 VERIFY_S = 3600.0
 """How often mapped segments are read and compared with what was built; at once where a file was changed."""
@@ -243,19 +245,20 @@ class Refresher(threading.Thread):
         self._deployment = deployment
         self._stopping = threading.Event()
         self._refreshed = self._verified_at = time.monotonic()
-        self._changes = Changes(deployment.store, at_least_every_s=REFRESH_ALL_S)
+        self._changes = Changes(deployment.store, at_least_every_s=LOOK_S)
         self._change: tuple[int, int] | None = None
         self._all_at = 0.0
         self._overlaps_at = 0.0
         self._overlaps_of: Mapping[str, int] = {}
+        self._overlaps_wait = True
         self._builder: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
         while not self._stopping.wait(REFRESH_S):
             try:
-                self._refresh()
-                self._build_where_due()
-                self._set_overlaps_aside()
+                if self._refresh() or self._builder is not None or self._overlaps_wait:
+                    self._build_where_due()
+                    self._set_overlaps_aside()
             except TutelaError as error:
                 self._changes.again()
                 log.error("the lists could not be refreshed: %s", error)
@@ -263,11 +266,12 @@ class Refresher(threading.Thread):
                 self._changes.again()
                 log.exception("the lists could not be refreshed")
 
-    def _refresh(self) -> None:
+    def _refresh(self) -> bool:
+        """Take in what has changed; False where nothing has."""
         now = time.monotonic()
         if not self._changes.any():
             self._refreshed = now
-            return
+            return False
         change = last_change(self._deployment.store)
         if change != self._change or now - self._all_at >= REFRESH_ALL_S:
             self._deployment.refresh()
@@ -276,6 +280,7 @@ class Refresher(threading.Thread):
             self._deployment.indexes.verify()
             self._verified_at = now
         self._refreshed = time.monotonic()
+        return True
 
     def age_s(self) -> float:
         """Seconds since the lists were last known to be current."""
@@ -292,9 +297,10 @@ class Refresher(threading.Thread):
     def _set_overlaps_aside(self) -> None:
         """Mark what allow lists no longer allow; not at every change, as a long pull makes many."""
         sequences = self._deployment.indexes.sequences
-        if sequences != self._overlaps_of and time.monotonic() - self._overlaps_at >= OVERLAPS_S:
+        self._overlaps_wait = sequences != self._overlaps_of
+        if self._overlaps_wait and time.monotonic() - self._overlaps_at >= OVERLAPS_S:
             self._deployment.banks.set_overlaps_aside()
-            self._overlaps_of, self._overlaps_at = sequences, time.monotonic()
+            self._overlaps_of, self._overlaps_at, self._overlaps_wait = sequences, time.monotonic(), False
 
     def _build_where_due(self) -> None:
         if self._builder is not None:

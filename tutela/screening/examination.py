@@ -5,13 +5,13 @@ runs in the worker is in `tutela.screening.inspection`.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from tutela.content.media.content import Limits, Mode, Shortcoming
+from tutela.content.media.content import Limits, Mode
 from tutela.content.media.content_file import ContentFile
 from tutela.content.media.isolation import PoolOfAsker, WorkerPool
-from tutela.content.media.sniff import PICTURES, MediaType, sniff
+from tutela.content.media.sniff import PICTURES, sniff
 from tutela.content.signals.base import Region, Sample
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.screening.verdict import Reason
@@ -19,6 +19,8 @@ from tutela.screening.verdict import Reason
 TASK = "tutela.screening.inspection:task"
 BYTES_A_SECOND = 1_000_000
 """So many bytes of a picture give it a second beyond the usual time."""
+_OTHER_BYTES_A_SECOND = 100_000
+"""Of anything else: a page of text is three thousand bytes, and takes some hundredths of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +59,18 @@ def examine_isolated(
     pool: WorkerPool | PoolOfAsker, content: bytes | memoryview | ContentFile, task_options: Mapping[str, Any]
 ) -> Examination:
     """The examination of content in a worker. Where the worker does not come to an end, what it found until then, with
-    the reason. A long document, or content with a film in it, is given the time of a film, and examined once more.
+    the reason.
 
-    Raises TutelaError for a fault of ours.
+    Content is examined once. It has the usual time, and more the longer it is, up to the time of a film: an animation,
+    a document of many pages or an archive with films in it pays for its time with its bytes. Raises TutelaError for a
+    fault of ours.
     """
     limits = task_options["limits"]
-    if sniff(content.view() if isinstance(content, ContentFile) else content) in PICTURES:
-        # Once, and for longer where there is more of it: an animation pays for its time with its bytes.
-        most_s = max(limits["timeout_s"], limits["video_timeout_s"])
-        longer_s = min(most_s, limits["timeout_s"] + len(content) / BYTES_A_SECOND)
-        return _examine(pool, content, {**task_options, "limits": {**limits, "timeout_s": longer_s}}, longer_s)
-    found = _examine(pool, content, task_options, None)
-    if not _needs_longer(found) or limits["video_timeout_s"] <= limits["timeout_s"]:
-        return found
-    longer_s = limits["video_timeout_s"]
-    again = _examine(pool, content, {**task_options, "limits": {**limits, "timeout_s": longer_s}}, longer_s)
-    return replace(again, samples=tuple(dict.fromkeys((*found.samples, *again.samples))))
-
-
-def _needs_longer(found: Examination) -> bool:
-    """Whether time ran out over what has a length: a film, or a document of many pages."""
-    cut_short = any(reason.code == Shortcoming.TIMEOUT for reason in found.shortcomings)
-    has_film = any(sample.seconds is not None for sample in found.samples)
-    return cut_short and (has_film or found.media_type == MediaType.PDF)
+    most_s = max(limits["timeout_s"], limits["video_timeout_s"])
+    is_picture = sniff(content.view() if isinstance(content, ContentFile) else content) in PICTURES
+    rate = BYTES_A_SECOND if is_picture else _OTHER_BYTES_A_SECOND
+    longer_s = min(most_s, limits["timeout_s"] + len(content) / rate)
+    return _examine(pool, content, {**task_options, "limits": {**limits, "timeout_s": longer_s}}, longer_s)
 
 
 def _examine(

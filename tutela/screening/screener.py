@@ -22,11 +22,11 @@ from tutela._version import __version__
 from tutela.content.media.content import Limits, Mode, Shortcoming, ViewSet
 from tutela.content.media.content_file import ContentFile
 from tutela.content.media.isolation import PoolOfAsker, WorkerPool
-from tutela.content.media.lanes import Asker, masked
+from tutela.content.media.lanes import Asker, Lane, masked
 from tutela.content.media.profile import Profile
 from tutela.content.media.sniff import VIDEOS, MediaType, sniff
 from tutela.content.signals.base import Sample
-from tutela.content.signals.digests import digest_samples
+from tutela.content.signals.digests import digest_in_turn
 from tutela.content.signals.registry import signal_type
 from tutela.content.views.thresholds import need
 from tutela.errors import BusyError, InputError, NotReadyError, StoreError
@@ -136,7 +136,7 @@ class Screener:
         """
         started = time.perf_counter()
         seen = content.view() if isinstance(content, ContentFile) else content
-        digests = digest_samples(seen)
+        digests = digest_in_turn(seen)
         limits = self.limits
         if views is not None or profile is not None:
             limits = replace(limits, views=views or limits.views, profile=profile or limits.profile)
@@ -145,7 +145,7 @@ class Screener:
         seed = hmac.digest(self._secret, sha256.encode(), "sha256").hex()
         search: _Search | None = None
         media_type = sniff(seen)
-        pool = self._pool.on_behalf_of(Asker(asked_by, masked(context.uploader) if context else "", media_type or ""))
+        pool = self._pool.on_behalf_of(_asker(asked_by, context, media_type))
         if media_type in VIDEOS:
             examination, search = self._watch(pool, content, media_type, digests, limits, on_progress, seed)
             samples = examination.samples
@@ -155,6 +155,10 @@ class Screener:
         examination = replace(examination, shortcomings=(*examination.shortcomings, *shortcomings))
         return self._heard(self._conclude(started, samples, examination, context, seen, sha256, verdict_id, search))
 
+    def takes_long(self, content: bytes | memoryview, context: Context | None = None, *, asked_by: str = "") -> bool:
+        """Whether content of its kind from whoever asks took long until now, so that it would wait where that does."""
+        return self._pool.lane_of(_asker(asked_by, context, sniff(content))) is Lane.SLOW
+
     def hold(
         self, content: bytes | memoryview | ContentFile, shortcoming: Reason, context: Context | None = None
     ) -> Verdict:
@@ -163,7 +167,7 @@ class Screener:
         """
         started = time.perf_counter()
         seen = content.view() if isinstance(content, ContentFile) else content
-        digests = digest_samples(seen)
+        digests = digest_in_turn(seen)
         sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
         return self._conclude(started, digests, Examination(shortcomings=(shortcoming,)), context, seen, sha256)
 
@@ -414,6 +418,10 @@ class _Search:
 _STALE = Reason("lists-stale", "the lists could not be brought up to date; see the service's log")
 _NOT_KEPT = Reason("evidence-not-kept", "the evidence could not be sealed, so keep the content; see the service's log")
 _FAULT = Reason("engine-fault", "the engine failed while screening; see the service's log")
+
+
+def _asker(asked_by: str, context: Context | None, media_type: MediaType | None) -> Asker:
+    return Asker(asked_by, masked(context.uploader) if context else "", media_type or "")
 
 
 def _told(samples: Sequence[Sample], matches: Sequence[Match]) -> list[Sample]:

@@ -71,7 +71,7 @@ class ForkServer:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env=environment,
-                start_new_session=True,
+                process_group=0,  # no signals of a terminal; but of one session, by which systems share processors
             )
 
     def fork(self, arguments: Mapping[str, str | int], connection: int, memory: int) -> ForkedProcess:
@@ -98,6 +98,8 @@ class ForkServer:
 
 
 _servers: dict[tuple[int, str], ForkServer] = {}
+_next: dict[tuple[int, str], ForkServer] = {}
+"""Those that come after them."""
 _servers_lock = threading.Lock()
 
 
@@ -125,12 +127,15 @@ def _server_for(environment: Mapping[str, str]) -> ForkServer:
     """The server of this process for that environment, started where there is none that may still fork."""
     key = os.getpid(), json.dumps(environment, sort_keys=True)
     with _servers_lock:
-        server = _servers.get(key)
-        if server is not None and server.forks >= (MAX_FORKS if _FORKS else 1):
+        server, most = _servers.get(key), MAX_FORKS if _FORKS else 1
+        if server is not None and server.forks >= most:
             _servers.pop(key).close()
-            server = None
+            server = _next.pop(key, None)
         if server is None:
-            server = _servers[key] = ForkServer(environment)
+            server = ForkServer(environment)
+        elif server.forks >= most // 2 and _FORKS and key not in _next:
+            _next[key] = ForkServer(environment)  # loads while this one still forks: nobody waits for it
+        _servers[key] = server
         return server
 
 
@@ -144,11 +149,12 @@ def _forget(server: ForkServer) -> None:
 @atexit.register
 def _close_all() -> None:
     with _servers_lock:
-        for process, environment in list(_servers):
-            server = _servers.pop((process, environment))
-            if process == os.getpid():
-                with contextlib.suppress(OSError):
-                    server.close()
+        for servers in (_servers, _next):
+            for process, environment in list(servers):
+                server = servers.pop((process, environment))
+                if process == os.getpid():
+                    with contextlib.suppress(OSError):
+                        server.close()
 
 
 def _environment() -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from tutela.content.media.content import Limits, Shortcoming
 from tutela.content.media.content_file import ContentFile
-from tutela.content.media.lanes import QUICK_S, Asker, Lane, Lanes, Turn
+from tutela.content.media.lanes import OF_STRANGERS_S, Asker, Lane, Lanes, Turn
 from tutela.content.media.worker_process import PATIENCE, WorkerProcess
 from tutela.errors import NotReadyError, TutelaError, UnscreenableError
 
@@ -84,6 +84,10 @@ class WorkerPool:
             return self._run(task, content, options, receive)
         finally:
             self._lanes.leave(turn, task.spent_s())
+
+    def lane_of(self, asker: Asker) -> Lane:
+        """Where content of somebody's would be examined now."""
+        return self._lanes.lane_of(asker)
 
     def on_behalf_of(self, asker: Asker) -> "PoolOfAsker":
         """The same workers, asked for somebody."""
@@ -277,16 +281,21 @@ class _Task:
         if self._worker is None:
             return self._spent_s
         waited_s = time.monotonic() - self._began
-        if waited_s <= QUICK_S:
+        if waited_s <= OF_STRANGERS_S:
             return waited_s
         return min(waited_s, self._worker.processor_s() - self._spent_before_s)
 
     def watch(self) -> None:
-        """Called now and then while the worker is at it. Raises TimeoutError."""
+        """Called now and then while the worker is at it. Raises TimeoutError, and UnscreenableError where it keeps
+        others waiting and has nowhere to go."""
         spent_s = self.spent_s()
         if spent_s > self.timeout_s or time.monotonic() - self._began > PATIENCE * self.timeout_s:
             raise TimeoutError
-        if spent_s > QUICK_S and self.turn.lane is Lane.QUICK and self._lanes.step_aside(self.turn, spent_s):
+        if not self._lanes.is_over(self.turn, spent_s):
+            return
+        if self._lanes.step_aside(self.turn, spent_s):
             assert self._worker is not None
             self._worker.stand_back()
             self._on_aside()
+        elif self._lanes.wanted():
+            raise UnscreenableError(Shortcoming.BUSY, "it takes long, and there is no room for more that does")

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 QUICK_S = 0.25
 """Content that takes less of a processor is quick: nearly every picture, and most documents."""
+OF_STRANGERS_S = 0.06
+"""What somebody who was never seen has of it while others wait."""
 _REMEMBERED_S = 60.0
 """What somebody's content took is forgotten after so long without any."""
 _MAX_REMEMBERED = 10_000
@@ -59,6 +61,8 @@ class Turn:
 
     asker: Asker
     lane: Lane
+    stranger: bool = False
+    """Whether nothing was known of who asks."""
 
 
 @dataclass(slots=True, eq=False)
@@ -94,6 +98,18 @@ class Lanes:
                     self._waiting.remove(waiter)
         return waiter.turn
 
+    def is_over(self, turn: Turn, spent_s: float) -> bool:
+        """Whether a turn has taken more than is quick. Where others wait, somebody who was never seen has less: a name
+        costs nothing."""
+        if turn.lane is Lane.SLOW:
+            return False
+        return spent_s > QUICK_S or (turn.stranger and spent_s > OF_STRANGERS_S and self.wanted())
+
+    def wanted(self) -> bool:
+        """Whether somebody waits for the quick lane."""
+        with self._lock:
+            return any(self.lane_of(waiter.asker) is Lane.QUICK for waiter in self._waiting)
+
     def step_aside(self, turn: Turn, spent_s: float) -> bool:
         """Leave the quick lane in the middle of a turn that has taken so long; False when the slow one has no room."""
         with self._lock:
@@ -115,12 +131,14 @@ class Lanes:
 
     def lane_of(self, asker: Asker) -> Lane:
         """Where the next content of an asker is examined, by what its former content took."""
-        now = time.monotonic()
         for known in (asker, asker.anyone):
-            cost_s, at = self._costs.get(known, (0.0, 0.0))
-            if at and now - at < _REMEMBERED_S:
+            if (cost_s := self._cost_s(known)) is not None:
                 return Lane.SLOW if cost_s > QUICK_S else Lane.QUICK
         return Lane.QUICK
+
+    def _cost_s(self, asker: Asker) -> float | None:
+        cost_s, at = self._costs.get(asker, (0.0, 0.0))
+        return cost_s if at and time.monotonic() - at < _REMEMBERED_S else None
 
     def _remember(self, asker: Asker, spent_s: float) -> None:
         now = time.monotonic()
@@ -145,7 +163,7 @@ class Lanes:
                 if not candidates:
                     break
                 chosen = min(candidates, key=lambda waiter: self._turns(waiter.asker))
-                chosen.turn = Turn(chosen.asker, lane)
+                chosen.turn = Turn(chosen.asker, lane, self._cost_s(chosen.asker) is None)
                 self._take(chosen.turn, 1)
                 self._note(chosen.asker)
                 self._waiting.remove(chosen)
@@ -158,11 +176,13 @@ class Lanes:
         return lane is Lane.QUICK or alike < self._size
 
     def _turns(self, asker: Asker) -> tuple[int, ...]:
-        """How many turns an asker's key has, and when it had its last; then the same of its uploader."""
+        """How many turns an asker's key has, and when it had its last; then the same of its uploader, where strangers
+        come after those who are known."""
         turns = [other for running in self._running.values() for other in running.elements()]
         of_key = sum(other.key == asker.key for other in turns)
         of_uploader = sum(other[:2] == asker[:2] for other in turns)
-        return of_key, self._served.get(asker[:1], 0), of_uploader, self._served.get(asker[:2], 0)
+        stranger = int(self._cost_s(asker) is None)
+        return of_key, self._served.get(asker[:1], 0), of_uploader, stranger, self._served.get(asker[:2], 0)
 
     def _note(self, asker: Asker) -> None:
         self._given += 1

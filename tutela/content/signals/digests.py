@@ -1,7 +1,11 @@
 """Cryptographic digests of the whole file: equal or not. MD5 and SHA-1 are here because hash lists carry them."""
 
+import contextlib
 import hashlib
+import os
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
@@ -38,6 +42,10 @@ class Digest:
         return hashlib.new(self.name, data, usedforsecurity=False).digest()
 
 
+LONG_BYTES = 1024 * 1024
+"""Content of a millisecond or two."""
+_LOW_PRIORITY = 15
+
 MD5 = Digest("md5", 16)
 SHA1 = Digest("sha1", 20)
 SHA256 = Digest("sha256", 32)
@@ -47,6 +55,26 @@ def digest_samples(data: bytes | memoryview) -> tuple[Sample, ...]:
     """A sample of every installed type that is computed from the bytes alone; ours in one pass, where that is had."""
     made = dict(zip((MD5.name, SHA1.name, SHA256.name), _native.digests(data) or (), strict=False))
     return tuple(Sample(name, made.get(name) or kind.digest(data)) for name, kind in _digesting_types().items())
+
+
+def digest_in_turn(data: bytes | memoryview) -> tuple[Sample, ...]:
+    """The same, for a process that many ask: what is long waits its turn and gives way to everything else, so that
+    many long uploads at once keep no short one waiting."""
+    if len(data) < LONG_BYTES:
+        return digest_samples(data)
+    return _threads(os.getpid()).submit(digest_samples, data).result()
+
+
+@cache
+def _threads(_process: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count() or 1, "tutela-digests", initializer=_give_way)
+
+
+def _give_way() -> None:
+    """Have this thread run when no other wants the processor."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setscheduler(threading.get_native_id(), os.SCHED_BATCH, os.sched_param(0))
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOW_PRIORITY)
 
 
 @cache

@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError
 from tutela.foundation.leases import written_ahead
+from tutela.foundation.store.announcements import announce
 from tutela.foundation.store.database import Store, microseconds, moment, now
 from tutela.foundation.store.outbox_tables import outbox
 
@@ -93,6 +94,7 @@ def enqueue(
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = insert(outbox).values(row).on_conflict_do_nothing().returning(outbox.c.id)
     written = connection.execute(statement).first()
+    announce(connection)
     if written is not None and ids is not None:
         ids.append(written.id)
     return written is not None

@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, DataError, OperationalError, SQLAlchem
 from sqlalchemy.pool import PoolProxiedConnection, StaticPool
 
 from tutela.errors import NotFoundError, StoreError
+from tutela.foundation.store.announcements import Listener, announce
 from tutela.foundation.store.tables import clock, meta
 
 BUSY_TIMEOUT_S = 30.0
@@ -36,6 +37,7 @@ class Store:
         self._engine = engine
         self._watch: PoolProxiedConnection | None = None
         """Writes nothing: what it sees changing, others changed."""
+        self._listener = Listener(engine)
         self._watching = threading.Lock()
         self.url = engine.url.render_as_string(hide_password=False)
         with self.read() as connection:
@@ -110,8 +112,12 @@ class Store:
                 yield connection
 
     def version(self) -> int | None:
-        """Differs whenever anybody wrote anything; None where the database cannot say that at next to no cost."""
-        if not self.is_sqlite or self._engine.url.database in (None, "", ":memory:"):
+        """Differs whenever anybody wrote something that others wait for: lists, deliveries, jobs. None where the
+        database cannot say that at next to no cost."""
+        if not self.is_sqlite:
+            with self._watching:
+                return self._listener.heard()
+        if self._engine.url.database in (None, "", ":memory:"):
             return None
         with self._watching, _answering(self._engine):
             if self._watch is None:
@@ -140,6 +146,7 @@ class Store:
     def close(self) -> None:
         """Close every connection."""
         with self._watching:
+            self._listener.close()
             if self._watch is not None:
                 self._watch.close()
                 self._watch = None
@@ -161,6 +168,8 @@ def advance_sequence(connection: Connection, changes: int) -> int:
 
     The row lock that this takes is held until commit: whoever reads a sequence number has seen every smaller one.
     """
+    if changes:
+        announce(connection)
     statement = update(clock).values(sequence=clock.c.sequence + changes).returning(clock.c.sequence)
     return int(connection.execute(statement).scalar_one()) - changes + 1
 
@@ -198,6 +207,7 @@ def last_change(store: Store) -> tuple[int, int]:
 
 def advance_banks(connection: Connection) -> None:
     """Let every process notice that a bank changed."""
+    announce(connection)
     connection.execute(update(clock).values(banks=clock.c.banks + 1))
 
 

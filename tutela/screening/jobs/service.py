@@ -16,6 +16,7 @@ from sqlalchemy import Row, and_, delete, func, select, update
 from tutela.errors import ConflictError, NotFoundError
 from tutela.foundation.leases import held
 from tutela.foundation.outbox.webhooks import Webhooks
+from tutela.foundation.store.announcements import announce
 from tutela.foundation.store.database import Store, moment, now
 from tutela.foundation.store.ids import full_id
 from tutela.foundation.store.job_tables import job as jobs
@@ -92,6 +93,7 @@ class Jobs:
         }
         with self.store.write() as connection:
             connection.execute(jobs.insert().values(row))
+            announce(connection)
         return self.get(upload.job_id)
 
     def get(self, job_id: str) -> Job:

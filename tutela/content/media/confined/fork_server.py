@@ -34,7 +34,7 @@ def main() -> None:
             _answer(control, {"process": os.getpid()})
             _work(control, arguments, connection, memory)
         elif (child := _native.fork_for_parent()) == 0:
-            os.setsid()
+            os.setpgid(0, 0)
             _work(control, arguments, connection, memory)
         else:
             _answer(control, {"process": child} if child > 0 else {"failed": os.strerror(-child)})
