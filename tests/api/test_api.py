@@ -33,7 +33,7 @@ from tutela.api.problems import Problem
 HEX = [row.tobytes().hex() for row in random_hashes(500, seed=21)]
 PICTURE = file_of(photos()[0], "JPEG")
 COPY = file_of(photos()[0].resize((300, 280)), "WEBP")
-MUTATIONS = effort(2000, 10_500)
+MUTATIONS = effort(600, 10_500)
 
 
 @pytest.fixture(scope="module")
@@ -493,7 +493,7 @@ def test_the_log_is_structured_and_holds_no_content(service, client):
     assert all(line.startswith("{") for line in text.splitlines()), text
 
 
-def test_two_thousand_broken_files_are_all_answered(service):
+def test_broken_files_are_all_answered(service):
     seeds = list(every_format(draw_scene(1, (48, 40))).values())
     with service.client() as client:
 

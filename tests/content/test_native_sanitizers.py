@@ -13,7 +13,7 @@ from tests.support.effort import effort
 from tests.support.pictures import file_of, photos
 
 ROOT = Path(__file__).parents[2]
-ROUNDS = effort(1500, 100_000)
+ROUNDS = effort(400, 100_000)
 
 
 @pytest.fixture(scope="session")
