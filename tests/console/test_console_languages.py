@@ -18,6 +18,7 @@ import tutela.console
 from tests.casework.test_filing import draft
 from tests.support.console import Desk
 from tests.support.held_items import a_held_verdict, a_match
+from tests.support.streams import put_down
 from tutela.casework.cases import model as cases
 from tutela.casework.reports import intake, notices
 from tutela.casework.reports import model as filings
@@ -29,6 +30,8 @@ from tutela.console.people import Theme
 from tutela.console.roles import Role
 from tutela.console.words import WORDS
 from tutela.errors import InputError
+from tutela.screening.streams.indicators import weak_signal
+from tutela.screening.streams.model import State as StreamState
 from tutela.screening.verdict import Context, Decision
 
 FOLDER = Path(tutela.console.__file__).parent
@@ -109,6 +112,9 @@ def test_what_is_named_in_a_refusal_is_not_translated_into(tmp_path):
 
 class Marked(Language):
     """A language in which times are marked too."""
+
+    def ago(self, seconds: float) -> str:
+        return f"⟦{super().ago(seconds)}⟧"
 
     def moment(self, value: datetime) -> str:
         return f"⟦{value.isoformat()}⟧"
@@ -225,6 +231,13 @@ def test_no_text_of_any_page_is_outside_the_catalogue(desk):
     lead.post("/notices", authority="A", reference="3", clock="soon", kind="item", targets="x")
     lead.post(f"/notices/{notice}/answer", **{"target-0": "removed", "target-1": "not-found"}, text="done")
     lead.get("/notices")
+    stream = put_down(desk.console.streams, "cam", StreamState.PAUSED, why="first-match")
+    ended = put_down(desk.console.streams, "cam-2", StreamState.CUT, why="second-match", refused_s=600)
+    desk.console.streams.signal(stream, weak_signal("few-viewers", ""))
+    for path in ("/appeals", "/streams", f"/streams/{stream}", f"/streams/{ended}"):
+        lead.get(path)
+    lead.post(f"/streams/{stream}/cut")
+    lead.post(f"/streams/{ended}/release")
 
     other = Walk(desk, Role.REVIEWER)
     other.get("/second-looks")

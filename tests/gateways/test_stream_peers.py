@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 
 from tests.support.effort import effort
 from tests.support.service import free_port
-from tests.support.streams import NginxRtmp, Publisher, film, watching
+from tests.support.streams import NginxRtmp, NodeMediaServer, Publisher, film, watching
 from tests.support.videos import Pictures
 from tests.support.waiting import wait_until
 from tutela.casework.cases.options import EvidenceOptions
@@ -27,7 +27,10 @@ from tutela.cli.screening import samples_of
 from tutela.content.media.content import Mode
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
+from tutela.gateways.streams.base import Door
 from tutela.gateways.streams.nginx_rtmp import KIND, NginxRtmpOptions
+from tutela.gateways.streams.node_media_server import KIND as NODE
+from tutela.gateways.streams.node_media_server import NodeMediaServerOptions
 from tutela.gateways.streams.process import Open
 from tutela.lists.banks.model import Action, NewEntry, Policy
 from tutela.screening.streams import Channel, State, StreamFacts, StreamOptions
@@ -342,3 +345,57 @@ def test_whatever_is_killed_no_stream_goes_on_unwatched(running, nginx, tmp_path
         publisher.stop()
         facts = ended(running, name)
         assert facts.unwatched_s <= 5.0
+
+
+# --- node-media-server, which fails open
+
+
+@pytest.fixture
+def node(tmp_path, monkeypatch) -> Iterator[tuple[NodeMediaServer, int]]:
+    monkeypatch.setenv("NODE_MEDIA_PASSWORD", NodeMediaServer.PASSWORD)
+    port = free_port()
+    server = NodeMediaServer(tmp_path, f"http://127.0.0.1:{port}/node/")
+    yield server, port
+    server.stop()
+
+
+def node_door(server: NodeMediaServer) -> Door:
+    options = NodeMediaServerOptions(
+        kind="node-media-server",
+        address=f"rtmp://127.0.0.1:{server.port}",
+        control=f"http://127.0.0.1:{server.http_port}",
+        password="env:NODE_MEDIA_PASSWORD",
+        publisher="user",
+    )
+    return NODE.open("node", options)
+
+
+def test_node_media_server_is_cut_like_any_other_and_refuses_whoever_was(deployment, node, tmp_path):
+    server, port = node
+    path = film(tmp_path / "film.mkv", with_listed(120, 150, 270), range(0, 300, 60))
+    options = StreamOptions(second_hit_s=3.0, reconcile_s=1.0)
+    with watching(deployment, {"node": node_door(server)}, port, options) as running:
+        publisher = Publisher(path, server.url("cam", "?user=m1")).wait()
+        facts = ended(running, "cam")
+        assert (facts.state, publisher.broken) == (State.CUT, True)
+        assert publisher.ended_at is not None
+        after_s = publisher.ended_at - publisher.sent_at[120]
+        print(f"node-media-server: cut {after_s:.3f} s after the listed frame")
+        assert after_s <= 0.5
+        again = Publisher(path, server.url("cam2", "?user=m1")).wait()
+        assert not again.sent_at or max(again.sent_at) < 60, "it was sent away at once"
+
+
+def test_a_stream_that_begins_while_no_hook_is_answered_is_found_and_ended(deployment, node, tmp_path):
+    """The server runs on while its hooks are not answered; whatever runs unwatched is ended within five seconds."""
+    server, _ = node
+    path = film(tmp_path / "film.mkv", moving(BENIGN[0], 600), range(0, 600, 60))
+    elsewhere = free_port()
+    with watching(deployment, {"node": node_door(server)}, elsewhere, StreamOptions(reconcile_s=2.0)) as running:
+        publisher = Publisher(path, server.url("early", "?user=m2")).wait()
+        assert publisher.broken
+        assert publisher.ended_at is not None
+        ran_s = publisher.ended_at - publisher.sent_at[0]
+        print(f"found and ended after {ran_s:.1f} s")
+        assert ran_s < 5.0
+        assert running.streams.totals().unknown == 1

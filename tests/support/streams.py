@@ -2,15 +2,18 @@
 watching process's parts around them."""
 
 import contextlib
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -25,9 +28,13 @@ from tutela.deployment.composition import Deployment
 from tutela.gateways.streams.base import Door
 from tutela.gateways.streams.options import HookOptions
 from tutela.gateways.streams.process import Open, hook_server, opened
-from tutela.screening.streams import StreamOptions
+from tutela.screening.streams import Channel, Publication, State, StreamOptions, StreamRecords
+from tutela.screening.streams.examiner import Examiner
+from tutela.screening.streams.model import LIVE
+from tutela.screening.streams.watch import Watch
 
 MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
+PEERS = Path(__file__).parents[2] / ".peers"
 RATE = 30
 
 
@@ -186,3 +193,74 @@ def _serve(server: uvicorn.Server) -> None:
     import asyncio
 
     asyncio.run(server.serve())
+
+
+class NodeMediaServer:
+    """A real node-media-server in a folder."""
+
+    PASSWORD = "a-password-of-the-tests"
+
+    def __init__(self, folder: Path, hooks: str) -> None:
+        program = PEERS / "node" / "node_modules" / "node-media-server" / "bin" / "app.js"
+        node = shutil.which("node")
+        if node is None or not program.exists():
+            pytest.skip("node-media-server is not installed: run .ci/peers")
+        self.port, self.http_port = free_port(), free_port()
+        user = {"username": "admin", "password": self.PASSWORD, "role": "admin"}
+        settings = {
+            "bind": "127.0.0.1",
+            "notify": {"url": hooks},
+            "store": {"path": str(folder / "data")},
+            "auth": {"play": False, "publish": False, "secret": "", "jwt": {"secret": "s" * 40, "users": [user]}},
+            "rtmp": {"port": self.port},
+            "http": {"port": self.http_port},
+            "record": {"auto": False, "path": str(folder / "record")},
+        }
+        (folder / "config.json").write_text(json.dumps(settings))
+        self.log = (folder / "out.log").open("ab")
+        self.process = subprocess.Popen(
+            [node, str(program), "-c", str(folder / "config.json"), "--no-admin"],
+            stdout=self.log,
+            stderr=self.log,
+            cwd=folder,
+        )
+        wait_until(self._listens, "node-media-server listens")
+
+    def _listens(self) -> bool:
+        assert self.process.poll() is None, Path(self.log.name).read_text()
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+    def url(self, name: str, query: str = "") -> str:
+        return f"rtmp://127.0.0.1:{self.port}/live/{name}{query}"
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+
+def put_down(
+    records: StreamRecords, name: str, state: State = State.RUNNING, *, why: str = "", refused_s: float = 0.0
+) -> str:
+    """Write down a stream that stands so; its id."""
+    examiner = cast(Examiner, None)  # nothing is examined
+    watch = Watch(
+        uuid.uuid4().hex,
+        Publication(Channel("main", "live", name), f"member-{name}"),
+        "token",
+        examiner,
+        StreamOptions(),
+        lambda *_: None,
+        lambda *_: None,
+    )
+    records.admitted(watch)
+    watch.cleared_at = watch.admitted_at
+    watch.close(state, why)
+    if state in LIVE:
+        records.snapshot([watch])
+        records.event(watch.id, state.value, {"why": why})
+    else:
+        records.ended(watch, refused_s=refused_s)
+    return watch.id

@@ -16,6 +16,7 @@ from tutela.console import (
     reveal_routes,
     sign_in_routes,
     statistics_routes,
+    stream_routes,
 )
 from tutela.console.guard import Guard
 from tutela.console.pages import answer_with_pages
@@ -31,6 +32,7 @@ _STATIC = {"console.css": "text/css", "keys.js": "text/javascript", "reveal.js":
 _ROUTES = (
     sign_in_routes,
     case_routes,
+    stream_routes,
     reveal_routes,
     report_routes,
     appeal_routes,

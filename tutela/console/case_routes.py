@@ -229,6 +229,11 @@ def _case_page(
         told=dict(told) if told is not None else None,
         undoable=_undoable(case, visit),
         why={item.id: _why(console, item) for item in case.items if not item.matches},
+        streams={
+            item.id: stream.id
+            for item in case.items
+            if item.verdict_id is not None and (stream := console.streams.of_verdict(item.verdict_id)) is not None
+        },
         seen=console.exposures.of(visit.person),
         pause=console.exposures.pause(visit.person) if visit.person.may(Permission.REVEAL) else None,
     )

@@ -23,6 +23,7 @@ from tutela.content.media.isolation import WorkerPool
 from tutela.deployment.casework import Casework
 from tutela.lists.banks.labels import labels_of
 from tutela.screening.journal import VerdictJournal
+from tutela.screening.streams.records import StreamRecords
 
 
 class Console:
@@ -34,6 +35,7 @@ class Console:
         self.casework = casework
         self.cases = casework.cases
         self.journal = VerdictJournal(store)
+        self.streams = StreamRecords(store)
         self.statistics = Statistics(store)
         self.labels = labels_of(home)
         self.origin = settings.origin

@@ -45,8 +45,9 @@ class NodeMediaServer(HttpServer):
 
     def cut(self, channel: Channel, session: str) -> int:
         """End the publisher's session, or whoever publishes there now."""
-        sessions = {running.session for running in self.running() if running.channel == channel} | {session}
-        return sum(self._end(each) for each in sessions if each)
+        if session and self._end(session):
+            return 1
+        return sum(self._end(running.session) for running in self.running() if running.channel == channel)
 
     def dismiss(self, channel: Channel, viewers: Sequence[str]) -> None:
         """End the sessions of these viewers."""

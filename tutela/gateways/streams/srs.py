@@ -52,8 +52,9 @@ class Srs(HttpServer):
 
     def cut(self, channel: Channel, session: str) -> int:
         """End the client that publishes there."""
-        clients = {running.session for running in self.running() if running.channel == channel} | {session}
-        return sum(self._end(each) for each in clients if each)
+        if session and self._end(session):
+            return 1
+        return sum(self._end(running.session) for running in self.running() if running.channel == channel)
 
     def dismiss(self, channel: Channel, viewers: Sequence[str]) -> None:
         """End these clients."""

@@ -8,19 +8,22 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from tutela.errors import ConflictError, NotFoundError
 from tutela.foundation.leases import new_holder
 from tutela.foundation.store.database import Store, now
 from tutela.foundation.store.ids import full_id
-from tutela.foundation.store.stream_tables import stream, stream_event
+from tutela.foundation.store.stream_tables import stream, stream_event, stream_signal
+from tutela.screening.streams.indicators import Indicator, WeakSignal, rank
 from tutela.screening.streams.model import LIVE, Channel, Event, Publication, State, StreamFacts
 from tutela.screening.streams.watch import Watch
 from tutela.screening.verdict import Match
 
 GONE_S = 30.0
 """A stream whose process has not written for so long is no longer watched by it."""
+SIGNALS_KEPT_S = 30 * 24 * 3600.0
+"""Weak signals are forgotten after so long."""
 _LIVE = [state.value for state in LIVE]
 Also = Callable[[Connection], object]
 """What is written in the same transaction."""
@@ -197,6 +200,44 @@ class StreamRecords:
             wanted = _row(connection, stream_id).id
             query = select(stream_event).where(stream_event.c.stream_id == wanted).order_by(stream_event.c.id)
             return [Event(row.at / 1e6, row.kind, row.detail) for row in connection.execute(query)]
+
+    # --- weak signals
+
+    def signal(self, stream_id: str, found: WeakSignal) -> None:
+        """Put down a weak signal about a stream, for as long as it counts. Raises NotFoundError."""
+        at = now()
+        with self.store.write() as connection:
+            connection.execute(delete(stream_signal).where(stream_signal.c.expires_at < at))
+            row = _row(connection, stream_id)
+            connection.execute(
+                insert(stream_signal).values(
+                    stream_id=row.id,
+                    at=at,
+                    kind=found.kind.value,
+                    weight=found.weight,
+                    reason=found.reason,
+                    expires_at=at + int(SIGNALS_KEPT_S * 1e6),
+                )
+            )
+
+    def signals(self, stream_id: str) -> list[WeakSignal]:
+        """The weak signals about a stream that still count."""
+        with self.store.read() as connection:
+            query = select(stream_signal).where(
+                stream_signal.c.stream_id == _row(connection, stream_id).id, stream_signal.c.expires_at > now()
+            )
+            return [WeakSignal(Indicator(row.kind), row.weight, row.reason) for row in connection.execute(query)]
+
+    def weights(self) -> dict[str, float]:
+        """By stream that runs now: what its weak signals weigh together."""
+        running = select(stream.c.id).where(stream.c.state.in_(_LIVE))
+        query = select(stream_signal).where(stream_signal.c.stream_id.in_(running), stream_signal.c.expires_at > now())
+        found: dict[str, list[WeakSignal]] = {}
+        with self.store.read() as connection:
+            for row in connection.execute(query):
+                signal = WeakSignal(Indicator(row.kind), row.weight, row.reason)
+                found.setdefault(row.stream_id, []).append(signal)
+        return {stream_id: rank(signals) for stream_id, signals in found.items()}
 
     def counts(self) -> dict[State, int]:
         """How many streams there are in each state."""

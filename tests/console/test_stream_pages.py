@@ -1,0 +1,59 @@
+"""The console's pages of live streams: how each stands and what happened, no picture, and a person's word."""
+
+import pytest
+
+from tests.support.console import Desk
+from tests.support.streams import put_down
+from tutela.console.roles import Role
+from tutela.screening.streams.indicators import weak_signal
+from tutela.screening.streams.model import State
+
+
+@pytest.fixture
+def desk(tmp_path):
+    with Desk(tmp_path) as desk:
+        yield desk
+
+
+def test_running_streams_are_listed_without_pictures_the_doubtful_first(desk):
+    records = desk.console.streams
+    running, paused = put_down(records, "cam-1"), put_down(records, "cam-2", State.PAUSED, why="first-match")
+    cut = put_down(records, "cam-3", State.CUT, why="second-match")
+    records.signal(running, weak_signal("prior-report", "reported twice"))
+    page = desk.signed_in(Role.REVIEWER).get("/streams")
+    assert page.status_code == 200
+    places = [page.text.index(f"/streams/{stream}") for stream in (paused, running, cut)]
+    assert places == sorted(places)
+    assert "<img" not in page.text
+    assert "a second match" in page.text
+
+
+def test_the_time_line_of_a_stream_says_what_happened_and_by_whom(desk):
+    records = desk.console.streams
+    stream = put_down(records, "cam", State.PAUSED, why="first-match")
+    reviewer = desk.signed_in(Role.REVIEWER)
+    answer = reviewer.post(f"/streams/{stream}/cut", data={"csrf": reviewer.csrf})
+    assert answer.status_code == 303
+    page = reviewer.get(f"/streams/{stream}").text
+    for words in ("admitted", "paused", "a person asked to cut it", reviewer.person.name):
+        assert words in page
+    assert [asked[1] for asked in records.snapshot([])] == ["cut"]
+    assert any(row.action == "stream.cut" for row in desk.audit.rows(subject=f"stream:{stream}"))
+
+
+def test_only_who_may_decide_cuts_or_releases(desk):
+    stream = put_down(desk.console.streams, "cam")
+    reporter = desk.signed_in(Role.REPORTER)
+    assert reporter.get("/streams").status_code == 200
+    assert reporter.post(f"/streams/{stream}/cut", data={"csrf": reporter.csrf}).status_code == 403
+    assert desk.signed_in(Role.ADMIN).get("/streams").status_code == 403
+    assert desk.console.streams.snapshot([]) == []
+
+
+def test_a_publisher_that_was_cut_may_come_again_when_a_person_says_so(desk):
+    records = desk.console.streams
+    stream = put_down(records, "cam", State.CUT, why="second-match", refused_s=600)
+    lead = desk.signed_in(Role.LEAD)
+    assert "Let its publisher come again" in lead.get(f"/streams/{stream}").text
+    assert lead.post(f"/streams/{stream}/release", data={"csrf": lead.csrf}).status_code == 303
+    assert records.get(stream).refused_until is None
