@@ -386,7 +386,7 @@ def test_every_page_has_no_issue_that_axe_core_finds(house, cases, colours):
     page.get_by_role("button", name="Show what the platform said").click()
     page.get_by_text("192.0.2.1").wait_for()
     check_page(everything, f"case-context-{colours}")
-    names = "cases second-looks reports appeals notices intake statistics team audit people settings nothing"
+    names = "cases streams second-looks reports appeals notices intake statistics team audit people settings nothing"
     for name in names.split():
         page.goto(f"/{name}")
         check_page(everything, f"{name}-{colours}")
@@ -419,7 +419,7 @@ def test_no_page_scrolls_sideways_on_a_narrow_screen(house, cases):
     everything = house.somebody("Narrow", "reviewer", "lead", "reporter", "auditor", "admin")
     page = everything.page
     page.set_viewport_size({"width": 320, "height": 640})
-    names = "cases second-looks reports notices intake statistics team audit people settings nothing sign-in"
+    names = "cases streams second-looks reports notices intake statistics team audit people settings nothing sign-in"
     for language in ("en", "de"):
         page.set_extra_http_headers({"Accept-Language": language})
         for path in (f"cases/{cases[0]}", f"cases/{cases[0]}/similar", *names.split()):

@@ -26,6 +26,7 @@ from tutela.api import (
     report_routes,
     risk_routes,
     screening_routes,
+    stream_routes,
 )
 from tutela.api.access import AccessLog
 from tutela.api.bodies import BodyLimit
@@ -146,6 +147,7 @@ def create_app(
     app.state.deployment = deployment
     app.state.gate = Gate(keys, rate=options.rate, required=options.auth_required)
     app.state.bound = Bound(options.max_in_flight)
+    app.state.stream_indicators = options.stream_indicators
     app.state.upload_memory = Allowance("the memory for uploads is taken", options.max_upload_memory_bytes)
     app.state.screening_threads = threads = ThreadPoolExecutor(options.max_in_flight, "tutela-screening")
     answer_with_problems(app)
@@ -158,6 +160,7 @@ def create_app(
     app.include_router(case_routes.router, dependencies=strictly)
     app.include_router(risk_routes.router, dependencies=strictly)
     app.include_router(appeal_routes.router, dependencies=strictly)
+    app.include_router(stream_routes.router, dependencies=strictly)
     app.include_router(report_routes.router, dependencies=strictly)
     app.include_router(intake_routes.router, dependencies=strictly)
     app.state.intake_brake = intake_routes.IntakeBrake(deployment.casework.options.reports.intake_rate)

@@ -4,7 +4,7 @@ Light to import: what is imported to unpickle it comes before the process answer
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from socket import socket
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ class Factory:
         deployment = settings.open()
         guard_memory()
         service, gateways = settings.door(ServiceOptions).of_a_process(), settings.named("gateways")
+        service = replace(service, stream_indicators=settings.streams.indicators)
         app = create_app(deployment, service, gateways=gateways, gateway_sockets=self.gateway_sockets)
         gc.freeze()  # what is there now stays: no collection looks through it again
         return app

@@ -22,6 +22,9 @@ class ApiOptions:
     closes_deployment: bool = field(default=False, metadata=NOT_A_KEY)
     """Whether the deployment ends with the application; otherwise closing it stays the caller's."""
 
+    stream_indicators: bool = field(default=False, metadata=NOT_A_KEY)
+    """Whether the platform may tell weak signals about live streams."""
+
     def __post_init__(self) -> None:
         require_rate(self.rate, "rate")
         require_positive(self, "max_in_flight", "max_upload_memory_bytes")

@@ -15,6 +15,8 @@ from tutela.casework.reports.model import State
 from tutela.casework.reports.notices import Notices, NoticeState
 from tutela.deployment.composition import Deployment
 from tutela.foundation.outbox.service import Outbox
+from tutela.screening.streams.model import State as StreamState
+from tutela.screening.streams.records import StreamRecords
 
 ENDS_SOON = timedelta(days=7)
 """Evidence whose time is over within so long is counted: a legal hold may be wanted before."""
@@ -30,6 +32,7 @@ def work_gauges(deployment: Deployment) -> Iterator[Metric]:
     yield from _cases(deployment.casework.cases)
     yield from _reports(deployment.casework.ledger)
     yield from _notices(deployment.casework.notices)
+    yield from _streams(StreamRecords(deployment.store))
     if deployment.casework.vault is not None:
         yield from _evidence(Retention(deployment.casework.vault))
 
@@ -71,6 +74,14 @@ def _notices(notices: Notices) -> Iterator[Metric]:
     late = GaugeMetricFamily("tutela_notices_late", "Open takedown notices whose time is over.")
     late.add_metric([], notices.late())
     yield from (counted, late)
+
+
+def _streams(records: StreamRecords) -> Iterator[Metric]:
+    counts = records.counts()
+    streams = GaugeMetricFamily("tutela_streams_written", "Live streams as written down, by state.", labels=["state"])
+    for state in StreamState:
+        streams.add_metric([state.value], counts.get(state, 0))
+    yield streams
 
 
 def _evidence(retention: Retention) -> Iterator[Metric]:
