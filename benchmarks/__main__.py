@@ -26,6 +26,8 @@ NAMES = (
     "video_speed",
     "video_memory",
     "gateways",
+    "links",
+    "words",
 )
 
 

@@ -24,14 +24,14 @@ static_assert(sizeof(Header) == 64);
 // Letters, digits and the space, by which shallow states have a table.
 constexpr uint32_t usual_letters = 37;
 constexpr size_t most_shallow = 16384;
+// Code points of the first plane: by these the first step is one look, in any script.
+constexpr uint32_t most_first_letters = 0x10000;
 
 int usual_letter(uint32_t letter) {
     if (letter >= 'a' && letter <= 'z') return int(letter - 'a');
     if (letter >= '0' && letter <= '9') return int(letter - '0') + 26;
     return letter == ' ' ? 36 : -1;
 }
-
-uint32_t letter_of(uint32_t usual) { return usual < 26 ? 'a' + usual : usual < 36 ? '0' + usual - 26 : ' '; }
 
 size_t round_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -252,30 +252,49 @@ Patterns::Patterns(std::span<const uint8_t> bytes) : bytes_(bytes) {
     for (const Term& term : terms_)
         if (term.row >= count_) throw CorruptPatterns("a term is damaged");
     const size_t shallow = std::min(nodes_.size(), most_shallow);
-    shallow_.reserve(shallow * usual_letters);
+    shallow_.assign(shallow * usual_letters, 0);
     for (uint32_t state = 0; state < shallow; ++state)
-        for (uint32_t usual = 0; usual < usual_letters; ++usual) {
-            const auto target = edge(state, letter_of(usual));
-            const uint32_t otherwise = state == 0 ? 0 : shallow_[nodes_[state].fail * usual_letters + usual];
-            shallow_.push_back(target ? *target : otherwise);
+        for (const Edge& edge : edges_.subspan(nodes_[state].edges, nodes_[state].edge_count))
+            if (const int usual = usual_letter(edge.letter); usual >= 0)
+                shallow_[state * usual_letters + size_t(usual)] = edge.target;
+    for (const Edge& edge : edges_.subspan(nodes_[0].edges, nodes_[0].edge_count))
+        if (edge.letter < most_first_letters) {
+            if (edge.letter >= first_.size()) first_.resize(edge.letter + 1, 0);
+            first_[edge.letter] = edge.target;
         }
+    begins_anywhere_ = std::ranges::any_of(terms_, [](const Term& term) { return term.free_before != 0; });
 }
 
-std::optional<uint32_t> Patterns::edge(uint32_t state, uint32_t letter) const {
+// Where a state goes by a letter; 0, which nothing goes to, where it goes nowhere.
+uint32_t Patterns::edge(uint32_t state, uint32_t letter) const {
+    if (state == 0 && letter < most_first_letters) return letter < first_.size() ? first_[letter] : 0;
+    const int usual = usual_letter(letter);
+    if (usual >= 0 && state * size_t(usual_letters) < shallow_.size())
+        return shallow_[state * usual_letters + size_t(usual)];
     const Node& node = nodes_[state];
     const auto edges = edges_.subspan(node.edges, node.edge_count);
     const auto found = std::ranges::lower_bound(edges, letter, {}, &Edge::letter);
-    if (found == edges.end() || found->letter != letter) return std::nullopt;
-    return found->target;
+    return found == edges.end() || found->letter != letter ? 0 : found->target;
 }
 
 uint32_t Patterns::step(uint32_t state, uint32_t letter) const {
-    const int usual = usual_letter(letter);
     while (true) {
-        if (usual >= 0 && state * usual_letters < shallow_.size()) return shallow_[state * usual_letters + usual];
-        if (const auto target = edge(state, letter)) return *target;
+        if (const uint32_t target = edge(state, letter)) return target;
         if (state == 0) return 0;
         state = nodes_[state].fail;
+    }
+}
+
+// Every term that begins at one place.
+template <typename Each>
+void Patterns::descend(const std::vector<uint32_t>& letters, size_t begin, Each&& each) const {
+    uint32_t state = 0;
+    for (size_t at = begin; at < letters.size(); ++at) {
+        state = edge(state, letters[at]);
+        if (state == 0) return;
+        const Node& node = nodes_[state];
+        for (const Term& term : terms_.subspan(node.terms, node.term_count))
+            if (term.length == at + 1 - begin) each(term, begin, at + 1);
     }
 }
 
@@ -305,10 +324,17 @@ std::vector<WordHit> Patterns::find(std::string_view text, const Folding& foldin
     const auto add = [&](const Term& term, size_t begin, size_t end) {
         hits.push_back({term.row, places[begin], places[end - 1] + 1});
     };
-    walk(folded, [&](const Term& term, size_t begin, size_t end) {
-        if ((term.views & as_written) && (term.free_before || is_edge(begin)) && (term.free_behind || is_edge(end)))
-            add(term, begin, end);
-    });
+    // Nearly all terms begin where words do: from there the tree of terms is left after a few letters. Only where some
+    // may begin anywhere is there a step for every letter.
+    const auto check = [&](const Term& term, size_t begin, size_t end) {
+        if ((term.views & as_written) && (term.free_behind || is_edge(end))) add(term, begin, end);
+    };
+    for (size_t begin = 0; begin < folded.size(); ++begin)
+        if (folded[begin] != space && is_edge(begin)) descend(folded, begin, check);
+    if (begins_anywhere_)
+        walk(folded, [&](const Term& term, size_t begin, size_t end) {
+            if (term.free_before && !is_edge(begin)) check(term, begin, end);
+        });
 
     // What is found closed up must begin and end where words do.
     std::vector<uint32_t> closed, begins, ends;
@@ -321,10 +347,12 @@ std::vector<WordHit> Patterns::find(std::string_view text, const Folding& foldin
         closed.push_back(folded[at]), begins.push_back(at), ends.push_back(at + 1);
     }
     if (closed.size() != folded.size())
-        walk(closed, [&](const Term& term, size_t begin, size_t end) {
-            if ((term.views & when_closed_up) && is_edge(begins[begin]) && is_edge(ends[end - 1]))
-                add(term, begins[begin], ends[end - 1]);
-        });
+        for (size_t begin = 0; begin < closed.size(); ++begin)
+            if (is_edge(begins[begin]))
+                descend(closed, begin, [&](const Term& term, size_t, size_t end) {
+                    if ((term.views & when_closed_up) && is_edge(ends[end - 1]))
+                        add(term, begins[begin], ends[end - 1]);
+                });
     std::ranges::sort(hits, [](const WordHit& a, const WordHit& b) {
         return std::tie(a.row, a.begin, a.end) < std::tie(b.row, b.begin, b.end);
     });

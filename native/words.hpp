@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -79,10 +78,12 @@ private:
     };
     friend class Builder;
 
-    std::optional<uint32_t> edge(uint32_t state, uint32_t letter) const;
+    uint32_t edge(uint32_t state, uint32_t letter) const;
     uint32_t step(uint32_t state, uint32_t letter) const;
     template <typename Each>
     void walk(const std::vector<uint32_t>& letters, Each&& each) const;
+    template <typename Each>
+    void descend(const std::vector<uint32_t>& letters, size_t begin, Each&& each) const;
 
     std::span<const uint8_t> bytes_;
     size_t count_ = 0;
@@ -91,8 +92,10 @@ private:
     std::span<const Node> nodes_;
     std::span<const Edge> edges_;
     std::span<const Term> terms_;
-    // Where each of the shallow states goes by a usual letter, its fails followed: most steps are one look.
+    // Where each of the shallow states goes by a usual letter: most steps are one look.
     std::vector<uint32_t> shallow_;
+    std::vector<uint32_t> first_;   // where the first state goes, by any letter of the first plane
+    bool begins_anywhere_ = false;  // whether any term may begin inside a word
 };
 
 }  // namespace tutela

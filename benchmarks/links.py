@@ -1,0 +1,136 @@
+"""Whether a page is listed: our mapped prefixes, and `threatexchange`'s `url` and `url_md5`, each asked with a link
+as text.
+
+Ours includes the parsing, every page, folder and domain that a link asks for, and SHA-256. Peers are asked for one
+string. What each finds of listed pages in other spellings is told beside, because that is what they are for.
+"""
+
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from threatexchange.signal_type.signal_base import SignalType
+from threatexchange.signal_type.url import URLSignal
+from threatexchange.signal_type.url_md5 import UrlMD5Signal
+
+from benchmarks.report import Scale, Table, duration, ratio
+from tutela import _native
+from tutela.content.links.link import lookups
+from tutela.content.signals.registry import signal_type
+
+_COUNTS = {Scale.TINY: [20_000], Scale.USUAL: [1_000_000], Scale.FULL: [1_000_000, 10_000_000]}
+_PEERS_UP_TO = 1_000_000
+_REAL = 1_000
+_COLUMNS = (
+    "links",
+    "index",
+    "build",
+    "bytes a link that a search touches",
+    "p50",
+    "p99",
+    "p50 of ours",
+    "spellings found",
+)
+
+
+def run(scale: Scale) -> Iterator[Table]:
+    """One table: sizes by indexes."""
+    table = Table(
+        "Links, one core",
+        _COLUMNS,
+        "Processor time of one look-up; half of the links asked for are listed. Spellings: of listed pages, each in "
+        "five "
+        "ways that browsers take for the same page.",
+    )
+    for count in _COUNTS[scale]:
+        for row in _of_size(count, 500 if scale is Scale.TINY else 10_000):
+            table.add(*row)
+    yield table
+
+
+def spellings(page: str) -> list[str]:
+    """Ways to write a page's link that every browser takes for the same page."""
+    host, _, path = page.partition("/")
+    return [
+        f"HTTP://{host.upper()}:80/{path}#top",
+        f"http://user@{host}./{path}",
+        f"http://{host}/x/../{path}",
+        f"http://{host}/%{ord(path[0]):02x}{path[1:]}",
+        f"http:\\\\{host}\\{path}",
+    ]
+
+
+def _of_size(count: int, asked: int) -> Iterator[Sequence[str]]:
+    chance = random.Random(5)
+    listed = [f"host{number}.example/folder/page{chance.randrange(10**9)}" for number in range(_REAL)]
+    other = [f"host{number}.example/folder/page{chance.randrange(10**9)}x" for number in range(_REAL)]
+    urls = [f"http://{chance.choice(listed if number % 2 else other)}" for number in range(asked)]
+    written = [spelling for page in listed[:200] for spelling in spellings(page)]
+    page, known = signal_type("url"), frozenset(listed)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "links"
+        values = np.random.default_rng(7).integers(0, 256, (count, 32), dtype=np.uint8)
+        values[:_REAL] = np.frombuffer(b"".join(map(page.parse, listed)), np.uint8).reshape(-1, 32)
+        started = time.process_time()
+        _native.build_prefixes(str(path), values, np.arange(count, dtype=np.uint64))
+        built = time.process_time() - started
+        prefixes = _native.Prefixes(str(path))
+
+        def find(url: str) -> bool:
+            found = lookups(url)
+            return found is not None and prefixes.may_hold(found[0])
+
+        touched = (2**22 * 4 + count * 8) / count
+        p50, p99 = _measured(find, urls)
+        hits = sum(map(find, written))
+        if [find(url) for url in urls] != [url.removeprefix("http://") in known for url in urls]:
+            raise AssertionError("ours is wrong")
+        yield (
+            *(f"{count:,}", "ours", duration(built), f"{touched:.1f}", duration(p50), duration(p99), "1"),
+            f"{hits} of {len(written)}",
+        )
+    if count > _PEERS_UP_TO:
+        return
+    filler = [f"filler{number}.example/x" for number in range(count - _REAL)]
+    for kind in (URLSignal, UrlMD5Signal):
+        build_s, search = _peer(kind, [f"http://{each}" for each in (*listed, *filler)])
+        peer50, peer99 = _measured(search, urls)
+        hits = sum(map(search, written))
+        yield (
+            *(f"{count:,}", f"threatexchange {kind.get_name()}", duration(build_s), ""),
+            *(duration(peer50), duration(peer99), ratio(peer50, p50), f"{hits} of {len(written)}"),
+        )
+
+
+def _peer(kind: type[SignalType], urls: Sequence[str]) -> tuple[float, Callable[[str], bool]]:
+    """Its own index, and a search by a link as text; a link that it raises for is not found."""
+
+    def value(url: str) -> str:
+        return kind.hash_from_str(url) if kind is UrlMD5Signal else url  # type: ignore[attr-defined]
+
+    started = time.process_time()
+    index = kind.get_index_cls().build((value(url), number) for number, url in enumerate(urls))
+    built = time.process_time() - started
+
+    def search(url: str) -> bool:
+        try:
+            return bool(index.query(value(url)))
+        except ValueError:
+            return False
+
+    return built, search
+
+
+def _measured(search: Callable[[str], bool], urls: Sequence[str]) -> tuple[float, float]:
+    for url in urls[:200]:
+        search(url)
+    seconds = np.empty(len(urls))
+    for number, url in enumerate(urls):
+        started = time.thread_time()
+        search(url)
+        seconds[number] = time.thread_time() - started
+    p50, p99 = np.percentile(seconds, (50, 99))
+    return float(p50), float(p99)
