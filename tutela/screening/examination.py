@@ -33,6 +33,8 @@ class Examination:
     media_type: str | None = None
     width: int | None = None
     height: int | None = None
+    links: tuple[tuple[str, str], ...] = ()
+    """Links in text and documents, each with the part that it lies in."""
 
 
 def options(mode: Mode, limits: Limits) -> dict[str, Any]:
@@ -50,6 +52,7 @@ def read_examination(document: Any) -> Examination:
             document["media_type"],
             document["width"],
             document["height"],
+            tuple((str(url), str(part)) for url, part in document.get("links", ())),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TutelaError(f"a worker's answer is not an examination: {error!r}") from error

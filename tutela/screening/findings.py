@@ -12,6 +12,7 @@ from functools import cache
 from tutela.content.media.confined.containers import CONTAINERS
 from tutela.content.media.confined.containers.base import InnerFile
 from tutela.content.media.confined.endings import boxes
+from tutela.content.media.confined.hyperlinks import Hyperlinks
 from tutela.content.media.confined.ordinary import ordinary
 from tutela.content.media.confined.plain import SMALLEST_PICTURE
 from tutela.content.media.confined.walk import Place
@@ -35,12 +36,15 @@ MAX_NAMED = 20
 class Findings:
     """Collects, place by place."""
 
-    def __init__(self, watched: bool = False, seed: str = "") -> None:
+    def __init__(self, watched: bool = False, seed: str = "", *, links: bool = False) -> None:
         """`watched` says that the content is a video which is watched otherwise: only what else is in it counts.
+
+        `links` says that lists of links are there, so that those in text and documents are collected.
 
         `seed` decides which frames of other videos are sampled.
         """
         self._watched = watched
+        self._links = Hyperlinks() if links else None
         self._seed = seed
         self.samples: list[Sample] = []
         self.weight = 0
@@ -61,6 +65,8 @@ class Findings:
             self.fall_short(place.path, place.error.reason, str(place.error))
         elif place.content is not None:
             self._add_content(place, place.content)
+            if self._links is not None and place.content.data:
+                self._add_links(self._links, place.content, place.path)
 
     def fall_short(self, path: str, code: str, message: str) -> None:
         """Something was not, or not wholly, screened."""
@@ -73,13 +79,27 @@ class Findings:
         samples, self.samples, self.weight = self.samples, [], 0
         return samples
 
+    def take_links(self) -> list[tuple[str, str]]:
+        """The links since the last call, each with its part."""
+        return self._links.take() if self._links is not None else []
+
     def shortcomings(self) -> list[tuple[str, str]]:
         """Every reason code that came up, with the parts it concerns."""
+        if self._links is not None and not self._links.complete:
+            self.fall_short(
+                "", Shortcoming.PARTLY_SCREENED, "there is more text, or there are more links, than is read"
+            )
         if self._viewed > MAX_VIEWED:
             closely = f"{self._viewed - MAX_VIEWED:,} pictures were looked at less closely than the {MAX_VIEWED:,}"
             self.fall_short("", Shortcoming.PARTLY_SCREENED, closely)
         more = {code: count - MAX_NAMED for code, count in self._counts.items() if count > MAX_NAMED}
         return self._shortcomings + [(code, f"and {count:,} parts more") for code, count in more.items()]
+
+    def _add_links(self, links: Hyperlinks, content: Content, path: str) -> None:
+        try:
+            links.add(content, path)
+        except Exception:  # whatever hostile content makes of a library, the answer is a hold
+            self.fall_short(path, Shortcoming.PARTLY_SCREENED, "its links could not be read")
 
     def _add_content(self, place: Place, content: Content) -> None:
         if self._watched and not place.path:

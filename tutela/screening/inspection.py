@@ -30,7 +30,8 @@ def examine(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str,
     content itself is looked at: its hashes are for lists, not for a verdict.
     """
     content = Content(data, Mode(options["mode"]), Limits(**options["limits"]))
-    findings = Findings(bool(options.get("watched")), str(options.get("seed", "")))
+    watched, links = bool(options.get("watched")), bool(options.get("links"))
+    findings = Findings(watched, str(options.get("seed", "")), links=links)
     told, at = 0, time.monotonic()
     for place in _places(content):
         findings.add(place)
@@ -44,6 +45,7 @@ def examine(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str,
     picture = content.picture if findings.has_picture else None
     return {
         **_found(findings.take()),
+        "links": findings.take_links(),
         "shortcomings": findings.shortcomings(),
         "media_type": content.media_type.value if content.media_type else findings.media_type,
         "width": picture.width if picture else None,

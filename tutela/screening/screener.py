@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from tutela._version import __version__
+from tutela.content.links.link import LINK_TYPES, link_samples
 from tutela.content.media.content import Limits, Mode, Shortcoming, ViewSet
 from tutela.content.media.content_file import ContentFile
 from tutela.content.media.isolation import PoolOfAsker, WorkerPool
@@ -30,7 +31,7 @@ from tutela.content.signals.digests import digest_in_turn
 from tutela.content.signals.registry import signal_type
 from tutela.content.views.thresholds import need
 from tutela.errors import BusyError, InputError, NotReadyError, StoreError
-from tutela.lists.banks.model import Bank, Extent, Listed
+from tutela.lists.banks.model import Bank, BankUse, Extent, Listed
 from tutela.screening.audience import SearchingAudience
 from tutela.screening.examination import Examination, examine_isolated, options
 from tutela.screening.matching import Catalogue, Matching, Searcher, find_matches, match_each
@@ -150,8 +151,10 @@ class Screener:
             examination, search = self._watch(pool, content, media_type, digests, limits, on_progress, seed)
             samples = examination.samples
         else:
-            examination = self._examine(pool, content, {**task_options, "seed": seed})
-            samples = (*digests, *examination.samples)
+            asked = {**task_options, "seed": seed, "links": self._lists_links()}
+            examination = self._examine(pool, content, asked)
+            examination, linked = self._with_links(examination)
+            samples = (*digests, *examination.samples, *linked)
         examination = replace(examination, shortcomings=(*examination.shortcomings, *shortcomings))
         return self._heard(self._conclude(started, samples, examination, context, seen, sha256, verdict_id, search))
 
@@ -277,9 +280,36 @@ class Screener:
         )
         return examination, _Search(lists, matching.matches)
 
+    def _lists_links(self) -> bool:
+        """Whether any list has, or had, links: without one, nobody looks for them."""
+        sequences = self._searcher.sequences
+        return any(sequences.get(signal) for signal in LINK_TYPES)
+
+    def _with_links(self, examination: Examination) -> tuple[Examination, list[Sample]]:
+        """The examination, and the samples of those links of documents that are listed."""
+        try:
+            return examination, self._linked(examination)
+        except Exception:
+            log.exception("the links of a document could not be looked up")
+            return replace(examination, shortcomings=(*examination.shortcomings, _FAULT)), []
+
+    def _linked(self, examination: Examination) -> list[Sample]:
+        found: list[Sample] = []
+        for url, part in examination.links:
+            by_signal: dict[str, list[Sample]] = {}
+            for sample in link_samples(url, part):
+                by_signal.setdefault(sample.signal, []).append(sample)
+            for signal, samples in by_signal.items():
+                hits = self._searcher.search_many(signal, [sample.value for sample in samples], 0)
+                found += [sample for sample, near in zip(samples, hits, strict=True) if near]
+        return found
+
     def _search(self, samples: Sequence[Sample]) -> "_Search":
+        # A list for a resolver is no list for uploads.
+        catalogue = _Counting(self._catalogue, lambda bank: BankUse.PLATFORM in bank.uses)
+
         def search() -> list[Match]:
-            return find_matches(samples, self._searcher, self._catalogue, self.policy.video)
+            return find_matches(samples, self._searcher, catalogue, self.policy.video)
 
         return _Search(dict(self._searcher.sequences), search)
 

@@ -19,6 +19,8 @@ URL_TREE = "url-tree"
 DOMAIN = "domain"
 """A host name, and all below it."""
 
+LINK_TYPES = (URL, URL_TREE, DOMAIN)
+"""The signal types of links."""
 _WIDTH = 32
 
 
@@ -71,7 +73,7 @@ def link_samples(text: str, part: str = "") -> tuple[Sample, ...]:
         return ()
     return tuple(
         Sample(signal, joined[at : at + _WIDTH], part=part)
-        for signal, joined in zip((URL, URL_TREE, DOMAIN), found, strict=True)
+        for signal, joined in zip(LINK_TYPES, found, strict=True)
         for at in range(0, len(joined), _WIDTH)
     )
 
