@@ -12,7 +12,6 @@ from functools import cache
 from tutela.content.media.confined.containers import CONTAINERS
 from tutela.content.media.confined.containers.base import InnerFile
 from tutela.content.media.confined.endings import boxes
-from tutela.content.media.confined.hyperlinks import Hyperlinks
 from tutela.content.media.confined.ordinary import ordinary
 from tutela.content.media.confined.plain import SMALLEST_PICTURE
 from tutela.content.media.confined.walk import Place
@@ -23,6 +22,7 @@ from tutela.content.signals.base import WHOLE, Computable, Sample
 from tutela.content.signals.digests import digest_samples
 from tutela.content.signals.registry import signal_type, signal_types
 from tutela.errors import UnscreenableError
+from tutela.screening.hyperlinks import Hyperlinks
 from tutela.screening.video.task import watch_inside
 
 _BYTES_A_SAMPLE = 256
