@@ -104,7 +104,11 @@ class Proxy:
             answer = await self._upstream.ask(request.method.encode(), target, request.scope["headers"], content)
         except UpstreamError:
             return PlainTextResponse("the application does not answer\n", 502)
-        return _Streamed(answer)
+        if answer.whole is None:
+            return _Streamed(answer)
+        response = Response(answer.whole, answer.status)
+        response.raw_headers = _headers(answer)
+        return response
 
     def _refused(self, request: Request, outcome: Outcome) -> Response:
         if not outcome.recorded:
@@ -123,8 +127,14 @@ class _Streamed(StreamingResponse):
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.body, answer.status)
-        lengths = [header for header in answer.headers if header[0] == b"content-length"]
-        self.raw_headers = [header for header in answer.headers if header[0] != b"content-length"] + lengths[:1]
+        self.raw_headers = _headers(answer)
+
+
+def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
+    """The application's headers, as they came."""
+    if answer.whole is None:
+        return answer.headers
+    return [*answer.headers, (b"content-length", b"%d" % len(answer.whole))]
 
 
 class _Asking:

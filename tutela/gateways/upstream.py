@@ -17,6 +17,7 @@ from tutela.gateways.listeners import Address
 
 Headers = Sequence[tuple[bytes, bytes]]
 _BLOCK = 256 * 1024
+_WITHOUT_BODY = frozenset({204, 304})
 _OF_ONE_STEP = frozenset(
     {
         b"connection",
@@ -44,6 +45,8 @@ class Answer:
     status: int
     headers: list[tuple[bytes, bytes]]
     body: AsyncGenerator[bytes, None]
+    whole: bytes | None = None
+    """The body, where all of it came with the head; `body` has it, too."""
 
 
 class Upstream:
@@ -72,7 +75,12 @@ class Upstream:
         except (OSError, TimeoutError, httptools.HttpParserError, EOFError) as error:
             connection.close()
             raise UpstreamError("the application gave no answer") from error
-        return Answer(reading.status, ends_here(reading.headers), self._body(connection, reading, method))
+        headers = ends_here(reading.headers)
+        if not reading.is_done or method == b"HEAD" or reading.status in _WITHOUT_BODY:
+            return Answer(reading.status, headers, self._body(connection, reading, method))
+        connection.close()
+        whole = b"".join(reading.take())
+        return Answer(reading.status, headers, _once(whole), whole)
 
     async def _connect(self) -> socket.socket:
         address = self._address
@@ -156,6 +164,10 @@ class _Reading:
 
     def on_message_complete(self) -> None:
         self.is_done = self.has_head
+
+
+async def _once(whole: bytes) -> AsyncGenerator[bytes, None]:
+    yield whole
 
 
 def ends_here(headers: Headers) -> list[tuple[bytes, bytes]]:
