@@ -234,7 +234,7 @@ def _is_transport_stream(data: bytes | memoryview) -> bool:
     if any(len(syncs) > 1 and not syncs.strip(b"G") for syncs in begins):
         return True
     inside = (head[begin::size][:_SYNCS] for size in (188, 192) for begin in range(size))
-    return b"G" * _SYNCS in inside and not is_text(head)
+    return head.count(b"G") >= _SYNCS and b"G" * _SYNCS in inside and not is_text(head)
 
 
 def _iso_base_media(head: bytes) -> MediaType:
