@@ -1,4 +1,4 @@
-"""The milter gateway asked by Postfix, and by PyPI's miltertest; `make test-peers`."""
+"""The milter gateway asked by Postfix, by Sendmail, and by PyPI's miltertest; `make test-peers`."""
 
 import io
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.clamd_clients import PEERS
 from tests.support.gateways import COPY, DAMAGED, OTHER, GatewayProcess, list_known
-from tests.support.mail_server import MailServer, mail_server, send
+from tests.support.mail_server import MailServer, mail_server, send, sendmail
 from tests.support.service import free_port
 from tutela.deployment.composition import open_deployment
 
@@ -72,6 +72,23 @@ def test_postfix_refuses_a_listed_picture_and_keeps_what_is_held_in_its_own_quar
         process.start()
     assert send(postfix.port, attachment) == 250
     assert postfix.held() == held
+
+
+def test_sendmail_refuses_a_listed_picture_and_keeps_what_is_held_in_its_own_quarantine(gateway, tmp_path):
+    process, milter = gateway
+    attachment = tmp_path / "attachment"
+    with sendmail(tmp_path / "sendmail", f"inet:{milter}@127.0.0.1") as server:
+        for content, code, held in ((OTHER, 250, 0), (COPY, 550, 0), (nested(COPY), 550, 0), (DAMAGED, 250, 1)):
+            attachment.write_bytes(content)
+            assert send(server.port, attachment) == code
+            assert server.held() == held
+        process.kill()
+        try:
+            assert send(server.port, attachment) == 451
+        finally:
+            process.start()
+        assert send(server.port, attachment) == 250
+        assert server.held() == 2
 
 
 _MILTERTEST = """

@@ -1,4 +1,4 @@
-"""Postfix with a milter in front of it, and mail that swaks sends it."""
+"""Postfix and Sendmail with a milter in front of them, and mail that swaks sends."""
 
 import contextlib
 import os
@@ -12,25 +12,79 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.clamd_clients import needs
+from tests.support.clamd_clients import PEERS, needs
 from tests.support.service import free_port
 from tests.support.waiting import wait_until
 
 _SERVICES = ("pickup", "cleanup", "qmgr", "rewrite", "bounce", "defer", "trace", "verify", "flush", "showq", "error")
 
 
+_MACROS = """divert(0)dnl
+include(`ROOT/usr/share/sendmail/cf/m4/cf.m4')dnl
+OSTYPE(`linux')dnl
+define(`QUEUE_DIR', `FOLDER/queue')dnl
+define(`confPID_FILE', `FOLDER/pid')dnl
+define(`ALIAS_FILE', `')dnl
+define(`STATUS_FILE', `FOLDER/statistics')dnl
+define(`confCW_FILE', `-o FOLDER/none')dnl
+define(`confDOMAIN_NAME', `mail.example.org')dnl
+define(`confDONT_PROBE_INTERFACES', `true')dnl
+define(`confDELIVERY_MODE', `queue')dnl
+DAEMON_OPTIONS(`Port=PORT, Addr=127.0.0.1, Name=MTA')dnl
+FEATURE(`no_default_msa')dnl
+FEATURE(`accept_unresolvable_domains')dnl
+INPUT_MAIL_FILTER(`tutela', `S=MILTER, F=T, T=S:30s;R:170s;E:5m')dnl
+MAILER(`local')dnl
+MAILER(`smtp')dnl
+LOCAL_CONFIG
+Cwexample.org
+"""
+
+
 @dataclass(frozen=True)
 class MailServer:
-    """A running Postfix."""
+    """A running one."""
 
     port: int
-    settings: Path
+    listing: tuple[str, ...]
+    """The command that lists its queue."""
+    marks: str
+    """What stands in the list for each mail that is held."""
 
     def held(self) -> int:
-        """How many mails are in its hold queue."""
-        command = ["/usr/sbin/postqueue", "-c", str(self.settings), "-p"]
-        listed = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
-        return len(re.findall(r"^[0-9A-Za-z]+!", listed, re.MULTILINE))
+        """How many mails it holds."""
+        listed = subprocess.run(self.listing, capture_output=True, text=True, timeout=60).stdout
+        return len(re.findall(self.marks, listed, re.MULTILINE))
+
+
+@contextlib.contextmanager
+def sendmail(folder: Path, milter: str) -> Iterator[MailServer]:
+    """Sendmail, which asks that milter and keeps in its queue what it accepts."""
+    needs("swaks", "unshare")
+    root, port = PEERS / "sendmail", free_port()
+    program = root / "usr" / "libexec" / "sendmail" / "sendmail"
+    if not program.is_file() or os.geteuid() != 0:
+        pytest.skip("Sendmail is not unpacked (run .ci/peers), or this is not root")
+    (folder / "queue").mkdir(parents=True, mode=0o700)
+    for parent in (folder, *folder.parents):
+        if parent != Path("/tmp") and str(parent).startswith("/tmp"):
+            parent.chmod(0o755)
+    macros = _MACROS.replace("ROOT", str(root)).replace("FOLDER", str(folder)).replace("PORT", str(port))
+    m4 = [str(root / "usr" / "bin" / "m4"), f"-D_CF_DIR_={root}/usr/share/sendmail/cf/"]
+    made = subprocess.run(m4, input=macros.replace("=MILTER,", f"={milter},").encode(), capture_output=True, check=True)
+    settings = folder / "sendmail.cf"
+    settings.write_bytes(made.stdout)
+    # On a machine without a full name Sendmail waits for one a minute: it gets one of its own.
+    named = ("unshare", "--uts", "sh", "-c", 'hostname mail.example.org; exec "$@"', "sh")
+    command = (*named, str(program), "-C", str(settings))
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen([*command, "-bD"], stdout=log, stderr=log)
+    try:
+        wait_until(lambda: answers(port), "Sendmail answers")
+        yield MailServer(port, (*command, "-bp", "-qQ"), r"^ *QUARANTINE:")
+    finally:
+        server.kill()
+        server.wait(60)
 
 
 @contextlib.contextmanager
@@ -66,7 +120,8 @@ def mail_server(folder: Path, milter: str) -> Iterator[MailServer]:
         server = subprocess.Popen([*command, "start-fg"], stdout=log, stderr=log)
     try:
         wait_until(lambda: answers(port), "Postfix answers")
-        yield MailServer(port, folder / "conf")
+        listing = ("/usr/sbin/postqueue", "-c", str(folder / "conf"), "-p")
+        yield MailServer(port, listing, "^[0-9A-Za-z]+!")
     finally:
         subprocess.run([*command, "stop"], capture_output=True)
         server.wait(60)
