@@ -131,7 +131,7 @@ class _Run:
             self._ids |= {shown: actual for shown, actual in zip(shown_ids, actual_ids, strict=True) if shown != actual}
         for shown, actual in self._ids.items():
             said = said.replace(actual, shown)
-        return step.printed if _agree(step.printed, said) else said
+        return step.printed if _agree(step.printed, said) else _with_gaps(step.printed, said)
 
 
 def _steps(block: str) -> Iterator[Step]:
@@ -147,6 +147,13 @@ def _agree(page: str, said: str) -> bool:
     for line in _masked(page).splitlines():
         pattern += "(?:.*\n)*?" if line.strip() == "…" else ".*".join(map(re.escape, line.split("…"))) + "\n"
     return re.fullmatch(pattern, _masked(said)) is not None
+
+
+def _with_gaps(page: str, said: str) -> str:
+    """What was printed, with the lines that the page shows with a gap as it shows them."""
+    gaps = [line for line in page.splitlines() if "…" in line and line.strip() != "…"]
+    lines = [next((gap for gap in gaps if _agree(gap, line)), line) for line in said.splitlines()]
+    return "".join(line + "\n" for line in lines)
 
 
 def _masked(text: str) -> str:
