@@ -23,7 +23,7 @@ class Decoder {
         : file_(file),
           component_(file.components.front()),
           walk_(file),
-          dc_(walk_.dc(component_)),
+          differences_(walk_.differences(component_)),
           ac_(walk_.ac(component_)),
           inverse_(*file.quantisation[component_.quantisation]),
           luma_{{}, (file.height * Eighths + 7) / 8, (file.width * Eighths + 7) / 8} {
@@ -43,7 +43,8 @@ class Decoder {
             if (unit % interval == 0) {
                 first_ = unit;
                 mean_ = 0;
-                if (!find_starts(unit / interval, std::min(interval, units - unit) * walk_.blocks())) return std::nullopt;
+                if (!find_starts(unit / interval, std::min(interval, units - unit) * walk_.blocks()))
+                    return std::nullopt;
             }
             // Up to the end of the row or of the stretch.
             const size_t next = std::min({units, first_ + interval, (unit / across + 1) * across});
@@ -60,7 +61,8 @@ class Decoder {
    private:
     using LumaBlock = Block<Eighths>;
 
-    // Of the blocks between two restarts, which are filled up to a whole byte and have no more. False where they are not.
+    // Of the blocks between two restarts, which are filled up to a whole byte and have no more. False where they are
+    // not.
     bool find_starts(size_t stretch, size_t blocks) {
         const size_t begin = stretch == 0 ? 0 : file_.ends[stretch - 1] * 8, end = file_.ends[stretch] * 8;
         if (end - begin < blocks * Walk::least_bits) return false;
@@ -69,8 +71,8 @@ class Decoder {
         return walk_.find_starts(starts_.data(), blocks, end) && end - starts_[blocks] < 8;
     }
 
-    // The values of so many units, from one on: the means of the blocks first, then what else is wanted of several blocks
-    // at once.
+    // The values of so many units, from one on: the means of the blocks first, then what else is wanted of several
+    // blocks at once.
     void read_blocks(size_t unit, size_t units) {
         const uint32_t* starts = &starts_[(unit - first_) * walk_.blocks()];
         const size_t luma_blocks = size_t{component_.across} * component_.down, count = units * luma_blocks;
@@ -80,12 +82,9 @@ class Decoder {
         int mean = mean_;
         for (size_t i = 0; i < units; ++i, starts += walk_.blocks()) {
             for (size_t block = 0; block < luma_blocks; ++block) {
-                const Bits bits(data, starts[block]);
-                const Code code = dc_.next(bits);
-                mean += extended(bits.behind(code.length), code.size);
+                mean += differences_.read(data, starts[block], *frequencies++);
                 *to = {};
                 (to++)->values[0] = mean;
-                *frequencies++ = starts[block] + code.bits;
             }
         }
         mean_ = mean;
@@ -95,8 +94,9 @@ class Decoder {
         for (size_t block = whole; block < count; ++block) read_frequencies<1>(block);
     }
 
-    // The values that are wanted of some blocks, side by side: each waits for its own tables only, and their ends are one
-    // branch to guess. A block that is done goes on where nothing is wanted. The walk has seen that the values are there.
+    // The values that are wanted of some blocks, side by side: each waits for its own tables only, and their ends are
+    // one branch to guess. A block that is done goes on where nothing is wanted. The walk has seen that the values are
+    // there.
     template <size_t Blocks>
     void read_frequencies(size_t first) {
         std::array<size_t, Blocks> at;
@@ -119,9 +119,10 @@ class Decoder {
     }
 
     void show_blocks(size_t unit, size_t units) {
-        means_.resize(units * component_.across * component_.down);
-        for (size_t block = 0; block < means_.size(); ++block) means_[block] = blocks_[block].values[0];
-        shown_->add(&starts_[(unit - first_) * walk_.blocks()], units, means_.data(), unit == first_);
+        int* const means = shown_->luma_means();
+        const size_t blocks = units * component_.across * component_.down;
+        for (size_t block = 0; block < blocks; ++block) means[block] = blocks_[block].values[0];
+        shown_->add(&starts_[(unit - first_) * walk_.blocks()], units, unit == first_);
     }
 
     // The samples of so many units, from a column of units on.
@@ -138,8 +139,8 @@ class Decoder {
     }
 
     // The pixels of a row of units. False where a sample is so far out of range that decoders would differ about it. No
-    // value beyond those of eight-bit pictures gets past this: it makes the samples of its block, in the root mean square,
-    // an eighth of itself darker and brighter than grey.
+    // value beyond those of eight-bit pictures gets past this: it makes the samples of its block, in the root mean
+    // square, an eighth of itself darker and brighter than grey.
     bool finish_row(size_t row) {
         unsigned wild = 0;
         for (size_t y = 0; y < component_.down * Eighths; ++y) {
@@ -158,16 +159,16 @@ class Decoder {
     const JpegFile& file_;
     const JpegComponent& component_;
     const Walk walk_;
-    const Codes &dc_, &ac_;
+    const Differences& differences_;
+    const Codes& ac_;
     const InverseTransform<Eighths> inverse_;
-    std::vector<uint32_t> starts_;   // of the blocks of a stretch, in bits
-    size_t first_ = 0;               // unit of it
-    std::vector<LumaBlock> blocks_;  // of a row
+    std::vector<uint32_t> starts_;     // of the blocks of a stretch, in bits
+    size_t first_ = 0;                 // unit of it
+    std::vector<LumaBlock> blocks_;    // of a row
     std::vector<size_t> frequencies_;  // of these, where the values behind their means start, in bits
     std::optional<ShownLuma> shown_;
-    std::vector<int> means_;         // of its units
-    int mean_ = 0;                   // of the last block
-    std::vector<float> samples_;     // of a row
+    int mean_ = 0;                // of the last block
+    std::vector<float> samples_;  // of a row
     size_t samples_across_, line_length_;
     DecodedLuma luma_;
 };

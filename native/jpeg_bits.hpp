@@ -70,7 +70,8 @@ class Codes {
             for (size_t i = 0; i < table.counts[length - 1]; ++i, ++first, ++number) {
                 if (length > look) continue;
                 const size_t spread = look - length;
-                std::fill_n(by_bits_.begin() + static_cast<ptrdiff_t>(first << spread), 1 << spread, code(length, number));
+                std::fill_n(by_bits_.begin() + static_cast<ptrdiff_t>(first << spread), 1 << spread,
+                            code(length, number));
             }
             limit_[length] = first << (16 - length);
             first <<= 1;
@@ -112,5 +113,45 @@ inline int extended(uint64_t bits, unsigned size) {
     const int negative = static_cast<int>(~bits >> 63);
     return value - (negative << size) + negative;
 }
+
+// Differences of means: a code and the value behind it in one look, where few bits hold both.
+class Differences {
+   public:
+    explicit Differences(const Codes& codes) : codes_(codes) {
+        for (size_t bits = 0; bits < by_bits_.size(); ++bits) {
+            const Code code = codes.at(bits << (look - short_look));
+            if (code.length == 0 || code.bits > short_look) continue;
+            const uint64_t behind = uint64_t{bits} << (64 - short_look) << code.length;
+            by_bits_[bits] = {static_cast<int16_t>(extended(behind, code.size)), code.bits};
+        }
+    }
+
+    // The one that starts at a bit of the data. `end` gets where it ends.
+    int read(const uint8_t* data, size_t start, size_t& end) const {
+        const uint64_t word = big_endian(data + start / 8) << start % 8;
+        const Difference difference = by_bits_[word >> (64 - short_look)];
+        if (difference.bits == 0) [[unlikely]]
+            return read_long(data, start, end);
+        end = start + difference.bits;
+        return difference.value;
+    }
+
+   private:
+    struct Difference {
+        int16_t value = 0;
+        uint16_t bits = 0;  // 0 where they are too many
+    };
+    static constexpr size_t short_look = 10;
+
+    [[gnu::noinline]] int read_long(const uint8_t* data, size_t start, size_t& end) const {
+        const Bits bits(data, start);
+        const Code code = codes_.next(bits);
+        end = start + code.bits;
+        return extended(bits.behind(code.length), code.size);
+    }
+
+    const Codes& codes_;
+    std::array<Difference, 1 << short_look> by_bits_{};
+};
 
 }  // namespace tutela

@@ -16,10 +16,11 @@ constexpr size_t share_of_means = 200;  // one mean in so many may be cut off by
 constexpr size_t share_of_blocks = 32;
 constexpr size_t units_a_mean = 4, units_a_look = 128, fewest_looks = 24, most_looks = 48;
 
-float cut_off(float value) { return std::clamp(value, -128.0f, 127.0f); }
+// Not std::clamp, whose references keep the compiler from taking several values at once.
+[[gnu::always_inline]] inline float cut_off(float value) { return std::min(std::max(value, -128.0f), 127.0f); }
 
 // The luma of red, green and blue as they are shown; all values less 128 (JFIF 1.02).
-float luma_shown(float luma, float blue, float red) {
+[[gnu::always_inline]] inline float luma_shown(float luma, float blue, float red) {
     return 0.299f * cut_off(luma + 1.402f * red) + 0.587f * cut_off(luma - 0.344136f * blue - 0.714136f * red) +
            0.114f * cut_off(luma + 1.772f * blue);
 }
@@ -43,9 +44,18 @@ const std::array<std::array<float, 8>, 8>& waves() {
 ShownLuma::ShownLuma(const JpegFile& file, const Walk& walk, uint64_t seed) : file_(file), random_(seed) {
     for (const JpegComponent& component : file.components) {
         const size_t blocks = size_t{component.across} * component.down;
-        components_.push_back({component.across, component.down, blocks, &*file.quantisation[component.quantisation],
-                               &walk.dc(component), &walk.ac(component), 0, std::vector<int>(blocks * file.units_across()),
-                               std::vector<float>(64 * blocks), {}, {}});
+        components_.push_back({component.across,
+                               component.down,
+                               blocks,
+                               &*file.quantisation[component.quantisation],
+                               &walk.dc(component),
+                               &walk.ac(component),
+                               &walk.differences(component),
+                               0,
+                               std::vector<int>(blocks * file.units_across()),
+                               std::vector<float>(64 * blocks),
+                               {},
+                               {}});
         for (size_t at = 0; at < 32; ++at) {
             components_.back().columns[at] = static_cast<uint8_t>(at * component.across / file.components[0].across);
             components_.back().lines[at] = static_cast<uint8_t>(at * component.down / file.components[0].down);
@@ -56,8 +66,7 @@ ShownLuma::ShownLuma(const JpegFile& file, const Walk& walk, uint64_t seed) : fi
     distance_ = std::max<size_t>(1, units / std::clamp(units / units_a_look, fewest_looks, most_looks));
 }
 
-void ShownLuma::add(const uint32_t* starts, size_t units, const int* luma_means, bool anew) {
-    std::copy_n(luma_means, units * components_[0].blocks, components_[0].means.data());
+void ShownLuma::add(const uint32_t* starts, size_t units, bool anew) {
     const uint32_t* own = starts + components_[0].blocks;
     for (size_t i = 1; i < components_.size(); own += components_[i++].blocks) {
         if (anew) components_[i].mean = 0;
@@ -76,25 +85,29 @@ size_t ShownLuma::random() {
 }
 
 void ShownLuma::read_means(Component& component, const uint32_t* starts, size_t units) {
-    const Codes& codes = *component.dc;
+    const Differences& differences = *component.differences;
     const uint8_t* const data = file_.bits.get();
     int mean = component.mean;
     int* means = component.means.data();
-    const auto read = [&](uint32_t start) {
-        const Bits bits(data, start);
-        const Code code = codes.next(bits);
-        *means++ = mean += extended(bits.behind(code.length), code.size);
-    };
     const size_t blocks = component.blocks, unit_blocks = unit_blocks_;
-    for (size_t unit = 0; unit < units; ++unit, starts += unit_blocks) {
-        for (size_t block = 0; block < blocks; ++block) read(starts[block]);
+    size_t end;
+    if (blocks == 1) {
+        for (size_t unit = 0; unit < units; ++unit) {
+            means[unit] = mean += differences.read(data, starts[unit * unit_blocks], end);
+        }
+    } else {
+        for (size_t unit = 0; unit < units; ++unit, starts += unit_blocks) {
+            for (size_t block = 0; block < blocks; ++block)
+                *means++ = mean += differences.read(data, starts[block], end);
+        }
     }
     component.mean = mean;
 }
 
 void ShownLuma::compare_means(size_t units) {
     const auto& [luma, blue, red] = std::tie(components_[0], components_[1], components_[2]);
-    const float luma_level = luma.level(1) / static_cast<float>(luma.blocks), blue_level = blue.level(1), red_level = red.level(1);
+    const float luma_level = luma.level(1) / static_cast<float>(luma.blocks), blue_level = blue.level(1),
+                red_level = red.level(1);
     for (; next_mean_ < units_ + units; next_mean_ += 1 + random() % (2 * units_a_mean - 1), ++means_) {
         const size_t unit = next_mean_ - units_;
         int sum = 0;
@@ -120,7 +133,8 @@ void ShownLuma::decode(Component& component, const uint32_t* starts, const int* 
             position += code.run;
             if (position >= 64) break;
             const size_t place = zigzag[position];
-            values[place] = static_cast<float>(extended(bits.behind(code.length), code.size) * (*component.steps)[position]);
+            values[place] =
+                static_cast<float>(extended(bits.behind(code.length), code.size) * (*component.steps)[position]);
             filled[place % 8] = true;
             bits.skip(code.bits);
         }
@@ -147,7 +161,6 @@ void ShownLuma::look_at(const uint32_t* starts, size_t unit) {
         starts += component.blocks;
     }
     const Component& luma = components_[0];
-    const size_t line = luma.across * 8;
     for (size_t block = 0; block < luma.blocks; ++block) {
         const size_t top = block / luma.across * 8, left = block % luma.across * 8;
         float shown = 0;
@@ -158,7 +171,9 @@ void ShownLuma::look_at(const uint32_t* starts, size_t unit) {
                 const float* from = &component.plane[component.lines[y] * component.across * 8];
                 for (size_t x = 0; x < 8; ++x) samples[i][x] = cut_off(from[component.columns[left + x]]);
             }
-            for (size_t x = 0; x < 8; ++x) shown += luma_shown(samples[0][x], samples[1][x], samples[2][x]);
+            std::array<float, 8> line;
+            for (size_t x = 0; x < 8; ++x) line[x] = luma_shown(samples[0][x], samples[1][x], samples[2][x]);
+            shown += ((line[0] + line[1]) + (line[2] + line[3])) + ((line[4] + line[5]) + (line[6] + line[7]));
         }
         const float cut = std::abs(shown / 64 - cut_off(luma.level(luma.means[unit * luma.blocks + block])));
         cut_ += cut;

@@ -1,6 +1,7 @@
-// Whether the luma of a JPEG is what a viewer shows. It shows red, green and blue, each cut off to 0-255, and what is cut
-// off is missing from the means: a black luma plane may have a whole picture in its colours, and a grey block may be nothing
-// but waves that leave the range. The means of all units, and a sample of units that nobody can foresee, tell.
+// Whether the luma of a JPEG is what a viewer shows. It shows red, green and blue, each cut off to 0-255, and what is
+// cut off is missing from the means: a black luma plane may have a whole picture in its colours, and a grey block may
+// be nothing but waves that leave the range. The means of all units, and a sample of units that nobody can foresee,
+// tell.
 #pragma once
 
 #include <array>
@@ -20,9 +21,11 @@ class ShownLuma {
     // `seed` chooses the units that are decoded whole.
     ShownLuma(const JpegFile& file, const Walk& walk, uint64_t seed);
 
-    // The next units: where their blocks start, in bits, and the means of their luma blocks as the file has them. `anew`
-    // behind a restart.
-    void add(const uint32_t* starts, size_t units, const int* luma_means, bool anew);
+    // Where the means of the luma blocks of the next units go, as the file has them: of a row of units at most.
+    int* luma_means() { return components_[0].means.data(); }
+
+    // The next units: where their blocks start, in bits. Their luma means are there already. `anew` behind a restart.
+    void add(const uint32_t* starts, size_t units, bool anew);
 
     // Whether so little was cut off that the means of the luma are those that a viewer shows.
     bool is_luma() const;
@@ -32,9 +35,10 @@ class ShownLuma {
         size_t across, down, blocks;
         const std::array<uint16_t, 64>* steps;
         const Codes *dc, *ac;
-        int mean = 0;                 // of its last block
-        std::vector<int> means;       // of the blocks of the units that were added last
-        std::vector<float> plane;     // its samples in one unit, less 128
+        const Differences* differences;
+        int mean = 0;                            // of its last block
+        std::vector<int> means;                  // of the blocks of the units that were added last
+        std::vector<float> plane;                // its samples in one unit, less 128
         std::array<uint8_t, 32> columns, lines;  // of it, by those of the luma
 
         float level(int mean_as_filed) const { return static_cast<float>(mean_as_filed * (*steps)[0]) / 8; }
@@ -50,7 +54,8 @@ class ShownLuma {
     std::vector<Component> components_;
     size_t unit_blocks_ = 0;
     size_t units_ = 0;  // so far
-    size_t next_mean_ = 0, next_look_ = 0, distance_;  // the next whose means are compared, that is decoded; between these
+    size_t next_mean_ = 0, next_look_ = 0,
+           distance_;  // the next whose means are compared, that is decoded; between these
     uint64_t random_;
     size_t means_ = 0, cut_means_ = 0, blocks_ = 0, cut_blocks_ = 0;
     float cut_ = 0;

@@ -8,8 +8,8 @@
 namespace tutela {
 namespace {
 
-// What some bits tell of a block: how many of them belong to whole codes and the values behind those (bits 0 to 5), how many
-// positions these fill (8 to 13), and one of two marks.
+// What some bits tell of a block: how many of them belong to whole codes and the values behind those (bits 0 to 5), how
+// many positions these fill (8 to 13), and one of two marks.
 constexpr unsigned untold = 64 << 8;       // not even one code: it is longer than a look
 constexpr unsigned block_ends = 128 << 8;  // the last code says that only zeros are left
 
@@ -44,6 +44,7 @@ struct Walk::Strides {
     }
 
     const Codes dc, ac;
+    const Differences differences{dc};
     std::array<Stride, 1 << look> first, inside;  // at the start of a block; behind
 
    private:
@@ -80,6 +81,10 @@ Walk::~Walk() = default;
 
 const Codes& Walk::dc(const JpegComponent& component) const { return strides_[component.dc][component.ac]->dc; }
 const Codes& Walk::ac(const JpegComponent& component) const { return strides_[component.dc][component.ac]->ac; }
+
+const Differences& Walk::differences(const JpegComponent& component) const {
+    return strides_[component.dc][component.ac]->differences;
+}
 
 // Where a look leads depends on the one before, and bits are random: the time goes into waiting for tables, and into
 // branches that are guessed wrong. So a look takes many values, and the end of a block is no branch.
@@ -156,9 +161,10 @@ bool Walk::find_starts(uint32_t* starts, size_t count, size_t end) const {
     return Walker::walk_to(Walker(*this, starts, 0), starts + count, end);
 }
 
-// Codes of this kind synchronise: whoever begins to read anywhere soon comes upon the start of a block. So a second walker
-// begins in the middle, and while one waits for its tables, the other goes on. Once the first comes upon a start that the
-// second knew as the same block of a unit, it knows all that follow. Should it never, it walks the whole way itself.
+// Codes of this kind synchronise: whoever begins to read anywhere soon comes upon the start of a block. So a second
+// walker begins in the middle, and while one waits for its tables, the other goes on. Once the first comes upon a start
+// that the second knew as the same block of a unit, it knows all that follow. Should it never, it walks the whole way
+// itself.
 bool Walk::find_by_two(uint32_t* starts, size_t count, size_t end) const {
     std::vector<uint32_t> known(count + 1 + margin);
     const uint32_t *const last = starts + count, *const last_known = known.data() + count;
@@ -174,7 +180,8 @@ bool Walk::find_by_two(uint32_t* starts, size_t count, size_t end) const {
             first.look_on();
             second.look_on();
         }
-        if (first.broken) [[unlikely]] break;
+        if (first.broken) [[unlikely]]
+            break;
         if (second.broken) [[unlikely]] {
             if (at_end(second)) break;
             known[0] = static_cast<uint32_t>(second.bits.at() + 1);

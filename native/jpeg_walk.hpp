@@ -1,5 +1,5 @@
-// Where the blocks of a JPEG's scan start. The way there goes past their values, several at a time, and sees only that they
-// may stand there.
+// Where the blocks of a JPEG's scan start. The way there goes past their values, several at a time, and sees only that
+// they may stand there.
 #pragma once
 
 #include <array>
@@ -26,8 +26,12 @@ class Walk {
     const Codes& dc(const JpegComponent& component) const;
     const Codes& ac(const JpegComponent& component) const;
 
-    // In bits, where each of the next `count` blocks starts, and where the last of them ends. The first starts at starts[0]
-    // and begins a unit. Up to `margin` more places are overwritten. False where a block is broken or goes beyond `end`.
+    // The differences of the means of a component's blocks.
+    const Differences& differences(const JpegComponent& component) const;
+
+    // In bits, where each of the next `count` blocks starts, and where the last of them ends. The first starts at
+    // starts[0] and begins a unit. Up to `margin` more places are overwritten. False where a block is broken or goes
+    // beyond `end`.
     bool find_starts(uint32_t* starts, size_t count, size_t end) const;
     static constexpr size_t margin = 3;
 
