@@ -70,8 +70,7 @@ bench: setup-test $(VENV)/.bench ## Benchmarks beside the peers; prints ratios (
 	$(BIN)/python -m benchmarks
 
 messages: setup ## Collect the console's texts for translators
-	$(BIN)/pybabel --quiet extract -F pyproject.toml --omit-header --no-location --sort-output \
-	  -o tutela/console/locale/console.pot tutela
+	$(BIN)/python .ci/messages
 
 reference: setup ## Write what the docs take from the source into them
 	$(BIN)/python .ci/reference

@@ -146,7 +146,7 @@ def _fill(home: Path, hashes: np.ndarray) -> str:
         entries = [NewEntry("pdq", row.tobytes(), "benchmark") for row in hashes]
         for begin in range(0, len(entries), 10_000):
             deployment.banks.add("known", entries[begin : begin + 10_000], actor="benchmark")
-        key = Keys(deployment.store).create("benchmark", [Scope.SCREEN])[1]
+        key = Keys(deployment.store).create("benchmark", [Scope.SCREEN], by="test")[1]
     build_index(home)
     return key
 

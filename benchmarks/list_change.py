@@ -36,7 +36,7 @@ def run(scale: Scale) -> Iterator[Table]:
         with open_deployment(home, decoders=1) as deployment:
             deployment.banks.create("known", policy=Policy(action=Action.BLOCK), actor="benchmark")
             keys = Keys(deployment.store)
-            curator = keys.create("benchmark", [Scope.ADMIN])[1]
+            curator = keys.create("benchmark", [Scope.ADMIN], by="test")[1]
             with _service(home, curator) as one, _service(home, curator) as other:
                 for row in random_hashes(_CHANGES[scale], seed=5):
                     value = row.tobytes().hex()
@@ -74,14 +74,14 @@ def _found(client: httpx.Client, value: str) -> bool:
 
 
 def _revoked(client: httpx.Client, keys: Keys) -> float:
-    key, text = keys.create("revoked", [Scope.SCREEN])
+    key, text = keys.create("revoked", [Scope.SCREEN], by="test")
 
     def refused() -> bool:
         return client.get("/v1/signals", headers={"Authorization": f"Bearer {text}"}).status_code == 401
 
     if refused():
         raise AssertionError("a key that counts was refused")
-    keys.revoke(key.id)
+    keys.revoke(key.id, by="test")
     return _until(refused)
 
 

@@ -2,13 +2,14 @@
 
 #ifdef TUTELA_X86_64
 
-#include <cpuid.h>
 #include <immintrin.h>
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
 #include <utility>
+
+#include "sha_rounds.hpp"
 
 // MD5 is one long chain of additions, each of which waits for the one before; the two SHAs have instructions of their
 // own. Four steps of it and four rounds of each of them are done by turns, and the SHAs fit in where MD5 waits.
@@ -31,17 +32,6 @@ constexpr std::array<uint32_t, 64> sines = {
     0xf4292244, 0x432aff97, 0xab9423a7, 0xfc93a039, 0x655b59c3, 0x8f0ccc92, 0xffeff47d, 0x85845dd1,
     0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82, 0xbd3af235, 0x2ad7d2bb, 0xeb86d391};
 constexpr std::array<int, 16> rotations = {7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21};
-
-// FIPS 180-4, 4.2.2: the first 32 bits behind the point of the cube roots of the first 64 primes.
-alignas(16) constexpr std::array<uint32_t, 64> cube_roots = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
 struct Md5 {
     std::array<uint32_t, 4> state = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
@@ -183,12 +173,6 @@ class Pass {
     Sha256 sha256_;
 };
 
-bool has_instructions() {
-    unsigned a, b, c, d;
-    if (!__builtin_cpu_supports("sse4.1") || !__builtin_cpu_supports("ssse3")) return false;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & bit_SHA) != 0;
-}
-
 // Nothing of the content stays on the stack of a thread that waits.
 template <typename T>
 void wipe(T& value) {
@@ -199,7 +183,7 @@ void wipe(T& value) {
 }  // namespace
 
 std::optional<Digests> digests(std::span<const uint8_t> data) {
-    static const bool able = has_instructions();
+    static const bool able = has_sha_instructions();
     if (!able) return std::nullopt;
     Pass pass;
     const size_t whole = data.size() / block_bytes, rest = data.size() % block_bytes;

@@ -262,8 +262,8 @@ def test_a_wrong_key_is_refused_with_a_challenge(service, header):
 
 
 def test_a_key_does_what_its_scopes_say(service):
-    screening = service.keys.create("site", [Scope.SCREEN])[1]
-    curating = service.keys.create("desk", [Scope.CURATE])[1]
+    screening = service.keys.create("site", [Scope.SCREEN], by="test")[1]
+    curating = service.keys.create("desk", [Scope.CURATE], by="test")[1]
     with service.client(screening) as client:
         assert client.post("/v1/screen", content=COPY).status_code == 200
         assert problem(client.get("/v1/banks"), 403, "scope-missing")
@@ -276,18 +276,20 @@ def test_a_key_does_what_its_scopes_say(service):
 def test_a_revoked_or_expired_key_stops(service):
     from datetime import UTC, datetime, timedelta
 
-    key, text = service.keys.create("short", [Scope.SCREEN])
+    key, text = service.keys.create("short", [Scope.SCREEN], by="test")
     with service.client(text) as client:
         assert client.get("/v1/signals").status_code == 200
-        service.keys.revoke(key.id)
+        service.keys.revoke(key.id, by="test")
         wait_until(lambda: client.get("/v1/signals").status_code == 401, "the key is refused")
-    _, expired = service.keys.create("old", [Scope.SCREEN], expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    _, expired = service.keys.create(
+        "old", [Scope.SCREEN], expires_at=datetime.now(UTC) - timedelta(seconds=1), by="test"
+    )
     with service.client(expired) as client:
         assert client.get("/v1/signals").status_code == 401
 
 
 def test_secrets_are_kept_only_as_hashes(service):
-    _, text = service.keys.create("site", [Scope.SCREEN])
+    _, text = service.keys.create("site", [Scope.SCREEN], by="test")
     database = b"".join(path.read_bytes() for path in service.home.glob("tutela.db*"))
     assert text.encode() not in database
     assert text.split("_", 2)[2].encode() not in database

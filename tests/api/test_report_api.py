@@ -45,7 +45,7 @@ class Site:
         )  # fmt: skip
         self.app = create_app(self.deployment, ApiOptions())
         keys = Keys(self.deployment.store)
-        self.keys = {scope: keys.create(f"a {scope}", [scope])[1] for scope in Scope}
+        self.keys = {scope: keys.create(f"a {scope}", [scope], by="test")[1] for scope in Scope}
 
     def client(self, scope: Scope | None = Scope.REPORT, address: str = "192.0.2.1") -> TestClient:
         headers = {"Authorization": f"Bearer {self.keys[scope]}"} if scope else {}

@@ -1,6 +1,7 @@
 """`POST /v1/events` and what follows, over HTTP: durable before it is answered, once; who sends is told no score."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 from tests.support.service import Service
 from tests.support.waiting import wait_until
 from tutela.api.keys import Scope
+from tutela.casework.audit.log import AuditLog
 from tutela.casework.evidence.seal import new_identity
 
 _, PUBLIC = new_identity()
@@ -63,6 +65,8 @@ def test_events_become_a_case_with_reasons_and_the_answer_tells_no_score(service
     said = {"lines": [{"id": "m1", "at": "2026-11-30T12:00:00Z", "by_suspect": True, "text": "a blue canary"}]}
     assert client.post(f"/v1/cases/{case['id']}/context", json=said).json() == {"lines": 1}
     assert b"canary" not in (service.home / "log").read_bytes()
+    audited = Counter(row.action for row in AuditLog(service.keys.store).rows())
+    assert (audited["risk.raised"], audited["context.given"]) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,7 @@ def test_a_person_suspends_with_one_press_and_an_appeal_has_only_two_answers(hou
     assert house.state(entry) is EntryState.ACTIVE
     with pytest.raises(ConflictError, match="answered"):
         house.appeals.suspend(found.id, actor="anna")
+    assert house.actions().count("appeal.suspended") == 1
 
 
 def test_what_somebody_set_aside_meanwhile_is_not_brought_back_by_an_upheld_appeal(house):
@@ -157,6 +158,7 @@ def test_the_clock_alarms_at_half_three_quarters_and_the_end_and_then_every_hour
     assert house.appeals.get(found.id).late
     house.clock.at += timedelta(days=1)
     assert house.appeals.escalate() == []
+    assert house.actions().count("appeal.alarm") == 4
 
 
 def test_an_undone_decision_opens_the_appeal_again(house):

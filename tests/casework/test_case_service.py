@@ -75,7 +75,7 @@ def blocked(service: Service, **details: str) -> dict:
 
 
 def key(service: Service, *scopes: Scope) -> str:
-    return service.keys.create("k", scopes)[1]
+    return service.keys.create("k", scopes, by="test")[1]
 
 
 def test_a_case_is_listed_claimed_decided_and_reopened_over_http(service):

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from lxml import etree
 
 from tests.casework.test_cybertipline_model import schema  # noqa: F401  (a fixture)
 from tests.support.incidents import DETAILS, NOON, US, InMemory, decided_case
+from tutela.casework.audit.log import AuditLog
 from tutela.casework.cases.model import Outcome
 from tutela.casework.evidence.seal import Recipients, ReviewKey, new_identity
 from tutela.casework.reports.bundle import new_password
@@ -29,7 +31,8 @@ from tutela.casework.reports.ncmec import preview
 from tutela.casework.reports.package import referral_of, write_package
 from tutela.casework.reports.seal import AgeSealing
 from tutela.casework.reports.vics import vics
-from tutela.errors import InputError, TutelaError
+from tutela.errors import InputError, StoreError, TutelaError
+from tutela.foundation.store.database import Store
 
 
 @pytest.fixture
@@ -166,12 +169,21 @@ def unpacked(zipped: bytes, password: str | None = None) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def test_a_package_for_a_key_has_everything_with_its_hashes(incident, evidence, tmp_path):
+@pytest.fixture
+def audit() -> Iterator[AuditLog]:
+    store = Store.create("sqlite://")
+    yield AuditLog(store)
+    store.close()
+
+
+def test_a_package_for_a_key_has_everything_with_its_hashes(incident, evidence, audit, tmp_path):
     import pyrage
 
     key = pyrage.x25519.Identity.generate()
     path = tmp_path / "referral.zip.age"
-    made = write_package(path, referral_of(incident, US, "nca"), evidence, recipients=[str(key.to_public())])
+    made = write_package(
+        path, referral_of(incident, US, "nca"), evidence, recipients=[str(key.to_public())], audit=audit, actor="me"
+    )
     assert made.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert b"benign" not in path.read_bytes()
     assert path.stat().st_mode & 0o777 == 0o600
@@ -186,12 +198,28 @@ def test_a_package_for_a_key_has_everything_with_its_hashes(incident, evidence, 
         b"benign one", b"benign two"
     ]  # fmt: skip
     assert set(found) > {"referral.json", "referral.html", "referral.pdf", "vics.json", "case.jsonld"}
+    (row,) = audit.rows()
+    assert (row.actor, row.action, row.subject) == ("me", "report.packaged", f"case:{incident.case_id}")
+    assert row.detail == {"to": "nca", "sha256": made.sha256, "manifest": made.manifest_sha256, "files": made.files}
 
 
-def test_a_package_with_a_password_is_an_aes_zip(incident, evidence, tmp_path):
+def test_a_package_of_which_the_log_cannot_be_told_is_not_written(incident, evidence, audit, tmp_path):
+    class Full(AuditLog):
+        def record(self, *row: object) -> int:
+            raise StoreError("the database does not answer")
+
+    with pytest.raises(StoreError):
+        write_package(
+            tmp_path / "p.zip", referral_of(incident, US, "nca"), evidence,
+            password=new_password(), audit=Full(audit.store), actor="me",
+        )  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_package_with_a_password_is_an_aes_zip(incident, evidence, audit, tmp_path):
     password = new_password()
     path = tmp_path / "referral.zip"
-    write_package(path, referral_of(incident, US, "police"), evidence, password=password)
+    write_package(path, referral_of(incident, US, "police"), evidence, password=password, audit=audit, actor="me")
     assert b"user-77" not in path.read_bytes()
     found = unpacked(path.read_bytes(), password)
     assert json.loads(found["referral.json"])["account"]["uploader"] == "user-77"
@@ -204,23 +232,39 @@ def test_a_package_with_a_password_is_an_aes_zip(incident, evidence, tmp_path):
 @pytest.mark.parametrize(
     "options", [{}, {"password": "short"}, {"recipients": ["age1x"]}, {"recipients": ["age1x"], "password": "x" * 20}]
 )
-def test_a_package_is_never_written_without_sound_encryption(incident, evidence, tmp_path, options):
+def test_a_package_is_never_written_without_sound_encryption(incident, evidence, audit, tmp_path, options):
     with pytest.raises(InputError):
-        write_package(tmp_path / "p.zip", referral_of(incident, US, "nca"), evidence, **options)
+        write_package(
+            tmp_path / "p.zip", referral_of(incident, US, "nca"), evidence, audit=audit, actor="me", **options
+        )
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_package_whose_evidence_is_gone_leaves_nothing(incident, evidence, tmp_path):
+def test_a_package_whose_evidence_is_gone_leaves_nothing(incident, evidence, audit, tmp_path):
     evidence.contents.popitem()
     with pytest.raises(TutelaError):
-        write_package(tmp_path / "p.zip", referral_of(incident, US, "nca"), evidence, password=new_password())
+        write_package(
+            tmp_path / "p.zip",
+            referral_of(incident, US, "nca"),
+            evidence,
+            password=new_password(),
+            audit=audit,
+            actor="me",
+        )
     assert list(tmp_path.iterdir()) == []
 
 
-def test_evidence_that_changed_is_not_packed(incident, evidence, tmp_path):
+def test_evidence_that_changed_is_not_packed(incident, evidence, audit, tmp_path):
     evidence.contents[incident.files[0].evidence] = b"something else"
     with pytest.raises(TutelaError, match="changed"):
-        write_package(tmp_path / "p.zip", referral_of(incident, US, "nca"), evidence, password=new_password())
+        write_package(
+            tmp_path / "p.zip",
+            referral_of(incident, US, "nca"),
+            evidence,
+            password=new_password(),
+            audit=audit,
+            actor="me",
+        )
 
 
 def test_an_unknown_authority_is_said(incident):

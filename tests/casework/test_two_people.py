@@ -54,7 +54,7 @@ class Building:
         """Whether the door takes what the person decides of the case."""
         label = "A1" if outcome is Outcome.CONFIRM else None
         if door in ("api", "another-key"):
-            key = self.keys.create(door, [Scope.REVIEW, Scope.LEAD], person_id=person.id)[1]
+            key = self.keys.create(door, [Scope.REVIEW, Scope.LEAD], person_id=person.id, by="test")[1]
             body = {"outcome": outcome, "label": label, "reason": "r", "items": [item.id for item in case.items]}
             verb = "ruling" if case.state is CaseState.ESCALATED else "decision"
             headers = {"Authorization": f"Bearer {key}"}
@@ -143,7 +143,7 @@ def test_the_key_of_a_person_who_is_disabled_opens_nothing(building):
     people = building.desk.console.people
     people.add("An Admin", [Role.ADMIN], by="test")
     person = people.add("Gone Soon", [Role.REVIEWER], by="test")
-    text = building.keys.create("theirs", [Scope.REVIEW], person_id=person.id)[1]
+    text = building.keys.create("theirs", [Scope.REVIEW], person_id=person.id, by="test")[1]
     assert building.keys.verify(text) is not None
     people.set_disabled(person.id, True, by="test")
     assert building.keys.verify(text) is None

@@ -206,7 +206,7 @@ def test_what_is_wrong_is_said_in_a_line(call, ncmec, monkeypatch):
 @pytest.fixture
 def admin(deployment: Deployment) -> Iterator[TestClient]:
     deployment.banks.create("known", actor="test")
-    key = Keys(deployment.store).create("admin", [Scope.ADMIN])[1]
+    key = Keys(deployment.store).create("admin", [Scope.ADMIN], by="test")[1]
     headers = {"Authorization": f"Bearer {key}"}
     yield TestClient(create_app(deployment, ApiOptions()), headers=headers)
 
@@ -242,8 +242,8 @@ def test_a_member_gives_back_to_a_feed_and_the_same_again_counts_once(admin, dep
     deployment.banks.add("known", [NewEntry("pdq", KNOWN, "desk", label="A1")], actor="test")
     body = {"name": "hotline", "bank": "known", "signing_key": f"file:{path}"}
     assert admin.post("/v1/feeds", json=body).status_code == 201
-    member, secret = Keys(deployment.store).create("member", [Scope.FOLLOW])
-    stranger = Keys(deployment.store).create("stranger", [Scope.FOLLOW])[1]
+    member, secret = Keys(deployment.store).create("member", [Scope.FOLLOW], by="test")
+    stranger = Keys(deployment.store).create("stranger", [Scope.FOLLOW], by="test")[1]
     assert admin.put(f"/v1/feeds/hotline/members/{member.id}").status_code == 204
     headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": "one"}
     client = TestClient(create_app(deployment, ApiOptions()), headers=headers)
@@ -270,7 +270,7 @@ def test_what_another_tutela_gives_back_arrives_through_both_faces(admin, deploy
     path.chmod(0o600)
     deployment.banks.add("known", [NewEntry("pdq", KNOWN, "desk", label="A1")], actor="test")
     admin.post("/v1/feeds", json={"name": "hotline", "bank": "known", "signing_key": f"file:{path}"})
-    member, secret = Keys(deployment.store).create("member", [Scope.FOLLOW])
+    member, secret = Keys(deployment.store).create("member", [Scope.FOLLOW], by="test")
     admin.put(f"/v1/feeds/hotline/members/{member.id}")
     monkeypatch.setenv("MEMBER_KEY", secret)
     with served(create_app(deployment, ApiOptions())) as address, opened_with_ours(tmp_path) as exchanges:

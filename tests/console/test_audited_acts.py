@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import insert
 
 from tests.support.console import Desk
 from tests.support.held_items import a_held_verdict
 from tests.support.pictures import file_of, photos
 from tutela.console.roles import Role
+from tutela.foundation.store.console_tables import passkey
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,32 @@ def test_reading_the_log_is_in_it(desk):
     auditor = desk.signed_in(Role.AUDITOR)
     assert done(desk, auditor, "GET", "/audit", 200) == {"audit.read": 1}
     assert done(desk, auditor, "POST", "/audit/verify", 200) == {"audit.read": 1}
+
+
+def test_acts_about_passkeys(desk):
+    somebody = desk.signed_in(Role.REVIEWER)
+    with desk.console.casework.store.write() as connection:
+        for name in ("first", "second"):
+            values = {
+                "id": name,
+                "credential_id": name.encode(),
+                "person_id": somebody.person.id,
+                "public_key": b"k",
+                "sign_count": 0,
+                "created_at": 1,
+            }
+            connection.execute(insert(passkey).values(**values, name=name))
+    assert done(desk, somebody, "POST", "/settings/passkeys/first/remove") == {"console.passkey-removed": 1}
+    assert done(desk, somebody, "POST", "/settings/passkeys/first/remove", 404) == {}
+    assert done(desk, somebody, "POST", "/settings/passkeys/second/remove", 409) == {}, "the last way in"
+
+
+def test_a_sign_in_that_fails_is_written_down_once(desk):
+    before = desk.audit.head().size
+    answer = desk.client().post("/sign-in/passkey", json={"id": "nobody"})
+    assert answer.status_code == 422, answer.text
+    rows = [desk.audit.row(number) for number in range(before, desk.audit.head().size)]
+    assert [(row.actor, row.action) for row in rows] == [("nobody", "console.sign-in-failed")]
 
 
 def test_signing_in_is_written_down_once(desk):

@@ -28,20 +28,26 @@ from tutela.console.exposure import ExposurePolicy
 from tutela.console.languages import Language, Languages
 from tutela.console.people import Theme
 from tutela.console.roles import Role
-from tutela.console.words import WORDS
-from tutela.errors import InputError
+from tutela.console.words import REASONS, WORDS
+from tutela.content.media.content import Shortcoming
+from tutela.errors import InputError, NotFoundError, Statement, UnscreenableError
 from tutela.screening.streams.indicators import weak_signal
 from tutela.screening.streams.model import State as StreamState
 from tutela.screening.verdict import Context, Decision
 
 FOLDER = Path(tutela.console.__file__).parent
 POT = FOLDER / "locale" / "console.pot"
-PLACE = re.compile(r"%\((\w+)\)s")
+PLACE = re.compile(r"%\(\w+\)s|\{\w+[^{}]*\}")
 
 
 def template() -> Catalog:
     with POT.open("rb") as file:
         return read_po(file)
+
+
+def places(text: str) -> set[str]:
+    """Where values go: as templates write it, and as sentences of the rooms do."""
+    return set(PLACE.findall(text))
 
 
 def texts(message: Message) -> tuple[str, ...]:
@@ -51,9 +57,7 @@ def texts(message: Message) -> tuple[str, ...]:
 
 def test_every_text_is_in_the_template_for_translators(tmp_path):
     found = tmp_path / "found.pot"
-    command = ["extract", "-F", "pyproject.toml", "--omit-header", "--no-location", "--sort-output", "-o", str(found)]
-    babel = [sys.executable, "-m", "babel.messages.frontend", "--quiet", *command, "tutela"]
-    subprocess.run(babel, cwd=FOLDER.parent.parent, check=True)
+    subprocess.run([sys.executable, ".ci/messages", str(found)], cwd=FOLDER.parent.parent, check=True)
     assert found.read_text() == POT.read_text(), "run: make messages"
 
 
@@ -68,10 +72,10 @@ def test_a_catalogue_that_comes_with_tutela_is_whole(name):
             continue
         translations = message.string if isinstance(message.string, tuple) else (message.string,)
         assert len(translations) == (catalogue.num_plurals if message.pluralizable else 1), message.id
-        places = set(PLACE.findall(" ".join(texts(message))))
+        wanted_places = places(" ".join(texts(message)))
         for translation in translations:
             assert translation, message.id
-            assert set(PLACE.findall(translation)) == places, message.id
+            assert places(translation) == wanted_places, message.id
         assert not message.fuzzy, message.id
 
 
@@ -91,20 +95,50 @@ def test_every_closed_set_has_words(members: type[StrEnum]):
 
 def test_what_a_room_said_is_told_in_the_language_of_the_page(tmp_path):
     german = Languages(tmp_path).chosen("de")
-    assert german.said("there is no case 'abc'") == "Es gibt keinen Fall 'abc'"
-    assert german.said("a reason has at most 2000 characters") == "Ein Grund hat höchstens 2000 Zeichen"
-    assert german.said("something that no room says") is None
-    assert Languages(tmp_path).chosen("en").said("something that no room says") == "something that no room says"
+    missing = NotFoundError("there is no case {case_id!r}", case_id="abc")
+    assert german.told(missing) == "Es gibt keinen Fall 'abc'"
+    stored = Statement("{why}, and it was begun anew {restarts} times", {"why": missing, "restarts": 3}).stored()
+    assert german.told(Statement.of_stored(stored)) == "there is no case 'abc', und sie wurde 3-mal neu begonnen"
+    long = InputError("a reason has at most {max_reason} characters", max_reason=2000, field="reason")
+    assert german.told(long) == "Ein Grund hat höchstens 2000 Zeichen"
+    assert german.told("something that no room says") is None
+    assert Languages(tmp_path).chosen("en").told("something that no room says") == "something that no room says"
+
+
+def test_an_error_within_an_error_is_translated_too(tmp_path):
+    german = Languages(tmp_path).chosen("de")
+    cause = NotFoundError("there is no case {case_id!r}", case_id="abc")
+    outer = InputError("the report would be refused: {found}", found=cause)
+    assert german.told(outer) == "Die Meldung würde abgelehnt: Es gibt keinen Fall 'abc'"
+
+
+def test_content_that_cannot_be_screened_is_told_of_by_its_code_where_the_sentence_came_from_a_worker(tmp_path):
+    german, english = Languages(tmp_path).chosen("de"), Languages(tmp_path).chosen("en")
+    error = UnscreenableError(Shortcoming.TIMEOUT, "decoding took longer than 7 s")
+    assert german.told(error) == "Das Dekodieren dauerte länger als erlaubt"
+    assert english.told(error) == "decoding took longer than 7 s"
+    assert set(REASONS) == set(Shortcoming)
+
+
+def test_a_catalogue_that_names_other_places_leaves_the_sentence_in_english(tmp_path):
+    folder = tmp_path / "locale" / "eo" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    head = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
+    wrong = 'msgid "there is no case {case_id!r}"\nmsgstr "neniu kazo {alia}"\n'
+    (folder / "console.po").write_text(head + wrong, encoding="utf-8")
+    missing = NotFoundError("there is no case {case_id!r}", case_id="abc")
+    assert Languages(tmp_path).chosen("eo").told(missing) is None
 
 
 def test_what_is_named_in_a_refusal_is_not_translated_into(tmp_path):
     folder = tmp_path / "locale" / "eo" / "LC_MESSAGES"
     folder.mkdir(parents=True)
     head = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
-    said = 'msgctxt "said"\nmsgid "there is no case %(case_id)s"\nmsgstr "neniu kazo %(case_id)s"\n'
+    said = 'msgid "there is no case {case_id!r}"\nmsgstr "neniu kazo {case_id!r}"\n'
     (folder / "console.po").write_text(head + said, encoding="utf-8")
     language = Languages(tmp_path).chosen("eo")
-    assert language.said("there is no case '%(case_id)s %s {x}'") == "neniu kazo '%(case_id)s %s {x}'"
+    missing = NotFoundError("there is no case {case_id!r}", case_id="%(case_id)s %s {x}")
+    assert language.told(missing) == "neniu kazo '%(case_id)s %s {x}'"
 
 
 # --- every page, with every text marked
@@ -139,7 +173,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         write_po(file, catalogue)
     with Desk(home, two_person=True) as desk:
         found = desk.console.languages.chosen("eo")
-        language = Marked(found.locale, found.translations, found.sayings)
+        language = Marked(found.locale, found.translations, found.sentences)
         desk.console.languages._languages["eo"] = language  # type: ignore[attr-defined]
         yield desk
 
@@ -204,7 +238,15 @@ def test_no_text_of_any_page_is_outside_the_catalogue(desk):
     lead = Walk(desk, Role.LEAD, Role.REPORTER)
     for path in ("/", "/cases", f"/cases/{first}", "/settings", "/team", "/statistics", "/intake", "/notices"):
         lead.get(path)
-    for path in (f"/notices/{notice}", "/reports", f"/reports/{first}", "/second-looks", "/nothing", "/cases/none"):
+    for path in (
+        f"/notices/{notice}",
+        "/reports",
+        f"/reports/{first}",
+        "/second-looks",
+        "/appeals",
+        "/nothing",
+        "/cases/none",
+    ):
         lead.get(path)
     lead.post(f"/cases/{first}/claim")
     lead.post(f"/cases/{first}/claim", csrf="wrong")
@@ -266,7 +308,7 @@ def test_no_text_of_any_page_is_outside_the_catalogue(desk):
     ledger = desk.console.ledger
     waits = ledger.add("k", draft("file"), environment="test", actor="t", case_id=third)
     with ledger.decision(waits.id, [filings.State.READY]) as change:
-        change.stop("a reason in English")
+        change.stop(Statement("a reason in English"))
     lead.get("/reports")
     lead.get(f"/filings/{waits.id}")
     lead.post(f"/filings/{waits.id}/retract", reason="r")

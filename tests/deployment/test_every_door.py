@@ -89,7 +89,7 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Held:
             custody.keep(b"benign", a_held_verdict(name, name, entry_id=entry.id, digest="cd" * 32)).case_id
             for name in ("one", "two")
         ]
-        api_key = Keys(deployment.store).create("site", [Scope.ADMIN])[1]
+        api_key = Keys(deployment.store).create("site", [Scope.ADMIN], by="test")[1]
         person = People(deployment.store).add("Ada", list(Role), by="test").id
         known = "".join(_rows(deployment.store))
     return Held(folder / "home", key, api_key, person, cases[0], known)

@@ -103,7 +103,7 @@ def test_a_failure_is_tried_again_until_it_is_given_up_and_an_operator_may_try_a
 
     def handle(delivery, _):
         if not working:
-            raise DeliveryError(f"try {delivery.attempts}")
+            raise DeliveryError("try {attempts}", attempts=delivery.attempts)
 
     dispatcher = Dispatcher(outbox, {"t": handle}, retry=AT_ONCE)
     assert dispatcher.run_due() == 3

@@ -34,7 +34,7 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
 
 @pytest.fixture
 def admin(deployment: Deployment) -> TestClient:
-    key = Keys(deployment.store).create("admin", [Scope.ADMIN])[1]
+    key = Keys(deployment.store).create("admin", [Scope.ADMIN], by="test")[1]
     return TestClient(create_app(deployment), headers={"Authorization": f"Bearer {key}"})
 
 

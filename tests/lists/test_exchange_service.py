@@ -129,7 +129,7 @@ def test_the_service_pulls_what_is_due_and_running_workers_follow(tmp_path):
 def test_from_afar_no_file_or_variable_of_the_machine_can_be_named(tmp_path):
     service = Service(tmp_path / "home")
     try:
-        curator = service.keys.create("desk", [Scope.CURATE])[1]
+        curator = service.keys.create("desk", [Scope.CURATE], by="test")[1]
         with service.client() as client, service.client(curator) as other:
             client.post("/v1/banks", json={"name": "known"})
             base = {"name": "evil", "bank": "known"}
@@ -203,8 +203,8 @@ def test_a_tutela_follows_another_and_both_end_equal(tmp_path, monkeypatch):
     monkeypatch.setenv("FEED_KEY", base64.b64encode(key.private_bytes_raw()).decode())
     service = Service(tmp_path / "publisher", TUTELA_SECRET_FEED=os.environ["FEED_KEY"])
     try:
-        member, text = service.keys.create("member", [Scope.FOLLOW])
-        stranger = service.keys.create("stranger", [Scope.FOLLOW])[1]
+        member, text = service.keys.create("member", [Scope.FOLLOW], by="test")
+        stranger = service.keys.create("stranger", [Scope.FOLLOW], by="test")[1]
         monkeypatch.setenv("MEMBER_KEY", text)
         with service.client() as admin, opened(f"sqlite:///{tmp_path / 'member.db'}") as follower:
             admin.post("/v1/banks", json={"name": "confirmed"})
@@ -587,7 +587,7 @@ def test_the_self_test_passes_where_matching_works_and_fails_where_it_does_not(t
 def test_the_self_test_asks_a_running_service_and_opens_a_case_only_where_that_is_asked(tmp_path):
     service = Service(tmp_path / "home", TUTELA_EVIDENCE=json.dumps({"recipients": [new_identity()[1]]}))
     try:
-        key = service.keys.create("selftest", [Scope.SCREEN])[1]
+        key = service.keys.create("selftest", [Scope.SCREEN], by="test")[1]
         command = [sys.executable, "-m", "tutela", "--home", str(service.home), "selftest", "--url", service.address]
         environment = os.environ | {"TUTELA_KEY": key}
         for further, checks, cases in (((), 3, 0), (("--holds",), 4, 1)):

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fastapi.testclient import TestClient
 
 from tests.content.test_parts import gif_without_end
@@ -214,7 +215,7 @@ def test_a_spool_takes_only_its_own_jobs(deployment, tmp_path):
 
 @pytest.mark.parametrize("length", [0, 1, 1 << 20, (1 << 20) + 1, (3 << 20) - 1, 3 << 20])
 def test_what_is_sealed_comes_back_and_any_change_is_noticed(tmp_path, length):
-    key, data, block = secrets.token_bytes(32), os.urandom(length), (1 << 20) + 16
+    key, data = secrets.token_bytes(32), os.urandom(length)
     with (tmp_path / "sealed").open("wb") as file:
         sealer = Sealer(file, key)
         for at in range(0, length, 700_001):
@@ -222,10 +223,27 @@ def test_what_is_sealed_comes_back_and_any_change_is_noticed(tmp_path, length):
         sealer.finish()
     sealed = (tmp_path / "sealed").read_bytes()
     assert b"".join(unseal(io.BytesIO(sealed), key)) == data
-    broken = [sealed[:-1], sealed + b"x", sealed[:16], sealed[: 16 + block] if length > 1 << 20 else sealed[:20]]
+    assert_every_change_is_noticed(sealed, key, length, head=16 + 24, block=(1 << 20) + 17)
+
+
+@pytest.mark.parametrize("length", [0, 1, 1 << 20, (1 << 20) + 1, 3 << 20])
+def test_what_earlier_versions_sealed_is_read_and_any_change_is_noticed(length):
+    key, data = secrets.token_bytes(32), os.urandom(length)
+    cipher, blocks = AESGCM(key), [data[at : at + (1 << 20)] for at in range(0, max(1, length), 1 << 20)]
+    sealed = b"tutela sealed 1\n" + b"".join(
+        cipher.encrypt(number.to_bytes(11) + bytes([number == len(blocks) - 1]), block, None)
+        for number, block in enumerate(blocks)
+    )
+    assert b"".join(unseal(io.BytesIO(sealed), key)) == data
+    assert_every_change_is_noticed(sealed, key, length, head=16, block=(1 << 20) + 16)
+
+
+def assert_every_change_is_noticed(sealed: bytes, key: bytes, length: int, *, head: int, block: int) -> None:
+    broken = [sealed[:-1], sealed + b"x", sealed[:head], sealed[:16], sealed[:8]]
+    broken.append(sealed[: head + block] if length > 1 << 20 else sealed[: head + 4])
     if length > 2 << 20:  # the first two blocks change places
-        first, second = sealed[16 : 16 + block], sealed[16 + block : 16 + 2 * block]
-        broken.append(sealed[:16] + second + first + sealed[16 + 2 * block :])
+        first, second = sealed[head : head + block], sealed[head + block : head + 2 * block]
+        broken.append(sealed[:head] + second + first + sealed[head + 2 * block :])
     for changed in broken:
         with pytest.raises(SealError):
             list(unseal(io.BytesIO(changed), key))
@@ -342,7 +360,7 @@ def test_jobs_survive_kill_nine_and_the_platform_is_told_with_a_signature(tmp_pa
         with service.client() as client:
             wait_until(lambda: all(client.get(job).json()["state"] == "done" for job in jobs), "every job ends")
             assert {client.get(job).json()["verdict"]["decision"] for job in jobs} == {"block"}
-            other = service.keys.create("other", ["screen"])[1]
+            other = service.keys.create("other", ["screen"], by="test")[1]
             assert client.get(jobs[0], headers={"Authorization": f"Bearer {other}"}).status_code == 404
         told: set[str] = set()
 

@@ -188,7 +188,7 @@ class Feed:
         self.banks.create("confirmed", actor="test")
         feeds = Feeds(self.banks)
         feeds.create("hotline", "confirmed", f"file:{path}", actor="test")
-        member, self.secret = Keys(deployment.store).create("member", [Scope.FOLLOW])
+        member, self.secret = Keys(deployment.store).create("member", [Scope.FOLLOW], by="test")
         feeds.admit("hotline", member.id, actor="test")
         self._list(SIZE)
 

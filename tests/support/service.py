@@ -29,7 +29,7 @@ class Service:
         self.environment = os.environ | {"TUTELA_DECODERS": "2"} | environment
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
-        self.admin = self.keys.create("admin", [Scope.ADMIN])[1]
+        self.admin = self.keys.create("admin", [Scope.ADMIN], by="test")[1]
         self.start()
 
     def start(self) -> None:

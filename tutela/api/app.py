@@ -34,7 +34,7 @@ from tutela.api.keys import Keys
 from tutela.api.options import ApiOptions
 from tutela.api.problems import MEDIA_TYPE, answer_with_problems, refuse_unknown_parameters
 from tutela.api.security import Gate
-from tutela.api.shortcut import ShortcutApp
+from tutela.api.short_way import ShortWay
 from tutela.deployment.composition import Deployment
 from tutela.deployment.metrics import count_verdict
 from tutela.errors import BusyError, TutelaError
@@ -134,7 +134,7 @@ def create_app(
         if options.closes_deployment:
             await run_in_threadpool(deployment.close)
 
-    app = ShortcutApp(
+    app = FastAPI(
         title="Tutela",
         version=__version__,
         description=_DESCRIPTION,
@@ -175,7 +175,7 @@ def create_app(
     patch_fastapi(app, redirect_from_root_to_docs=False, swagger_ui_parameters={"persistAuthorization": False})
     app.add_middleware(BodyLimit)
     app.add_middleware(AccessLog)
-    app.shorten(screening_routes.uploads)
+    app.add_middleware(ShortWay, router=screening_routes.uploads)  # the last of our own layers
     return app
 
 

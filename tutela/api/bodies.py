@@ -8,11 +8,12 @@ from pydantic import ValidationError
 from python_multipart.exceptions import MultipartParseError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tutela.api.models import ContextIn
 from tutela.api.problems import Problem
 from tutela.foundation.allowance import Taken
+from tutela.foundation.bodies import TooLongError, check_declared, within
 from tutela.screening.verdict import Context
 
 MAX_JSON_BYTES = 16 * 1024 * 1024
@@ -37,23 +38,13 @@ class BodyLimit:
         if scope["type"] != "http" or scope["path"] == "/v1/screen" or scope["path"].endswith("/import"):
             await self._app(scope, receive, send)
             return
-        length = 0
-
-        async def receiving() -> Message:
-            nonlocal length
-            message = await receive()
-            length += len(message.get("body", b""))
-            if length > MAX_JSON_BYTES:
-                raise _too_long(MAX_JSON_BYTES)
-            return message
-
-        await self._app(scope, receiving, send)
+        await self._app(scope, within(receive, MAX_JSON_BYTES), send)
 
 
 async def read_content(request: Request, max_bytes: int, memory: Taken) -> tuple[bytes, Context]:
     """The content and its context, from a raw body or from a form's part `file`; `memory` grows with it.
 
-    Raises Problem: 400 when the form or the context is malformed, 413 when it is too long.
+    Raises Problem 400 when the form or the context is malformed, TooLongError when it is too long.
     """
     if is_form(request):
         return await _read_form(request, max_bytes, memory)
@@ -72,15 +63,9 @@ def raw_context(request: Request) -> Context:
 
 
 async def limited(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
-    """The body's parts as they come; more than so many bytes raise Problem 413."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > max_bytes:
-        raise _too_long(max_bytes)
-    length = 0
-    async for part in request.stream():
-        length += len(part)
-        if length > max_bytes:
-            raise _too_long(max_bytes)
+    """The body's parts as they come; more than so many bytes raise TooLongError."""
+    check_declared(request.headers.get("content-length", ""), max_bytes)
+    async for part in Request(request.scope, within(request.receive, max_bytes)).stream():
         yield part
 
 
@@ -104,7 +89,7 @@ async def _read_form(request: Request, max_bytes: int, memory: Taken) -> tuple[b
     content = await part.read()
     await form.close()
     if len(content) > max_bytes:
-        raise _too_long(max_bytes)
+        raise TooLongError(max_bytes)
     return content, read_context(context if isinstance(context, str) else None)
 
 
@@ -122,7 +107,3 @@ def read_context(text: str | None) -> Context:
     except (ValueError, RecursionError):
         raise Problem(400, "malformed-context", f"{_CONTEXT_FORM}; it is not JSON") from None
     return Context(given.item, given.details)
-
-
-def _too_long(max_bytes: int) -> Problem:
-    return Problem(413, "too-long", f"the body is longer than {max_bytes:,} bytes")

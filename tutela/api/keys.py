@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, and_, insert, select, update
 
+from tutela.casework.audit.log import append, lock
 from tutela.errors import InputError, NotFoundError
 from tutela.foundation.store.console_tables import person
 from tutela.foundation.store.database import Store, microseconds, moment, now
@@ -81,18 +82,29 @@ class Keys:
         self._lock = threading.Lock()
 
     def create(
-        self, name: str, scopes: Iterable[str], *, expires_at: datetime | None = None, person_id: str | None = None
+        self,
+        name: str,
+        scopes: Iterable[str],
+        *,
+        by: str,
+        expires_at: datetime | None = None,
+        person_id: str | None = None,
     ) -> tuple[ApiKey, str]:
-        """A new key and its text, which cannot be had again; `person_id` makes it a person's. Raises InputError."""
+        """A new key and its text, which cannot be had again; `person_id` makes it a person's. Raises InputError.
+
+        `by` made it, as the audit log has it.
+        """
         try:
             wanted = sorted({Scope(scope) for scope in scopes})
         except ValueError:
-            raise InputError(f"scopes are {', '.join(Scope)}") from None
+            raise InputError("scopes are {scope}", scope=", ".join(Scope)) from None
         if not wanted or not 0 < len(name) <= 128 or not name.isprintable():
             raise InputError("a key needs a printable name of at most 128 characters and at least one scope")
         key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         text = f"{_PREFIX}_{key_id}_{secret}"
+        detail = {"scopes": [scope.value for scope in wanted]} | ({"person": person_id} if person_id else {})
         with self.store.write() as connection:
+            lock(connection)
             connection.execute(
                 insert(api_key).values(
                     id=key_id,
@@ -104,6 +116,7 @@ class Keys:
                     expires_at=microseconds(expires_at) if expires_at else None,
                 )
             )
+            append(connection, by, "key.created", f"key:{key_id}", detail)
         return self.get(key_id), text
 
     def get(self, key_id: str) -> ApiKey:
@@ -112,7 +125,7 @@ class Keys:
             key_id = full_id(connection, api_key.c.id, key_id)
             row = connection.execute(select(api_key).where(api_key.c.id == key_id)).first()
         if row is None:
-            raise NotFoundError(f"there is no API key {key_id!r}")
+            raise NotFoundError("there is no API key {key_id!r}", key_id=key_id)
         return _key(row)
 
     def all(self) -> Sequence[ApiKey]:
@@ -120,13 +133,14 @@ class Keys:
         with self.store.read() as connection:
             return [_key(row) for row in connection.execute(select(api_key).order_by(api_key.c.created_at))]
 
-    def revoke(self, key_id: str) -> ApiKey:
-        """Make a key useless within a second, in every process. Raises NotFoundError."""
+    def revoke(self, key_id: str, *, by: str) -> ApiKey:
+        """Make a key useless within a second, in every process; nothing where it is already. Raises NotFoundError."""
         key_id = self.get(key_id).id
         with self.store.write() as connection:
-            connection.execute(
-                update(api_key).where(api_key.c.id == key_id, api_key.c.revoked_at.is_(None)).values(revoked_at=now())
-            )
+            lock(connection)
+            counts = (api_key.c.id == key_id, api_key.c.revoked_at.is_(None))
+            if connection.execute(update(api_key).where(*counts).values(revoked_at=now())).rowcount:
+                append(connection, by, "key.revoked", f"key:{key_id}")
         return self.get(key_id)
 
     def verify(self, text: str) -> ApiKey | None:

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from tutela.errors import BusyError, ConflictError, InputError, NotFoundError, NotReadyError, StoreError, TutelaError
+from tutela.foundation.bodies import TooLongError
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,8 @@ def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error, Problem):
         return problem_response(error.status_code, error.kind, error.detail, error.headers, **error.extra)
+    if isinstance(error, TooLongError):
+        return problem_response(413, "too-long", error.detail)
     kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     return problem_response(error.status_code, kind, str(error.detail), error.headers)
 
@@ -111,11 +114,11 @@ def _invalid(_: Request, error: Exception) -> Response:
 def _tutela(_: Request, error: Exception) -> Response:
     match error:
         case NotFoundError():
-            return problem_response(404, "not-found", str(error))
+            return problem_response(404, "not-found", str(error), None, **_named(error))
         case ConflictError():
-            return problem_response(409, "conflict", str(error))
+            return problem_response(409, "conflict", str(error), None, **_named(error))
         case InputError():
-            return problem_response(400, "invalid-input", str(error))
+            return problem_response(400, "invalid-input", str(error), None, **_named(error))
         case BusyError():
             return problem_response(503, "busy", str(error), {"Retry-After": "1"})
         case NotReadyError():
@@ -127,6 +130,16 @@ def _tutela(_: Request, error: Exception) -> Response:
             return problem_response(503, "not-ready", "the database does not answer", {"Retry-After": "1"})
         case _:
             return _fault(_, error)
+
+
+def _named(error: InputError) -> dict[str, object]:
+    """What a program can use of an error: its code, the field that is wrong, and the values that its text names."""
+    values = {name: one if isinstance(one, int) else str(one) for name, one in error.statement.values.items()}
+    return {
+        "code": error.code,
+        **({"field": error.field} if error.field else {}),
+        **({"values": values} if values else {}),
+    }
 
 
 def _gone(_: Request, error: Exception) -> Response:

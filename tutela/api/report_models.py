@@ -43,7 +43,7 @@ class FilingOut(BaseModel):
             case=filing.case_id,
             environment=filing.environment,
             state=filing.state.value,
-            reason=filing.reason,
+            reason=str(filing.reason) if filing.reason else None,
             number=filing.number,
             files=len(filing.files),
             created_at=filing.created_at,

@@ -26,7 +26,7 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     if settings.evidence is not None:
         start_anew_with_clean_memory()
     if not settings.door(ServiceOptions).auth_required and not _is_loopback(host):
-        raise InputError(f"without keys the service is only served on a loopback address, not on {host}")
+        raise InputError("without keys the service is only served on a loopback address, not on {host}", host=host)
     settings.open().close()  # what is wrong with the home or the database is said here, once, not by every worker
     gateways = settings.named("gateways")
     sockets = listen(gateways)

@@ -16,7 +16,7 @@ _EXTRAS = {
     ),
     **dict.fromkeys(("webauthn", "authlib", "joserfc", "babel"), "console"),
     **dict.fromkeys(("httpx", "lxml"), "exchanges"),
-    **dict.fromkeys(("pyrage", "obstore", "cryptography"), "evidence"),
+    **dict.fromkeys(("pyrage", "obstore", "cryptography", "nacl"), "evidence"),
     **dict.fromkeys(("fpdf", "pyzipper", "jinja2", "markupsafe", "matplotlib"), "reports"),
     **dict.fromkeys(("boto3", "botocore"), "gateways"),
     "psycopg": "postgres",

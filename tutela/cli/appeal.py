@@ -26,7 +26,7 @@ def list_(
     from tutela.errors import InputError
 
     if state is not None and state not in set(AppealState):
-        raise InputError(f"a state is one of {', '.join(AppealState)}")
+        raise InputError("a state is one of {appealstate}", appealstate=", ".join(AppealState))
     with context.obj.casework() as casework:
         found = casework.appeals.all(state=AppealState(state) if state else None)
     if json:

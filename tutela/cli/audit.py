@@ -32,7 +32,7 @@ def new_key(
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise InputError(f"the key cannot be written to {file}: {error.strerror}") from None
+        raise InputError("the key cannot be written to {file}: {why}", file=file, why=error.strerror) from None
     with os.fdopen(descriptor, "w", encoding="ascii") as out:
         out.write(key.text() + "\n")
     typer.echo(key.public.text())
@@ -115,7 +115,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
+        raise InputError("{path} cannot be read: {error}", path=path, error=error) from None
 
 
 @contextmanager

@@ -180,7 +180,7 @@ def add(
                 if sniff(content) in VIDEOS and (not signal or "vpdq" in signal):
                     entries.append(entry_of(frames_of(content, pool, limits), reference, label, note))
             except UnscreenableError as error:
-                raise InputError(f"{path}: {error}") from error
+                raise InputError("{path}: {error}", path=path, error=error) from error
             for gap in gaps:
                 complain(f"{path}: {gap.message}")
             if plain_picture := too_plain(samples):
@@ -314,7 +314,7 @@ def import_(
     try:
         chosen = Format(format) if format else None
     except ValueError:
-        raise InputError(f"formats are {', '.join(Format)}") from None
+        raise InputError("formats are {format}", format=", ".join(Format)) from None
     if signal is not None and not is_foreign(signal):
         signal_type(signal)
     piped = _pipe(path)
@@ -364,7 +364,7 @@ def import_(
                     on_reject=reject,
                 )
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise InputError(f"{path} is torn: {error}") from error
+            raise InputError("{path} is torn: {error}", path=path, error=error) from error
     if result.resumed_at:
         typer.echo(f"taken up after line {result.resumed_at:,}")
     typer.echo(
@@ -396,7 +396,7 @@ def export(
     try:
         chosen = Format(format)
     except ValueError:
-        raise InputError(f"formats are {', '.join(Format)}") from None
+        raise InputError("formats are {format}", format=", ".join(Format)) from None
     with _banks(context) as (banks, _):
         for piece in export_list(banks, name, chosen, state=state):
             sys.stdout.buffer.write(piece.encode())  # a list is UTF-8, whatever the terminal is
@@ -441,7 +441,7 @@ def _pipe(path: Path) -> BinaryIO | None:
         raw = cast(BufferedReader, sys.stdin.buffer) if str(path) == "-" else path.open("rb")
         compressed = raw.peek(2)[:2] == b"\x1f\x8b"
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError("{path} cannot be read: {why}", path=path, why=error.strerror) from error
     return cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if compressed else raw
 
 
@@ -455,7 +455,7 @@ def _reject_file(path: Path | None) -> Iterator["Writer | None"]:
     try:
         file = path.open("a", newline="", encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+        raise InputError("{path} cannot be written: {why}", path=path, why=error.strerror) from error
     with file:
         yield csv.writer(file)
 
@@ -481,7 +481,7 @@ def _thresholds(texts: list[str] | None) -> dict[str, int]:
     for text in texts or []:
         signal, _, number = text.rpartition("=")
         if not (number.isascii() and number.isdigit()) or len(number) > 9:
-            raise InputError(f"{text!r} is no threshold; write it as pdq=31")
+            raise InputError("{text!r} is no threshold; write it as pdq=31", text=text)
         thresholds[signal or "pdq"] = int(number)
     return thresholds
 
@@ -496,6 +496,8 @@ def _columns(texts: list[str] | None) -> "Columns | None":
     for text in texts:
         field, _, column = text.partition("=")
         if field not in ("value", "signal", "label", "reference", "note") or not column:
-            raise InputError(f"{text!r} names no column; write it as value=HASH, or signal=, label=, reference=, note=")
+            raise InputError(
+                "{text!r} names no column; write it as value=HASH, or signal=, label=, reference=, note=", text=text
+            )
         named[field] = (column.strip().lower().replace(" ", "_"),)
     return Columns(**named)

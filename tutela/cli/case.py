@@ -153,7 +153,7 @@ def _choice(kind: type[Choice], text: str) -> Choice:
     try:
         return kind(text)
     except ValueError:
-        raise InputError(f"{text!r} is none of {', '.join(kind)}") from None
+        raise InputError("{text!r} is none of {kind}", text=text, kind=", ".join(kind)) from None
 
 
 @contextmanager

@@ -167,7 +167,9 @@ def check(
     from tutela.screening.check import Purpose
 
     if purpose not in [known.value for known in Purpose]:
-        raise InputError(f"no purpose is called {purpose!r}; there are {', '.join(Purpose)}")
+        raise InputError(
+            "no purpose is called {purpose!r}; there are {purpose_2}", purpose=purpose, purpose_2=", ".join(Purpose)
+        )
     with context.obj.deployment() as deployment:
         raise typer.Exit(run(deployment, urls or [], text, Purpose(purpose), as_json=json))
 

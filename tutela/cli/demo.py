@@ -145,7 +145,12 @@ def _stop(home: Path, name: str) -> bool:
         deadline = time.monotonic() + _STOP_TIMEOUT_S
         while _is_ours(pid, home):
             if time.monotonic() > deadline:
-                raise TutelaError(f"the {name}, process {pid}, does not stop; see {home / f'{name}.log'}")
+                raise TutelaError(
+                    "the {name}, process {pid}, does not stop; see {home}",
+                    name=name,
+                    pid=pid,
+                    home=home / f"{name}.log",
+                )
             time.sleep(0.05)
     pid_file.unlink(missing_ok=True)
     return running
@@ -232,8 +237,8 @@ def _new_key(deployment: Deployment) -> str:
     keys = Keys(deployment.store)
     for key in keys.all():
         if key.name == _KEY_NAME and key.revoked_at is None:
-            keys.revoke(key.id)
-    return keys.create(_KEY_NAME, [Scope.SCREEN, Scope.CURATE])[1]
+            keys.revoke(key.id, by="demo")
+    return keys.create(_KEY_NAME, [Scope.SCREEN, Scope.CURATE], by="demo")[1]
 
 
 def _invitation(store: Store) -> str:
@@ -306,7 +311,9 @@ def _screen(address: str, key: str, path: Path, place: int) -> dict[str, Any]:
             verdict: dict[str, Any] = json.load(answer)
             return verdict
     except urllib.error.HTTPError as error:
-        raise TutelaError(f"the service answered {error.code}: {error.read().decode()}") from error
+        raise TutelaError(
+            "the service answered {code}: {error}", code=error.code, error=error.read().decode()
+        ) from error
 
 
 def _free_port(first: int, *taken: int) -> int:
@@ -322,4 +329,4 @@ def _free_port(first: int, *taken: int) -> int:
         if port != first and first not in taken:
             out.print(f"port {first} is taken; using {port}")
         return port
-    raise TutelaError(f"no port from {first} on is free")
+    raise TutelaError("no port from {first} on is free", first=first)

@@ -207,7 +207,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.1)
-    raise TutelaError(f"what the demonstration needs did not start; see {log}")
+    raise TutelaError("what the demonstration needs did not start; see {log}", log=log)
 
 
 def _free_port() -> int:

@@ -42,7 +42,9 @@ def zone(
     from tutela.gateways.dns.dialects import Dialect, zone_file
 
     if dialect not in list(Dialect):
-        raise InputError(f"no dialect is called {dialect!r}; there are {', '.join(Dialect)}")
+        raise InputError(
+            "no dialect is called {dialect!r}; there are {dialect_2}", dialect=dialect, dialect_2=", ".join(Dialect)
+        )
     found, options = _zone(context, name)
     found.refresh()
     sys.stdout.writelines(f"{line}\n" for line in zone_file(Dialect(dialect), options, found.serial, sorted(found)))
@@ -101,10 +103,12 @@ def _options(context: typer.Context, name: str | None) -> "DnsOptions":
     if not zones and name is None:
         return DnsOptions()
     if name is None and len(zones) > 1:
-        raise InputError(f"there are several zones: name one of {', '.join(zones)}")
+        raise InputError("there are several zones: name one of {zones}", zones=", ".join(zones))
     name = name or next(iter(zones))
     if name not in zones:
-        raise InputError(f"no zone is called {name!r} in the settings; there are {', '.join(zones) or 'none'}")
+        raise InputError(
+            "no zone is called {name!r} in the settings; there are {zones}", name=name, zones=", ".join(zones) or "none"
+        )
     options: DnsOptions = zones[name]
     return options
 

@@ -1,5 +1,6 @@
 """`tutela doctor`: is this installation whole, and what is to be mended?"""
 
+import contextlib
 import os
 import shutil
 import stat
@@ -22,8 +23,8 @@ from tutela.content.media.hostile import attempt_everything
 from tutela.content.media.isolation import WorkerPool
 from tutela.content.signals.registry import signal_types
 from tutela.deployment.settings import Settings
+from tutela.deployment.store import existing_store
 from tutela.errors import InputError, StoreError, TutelaError
-from tutela.foundation.home import database_url
 from tutela.foundation.store.database import Store
 from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges import installed as exchanges_installed
@@ -195,29 +196,29 @@ def _home(settings: Settings) -> Iterator[Finding]:
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
-    if settings.database is None and not (settings.home / "tutela.db").exists():
-        if settings.home.is_dir() or not settings.home.exists():
+    with existing_store(settings) as store:
+        if store is not None:
+            yield from _lists(settings, store)
+        elif settings.home.is_dir() or not settings.home.exists():
             yield Finding("warn", "database", "none yet; it is made on first use")
-        return
-    store = Store.open(database_url(settings.home, settings.database_text))
+
+
+def _lists(settings: Settings, store: Store) -> Iterator[Finding]:
+    banks = Banks(store, settings.home)
+    yield Finding("ok", "database", f"{'SQLite' if store.is_sqlite else 'PostgreSQL'}, {len(banks.all())} banks")
+    if not banks.enabled():
+        yield Finding("warn", "banks", "no bank is enabled: nothing can match; see tutela bank --help")
     try:
-        banks = Banks(store, settings.home)
-        yield Finding("ok", "database", f"{'SQLite' if store.is_sqlite else 'PostgreSQL'}, {len(banks.all())} banks")
-        if not banks.enabled():
-            yield Finding("warn", "banks", "no bank is enabled: nothing can match; see tutela bank --help")
-        try:
-            banks.labels()
-        except InputError as error:
-            yield Finding("fail", "labels", f"{settings.home / 'labels.toml'}: {error}")
-        indexes = Indexes(settings.home / "index", signal_types(), banks, store.identity)
-        for name, index in indexes.by_signal.items():
-            if index.fault is not None:
-                yield Finding("fail", f"index of {name}", f"{index.fault}; run: tutela index build --signal {name}")
-            elif len(index):
-                lag = f", {index.changed:,} changes not built in" if index.changed else ""
-                yield Finding("ok", f"index of {name}", f"{len(index):,} values{lag}")
-    finally:
-        store.close()
+        banks.labels()
+    except InputError as error:
+        yield Finding("fail", "labels", f"{settings.home / 'labels.toml'}: {error}")
+    indexes = Indexes(settings.home / "index", signal_types(), banks, store.identity)
+    for name, index in indexes.by_signal.items():
+        if index.fault is not None:
+            yield Finding("fail", f"index of {name}", f"{index.fault}; run: tutela index build --signal {name}")
+        elif len(index):
+            lag = f", {index.changed:,} changes not built in" if index.changed else ""
+            yield Finding("ok", f"index of {name}", f"{len(index):,} values{lag}")
 
 
 def _evidence(settings: Settings) -> Iterator[Finding]:
@@ -238,24 +239,18 @@ def _gateways(settings: Settings) -> Iterator[Finding]:
 
 
 def _exchanges(settings: Settings) -> Iterator[Finding]:
-    if settings.database is None and not (settings.home / "tutela.db").exists():
-        return
-    if not exchanges_installed():
-        yield Finding("warn", "exchanges", "none can be pulled (install tutela[exchanges])")
-        return
-    from tutela.lists.exchanges.service import Exchanges
+    with contextlib.suppress(StoreError), existing_store(settings) as store:  # a fault was said of the database already
+        if store is None:
+            return
+        if not exchanges_installed():
+            yield Finding("warn", "exchanges", "none can be pulled (install tutela[exchanges])")
+            return
+        from tutela.lists.exchanges.service import Exchanges
 
-    try:
-        store = Store.open(database_url(settings.home, settings.database_text))
-    except StoreError:
-        return  # said of the database already
-    try:
         at = datetime.now(UTC)
         for row in Exchanges(Banks(store, settings.home)).all():
             if row.enabled:
                 yield _exchange(row, at)
-    finally:
-        store.close()
 
 
 def _exchange(row: "ExchangeRow", at: datetime) -> Finding:

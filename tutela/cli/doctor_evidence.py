@@ -1,15 +1,15 @@
 """What `tutela doctor` says of evidence, and of calls to the outside that were given up."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from tutela.casework.evidence.objects import Objects
 from tutela.casework.evidence.seal import Recipients
 from tutela.deployment.settings import Settings
+from tutela.deployment.store import existing_store
 from tutela.errors import StoreError, TutelaError
-from tutela.foundation.home import database_url
 from tutela.foundation.outbox.service import Outbox, State
-from tutela.foundation.store.database import Store
 from tutela.screening.screener import UNKEPT
 
 _PRIVATE = b"AGE-SECRET-KEY-1"
@@ -37,16 +37,10 @@ def evidence_findings(settings: Settings) -> Iterator[tuple[str, str, str]]:
 
 def outbox_findings(settings: Settings) -> Iterator[tuple[str, str, str]]:
     """As `evidence_findings`, of the outbox."""
-    if settings.database is None and not (settings.home / "tutela.db").exists():
-        return
-    try:
-        store = Store.open(database_url(settings.home, settings.database_text))
-    except StoreError:
-        return  # said of the database already
-    try:
-        dead = sum(count for (_, state), count in Outbox(store).counts().items() if state is State.DEAD)
-    finally:
-        store.close()
+    dead = 0
+    with contextlib.suppress(StoreError), existing_store(settings) as store:  # a fault was said of the database already
+        if store is not None:
+            dead = sum(count for (_, state), count in Outbox(store).counts().items() if state is State.DEAD)
     if dead:
         yield "fail", "outbox", f"{dead} deliveries were given up: see tutela outbox list --state dead"
 

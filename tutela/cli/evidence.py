@@ -41,7 +41,7 @@ def new_key(
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise InputError(f"the key cannot be written to {file}: {error.strerror}") from None
+        raise InputError("the key cannot be written to {file}: {why}", file=file, why=error.strerror) from None
     with os.fdopen(descriptor, "wb") as out:
         out.write(data)
         out.flush()
@@ -96,7 +96,7 @@ def open_(
     try:
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise InputError(f"it cannot be written to {out}: {error.strerror}") from None
+        raise InputError("it cannot be written to {out}: {why}", out=out, why=error.strerror) from None
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
     typer.echo(f"{len(data):,} bytes of {what} are in {out}")

@@ -66,7 +66,7 @@ def asked(plan: Plan, person: str) -> tuple[Plan, str]:
 def first_key(store: Store) -> str | None:
     """A key that screens, where there is no key at all."""
     keys = Keys(store)
-    return None if keys.all() else keys.create(_FIRST_KEY, [Scope.SCREEN])[1]
+    return None if keys.all() else keys.create(_FIRST_KEY, [Scope.SCREEN], by=actor())[1]
 
 
 def first_invitation(store: Store, settings: "Settings", name: str) -> str | None:

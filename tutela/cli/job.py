@@ -21,7 +21,7 @@ def list_(
     from tutela.screening.jobs.service import JobState
 
     if state is not None and state not in set(JobState):
-        raise InputError(f"a state is one of {', '.join(JobState)}")
+        raise InputError("a state is one of {jobstate}", jobstate=", ".join(JobState))
     with context.obj.deployment() as deployment:
         found = deployment.jobs.all(state=JobState(state) if state else None, limit=limit)
     rows = [

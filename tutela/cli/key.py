@@ -24,12 +24,13 @@ def create(
     ] = None,
 ) -> None:
     """Make a key. It is printed once and cannot be had again."""
+    from tutela.cli.state import actor
     from tutela.console.people import People
 
     with _keys(context) as keys:
         expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
         person_id = People(keys.store).named(person).id if person is not None else None
-        typer.echo(keys.create(name, scope, expires_at=expires_at, person_id=person_id)[1])
+        typer.echo(keys.create(name, scope, by=actor(), expires_at=expires_at, person_id=person_id)[1])
 
 
 @app.command("list")
@@ -63,8 +64,10 @@ def revoke(
     context: typer.Context, key_id: Annotated[str, typer.Argument(help="As `tutela key list` shows it.")]
 ) -> None:
     """Make a key useless, within a second, in every process."""
+    from tutela.cli.state import actor
+
     with _keys(context) as keys:
-        key = keys.revoke(key_id)
+        key = keys.revoke(key_id, by=actor())
         typer.echo(f"key {key.id} ({key.name}) is revoked")
 
 

@@ -37,7 +37,7 @@ def add(
     for one in target:
         kind, equals, value = one.partition("=")
         if not equals:
-            raise InputError(f"{one[:80]!r} is no target; it looks like url=https://…, item=… or sha256=…")
+            raise InputError("{one!r} is no target; it looks like url=https://…, item=… or sha256=…", one=one[:80])
         targets.append(NewTarget(kind, value))
     with _notices(context) as notices:
         made = notices.register(
@@ -67,7 +67,7 @@ def list_(
     from tutela.errors import InputError
 
     if state is not None and state not in set(NoticeState):
-        raise InputError(f"a state is one of {', '.join(NoticeState)}")
+        raise InputError("a state is one of {noticestate}", noticestate=", ".join(NoticeState))
     with _notices(context) as notices:
         found = notices.all(state=NoticeState(state) if state else None)
     if json:
@@ -134,7 +134,7 @@ def answer(
     for one in outcome:
         position, _, name = one.partition("=")
         if not (position.isascii() and position.isdecimal() and len(position) < 6) or name not in set(TargetOutcome):
-            raise InputError(f"{one[:80]!r} is no outcome; it looks like 0=removed, 0=not-found or 0=refused")
+            raise InputError("{one!r} is no outcome; it looks like 0=removed, 0=not-found or 0=refused", one=one[:80])
         outcomes[int(position)] = TargetOutcome(name)
     with _notices(context) as notices:
         done = notices.answer(notice, outcomes, text=text, actor=actor())
@@ -162,7 +162,7 @@ def _time(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise InputError(f"{text!r} is no time; write it as 2026-03-01T12:00:00+00:00") from None
+        raise InputError("{text!r} is no time; write it as 2026-03-01T12:00:00+00:00", text=text) from None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 

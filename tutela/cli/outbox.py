@@ -25,7 +25,7 @@ def list_(
     from tutela.foundation.outbox.service import Outbox, State
 
     if state is not None and state not in set(State):
-        raise InputError(f"a state is one of {', '.join(State)}")
+        raise InputError("a state is one of {state}", state=", ".join(State))
     store = open_store(context.obj.settings())
     try:
         found = Outbox(store).all(state=State(state) if state else None, after=after, limit=limit)

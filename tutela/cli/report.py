@@ -37,7 +37,9 @@ def list_(
     from tutela.errors import InputError
 
     if unknown := set(state or ()) - set(State):
-        raise InputError(f"{min(unknown)!r} is no state; a state is one of {', '.join(State)}")
+        raise InputError(
+            "{unknown!r} is no state; a state is one of {state}", unknown=min(unknown), state=", ".join(State)
+        )
     with context.obj.casework() as casework:
         found = casework.ledger.all(case_id=case, states=[State(one) for one in state or ()])
     if json:
@@ -253,9 +255,15 @@ def package(
         found = casework.cases.get(case)
         incident = incident_of(found, evidence, prior_numbers=desk.prior_numbers(found))
         referral = referral_of(incident, desk.organisation, to, urgent)
-        made = write_package(path, referral, evidence, recipients=recipient or (), password=secret)
-        detail = {"to": to, "sha256": made.sha256, "manifest": made.manifest_sha256, "files": made.files}
-        casework.audit.record(actor(), "report.packaged", f"case:{case}", detail)
+        made = write_package(
+            path,
+            referral,
+            evidence,
+            audit=casework.audit,
+            actor=actor(),
+            recipients=recipient or (),
+            password=secret,
+        )
     typer.echo(f"{made.files} files in {path}\nsha256 {made.sha256}\nmanifest sha256 {made.manifest_sha256}")
     if secret is not None:
         typer.echo(f"password {secret}")

@@ -64,7 +64,7 @@ def replay(
     from tutela.screening.conversations.policy import read_policy
 
     if policy is not None and not policy.exists():
-        raise InputError(f"there is no file {policy}")
+        raise InputError("there is no file {policy}", policy=policy)
     with context.obj.deployment() as deployment:
         found = deployment.conversations.replay(read_policy(policy) if policy is not None else None)
     typer.echo(f"{found.accounts:,} accounts, {found.events:,} events, {found.days:.1f} days")

@@ -43,14 +43,14 @@ def view_set(name: str | None) -> ViewSet | None:
     """The view set of that name. Raises InputError for one that uploads are not screened by."""
     known = [views.value for views in ViewSet if views is not ViewSet.LISTED]
     if name is not None and name not in known:
-        raise InputError(f"no view set is called {name!r}; there are {', '.join(known)}")
+        raise InputError("no view set is called {name!r}; there are {known}", name=name, known=", ".join(known))
     return None if name is None else ViewSet(name)
 
 
 def expected(name: str | None) -> Profile | None:
     """The profile of that name. Raises InputError."""
     if name is not None and name not in list(Profile):
-        raise InputError(f"no profile is called {name!r}; there are {', '.join(Profile)}")
+        raise InputError("no profile is called {name!r}; there are {profile}", name=name, profile=", ".join(Profile))
     return None if name is None else Profile(name)
 
 
@@ -147,7 +147,7 @@ def samples_of(
         return found, ()
     for kind in wanted:
         if signals and not isinstance(kind, Digesting | Computable):
-            raise InputError(f"{kind.name} hashes cannot be computed here, only listed and looked up")
+            raise InputError("{name} hashes cannot be computed here, only listed and looked up", name=kind.name)
     if len(found) == len(wanted):
         return found, ()
     examination = read_examination(pool.run(content, options(mode, limits)))
@@ -168,7 +168,7 @@ def read(path: str, max_bytes: int) -> bytes:
         with Path(path).open("rb") as file:
             return file.read(max_bytes + 1)
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError("{path} cannot be read: {why}", path=path, why=error.strerror) from error
 
 
 def _each(
@@ -187,7 +187,7 @@ def _each(
         except InputError as error:
             return error
         except UnscreenableError as error:
-            return InputError(f"{item}: {error}")
+            return InputError("{item}: {error}", item=item, error=error)
 
     # Standard input is read here: a thread that waits for it could not be interrupted.
     piped = read("-", max_bytes) if "-" in paths else b""
@@ -213,7 +213,7 @@ def _files(paths: Sequence[str]) -> Iterator[str | InputError]:
             below.sort()
             yield from (str(Path(folder, name)) for name in sorted(names) if _is_to_be_read(Path(folder, name)))
         for error in unread:
-            yield InputError(f"{error.filename} cannot be read: {error.strerror}")
+            yield InputError("{filename} cannot be read: {why}", filename=error.filename, why=error.strerror)
 
 
 def _is_to_be_read(path: Path) -> bool:

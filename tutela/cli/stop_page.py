@@ -65,7 +65,7 @@ def suspects(
     from tutela.gateways.pages.suspects import Form, Suspects, resolve, suspect_hosts, written
 
     if form not in list(Form):
-        raise InputError(f"no form is called {form!r}; there are {', '.join(Form)}")
+        raise InputError("no form is called {form!r}; there are {form_2}", form=form, form_2=", ".join(Form))
     with context.obj.banks() as banks:
         from tutela.lists.banks.guard import Guard
 
@@ -91,7 +91,7 @@ def counts(
     try:
         begin = datetime.fromisoformat(since).replace(tzinfo=UTC) if since else None
     except ValueError:
-        raise InputError(f"{since!r} is not a day; write it as 2026-11-01") from None
+        raise InputError("{since!r} is not a day; write it as 2026-11-01", since=since) from None
     with context.obj.banks() as banks:
         found = read_counts(banks.store, begin)
     if json:

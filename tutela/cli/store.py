@@ -14,11 +14,9 @@ app = typer.Typer(no_args_is_help=True, help="The database.")
 
 def open_store(settings: "Settings") -> "Store":
     """The store of these settings, made on first use."""
-    from tutela.foundation.home import database_url, prepare_home
-    from tutela.foundation.store.database import Store
+    from tutela.deployment.store import made_store
 
-    prepare_home(settings.home)
-    return Store.create(database_url(settings.home, settings.database_text))
+    return made_store(settings)
 
 
 @app.command()
@@ -40,7 +38,7 @@ def backup(context: typer.Context, file: Annotated[Path, typer.Argument(help="Th
         if not store.is_sqlite:
             raise InputError("this command copies SQLite databases; use pg_dump for PostgreSQL")
         if file.exists():
-            raise InputError(f"{file} exists already")
+            raise InputError("{file} exists already", file=file)
         with store.read() as connection:
             connection.exec_driver_sql("VACUUM INTO ?", (str(file),))
     finally:

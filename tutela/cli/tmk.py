@@ -32,8 +32,8 @@ def _read(path: Path) -> TmkFile:
         with path.open("rb") as file:
             data = file.read(MAX_FILE + 1)
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError("{path} cannot be read: {why}", path=path, why=error.strerror) from error
     try:
         return read_tmk(data)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError("{path}: {error}", path=path, error=error) from error

@@ -16,7 +16,7 @@ def print_figures(context: typer.Context, since: str, until: str, form: str, out
 
     forms = {"json": as_json, "csv": as_csv, "html": as_html}
     if form not in forms:
-        raise InputError(f"a form is one of {', '.join(forms)}")
+        raise InputError("a form is one of {forms}", forms=", ".join(forms))
     with context.obj.casework() as casework:
         text = forms[form](transparency(casework.audit, _day(since), _day(until)))
     if output is None:
@@ -30,5 +30,5 @@ def _day(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise InputError(f"{text!r} is no day; write it as 2026-07-01") from None
+        raise InputError("{text!r} is no day; write it as 2026-07-01", text=text) from None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

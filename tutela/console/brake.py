@@ -11,6 +11,8 @@ _OF_AN_ADDRESS, _OF_EVERYBODY = Rate(10, 60), Rate(300, 60)
 class TooManyAttemptsError(InputError):
     """Sign-in failed too often from one address."""
 
+    code = "too-many-attempts"
+
 
 class Brake:
     """Counts failures. Thread-safe."""

@@ -250,12 +250,14 @@ def _history(console: "Console", visit: Visit, case_id: str) -> list[CaseEvent]:
     return [event for event in console.cases.history(case_id, reader=reader) if event.action != "case.viewed"]
 
 
-def _why(console: "Console", item: CaseItem) -> list[str]:
-    """Why an item is held that no list knows: its reasons in words."""
+def _why(console: "Console", item: CaseItem) -> list[tuple[str, str]]:
+    """Why an item is held that no list knows: its reasons' codes, and what each says."""
     if item.verdict_id is None:
         return []
     try:
-        return [str(reason["message"]) for reason in console.journal.get(item.verdict_id)["reasons"]]
+        return [
+            (str(reason["code"]), str(reason["message"])) for reason in console.journal.get(item.verdict_id)["reasons"]
+        ]
     except NotFoundError:
         return []
 
@@ -322,7 +324,7 @@ def _reason(visit: Visit) -> str:
     if not reason:
         raise InputError("say why: what made you decide", field="reason")
     if len(reason) > _MAX_REASON:
-        raise InputError(f"a reason has at most {_MAX_REASON} characters", field="reason")
+        raise InputError("a reason has at most {max_reason} characters", max_reason=_MAX_REASON, field="reason")
     return reason
 
 
@@ -332,7 +334,7 @@ def _chosen(kind: type[Choice], text: str) -> Choice | None:
     try:
         return kind(text)
     except ValueError:
-        raise InputError(f"{text[:40]!r} is not one of {', '.join(kind)}") from None
+        raise InputError("{text!r} is not one of {kind}", text=text[:40], kind=", ".join(kind)) from None
 
 
 def _numbers(texts: Sequence[str]) -> list[int] | None:

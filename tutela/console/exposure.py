@@ -25,8 +25,10 @@ MIN_PEOPLE = 3
 class PauseError(InputError):
     """The person has seen enough for now. `until` is when they may go on."""
 
-    def __init__(self, message: str, until: datetime) -> None:
-        super().__init__(message)
+    code = "pause"
+
+    def __init__(self, sentence: str, /, *, until: datetime) -> None:
+        super().__init__(sentence)
         self.until = until
 
 
@@ -143,13 +145,13 @@ class Exposures:
         day = _totals(rows)
         if day.items >= policy.items_a_day or day.seconds >= policy.seconds_a_day or day.severe >= policy.severe_a_day:
             until = moment(rows[0].started_at + _DAY)
-            raise PauseError("you have reached today's limit; somebody else will go on", until)
+            raise PauseError("you have reached today's limit; somebody else will go on", until=until)
         stretch = _stretch(rows, policy.break_minutes * 60 * 1_000_000, at)
         seen = _totals(stretch)
         if seen.items >= policy.items_before_break or seen.seconds >= policy.seconds_before_break:
             last = stretch[-1]
             until = moment(last.started_at + last.milliseconds * 1000 + policy.break_minutes * 60 * 1_000_000)
-            raise PauseError("it is time for a break; nothing is lost while you are away", until)
+            raise PauseError("it is time for a break; nothing is lost while you are away", until=until)
 
 
 _DAY = 24 * 3600 * 1_000_000

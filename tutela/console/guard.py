@@ -4,6 +4,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tutela.foundation.bodies import within
+
 MAX_BODY_BYTES = 256 * 1024
 COOKIE = "tutela.cookie"
 """Where a request's scope holds the Set-Cookie of a session whose token was changed."""
@@ -67,7 +69,7 @@ class Guard:
         if refusal is not None:
             await PlainTextResponse(refusal[1], refusal[0])(scope, receive, sending)
             return
-        await self._app(scope, _limited(receive), sending)
+        await self._app(scope, within(receive, MAX_BODY_BYTES), sending)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = Headers(scope=scope)
@@ -84,19 +86,3 @@ class Guard:
         if headers.get("origin") != self._origin or headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return 403, "the request comes from another site"
         return None
-
-
-def _limited(receive: Receive) -> Receive:
-    """The body, cut off where it is longer than it may be."""
-    taken = 0
-
-    async def receiving() -> Message:
-        nonlocal taken
-        message = await receive()
-        if message["type"] == "http.request":
-            taken += len(message.get("body", b""))
-            if taken > MAX_BODY_BYTES:
-                return {"type": "http.disconnect"}
-        return message
-
-    return receiving

@@ -1,13 +1,13 @@
 """Message catalogues: gettext .po files beside the code, and the operator's own in `locale/` of the home.
 
 They are compiled in memory when the console starts, so that there is no build step. English is in the templates, and in
-the rooms: what those say when they refuse something is translated by the sentence that it was made from.
+the rooms: what those say is a `Statement`, whose sentence is a message of the catalogue and whose values are put into
+the translation.
 """
 
 import io
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -21,26 +21,12 @@ from babel.messages.pofile import PoFileError, read_po
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 
-from tutela.console.words import SAID, WORDS
-from tutela.errors import InputError
+from tutela.console.words import REASONS, WORDS
+from tutela.errors import InputError, Statement, TutelaError, UnscreenableError
 from tutela.screening.sentences import sentence
 from tutela.screening.verdict import Match
 
 DOMAIN = "console"
-_PLACE = re.compile(r"%\((\w+)\)s")
-
-
-@dataclass(frozen=True, slots=True)
-class Saying:
-    """A sentence of a room, with places for what it names, in another language."""
-
-    pattern: re.Pattern[str]
-    translation: str
-
-    def of(self, text: str) -> str | None:
-        """The translation, where a text was made from this sentence."""
-        found = self.pattern.fullmatch(text)
-        return _PLACE.sub(lambda place: found[place[1]], self.translation) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +35,39 @@ class Language:
 
     locale: Locale
     translations: NullTranslations
-    sayings: tuple[Saying, ...] | None = None
-    """What rooms say, the sentences with the most of their own first; None for English, in which they say it."""
+    sentences: Mapping[str, str] | None = field(default=None, hash=False, compare=False)
+    """By a sentence of a room, its translation; None for English, in which rooms speak."""
 
     @property
     def tag(self) -> str:
         """As HTML's `lang` has it."""
         return str(self.locale).replace("_", "-")
 
-    def said(self, text: str) -> str | None:
-        """What a room said, in this language; None where no sentence of the catalogue fits it."""
-        if self.sayings is None:
-            return text
-        return next((own for saying in self.sayings if (own := saying.of(text)) is not None), None)
+    def told(self, said: Statement | TutelaError | str) -> str | None:
+        """What a room said, in this language; None where the catalogue lacks the sentence: it is then shown as it is.
+
+        Content that cannot be screened is told of by the reason's code where its sentence is not known: that comes
+        from a worker, as plain text.
+        """
+        statement = _statement(said)
+        if self.sentences is None:
+            return str(statement)
+        own = self.sentences.get(statement.sentence)
+        if own is None:
+            return self.reason(said.reason) if isinstance(said, UnscreenableError) else None
+        values = {name: self._value(value) for name, value in statement.values.items()}
+        try:
+            return own.format(**values) if values else own
+        except (LookupError, ValueError):  # an operator's catalogue that names other places
+            return None
+
+    def reason(self, code: str) -> str | None:
+        """Why content was not screened, by its code; None for a code without words, and in English: rooms say more."""
+        known = REASONS.get(code)
+        return None if known is None or self.sentences is None else self.translations.gettext(known)
+
+    def _value(self, value: object) -> object:
+        return self.told(value) or str(value) if isinstance(value, Statement | TutelaError) else value
 
     def word(self, code: object) -> str:
         """A code of a closed set in words; any other as it is."""
@@ -118,20 +124,21 @@ def _read(path: Path) -> Language:
         compiled = io.BytesIO()
         write_mo(compiled, catalogue)
         compiled.seek(0)
-        return Language(Locale.parse(path.parts[-3]), Translations(compiled, domain=DOMAIN), _sayings(catalogue))
+        return Language(Locale.parse(path.parts[-3]), Translations(compiled, domain=DOMAIN), _sentences(catalogue))
     except (PoFileError, OSError, ValueError, UnknownLocaleError) as error:
-        raise InputError(f"the catalogue {path} cannot be read: {error}") from None
+        raise InputError("the catalogue {path} cannot be read: {error}", path=path, error=error) from None
 
 
-def _sayings(catalogue: Catalog) -> tuple[Saying, ...]:
-    """Every translated sentence of the rooms."""
-    said = [(str(one.id), str(one.string)) for one in catalogue if one.context == SAID and one.string and not one.fuzzy]
-    said.sort(key=lambda pair: -len(_PLACE.sub("", pair[0])))
-    return tuple(Saying(_pattern(sentence), translation) for sentence, translation in said)
+def _statement(said: Statement | TutelaError | str) -> Statement:
+    if isinstance(said, TutelaError):
+        return said.statement
+    return said if isinstance(said, Statement) else Statement(said)
 
 
-def _pattern(sentence: str) -> re.Pattern[str]:
-    pieces = _PLACE.split(sentence)
-    texts = [re.escape(piece) for piece in pieces[::2]]
-    places = [f"(?P<{name}>.*)" for name in pieces[1::2]]
-    return re.compile("".join(piece for pair in zip(texts, [*places, ""], strict=True) for piece in pair), re.DOTALL)
+def _sentences(catalogue: Catalog) -> dict[str, str]:
+    """Every translation of a text without a plural."""
+    return {
+        str(one.id): str(one.string)
+        for one in catalogue
+        if one.id and one.string and not one.pluralizable and not one.fuzzy
+    }

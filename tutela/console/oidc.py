@@ -3,13 +3,14 @@
 Roles come from a claim: who has none of the configured groups is not let in, whatever else the provider says.
 """
 
+import json
 import secrets
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oidc.core import CodeIDToken
-from httpx import Client, HTTPError
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -19,7 +20,11 @@ from tutela.console.options import OidcOptions
 from tutela.console.people import People, Person
 from tutela.console.roles import Role, read_roles
 from tutela.errors import InputError
+from tutela.foundation.http import Answer, Http, HttpError, Patience
 from tutela.foundation.outward import check_address
+
+if TYPE_CHECKING:
+    from joserfc.jwk import KeySetSerialization
 
 _ALGORITHMS = ["RS256", "ES256", "PS256", "EdDSA"]
 _LEEWAY_S = 60
@@ -38,7 +43,7 @@ class Oidc:
     def start(self) -> tuple[str, str]:
         """(ceremony token, address at the provider to go to). Raises InputError when the provider does not answer."""
         state, nonce, verifier = (secrets.token_urlsafe(48) for _ in range(3))
-        with Client(timeout=_TIMEOUT_S) as client:
+        with _client() as client:
             endpoint = self._metadata(client)["authorization_endpoint"]
         address = prepare_grant_uri(
             endpoint,
@@ -64,20 +69,10 @@ class Oidc:
 
     def _claims(self, code: str, verifier: str, nonce: str) -> Mapping[str, object]:
         try:
-            with Client(timeout=_TIMEOUT_S) as client:
+            with _client() as client:
                 metadata = self._metadata(client)
-                answer = client.post(
-                    metadata["token_endpoint"],
-                    data={
-                        "grant_type": "authorization_code",
-                        "code": code,
-                        "redirect_uri": self._redirect,
-                        "code_verifier": verifier,
-                    },
-                    auth=(self._options.client_id, self._options.client_secret.reveal()),
-                )
-                tokens = answer.raise_for_status().json()
-                keys = KeySet.import_key_set(client.get(metadata["jwks_uri"]).raise_for_status().json())
+                keys = KeySet.import_key_set(cast("KeySetSerialization", _json(client.get(metadata["jwks_uri"]))))
+                tokens = self._tokens(metadata["token_endpoint"], code, verifier)
             claims = dict(jwt.decode(tokens["id_token"], keys, algorithms=_ALGORITHMS).claims)
             CodeIDToken(
                 claims,
@@ -89,9 +84,22 @@ class Oidc:
                 },
                 params={"nonce": nonce, "client_id": self._options.client_id},
             ).validate(leeway=_LEEWAY_S)
-        except (JoseError, HTTPError, ValueError, KeyError, TypeError) as error:
+        except (JoseError, HttpError, ValueError, KeyError, TypeError) as error:
             raise InputError("the identity provider's answer was not accepted; start again") from error
         return claims
+
+    def _tokens(self, endpoint: str, code: str, verifier: str) -> dict[str, Any]:
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self._redirect,
+            "code_verifier": verifier,
+        }
+        with _client().with_identity(auth=(self._options.client_id, self._options.client_secret.reveal())) as client:
+            answer = client.ask("POST", endpoint, form=form)
+        if answer.status != 200:
+            raise HttpError("the token endpoint answers {answered}", answered=answer.status, status=answer.status)
+        return _json(answer)
 
     def _roles(self, claims: Mapping[str, object]) -> frozenset[Role]:
         listed = claims.get(self._options.claim)
@@ -101,14 +109,25 @@ class Oidc:
             raise InputError("the identity provider gives you no role in this console; ask your admin")
         return read_roles(names)
 
-    def _metadata(self, client: Client) -> Mapping[str, str]:
+    def _metadata(self, client: Http) -> Mapping[str, str]:
         try:
-            answer = client.get(f"{self._options.issuer.rstrip('/')}/.well-known/openid-configuration")
-            metadata: Mapping[str, str] = answer.raise_for_status().json()
-        except (HTTPError, ValueError) as error:
+            metadata = _json(client.get(f"{self._options.issuer.rstrip('/')}/.well-known/openid-configuration"))
+        except (HttpError, ValueError) as error:
             raise InputError("the identity provider does not answer") from error
         if metadata.get("issuer") != self._options.issuer:
             raise InputError("the identity provider calls itself by another name than the configured issuer")
         for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
             check_address(str(metadata.get(name, "")), f"the identity provider's {name}")
         return metadata
+
+
+def _client() -> Http:
+    """Somebody waits before the page: one attempt, and no long one."""
+    return Http(patience=Patience(timeout_s=_TIMEOUT_S, deadline_s=_TIMEOUT_S, attempts=1))
+
+
+def _json(answer: Answer) -> dict[str, Any]:
+    found = json.loads(answer.body)
+    if not isinstance(found, dict):
+        raise ValueError("the answer is not a JSON object")
+    return found

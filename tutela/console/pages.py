@@ -24,18 +24,17 @@ from tutela.console.visits import (
     language_of,
     session_cookie,
 )
-from tutela.console.words import said
-from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError, UnscreenableError
+from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError, UnscreenableError, message
 
 if TYPE_CHECKING:
     from tutela.console.service import Console
 
 log = logging.getLogger(__name__)
 
-_NOTHING = said("there is nothing at this address")
-_REFUSED = said("it was refused")
-_MALFORMED = said("this address is not of the form it must be")
-_FAILED = said("the console failed; its log says why")
+_NOTHING = message("there is nothing at this address")
+_REFUSED = message("it was refused")
+_MALFORMED = message("this address is not of the form it must be")
+_FAILED = message("the console failed; its log says why")
 
 
 def page(request: Request, template: str, visit: Visit | None = None, status: int = 200, **values: object) -> Response:
@@ -92,13 +91,18 @@ def _environment(language: Language) -> Environment:
     )
     environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
     environment.filters |= {"moment": language.moment, "ago": language.ago, "number": language.number}
-    environment.filters |= {"word": language.word, "said": language.said, "text": language.text}
+    environment.filters |= {
+        "word": language.word,
+        "told": language.told,
+        "reason": language.reason,
+        "text": language.text,
+    }
     environment.filters |= {"sentence": language.match}
     return environment
 
 
 def _error(request: Request, error: Exception) -> Response:
-    status, message = _status(error)
+    status, said = _status(error)
     if isinstance(error, SignInNeededError) and request.method == "GET" and not _wants_json(request):
         response: Response = RedirectResponse("/sign-in", 303)
         if request.url.path != "/":
@@ -108,32 +112,32 @@ def _error(request: Request, error: Exception) -> Response:
     if status >= 500:
         log.error("a request failed", exc_info=error)
     if _wants_json(request):
-        message = language_of(request).said(message) or message
+        detail = language_of(request).told(said) or str(said)
         extra: dict[str, str | None] = {"until": error.until.isoformat()} if isinstance(error, PauseError) else {}
         if isinstance(error, InputError) and error.field is not None:
             extra["field"] = error.field
-        response = JSONResponse({"detail": message} | extra, status)
+        response = JSONResponse({"detail": detail} | extra, status)
     else:
-        response = page(request, "error.html", status=status, code=status, message=message)
+        response = page(request, "error.html", status=status, code=status, message=said)
     if isinstance(error, SignInNeededError):
         response.headers["set-cookie"] = session_cookie("")
     return response
 
 
-def _status(error: Exception) -> tuple[int, str]:
+def _status(error: Exception) -> tuple[int, TutelaError | str]:
     match error:
         case SignInNeededError():
-            return 401, str(error)
+            return 401, error
         case ForbiddenError():
-            return 403, str(error)
+            return 403, error
         case TooManyAttemptsError() | PauseError():
-            return 429, str(error)
+            return 429, error
         case NotFoundError():
-            return 404, str(error)
+            return 404, error
         case ConflictError():
-            return 409, str(error)
+            return 409, error
         case InputError() | UnscreenableError():
-            return 422, str(error)
+            return 422, error
         case HTTPException():
             return error.status_code, _NOTHING if error.status_code == 404 else _REFUSED
         case RequestValidationError():

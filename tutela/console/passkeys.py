@@ -26,6 +26,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
+from tutela.casework.audit.log import append, lock
 from tutela.console.ceremonies import Ceremonies
 from tutela.console.people import People, Person
 from tutela.errors import ConflictError, InputError, NotFoundError
@@ -119,12 +120,14 @@ class Passkeys:
     def remove(self, person: Person, passkey_id: str) -> None:
         """Let one's own passkey in no more. Raises NotFoundError, ConflictError for the last way in."""
         with self._store.write() as connection:
+            lock(connection)
             own = set(connection.execute(select(passkey.c.id).where(passkey.c.person_id == person.id)).scalars())
             if passkey_id not in own:
                 raise NotFoundError("you have no such passkey")
             if len(own) == 1 and not person.by_oidc:
                 raise ConflictError("this is your only passkey: without it you could not sign in again")
             connection.execute(passkey.delete().where(*_own(person, passkey_id)))
+            append(connection, person.actor, "console.passkey-removed", person.actor)
 
     def sign_in_options(self) -> tuple[str, str]:
         """(ceremony token, options as JSON for navigator.credentials.get). The authenticator knows who it is."""

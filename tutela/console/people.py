@@ -182,9 +182,13 @@ class People:
         """The one person of that name or id. Raises NotFoundError, and InputError where several have the name."""
         found = [one for one in self.all() if name in (one.name, one.id)]
         if not found:
-            raise NotFoundError(f"there is no person called {name[:128]!r}")
+            raise NotFoundError("there is no person called {name!r}", name=name[:128])
         if len(found) > 1:
-            raise InputError(f"several people are called {name!r}; say which by id: {', '.join(p.id for p in found)}")
+            raise InputError(
+                "several people are called {name!r}; say which by id: {id}",
+                name=name,
+                id=", ".join(p.id for p in found),
+            )
         return found[0]
 
     def all(self) -> Sequence[Person]:

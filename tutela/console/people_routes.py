@@ -89,9 +89,7 @@ def name_passkey(request: Request, visit: Somebody, passkey_id: str) -> Response
 @router.post("/settings/passkeys/{passkey_id}/remove")
 def remove_passkey(request: Request, visit: Somebody, passkey_id: str) -> Response:
     """A passkey that is to open nothing any more, such as that of a lost device."""
-    console = _console(request)
-    console.passkeys.remove(visit.person, passkey_id)
-    console.record(visit.person.actor, "console.passkey-removed", visit.person.actor)
+    _console(request).passkeys.remove(visit.person, passkey_id)
     return back("/settings", "removed")
 
 

@@ -56,7 +56,7 @@ def read_roles(names: Iterable[str]) -> frozenset[Role]:
     try:
         roles = frozenset(Role(name) for name in names)
     except ValueError:
-        raise InputError(f"roles are {', '.join(Role)}") from None
+        raise InputError("roles are {role}", role=", ".join(Role)) from None
     if not roles:
-        raise InputError(f"a person needs at least one role: {', '.join(Role)}")
+        raise InputError("a person needs at least one role: {role}", role=", ".join(Role))
     return roles

@@ -67,6 +67,11 @@ class Sessions:
             append(connection, person.actor, "console.sign-in", person.actor, {"method": method})
         return Session(session_id, person, csrf, token)
 
+    def refuse(self, method: str) -> None:
+        """Write down that somebody unknown was not let in; that is all that a failed sign-in leaves."""
+        with self._store.write() as connection:
+            append(connection, "nobody", "console.sign-in-failed", method)
+
     def find(self, token: str) -> Session | None:
         """The session that a cookie's token belongs to, while it lasts; its token is changed when it is due."""
         hashed, at = digest(token), now()

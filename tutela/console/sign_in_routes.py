@@ -99,6 +99,7 @@ def finish_oidc(request: Request, state: str = "", code: str = "") -> Response:
         person = oidc.finish(request.cookies.get(CEREMONY_COOKIE, ""), state, code)
     except InputError:
         console.brake.failed(request)
+        console.sessions.refuse("oidc")
         raise
     # The session's cookie is not sent on a way that began at another site: the page itself takes the last step.
     response = page(request, "signed-in.html")
@@ -133,7 +134,7 @@ def _enter(request: Request, method: str, check: Callable[[str], Person]) -> Res
         person = check(request.cookies.get(CEREMONY_COOKIE, ""))
     except InputError:
         console.brake.failed(request)
-        console.record("nobody", "console.sign-in-failed", method)
+        console.sessions.refuse(method)
         raise
     response = JSONResponse({"to": "/"})
     _begin(console, response, person, method)

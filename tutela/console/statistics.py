@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from tutela.casework.cases.model import CaseState
 from tutela.console.plots import Chart
-from tutela.console.words import message
+from tutela.errors import message
 from tutela.foundation.store.case_tables import case, case_decision
 from tutela.foundation.store.database import Store, microseconds, moment, now
 from tutela.foundation.store.tables import verdict

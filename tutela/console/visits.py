@@ -31,9 +31,13 @@ _MAX_FIELDS = 500
 class SignInNeededError(InputError):
     """Nobody is signed in."""
 
+    code = "sign-in-needed"
+
 
 class ForbiddenError(InputError):
     """Somebody is, but may not do this."""
+
+    code = "forbidden"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,8 @@ The words are English, and the messages that catalogues translate.
 
 from collections.abc import Mapping
 
-SAID = "said"
-"""The context of what rooms say."""
-
-
-def message(text: str) -> str:
-    """Marks a text for `make messages`; it is translated where it is shown."""
-    return text
-
-
-def said(text: str) -> str:
-    """Marks a text that is shown as what a room says."""
-    return text
-
+from tutela.content.media.content import Shortcoming
+from tutela.errors import message
 
 WORDS: Mapping[str, str] = {
     # cases, filings, notices
@@ -133,3 +122,26 @@ WORDS: Mapping[str, str] = {
     "items": message("items"),
     "hours": message("hours"),
 }
+
+REASONS: Mapping[str, str] = {
+    Shortcoming.EMPTY: message("there is no content"),
+    Shortcoming.TOO_MANY_BYTES: message("the content is larger than the limit"),
+    Shortcoming.TOO_MANY_PIXELS: message("the picture has more pixels than the limit"),
+    Shortcoming.UNKNOWN_TYPE: message("the content is of no known type"),
+    Shortcoming.UNSUPPORTED_TYPE: message("content of this type is not screened here"),
+    Shortcoming.UNREADABLE: message("the content cannot be decoded"),
+    Shortcoming.DAMAGED: message("the content is damaged"),
+    Shortcoming.PARTLY_SCREENED: message("only a part of the content could be screened"),
+    Shortcoming.OUT_OF_MEMORY: message("decoding needs more memory than allowed"),
+    Shortcoming.TIMEOUT: message("decoding took longer than allowed"),
+    Shortcoming.DECODER_CRASH: message("the decoder process ended on this content"),
+    Shortcoming.BUSY: message("no decoder was free in time"),
+    Shortcoming.ENCRYPTED: message("it opens only with a password"),
+    Shortcoming.TOO_DEEP: message("it has too many containers in each other"),
+    Shortcoming.TOO_MANY_PARTS: message("it has more parts than the limit"),
+    Shortcoming.EXPANDS_TOO_FAR: message("it expands further than the limit"),
+    Shortcoming.UNKNOWN_PART: message("a part of it is of no known type"),
+    Shortcoming.NOT_RENDERED: message("it is not drawn as a viewer would draw it"),
+    Shortcoming.TRAILING_DATA: message("unknown data stands behind the end of the file"),
+}
+"""Why content was held that no list knows."""

@@ -7,7 +7,6 @@ A background thread keeps list changes visible within a second and has the index
 import logging
 import os
 import subprocess
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +19,8 @@ from tutela.content.media.content import Limits
 from tutela.content.media.isolation import WorkerPool
 from tutela.content.signals.registry import signal_types
 from tutela.deployment.casework import CaseworkOptions, open_casework
-from tutela.errors import InputError, TutelaError
+from tutela.errors import InputError
+from tutela.foundation.background import BackgroundLoop
 from tutela.foundation.home import database_url, prepare_home
 from tutela.foundation.outbox.mail import TOPIC as MAIL
 from tutela.foundation.outbox.mail import MailHandler
@@ -237,13 +237,18 @@ class Deployment:
         self.close()
 
 
-class Refresher(threading.Thread):
+class Refresher:
     """Pulls list changes into this process within a quarter of a second and starts an index build where one is due."""
 
     def __init__(self, deployment: Deployment) -> None:
-        super().__init__(name="tutela-refresh", daemon=True)
         self._deployment = deployment
-        self._stopping = threading.Event()
+        self._loop = BackgroundLoop(
+            self._turn,
+            name="tutela-refresh",
+            every_s=lambda: REFRESH_S,
+            failed="the lists could not be refreshed",
+            at_once=False,
+        )
         self._refreshed = self._verified_at = time.monotonic()
         self._changes = Changes(deployment.store, at_least_every_s=LOOK_S)
         self._change: tuple[int, int] | None = None
@@ -253,18 +258,18 @@ class Refresher(threading.Thread):
         self._overlaps_wait = True
         self._builder: subprocess.Popen[bytes] | None = None
 
-    def run(self) -> None:
-        while not self._stopping.wait(REFRESH_S):
-            try:
-                if self._refresh() or self._builder is not None or self._overlaps_wait:
-                    self._build_where_due()
-                    self._set_overlaps_aside()
-            except TutelaError as error:
-                self._changes.again()
-                log.error("the lists could not be refreshed: %s", error)
-            except Exception:
-                self._changes.again()
-                log.exception("the lists could not be refreshed")
+    def start(self) -> None:
+        """Begin."""
+        self._loop.start()
+
+    def _turn(self) -> None:
+        try:
+            if self._refresh() or self._builder is not None or self._overlaps_wait:
+                self._build_where_due()
+                self._set_overlaps_aside()
+        except BaseException:
+            self._changes.again()
+            raise
 
     def _refresh(self) -> bool:
         """Take in what has changed; False where nothing has."""
@@ -288,8 +293,7 @@ class Refresher(threading.Thread):
 
     def stop(self) -> None:
         """Stop refreshing and end a build that runs; its half-made file is never served."""
-        self._stopping.set()
-        self.join()
+        self._loop.stop()
         if self._builder is not None and self._builder.poll() is None:
             self._builder.terminate()
             self._builder.wait()

@@ -60,7 +60,7 @@ def keys_beside(home: Path) -> Path:
 def install(plan: Plan) -> Made:
     """Make what is not there. Raises InputError, StoreError."""
     if plan.keys.resolve().is_relative_to(plan.home.resolve()):
-        raise InputError(f"the folder of keys {plan.keys} lies in the home, which the serving process reads")
+        raise InputError("the folder of keys {keys} lies in the home, which the serving process reads", keys=plan.keys)
     steps: list[str] = []
     secret: str | None = None
     file = plan.home / FILE_NAME
@@ -129,4 +129,4 @@ def _write_new(path: Path, text: str) -> None:
             os.fsync(file.fileno())
             os.link(file.name, path)
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+        raise InputError("{path} cannot be written: {why}", path=path, why=error.strerror) from None

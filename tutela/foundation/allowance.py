@@ -37,7 +37,7 @@ class Allowance:
         with self._lock:
             taken, own = self._taken.total() + amount, self._taken.get(who, 0) + amount
             if taken > self._total or (taken > self._total - self._kept and own > self._kept):
-                raise BusyError(f"{self._what}: ask again in a moment")
+                raise BusyError("{what}: ask again in a moment", what=self._what)
             self._taken[who] = own
 
     def _give_back(self, who: str, amount: int) -> None:

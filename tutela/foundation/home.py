@@ -33,5 +33,7 @@ def prepare_home(home: Path) -> None:
             log.warning("the home %s was open to others; it is its user's only now", home)
             return
     except OSError as error:
-        raise InputError(f"the home {home} cannot be made: {error.strerror}") from error
-    raise InputError(f"the home {home} is open to others: give it a folder of its own, that nobody else may read")
+        raise InputError("the home {home} cannot be made: {why}", home=home, why=error.strerror) from error
+    raise InputError(
+        "the home {home} is open to others: give it a folder of its own, that nobody else may read", home=home
+    )

@@ -32,8 +32,12 @@ MAX_BYTES = 64 * 1024 * 1024
 class HttpError(TutelaError):
     """A service did not answer, or refused."""
 
-    def __init__(self, message: str, status: int | None = None, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
+    code = "http"
+
+    def __init__(
+        self, sentence: str, /, *, status: int | None = None, retry_after_s: float | None = None, **values: object
+    ) -> None:
+        super().__init__(sentence, **values)
         self.status = status
         """The answer's status, None where there was none."""
         self.retry_after_s = retry_after_s
@@ -42,6 +46,8 @@ class HttpError(TutelaError):
 
 class RefusedError(HttpError):
     """The service answered that the request is wrong or not allowed: asking again does not help."""
+
+    code = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +154,7 @@ class Http:
         """As `get`, from the service itself: a cache's answer to an earlier question is refused (RFC 9111, Age)."""
         answer = self.get(url, parameters, headers={"Cache-Control": "no-cache"})
         if answer.headers.get("age", "0").strip() != "0":
-            raise HttpError(f"{place(url)}: a cache between us and the service answers in its place")
+            raise HttpError("{url}: a cache between us and the service answers in its place", url=place(url))
         return answer
 
     def send(
@@ -248,9 +254,9 @@ class Http:
                 response.close()
         except httpx.HTTPError as error:
             kind = _HalfReadError if received.given else HttpError
-            raise kind(f"{where} does not answer: {type(error).__name__}") from None
+            raise kind("{where} does not answer: {kind}", where=where, kind=type(error).__name__) from None
         except (httpx.InvalidURL, ValueError):
-            raise RefusedError(f"{where} is no address") from None
+            raise RefusedError("{where} is no address", where=where) from None
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, headers, b"".join(received.pieces))
 
@@ -259,14 +265,22 @@ class Http:
         for piece in response.iter_bytes(_CHUNK):
             received.take(piece)
             if received.length > max_bytes:
-                raise RefusedError(f"{where}: the answer is longer than {max_bytes:,} bytes")
+                raise RefusedError(
+                    "{where}: the answer is longer than {max_bytes:,} bytes", where=where, max_bytes=max_bytes
+                )
             if time.monotonic() > deadline:
                 kind = _HalfReadError if received.given else HttpError
-                raise kind(f"{where}: the answer took longer than {self.patience.deadline_s:.0f} s")
+                raise kind(
+                    "{where}: the answer took longer than {deadline_s:.0f} s",
+                    where=where,
+                    deadline_s=self.patience.deadline_s,
+                )
 
 
 class _HalfReadError(HttpError):
     """The answer broke off after a part of it was given away."""
+
+    code = "half-read"
 
 
 @dataclass(slots=True)
@@ -302,7 +316,7 @@ def same_origin(one: str, other: str) -> bool:
 
 def _check_scheme(url: str) -> None:
     if urlsplit(url).scheme not in ("http", "https"):
-        raise InputError(f"{place(url)} is not an http address")
+        raise InputError("{url} is not an http address", url=place(url))
 
 
 def _refuse(response: "httpx.Response", where: str) -> None:
@@ -310,7 +324,15 @@ def _refuse(response: "httpx.Response", where: str) -> None:
     if response.is_success or status == 304:
         return
     if status in _RETRIED:
-        raise HttpError(f"{where} answers {status}", status, retry_after_s(response.headers.get("retry-after")))
+        raise HttpError(
+            "{where} answers {answered}",
+            where=where,
+            answered=status,
+            status=status,
+            retry_after_s=retry_after_s(response.headers.get("retry-after")),
+        )
     if status in (401, 403):
-        raise RefusedError(f"{where} refuses our credentials (status {status})", status)
-    raise RefusedError(f"{where} answers {status}", status)
+        raise RefusedError(
+            "{where} refuses our credentials (status {answered})", where=where, answered=status, status=status
+        )
+    raise RefusedError("{where} answers {answered}", where=where, answered=status, status=status)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from tutela.errors import InputError
+from tutela.errors import InputError, Statement
 from tutela.foundation.secrets import is_reference, resolve
 
 NOT_A_KEY: dict[str, Any] = {"key": False}
@@ -20,14 +20,18 @@ _RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
 class OptionError(InputError):
     """A key of a section has a value that is not allowed."""
 
-    def __init__(self, key: str, rule: str) -> None:
-        super().__init__(f"{key} {rule}" if key else rule)
+    code = "option"
+
+    def __init__(self, key: str, rule: str, /, **values: object) -> None:
+        super().__init__(f"{key} {rule}" if key else rule, field=None, **values)
         self.key = key
-        self.rule = rule
+        self.rule = str(Statement(rule, values))
 
 
 class SettingsError(InputError):
     """Settings that cannot be used: each fault with its place."""
+
+    code = "settings"
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))

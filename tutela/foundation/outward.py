@@ -47,12 +47,12 @@ def check_address(url: str, name: str) -> None:
     except ValueError:
         parts, host = urlsplit(""), None
     if not host or parts.scheme not in ("https", "http"):
-        raise InputError(f"{name}: an address is https://host/path")
+        raise InputError("{name}: an address is https://host/path", name=name)
     # Names under .invalid are nobody's (RFC 6761): only a proxy of a test answers for one.
     if parts.scheme == "http" and not is_loopback(host) and not host.endswith(".invalid"):
-        raise InputError(f"{name}: http is only for this machine's own address; use https")
+        raise InputError("{name}: http is only for this machine's own address; use https", name=name)
     if parts.username is not None:
-        raise InputError(f"{name}: leave the user out of the address")
+        raise InputError("{name}: leave the user out of the address", name=name)
 
 
 def permit(networks: Iterable[str]) -> None:
@@ -67,4 +67,4 @@ def read_networks(texts: Iterable[str]) -> list[Network]:
     try:
         return [ipaddress.ip_network(one) for one in texts]
     except (ValueError, TypeError) as error:
-        raise InputError(f"private_networks: {error}; a network is written as 10.0.0.0/8") from None
+        raise InputError("private_networks: {error}; a network is written as 10.0.0.0/8", error=error) from None

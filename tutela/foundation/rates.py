@@ -26,7 +26,9 @@ class Rate:
         """A rate such as 1000/second, 20/minute, 10/hour. Raises InputError."""
         amount, _, period = text.partition("/")
         if not (amount.isascii() and amount.isdecimal()) or int(amount) < 1 or period not in _PERIODS:
-            raise InputError(f"{text[:40]!r} is not a rate: use a number and a period, such as 1000/second or 10/hour")
+            raise InputError(
+                "{text!r} is not a rate: use a number and a period, such as 1000/second or 10/hour", text=text[:40]
+            )
         return cls(int(amount), _PERIODS[period])
 
 

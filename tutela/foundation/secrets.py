@@ -24,8 +24,9 @@ def check_reference(text: str, option: str) -> None:
     if is_reference(text) and text.startswith(("env:", "file:/")):
         return
     raise InputError(
-        f"{option} is a secret: give where it is, as env:NAME or file:/path, not the secret itself;"
-        " what was given is not kept, but your shell may remember it"
+        "{option} is a secret: give where it is, as env:NAME or file:/path, not the secret "
+        "itself; what was given is not kept, but your shell may remember it",
+        option=option,
     )
 
 
@@ -35,7 +36,7 @@ def resolve(reference: str, option: str) -> str:
     scheme, _, rest = reference.partition(":")
     secret = os.environ.get(rest, "") if scheme == "env" else _read(Path(rest), option)
     if not secret:
-        raise InputError(f"{option}: {reference} is empty or not set")
+        raise InputError("{option}: {reference} is empty or not set", option=option, reference=reference)
     return secret
 
 
@@ -43,11 +44,20 @@ def _read(path: Path, option: str) -> str:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
-            raise InputError(f"{option}: {path} is no file, or larger than {MAX_BYTES:,} bytes")
+            raise InputError(
+                "{option}: {path} is no file, or larger than {max_bytes:,} bytes",
+                option=option,
+                path=path,
+                max_bytes=MAX_BYTES,
+            )
         if status.st_mode & stat.S_IROTH:
-            raise InputError(f"{option}: everybody on this machine can read {path}; run: chmod o-r {path}")
+            raise InputError(
+                "{option}: everybody on this machine can read {path}; run: chmod o-r {path}", option=option, path=path
+            )
         return path.read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as error:
-        raise InputError(f"{option}: {path} cannot be read: {error.strerror}") from None
+        raise InputError(
+            "{option}: {path} cannot be read: {why}", option=option, path=path, why=error.strerror
+        ) from None
     except UnicodeDecodeError:
-        raise InputError(f"{option}: {path} is not UTF-8 text") from None
+        raise InputError("{option}: {path} is not UTF-8 text", option=option, path=path) from None

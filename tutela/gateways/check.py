@@ -13,7 +13,11 @@ _CUT = 2_000
 def check_gateways(gateways: Mapping[str, Options], name: str | None = None) -> Iterator[Check]:
     """What each gateway of the settings says, or that one. Raises InputError when there is none of that name."""
     if name is not None and name not in gateways:
-        raise InputError(f"there is no gateway {name!r}; the settings describe {', '.join(gateways) or 'none'}")
+        raise InputError(
+            "there is no gateway {name!r}; the settings describe {gateways}",
+            name=name,
+            gateways=", ".join(gateways) or "none",
+        )
     for each, options in gateways.items():
         if name is None or each == name:
             yield from _check(each, options)

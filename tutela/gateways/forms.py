@@ -37,6 +37,8 @@ _PLAIN_CODINGS = frozenset({b"", b"7bit", b"8bit", b"binary"})
 class FormError(InputError):
     """A body cannot be read in the one way in which everybody reads it."""
 
+    code = "form"
+
 
 def pieces(content: memoryview, media_type: str, coding: str = "") -> Iterator[Piece]:
     """What is to be screened of a body with those `Content-Type` and `Content-Encoding`. Raises FormError.
@@ -92,7 +94,7 @@ def _decoded(content: memoryview, coding: str) -> memoryview:
     if not codings:
         return content
     if codings not in (["gzip"], ["x-gzip"], ["deflate"]):
-        raise FormError(f"the coding {coding!r} is not one that is undone here: gzip, deflate")
+        raise FormError("the coding {coding!r} is not one that is undone here: gzip, deflate", coding=coding)
     whole, rest = bytearray(), bytes(content)
     try:
         while rest:

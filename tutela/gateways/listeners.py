@@ -75,7 +75,7 @@ class Address:
         try:
             return self._listening_path() if self.path else self._listening_port()
         except OSError as error:
-            raise InputError(f"nothing can listen at {self}: {error.strerror or error}") from None
+            raise InputError("nothing can listen at {value}: {why}", value=self, why=error.strerror or error) from None
 
     def unlink(self) -> None:
         """Remove its path, if nobody listens there."""

@@ -27,7 +27,7 @@ def run(settings: Settings, name: str) -> None:
     gateways = settings.named("gateways")
     if name not in gateways:
         known = ", ".join(gateways) or "none"
-        raise InputError(f"there is no gateway {name!r}; the settings describe {known}")
+        raise InputError("there is no gateway {name!r}; the settings describe {known}", name=name, known=known)
     chosen = {name: gateways[name]}
     sockets = listen(chosen)
     try:

@@ -31,10 +31,15 @@ def kind(name: str) -> Kind[Any]:
     """The kind of that name. Raises InputError; ModuleNotFoundError where a library that it needs is missing."""
     points = [point for point in entry_points(group=GROUP) if point.name == name]
     if not points:
-        raise InputError(f"`kind` is one of {', '.join(names())}")
+        raise InputError("`kind` is one of {value}", value=", ".join(names()))
     loaded = points[0].load()
     if not isinstance(loaded, Kind) or loaded.name != name:
-        raise TutelaError(f"entry point {points[0].value!r} of group {GROUP} is not a Kind named {name!r}")
+        raise TutelaError(
+            "entry point {value!r} of group {group} is not a Kind named {name!r}",
+            value=points[0].value,
+            group=GROUP,
+            name=name,
+        )
     return loaded
 
 
@@ -50,6 +55,6 @@ def option_class(name: str, given: Mapping[str, Any]) -> type[Options]:
     try:
         described = kind(str(given.get("kind", "")))
     except InputError:
-        raise OptionError("kind", f"must be one of {', '.join(names())}") from None
+        raise OptionError("kind", "must be one of {value}", value=", ".join(names())) from None
     options: type[Options] = described.options
     return options

@@ -55,7 +55,7 @@ def read_examination(document: Any) -> Examination:
             tuple((str(url), str(part)) for url, part in document.get("links", ())),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise TutelaError(f"a worker's answer is not an examination: {error!r}") from error
+        raise TutelaError("a worker's answer is not an examination: {error!r}", error=error) from error
 
 
 def examine_isolated(

@@ -43,5 +43,7 @@ class VerdictJournal:
             wanted = full_id(connection, verdicts.c.id, verdict_id)
             row = connection.execute(select(verdicts.c.document).where(verdicts.c.id == wanted)).first()
         if row is None:
-            raise NotFoundError(f"no verdict {verdict_id!r} was written down (only those that match or hold are)")
+            raise NotFoundError(
+                "no verdict {verdict_id!r} was written down (only those that match or hold are)", verdict_id=verdict_id
+            )
         return dict(row.document)

@@ -7,7 +7,6 @@ screened once more, so that the one place where matches become verdicts decides 
 """
 
 import logging
-import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,8 @@ from typing import Any, Protocol
 
 from tutela.content.signals.base import WHOLE, Sample
 from tutela.content.signals.registry import signal_type
-from tutela.errors import NotFoundError, TutelaError
+from tutela.errors import NotFoundError
+from tutela.foundation.background import BackgroundLoop
 from tutela.foundation.http import Patience
 from tutela.foundation.outbox.service import Delivery, enqueue
 from tutela.foundation.outbox.worker import Handler, Progress, UndeliverableError
@@ -77,8 +77,12 @@ class SecondOpinions:
         self._patience = patience
         self._asked: tuple[str, ...] = ()
         self._waiting: deque[Question] = deque()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = BackgroundLoop(
+            self._look,
+            name="tutela-second-opinion",
+            every_s=lambda: WRITTEN_EVERY_S,
+            failed="questions for a second opinion could not be written down",
+        )
 
     def hear(self, verdict: Verdict) -> None:
         """Note the hashes of an allowed verdict; returns at once, and never raises."""
@@ -91,17 +95,13 @@ class SecondOpinions:
 
     def start(self) -> None:
         """Take turns in the background until `stop`."""
-        if self._thread is None:
-            self._stopping.clear()
-            self._thread = threading.Thread(target=self._run, name="tutela-second-opinion", daemon=True)
-            self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Write down what waits, and end."""
-        if self._thread is not None:
-            self._stopping.set()
-            self._thread.join()
-            self._thread = None
+        if self._loop.running:
+            self._loop.stop()
+            self._loop.turn()
 
     def turn(self) -> int:
         """Write what waits into the outbox, and notice which lists are asked from now on; how many questions."""
@@ -141,25 +141,14 @@ class SecondOpinions:
         try:
             row = self._exchanges.get(name)
         except NotFoundError:
-            raise UndeliverableError(f"exchange {name} was removed") from None
+            raise UndeliverableError("exchange {name} was removed", name=name) from None
         if not _is_asked(row):
-            raise UndeliverableError(f"{name} is no longer asked about what was allowed")
+            raise UndeliverableError("{name} is no longer asked about what was allowed", name=name)
         return row
 
-    def _run(self) -> None:
-        self._take_turn()
-        while not self._stopping.wait(WRITTEN_EVERY_S):
-            self._take_turn()
-        self._take_turn()
-
-    def _take_turn(self) -> None:
-        try:
-            if self._waiting or self._changes.any():
-                self.turn()
-        except TutelaError as error:
-            log.error("questions for a second opinion could not be written down: %s", error)
-        except Exception:
-            log.exception("questions for a second opinion could not be written down")
+    def _look(self) -> None:
+        if self._waiting or self._changes.any():
+            self.turn()
 
 
 def _is_asked(row: ExchangeRow) -> bool:

@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING
 
 from tutela.content.signals.base import Kind
 from tutela.content.signals.registry import composite_type, signal_type
+from tutela.errors import message
 
 if TYPE_CHECKING:
     from tutela.screening.verdict import Match
-
-
-def message(text: str) -> str:
-    """Marks a text for `make messages`; it is translated where it is shown."""
-    return text
 
 
 VIEWS: Mapping[str, str] = {

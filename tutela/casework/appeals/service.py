@@ -257,7 +257,7 @@ def _document(reference: str, text: str, contact: str, at: int) -> bytes:
 def _row(connection: Connection, appeal_id: str) -> Row[Any]:
     row = connection.execute(select(table).where(table.c.id == full_id(connection, table.c.id, appeal_id))).first()
     if row is None:
-        raise NotFoundError(f"there is no appeal {appeal_id!r}")
+        raise NotFoundError("there is no appeal {appeal_id!r}", appeal_id=appeal_id)
     return row
 
 

@@ -24,6 +24,8 @@ _ED25519 = b"\x01"
 class CheckpointError(InputError):
     """A text is no checkpoint, or not signed by the key."""
 
+    code = "checkpoint"
+
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:

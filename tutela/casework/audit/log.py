@@ -118,7 +118,7 @@ class AuditLog:
         with self.store.read() as connection:
             row = connection.execute(select(audit).where(audit.c.sequence == sequence)).first()
         if row is None:
-            raise NotFoundError(f"the audit log has no row {sequence}")
+            raise NotFoundError("the audit log has no row {sequence}", sequence=sequence)
         return _row(row)
 
     def rows(
@@ -159,7 +159,9 @@ class AuditLog:
             with self.store.read() as connection:
                 page = connection.execute(query.order_by(audit.c.sequence).limit(_PAGE)).all()
             if not page:
-                raise NotFoundError(f"the audit log has {len(leaves)} rows, not {end}; run: tutela audit verify")
+                raise NotFoundError(
+                    "the audit log has {leaves} rows, not {end}; run: tutela audit verify", leaves=len(leaves), end=end
+                )
             leaves += [leaf_hash(record_of_row(row)) for row in page]
         return leaves
 

@@ -22,4 +22,6 @@ class AuditOptions:
         try:
             return SigningKey.read(self.key.read_text(encoding="ascii"))
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"the key of checkpoints, {self.key}, cannot be read: {error}") from None
+            raise InputError(
+                "the key of checkpoints, {key}, cannot be read: {error}", key=self.key, error=error
+            ) from None

@@ -150,7 +150,11 @@ def prove_row(log: AuditLog, sequence: int, note: str, key: PublicKey) -> str:
     """
     checkpoint = read_checkpoint(note, key)
     if sequence >= checkpoint.size:
-        raise InputError(f"row {sequence} came after this checkpoint of {checkpoint.size} rows; make another")
+        raise InputError(
+            "row {sequence} came after this checkpoint of {size} rows; make another",
+            sequence=sequence,
+            size=checkpoint.size,
+        )
     log.row(sequence)
     with log.store.read() as connection:
         row = connection.execute(select(audit).where(audit.c.sequence == sequence)).one()

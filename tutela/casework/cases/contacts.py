@@ -197,7 +197,7 @@ class ContactCases:
         if not case.undecided():
             raise ConflictError("the case is decided; nothing more is needed for it")
         if not 0 < len(lines) <= MAX_LINES:
-            raise InputError(f"give from 1 to {MAX_LINES:,} messages")
+            raise InputError("give from 1 to {max_lines:,} messages", max_lines=MAX_LINES)
         sealed = self._vault.seal(None, _document(lines))
         at = now()
         with self._store.write() as connection:

@@ -83,7 +83,7 @@ class Decisions:
                 banks.create(name, kind=BankKind.ALLOW, description=description, policy=ALLOW_POLICY, actor=actor)
             bank = banks.get(name)
         if bank.kind is not BankKind.ALLOW:
-            raise ConflictError(f"bank {name!r} is no allow list; name another one for rejected matches")
+            raise ConflictError("bank {name!r} is no allow list; name another one for rejected matches", name=name)
         return bank.id
 
     def decide(
@@ -149,7 +149,9 @@ class Decisions:
         if not rows:
             raise NotFoundError("there is no such decision of yours to undo")
         if moment(now()) > moment(min(row.at for row in rows)) + UNDO:
-            raise ConflictError(f"a decision is undone within {UNDO.seconds} s; a lead can open the case again")
+            raise ConflictError(
+                "a decision is undone within {seconds} s; a lead can open the case again", seconds=UNDO.seconds
+            )
         take_back(connection, sorted({number for row in rows for number in row.deliveries or ()}))
         ids = [row.item_id for row in rows]
         connection.execute(
@@ -287,7 +289,7 @@ def _items(connection: Connection, case_id: str, item_ids: Sequence[int] | None)
         raise InputError("no items are named")
     found = read_items(connection, case_item.c.case_id == case_id, case_item.c.id.in_(list(item_ids)))
     if missing := set(item_ids) - {item.id for item in found}:
-        raise NotFoundError(f"the case has no item {', '.join(map(str, sorted(missing)))}")
+        raise NotFoundError("the case has no item {missing}", missing=", ".join(map(str, sorted(missing))))
     return found
 
 

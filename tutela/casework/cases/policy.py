@@ -30,7 +30,7 @@ class CasePolicy:
     def __post_init__(self) -> None:
         if punishing := ACCOUNT_EFFECTS & set(self.on_match):
             names = ", ".join(sorted(punishing))
-            raise OptionError("on_match", f"must not {names} an account: that takes a decision")
+            raise OptionError("on_match", "must not {names} an account: that takes a decision", names=names)
         of_contacts = CONTACT_EFFECTS & set(self.on_match)
         require(
             not of_contacts, "on_match", f"must not have {', '.join(sorted(of_contacts))}: a match is about content"

@@ -134,7 +134,7 @@ class Cases:
         with self.store.read() as connection:
             found = read_items(connection, case_item.c.id == item_id)
         if not found:
-            raise NotFoundError(f"there is no case item {item_id}")
+            raise NotFoundError("there is no case item {item_id}", item_id=item_id)
         return found[0]
 
     def of_verdict(self, verdict_id: str) -> CaseItem | None:
@@ -209,7 +209,7 @@ class Cases:
     def claim(self, case_id: str, *, by: str, length: timedelta = CLAIM) -> Case:
         """Take a case, or keep it longer. Raises ConflictError while another has it or it is decided, NotFoundError."""
         if not timedelta() < length <= MAX_CLAIM:
-            raise InputError(f"a claim lasts at most {MAX_CLAIM}")
+            raise InputError("a claim lasts at most {max_claim}", max_claim=MAX_CLAIM)
         with self.store.write() as connection:
             lock(connection)
             row = _claimable(_found(case_row(connection, case_id), case_id), by)
@@ -427,11 +427,15 @@ class Cases:
 
     def _check(self, outcome: Outcome, reason: str, label: str | None) -> None:
         if not reason.strip() or len(reason) > MAX_REASON or "\x00" in reason:
-            raise InputError(f"give the reason of the decision, in at most {MAX_REASON:,} characters")
+            raise InputError(
+                "give the reason of the decision, in at most {max_reason:,} characters", max_reason=MAX_REASON
+            )
         if outcome is Outcome.CONFIRM and label is None:
             raise InputError("a confirmation needs a label")
         if label is not None and label not in self._labels():
-            raise InputError(f"unknown label {label!r}; known here: {', '.join(self._labels())}")
+            raise InputError(
+                "unknown label {label!r}; known here: {labels}", label=label, labels=", ".join(self._labels())
+            )
 
     # --- what follows
 
@@ -501,19 +505,26 @@ def _check_outcomes(queue: Queue, outcomes: Sequence[Outcome]) -> None:
     allowed = outcomes_of(queue)
     for outcome in outcomes:
         if outcome not in allowed:
-            raise ConflictError(f"{outcome} is not for cases of queue {queue}; choose {', '.join(allowed)}")
+            raise ConflictError(
+                "{outcome} is not for cases of queue {queue}; choose {allowed}",
+                outcome=outcome,
+                queue=queue,
+                allowed=", ".join(allowed),
+            )
 
 
 def _found(row: Row[Any] | None, case_id: str) -> Row[Any]:
     if row is None:
-        raise NotFoundError(f"there is no case {case_id!r}")
+        raise NotFoundError("there is no case {case_id!r}", case_id=case_id)
     return row
 
 
 def _claimable(row: Row[Any], by: str) -> Row[Any]:
     claim = claim_of(row)
     if claim is not None and claim.by != by:
-        raise ConflictError(f"the case is claimed by another until {claim.until.isoformat(timespec='seconds')}")
+        raise ConflictError(
+            "the case is claimed by another until {until}", until=claim.until.isoformat(timespec="seconds")
+        )
     if row.state == CaseState.DECIDED.value:
         raise ConflictError("the case is decided already; reopen it to decide again")
     return row

@@ -23,6 +23,8 @@ _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 class HeaderError(TutelaError):
     """Not the head of an age file, or not sealed to this key."""
 
+    code = "header"
+
 
 def header_length(data: bytes) -> int | None:
     """How many bytes at the beginning of an age file are its head; None while its end has not come."""
@@ -90,9 +92,10 @@ def _mac(key: bytes, header: bytes) -> bytes:
 
 
 def _hkdf(secret: bytes, salt: bytes, info: bytes) -> bytes:
-    """HKDF-SHA-256 (RFC 5869), one block of 32 bytes."""
-    extracted = hmac.digest(salt or bytes(32), secret, hashlib.sha256)
-    return hmac.digest(extracted, info + b"\x01", hashlib.sha256)
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    return HKDF(SHA256(), length=32, salt=salt or None, info=info).derive(secret)
 
 
 def _bech32_bytes(text: str) -> bytes:

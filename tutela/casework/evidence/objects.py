@@ -52,7 +52,7 @@ class Objects:
                 client = {"allow_http": True} if plain else None
                 self._store = from_url(url, config=given, client_options=client)  # type: ignore[call-overload]
         except (BaseError, OSError, ValueError) as error:
-            raise InputError(f"the evidence store cannot be used: {error}") from error
+            raise InputError("the evidence store cannot be used: {error}", error=error) from error
 
     def put(self, sealed: SealedObject) -> None:
         """Store an object; return when it is durable. Raises EvidenceError."""
@@ -68,7 +68,7 @@ class Objects:
             if file is not None:
                 _write_through(file, file.parent, *(file.parents[1:2] if new_folder else ()))
         except (obstore.exceptions.BaseError, OSError) as error:
-            raise EvidenceError(f"the evidence could not be stored: {_brief(error)}") from error
+            raise EvidenceError("the evidence could not be stored: {error}", error=_brief(error)) from error
 
     def get(self, sha256: str) -> bytes:
         """An object's bytes, as they were sealed. Raises EvidenceError when they are missing or changed."""
@@ -77,9 +77,11 @@ class Objects:
         try:
             data = bytes(obstore.get(self._store, _path(sha256)).bytes())
         except (obstore.exceptions.BaseError, OSError) as error:
-            raise EvidenceError(f"the sealed object {sha256} cannot be read: {_brief(error)}") from error
+            raise EvidenceError(
+                "the sealed object {sha256} cannot be read: {error}", sha256=sha256, error=_brief(error)
+            ) from error
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise EvidenceError(f"the sealed object {sha256} was changed where it lies")
+            raise EvidenceError("the sealed object {sha256} was changed where it lies", sha256=sha256)
         return data
 
     def has(self, sha256: str) -> bool:
@@ -91,7 +93,7 @@ class Objects:
         except (obstore.exceptions.NotFoundError, FileNotFoundError):
             return False
         except (obstore.exceptions.BaseError, OSError) as error:
-            raise EvidenceError(f"the evidence store does not answer: {_brief(error)}") from error
+            raise EvidenceError("the evidence store does not answer: {error}", error=_brief(error)) from error
         return True
 
     def delete(self, sha256: str) -> None:
@@ -103,7 +105,9 @@ class Objects:
         except (obstore.exceptions.NotFoundError, FileNotFoundError):
             return
         except (obstore.exceptions.BaseError, OSError) as error:
-            raise EvidenceError(f"the sealed object {sha256} could not be removed: {_brief(error)}") from error
+            raise EvidenceError(
+                "the sealed object {sha256} could not be removed: {error}", sha256=sha256, error=_brief(error)
+            ) from error
 
     def all(self) -> Iterator[StoredObject]:
         """Every object. Raises EvidenceError."""
@@ -116,7 +120,7 @@ class Objects:
                     if name.endswith(_SUFFIX):
                         yield StoredObject(name.removesuffix(_SUFFIX), meta["size"], meta["last_modified"])
         except (obstore.exceptions.BaseError, OSError) as error:
-            raise EvidenceError(f"the evidence store does not answer: {_brief(error)}") from error
+            raise EvidenceError("the evidence store does not answer: {error}", error=_brief(error)) from error
 
 
 def _path(sha256: str) -> str:

@@ -40,7 +40,7 @@ def keep_until(connection: Connection, evidence_id: str, until: datetime, *, act
     lock(connection)
     row = connection.execute(select(table).where(table.c.id == evidence_id)).first()
     if row is None:
-        raise NotFoundError(f"there is no evidence {evidence_id!r}")
+        raise NotFoundError("there is no evidence {evidence_id!r}", evidence_id=evidence_id)
     wanted = microseconds(until)
     if row.keep_until is not None and row.keep_until >= wanted:
         return
@@ -75,9 +75,11 @@ class Retention:
             lock(connection)
             row = connection.execute(select(table.c.state).where(table.c.id == evidence_id)).first()
             if row is None:
-                raise NotFoundError(f"there is no evidence {evidence_id!r}")
+                raise NotFoundError("there is no evidence {evidence_id!r}", evidence_id=evidence_id)
             if row.state != EvidenceState.KEPT.value:
-                raise ConflictError(f"evidence {evidence_id} is {row.state} already")
+                raise ConflictError(
+                    "evidence {evidence_id} is {state} already", evidence_id=evidence_id, state=row.state
+                )
             result = connection.execute(
                 insert(holds).values(
                     evidence_id=evidence_id, reference=reference, reason=reason, placed_by=actor, placed_at=now()
@@ -102,7 +104,7 @@ class Retention:
                 .values(released_by=actor, released_at=now(), released_why=reason)
             )
             if result.rowcount == 0:
-                raise ConflictError(f"hold {hold_id} is released already")
+                raise ConflictError("hold {hold_id} is released already", hold_id=hold_id)
             detail = {"hold": hold_id, "reason": reason}
             append(connection, actor, "hold.released", f"evidence:{found.evidence_id}", detail)
         return self.hold(hold_id)
@@ -112,7 +114,7 @@ class Retention:
         with self._store.read() as connection:
             row = connection.execute(select(holds).where(holds.c.id == hold_id)).first()
         if row is None:
-            raise NotFoundError(f"there is no legal hold {hold_id}")
+            raise NotFoundError("there is no legal hold {hold_id}", hold_id=hold_id)
         return _hold(row)
 
     def holds(self, evidence_id: str | None = None, *, released: bool = False) -> list[Hold]:
@@ -138,7 +140,7 @@ class Retention:
             lock(connection)
             row = connection.execute(select(table).where(table.c.id == evidence_id)).first()
             if row is None:
-                raise NotFoundError(f"there is no evidence {evidence_id!r}")
+                raise NotFoundError("there is no evidence {evidence_id!r}", evidence_id=evidence_id)
             if row.state == EvidenceState.KEPT.value:
                 self._shred(connection, row, why, actor, reference)
         self._truncate_log()
@@ -178,7 +180,9 @@ class Retention:
             select(holds.c.reference).where(holds.c.evidence_id == row.id, holds.c.released_at.is_(None))
         ).scalars()
         if references := list(held):
-            raise ConflictError(f"evidence {row.id} is under legal hold ({', '.join(references)})")
+            raise ConflictError(
+                "evidence {id} is under legal hold ({references})", id=row.id, references=", ".join(references)
+            )
         if self._store.is_sqlite:
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
         connection.execute(

@@ -37,7 +37,9 @@ def ask_passphrase(path: Path) -> str:
             return getpass.getpass(f"passphrase of {path}: ")
     except (EOFError, OSError, getpass.GetPassWarning):
         raise InputError(
-            f"the review key {path} is locked and there is no terminal: hand its passphrase over by {DESCRIPTOR}"
+            "the review key {path} is locked and there is no terminal: hand its passphrase over by {descriptor}",
+            path=path,
+            descriptor=DESCRIPTOR,
         ) from None
 
 
@@ -48,20 +50,22 @@ def read_review_key(path: Path, home: Path, *, ask: Ask = ask_passphrase, recipi
     InputError saying what to do, EvidenceError for a wrong passphrase.
     """
     if path.resolve().is_relative_to(home.resolve()):
-        raise InputError(f"the review key {path} lies in the home, which the serving process reads; keep it elsewhere")
+        raise InputError(
+            "the review key {path} lies in the home, which the serving process reads; keep it elsewhere", path=path
+        )
     try:
         with path.open("rb") as file:
             data = file.read(MAX_KEY_BYTES)
     except OSError as error:
-        raise InputError(f"the review key {path} cannot be read: {error.strerror}") from None
+        raise InputError("the review key {path} cannot be read: {why}", path=path, why=error.strerror) from None
     if data.startswith((_LOCKED, _ARMORED)):
         data = unlock_with_passphrase(data, ask(path))
     try:
         key = ReviewKey(data.decode("ascii"))
     except UnicodeDecodeError:
-        raise InputError(f"the review key {path} cannot be read: it is not an age identity file") from None
+        raise InputError("the review key {path} cannot be read: it is not an age identity file", path=path) from None
     if recipients and not set(recipients) & set(key.recipients):
-        raise InputError(f"the review key {path} does not open evidence: that is sealed to other public keys")
+        raise InputError("the review key {path} does not open evidence: that is sealed to other public keys", path=path)
     return key
 
 
@@ -70,4 +74,8 @@ def _from_descriptor(number: str) -> str:
         with os.fdopen(int(number), "rb") as file:
             return file.read(MAX_KEY_BYTES).decode().rstrip("\r\n")
     except (ValueError, OSError):
-        raise InputError(f"{DESCRIPTOR}={number[:20]!r} is not an open descriptor with a passphrase") from None
+        raise InputError(
+            "{descriptor}={number!r} is not an open descriptor with a passphrase",
+            descriptor=DESCRIPTOR,
+            number=number[:20],
+        ) from None

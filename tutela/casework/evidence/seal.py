@@ -22,6 +22,8 @@ IN_MEMORY_BYTES = 8 * 1024 * 1024
 class EvidenceError(TutelaError):
     """Evidence could not be sealed, stored or opened."""
 
+    code = "evidence"
+
 
 class SealedObject:
     """The body of an age file, named by its SHA-256; in memory, or in a file without a name when it is large."""
@@ -85,7 +87,7 @@ class Recipients:
             sealed = None if content is None else self._seal(content)
             return SealedItem(sealed, self._seal(context), self.texts)
         except (EncryptError, OSError) as error:
-            raise EvidenceError(f"the evidence could not be sealed: {error}") from error
+            raise EvidenceError("the evidence could not be sealed: {error}", error=error) from error
 
     def _seal(self, content: bytes | memoryview) -> SealedObject:
         import pyrage
@@ -134,7 +136,7 @@ class ReviewKey:
             opened: bytes = pyrage.decrypt(header + body, self._identities)
             return opened
         except pyrage.DecryptError as error:
-            raise EvidenceError(f"this could not be opened with the review key: {error}") from None
+            raise EvidenceError("this could not be opened with the review key: {error}", error=error) from None
 
     def unwrap(self, sealed: bytes) -> bytes:
         """What a whole age file holds. Raises EvidenceError."""
@@ -146,7 +148,7 @@ class ReviewKey:
             keys = [file_key(header, self._texts) for header in split_headers(wrapped_key)]
             return b"".join(wrap(key, recipients.texts) for key in keys)
         except HeaderError as error:
-            raise EvidenceError(f"the item cannot be sealed to other keys: {error}") from None
+            raise EvidenceError("the item cannot be sealed to other keys: {error}", error=error) from None
 
 
 class _Reading:
@@ -218,4 +220,4 @@ def unlock_with_passphrase(data: bytes, passphrase: str) -> bytes:
         unlocked: bytes = pyrage.passphrase.decrypt(data, passphrase)
         return unlocked
     except pyrage.DecryptError as error:
-        raise EvidenceError(f"the passphrase does not open it: {error}") from None
+        raise EvidenceError("the passphrase does not open it: {error}", error=error) from None

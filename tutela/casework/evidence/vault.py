@@ -119,7 +119,7 @@ class Vault:
         row = self._row(evidence_id)
         evidence_id = row.id
         if row.wrapped_key is None:
-            raise ConflictError(f"evidence {evidence_id} is {row.state}")
+            raise ConflictError("evidence {evidence_id} is {state}", evidence_id=evidence_id, state=row.state)
         with self.store.write() as connection:
             append(connection, actor, "evidence.exported", f"evidence:{evidence_id}", {"purpose": purpose})
         names = {"context.json.age": row.context_object, "content.age": row.content_object}
@@ -134,7 +134,7 @@ class Vault:
             wanted = full_id(connection, table.c.id, evidence_id)
             row = connection.execute(select(table).where(table.c.id == wanted)).first()
         if row is None:
-            raise NotFoundError(f"there is no evidence {evidence_id!r}")
+            raise NotFoundError("there is no evidence {evidence_id!r}", evidence_id=evidence_id)
         return row
 
     def _open(self, evidence_id: str, column: str, key: ReviewKey, actor: str, purpose: str) -> bytes:
@@ -144,10 +144,10 @@ class Vault:
         evidence_id = row.id
         what = column.removesuffix("_object")
         if row.wrapped_key is None:
-            raise ConflictError(f"evidence {evidence_id} is {row.state}")
+            raise ConflictError("evidence {evidence_id} is {state}", evidence_id=evidence_id, state=row.state)
         name = getattr(row, column)
         if name is None:
-            raise NotFoundError(f"evidence {evidence_id} has no content, only a context")
+            raise NotFoundError("evidence {evidence_id} has no content, only a context", evidence_id=evidence_id)
         with self.store.write() as connection:
             detail = {"what": what, "purpose": purpose, "key": list(key.recipients)}
             append(connection, actor, "evidence.opened", f"evidence:{evidence_id}", detail)

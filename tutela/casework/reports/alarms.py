@@ -61,7 +61,7 @@ def alarms(ledger: Ledger) -> list[Alarm]:
 def _alarm(filing: Filing, at: datetime) -> Alarm | None:
     ends = deadline(filing)
     if filing.state is State.ATTENTION:
-        kind, message = Kind.NEEDS_A_PERSON, filing.reason or "it stopped"
+        kind, message = Kind.NEEDS_A_PERSON, str(filing.reason or "it stopped")
     elif ends is not None and at > ends - EARLY:
         left = max(timedelta(0), ends - at)
         kind, message = Kind.EXPIRES, f"NCMEC deletes it in {left.total_seconds() / 3600:.1f} hours"

@@ -10,7 +10,7 @@ import os
 import secrets
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,8 +55,11 @@ def write_bundle(
     *,
     recipients: Sequence[str] = (),
     password: str | None = None,
+    before_release: Callable[[Bundled], object] | None = None,
 ) -> Bundled:
     """Write a bundle for age recipients, or with a password. Nothing is left there when that fails.
+
+    `before_release` is called once it is whole and before it is at its place: what it raises leaves no bundle.
 
     Raises InputError unless exactly one way of encryption is given, and for a short password; TutelaError when
     evidence cannot be opened.
@@ -64,7 +67,7 @@ def write_bundle(
     if bool(recipients) == (password is not None):
         raise InputError("a bundle is encrypted to recipients (age1…) or with a password: give one of the two")
     if password is not None and len(password) < MIN_PASSWORD:
-        raise InputError(f"the password of a bundle has at least {MIN_PASSWORD} characters")
+        raise InputError("the password of a bundle has at least {min_password} characters", min_password=MIN_PASSWORD)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with partial.open("xb") as raw:
@@ -77,11 +80,13 @@ def write_bundle(
                     manifest = _fill(archive, incident, documents, evidence)
             raw.flush()
             os.fsync(raw.fileno())
-        digest = _sha256(partial)
+        made = Bundled(path, _sha256(partial), hashlib.sha256(manifest).hexdigest(), len(incident.files))
+        if before_release is not None:
+            before_release(made)
         partial.rename(path)
     finally:
         partial.unlink(missing_ok=True)
-    return Bundled(path, digest, hashlib.sha256(manifest).hexdigest(), len(incident.files))
+    return made
 
 
 def _fill(archive: _Archive, incident: Incident, documents: Mapping[str, bytes], evidence: Evidence) -> bytes:
@@ -92,7 +97,7 @@ def _fill(archive: _Archive, incident: Incident, documents: Mapping[str, bytes],
         with evidence.open(file.evidence) as content:
             entry = _write(archive, file_path(number, neutral_name(file)), _parts(content))
         if entry["sha256"] != file.sha256:
-            raise TutelaError(f"evidence {file.evidence} changed while the bundle was written")
+            raise TutelaError("evidence {evidence} changed while the bundle was written", evidence=file.evidence)
         listed.append(entry)
     manifest = json.dumps(
         {
@@ -166,7 +171,7 @@ def _encrypting(raw: BinaryIO, recipients: Sequence[str]) -> Iterator[BinaryIO]:
     finally:
         thread.join()
     if failures:
-        raise TutelaError(f"the bundle could not be encrypted: {failures[0]}") from failures[0]
+        raise TutelaError("the bundle could not be encrypted: {failures}", failures=failures[0]) from failures[0]
 
 
 def _sha256(path: Path) -> str:

@@ -37,10 +37,12 @@ def amend(ledger: Ledger, filing_id: str, draft: "Draft", actor: str, reason: st
     """
     _needs(reason)
     if found := draft.problems():
-        raise InputError(f"the report would be refused: {'; '.join(found[:5])}")
+        raise InputError("the report would be refused: {found}", found="; ".join(found[:5]))
     with ledger.decision(filing_id, _OPEN_STILL) as change:
         if change.filing.stuck_in is State.FINISHING:
-            raise ConflictError(f"report {filing_id} may be finished already; ask NCMEC, then confirm or refile it")
+            raise ConflictError(
+                "report {filing_id} may be finished already; ask NCMEC, then confirm or refile it", filing_id=filing_id
+            )
         ledger.replace_draft(change, draft)
         change.to(State.RESTARTING, restarts=0)
         change.note("amended", actor=actor, number=change.filing.number, detail=reason)
@@ -65,7 +67,7 @@ def confirm(ledger: Ledger, filing_id: str, actor: str, reason: str) -> Filing:
     _needs(reason)
     with ledger.decision(filing_id, [State.ATTENTION]) as change:
         if change.filing.number is None:
-            raise ConflictError(f"report {filing_id} has no number; there is nothing to confirm")
+            raise ConflictError("report {filing_id} has no number; there is nothing to confirm", filing_id=filing_id)
         change.to(State.FINISHED, finished_at=change.at)
         change.note("confirmed", actor=actor, number=change.filing.number, detail=reason)
     return ledger.get(filing_id)

@@ -56,7 +56,7 @@ def read_context(text: bytes) -> Context:
         document = json.loads(text)
         return Context(document.get("item"), {str(name): str(value) for name, value in document["details"].items()})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TutelaError(f"the sealed context cannot be read: {type(error).__name__}") from error
+        raise TutelaError("the sealed context cannot be read: {kind}", kind=type(error).__name__) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Desk:
         case = self.cases.get(case_id)
         items = self.unreported(case)
         if case.confirmed() and not items:
-            raise InputError(f"all confirmed items of case {case_id} are reported already")
+            raise InputError("all confirmed items of case {case_id} are reported already", case_id=case_id)
         return incident_of(
             case, evidence, items=items, viewed=viewed, prior_numbers=self.prior_numbers(case), by_person=True
         )
@@ -95,7 +95,7 @@ class Desk:
         """
         self.cases.get(case_id)
         if found := draft.problems(schema):
-            raise InputError(f"the report would be refused: {'; '.join(found[:5])}")
+            raise InputError("the report would be refused: {found}", found="; ".join(found[:5]))
         key = case_key(case_id, (file.evidence for file in draft.files))
         return self.ledger.add(key, draft, environment=self.environment, actor=actor, case_id=case_id)
 

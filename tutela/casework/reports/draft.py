@@ -56,7 +56,7 @@ class Draft:
             return _adapter().validate_json(text)
         except ValidationError as error:
             found = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:10]]
-            raise InputError(f"this is no draft of a report: {'; '.join(found)}") from None
+            raise InputError("this is no draft of a report: {found}", found="; ".join(found)) from None
 
     def with_files(self, files: tuple[DraftFile, ...]) -> "Draft":
         """The draft with other files."""

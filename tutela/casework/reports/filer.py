@@ -5,7 +5,6 @@ leaves at most an open report without a number of ours, which NCMEC deletes afte
 """
 
 import logging
-import uuid
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -15,8 +14,9 @@ from tutela.casework.reports.cybertipline.client import CyberTipline
 from tutela.casework.reports.draft import Draft, FileSource
 from tutela.casework.reports.ledger import Change, Ledger
 from tutela.casework.reports.model import MOVING, FiledFile, FileState, Filing, OvertakenError, State
-from tutela.errors import InputError, StoreError, TutelaError
+from tutela.errors import InputError, Statement, StoreError, TutelaError, message
 from tutela.foundation.backoff import BackOff
+from tutela.foundation.leases import new_holder
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +65,12 @@ class Filer:
         """
         filing = self._ledger.get(filing_id)
         if filing.environment != self._tipline.environment:
-            raise InputError(f"report {filing_id} is for the {filing.environment} environment, not this one")
-        holder = uuid.uuid4().hex
+            raise InputError(
+                "report {filing_id} is for the {environment} environment, not this one",
+                filing_id=filing_id,
+                environment=filing.environment,
+            )
+        holder = new_holder()
         try:
             while self._ledger.take(filing_id, holder, self._lease_s) is not None:
                 if not self._step(self._ledger.get(filing_id), holder):
@@ -89,7 +93,7 @@ class Filer:
             return False
         except RefusedError as refused:
             if refused.passing:
-                self._again(filing, holder, str(refused), refused.code)
+                self._again(filing, holder, str(refused), refused.response_code)
             else:
                 step.refused(refused)
             return not refused.passing
@@ -97,7 +101,7 @@ class Filer:
             raise
         except TutelaError as error:
             # Evidence that cannot be opened, a draft that cannot be read: no time mends that.
-            step.stop(str(error), None)
+            step.stop(error.statement, None)
             return False
         return True
 
@@ -137,7 +141,7 @@ class _Steps:
 
     def refused(self, refused: RefusedError) -> None:
         """What follows from a code that does not pass by itself."""
-        state, code = self._ledger.get(self._filing.id).state, refused.code
+        state, code = self._ledger.get(self._filing.id).state, refused.response_code
         gone = code in (Code.NO_SUCH_REPORT, Code.RETRACTED_ALREADY)
         if state is State.FINISHING and code == Code.FINISHED_ALREADY:
             self._finished(refused.answer)
@@ -150,14 +154,14 @@ class _Steps:
         elif state is State.OPEN and code == Code.NO_SUCH_REPORT:
             self._restart("it was not finished in time and NCMEC has deleted it", State.READY, code)
         else:
-            self.stop(_ADVICE.get(code, "{}").format(refused), code)
+            self.stop(Statement(_ADVICE.get(code, "{refused}"), {"refused": refused}), code)
 
-    def stop(self, reason: str, code: int | None) -> None:
+    def stop(self, reason: Statement, code: int | None) -> None:
         """Wait for a person."""
         log.error("report %s needs a person: %s", self._filing.id, reason)
         with self._change() as change:
             change.stop(reason)
-            change.note("stopped", actor=_WORKER, number=self._filing.number, code=code, detail=reason)
+            change.note("stopped", actor=_WORKER, number=self._filing.number, code=code, detail=str(reason))
 
     # --- opening
 
@@ -267,7 +271,8 @@ class _Steps:
 
     def _restart(self, why: str, state: State, code: int | None) -> None:
         if self._filing.restarts >= MAX_RESTARTS:
-            self.stop(f"{why}, and it was begun anew {MAX_RESTARTS} times", code)
+            again = Statement("{why}, and it was begun anew {restarts} times", {"why": why, "restarts": MAX_RESTARTS})
+            self.stop(again, code)
             return
         log.warning("report %s begins anew: %s", self._filing.id, why)
         with self._change() as change:
@@ -291,15 +296,24 @@ class _Steps:
         return self._ledger.change(self._filing, self._holder, self._lease_s)
 
 
+_ASK_FOR_THE_RIGHT = message("{refused}. Ask NCMEC for the right, then say `tutela report resume`")
 _ADVICE: Mapping[int, str] = {
-    Code.NO_SUCH_REPORT: "{}. It was asked to be finished, and no answer came; ask NCMEC whether they have it, then say"
-    " `tutela report confirm` or `tutela report refile`",
-    Code.RETRACTED_ALREADY: "{}. It was retracted elsewhere; say `tutela report refile` to file it all the same",
-    Code.FINISHED_ALREADY: "{}. It was finished elsewhere; ask NCMEC what it says, then say `tutela report confirm`",
-    Code.AUTHENTICATION_REQUIRED: "{}. Correct the user and the password, then say `tutela report resume`",
-    Code.NOT_AUTHORISED: "{}. Ask NCMEC for the right, then say `tutela report resume`",
-    Code.NOT_AUTHORISED_TO_SUBMIT: "{}. Ask NCMEC for the right, then say `tutela report resume`",
-    Code.NOT_AUTHORISED_TO_UPDATE: "{}. Ask NCMEC for the right, then say `tutela report resume`",
+    Code.NO_SUCH_REPORT: message(
+        "{refused}. It was asked to be finished, and no answer came; ask NCMEC whether they have it, then say"
+        " `tutela report confirm` or `tutela report refile`"
+    ),
+    Code.RETRACTED_ALREADY: message(
+        "{refused}. It was retracted elsewhere; say `tutela report refile` to file it all the same"
+    ),
+    Code.FINISHED_ALREADY: message(
+        "{refused}. It was finished elsewhere; ask NCMEC what it says, then say `tutela report confirm`"
+    ),
+    Code.AUTHENTICATION_REQUIRED: message(
+        "{refused}. Correct the user and the password, then say `tutela report resume`"
+    ),
+    Code.NOT_AUTHORISED: _ASK_FOR_THE_RIGHT,
+    Code.NOT_AUTHORISED_TO_SUBMIT: _ASK_FOR_THE_RIGHT,
+    Code.NOT_AUTHORISED_TO_UPDATE: _ASK_FOR_THE_RIGHT,
 }
 
 

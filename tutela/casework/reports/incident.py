@@ -123,7 +123,7 @@ def incident_of(
     """
     chosen = case.confirmed() if items is None else tuple(items)
     if not chosen:
-        raise InputError(f"case {case.id} has no confirmed item; decide it first")
+        raise InputError("case {id} has no confirmed item; decide it first", id=case.id)
     files = tuple(_file(item, evidence, item.evidence_id in viewed) for item in chosen)
     details: dict[str, str] = {}
     for file in sorted(files, key=lambda one: one.at):

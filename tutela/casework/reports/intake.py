@@ -147,7 +147,7 @@ def _check(report: IntakeReport) -> None:
     if not report.links and not report.text.strip():
         raise InputError("give at least one link, or say what happened")
     if len(report.links) > MAX_LINKS:
-        raise InputError(f"at most {MAX_LINKS} links in one report")
+        raise InputError("at most {max_links} links in one report", max_links=MAX_LINKS)
     for link in report.links:
         check_text(link, MAX_LINK)
         try:
@@ -155,7 +155,7 @@ def _check(report: IntakeReport) -> None:
         except ValueError:
             parts = urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.netloc or any(c.isspace() for c in link):
-            raise InputError(f"{link[:80]!r} is no link; it begins with https:// and has no spaces")
+            raise InputError("{link!r} is no link; it begins with https:// and has no spaces", link=link[:80])
     check_text(report.text, MAX_TEXT)
     check_text(report.contact, 255)
     if report.contact and "@" not in report.contact:

@@ -25,8 +25,8 @@ from tutela.casework.reports.model import (
     Step,
     read_filing,
 )
-from tutela.errors import ConflictError, InputError, NotFoundError
-from tutela.foundation.leases import held, written_ahead
+from tutela.errors import ConflictError, InputError, NotFoundError, Statement
+from tutela.foundation.leases import held, until, written_ahead
 from tutela.foundation.store.bulk import CHUNK
 from tutela.foundation.store.case_tables import case_decision, case_item
 from tutela.foundation.store.database import Store, moment, now
@@ -60,9 +60,9 @@ class Ledger:
         that was not retracted: nothing is reported twice.
         """
         if not key or len(key) > MAX_KEY:
-            raise InputError(f"the key of a report has 1 to {MAX_KEY} characters")
+            raise InputError("the key of a report has 1 to {max_key} characters", max_key=MAX_KEY)
         if found := draft.problems():
-            raise InputError(f"the report would be refused: {'; '.join(found[:5])}")
+            raise InputError("the report would be refused: {found}", found="; ".join(found[:5]))
         at, filing_id = self.clock(), uuid.uuid4().hex
         with self.store.write() as connection:
             lock(connection)  # two drafts with the same evidence are added one after the other
@@ -71,7 +71,9 @@ class Ledger:
                 return read_filing(connection, existing)
             if found_in := _reported(connection, [file.evidence for file in draft.files]):
                 evidence, other = next(iter(found_in.items()))
-                raise ConflictError(f"evidence {evidence} is in report {other} already; leave it out")
+                raise ConflictError(
+                    "evidence {evidence} is in report {other} already; leave it out", evidence=evidence, other=other
+                )
             connection.execute(
                 insert(report).values(
                     id=filing_id, key=key, case_id=case_id, environment=environment, state=State.READY.value,
@@ -159,7 +161,7 @@ class Ledger:
         with self.store.read() as connection:
             sealed = connection.execute(select(report.c.sealed).where(report.c.id == filing_id)).scalar()
         if sealed is None:
-            raise NotFoundError(f"there is no report {filing_id!r}")
+            raise NotFoundError("there is no report {filing_id!r}", filing_id=filing_id)
         from tutela.casework.reports.draft import Draft
 
         return Draft.read(self._sealing.unseal(bytes(sealed)))
@@ -177,7 +179,7 @@ class Ledger:
                     report.c.state.in_([state.value for state in MOVING]),
                     or_(report.c.holder.is_(None), ~held(report.c.held_until, at), report.c.holder == holder),
                 )
-                .values(holder=holder, held_until=at + int(lease_s * 1e6))
+                .values(holder=holder, held_until=until(lease_s, at))
             )
             return read_filing(connection, filing_id) if connection.execute(statement).rowcount else None
 
@@ -198,9 +200,9 @@ class Ledger:
             statement = update(report).where(
                 report.c.id == filing.id, report.c.holder == holder, report.c.state == filing.state.value
             )
-            values = {"held_until": at + int(lease_s * 1e6), "updated_at": at}
+            values = {"held_until": until(lease_s, at), "updated_at": at}
             if not connection.execute(statement.values(**values)).rowcount:
-                raise OvertakenError(f"report {filing.id} is held by another process, or was changed")
+                raise OvertakenError("report {id} is held by another process, or was changed", id=filing.id)
             yield Change(connection, filing, at, tuple(self._listeners))
 
     @contextmanager
@@ -218,7 +220,12 @@ class Ledger:
             )
             if not connection.execute(statement).rowcount:
                 found = read_filing(connection, filing_id)
-                raise ConflictError(f"report {filing_id} is {found.state}; this takes {' or '.join(allowed)}")
+                raise ConflictError(
+                    "report {filing_id} is {state}; this takes {allowed}",
+                    filing_id=filing_id,
+                    state=found.state,
+                    allowed=" or ".join(allowed),
+                )
             yield Change(connection, read_filing(connection, filing_id), at, tuple(self._listeners))
 
     def replace_draft(self, change: "Change", draft: "Draft") -> None:
@@ -244,9 +251,9 @@ class Change:
         """Go to a state, with nothing that failed there yet."""
         self.set(state=state.value, attempts=0, due_at=self.at, reason=None, stuck_in=None, **values)
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: Statement) -> None:
         """Wait for a person."""
-        self.set(state=State.ATTENTION.value, stuck_in=self.filing.state.value, reason=reason, attempts=0)
+        self.set(state=State.ATTENTION.value, stuck_in=self.filing.state.value, reason=reason.stored(), attempts=0)
 
     def file(self, position: int, state: FileState, file_id: str | None = None) -> None:
         """Set how far a file is."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from tutela.errors import NotFoundError, TutelaError
+from tutela.errors import NotFoundError, Statement, TutelaError
 from tutela.foundation.store.database import moment
 from tutela.foundation.store.ids import full_id
 from tutela.foundation.store.reports_tables import report, report_file
@@ -55,6 +55,8 @@ class FileState(StrEnum):
 class OvertakenError(TutelaError):
     """Another process holds the report, or it was changed meanwhile."""
 
+    code = "overtaken"
+
 
 @dataclass(frozen=True, slots=True)
 class FiledFile:
@@ -77,7 +79,7 @@ class Filing:
     state: State
     stuck_in: State | None
     """The state in which a person is needed."""
-    reason: str | None
+    reason: Statement | None
     number: int | None
     """NCMEC's number of the report."""
     opened_at: datetime | None
@@ -126,7 +128,7 @@ Listener = Callable[[Connection, Happened], None]
 def read_filing(connection: Connection, filing_id: str) -> Filing:
     row = connection.execute(select(report).where(report.c.id == full_id(connection, report.c.id, filing_id))).first()
     if row is None:
-        raise NotFoundError(f"there is no report {filing_id!r}")
+        raise NotFoundError("there is no report {filing_id!r}", filing_id=filing_id)
     files = connection.execute(
         select(report_file).where(report_file.c.report_id == row.id).order_by(report_file.c.position)
     )
@@ -137,7 +139,7 @@ def read_filing(connection: Connection, filing_id: str) -> Filing:
         environment=row.environment,
         state=State(row.state),
         stuck_in=State(row.stuck_in) if row.stuck_in else None,
-        reason=row.reason,
+        reason=Statement.of_stored(row.reason) if row.reason else None,
         number=row.number,
         opened_at=_moment(row.opened_at),
         changed_at=_moment(row.changed_at),

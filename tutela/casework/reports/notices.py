@@ -202,7 +202,9 @@ class Notices:
             notice_id = found.id
             known = {target.position for target in found.targets}
             if unknown := set(outcomes) - known:
-                raise InputError(f"notice {notice_id} has no target {min(unknown)}")
+                raise InputError(
+                    "notice {notice_id} has no target {unknown}", notice_id=notice_id, unknown=min(unknown)
+                )
             for position, outcome in outcomes.items():
                 connection.execute(
                     update(notice_target)
@@ -290,11 +292,11 @@ def _checked(target: NewTarget) -> NewTarget:
         kind = signal_type(target.kind)
         return NewTarget(target.kind, kind.format(kind.parse(value)))
     if target.kind not in ("url", "item"):
-        raise InputError(f"a notice names content by url, item, or a signal type; {target.kind!r} is none")
+        raise InputError("a notice names content by url, item, or a signal type; {kind!r} is none", kind=target.kind)
     if not value:
         raise InputError("a target of a notice is empty")
     if target.kind == "url" and not value.lower().startswith(("http://", "https://")):
-        raise InputError(f"{value[:100]!r} is no address; it begins with https://")
+        raise InputError("{value!r} is no address; it begins with https://", value=value[:100])
     return NewTarget(target.kind, value)
 
 
@@ -306,7 +308,7 @@ def _check(
     for value, limit in ((authority, 255), (reference, 255), (law, 255), (text, MAX_TEXT)):
         check_text(value, limit)
     if not 1 <= len(targets) <= MAX_TARGETS:
-        raise InputError(f"a notice names 1 to {MAX_TARGETS} pieces of content")
+        raise InputError("a notice names 1 to {max_targets} pieces of content", max_targets=MAX_TARGETS)
     if not timedelta(minutes=1) <= within <= timedelta(days=366):
         raise InputError("the clock of a notice runs between a minute and a year")
 
@@ -314,14 +316,14 @@ def _check(
 def _open_notice(connection: Connection, notice_id: str) -> Notice:
     found = _notice(connection, notice_id)
     if found.state is not NoticeState.OPEN:
-        raise ConflictError(f"notice {notice_id} is {found.state} already")
+        raise ConflictError("notice {notice_id} is {state} already", notice_id=notice_id, state=found.state)
     return found
 
 
 def _notice(connection: Connection, notice_id: str) -> Notice:
     row = connection.execute(select(notice).where(notice.c.id == full_id(connection, notice.c.id, notice_id))).first()
     if row is None:
-        raise NotFoundError(f"there is no notice {notice_id!r}")
+        raise NotFoundError("there is no notice {notice_id!r}", notice_id=notice_id)
     targets = connection.execute(
         select(notice_target).where(notice_target.c.notice_id == row.id).order_by(notice_target.c.position)
     )
@@ -351,5 +353,5 @@ def read_clock(text: str) -> timedelta:
     amount, unit = text[:-1], text[-1:]
     units = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
     if unit not in units or not amount.isascii() or not amount.isdecimal() or len(amount) > 4:
-        raise InputError(f"{text!r} is no time; use minutes, hours or days, such as 90m, 24h or 14d")
+        raise InputError("{text!r} is no time; use minutes, hours or days, such as 90m, 24h or 14d", text=text)
     return int(amount) * units[unit]

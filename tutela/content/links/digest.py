@@ -32,7 +32,7 @@ class LinkDigest:
         """The text whose digest is the value. Raises InvalidSignalError with what is wrong."""
         link = parse_link(text)
         if link is None:
-            raise InvalidSignalError(f"{text[:80]!r} is not a link: give one such as example.org/page")
+            raise InvalidSignalError("{text!r} is not a link: give one such as example.org/page", text=text[:80])
         return self._text_of(link, text)
 
     def _text_of(self, link: Link, text: str) -> str:

@@ -10,11 +10,17 @@ class _Domain(LinkDigest):
 
     def _text_of(self, link: Link, text: str) -> str:
         if link.query is not None or link.path != "/":
-            raise InvalidSignalError(f"{text[:80]!r} is a page, not a domain: list it in a bank of pages (type 'url')")
+            raise InvalidSignalError(
+                "{text!r} is a page, not a domain: list it in a bank of pages (type 'url')", text=text[:80]
+            )
         if not link.is_address and "." not in link.host:
-            raise InvalidSignalError(f"{text[:80]!r} is not a domain: a single label would cover everything below it")
+            raise InvalidSignalError(
+                "{text!r} is not a domain: a single label would cover everything below it", text=text[:80]
+            )
         if "*" in link.host:
-            raise InvalidSignalError(f"{text[:80]!r} has a '*': a domain covers itself and every name below it")
+            raise InvalidSignalError(
+                "{text!r} has a '*': a domain covers itself and every name below it", text=text[:80]
+            )
         return link.host
 
 

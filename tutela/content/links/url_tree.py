@@ -10,7 +10,7 @@ class _Folder(LinkDigest):
 
     def _text_of(self, link: Link, text: str) -> str:
         if link.query is not None or not link.path.endswith("/"):
-            raise InvalidSignalError(f"{text[:80]!r} is a page: a folder ends with '/' and has no query")
+            raise InvalidSignalError("{text!r} is a page: a folder ends with '/' and has no query", text=text[:80])
         return link.page
 
 

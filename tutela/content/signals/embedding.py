@@ -59,7 +59,11 @@ class Model:
         output = self.session.run(None, {self.input_name: np.ascontiguousarray(pixels)})[0]
         vector = np.asarray(output, np.float32).ravel()
         if not 2 <= len(vector) <= MAX_COMPONENTS or not np.isfinite(vector).all():
-            raise TutelaError(f"the embedding model must give 2 to {MAX_COMPONENTS} finite numbers, gave {len(vector)}")
+            raise TutelaError(
+                "the embedding model must give 2 to {max_components} finite numbers, gave {vector}",
+                max_components=MAX_COMPONENTS,
+                vector=len(vector),
+            )
         return vector
 
 
@@ -82,7 +86,12 @@ class Embedding:
         except (binascii.Error, ValueError):
             raise InvalidSignalError("embedding needs base64") from None
         if not MARK_BYTES + 2 <= len(value) <= self.width:
-            raise InvalidSignalError(f"embedding needs {MARK_BYTES + 2} to {self.width} bytes, got {len(value)}")
+            raise InvalidSignalError(
+                "embedding needs {mark_bytes} to {width} bytes, got {value}",
+                mark_bytes=MARK_BYTES + 2,
+                width=self.width,
+                value=len(value),
+            )
         return value.ljust(self.width, b"\0")
 
     def format(self, value: bytes) -> str:
@@ -158,7 +167,10 @@ def load_model(path: str) -> Model:
     try:
         import onnxruntime
     except ImportError:
-        raise TutelaError(f"{MODEL_VARIABLE} is set, but running a model needs the extra tutela[embeddings]") from None
+        raise TutelaError(
+            "{model_variable} is set, but running a model needs the extra tutela[embeddings]",
+            model_variable=MODEL_VARIABLE,
+        ) from None
     try:
         data = Path(path).read_bytes()
         beside = Path(f"{path}.json")
@@ -168,9 +180,11 @@ def load_model(path: str) -> Model:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises types of its own
-        raise TutelaError(f"the embedding model {path} cannot be loaded: {error}") from error
+        raise TutelaError("the embedding model {path} cannot be loaded: {error}", path=path, error=error) from error
     if len(session.get_inputs()) != 1 or len(session.get_inputs()[0].shape) != 4:
-        raise TutelaError(f"the embedding model {path} must take one array of shape (1, channels, height, width)")
+        raise TutelaError(
+            "the embedding model {path} must take one array of shape (1, channels, height, width)", path=path
+        )
     shape = session.get_inputs()[0].shape
     channels, height, width = (
         side if isinstance(side, int) else usual

@@ -15,5 +15,7 @@ def parse_hexadecimal(signal: str, text: str, width: int) -> bytes:
         value = b""
     if len(digits) != 2 * width or len(value) != width:  # blanks between digits make the value shorter
         shown = repr(text if len(text) <= 80 else text[:77] + "...")
-        raise InvalidSignalError(f"{signal} needs {2 * width} hexadecimal digits, got {shown}")
+        raise InvalidSignalError(
+            "{signal} needs {value} hexadecimal digits, got {shown}", signal=signal, value=2 * width, shown=shown
+        )
     return value

@@ -37,7 +37,7 @@ class PhotoDNA:
             return bytes.fromhex(stripped)
         value = self._from_numbers(stripped) if "," in stripped else self._from_base64(stripped)
         if len(value) != self.width:
-            raise InvalidSignalError(f"photodna needs {self.width} values, got {len(value)}")
+            raise InvalidSignalError("photodna needs {width} values, got {value}", width=self.width, value=len(value))
         return value
 
     def format(self, value: bytes) -> str:

@@ -18,9 +18,15 @@ def signal_types() -> Mapping[str, SignalType]:
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         signal_type = point.load()
         if not isinstance(signal_type, SignalType):
-            raise TutelaError(f"entry point {point.value!r} of group {GROUP} is not a SignalType")
+            raise TutelaError(
+                "entry point {value!r} of group {group} is not a SignalType", value=point.value, group=GROUP
+            )
         if signal_type.name != point.name:
-            raise TutelaError(f"entry point {point.name!r} names itself {signal_type.name!r}; make the two equal")
+            raise TutelaError(
+                "entry point {name!r} names itself {name_2!r}; make the two equal",
+                name=point.name,
+                name_2=signal_type.name,
+            )
         found[signal_type.name] = signal_type
     return MappingProxyType(found)
 
@@ -31,7 +37,7 @@ def signal_type(name: str) -> SignalType:
         return signal_types()[name]
     except KeyError:
         known = ", ".join(signal_types())
-        raise InputError(f"unknown signal type {name!r}; known here: {known}") from None
+        raise InputError("unknown signal type {name!r}; known here: {known}", name=name, known=known) from None
 
 
 def is_computed(kind: SignalType) -> bool:

@@ -67,18 +67,29 @@ class Likeness:
 def read_tmk(data: bytes) -> TmkFile:
     """The contents of a `.tmk` file. Raises InvalidSignalError where it is none, is cut short or holds no numbers."""
     if len(data) < _HEAD.size or len(data) > MAX_FILE:
-        raise InvalidSignalError(f"a .tmk file has {_HEAD.size} to {MAX_FILE:,} bytes, got {len(data):,}")
+        raise InvalidSignalError(
+            "a .tmk file has {size} to {max_file:,} bytes, got {data:,}",
+            size=_HEAD.size,
+            max_file=MAX_FILE,
+            data=len(data),
+        )
     *marks, rate, periods, terms, features, frames = _HEAD.unpack_from(data)
     if tuple(marks) != _MARKS or features != FEATURES:
         raise InvalidSignalError("this is no .tmk file of PDQF features")
     if not (0 < periods <= 64 and 0 < terms <= 1024 and rate > 0 and frames > 0):
         raise InvalidSignalError(
-            f"a .tmk file of {periods} periods, {terms} terms and {frames} frames at {rate} a second is not plausible"
+            "a .tmk file of {periods} periods, {terms} terms and {frames} frames at {rate} a second is not plausible",
+            periods=periods,
+            terms=terms,
+            frames=frames,
+            rate=rate,
         )
     counts = (periods, terms, FEATURES, periods * terms * FEATURES, periods * terms * FEATURES)
     if len(data) != _HEAD.size + 4 * sum(counts):
         raise InvalidSignalError(
-            f"the .tmk file has {len(data):,} bytes where its header says {_HEAD.size + 4 * sum(counts):,}"
+            "the .tmk file has {data:,} bytes where its header says {size:,}",
+            data=len(data),
+            size=_HEAD.size + 4 * sum(counts),
         )
     lengths = np.frombuffer(data, "<i4", periods, _HEAD.size)
     numbers = np.frombuffer(data, "<f4", offset=_HEAD.size + 4 * periods)
@@ -86,7 +97,9 @@ def read_tmk(data: bytes) -> TmkFile:
         raise InvalidSignalError("tmk features are finite numbers")
     if not ((lengths >= terms) & (lengths <= MAX_PERIOD)).all():
         raise InvalidSignalError(
-            f"the periods of a .tmk file of {terms} terms are {terms} to {MAX_PERIOD:,} frames long"
+            "the periods of a .tmk file of {terms} terms are {terms} to {max_period:,} frames long",
+            terms=terms,
+            max_period=MAX_PERIOD,
         )
     coefficients, mean, cosines, sines = np.split(numbers, np.cumsum(counts[1:-1]))
     if not (coefficients >= 0).all() or coefficients.sum() <= 0:

@@ -55,7 +55,9 @@ class Vpdq:
         if not lines:
             raise InvalidSignalError("vpdq needs at least one frame")
         if len(lines) > MAX_FRAMES:
-            raise InvalidSignalError(f"{len(lines):,} frames are over the limit of {MAX_FRAMES:,}")
+            raise InvalidSignalError(
+                "{lines:,} frames are over the limit of {max_frames:,}", lines=len(lines), max_frames=MAX_FRAMES
+            )
         return tuple(sorted(map(_frame, lines), key=_seconds))
 
     def write(self, samples: Sequence[Sample]) -> str:
@@ -98,10 +100,12 @@ def _frame(line: str) -> Sample:
         at, level = float(seconds), int(quality)
     except ValueError:
         raise InvalidSignalError(
-            f"a vpdq frame is written frame,quality,hash,seconds or hash,quality,seconds, got {line[:120]!r}"
+            "a vpdq frame is written frame,quality,hash,seconds or hash,quality,seconds, got {line!r}", line=line[:120]
         ) from None
     if not 0 <= level <= 100 or not math.isfinite(at) or at < 0:
-        raise InvalidSignalError(f"a vpdq frame has a quality of 0-100 and a time of 0 or more, got {line[:120]!r}")
+        raise InvalidSignalError(
+            "a vpdq frame has a quality of 0-100 and a time of 0 or more, got {line!r}", line=line[:120]
+        )
     return Sample(PDQ.name, PDQ.parse(value), quality=level, seconds=at)
 
 

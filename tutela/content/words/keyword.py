@@ -33,19 +33,25 @@ class Keyword:
         first, *others = _APART.split(text.strip())
         term = _term(first)
         if len(term.strip("*").replace(" ", "")) < 2:
-            raise InvalidSignalError(f"{text[:80]!r} has fewer than two letters or digits: it would be everywhere")
+            raise InvalidSignalError(
+                "{text!r} has fewer than two letters or digits: it would be everywhere", text=text[:80]
+            )
         if len(term.encode()) > MAX_BYTES:
-            raise InvalidSignalError(f"a term of more than {MAX_BYTES} bytes is too long; list the text as a whole")
+            raise InvalidSignalError(
+                "a term of more than {max_bytes} bytes is too long; list the text as a whole", max_bytes=MAX_BYTES
+            )
         if term.startswith("*") and term.endswith("*") and len(term.strip("*")) < 4:
-            raise InvalidSignalError(f"{text[:80]!r} is inside too many words: give four letters or a whole word")
+            raise InvalidSignalError(
+                "{text!r} is inside too many words: give four letters or a whole word", text=text[:80]
+            )
         for sign, other in zip(others[::2], others[1::2], strict=True):
             folded = _term(other).strip("*")
             if not folded:
-                raise InvalidSignalError(f"{text[:80]!r} has nothing behind its {sign!r}")
+                raise InvalidSignalError("{text!r} has nothing behind its {sign!r}", text=text[:80], sign=sign)
             term += f" {sign} {folded}"
         value = term.encode()
         if len(value) > WIDTH:
-            raise InvalidSignalError(f"a term with its companions is at most {WIDTH} bytes, folded")
+            raise InvalidSignalError("a term with its companions is at most {width} bytes, folded", width=WIDTH)
         return value.ljust(WIDTH, b"\0")
 
     def format(self, value: bytes) -> str:

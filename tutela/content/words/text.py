@@ -30,7 +30,10 @@ class Text:
             return parse_hexadecimal(self.name, stripped, _WIDTH)
         folded = fold(stripped)
         if len(folded.replace(" ", "")) < MIN_LETTERS:
-            raise InvalidSignalError(f"a text of fewer than {MIN_LETTERS} letters is said by everybody; list a keyword")
+            raise InvalidSignalError(
+                "a text of fewer than {min_letters} letters is said by everybody; list a keyword",
+                min_letters=MIN_LETTERS,
+            )
         return _native.sha256(folded.encode())
 
     def format(self, value: bytes) -> str:

@@ -22,7 +22,7 @@ def check_settings(settings: Settings) -> None:
             Objects(evidence.store, evidence.store_options())
     xsd = settings.reports.xsd
     if xsd is not None and not xsd.is_file():
-        raise InputError(f"reports.xsd: {xsd} is not a file")
+        raise InputError("reports.xsd: {xsd} is not a file", xsd=xsd)
 
 
 def _secrets(options: object) -> Iterator[Secret]:

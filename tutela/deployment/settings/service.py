@@ -148,4 +148,4 @@ def _check_home(home: Path) -> None:
     try:
         str(home).encode()
     except UnicodeEncodeError:
-        raise InputError(f"the home's name {str(home)!r} is not UTF-8; choose another") from None
+        raise InputError("the home's name {home!r} is not UTF-8; choose another", home=str(home)) from None

@@ -34,13 +34,13 @@ class SettingsFile:
             text = path.read_text(encoding="utf-8")
             return cls(path, text, tomllib.loads(text))
         except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}") from None
+            raise InputError("{path} cannot be read: {why}", path=path, why=error.strerror) from None
         except UnicodeDecodeError:
-            raise InputError(f"{path} is not UTF-8 text") from None
+            raise InputError("{path} is not UTF-8 text", path=path) from None
         except tomllib.TOMLDecodeError as error:
-            raise InputError(f"{path} is not TOML: {error}") from None
+            raise InputError("{path} is not TOML: {error}", path=path, error=error) from None
         except RecursionError:
-            raise InputError(f"{path} is not TOML: its values lie too deep in each other") from None
+            raise InputError("{path} is not TOML: its values lie too deep in each other", path=path) from None
 
     @property
     def folder(self) -> Path:

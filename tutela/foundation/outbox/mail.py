@@ -89,7 +89,7 @@ class MailHandler:
             # 5xx is for ever, 4xx for now (RFC 5321, 4.2.1).
             raise (UndeliverableError if min(codes) >= 500 else DeliveryError)(message_) from error
         except (smtplib.SMTPException, OSError) as error:
-            raise DeliveryError(f"mail: {type(error).__name__}: {error}") from error
+            raise DeliveryError("mail: {kind}: {error}", kind=type(error).__name__, error=error) from error
 
     def _send(self, message: EmailMessage) -> None:
         server, context = self._server, ssl.create_default_context()

@@ -4,7 +4,6 @@ A row is delivered at least once, and its key lets the receiver see a repetition
 it moves on while it works; when it dies, the moment passes and another takes the row.
 """
 
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError
-from tutela.foundation.leases import written_ahead
+from tutela.foundation.leases import new_holder, until, written_ahead
 from tutela.foundation.store.announcements import announce
 from tutela.foundation.store.database import Store, microseconds, moment, now
 from tutela.foundation.store.outbox_tables import outbox
@@ -37,6 +36,8 @@ class State(StrEnum):
 
 class LeaseLostError(TutelaError):
     """Another process has taken this delivery, because this one was silent for too long."""
+
+    code = "lease-lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def enqueue(
     is too long.
     """
     if not 0 < len(key) <= MAX_KEY or len(topic) > 64 or len(lane or "") > MAX_KEY:
-        raise InputError(f"an outbox key or lane has 1 to {MAX_KEY} characters, a topic at most 64")
+        raise InputError("an outbox key or lane has 1 to {max_key} characters, a topic at most 64", max_key=MAX_KEY)
     at = now()
     earliest, ids = connection.info.get(_HELD_BACK, (at, None))
     row = {
@@ -131,7 +132,7 @@ class Outbox:
 
     def take(self, topics: Sequence[str], *, lease_s: float, limit: int) -> list[Delivery]:
         """Take what is due in these topics, at most so many, for that long."""
-        holder, at = uuid.uuid4().hex, now()
+        holder, at = new_holder(), now()
         taken: list[Delivery] = []
         if not self._any_due(topics, at):
             return taken
@@ -143,7 +144,7 @@ class Outbox:
                 changes = {
                     "holder": holder,
                     "attempts": row.attempts + 1,
-                    "next_at": at + int(lease_s * 1e6),
+                    "next_at": until(lease_s, at),
                     "updated_at": at,
                 }
                 connection.execute(update(outbox).where(outbox.c.id == row.id).values(changes))
@@ -152,11 +153,11 @@ class Outbox:
 
     def renew(self, delivery: Delivery, lease_s: float) -> None:
         """Keep a delivery for that long from now. Raises LeaseLostError."""
-        self._change(delivery, {"next_at": now() + int(lease_s * 1e6)})
+        self._change(delivery, {"next_at": until(lease_s)})
 
     def save_progress(self, delivery: Delivery, progress: Mapping[str, Any], lease_s: float = 60.0) -> None:
         """Write down what was reached, durably, before the next step. Raises LeaseLostError."""
-        self._change(delivery, {"progress": dict(progress), "next_at": now() + int(lease_s * 1e6)})
+        self._change(delivery, {"progress": dict(progress), "next_at": until(lease_s)})
 
     def complete(self, delivery: Delivery) -> None:
         """The delivery was made. Raises LeaseLostError."""
@@ -177,7 +178,7 @@ class Outbox:
         with self.store.read() as connection:
             row = connection.execute(select(outbox).where(outbox.c.id == delivery_id)).first()
         if row is None:
-            raise NotFoundError(f"there is no delivery {delivery_id} in the outbox")
+            raise NotFoundError("there is no delivery {delivery_id} in the outbox", delivery_id=delivery_id)
         return _delivery(row)
 
     def find(self, topic: str, key: str) -> Delivery | None:
@@ -223,7 +224,11 @@ class Outbox:
             )
         found = self.get(delivery_id)
         if result.rowcount == 0:
-            raise ConflictError(f"delivery {delivery_id} is {found.state}; only a dead one can be tried anew")
+            raise ConflictError(
+                "delivery {delivery_id} is {state}; only a dead one can be tried anew",
+                delivery_id=delivery_id,
+                state=found.state,
+            )
         return found
 
     def forget(self, before: datetime) -> int:
@@ -246,7 +251,9 @@ class Outbox:
         with self.store.write() as connection:
             result = connection.execute(update(outbox).where(held).values(**changes, updated_at=now()))
         if result.rowcount == 0:
-            raise LeaseLostError(f"delivery {delivery.id} of {delivery.topic} is no longer held by this process")
+            raise LeaseLostError(
+                "delivery {id} of {topic} is no longer held by this process", id=delivery.id, topic=delivery.topic
+            )
 
 
 def _due(topics: Sequence[str], at: int) -> Select[Any]:

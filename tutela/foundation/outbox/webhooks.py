@@ -39,6 +39,8 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 class SignatureError(InputError):
     """A webhook is not signed by the secret, or too old."""
 
+    code = "signature"
+
 
 def new_secret() -> str:
     """A fresh secret, as text."""
@@ -107,9 +109,9 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         if fault := _fault_of(self.url):
-            raise InputError(f"webhook {self.name!r}: its address {fault}")
+            raise InputError("webhook {name!r}: its address {fault}", name=self.name, fault=fault)
         if not self.secrets:
-            raise InputError(f"webhook {self.name!r}: it has no secret")
+            raise InputError("webhook {name!r}: it has no secret", name=self.name)
 
     def wants(self, event: str) -> bool:
         """Whether it is to be told of events of this type."""
@@ -146,7 +148,9 @@ class Webhooks:
 
         endpoint = self._endpoints.get(delivery.payload["endpoint"])
         if endpoint is None:
-            raise DeliveryError(f"webhook {delivery.payload['endpoint']!r} is not configured in this process")
+            raise DeliveryError(
+                "webhook {endpoint!r} is not configured in this process", endpoint=delivery.payload["endpoint"]
+            )
         message = {name: delivery.payload[name] for name in ("type", "timestamp", "data")}
         body = json.dumps(message, separators=(",", ":"), sort_keys=True).encode()
         headers = signed_headers(endpoint.secrets, delivery.key, int(self._clock()), body)
@@ -159,7 +163,7 @@ class Webhooks:
                 max_bytes=MAX_ANSWER_BYTES,
             )
         except HttpError as error:
-            raise DeliveryError(f"webhook {endpoint.name!r}: {error}") from error
+            raise DeliveryError("webhook {name!r}: {error}", name=endpoint.name, error=error) from error
         _judge(endpoint, answer)
 
     def close(self) -> None:
@@ -218,4 +222,4 @@ def _judge(endpoint: Endpoint, answer: "Answer") -> None:
     message = f"webhook {endpoint.name!r} answered {answer.status}"
     if answer.status == 410:
         raise UndeliverableError(message)
-    raise DeliveryError(message, retry_after_s(answer.headers.get("retry-after")))
+    raise DeliveryError(message, after_s=retry_after_s(answer.headers.get("retry-after")))

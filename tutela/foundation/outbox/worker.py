@@ -26,20 +26,26 @@ _UNCHANGED_POLLS = 5
 class DeliveryError(TutelaError):
     """A delivery failed and is tried again, after `after_s` seconds where the receiver named a time."""
 
-    def __init__(self, message: str, after_s: float | None = None) -> None:
-        super().__init__(message)
+    code = "delivery"
+
+    def __init__(self, sentence: str, /, *, after_s: float | None = None, **values: object) -> None:
+        super().__init__(sentence, **values)
         self.after_s = after_s
 
 
 class UndeliverableError(TutelaError):
     """A delivery can never succeed; it is dead at once."""
 
+    code = "undeliverable"
+
 
 class PostponedError(TutelaError):
     """It is too early for this delivery; it comes again after `after_s` seconds and nothing has failed."""
 
+    code = "postponed"
+
     def __init__(self, after_s: float) -> None:
-        super().__init__(f"not before {after_s:.0f} s from now")
+        super().__init__("not before {after_s:.0f} s from now", after_s=after_s)
         self.after_s = after_s
 
 

@@ -53,8 +53,9 @@ class Store:
             _refuse_later(found)
             if found != wanted:
                 raise StoreError(
-                    f"the database is at revision {found or 'none'}, this version needs {wanted}:"
-                    " run `tutela store migrate`"
+                    "the database is at revision {found}, this version needs {wanted}: run `tutela store migrate`",
+                    found=found or "none",
+                    wanted=wanted,
                 )
             return cls(engine)
         except BaseException:
@@ -237,7 +238,9 @@ def head_revision() -> str:
 
 def _refuse_later(revision: str | None) -> None:
     if revision is not None and revision not in {script.revision for script in _scripts().walk_revisions()}:
-        raise StoreError(f"the database is of a later version of Tutela (revision {revision}): update this one")
+        raise StoreError(
+            "the database is of a later version of Tutela (revision {revision}): update this one", revision=revision
+        )
 
 
 def _scripts() -> ScriptDirectory:
@@ -307,7 +310,7 @@ def _parse(url: str) -> URL:
         return parsed.set(drivername="sqlite")
     if backend in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
-    raise StoreError(f"databases of type {backend!r} are not supported; use SQLite or PostgreSQL")
+    raise StoreError("databases of type {backend!r} are not supported; use SQLite or PostgreSQL", backend=backend)
 
 
 def _prepare_sqlite(connection: "object", _record: object) -> None:
@@ -335,9 +338,13 @@ def _answering(engine: Engine) -> Iterator[None]:
         # What no column holds is no row's: an id that a caller made up.
         raise NotFoundError("there is nothing of that number: it is larger than any of ours") from error
     except OperationalError as error:
-        raise StoreError(f"the database ({engine.dialect.name}) does not answer: {_brief(error)}") from error
+        raise StoreError(
+            "the database ({name}) does not answer: {error}", name=engine.dialect.name, error=_brief(error)
+        ) from error
     except SQLAlchemyError as error:
-        raise StoreError(f"the database ({engine.dialect.name}) refused: {_brief(error)}") from error
+        raise StoreError(
+            "the database ({name}) refused: {error}", name=engine.dialect.name, error=_brief(error)
+        ) from error
 
 
 def _brief(error: SQLAlchemyError) -> str:

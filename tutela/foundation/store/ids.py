@@ -19,5 +19,5 @@ def full_id(connection: Connection, column: Column[Any], text: str) -> str:
         return text
     found = list(connection.execute(select(column).where(column.startswith(text)).limit(3)).scalars())
     if len(found) > 1 and text not in found:
-        raise InputError(f"several ids begin with {text}; give more of it")
+        raise InputError("several ids begin with {text}; give more of it", text=text)
     return str(found[0]) if len(found) == 1 else text

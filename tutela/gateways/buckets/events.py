@@ -18,6 +18,8 @@ _MAX_NESTED = 4
 class UnknownEventError(InputError):
     """A message is in none of the shapes."""
 
+    code = "unknown-event"
+
 
 @dataclass(frozen=True, slots=True)
 class NewObject:

@@ -22,13 +22,19 @@ _CHANGED = frozenset({"412", "PreconditionFailed"})
 class StoreUnreachableError(TutelaError):
     """The store does not answer, or refuses us: the event comes again."""
 
+    code = "store-unreachable"
+
 
 class GoneError(TutelaError):
     """That version of the object is not there any more."""
 
+    code = "gone"
+
 
 class ChangedError(TutelaError):
     """Another version is there by now; its own event tells of it."""
+
+    code = "changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,11 @@ class Buckets:
         """
         tags = self.tags(pinned) | dict(ours)
         if len(tags) > MAX_TAGS:
-            raise StoreUnreachableError(f"the object has {len(tags) - len(ours)} tags, and may have {MAX_TAGS} in all")
+            raise StoreUnreachableError(
+                "the object has {tags} tags, and may have {max_tags} in all",
+                tags=len(tags) - len(ours),
+                max_tags=MAX_TAGS,
+            )
         self._call(self._s3.put_object_tagging, **pinned.named, Tagging=_tag_set(tags))
         if pinned.version:
             return
@@ -124,9 +134,11 @@ class Buckets:
                 raise ChangedError("another version is there") from None
             if code in _GONE:
                 raise GoneError("the object is gone") from None
-            raise StoreUnreachableError(f"the store refused {error.operation_name}: {code}") from None
+            raise StoreUnreachableError(
+                "the store refused {operation_name}: {code}", operation_name=error.operation_name, code=code
+            ) from None
         except (BotoCoreError, OSError) as error:
-            raise StoreUnreachableError(f"the store does not answer: {type(error).__name__}") from None
+            raise StoreUnreachableError("the store does not answer: {kind}", kind=type(error).__name__) from None
 
 
 def _tag_set(tags: Mapping[str, str]) -> dict[str, list[dict[str, str]]]:

@@ -95,9 +95,9 @@ def _secret(name: str, text: str) -> bytes:
     try:
         secret = base64.b64decode(text, validate=True)
     except binascii.Error:
-        raise InputError(f"the secret of TSIG key {name!r} is not base64") from None
+        raise InputError("the secret of TSIG key {name!r} is not base64", name=name) from None
     if len(secret) < 16:
-        raise InputError(f"the secret of TSIG key {name!r} has fewer than 16 bytes")
+        raise InputError("the secret of TSIG key {name!r} has fewer than 16 bytes", name=name)
     return secret
 
 

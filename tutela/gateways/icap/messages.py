@@ -34,6 +34,8 @@ _LISTS = {
 class BadRequestError(InputError):
     """A request is not by the grammar."""
 
+    code = "bad-request"
+
 
 class Method(StrEnum):
     """What is asked."""
@@ -122,7 +124,7 @@ def parse_head(text: bytes) -> Head:
             raise BadRequestError("a header field cannot be read")
         name = field_found[1].decode("ascii").lower()
         if name in ("encapsulated", "preview") and name in headers:
-            raise BadRequestError(f"{name} comes twice")
+            raise BadRequestError("{name} comes twice", name=name)
         value = field_found[2].decode("latin-1").strip()
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return Head(found[1].decode(), found[2].decode("ascii", "replace").strip("/"), headers)

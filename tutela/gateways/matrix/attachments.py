@@ -30,9 +30,13 @@ _MAC_BYTES = 8
 class UnreadableError(InputError):
     """What a client asks cannot be read."""
 
+    code = "unreadable"
+
 
 class UndecryptableError(InputError):
     """What a client encrypted for this service cannot be decrypted: it asks for the public key and tries once more."""
+
+    code = "undecryptable"
 
 
 def _bytes_of(text: object) -> bytes:

@@ -21,6 +21,8 @@ _OLDEST = 2
 class PacketError(InputError, OSError):
     """A server says something that is not in the protocol: the connection is closed, and the mail comes again."""
 
+    code = "packet"
+
 
 class Command(StrEnum):
     """What a server says."""

@@ -62,7 +62,9 @@ def serve(settings: Settings, options: StopPageOptions) -> None:
         family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
         listener = socket.create_server((options.host, options.port), family=family, backlog=1024)
     except OSError as error:
-        raise InputError(f"nothing can listen at {options.host}, port {options.port}: {error.strerror}") from None
+        raise InputError(
+            "nothing can listen at {host}, port {port}: {why}", host=options.host, port=options.port, why=error.strerror
+        ) from None
 
     async def run() -> None:
         stopping = asyncio.Event()

@@ -122,13 +122,15 @@ class HttpServer:
         try:
             return answer.status, json.loads(answer.body) if answer.body.strip() else None
         except ValueError:
-            raise HttpError(f"media server {self.name!r} answers something that is not JSON", answer.status) from None
+            raise HttpError(
+                "media server {name!r} answers something that is not JSON", name=self.name, status=answer.status
+            ) from None
 
     def asked(self, method: str, path: str, document: Any = None, headers: Mapping[str, str] | None = None) -> Any:
         """As `ask`, where only success counts. Raises HttpError otherwise."""
         status, answer = self.ask(method, path, document, headers)
         if not 200 <= status < 300:
-            raise HttpError(f"media server {self.name!r} answers {status}", status)
+            raise HttpError("media server {name!r} answers {answered}", name=self.name, answered=status, status=status)
         return answer
 
     def credentials(self) -> dict[str, str]:

@@ -81,7 +81,7 @@ class Janus(HttpServer):
         secret = {"apisecret": self._api} if self._api else {}
         answer = self.asked("POST", path, {**asked, "transaction": secrets.token_hex(8), **secret})
         if not isinstance(answer, dict) or answer.get("janus") not in ("success", "ack"):
-            raise HttpError(f"media server {self.name!r} refuses {asked['janus']}")
+            raise HttpError("media server {name!r} refuses {janus}", name=self.name, janus=asked["janus"])
         return answer
 
 

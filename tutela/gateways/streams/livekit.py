@@ -89,7 +89,7 @@ class LiveKit(HttpServer):
     def _told(self, method: str, grants: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
         status, answer = self._call(method, grants, asked)
         if status != 200 or not isinstance(answer, dict):
-            raise HttpError(f"media server {self.name!r} answers {status}", status)
+            raise HttpError("media server {name!r} answers {answered}", name=self.name, answered=status, status=status)
         return answer
 
     def _call(self, method: str, grants: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[int, Any]:

@@ -81,7 +81,7 @@ class NodeMediaServer(HttpServer):
         try:
             self._token = str(said["data"]["token"])
         except (KeyError, TypeError):
-            raise HttpError(f"media server {self.name!r} gives no token") from None
+            raise HttpError("media server {name!r} gives no token", name=self.name) from None
         return self.ask(method, path)
 
 

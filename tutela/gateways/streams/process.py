@@ -99,7 +99,12 @@ def _taken(options: HookOptions) -> Iterator[None]:
         try:
             probe.bind((options.host, options.port))
         except OSError as error:
-            raise InputError(f"stream_hooks: {options.host}:{options.port} cannot be had: {error.strerror}") from None
+            raise InputError(
+                "stream_hooks: {host}:{port} cannot be had: {why}",
+                host=options.host,
+                port=options.port,
+                why=error.strerror,
+            ) from None
     yield
 
 

@@ -30,7 +30,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 def kind(name: str) -> Kind[Any]:
     """The kind of that name. Raises InputError."""
     if name not in KINDS:
-        raise InputError(f"`kind` is one of {', '.join(sorted(KINDS))}")
+        raise InputError("`kind` is one of {kinds}", kinds=", ".join(sorted(KINDS)))
     module, _, attribute = KINDS[name].partition(":")
     found: Kind[Any] = getattr(import_module(module), attribute)
     return found
@@ -41,7 +41,7 @@ def option_class(name: str, given: Mapping[str, Any]) -> type[ServerOptions]:
     if not _NAME.fullmatch(name):
         raise InputError("is not a valid name of a media server: use lower-case letters, digits and '-'")
     if given.get("kind") not in KINDS:
-        raise OptionError("kind", f"must be one of {', '.join(sorted(KINDS))}")
+        raise OptionError("kind", "must be one of {kinds}", kinds=", ".join(sorted(KINDS)))
     options: type[ServerOptions] = kind(str(given["kind"])).options
     return options
 

@@ -87,5 +87,5 @@ class Columns:
                 left_out.append(name)
         if not hashes and not besides:
             wanted = ", ".join(dict.fromkeys((*self.value, *(HASHES if self.value == _GENERIC else ()))))
-            raise InputError(f"no column is called {wanted}; name the one that holds the hashes")
+            raise InputError("no column is called {wanted}; name the one that holds the hashes", wanted=wanted)
         return Layout(tuple(hashes), fields, tuple(left_out))

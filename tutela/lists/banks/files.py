@@ -148,7 +148,7 @@ class _Reader:
         if first is None:
             return
         if isinstance(first, BadLine):
-            raise InputError(f"line 1: {first.reason}")
+            raise InputError("line 1: {reason}", reason=first.reason)
         delimiter = max(",;\t|", key=first[1].count)
         header = _cells(first[1], delimiter)
         layout = self._header(header)
@@ -228,10 +228,10 @@ class _Reader:
     def _entry(self, text: str, kind: str | None, said: Said) -> NewEntry:
         name = kind or said.get("signal", "").lower() or self._signal or _DIGEST_OF_LENGTH.get(len(text))
         if name is None:
-            raise InvalidSignalError(f"the type of {text[:80]!r} is not clear from its length; name it")
+            raise InvalidSignalError("the type of {text!r} is not clear from its length; name it", text=text[:80])
         name = name if name in signal_types() else hash_named(name) or name
         if (state := said.get("state", "").lower()) not in ("", "active"):
-            raise InputError(f"the line's state is {state[:80]!r}: only active entries are listed")
+            raise InputError("the line's state is {state!r}: only active entries are listed", state=state[:80])
         label, note = said.get("label") or None, said.get("note") or None
         if label is not None and self._labels is not None and label not in self._labels:
             label, note = None, f"listed as {label}" + (f"; {note}" if note else "")
@@ -261,7 +261,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
     try:
         return next(csv.reader((line,), delimiter=delimiter, strict=True))
     except (csv.Error, StopIteration) as error:
-        raise InputError(f"the line is not CSV: {error}") from None
+        raise InputError("the line is not CSV: {error}", error=error) from None
 
 
 FIELDS = ("signal", "value", "label", "source", "reference", "state", "reason", "note")

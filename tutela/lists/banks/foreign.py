@@ -37,7 +37,7 @@ def read_foreign(name: str, text: str) -> list[tuple[str, str]]:
     none."""
     kind = name.lower()
     if (why := _NOT_HERE.get(kind)) is not None:
-        raise InvalidSignalError(f"{name} is not searched: {why}")
+        raise InvalidSignalError("{name} is not searched: {why}", name=name, why=why)
     if kind == _QUERY:
         return [(KEYWORD.name, term) for term in _terms(text)]
     return [(_SAME[kind], text)]
@@ -62,6 +62,8 @@ def _terms(text: str) -> list[str]:
     for group in groups:
         count *= len(group)
     if count > MAX_TERMS:
-        raise InvalidSignalError(f"the trend query has {count:,} choices of words, more than {MAX_TERMS}")
+        raise InvalidSignalError(
+            "the trend query has {count:,} choices of words, more than {max_terms}", count=count, max_terms=MAX_TERMS
+        )
     without = "".join(f" - {term}" for term in never)
     return ["".join((first, *(f" + {other}" for other in others), without)) for first, *others in product(*groups)]

@@ -107,7 +107,7 @@ def _item(text: _Text, decoder: json.JSONDecoder) -> object:
         except (json.JSONDecodeError, RecursionError) as error:
             if len(text.buffer) - text.at <= _CHUNK and text.more():
                 continue
-            raise InputError(f"the JSON array is broken: {error}") from None
+            raise InputError("the JSON array is broken: {error}", error=error) from None
         if end == len(text.buffer) and text.more():
             continue  # a number may go on in what was not read yet
         text.at = end

@@ -31,7 +31,9 @@ def read_labels(text: str) -> dict[str, Label]:
             for severity, (name, meaning) in enumerate(content["labels"].items())
         }
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"not a file of labels ([scheme] title, [scheme.labels] name = meaning): {error}") from None
+        raise InputError(
+            "not a file of labels ([scheme] title, [scheme.labels] name = meaning): {error}", error=error
+        ) from None
 
 
 @cache

@@ -80,7 +80,7 @@ class Banks:
         at = now()
         with self._changing_banks() as connection:
             if _bank_row(connection, name) is not None:
-                raise ConflictError(f"a bank named {name!r} exists already")
+                raise ConflictError("a bank named {name!r} exists already", name=name)
             result = connection.execute(
                 insert(tables.bank).values(
                     name=name,
@@ -104,7 +104,7 @@ class Banks:
         with self.store.read() as connection:
             row = _bank_row(connection, name)
         if row is None:
-            raise NotFoundError(f"there is no bank named {name!r}")
+            raise NotFoundError("there is no bank named {name!r}", name=name)
         return _bank(row)
 
     def all(self) -> list[Bank]:
@@ -141,9 +141,9 @@ class Banks:
         with self._changing_banks() as connection:
             row = _bank_row(connection, name)
             if row is None:
-                raise NotFoundError(f"there is no bank named {name!r}")
+                raise NotFoundError("there is no bank named {name!r}", name=name)
             if new_name not in (None, name) and _bank_row(connection, str(new_name)) is not None:
-                raise ConflictError(f"a bank named {new_name!r} exists already")
+                raise ConflictError("a bank named {new_name!r} exists already", new_name=new_name)
             before = row._mapping
             differing = {column: value for column, value in changes.items() if before[column] != value}
             if differing:
@@ -192,7 +192,9 @@ class Banks:
         if target.kind is BankKind.ALLOW:
             entries = [_without_views(entry) for entry in entries]
         if target.kind is BankKind.ALLOW and not (reason or "").strip():
-            raise InputError(f"bank {bank!r} is an allow list: give the reason why these are known false matches")
+            raise InputError(
+                "bank {bank!r} is an allow list: give the reason why these are known false matches", bank=bank
+            )
         self.check_entries(entries)
         if target.kind is BankKind.ALLOW:
             check_apart(entries, self._lists(), self)
@@ -208,11 +210,18 @@ class Banks:
             for item in (EntryValue(new.signal, new.value), *new.values):
                 width = signal_type(item.signal).width
                 if len(item.value) != width:
-                    raise InputError(f"a {item.signal} value has {width} bytes, got {len(item.value)}")
+                    raise InputError(
+                        "a {signal} value has {width} bytes, got {value}",
+                        signal=item.signal,
+                        width=width,
+                        value=len(item.value),
+                    )
             if composite_type(new.signal) and not new.values:
-                raise InputError(f"an entry of type {new.signal} needs the values that it stands for")
+                raise InputError("an entry of type {signal} needs the values that it stands for", signal=new.signal)
             if new.label is not None and new.label not in labels:
-                raise InputError(f"unknown label {new.label!r}; known here: {', '.join(labels)}")
+                raise InputError(
+                    "unknown label {label!r}; known here: {labels}", label=new.label, labels=", ".join(labels)
+                )
             for text, limit in ((new.source, 255), (new.reference, 255), (new.note or "", MAX_TEXT)):
                 check_text(text, limit)
 
@@ -221,7 +230,7 @@ class Banks:
         with self.store.read() as connection:
             row = connection.execute(_entries().where(tables.entry.c.id == entry_id)).first()
         if row is None:
-            raise NotFoundError(f"there is no entry {entry_id}")
+            raise NotFoundError("there is no entry {entry_id}", entry_id=entry_id)
         return _entry(row)
 
     def entries(self, bank: str, *, state: EntryState | None = None, after: int = 0, limit: int = 1000) -> list[Entry]:
@@ -454,10 +463,13 @@ class Banks:
     ) -> None:
         if name is not None and not _NAME.fullmatch(name):
             raise InputError(
-                f"{name[:128]!r} is no name for a bank: use lower-case letters, digits, '.', '_' and '-', at most 128"
+                "{name!r} is no name for a bank: use lower-case letters, digits, '.', '_' and '-', at most 128",
+                name=name[:128],
             )
         if label is not None and label not in self.labels():
-            raise InputError(f"unknown label {label!r}; known here: {', '.join(self.labels())}")
+            raise InputError(
+                "unknown label {label!r}; known here: {labels}", label=label, labels=", ".join(self.labels())
+            )
         check_text(description or "", MAX_TEXT)
         if policy is not None:
             if policy.min_quality is not None and not 0 <= policy.min_quality <= 100:
@@ -465,13 +477,15 @@ class Banks:
             for signal, threshold in (policy.thresholds or {}).items():
                 highest = signal_type(signal).max_threshold
                 if not 0 <= threshold <= highest:
-                    raise InputError(f"a threshold for {signal} is a whole number from 0 to {highest}")
+                    raise InputError(
+                        "a threshold for {signal} is a whole number from 0 to {highest}", signal=signal, highest=highest
+                    )
 
 
 def check_text(text: str, limit: int) -> None:
     """Raise InputError for a text that is too long, or that no database stores."""
     if len(text) > limit:
-        raise InputError(f"a text of {len(text):,} characters is over the limit of {limit:,}")
+        raise InputError("a text of {text:,} characters is over the limit of {limit:,}", text=len(text), limit=limit)
     if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise InputError("a text holds characters that cannot be stored")
 

@@ -61,5 +61,10 @@ def _lines(text: str) -> Iterable[str]:
         if not name:
             continue
         if not name.isascii() or any(character.isspace() or character in "/:*@" for character in name):
-            raise InputError(f"{FILE}, line {number}: {name[:80]!r} is not a host; write one such as example.org")
+            raise InputError(
+                "{file}, line {number}: {name!r} is not a host; write one such as example.org",
+                file=FILE,
+                number=number,
+                name=name[:80],
+            )
         yield name

@@ -105,7 +105,7 @@ class Importer:
                     on_reject=on_reject,
                 )
         except (OSError, EOFError) as error:
-            raise InputError(f"{path} cannot be read: {error}") from error
+            raise InputError("{path} cannot be read: {error}", path=path, error=error) from error
 
     def import_stream(
         self,
@@ -127,7 +127,9 @@ class Importer:
         """As `import_file`, from an open stream. Only with a fingerprint can it be taken up again."""
         target = self._banks.get(bank)
         if target.kind is BankKind.ALLOW and not (reason or "").strip():
-            raise InputError(f"bank {bank!r} is an allow list: give the reason why these are known false matches")
+            raise InputError(
+                "bank {bank!r} is an allow list: give the reason why these are known false matches", bank=bank
+            )
         run_id, result = self._begin(target, source, fingerprint, actor)
         left_out: list[str] = []
         lines = read_list(

@@ -40,7 +40,7 @@ def read_value(signal: str, text: str) -> tuple[bytes, tuple[EntryValue, ...]]:
     if composite is None:
         return signal_type(signal).parse(text), ()
     if "," not in text:
-        raise InvalidSignalError(f"{signal} is listed by its values, not by {text[:80]!r}")
+        raise InvalidSignalError("{signal} is listed by its values, not by {text!r}", signal=signal, text=text[:80])
     samples = composite.read(text)
     return composite.identity(samples), tuple(map(EntryValue.of, samples))
 
@@ -58,7 +58,7 @@ def composite_entry(
     part of what a list of that type carries."""
     kind = composite_type(signal)
     if kind is None:
-        raise InvalidSignalError(f"{signal} stands for one value, not for several")
+        raise InvalidSignalError("{signal} stands for one value, not for several", signal=signal)
     values = tuple(map(EntryValue.of, (*samples, *views)))
     return NewEntry(signal, kind.identity(samples), source, reference, label, note, values)
 

@@ -47,9 +47,9 @@ def document(answer: Answer, service: str) -> Document:
     try:
         found = json.loads(answer.body)
     except (ValueError, RecursionError):
-        raise HttpError(f"{service}'s answer is cut short or no JSON") from None
+        raise HttpError("{service}'s answer is cut short or no JSON", service=service) from None
     if not isinstance(found, dict):
-        raise ExchangeError(f"{service}'s answer is no JSON object")
+        raise ExchangeError("{service}'s answer is no JSON object", service=service)
     return found
 
 
@@ -57,7 +57,7 @@ def records(source: Document, name: str, service: str) -> list[object]:
     """The records of an array that the answer must have, whatever they are."""
     items = source.get(name)
     if not isinstance(items, list):
-        raise ExchangeError(f"{service}'s answer has no list {name!r}")
+        raise ExchangeError("{service}'s answer has no list {name!r}", service=service, name=name)
     return items
 
 

@@ -51,7 +51,12 @@ class Arachnid(Exchange):
         answer = self.http.send("POST", f"{self._base}/v1/pdq/", body, headers={"Content-Type": "application/json"})
         scanned = nested(document(answer, _SERVICE), "scanned_hashes")
         if missing := by_text.keys() - scanned.keys():
-            raise ExchangeError(f"{_SERVICE} did not answer for {len(missing)} of {len(by_text)} hashes")
+            raise ExchangeError(
+                "{service} did not answer for {missing} of {by_text} hashes",
+                service=_SERVICE,
+                missing=len(missing),
+                by_text=len(by_text),
+            )
         findings = [_finding(value, nested(scanned, asked)) for asked, value in by_text.items()]
         return [finding for finding in findings if finding is not None]
 

@@ -19,16 +19,22 @@ MAX_MOMENT_S = 253_402_300_799
 class ExchangeError(TutelaError):
     """The other side did not keep to its own form: nothing of the page was applied."""
 
+    code = "exchange"
+
 
 class MalformedError(ExchangeError):
     """One record is not of the list's form: it is left out and counted, and the rest of the page is applied."""
+
+    code = "malformed"
 
 
 class RestartError(ExchangeError):
     """The place that a checkpoint names is no longer known over there: the pull begins anew from an earlier one."""
 
-    def __init__(self, message: str, checkpoint: str | None) -> None:
-        super().__init__(message)
+    code = "restart"
+
+    def __init__(self, sentence: str, /, checkpoint: str | None, **values: object) -> None:
+        super().__init__(sentence, **values)
         self.checkpoint = checkpoint
         """Where to begin; None for the very beginning."""
 

@@ -39,8 +39,9 @@ def check_moved(kind: Kind, before: Mapping[str, str], given: Mapping[str, str])
     missing = [name for name in kept if name not in given]
     if moved and missing:
         raise InputError(
-            f"{', '.join(moved)} is another address: credentials do not follow it;"
-            f" give {', '.join(missing)} again for the new one"
+            "{moved} is another address: credentials do not follow it; give {missing} again for the new one",
+            moved=", ".join(moved),
+            missing=", ".join(missing),
         )
 
 
@@ -58,8 +59,9 @@ def bind(connection: Connection, kind: Kind, options: Mapping[str, str], *, from
             continue
         if known and from_afar:
             raise ConflictError(
-                f"{option.name}: this secret was given for another address; only the machine's operator sends it"
-                " elsewhere, on the command line: tutela exchange update"
+                "{name}: this secret was given for another address; only the machine's operator sends it "
+                "elsewhere, on the command line: tutela exchange update",
+                name=option.name,
             )
         connection.execute(delete(meta).where(meta.c.name == name))
         connection.execute(insert(meta).values(name=name, value=json.dumps([*known, target])))

@@ -26,6 +26,8 @@ BEGINNING = hashlib.sha256(FORMAT.encode()).digest()
 class FeedError(TutelaError):
     """A page is not what its publisher signed, or not what follows what is known."""
 
+    code = "feed"
+
 
 @dataclass(frozen=True, slots=True)
 class FeedPage:
@@ -79,7 +81,9 @@ def verify(body: bytes, signature: str, key: Ed25519PublicKey, *, feed: str, non
     try:
         document = json.loads(body)
         if document["format"] != FORMAT:
-            raise FeedError(f"the feed speaks {document['format']!r}, this version {FORMAT}")
+            raise FeedError(
+                "the feed speaks {format!r}, this version {format_2}", format=document["format"], format_2=FORMAT
+            )
         page = FeedPage(
             feed=str(document["feed"]),
             nonce=str(document["nonce"]),
@@ -99,7 +103,7 @@ def verify(body: bytes, signature: str, key: Ed25519PublicKey, *, feed: str, non
 def check_follows(page: FeedPage, after: int, chain: bytes) -> bytes:
     """The chain value after a page that follows a record. Raises FeedError when it does not follow it."""
     if page.after != after or page.chain_before != chain.hex():
-        raise FeedError(f"the page does not follow record {after}: the publisher's history is another one")
+        raise FeedError("the page does not follow record {after}: the publisher's history is another one", after=after)
     for record in page.records:
         chain = next_chain(chain, record)
     if chain.hex() != page.chain or page.head < page.last:

@@ -85,7 +85,7 @@ def share_new(exchanges: Exchanges, name: str) -> int:
     """Write confirmed entries that were not shared yet into the outbox, as the policy says; how many. Resumable."""
     row, written = exchanges.get(name), 0
     if row.giving.share_bank is None:
-        raise InputError(f"nothing is shared with {name}: its policy names no bank (--share-bank)")
+        raise InputError("nothing is shared with {name}: its policy names no bank (--share-bank)", name=name)
     bank = exchanges.banks.get(row.giving.share_bank)
     while True:
         with exchanges.store.write() as connection:
@@ -134,10 +134,10 @@ class Deliveries:
         try:
             row = self._exchanges.get(name)
         except NotFoundError:
-            raise UndeliverableError(f"exchange {name} was removed") from None
+            raise UndeliverableError("exchange {name} was removed", name=name) from None
         giving = row.giving
         if not (_takes(giving, gift.opinion) if isinstance(gift, Feedback) else giving.share_bank is not None):
-            raise UndeliverableError(f"the policy of {name} no longer gives this")
+            raise UndeliverableError("the policy of {name} no longer gives this", name=name)
         with outward(self._exchanges, row, self._patience) as connection:
             if isinstance(gift, Feedback):
                 connection.give_feedback(gift)
@@ -159,7 +159,7 @@ def outward(exchanges: Exchanges, row: ExchangeRow, patience: Patience | None) -
         kind = DeliveryError if error.status in _RETRIED else UndeliverableError
         raise kind(str(error)) from error
     except HttpError as error:
-        raise DeliveryError(str(error), error.retry_after_s) from error
+        raise DeliveryError(str(error), after_s=error.retry_after_s) from error
     except (InputError, ExchangeError) as error:
         raise UndeliverableError(str(error)) from error
     finally:

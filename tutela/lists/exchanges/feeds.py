@@ -81,13 +81,15 @@ class Feeds:
     def create(self, name: str, bank: str, signing_key: str, *, actor: str) -> Feed:
         """Publish a bank. Raises InputError, NotFoundError, ConflictError."""
         if not _NAME.fullmatch(name):
-            raise InputError(f"{name[:64]!r} is no name: use lower-case letters, digits, '.', '_' and '-', at most 64")
+            raise InputError(
+                "{name!r} is no name: use lower-case letters, digits, '.', '_' and '-', at most 64", name=name[:64]
+            )
         check_reference(signing_key, "signing key")
         private_key(resolve(signing_key, "signing key"))
         target = self._banks.get(bank)
         with self._store.write() as connection:
             if _row(connection, name) is not None:
-                raise ConflictError(f"a feed named {name!r} exists already")
+                raise ConflictError("a feed named {name!r} exists already", name=name)
             connection.execute(
                 insert(table).values(
                     name=name,
@@ -108,7 +110,7 @@ class Feeds:
         with self._store.read() as connection:
             row = _row(connection, name)
         if row is None:
-            raise NotFoundError(f"there is no feed named {name!r}")
+            raise NotFoundError("there is no feed named {name!r}", name=name)
         return _feed(row)
 
     def all(self) -> list[Feed]:
@@ -126,7 +128,7 @@ class Feeds:
         with self._store.write() as connection:
             known = connection.execute(select(tables.api_key.c.id).where(tables.api_key.c.id == key_id)).first()
             if known is None:
-                raise NotFoundError(f"there is no API key {key_id!r}")
+                raise NotFoundError("there is no API key {key_id!r}", key_id=key_id)
             if not self._is_member(connection, feed, key_id):
                 values = {"feed_id": feed.id, "key_id": key_id, "created_by": actor, "created_at": now()}
                 connection.execute(insert(feed_member).values(**values))
@@ -150,7 +152,7 @@ class Feeds:
         self.publish(name)
         feed = self.get(name)
         if not 0 <= after <= feed.sequence:
-            raise InputError(f"the feed has {feed.sequence:,} records, not {after:,}")
+            raise InputError("the feed has {sequence:,} records, not {after:,}", sequence=feed.sequence, after=after)
         query = (
             select(feed_record.c.sequence, feed_record.c.document, feed_record.c.chain)
             .where(feed_record.c.feed_id == feed.id, feed_record.c.sequence >= after)
@@ -213,7 +215,7 @@ class Feeds:
         with self._store.read() as connection:
             row = _row(connection, name)
             if row is None:
-                raise NotFoundError(f"there is no feed named {name!r}")
+                raise NotFoundError("there is no feed named {name!r}", name=name)
             if not _has_more(connection, _feed(row)):
                 return 0
         with self._store.write() as connection:

@@ -130,9 +130,9 @@ class Files(Exchange):
                 else:
                     listings.append(_listing(file.name, line[1]))
         except (EOFError, gzip.BadGzipFile, OSError) as error:
-            raise ExchangeError(f"{file.name} is damaged: {error}") from None
+            raise ExchangeError("{name} is damaged: {error}", name=file.name, error=error) from None
         except InputError as error:
-            raise ExchangeError(f"{file.name} cannot be read: {error}") from None
+            raise ExchangeError("{name} cannot be read: {error}", name=file.name, error=error) from None
         yield page(), last
 
     # --- where the bytes come from
@@ -153,13 +153,15 @@ class Files(Exchange):
                 digest = _sha256(stream)
             size = path.stat().st_size
         except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}") from None
+            raise InputError("{path} cannot be read: {why}", path=path, why=error.strerror) from None
 
         def beside(suffix: str) -> bytes:
             try:
                 return path.with_name(path.name + suffix).read_bytes()[:4096]
             except OSError:
-                raise ExchangeError(f"{path.name}{suffix} is not there, and the list needs it") from None
+                raise ExchangeError(
+                    "{name}{suffix} is not there, and the list needs it", name=path.name, suffix=suffix
+                ) from None
 
         def fetch(sink: BinaryIO) -> None:
             with path.open("rb") as stream:
@@ -205,7 +207,7 @@ class Files(Exchange):
         if self._options["checksum"] == "sidecar":
             words = beside(".sha256").decode("ascii", "replace").split()
             if not words or words[0].lower() != file.digest:
-                raise ExchangeError(f"{file.name} is not what its checksum says: nothing of it was taken")
+                raise ExchangeError("{name} is not what its checksum says: nothing of it was taken", name=file.name)
         if self._options["public_key"]:
             with tempfile.TemporaryFile() as content:
                 _copy_of(file, cast(BinaryIO, content))
@@ -224,7 +226,7 @@ def _verify(public_key: str, signature: bytes, content: bytes, name: str) -> Non
     try:
         key.verify(raw, content)
     except InvalidSignature:
-        raise ExchangeError(f"{name} is not signed by the list's key: nothing of it was taken") from None
+        raise ExchangeError("{name} is not signed by the list's key: nothing of it was taken", name=name) from None
 
 
 def _copy_of(file: _File, copy: BinaryIO) -> None:
@@ -232,7 +234,7 @@ def _copy_of(file: _File, copy: BinaryIO) -> None:
     file.fetch(copy)
     copy.seek(0)
     if _sha256(copy) != file.digest:
-        raise ExchangeError(f"{file.name} changed while it was read; it is read again at the next pull")
+        raise ExchangeError("{name} changed while it was read; it is read again at the next pull", name=file.name)
     copy.seek(0)
 
 
@@ -248,7 +250,7 @@ def _paths(path: Path) -> list[Path]:
         files = [item for item in path.iterdir() if item.is_file() and not item.name.startswith(".")]
         return sorted(item for item in files if item.suffix not in _BESIDE)
     if not path.is_file():
-        raise InputError(f"{path} is neither a file nor a folder")
+        raise InputError("{path} is neither a file nor a folder", path=path)
     return [path]
 
 

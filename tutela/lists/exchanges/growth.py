@@ -27,6 +27,8 @@ MAX_WIDENED = 5
 class GrownError(TutelaError):
     """A list grew, or widened, as none does: it is not believed until a person says so."""
 
+    code = "grown"
+
 
 class Growth:
     """Watches one pull of one list. Where its bank blocks nothing at a network's edge, everything is believed."""

@@ -45,7 +45,7 @@ def flag_named(name: str) -> Flag:
     try:
         return Flag(name)
     except ValueError:
-        raise InputError(f"no entry is marked {name!r}; marks are {', '.join(Flag)}") from None
+        raise InputError("no entry is marked {name!r}; marks are {flag}", name=name, flag=", ".join(Flag)) from None
 
 
 class NewValue(NamedTuple):
@@ -118,7 +118,7 @@ def clear_flag(connection: Connection, entry_id: int, flag: Flag, *, actor: str)
         .values(cleared_at=now(), cleared_by=actor)
     )
     if changed.rowcount == 0:
-        raise NotFoundError(f"entry {entry_id} has no mark {flag.value!r} that counts")
+        raise NotFoundError("entry {entry_id} has no mark {value!r} that counts", entry_id=entry_id, value=flag.value)
 
 
 def note_opinion(

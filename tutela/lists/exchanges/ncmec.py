@@ -155,7 +155,7 @@ class Ncmec(Exchange):
         kind = _TYPE_OF.get(feedback.signal)
         member, _, entry = feedback.key.partition("/")
         if kind is None or not entry:
-            raise InputError(f"NCMEC takes no feedback on {feedback.signal} of {feedback.key!r}")
+            raise InputError("NCMEC takes no feedback on {signal} of {key!r}", signal=feedback.signal, key=feedback.key)
         if feedback.opinion is Opinion.SEEN:
             return
         root = etree.Element(f"{_TAG}feedbackSubmission", nsmap={None: NAMESPACE})
@@ -191,7 +191,12 @@ class Ncmec(Exchange):
         reasons = self._reasons[kind]
         if (guid := reasons.get(wanted.lower())) or (len(reasons) == 1 and (guid := next(iter(reasons.values())))):
             return guid
-        raise InputError(f"NCMEC takes these reasons against a {kind}: {', '.join(sorted(reasons))}; got {wanted!r}")
+        raise InputError(
+            "NCMEC takes these reasons against a {kind}: {reasons}; got {wanted!r}",
+            kind=kind,
+            reasons=", ".join(sorted(reasons)),
+            wanted=wanted,
+        )
 
     def _get(self, address: str) -> etree._Element:
         answer = self.http.get_fresh(f"{self._base}{address}")
@@ -208,7 +213,7 @@ def _parse(body: bytes) -> etree._Element:
     try:
         root = etree.fromstring(body, etree.XMLParser(**_PARSER_LIMITS))
     except etree.XMLSyntaxError as error:
-        raise HttpError(f"NCMEC's answer is cut short or no XML: {error.msg}") from None
+        raise HttpError("NCMEC's answer is cut short or no XML: {msg}", msg=error.msg) from None
     if not isinstance(root.tag, str) or not root.tag.startswith(_TAG):
         raise ExchangeError("NCMEC's answer is of another namespace: is this the address of API v2?")
     return root
@@ -301,7 +306,7 @@ def _moment(text: str | None) -> int:
 def _number(options: Mapping[str, str], name: str) -> int:
     text = options[name]
     if not text.isdecimal():
-        raise InputError(f"{name} is a whole number, not {text!r}")
+        raise InputError("{name} is a whole number, not {text!r}", name=name, text=text)
     return int(text)
 
 

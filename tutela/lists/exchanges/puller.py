@@ -48,6 +48,8 @@ _ALLOCATED = 200_000
 class ShrunkenError(TutelaError):
     """A whole list lacks much of what it had: it is not believed until a person says so."""
 
+    code = "shrunken"
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -252,8 +254,11 @@ class _Run:
             missing = self._applier.unnamed(connection, self.row.generation)
         if missing > max(_SHRINKING_ALWAYS, MAX_SHRINKING * self.row.listed) and not self._accepted.shrinking:
             raise ShrunkenError(
-                f"the list lacks {missing:,} of {self.row.listed:,} entries that it had: nothing was withdrawn."
-                f" If that is right: tutela exchange pull {self.row.name} --full --accept-shrinking"
+                "the list lacks {missing:,} of {listed:,} entries that it had: nothing was withdrawn. If "
+                "that is right: tutela exchange pull {name} --full --accept-shrinking",
+                missing=missing,
+                listed=self.row.listed,
+                name=self.row.name,
             )
         while True:
             with self._store.write() as connection:
@@ -296,7 +301,7 @@ class _Run:
             )
         )
         if changed.rowcount != 1:
-            raise ConflictError(f"another pull of {row.name} began, or it was removed: this one ends")
+            raise ConflictError("another pull of {name} began, or it was removed: this one ends", name=row.name)
 
 
 @contextmanager

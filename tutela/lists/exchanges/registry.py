@@ -21,7 +21,12 @@ def kinds() -> Mapping[str, Kind]:
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         kind = point.load()
         if not isinstance(kind, Kind) or kind.name != point.name:
-            raise TutelaError(f"entry point {point.value!r} of group {GROUP} is not a Kind named {point.name!r}")
+            raise TutelaError(
+                "entry point {value!r} of group {group} is not a Kind named {name!r}",
+                value=point.value,
+                group=GROUP,
+                name=point.name,
+            )
         found[kind.name] = kind
     return MappingProxyType(found)
 
@@ -31,7 +36,9 @@ def kind(name: str) -> Kind:
     try:
         return kinds()[name]
     except KeyError:
-        raise InputError(f"unknown kind of exchange {name!r}; known here: {', '.join(kinds())}") from None
+        raise InputError(
+            "unknown kind of exchange {name!r}; known here: {value}", name=name, value=", ".join(kinds())
+        ) from None
 
 
 def checked(kind: Kind, given: Mapping[str, str]) -> dict[str, str]:
@@ -42,11 +49,16 @@ def checked(kind: Kind, given: Mapping[str, str]) -> dict[str, str]:
             continue
         option = known.get(name)
         if option is None:
-            raise InputError(f"{kind.name} has no option {name!r}; it has {', '.join([*known, *COMMON])}")
+            raise InputError(
+                "{name} has no option {name_2!r}; it has {known}",
+                name=kind.name,
+                name_2=name,
+                known=", ".join([*known, *COMMON]),
+            )
         if option.secret:
             check_reference(text, name)
         elif option.choices and text not in option.choices:
-            raise InputError(f"{name} is one of {', '.join(option.choices)}")
+            raise InputError("{name} is one of {choices}", name=name, choices=", ".join(option.choices))
     if "proxy" in given and given["proxy"].partition(":")[0] not in ("http", "https", "env", "file"):
         raise InputError("a proxy is an address, or env:NAME or file:/path where one with a password is")
     if "@" in given.get("proxy", ""):
@@ -54,7 +66,7 @@ def checked(kind: Kind, given: Mapping[str, str]) -> dict[str, str]:
     check_addresses(kind, given)
     missing = [option.name for option in kind.options if option.required and not given.get(option.name)]
     if missing:
-        raise InputError(f"{kind.name} needs {', '.join(missing)}")
+        raise InputError("{name} needs {missing}", name=kind.name, missing=", ".join(missing))
     _number(given.get("timeout_s", "30"), "timeout_s")
     return dict(given)
 
@@ -91,5 +103,5 @@ def _number(text: str, name: str) -> float:
     except ValueError:
         number = 0.0
     if not 0.05 <= number <= 3600:
-        raise InputError(f"{name} is a number of seconds, at most 3600")
+        raise InputError("{name} is a number of seconds, at most 3600", name=name)
     return number

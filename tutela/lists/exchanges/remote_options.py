@@ -18,16 +18,20 @@ def check_remote_options(kind_name: str, options: Mapping[str, str], home: Path)
         if name in secret:
             check_reference_from_afar(text, name, home)
         if kind_name == "files" and name == "path" and not _within(Path(text), home / LISTS):
-            raise InputError(f"path: over HTTP a list is in the folder {LISTS} of the home")
+            raise InputError("path: over HTTP a list is in the folder {lists} of the home", lists=LISTS)
 
 
 def check_reference_from_afar(text: str, name: str, home: Path) -> None:
     """Raise InputError for a reference to a secret that only the machine's operator may name."""
     scheme, _, rest = text.partition(":")
     if scheme == "env" and not rest.startswith(PREFIX):
-        raise InputError(f"{name}: over HTTP a secret is in a variable whose name begins with {PREFIX}")
+        raise InputError(
+            "{name}: over HTTP a secret is in a variable whose name begins with {prefix}", name=name, prefix=PREFIX
+        )
     if scheme == "file" and not _within(Path(rest), home / SECRETS):
-        raise InputError(f"{name}: over HTTP a secret is in a file of the folder {SECRETS} of the home")
+        raise InputError(
+            "{name}: over HTTP a secret is in a file of the folder {secrets} of the home", name=name, secrets=SECRETS
+        )
 
 
 def _within(path: Path, folder: Path) -> bool:

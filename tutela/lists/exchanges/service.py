@@ -118,17 +118,19 @@ class Exchanges:
         `from_afar`: over HTTP, where secrets go only where they went before.
         """
         if not _NAME.fullmatch(name):
-            raise InputError(f"{name[:64]!r} is no name: use lower-case letters, digits, '.', '_' and '-', at most 64")
+            raise InputError(
+                "{name!r} is no name: use lower-case letters, digits, '.', '_' and '-', at most 64", name=name[:64]
+            )
         kept = checked(kind(kind_name), options)
         _check_times(interval_s, stale_after_s)
         target = self.banks.get(bank)
         if target.kind is not BankKind.KNOWN:
-            raise InputError(f"bank {bank!r} is an allow list: an outside list cannot fill it")
+            raise InputError("bank {bank!r} is an allow list: an outside list cannot fill it", bank=bank)
         giving = self._checked_giving(giving or Giving(), bank)
         at = now()
         with self.store.write() as connection:
             if _row(connection, name) is not None:
-                raise ConflictError(f"an exchange named {name!r} exists already")
+                raise ConflictError("an exchange named {name!r} exists already", name=name)
             bind(connection, kind(kind_name), kept, from_afar=from_afar)
             connection.execute(
                 insert(table).values(
@@ -159,7 +161,7 @@ class Exchanges:
         with self.store.read() as connection:
             row = _row(connection, name)
         if row is None:
-            raise NotFoundError(f"there is no exchange named {name!r}")
+            raise NotFoundError("there is no exchange named {name!r}", name=name)
         return _exchange(row)
 
     def all(self) -> list[ExchangeRow]:
@@ -281,7 +283,9 @@ class Exchanges:
                 raise InputError("the bank that the exchange fills cannot be the one that is shared with it")
         for label in giving.share_labels:
             if label not in self.banks.labels():
-                raise InputError(f"unknown label {label!r}; known here: {', '.join(self.banks.labels())}")
+                raise InputError(
+                    "unknown label {label!r}; known here: {banks}", label=label, banks=", ".join(self.banks.labels())
+                )
         return giving
 
 

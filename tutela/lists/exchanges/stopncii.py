@@ -69,7 +69,11 @@ class StopNcii(Exchange):
                 raise
             found = records(answer, "hashRecords", _SERVICE)
             if answer.get("count") != len(found):
-                raise ExchangeError(f"StopNCII's page says {answer.get('count')} records and has {len(found)}")
+                raise ExchangeError(
+                    "StopNCII's page says {answer} records and has {found}",
+                    answer=answer.get("count"),
+                    found=len(found),
+                )
             read = read_each(found, _listing, f"the page {token or f'since {since}'}")
             page = Page(read.listings, "", final=False, rejected=read.rejected, unreadable=read.unreadable)
             if not answer.get("hasMoreRecords"):
@@ -85,7 +89,7 @@ class StopNcii(Exchange):
     def give_feedback(self, feedback: Feedback) -> None:
         """What became of a match. The last word of a service counts, so the same again changes nothing."""
         if feedback.signal not in _TYPE_OF:
-            raise InputError(f"StopNCII takes no feedback on {feedback.signal}")
+            raise InputError("StopNCII takes no feedback on {signal}", signal=feedback.signal)
         item = {
             "feedbackValue": _VALUE_OF[feedback.opinion],
             "tags": [feedback.reason] if feedback.reason else [],
@@ -122,7 +126,9 @@ class StopNcii(Exchange):
 
     def _key(self, endpoint: str) -> str:
         if not self._keys[endpoint]:
-            raise InputError(f"StopNCII needs a key of its own for {endpoint}: set the option that holds it")
+            raise InputError(
+                "StopNCII needs a key of its own for {endpoint}: set the option that holds it", endpoint=endpoint
+            )
         return self._keys[endpoint]
 
 

@@ -107,7 +107,7 @@ class ThreatExchange(Exchange):
     def give_feedback(self, feedback: Feedback) -> None:
         """A reaction to every opinion that others hold on the hash. The same again changes nothing."""
         if not feedback.key.isdecimal():
-            raise InputError(f"{feedback.key!r} is no entry of ThreatExchange")
+            raise InputError("{key!r} is no entry of ThreatExchange", key=feedback.key)
         found = self._get(f"/{feedback.key}", {"fields": "descriptors{id,owner{id}}"})
         ours = self._token.partition("|")[0]
         for descriptor in items(nested(found, "descriptors"), "data"):

@@ -48,9 +48,14 @@ def read_manifest(directory: Path) -> Manifest | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, TypeError) as error:
-        raise IndexCorruptError(f"{path} is not a manifest: {error}") from error
+        raise IndexCorruptError("{path} is not a manifest: {error}", path=path, error=error) from error
     if manifest.format != FORMAT or Path(manifest.file).name != manifest.file:
-        raise IndexCorruptError(f"{path} is of format {manifest.format}, this version reads {FORMAT}")
+        raise IndexCorruptError(
+            "{path} is of format {format}, this version reads {format_2}",
+            path=path,
+            format=manifest.format,
+            format_2=FORMAT,
+        )
     return manifest
 
 
@@ -80,9 +85,9 @@ def open_verified(directory: Path, manifest: Manifest, signal_type: SignalType) 
     try:
         segment = open_segment(path, signal_type)
     except OSError as error:
-        raise IndexCorruptError(f"{path} cannot be opened: {error}") from error
+        raise IndexCorruptError("{path} cannot be opened: {error}", path=path, error=error) from error
     if checksum(segment) != manifest.checksum or len(segment) != manifest.count:
-        raise IndexCorruptError(f"{path} is not the file that was built: its checksum differs")
+        raise IndexCorruptError("{path} is not the file that was built: its checksum differs", path=path)
     if isinstance(segment, PrefixSegment):
         segment.forget_tail()
     return segment

@@ -54,7 +54,7 @@ class HammingSegment:
         try:
             self._native = _native.Segment(str(path))
         except _native.CorruptSegmentError as error:
-            raise IndexCorruptError(f"{path}: {error}") from error
+            raise IndexCorruptError("{path}: {error}", path=path, error=error) from error
 
     @staticmethod
     def build(path: Path, values: Values, keys: Keys) -> None:
@@ -114,13 +114,13 @@ class _ValuesFile:
     def __init__(self, path: Path, width: int) -> None:
         self._map: Values = np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, np.uint8)
         if len(self._map) < _DATA_AT:
-            raise IndexCorruptError(f"{path}: the file is shorter than its header")
+            raise IndexCorruptError("{path}: the file is shorter than its header", path=path)
         magic, count, stored_width = _HEADER.unpack_from(self._map.data)
         if magic != _MAGIC or stored_width != width:
-            raise IndexCorruptError(f"{path}: the file does not hold {width}-byte values")
+            raise IndexCorruptError("{path}: the file does not hold {width}-byte values", path=path, width=width)
         keys_at = _keys_at(count, width)
         if len(self._map) != keys_at + 8 * count:
-            raise IndexCorruptError(f"{path}: the file is not as long as its header says")
+            raise IndexCorruptError("{path}: the file is not as long as its header says", path=path)
         self.values: Values = self._map[_DATA_AT : _DATA_AT + count * width].reshape(count, width)
         self.keys: Keys = self._map[keys_at:].view(np.uint64)
 
@@ -190,7 +190,7 @@ class PrefixSegment:
         try:
             self._native = _native.Prefixes(str(path))
         except _native.CorruptPrefixesError as error:
-            raise IndexCorruptError(f"{path}: {error}") from error
+            raise IndexCorruptError("{path}: {error}", path=path, error=error) from error
 
     @staticmethod
     def build(path: Path, values: Values, keys: Keys) -> None:
@@ -251,7 +251,7 @@ class PatternSegment(Patterns):
         try:
             super().__init__(np.memmap(path, np.uint8, "r"))
         except (ValueError, _native.CorruptPatternsError) as error:  # an empty file cannot be mapped
-            raise IndexCorruptError(f"{path}: {error}") from error
+            raise IndexCorruptError("{path}: {error}", path=path, error=error) from error
 
     @staticmethod
     def build(path: Path, values: Values, keys: Keys) -> None:

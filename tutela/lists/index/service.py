@@ -65,4 +65,8 @@ class Indexes:
         try:
             return self.by_signal[signal]
         except KeyError:
-            raise InputError(f"unknown signal type {signal!r}; known here: {', '.join(self.by_signal)}") from None
+            raise InputError(
+                "unknown signal type {signal!r}; known here: {by_signal}",
+                signal=signal,
+                by_signal=", ".join(self.by_signal),
+            ) from None

@@ -79,7 +79,9 @@ class SignalIndex:
     def search_many(self, values: Sequence[bytes], radius: int) -> list[list[Hit]]:
         """For each value, every listed value within the radius. Raises NotReadyError rather than miss one."""
         if self._fault is not None:
-            raise NotReadyError(f"the index of {self.signal_type.name} is not ready: {self._fault}")
+            raise NotReadyError(
+                "the index of {name} is not ready: {fault}", name=self.signal_type.name, fault=self._fault
+            )
         state = self._state
         results = state.live.search_many(values, radius)
         if state.segment is not None:
@@ -90,7 +92,9 @@ class SignalIndex:
     def may_hold(self, values: Sequence[bytes]) -> bool:
         """Whether one of the values may be listed as it is; a no is certain, and of prefixes also fast."""
         if self._fault is not None:
-            raise NotReadyError(f"the index of {self.signal_type.name} is not ready: {self._fault}")
+            raise NotReadyError(
+                "the index of {name} is not ready: {fault}", name=self.signal_type.name, fault=self._fault
+            )
         state = self._state
         if len(state.live) and any(state.live.search_many(values, 0)):
             return True
@@ -103,7 +107,9 @@ class SignalIndex:
         alone. Raises NotReadyError rather than miss one. A term that was taken off lists since the segment was built
         may be told: who looks up its listings finds none."""
         if self._fault is not None:
-            raise NotReadyError(f"the index of {self.signal_type.name} is not ready: {self._fault}")
+            raise NotReadyError(
+                "the index of {name} is not ready: {fault}", name=self.signal_type.name, fault=self._fault
+            )
         state = self._state
         found: dict[bytes, int] = {}
         for patterns in (state.live, state.segment):
@@ -201,7 +207,9 @@ class SignalIndex:
             changed.update((change.key, change) for change in page)
             sequence = page[-1].sequence
             if len(changed) > MAX_CHANGED:
-                raise NotReadyError(f"more than {MAX_CHANGED:,} changes wait to be built into it")
+                raise NotReadyError(
+                    "more than {max_changed:,} changes wait to be built into it", max_changed=MAX_CHANGED
+                )
         if sequence == state.sequence:
             return state
         return replace(state, changed=changed, live=_live(self.signal_type, changed), sequence=sequence)

@@ -90,4 +90,6 @@ def _read(text: str, name: str) -> list[Help]:
             for item in tomllib.loads(text)["help"]
         ]
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{name} is not a file of help ([[help]] country, name, reach, site, note): {error}") from None
+        raise InputError(
+            "{name} is not a file of help ([[help]] country, name, reach, site, note): {error}", name=name, error=error
+        ) from None

@@ -34,7 +34,7 @@ def approve(folder: Path, policy: Policy, by: str) -> Approval:
         raise InputError("the policy names no author: nobody could tell whether another approved it")
     name = by.strip()
     if author in {name.casefold(), name.casefold().rpartition(":")[2]}:
-        raise InputError(f"{policy.author} wrote the policy: somebody else approves it")
+        raise InputError("{author} wrote the policy: somebody else approves it", author=policy.author)
     approval = Approval(policy.version, name)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = folder / f"{FILE}.new"

@@ -21,6 +21,8 @@ RECALL = 0.6
 class BudgetError(InputError):
     """So few ordinary accounts cannot support such a budget. `needed` is how many can."""
 
+    code = "budget"
+
     def __init__(self, budget_per_million: float, found: int, needed: int) -> None:
         super().__init__(
             f"{found:,} accounts cannot tell {budget_per_million:g} alarms in a million: that needs {needed:,}"

@@ -117,9 +117,13 @@ class Event:
         if not self.id or not self.sender:
             raise InputError("an event needs an id and a sender")
         if len(self.id) > MAX_ID or len(self.sender) > MAX_ID or len(self.recipient) > MAX_ID:
-            raise InputError(f"ids have at most {MAX_ID} characters")
+            raise InputError("ids have at most {max_id} characters", max_id=MAX_ID)
         if len(self.conversation) > MAX_ID or len(self.text) > MAX_TEXT:
-            raise InputError(f"a conversation's id has at most {MAX_ID} characters, a text {MAX_TEXT:,}")
+            raise InputError(
+                "a conversation's id has at most {max_id} characters, a text {max_text:,}",
+                max_id=MAX_ID,
+                max_text=MAX_TEXT,
+            )
         if not 0 <= self.at < 4_294_967_296:
             raise InputError("an event's time is in seconds since 1970")
         if self.sender == self.recipient:

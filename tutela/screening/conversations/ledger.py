@@ -63,7 +63,9 @@ class Ledger:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._guard = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StoreError(f"the ledger in {folder} cannot be opened: {error.strerror}") from error
+            raise StoreError(
+                "the ledger in {folder} cannot be opened: {why}", folder=folder, why=error.strerror
+            ) from error
 
     def append(self, records: Records, names: bytes = b"") -> int:
         """Write records, which get their positions here; return the first of them, once all are durable.
@@ -81,7 +83,7 @@ class Ledger:
                 _write(self._path(segment), offset, header + body, folder=self._folder if offset == 0 else None)
             except OSError as error:
                 self._end = None
-                raise StoreError(f"the ledger cannot be written: {error.strerror}") from error
+                raise StoreError("the ledger cannot be written: {why}", why=error.strerror) from error
             self._end = (segment, offset + len(header) + len(body), position + len(records))
         return position
 

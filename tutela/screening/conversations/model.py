@@ -95,7 +95,7 @@ class TalkModel:
                 frozenset(head["languages"]), dict(head["made_from"]),
             )  # fmt: skip
         except (struct.error, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"the file is not a model of messages: {error}") from None
+            raise InputError("the file is not a model of messages: {error}", error=error) from None
 
 
 def read_model(path: Path) -> TalkModel:
@@ -103,4 +103,4 @@ def read_model(path: Path) -> TalkModel:
     try:
         return TalkModel.from_bytes(path.read_bytes())
     except OSError as error:
-        raise InputError(f"the model {path} cannot be read: {error.strerror}") from None
+        raise InputError("the model {path} cannot be read: {why}", path=path, why=error.strerror) from None

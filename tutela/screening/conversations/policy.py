@@ -156,10 +156,12 @@ def read_policy(path: Path | None) -> Policy:
         text = path.read_text(encoding="utf-8") if path is not None and own else _shipped()
         return Policy(PolicyText.model_validate(tomllib.loads(text)), _version(text))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{name} cannot be read: {error}") from None
+        raise InputError("{name} cannot be read: {error}", name=name, error=error) from None
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(f"{name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise InputError(
+            "{name}: {loc}: {msg}", name=name, loc=".".join(map(str, first["loc"])), msg=first["msg"]
+        ) from None
 
 
 def _shipped() -> str:
@@ -176,16 +178,21 @@ def _compiled(rule: RuleText) -> Rule:
     try:
         program = cel.compile(when)
     except (ValueError, RuntimeError) as error:
-        raise InputError(f"rule {rule.name}: {str(error).splitlines()[0][:200]}") from None
+        raise InputError("rule {name}: {error}", name=rule.name, error=str(error).splitlines()[0][:200]) from None
     if unknown := sorted(set(program.variables()) - _WHEN_KEYS):
-        raise InputError(f"rule {rule.name}: there is no {', '.join(unknown)}; there are {', '.join(FEATURES)}")
+        raise InputError(
+            "rule {name}: there is no {unknown}; there are {features}",
+            name=rule.name,
+            unknown=", ".join(unknown),
+            features=", ".join(FEATURES),
+        )
     answer = Rule(rule.name, when, Level.NONE, rule.reason, rule.state, None, program, ()).holds(
         dict.fromkeys(FEATURES, 0.0)
     )
     if answer is None:
-        raise InputError(f"rule {rule.name}: does not come to true or false")
+        raise InputError("rule {name}: does not come to true or false", name=rule.name)
     if answer:
-        raise InputError(f"rule {rule.name}: holds of an account that did nothing")
+        raise InputError("rule {name}: holds of an account that did nothing", name=rule.name)
     return Rule(
         rule.name, when, Level[rule.level.upper()], rule.reason, rule.state, rule.budget_per_million, program,
         _gates(rule.name, when),
@@ -199,7 +206,7 @@ def _gates(name: str, when: str) -> tuple[tuple[str, float], ...]:
         inner = alternative.strip()
         least = [match for part in _split(inner, "&&") if (match := _LEAST.match(part)) and float(match[3]) > 0]
         if not least:
-            raise InputError(f"rule {name}: each alternative must ask for a least: feature >= number && …")
+            raise InputError("rule {name}: each alternative must ask for a least: feature >= number && …", name=name)
         rarest = next((match for match in least if match[1] not in _COMMON), least[0])
         found.append((rarest[1], float(rarest[3])))
     return tuple(found)

@@ -239,7 +239,9 @@ class Conversations:
         Raises InputError for an unknown feature, BudgetError where there are too few accounts.
         """
         if feature not in FEATURES:
-            raise InputError(f"there is no feature {feature!r}; there are {', '.join(FEATURES)}")
+            raise InputError(
+                "there is no feature {feature!r}; there are {features}", feature=feature, features=", ".join(FEATURES)
+            )
         return threshold(heights(self._open_ledger(), feature), budget_per_million)
 
     def approve(self, by: str) -> Approval:

@@ -39,8 +39,12 @@ def train(positives: Sequence[Labelled], ordinary: Sequence[str], *, least_ordin
     positives = _once(positives)
     if len(positives) < LEAST_POSITIVE or len(ordinary) < least_ordinary:
         raise InputError(
-            f"too little to learn from: {len(positives)} messages that people confirmed (at least {LEAST_POSITIVE})"
-            f" and {len(ordinary):,} ordinary ones (at least {least_ordinary:,})"
+            "too little to learn from: {positives} messages that people confirmed (at least "
+            "{least_positive}) and {ordinary:,} ordinary ones (at least {least_ordinary:,})",
+            positives=len(positives),
+            least_positive=LEAST_POSITIVE,
+            ordinary=len(ordinary),
+            least_ordinary=least_ordinary,
         )
     learnt = [text for place, text in enumerate(ordinary) if place % _HELD_OUT]
     held_out = [text for place, text in enumerate(ordinary) if place % _HELD_OUT == 0]

@@ -42,11 +42,13 @@ def evaluate(plan: Plan, progress: Progress) -> Summary:
     need_extra()
     unknown = [name for name in plan.attacks if name not in ATTACKS]
     if unknown:
-        raise InputError(f"no attack is called {unknown[0]!r}; there are {', '.join(ATTACKS)}")
+        raise InputError(
+            "no attack is called {unknown!r}; there are {attacks}", unknown=unknown[0], attacks=", ".join(ATTACKS)
+        )
     try:
         plan.results.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{plan.results} cannot be made: {error.strerror}") from error
+        raise InputError("{results} cannot be made: {why}", results=plan.results, why=error.strerror) from error
     subjects, left_out = read_subjects(plan.folder, plan.size)
     attacks = plan.attacks or list(ATTACKS)
     with progress("attacks") as show:

@@ -73,7 +73,7 @@ class Left:
 def read_subjects(folder: Path, size: int) -> tuple[list[Subject], list[Left]]:
     """Every picture of a folder, by name. Raises InputError when there are fewer than two."""
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder of pictures")
+        raise InputError("{folder} is no folder of pictures", folder=folder)
     found: list[Subject] = []
     left: list[Left] = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -83,7 +83,11 @@ def read_subjects(folder: Path, size: int) -> tuple[list[Subject], list[Left]]:
         else:
             left.append(item)
     if len(found) < 2:
-        raise InputError(f"{folder} has {len(found)} pictures that can be attacked; at least two are needed")
+        raise InputError(
+            "{folder} has {found} pictures that can be attacked; at least two are needed",
+            folder=folder,
+            found=len(found),
+        )
     return found, left
 
 

@@ -108,7 +108,9 @@ def _logged(log: Path, head: dict[str, Any]) -> Iterator[Trial]:
     _drop_torn_line(log)
     lines = log.read_text(encoding="utf-8").splitlines()
     if lines and json.loads(lines[0]) != head:
-        raise InputError(f"{log} is of another run ({lines[0]}); choose another folder for the results")
+        raise InputError(
+            "{log} is of another run ({lines}); choose another folder for the results", log=log, lines=lines[0]
+        )
     for line in lines[1:]:
         yield Trial.read(json.loads(line))
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Row, and_, delete, func, select, update
 
 from tutela.errors import ConflictError, NotFoundError
-from tutela.foundation.leases import held
+from tutela.foundation.leases import counts, held, new_holder, until
 from tutela.foundation.outbox.webhooks import Webhooks
 from tutela.foundation.store.announcements import announce
 from tutela.foundation.store.database import Store, moment, now
@@ -73,7 +73,7 @@ class Jobs:
         with self.store.read() as connection:
             waiting = connection.execute(select(func.count()).where(self._mine, jobs.c.state == "pending")).scalar_one()
         if waiting >= MAX_WAITING:
-            raise ConflictError(f"{waiting:,} jobs are waiting already")
+            raise ConflictError("{waiting:,} jobs are waiting already", waiting=waiting)
         return self.spool.begin(uuid.uuid4().hex, context)
 
     def submit(self, upload: Upload, actor: str) -> Job:
@@ -101,7 +101,7 @@ class Jobs:
         with self.store.read() as connection:
             row = connection.execute(select(jobs).where(jobs.c.id == full_id(connection, jobs.c.id, job_id))).first()
         if row is None:
-            raise NotFoundError(f"there is no job {job_id!r}, or it ended long ago")
+            raise NotFoundError("there is no job {job_id!r}, or it ended long ago", job_id=job_id)
         return _job(row)
 
     def all(self, *, state: JobState | None = None, limit: int = 100) -> list[Job]:
@@ -120,7 +120,7 @@ class Jobs:
 
     def take(self, lease_s: float) -> Job | None:
         """The next job of this machine, held for that long; None when nothing waits."""
-        at, holder = now(), uuid.uuid4().hex
+        at, holder = now(), new_holder()
         free = ~held(jobs.c.held_until, at)
         query = select(jobs).where(self._mine, jobs.c.state == "pending", free).order_by(jobs.c.created_at).limit(1)
         with self.store.read() as connection:
@@ -131,13 +131,13 @@ class Jobs:
             row = connection.execute(locked).first()
             if row is None:
                 return None
-            changes = {"holder": holder, "held_until": at + int(lease_s * 1e6), "attempts": row.attempts + 1}
+            changes = {"holder": holder, "held_until": until(lease_s, at), "attempts": row.attempts + 1}
             connection.execute(update(jobs).where(jobs.c.id == row.id).values(changes | {"updated_at": at}))
         return _job(row, changes)
 
     def renew(self, job: Job, lease_s: float) -> bool:
         """Hold a job for that long from now; False when another process has taken it."""
-        return self._change(job, {"held_until": now() + int(lease_s * 1e6)})
+        return self._change(job, {"held_until": until(lease_s)})
 
     def release(self, job: Job, error: str, retry_s: float) -> bool:
         """Let go of a job that could not be done now; it comes again after that many seconds."""
@@ -170,7 +170,7 @@ class Jobs:
         found = self.get(job_id)
         job_id = found.id
         if found.state is not JobState.FAILED:
-            raise ConflictError(f"job {job_id} has not failed")
+            raise ConflictError("job {job_id} has not failed", job_id=job_id)
         values = {"state": "pending", "attempts": 0, "held_until": None, "updated_at": now()}
         with self.store.write() as connection:
             connection.execute(update(jobs).where(jobs.c.id == job_id, jobs.c.state == "failed").values(values))
@@ -204,12 +204,11 @@ class Jobs:
 
 def _job(row: Row[Any], changes: Mapping[str, Any] | None = None) -> Job:
     fields = row._asdict() | dict(changes or {})
-    held_until = fields["held_until"] or 0
     return Job(
         id=fields["id"],
         actor=fields["actor"],
         state=JobState(fields["state"]),
-        running=fields["state"] == "pending" and fields["holder"] is not None and held_until > now(),
+        running=fields["state"] == "pending" and fields["holder"] is not None and counts(fields["held_until"] or 0),
         byte_length=fields["byte_length"],
         attempts=fields["attempts"],
         verdict=fields["verdict"],

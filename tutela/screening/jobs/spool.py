@@ -152,7 +152,11 @@ def _key_of(path: Path) -> bytes:
         _sync_folder(path.parent)
         key = path.read_bytes()
     if len(key) != KEY_BYTES:
-        raise TutelaError(f"{path} is not a key of {KEY_BYTES} bytes; restore it, or remove it and its sealed uploads")
+        raise TutelaError(
+            "{path} is not a key of {key_bytes} bytes; restore it, or remove it and its sealed uploads",
+            path=path,
+            key_bytes=KEY_BYTES,
+        )
     return key
 
 

@@ -5,11 +5,13 @@ instead of being made twice.
 """
 
 import logging
-import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from tutela.errors import NotFoundError, NotReadyError, TutelaError
+from tutela.foundation.background import BackgroundLoop
+from tutela.foundation.leases import kept
 from tutela.foundation.store.database import Changes
 from tutela.screening.jobs.seal import SealError
 from tutela.screening.jobs.service import MAX_ATTEMPTS, Job, Jobs
@@ -46,66 +48,45 @@ class JobRunner:
         self._ready = ready
         self._interrupt = interrupt
         self._lease_s = lease_s
-        self._poll_s = poll_s
         self._changes = Changes(jobs.store, at_least_every_s=_UNCHANGED_POLLS * poll_s)
         self.on_verdict: Callable[[Verdict], object] = lambda _: None
         """Told every verdict that a job came to, for metrics."""
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._tidy_at = 0.0
+        self._loop = BackgroundLoop(
+            self._look, name="tutela-jobs", every_s=lambda: poll_s, failed="jobs could not be taken"
+        )
 
     def start(self) -> None:
         """Begin to take jobs."""
-        if self._thread is None:
-            self._stopping.clear()
-            self._thread = threading.Thread(target=self._run, name="tutela-jobs", daemon=True)
-            self._thread.start()
+        self._loop.start()
 
     def wake(self) -> None:
         """Look now: a job has just come."""
-        self._wake.set()
+        self._loop.wake()
 
     def stop(self) -> None:
         """Take no further job, and let go of the one under way: it is done anew by whoever comes next."""
-        self._stopping.set()
-        self._wake.set()
-        while self._thread is not None:
-            self._interrupt()  # again and again: it may just have been about to begin
-            self._thread.join(0.2)
-            if not self._thread.is_alive():
-                self._thread = None
+        self._loop.stop(self._interrupt)
 
     def run_due(self) -> int:
         """Do what waits, in this thread; how many jobs were taken."""
         taken = 0
-        while not self._stopping.is_set() and (job := self._jobs.take(self._lease_s)) is not None:
+        while not self._loop.stopping and (job := self._jobs.take(self._lease_s)) is not None:
             self._do(job)
             taken += 1
         return taken
 
-    def _run(self) -> None:
-        tidy_in_s = 0.0
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                if tidy_in_s <= 0:
-                    self._jobs.tidy()
-                    tidy_in_s = TIDY_S
-                if self._ready() and self._changes.any():
-                    self.run_due()
-            except TutelaError as error:
-                log.error("jobs could not be taken: %s", error)
-            except Exception:
-                log.exception("jobs could not be taken")
-            self._wake.wait(self._poll_s)
-            tidy_in_s -= self._poll_s
+    def _look(self) -> None:
+        if time.monotonic() >= self._tidy_at:
+            self._jobs.tidy()
+            self._tidy_at = time.monotonic() + TIDY_S
+        if self._ready() and self._changes.any():
+            self.run_due()
 
     def _do(self, job: Job) -> None:
-        ended = threading.Event()
-        keeper = threading.Thread(target=self._keep, args=(job, ended), name="tutela-job-lease", daemon=True)
-        keeper.start()
         try:
-            self._screen(job)
+            with kept(lambda: self._jobs.renew(job, self._lease_s), self._lease_s, what=f"job {job.id}"):
+                self._screen(job)
         except NotReadyError:
             self._jobs.put_back(job)
         except (SealError, FileNotFoundError) as error:
@@ -114,9 +95,6 @@ class JobRunner:
         except (TutelaError, OSError) as error:
             log.error("job %s could not be done, it comes again: %s", job.id, error)
             self._jobs.release(job, str(error), min(60.0, 2.0**job.attempts))
-        finally:
-            ended.set()
-            keeper.join()
 
     def _screen(self, job: Job) -> None:
         if (document := self._made_before(job)) is not None:
@@ -139,11 +117,3 @@ class JobRunner:
             return self._journal.get(job.id)
         except NotFoundError:
             return None
-
-    def _keep(self, job: Job, ended: threading.Event) -> None:
-        while not ended.wait(self._lease_s / 3):
-            try:
-                if not self._jobs.renew(job, self._lease_s):
-                    return
-            except TutelaError as error:
-                log.warning("the hold on job %s could not be renewed: %s", job.id, error)

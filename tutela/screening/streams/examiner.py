@@ -120,7 +120,7 @@ class Examiner:
         try:
             return read_seen(answer)
         except (KeyError, TypeError, ValueError) as error:
-            raise TutelaError(f"a worker's answer is not of its form: {error!r}") from error
+            raise TutelaError("a worker's answer is not of its form: {error!r}", error=error) from error
 
     def take_follower(self) -> WorkerProcess:
         """A worker for one stream. Raises UnscreenableError where there are as many as there may be."""

@@ -60,9 +60,9 @@ class WeakSignal:
 def weak_signal(kind: str, reason: str) -> WeakSignal:
     """A signal as the platform tells it. Raises InputError."""
     if kind not in set(Indicator):
-        raise InputError(f"an indicator is one of {', '.join(Indicator)}", field="kind")
+        raise InputError("an indicator is one of {indicator}", indicator=", ".join(Indicator), field="kind")
     if len(reason) > MAX_REASON:
-        raise InputError(f"a reason has at most {MAX_REASON} characters", field="reason")
+        raise InputError("a reason has at most {max_reason} characters", max_reason=MAX_REASON, field="reason")
     return WeakSignal(Indicator(kind), WEIGHTS[Indicator(kind)], reason)
 
 

@@ -125,7 +125,7 @@ class StreamRecords:
         with self.store.write() as connection:
             row = _row(connection, stream_id)
             if State(row.state) not in LIVE:
-                raise ConflictError(f"the stream has ended: it is {row.state}")
+                raise ConflictError("the stream has ended: it is {state}", state=row.state)
             connection.execute(update(stream).where(stream.c.id == row.id).values(asked=what, asked_by=by[:128]))
             _tell(connection, row.id, f"{what}-asked", {"by": by})
         return self.get(row.id)
@@ -270,7 +270,7 @@ def _row(connection: Connection, stream_id: str) -> Row[Any]:
     wanted = full_id(connection, stream.c.id, stream_id)
     row = connection.execute(select(stream).where(stream.c.id == wanted)).first()
     if row is None:
-        raise NotFoundError(f"there is no stream {stream_id!r}")
+        raise NotFoundError("there is no stream {stream_id!r}", stream_id=stream_id)
     return row
 
 

@@ -428,17 +428,17 @@ class Streams:
         channel = Channel(fields["server"], fields["app"], fields["name"])
         server = self.servers.get(channel.server)
         if server is None:
-            raise DeliveryError(f"media server {channel.server!r} is not one of this process's")
+            raise DeliveryError("media server {server!r} is not one of this process's", server=channel.server)
         watch = self.watches.of(channel)
         if watch is not None and watch.id != fields["stream"] and watch.state in LIVE:
             return  # somebody was admitted there since
         try:
             if any(running.channel == channel for running in server.running()):
                 server.cut(channel, fields["session"])
-                raise DeliveryError("the publisher is still there", 1.0)
+                raise DeliveryError("the publisher is still there", after_s=1.0)
             server.purge(channel, float(fields["since"]))
         except OSError as error:
-            raise DeliveryError(f"media server {channel.server!r}: {error}") from error
+            raise DeliveryError("media server {server!r}: {error}", server=channel.server, error=error) from error
 
 
 _NOT_KEPT = Reason("evidence-not-kept", "the evidence could not be sealed; see the service's log")

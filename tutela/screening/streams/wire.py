@@ -109,7 +109,7 @@ def read_look(message: Message) -> Look:
         frames, fresh = Frames(message.fields["frames"]), bool(message.fields["fresh"])
         return Look(frames, tuple(packets), due, fresh, int(message.fields["track"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise TutelaError(f"a receiver's message is not a look: {error!r}") from error
+        raise TutelaError("a receiver's message is not a look: {error!r}", error=error) from error
 
 
 def codec_fields(codec: Codec) -> dict[str, Any]:
@@ -128,4 +128,4 @@ def read_codec(fields: Any) -> Codec:
         width, height = int(fields["width"]), int(fields["height"])
         return Codec(str(fields["name"]), bytes.fromhex(fields["extradata"]), width, height)
     except (KeyError, TypeError, ValueError) as error:
-        raise TutelaError(f"a receiver's message names no codec: {error!r}") from error
+        raise TutelaError("a receiver's message names no codec: {error!r}", error=error) from error

@@ -191,7 +191,9 @@ class _Viewing:
                 try:
                     self._take(batch.samples, batch.seconds)
                 except Exception as error:
-                    raise _AudienceError from error  # a fault of ours, which is never taken for one of the worker's
+                    raise _AudienceError(
+                        "samples of the video could not be taken"
+                    ) from error  # a fault of ours, which is never taken for one of the worker's
         if self._enough.is_set():
             raise _EnoughError
 
@@ -209,7 +211,9 @@ class _Viewing:
         left_s = self._deadline - time.monotonic()
         if left_s <= 0:
             raise UnscreenableError(
-                Shortcoming.TIMEOUT, f"only a part could be looked at within {self._limits.video_timeout_s:g} s"
+                Shortcoming.TIMEOUT,
+                "only a part could be looked at within {video_timeout_s:g} s",
+                video_timeout_s=self._limits.video_timeout_s,
             )
         options = replace(stretch, seed=self._seed).options(Mode.FAST, self._limits)
         return self._pool.run(self._content, options, receive, timeout_s=left_s, wait_s=wait_s)
@@ -221,6 +225,8 @@ class _EnoughError(Exception):
 
 class _AudienceError(TutelaError):
     """The samples could not be taken."""
+
+    code = "audience"
 
 
 def _stretches(duration_s: float | None, max_gap_s: float) -> list[Watch]:

@@ -181,7 +181,7 @@ def read_batch(part: Any) -> Batch:
         )
         return Batch(samples, tuple(float(frame[0]) for frame in frames))
     except (KeyError, TypeError, ValueError) as error:
-        raise TutelaError(f"a worker's answer is not a batch of frames: {error!r}") from error
+        raise TutelaError("a worker's answer is not a batch of frames: {error!r}", error=error) from error
 
 
 def read_facts(part: Any) -> VideoFacts:
@@ -190,7 +190,7 @@ def read_facts(part: Any) -> VideoFacts:
         width, height, duration_s, streams = part["facts"]
         return VideoFacts(int(width), int(height), None if duration_s is None else float(duration_s), int(streams))
     except (KeyError, TypeError, ValueError) as error:
-        raise TutelaError(f"a worker's answer is not the facts of a video: {error!r}") from error
+        raise TutelaError("a worker's answer is not the facts of a video: {error!r}", error=error) from error
 
 
 class _Eye:

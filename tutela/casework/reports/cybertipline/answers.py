@@ -55,24 +55,28 @@ class Answer:
 class UncertainError(TutelaError):
     """No answer that can be read: the server may have done what was asked, or not."""
 
+    code = "cybertipline-uncertain"
+
 
 class RefusedError(TutelaError):
     """The server answered with a code other than success."""
 
+    code = "cybertipline-refused"
+
     def __init__(self, call: str, answer: Answer) -> None:
         request = f" (Request-ID {answer.request_id})" if answer.request_id else ""
-        super().__init__(f"{call}: {answer.code} {answer.description}".strip() + request)
+        super().__init__("{call}: {answer}", call=call, answer=f"{answer.code} {answer.description}".strip() + request)
         self.answer = answer
 
     @property
-    def code(self) -> int:
+    def response_code(self) -> int:
         """The response code."""
         return self.answer.code
 
     @property
     def passing(self) -> bool:
         """Whether the server says that the fault is its own and may pass."""
-        return 1000 <= self.code < 2000
+        return 1000 <= self.response_code < 2000
 
 
 def read_answer(body: bytes, request_id: str | None = None) -> Answer:
@@ -80,7 +84,7 @@ def read_answer(body: bytes, request_id: str | None = None) -> Answer:
     try:
         root = parse(body)
         if root.tag not in ("reportResponse", "reportDoneResponse"):
-            raise UncertainError(f"the server answered with <{root.tag}>")
+            raise UncertainError("the server answered with <{tag}>", tag=root.tag)
         number = root.findtext("reportId")
         return Answer(
             code=int(root.findtext("responseCode") or ""),
@@ -92,4 +96,4 @@ def read_answer(body: bytes, request_id: str | None = None) -> Answer:
             request_id=request_id,
         )
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise UncertainError(f"the server's answer cannot be read: {type(error).__name__}") from error
+        raise UncertainError("the server's answer cannot be read: {kind}", kind=type(error).__name__) from error

@@ -13,6 +13,7 @@ from tutela.casework.reports.cybertipline.environment import ADDRESSES, Environm
 from tutela.casework.reports.cybertipline.report import FileDetails, Report
 from tutela.casework.reports.cybertipline.schema import Schema
 from tutela.errors import InputError
+from tutela.foundation.http import Http, HttpError, Patience
 
 if TYPE_CHECKING:
     import httpx
@@ -36,15 +37,12 @@ class CyberTipline:
         transport: "httpx.BaseTransport | None" = None,
     ) -> None:
         """`address` replaces the environment's own. Raises InputError unless it is https, or on this machine."""
-        import httpx
-
         self.environment = environment
         self.address = (address or ADDRESSES[environment]).rstrip("/")
         _check_address(self.address)
-        self._http = httpx.Client(
-            auth=httpx.BasicAuth(user, password),
-            timeout=httpx.Timeout(_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S),
-            follow_redirects=False,
+        self._http = Http(
+            auth=(user, password),
+            patience=Patience(timeout_s=_TIMEOUT_S, connect_s=_CONNECT_TIMEOUT_S),
             transport=transport,
             trust_env=False,
         )
@@ -114,29 +112,28 @@ class CyberTipline:
         data: Mapping[str, str] | None = None,
         files: Mapping[str, tuple[str, BinaryIO]] | None = None,
     ) -> tuple[bytes, str | None]:
-        import httpx
-
         try:
-            with self._http.stream(
-                method, f"{self.address}/{path}", content=content, headers=headers, data=data, files=files
-            ) as response:
-                body = bytearray()
-                for part in response.iter_bytes():
-                    body += part
-                    if len(body) > _MAX_ANSWER_BYTES:
-                        raise UncertainError(f"{path}: the answer has no end")
-                if response.is_redirect:
-                    raise UncertainError(f"{path}: the server sent us elsewhere; correct its address")
-                return bytes(body), response.headers.get("Request-ID")
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            raise UncertainError(f"{path}: no answer ({type(error).__name__})") from error
+            answer = self._http.ask(
+                method,
+                f"{self.address}/{path}",
+                content,
+                form=data,
+                files=files,
+                headers=headers,
+                max_bytes=_MAX_ANSWER_BYTES,
+            )
+        except HttpError as error:
+            raise UncertainError("{path}: no answer ({error})", path=path, error=error) from error
+        if 300 <= answer.status < 400:
+            raise UncertainError("{path}: the server sent us elsewhere; correct its address", path=path)
+        return answer.body, answer.headers.get("request-id")
 
 
 def _check_address(address: str) -> None:
     parts = urlsplit(address)
     local = parts.hostname in ("127.0.0.1", "::1", "localhost")
     if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
-        raise InputError(f"the CyberTipline address {address!r} must begin with https://")
+        raise InputError("the CyberTipline address {address!r} must begin with https://", address=address)
 
 
 def _header_safe(name: str) -> str:

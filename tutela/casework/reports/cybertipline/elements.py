@@ -54,7 +54,7 @@ class Element:
             for item in value if isinstance(value, tuple) else (value,):
                 _check(where, item, field.metadata.get(_BITS, 64))
             if field.type == (date | None) and isinstance(value, datetime):
-                raise InputError(f"{where}: {value} is a time; give a date")
+                raise InputError("{where}: {value} is a time; give a date", where=where, value=value)
 
     def to_xml(self, name: str) -> etree._Element:
         """This element under that name."""
@@ -150,21 +150,27 @@ def _check(where: str, value: object, bits: int) -> None:
             return
         case datetime():
             if value.utcoffset() is None:
-                raise InputError(f"{where}: the time {value.isoformat()} has no time zone")
+                raise InputError("{where}: the time {value} has no time zone", where=where, value=value.isoformat())
             try:
                 value.astimezone(UTC)
             except OverflowError:
-                raise InputError(f"{where}: the time {value.isoformat()} is out of range in UTC") from None
+                raise InputError(
+                    "{where}: the time {value} is out of range in UTC", where=where, value=value.isoformat()
+                ) from None
         case int():
             if not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
-                raise InputError(f"{where}: {value} is out of range")
+                raise InputError("{where}: {value} is out of range", where=where, value=value)
         case float():
             if not math.isfinite(value):
-                raise InputError(f"{where}: {value} is not a finite number")
+                raise InputError("{where}: {value} is not a finite number", where=where, value=value)
 
 
 def exactly_one(choice: Element) -> None:
     """Raise InputError unless exactly one child of a choice is given."""
     given = [field.name for field in dataclasses.fields(choice) if getattr(choice, field.name) is not None]
     if len(given) != 1:
-        raise InputError(f"{type(choice).__name__} takes exactly one of its kinds, got {', '.join(given) or 'none'}")
+        raise InputError(
+            "{kind} takes exactly one of its kinds, got {given}",
+            kind=type(choice).__name__,
+            given=", ".join(given) or "none",
+        )

@@ -28,7 +28,7 @@ class Schema:
         try:
             self._schema = etree.XMLSchema(parse(text))
         except (etree.XMLSyntaxError, etree.XMLSchemaParseError) as error:
-            raise TutelaError(f"this is not the CyberTipline schema: {error}") from error
+            raise TutelaError("this is not the CyberTipline schema: {error}", error=error) from error
         self.text = text
 
     @classmethod
@@ -37,7 +37,9 @@ class Schema:
         try:
             return cls(path.read_bytes()[:_MAX_SCHEMA_BYTES])
         except OSError as error:
-            raise InputError(f"the CyberTipline schema {path} cannot be read: {error.strerror}") from error
+            raise InputError(
+                "the CyberTipline schema {path} cannot be read: {why}", path=path, why=error.strerror
+            ) from error
 
     def problems(self, document: bytes) -> list[str]:
         """Why the schema refuses this document; empty when it does not."""

@@ -152,22 +152,24 @@ _EXTENSION = re.compile(r"[0-9]+")
 def check_country(code: str | None) -> None:
     """Raise InputError unless the schema knows this country."""
     if code is not None and code not in COUNTRIES:
-        raise InputError(f"{code!r} is no country code of the CyberTipline schema; use two capital letters, such as GB")
+        raise InputError(
+            "{code!r} is no country code of the CyberTipline schema; use two capital letters, such as GB", code=code
+        )
 
 
 def check_state(code: str | None) -> None:
     """Raise InputError unless the schema knows this state."""
     if code is not None and code not in STATES:
-        raise InputError(f"{code!r} is no code of a state of the USA; elsewhere, use non_usa_state")
+        raise InputError("{code!r} is no code of a state of the USA; elsewhere, use non_usa_state", code=code)
 
 
 def check_calling_code(code: str | None) -> None:
     """Raise InputError unless it is a plus sign and one to three digits."""
     if code is not None and not _CALLING_CODE.fullmatch(code):
-        raise InputError(f"{code!r} is no country calling code; it looks like +44")
+        raise InputError("{code!r} is no country calling code; it looks like +44", code=code)
 
 
 def check_extension(text: str | None) -> None:
     """Raise InputError unless these are digits."""
     if text is not None and not _EXTENSION.fullmatch(text):
-        raise InputError(f"{text!r} is no phone extension; it has only digits")
+        raise InputError("{text!r} is no phone extension; it has only digits", text=text)

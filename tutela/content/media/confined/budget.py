@@ -19,6 +19,8 @@ _SHARE_OF_TIME = 0.8
 class BudgetSpentError(UnscreenableError):
     """Nothing more of the whole content is looked at. What was found until then counts."""
 
+    code = "budget-spent"
+
 
 class Budget:
     """Counts down. Every method raises BudgetSpentError once its limit is passed."""
@@ -50,7 +52,9 @@ class Budget:
         self._parts -= 1
         if self._parts < 0:
             raise BudgetSpentError(
-                Shortcoming.TOO_MANY_PARTS, f"only the first {self.limits.max_parts:,} parts were looked at"
+                Shortcoming.TOO_MANY_PARTS,
+                "only the first {max_parts:,} parts were looked at",
+                max_parts=self.limits.max_parts,
             )
         self.check_time()
 
@@ -58,7 +62,9 @@ class Budget:
         """Whether there is time left."""
         if time.process_time() > self._deadline:
             raise BudgetSpentError(
-                Shortcoming.TIMEOUT, f"only a part could be looked at within {self.limits.timeout_s:g} s"
+                Shortcoming.TIMEOUT,
+                "only a part could be looked at within {timeout_s:g} s",
+                timeout_s=self.limits.timeout_s,
             )
 
     @contextlib.contextmanager
@@ -66,7 +72,9 @@ class Budget:
         """One level down. Raises UnscreenableError where that is too deep: this part ends, the others go on."""
         if self._depth >= self.limits.max_depth:
             raise UnscreenableError(
-                Shortcoming.TOO_DEEP, f"it lies deeper than {self.limits.max_depth} containers in each other"
+                Shortcoming.TOO_DEEP,
+                "it lies deeper than {max_depth} containers in each other",
+                max_depth=self.limits.max_depth,
             )
         self._depth += 1
         try:

@@ -58,12 +58,17 @@ def decode_picture(data: bytes | memoryview, media_type: MediaType | None, mode:
         raise UnscreenableError(Shortcoming.EMPTY, "there is no content")
     if len(data) > limits.max_bytes:
         raise UnscreenableError(
-            Shortcoming.TOO_MANY_BYTES, f"{len(data):,} bytes are over the limit of {limits.max_bytes:,}"
+            Shortcoming.TOO_MANY_BYTES,
+            "{data:,} bytes are over the limit of {max_bytes:,}",
+            data=len(data),
+            max_bytes=limits.max_bytes,
         )
     if media_type is None:
         raise UnscreenableError(Shortcoming.UNKNOWN_TYPE, "the content is of no known type")
     if media_type not in PICTURES:
-        raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, f"{media_type} is not decoded by this version")
+        raise UnscreenableError(
+            Shortcoming.UNSUPPORTED_TYPE, "{media_type} is not decoded by this version", media_type=media_type
+        )
     if media_type in _PLUG_INS:
         _plug_in(media_type)
     try:
@@ -74,7 +79,10 @@ def decode_picture(data: bytes | memoryview, media_type: MediaType | None, mode:
         raise
     except Exception as error:  # whatever a decoder makes of a hostile file, the answer is a hold
         raise UnscreenableError(
-            Shortcoming.UNREADABLE, f"the {media_type} cannot be decoded: {type(error).__name__}"
+            Shortcoming.UNREADABLE,
+            "the {media_type} cannot be decoded: {kind}",
+            media_type=media_type,
+            kind=type(error).__name__,
         ) from error
 
 
@@ -174,7 +182,10 @@ def _check_size(image: Image.Image, limits: Limits) -> None:
     if width * height > limits.max_pixels:
         raise UnscreenableError(
             Shortcoming.TOO_MANY_PIXELS,
-            f"{width:,} x {height:,} pixels are over the limit of {limits.max_pixels:,}",
+            "{width:,} x {height:,} pixels are over the limit of {max_pixels:,}",
+            width=width,
+            height=height,
+            max_pixels=limits.max_pixels,
         )
 
 
@@ -224,6 +235,8 @@ def _plug_in(media_type: MediaType) -> None:
         loaded = import_module(module)
     except ImportError:
         name = media_type.name
-        raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, f"{name} needs the extra tutela[formats]") from None
+        raise UnscreenableError(
+            Shortcoming.UNSUPPORTED_TYPE, "{name} needs the extra tutela[formats]", name=name
+        ) from None
     if opener:
         getattr(loaded, opener)()

@@ -82,7 +82,9 @@ def drawn(documents: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, Picture
         if (shapes := sum(1 for _ in _SHAPE.finditer(data))) > _MOST_SHAPES:
             yield (
                 name,
-                UnscreenableError(Shortcoming.NOT_RENDERED, f"it draws {shapes:,} shapes, and is not drawn here"),
+                UnscreenableError(
+                    Shortcoming.NOT_RENDERED, "it draws {shapes:,} shapes, and is not drawn here", shapes=shapes
+                ),
             )
 
 

@@ -72,7 +72,7 @@ def _not_converted(frame: VideoFrame, error: Exception) -> Exception:
     if isinstance(error, MemoryError):
         return error
     return UnscreenableError(
-        Shortcoming.UNREADABLE, f"frames of the pixel format {frame.format.name} cannot be converted"
+        Shortcoming.UNREADABLE, "frames of the pixel format {name} cannot be converted", name=frame.format.name
     )
 
 

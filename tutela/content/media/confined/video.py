@@ -113,7 +113,10 @@ class Video:
                 raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, "the file has no video in it")
             if len(streams) > MAX_STREAMS:
                 raise UnscreenableError(
-                    Shortcoming.PARTLY_SCREENED, f"{len(streams)} video streams are over the limit of {MAX_STREAMS}"
+                    Shortcoming.PARTLY_SCREENED,
+                    "{streams} video streams are over the limit of {max_streams}",
+                    streams=len(streams),
+                    max_streams=MAX_STREAMS,
                 )
             for stream in streams:
                 if stream.codec_context is None:
@@ -302,7 +305,7 @@ class Video:
             return av.open(Reader(self._data), "r", metadata_errors="ignore", options=_OPTIONS)
         except av.error.FFmpegError as error:
             raise UnscreenableError(
-                Shortcoming.UNREADABLE, f"the video cannot be opened: {type(error).__name__}"
+                Shortcoming.UNREADABLE, "the video cannot be opened: {kind}", kind=type(error).__name__
             ) from error
 
     def track(self, container: InputContainer, number: int, *, filtered: bool = True) -> Track:
@@ -357,7 +360,10 @@ class Video:
         if width * height > self._limits.max_pixels:
             raise UnscreenableError(
                 Shortcoming.TOO_MANY_PIXELS,
-                f"{width:,} x {height:,} pixels are over the limit of {self._limits.max_pixels:,}",
+                "{width:,} x {height:,} pixels are over the limit of {max_pixels:,}",
+                width=width,
+                height=height,
+                max_pixels=self._limits.max_pixels,
             )
 
 

@@ -69,19 +69,25 @@ def read_phrases(path: Path) -> Phrases:
         items = tomllib.loads(path.read_text(encoding="utf-8")).get("phrase", [])
         return Phrases([_phrase(item) for item in items])
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{path} is not a file of phrases ([[phrase]] text, stage, weight): {error}") from None
+        raise InputError(
+            "{path} is not a file of phrases ([[phrase]] text, stage, weight): {error}", path=path, error=error
+        ) from None
 
 
 def _phrase(item: dict[str, object]) -> Phrase:
     stage, weight = str(item["stage"]), float(str(item.get("weight", 1.0)))
     if stage.upper() not in Stage.__members__:
-        raise InputError(f"{stage!r} is not a stage; there are {', '.join(name.lower() for name in Stage.__members__)}")
+        raise InputError(
+            "{stage!r} is not a stage; there are {name}",
+            stage=stage,
+            name=", ".join(name.lower() for name in Stage.__members__),
+        )
     if not 0 < weight <= CAP:
-        raise InputError(f"a phrase's weight is over 0 and at most {CAP:g}")
+        raise InputError("a phrase's weight is over 0 and at most {cap:g}", cap=CAP)
     try:
         return Phrase(KEYWORD.parse(str(item["text"])), Stage[stage.upper()], weight)
     except InvalidSignalError as error:
-        raise InputError(f"a phrase cannot be used: {error}") from None
+        raise InputError("a phrase cannot be used: {error}", error=error) from None
 
 
 PHRASES = Phrases()

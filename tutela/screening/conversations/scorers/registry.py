@@ -19,5 +19,5 @@ def text_scorers(home: Path) -> list[TextScorer]:
         if isinstance(scorer, TextScorer):
             found.append(scorer)
         elif not isinstance(scorer, ContactScorer):
-            raise TutelaError(f"entry point {point.value!r} of group {GROUP} is not a scorer")
+            raise TutelaError("entry point {value!r} of group {group} is not a scorer", value=point.value, group=GROUP)
     return found

@@ -174,8 +174,10 @@ def unreadable(what: str, error: Exception) -> UnscreenableError:
     if isinstance(error, UnscreenableError):
         return error
     if isinstance(error, MemoryError):
-        return UnscreenableError(Shortcoming.OUT_OF_MEMORY, f"{what} needs more memory than allowed")
-    return UnscreenableError(Shortcoming.UNREADABLE, f"{what} cannot be read: {type(error).__name__}")
+        return UnscreenableError(Shortcoming.OUT_OF_MEMORY, "{what} needs more memory than allowed", what=what)
+    return UnscreenableError(
+        Shortcoming.UNREADABLE, "{what} cannot be read: {kind}", what=what, kind=type(error).__name__
+    )
 
 
 def encrypted() -> UnscreenableError:

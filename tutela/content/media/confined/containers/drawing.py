@@ -81,7 +81,9 @@ def render(text: bytes, side: int) -> Image.Image:
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:  # a fault in Rust is no Exception
-        raise UnscreenableError(Shortcoming.NOT_RENDERED, f"it cannot be drawn: {type(error).__name__}") from None
+        raise UnscreenableError(
+            Shortcoming.NOT_RENDERED, "it cannot be drawn: {kind}", kind=type(error).__name__
+        ) from None
     return Image.open(io.BytesIO(drawn))
 
 

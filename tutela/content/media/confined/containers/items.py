@@ -65,7 +65,9 @@ def _others(data: memoryview, items: _Items, budget: Budget) -> Iterator[Part]:
             continue
         number += 1
         if number > _MOST:
-            limit = UnscreenableError(Shortcoming.TOO_MANY_PARTS, f"only the first {_MOST:,} pictures were looked at")
+            limit = UnscreenableError(
+                Shortcoming.TOO_MANY_PARTS, "only the first {most:,} pictures were looked at", most=_MOST
+            )
             yield Unread("pictures", limit)
             return
         budget.check_time()

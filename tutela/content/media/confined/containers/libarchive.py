@@ -41,7 +41,9 @@ class Libarchive:
         libarchive = load()
         if libarchive is None:
             raise UnscreenableError(
-                Shortcoming.UNSUPPORTED_TYPE, f"{content.media_type} needs tutela[archives] and the system's libarchive"
+                Shortcoming.UNSUPPORTED_TYPE,
+                "{media_type} needs tutela[archives] and the system's libarchive",
+                media_type=content.media_type,
             )
         with libarchive.stream_reader(file_over(memoryview(content.data)), block_size=64 * 1024) as archive:
             try:

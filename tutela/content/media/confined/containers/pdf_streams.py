@@ -157,7 +157,9 @@ class PdfStreams:
         """What the last cross-reference no longer names: an earlier revision still does."""
         ends = [match.end() for match in re.finditer(rb"%%EOF", self._data)][:-1]
         if len(ends) > _MAX_REVISIONS:
-            raise UnscreenableError(Shortcoming.TOO_MANY_PARTS, f"the document has {len(ends)} earlier revisions")
+            raise UnscreenableError(
+                Shortcoming.TOO_MANY_PARTS, "the document has {ends} earlier revisions", ends=len(ends)
+            )
         for number, end in enumerate(ends, start=1):
             self._budget.spend_part()
             try:

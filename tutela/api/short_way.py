@@ -5,7 +5,7 @@ Log, key, limits and problem documents are the same on both ways; the framework 
 methods.
 """
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -13,33 +13,29 @@ from tutela.api.access import AccessLog
 from tutela.api.problems import answer_to
 
 
-class ShortcutApp(FastAPI):
-    """An application with a short way to some of its routes."""
+class ShortWay:
+    """ASGI middleware: what is asked of a router's routes is answered here, and goes no further in.
 
-    _shortcuts: dict[tuple[str, str], ASGIApp]
-    _layers: int
+    Add it after every layer of the application's own. A layer that an embedding application adds later lies around it,
+    and is never passed by.
+    """
 
-    def shorten(self, router: APIRouter) -> None:
-        """Make the way to the router's routes short. Call it once every layer of the application's own is there."""
-        self._layers = len(self.user_middleware)
-        self._shortcuts = {
-            (method, route.path): AccessLog(_Shortcut(route))
+    def __init__(self, app: ASGIApp, *, router: APIRouter) -> None:
+        self._app = app
+        self._routes = {
+            (method, route.path): AccessLog(_Answering(route))
             for route in router.routes
             if isinstance(route, APIRoute)
             for method in route.methods or ()
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI defines it. Layers that an embedding application added are never passed by."""
-        shortcut = self._shortcuts.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        if shortcut is None or len(self.user_middleware) != self._layers:
-            await super().__call__(scope, receive, send)
-        else:
-            scope["app"] = self
-            await shortcut(scope, receive, send)
+        """As ASGI defines it."""
+        route = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        await (route or self._app)(scope, receive, send)
 
 
-class _Shortcut:
+class _Answering:
     def __init__(self, route: APIRoute) -> None:
         self._route = route
         self._handle = route.get_route_handler()

@@ -5,6 +5,7 @@ from fastapi.testclient import TestClient
 
 from tests.support.pictures import file_of, photos
 from tutela.api.app import ApiOptions, create_app
+from tutela.api.short_way import ShortWay
 from tutela.deployment.composition import Deployment, open_deployment
 
 PICTURE = file_of(photos()[0].resize((200, 200)), "JPEG")
@@ -37,7 +38,7 @@ def test_both_ways_give_the_same_answers(deployment):
     short, long = application(deployment), application(deployment)
     short_open, long_open = (application(deployment, auth_required=False) for _ in range(2))
     for app in (long, long_open):
-        app.add_middleware(CountingLayer)
+        app.user_middleware = [layer for layer in app.user_middleware if layer.cls is not ShortWay]
     requests = [
         ("POST", {"content": PICTURE}),
         ("POST", {"content": b""}),
