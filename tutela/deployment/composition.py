@@ -34,6 +34,7 @@ from tutela.lists.exchanges.feedback import Deliveries
 from tutela.lists.index.service import Indexes
 from tutela.screening.check import Checker
 from tutela.screening.check.deterrence import Deterrences
+from tutela.screening.check.expansion import Expander
 from tutela.screening.conversations import ConversationOptions
 from tutela.screening.examination import TASK
 from tutela.screening.jobs.limits import JobLimits
@@ -135,7 +136,8 @@ class Deployment:
             secret=store.secret("sampling"),
             on_allowed=self.second_opinions.hear,
         )
-        self.checker = Checker(self.screener, self.indexes)
+        self.expander = Expander() if policy.follows_links else None
+        self.checker = Checker(self.screener, self.indexes, self.expander.follow if self.expander else None)
         self.deterrences = Deterrences(home)
         self.outbox = self.casework.outbox
         self.handlers: dict[str, Handler] = {WEBHOOK: self.casework.webhooks.deliver}
@@ -224,6 +226,8 @@ class Deployment:
         if self._conversations is not None:
             self._conversations.close()
         self.casework.webhooks.close()
+        if self.expander is not None:
+            self.expander.close()
         self.job_pool.close()
         self.pool.close()
         self.store.close()

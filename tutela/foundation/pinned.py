@@ -4,16 +4,22 @@ import ipaddress
 import json
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import httpcore
 import httpx
 
 from tutela.foundation.outward import PRIVATE_NETWORKS, is_loopback, read_networks
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 
 class CheckedBackend(httpcore.SyncBackend):
     """Connects to addresses that were checked, and to no other."""
+
+    def __init__(self, addresses: Callable[[str, int], list[str]] | None = None) -> None:
+        """`addresses` gives those of a host that may be connected to; `checked_addresses` by default."""
+        self._addresses = addresses or checked_addresses
 
     def connect_tcp(
         self,
@@ -25,7 +31,7 @@ class CheckedBackend(httpcore.SyncBackend):
     ) -> httpcore.NetworkStream:
         """As its parent's, by a number. Raises httpcore.ConnectError for an address that is not permitted."""
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in checked_addresses(host, port):
+        for address in self._addresses(host, port):
             try:
                 return super().connect_tcp(address, port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -35,11 +41,7 @@ class CheckedBackend(httpcore.SyncBackend):
 
 def checked_addresses(host: str, port: int) -> list[str]:
     """The addresses of a host. Raises httpcore.ConnectError where one of them is not permitted, or there is none."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise httpcore.ConnectError(f"{host} cannot be resolved") from None
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    addresses = _resolved(host, port)
     permitted = read_networks(json.loads(os.environ.get(PRIVATE_NETWORKS) or "[]"))
     for text in addresses:
         address = ipaddress.ip_address(text.partition("%")[0])
@@ -52,11 +54,48 @@ def checked_addresses(host: str, port: int) -> list[str]:
     return addresses
 
 
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def public_addresses(
+    host: str, port: int, permits: Callable[[Address, int], bool] = lambda address, port: is_public(address)
+) -> list[str]:
+    """The addresses of a host that anybody may have named: every one of them is public, whatever the operator permits
+    elsewhere. Raises httpcore.ConnectError where one is not, or there is none."""
+    addresses = _resolved(host, port)
+    for text in addresses:
+        if not permits(ipaddress.ip_address(text.partition("%")[0]), port):
+            raise httpcore.ConnectError(f"{host} is at an address that is not public")
+    return addresses
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is one of the open internet: none that is private, loopback, link-local or shared, and none
+    that carries such a one (IPv4-mapped, 6to4, NAT64)."""
+    if isinstance(address, ipaddress.IPv6Address):
+        carried = [address.ipv4_mapped, address.sixtofour]
+        if address in _NAT64:
+            carried.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if any(inner is not None and not _is_public(inner) for inner in carried):
+            return False
+        if address.ipv4_mapped is not None:
+            return True
+    return _is_public(address)
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def _resolved(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise httpcore.ConnectError(f"{host} cannot be resolved") from None
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
-def checked(client: httpx.Client) -> httpx.Client:
+def checked(client: httpx.Client, backend: CheckedBackend | None = None) -> httpx.Client:
     """The client, connecting by itself to checked addresses only; a proxy resolves and connects in its own place."""
-    client._transport._pool._network_backend = CheckedBackend()  # type: ignore[attr-defined]
+    client._transport._pool._network_backend = backend or CheckedBackend()  # type: ignore[attr-defined]
     return client

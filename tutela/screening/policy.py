@@ -53,6 +53,9 @@ class ScreeningPolicy:
     """Decision by reason code (`unsupported-type`, `damaged`, `partly-screened`, `timeout`, ...); what is not named is
     held."""
     video: VideoRule = VideoRule()
+    follows_links: bool = False
+    """Whether shortened links in checks are followed, to where their shorteners say that they lead: by a process of its
+    own, which asks shorteners alone and connects to public addresses alone."""
 
     def on(self, code: str) -> Decision:
         """The decision for content with that shortcoming."""

@@ -4,7 +4,7 @@ A text with nothing listed in it costs a look at eight bytes a link. Whatever ma
 search, policy, verdict, evidence, case. A word alone never blocks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from tutela import _native
@@ -15,11 +15,16 @@ from tutela.content.words import KEYWORD, counts_in, fold, folding, text_sample
 from tutela.errors import InputError
 from tutela.lists.banks.model import Bank
 from tutela.screening.check.model import Answer, Purpose, Question
+from tutela.screening.check.shortened import Led, is_shortened
 from tutela.screening.screener import Screener
 from tutela.screening.verdict import Context, Decision, Reason
 
 MAX_TEXT = 1_000_000
 """Characters of one question; more is not read, and so is held."""
+
+
+MAX_FOLLOWED = 5
+"""Shortened links of one question; more are not followed, and so held."""
 
 
 class Index(Protocol):
@@ -35,9 +40,11 @@ class Index(Protocol):
 class Checker:
     """Checks links and text. Thread-safe."""
 
-    def __init__(self, screener: Screener, index: Index) -> None:
+    def __init__(self, screener: Screener, index: Index, follow: Callable[[str], Led] | None = None) -> None:
+        """`follow` says where a shortened link leads; without it none is followed."""
         self._screener = screener
         self._index = index
+        self._follow = follow
 
     def check(self, question: Question, context: Context | None = None) -> Answer:
         """The answer. Raises InputError where there is nothing to check, StoreError as `Screener.screen` does."""
@@ -65,8 +72,25 @@ class Checker:
             shortcomings.append(Reason("partly-screened", f"more than {MAX_LINKS:,} links; those were looked up"))
         urls = [(url, f"link {number}") for number, url in enumerate(question.urls[:MAX_LINKS], 1)]
         links = [*urls, *((link.url, f"character {link.at + 1}") for link in found)]
+        links, unfollowed = self._followed(links)
+        if unfollowed:
+            said = f"{unfollowed:,} shortened links could not be followed to their end"
+            shortcomings.append(Reason("not-followed", said))
         samples = [sample for url, part in links for sample in self._of_link(url, part)]
         return [*samples, *self._words(text)], shortcomings
+
+    def _followed(self, links: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], int]:
+        """The links with those that shortened ones lead to, and how many could not be followed to their end."""
+        if self._follow is None:
+            return links, 0
+        shortened = [(url, part) for url, part in links if is_shortened(url)]
+        more: list[tuple[str, str]] = []
+        unfollowed = max(0, len(shortened) - MAX_FOLLOWED)
+        for url, part in shortened[:MAX_FOLLOWED]:
+            led = self._follow(url)
+            unfollowed += not led.complete
+            more += [(each, part) for each in led.links]
+        return [*links, *more], unfollowed
 
     def _words(self, text: str) -> Iterator[Sample]:
         if not text:
