@@ -64,7 +64,7 @@ struct Call {
 // Memory, time, the socket to the parent, mapping the descriptors that it sends, and the end. What comes most often
 // stands first. None opens, makes, sends to a new address, starts anything, or names another process.
 constexpr Call kAllowed[] = {
-    CALL(futex), CALL(madvise), CALL(munmap), CALL(brk), CALL(mremap), CALL(read), CALL(recvmsg), CALL(recvfrom),
+    CALL(futex), CALL(munmap), CALL(brk), CALL(mremap), CALL(read), CALL(recvmsg), CALL(recvfrom),
     CALL(sendto), CALL(write), CALL(close), CALL(clock_gettime), CALL(gettimeofday), CALL(getrandom),
     CALL(clock_nanosleep), CALL(nanosleep), CALL(clock_getres), CALL(rt_sigaction), CALL(rt_sigprocmask),
     CALL(rt_sigreturn), CALL(sigaltstack), CALL(setitimer), CALL(fstat), CALL(lseek), CALL(readv), CALL(writev),
@@ -86,7 +86,7 @@ constexpr Call kAllowed[] = {
 };
 // Those that are allowed with some arguments only, as `Filter::build` says.
 constexpr Call kAllowedInPart[] = {
-    CALL(mmap), CALL(mprotect), CALL(clone), CALL(fcntl), CALL(newfstatat), CALL(prlimit64), CALL(tgkill),
+    CALL(mmap), CALL(mprotect), CALL(madvise), CALL(clone), CALL(fcntl), CALL(newfstatat), CALL(prlimit64), CALL(tgkill),
 };
 #undef CALL
 
@@ -108,8 +108,11 @@ class Filter {
         give(SECCOMP_RET_KILL_PROCESS);
 #endif
         // No memory becomes code: what was loaded is all that runs.
-        without_bits(__NR_mmap, 2, PROT_EXEC);
-        without_bits(__NR_mprotect, 2, PROT_EXEC);
+        without_bits(__NR_mmap, {{2, PROT_EXEC}, {3, MAP_HUGETLB | MAP_LOCKED}});  // nor is it taken from others
+        without_bits(__NR_mprotect, {{2, PROT_EXEC}});
+        // What allocators ask. Merging pages with those of other processes would tell what is in theirs.
+        one_of(__NR_madvise, 2, {MADV_DONTNEED, MADV_FREE, MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL,
+                                   MADV_WILLNEED, MADV_HUGEPAGE, MADV_NOHUGEPAGE});
         for (const Call& call : kAllowed) when_equal_return(static_cast<uint32_t>(call.number), SECCOMP_RET_ALLOW);
         one_of(__NR_fcntl, 1, {F_DUPFD_CLOEXEC, F_GETFD, F_GETFL});
         one_of(__NR_newfstatat, 3, {AT_EMPTY_PATH});  // how the C library asks about a descriptor
@@ -143,11 +146,17 @@ class Filter {
     void only_for(uint32_t number, size_t instructions) {
         code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, static_cast<uint8_t>(instructions)));
     }
-    void without_bits(uint32_t number, int argument, uint32_t bits) {
-        only_for(number, 4);
-        load(low(argument));
-        code_.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1));
-        give(kRefused);
+    struct Bits {
+        int argument;
+        uint32_t bits;
+    };
+    void without_bits(uint32_t number, const std::vector<Bits>& forbidden) {
+        only_for(number, 3 * forbidden.size() + 1);
+        for (const Bits& each : forbidden) {
+            load(low(each.argument));
+            code_.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, each.bits, 0, 1));
+            give(kRefused);
+        }
         give(SECCOMP_RET_ALLOW);
     }
     void one_of(uint32_t number, int argument, const std::vector<uint32_t>& values) {

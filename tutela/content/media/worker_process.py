@@ -4,6 +4,7 @@ import contextlib
 import json
 import mmap
 import os
+import re
 import socket
 import struct
 import sys
@@ -31,6 +32,8 @@ _LOWEST_PRIORITY = 19
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 _LENGTH = struct.Struct("<I")
+_HALF_A_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
+"""A surrogate by its number: workers write every character as itself."""
 _ZEROS = memoryview(bytes(256 * 1024))
 
 
@@ -211,7 +214,7 @@ class WorkerProcess:
         self._received += length
         if length > MAX_RESULT_BYTES or self._received > MAX_ANSWER_BYTES:
             raise ValueError(f"it is longer than the limit of {MAX_RESULT_BYTES:,} bytes, {MAX_ANSWER_BYTES:,} in all")
-        return json.loads(self._read(length, watch))
+        return _message(self._read(length, watch))
 
     def _read(self, length: int, watch: Callable[[], None]) -> bytes:
         self._socket.settimeout(_TICK_S)
@@ -227,3 +230,18 @@ class WorkerProcess:
         read = bytes(self._unread[:length])
         del self._unread[:length]
         return read
+
+
+def _message(payload: bytes) -> Any:
+    """What a message says. Raises ValueError where no worker of ours would say so: what is nested without end, is no
+    number, or is text that cannot be written down."""
+    if _HALF_A_CHARACTER.search(payload):
+        raise ValueError("a text in it is not Unicode")
+    try:
+        return json.loads(payload, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not a number")

@@ -7,6 +7,7 @@ the attempt got as far as the system's own code, and counts as allowed.
 import contextlib
 import ctypes
 import errno
+import fcntl
 import mmap
 import os
 import platform
@@ -28,7 +29,12 @@ _SYSTEM_CALLS = {
     "execveat": (322, 281),
     "finit_module": (313, 273),
     "kcmp": (312, 272),
+    "copy_file_range": (326, 285),
     "kexec_file_load": (320, 294),
+    "membarrier": (324, 283),
+    "pkey_mprotect": (329, 288),
+    "sendmsg": (46, 211),
+    "splice": (275, 76),
     "keyctl": (250, 219),
     "memfd_create": (319, 279),
     "name_to_handle_at": (303, 264),
@@ -132,6 +138,26 @@ def _shell(_: Targets) -> None:
 def _change_the_content(_: Targets) -> None:
     """Through the descriptor that the worker has: what is found in it is what the service would seal."""
     mmap.mmap(held_descriptors(stat.S_ISREG)[0], 1).close()
+
+
+def _advise(advice: int) -> None:
+    """Ask something of a page of its own."""
+    with mmap.mmap(-1, mmap.PAGESIZE) as memory:
+        held = ctypes.c_char.from_buffer(memory)
+        try:
+            _call("madvise", ctypes.c_void_p(ctypes.addressof(held)), ctypes.c_size_t(mmap.PAGESIZE), advice)
+        finally:
+            del held
+
+
+def _map(flag: int) -> None:
+    """Memory of a special kind."""
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | flag
+    _call("mmap", None, ctypes.c_size_t(2 << 20), mmap.PROT_READ, flags, -1, ctypes.c_long(0))
+
+
+def _socket() -> int:
+    return held_descriptors(stat.S_ISSOCK)[0]
 
 
 def held_descriptors(is_wanted: Callable[[int], bool]) -> list[int]:
@@ -245,6 +271,24 @@ _KERNEL: Mapping[str, Callable[[Targets], object]] = {
     "filter its own calls": lambda to: _system_call("seccomp", 0, 0, None),
     "ask the terminal": lambda to: _call("ioctl", 0, 0x5401, _NOTHING),
     "map executable memory": _executable_memory,
+    "make memory executable by a key": lambda to: _system_call("pkey_mprotect", None, 4096, 5, 0),
+    "merge its memory with that of others": lambda to: _advise(12),
+    "have its memory taken for broken": lambda to: _advise(100),
+    "take the system's huge pages": lambda to: _map(0x40000),
+    "keep memory from being swapped": lambda to: _map(0x2000),
+    "lock memory": lambda to: _call("mlock", _NOTHING, 4096),
+    "advise on another's memory": lambda to: _system_call(440, 0, _NOTHING, 1, 4, 0),
+    "stop every processor": lambda to: _system_call("membarrier", 1, 0, 0),
+    "send a descriptor": lambda to: _system_call("sendmsg", 0, _NOTHING, 0),
+    "copy from file to file": lambda to: _system_call("copy_file_range", 0, None, 1, None, 1, 0),
+    "splice": lambda to: _system_call("splice", 0, None, 1, None, 1, 0),
+    "add rules to Landlock": lambda to: _system_call(444, None, 0, 1),
+    "change how it is scheduled": lambda to: _call("sched_setscheduler", 0, 0, (ctypes.c_int * 1)(0)),
+    "become less nice": lambda to: os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0)),
+    "be killed last": lambda to: os.open("/proc/self/oom_score_adj", os.O_WRONLY),
+    "have a signal sent by its socket": lambda to: fcntl.fcntl(_socket(), 8, os.getpid()),
+    "ask its socket how much waits": lambda to: _call("ioctl", _socket(), 0x541B, _NOTHING),
+    "name itself": lambda to: _call("prctl", 15, b"tutela", 0, 0, 0),
     "make memory executable": _memory_made_executable,
     "make shared memory": lambda to: _call("shmget", 0, 4096, 0o1600),
     "make a queue of messages": lambda to: _call("msgget", 0, 0o1600),
