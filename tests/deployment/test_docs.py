@@ -108,3 +108,17 @@ def test_every_command_on_a_page_exists_with_its_options():
     assert len(shown) > 100
     wrong = [f"{page.relative_to(ROOT)}: {line}: {fault}" for page, line in shown if (fault := fault_of(line))]
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_file_and_test_that_a_page_names_exists():
+    """Places in backticks: paths from the root, and names of tests."""
+    sources = "".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    known = set(re.findall(r"def (test_\w+)", sources))
+    wrong: list[str] = []
+    for page in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]:
+        text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+        places = re.findall(r"`((?:tests|tutela|native|examples|benchmarks|deploy)/[\w/.*-]*)`", text)
+        missing = [place for place in places if not list(ROOT.glob(place.rstrip("/")))]
+        missing += [name for name in re.findall(r"`(test_\w+)`", text) if name not in known]
+        wrong += [f"{page.relative_to(ROOT)}: {name}" for name in missing]
+    assert not wrong, "\n".join(wrong)

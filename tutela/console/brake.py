@@ -1,4 +1,4 @@
-"""The brake on guessing at the sign-in, by address and for everybody together. Counted in this one process."""
+"""The brake on guessing at the sign-in, by address and for all addresses together. Counted in this one process."""
 
 from fastapi import Request
 

@@ -1,4 +1,4 @@
-"""An allowance of what is short, places or bytes of memory: whoever would take too much is turned away at once.
+"""An allowance of what is short, places or bytes of memory: a request for too much is refused at once.
 
 The last quarter is for those who have little, so that one who takes all he can keeps no other out. Thread-safe.
 """

@@ -1,4 +1,4 @@
-"""Where the house may connect to on somebody else's word: public addresses, by TLS, and those the operator permits.
+"""Where Tutela may connect to at somebody else's request: public addresses, by TLS, and those the operator permits.
 
 A name is resolved once, every address that it has is checked, and the connection goes to one that was checked: a name
 that stands for another address a moment later (DNS rebinding) leads nowhere.

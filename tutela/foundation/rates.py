@@ -1,4 +1,4 @@
-"""How often something may happen: counts in fixed windows of time, by whoever does it, in this process.
+"""Rate limits: counts in fixed windows of time, for each caller, in this process.
 
 What is over is forgotten as new windows open, which costs a request a microsecond; the memory of the `limits` package
 starts a thread for that every few requests.

@@ -1,4 +1,4 @@
-"""Alarms by mail: whoever the operator named is told of a case that is undecided for too long, again and again."""
+"""Alarms by mail: the people the operator named are notified, repeatedly, of cases that stay undecided too long."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What happens by itself: alarms about undecided cases, the end of evidence whose time is over, checkpoints.
+"""What happens automatically: alarms about undecided cases, the end of evidence whose time is over, checkpoints.
 
 Any number of processes may run it: every step is done once, whoever does it.
 """

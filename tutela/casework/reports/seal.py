@@ -1,4 +1,4 @@
-"""Keeps drafts sealed with age: whoever files has the review key, whoever only screens does not."""
+"""Keeps drafts sealed with age: the process that files has the review key, one that only screens does not."""
 
 from tutela.casework.evidence.seal import Recipients, ReviewKey
 from tutela.errors import TutelaError

@@ -1,4 +1,4 @@
-"""Transparency figures of a period, counted from the audit log, whose integrity anybody with its checkpoints can check.
+"""Transparency figures of a period, counted from the audit log, whose integrity anyone with its checkpoints can check.
 
 What the EU's Digital Services Act (articles 15 and 24) and the UK's Online Safety Act ask services to publish about
 known-hash detection: volumes, sources, times to action, decisions, complaints, errors. No figure names anybody.

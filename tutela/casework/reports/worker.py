@@ -1,4 +1,4 @@
-"""What is done with reports by itself. Two kinds of processes do it: those that only watch, and the one with the key.
+"""What happens to reports automatically, in two kinds of processes: those that only watch, and the one with the key.
 
 `Watch` tells of clocks that run out; it needs no key, and every service runs it. `ReportWorker` files: it has the
 review key and NCMEC's credentials, and runs apart from whatever takes uploads.

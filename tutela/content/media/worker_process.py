@@ -1,4 +1,4 @@
-"""One worker process, seen from the service: how it is started, given content, heard, and ended."""
+"""One worker process, seen from the service: how it is started, given content, read from, and ended."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The outbox: what is to be told to the outside is written in the transaction that decides it, and delivered after.
+"""The outbox: calls to the outside are written in the transaction that decides them, and delivered afterwards.
 
 A row is delivered at least once, and its key lets the receiver see a repetition. A holder has a row until a moment that
 it moves on while it works; when it dies, the moment passes and another takes the row.

@@ -1,4 +1,4 @@
-"""What the index hears of the lists: changes in the order in which they were committed, and what it answers: hits."""
+"""What the index gets from the lists, changes in the order of their commits, and what it answers: hits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What somebody is shown who searched for listed words or links: that it is illegal and harms children, and who helps.
+"""What people are shown who searched for listed words or links: that it is illegal and harms children, and who helps.
 
 Help first, no accusation, nothing kept of who asked. Texts come in the searcher's language where they are there, help
 for the searcher's country; an operator's `help.toml` in the home is told first.

@@ -1,4 +1,4 @@
-"""What a job may cost: more than an answer that somebody waits for."""
+"""What a job may cost: more than an immediate answer."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""What a file is that shows no picture by itself: text, audio, fonts, signatures, programs, data. Known by its content.
+"""Types of files that show no picture themselves: text, audio, fonts, signatures, programs, data. Known by its content.
 
 Sources: the formats' own specifications, named beside each check. A check is as long as it takes for nothing else to
 pass: a short signature is followed by a look at what must come after it.

@@ -1,4 +1,4 @@
-"""What lies in a film's file and is no part of any track: bytes that its index does not name."""
+"""Bytes in a film's file that belong to no track, because its index does not name them."""
 
 import contextlib
 from collections.abc import Iterator
