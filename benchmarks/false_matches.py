@@ -19,7 +19,7 @@ from tutela.lists.banks.values import MIN_LISTED_QUALITY, can_match
 from tutela.screening.evaluation.attacks.base import Encoding
 from tutela.screening.evaluation.attacks.catalogue import encoded
 from tutela.screening.evaluation.intervals import interval, ratio_interval
-from tutela.screening.evaluation.subjects import Listing, listed_samples
+from tutela.screening.evaluation.subjects import TrialListing, listed_samples
 from tutela.screening.evaluation.trials import ASKED
 from tutela.screening.evaluation.unrelated import MARGINS, SearchedBank, Unrelated, able_samples, count_one, searched
 
@@ -50,7 +50,7 @@ def run(scale: Scale) -> Iterator[Table]:
         yield _by_view(name, counts)
 
 
-def plain_list(size: int, first_seed: int) -> Listing:
+def plain_list(size: int, first_seed: int) -> TrialListing:
     """The plain hashes of as many pictures, the families taking turns."""
     values: list[bytes] = []
     seed = first_seed
@@ -60,21 +60,21 @@ def plain_list(size: int, first_seed: int) -> Listing:
             if quality >= MIN_LISTED_QUALITY:
                 values.append(value)
         seed += 1
-    return Listing.of_plain(np.frombuffer(b"".join(values[:size]), np.uint8).reshape(size, 32))
+    return TrialListing.of_plain(np.frombuffer(b"".join(values[:size]), np.uint8).reshape(size, 32))
 
 
-def own_bank(size: int, first_seed: int) -> Listing:
+def own_bank(size: int, first_seed: int) -> TrialListing:
     """What a bank lists of pictures that the curator holds, until there are as many hashes."""
-    parts: list[Listing] = []
+    parts: list[TrialListing] = []
     seed, listed = first_seed, 0
     while listed < size:
         for family in FAMILIES:
             samples = [s for s in listed_samples(draw_generic(family, seed)) if can_match(s)]
             if samples:
-                parts.append(Listing.of(samples))
+                parts.append(TrialListing.of(samples))
                 listed += len(samples)
         seed += 1
-    return Listing.together(parts, size)
+    return TrialListing.together(parts, size)
 
 
 def look_up(banks: Mapping[str, SearchedBank], seeds: range) -> Mapping[str, _Counts]:

@@ -15,7 +15,7 @@ from benchmarks.report import Scale, Table
 from tutela.content.media.confined.stretch import Stretch
 from tutela.content.media.confined.video import Video
 from tutela.content.media.content import Limits, Mode, ViewSet
-from tutela.screening.video.task import Watch, watch
+from tutela.screening.video.task import StretchTask, watch
 
 _SECONDS = {Scale.TINY: 3, Scale.USUAL: 20, Scale.FULL: 20}
 _REPEATED = {Scale.TINY: 1, Scale.USUAL: 15, Scale.FULL: 15}
@@ -83,7 +83,7 @@ def _key_frames(path: Path) -> int:
 
 def _watch_s(content: bytes) -> tuple[float, int]:
     """Processor seconds of what a worker does, in this process, and how many frames it saw."""
-    options = Watch(max_gap_s=2.0).options(Mode.FAST, Limits())
+    options = StretchTask(max_gap_s=2.0).options(Mode.FAST, Limits())
     started, frames = time.process_time(), 0
     for part in watch(memoryview(content), options):
         frames += len(part.get("frames", ()))

@@ -7,7 +7,7 @@ import asyncio
 
 from pydantic import Field
 
-from tutela.gateways.base import Kind, ListenerOptions, Opening
+from tutela.gateways.base import GatewayKind, ListenerOptions, Opening
 
 _BLOCK = 64 * 1024
 
@@ -81,4 +81,4 @@ class _Asking:
         raise ValueError(f"the gateway answered {answer!r}")
 
 
-KIND = Kind("netstring", "an example", NetstringOptions, NetstringGateway, _Asking)
+KIND = GatewayKind("netstring", "an example", NetstringOptions, NetstringGateway, _Asking)

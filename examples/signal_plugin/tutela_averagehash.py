@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tutela.content.media.content import Content
-from tutela.content.signals.base import Kind, Sample
+from tutela.content.signals.base import Sample, SignalKind
 from tutela.errors import InvalidSignalError
 
 GRID = 16
@@ -21,7 +21,7 @@ class AverageHash:
     """The average hash; text form: 64 hexadecimal digits."""
 
     name: str = "averagehash"
-    kind: Kind = Kind.HAMMING
+    kind: SignalKind = SignalKind.HAMMING
     width: int = GRID * GRID // 8
     default_threshold: int = 16
     max_threshold: int = 64

@@ -9,7 +9,7 @@ from tests.support.service import Service
 from tests.support.streams import put_down
 from tutela.api.keys import Scope
 from tutela.foundation.store.database import Store
-from tutela.screening.streams.model import State
+from tutela.screening.streams.model import StreamState
 from tutela.screening.streams.records import StreamRecords
 
 
@@ -34,7 +34,7 @@ def client(service: Service) -> Iterator[httpx.Client]:
 
 
 def test_streams_are_listed_with_what_ranks_them_and_shown_with_their_time_line(client, records):
-    stream = put_down(records, "cam", State.PAUSED, why="first-match")
+    stream = put_down(records, "cam", StreamState.PAUSED, why="first-match")
     signal = {"kind": "prior-report", "reason": "reported twice"}
     for _ in range(2):  # told again it weighs no more
         assert client.post(f"/v1/streams/{stream}/signals", json=signal).json() == {"stream": stream, "weight": 2.0}
@@ -52,7 +52,7 @@ def test_a_person_cuts_and_releases(client, records):
     stream = put_down(records, "cam-2")
     assert client.post(f"/v1/streams/{stream}/cut").status_code == 202
     assert [(one, what) for one, what, _ in records.snapshot([])] == [(stream, "cut")]
-    ended = put_down(records, "cam-3", State.CUT, why="second-match", refused_s=600)
+    ended = put_down(records, "cam-3", StreamState.CUT, why="second-match", refused_s=600)
     assert client.post(f"/v1/streams/{ended}/cut").status_code == 409
     assert client.post(f"/v1/streams/{ended}/release").json()["refused_until"] is None
 

@@ -17,7 +17,7 @@ from tutela.deployment.casework import CaseworkOptions, open_casework
 from tutela.errors import ConflictError, InputError
 from tutela.foundation.store.database import Store, now
 from tutela.foundation.store.evidence_tables import audit
-from tutela.lists.banks.guard import Guard
+from tutela.lists.banks.guard import ListingGuard
 from tutela.lists.banks.model import Action, BankKind, BankUse, EntryState, Policy
 from tutela.lists.banks.service import Banks
 from tutela.lists.banks.values import new_entry
@@ -215,7 +215,7 @@ def test_what_cannot_be_taken_is_said(house, tmp_path):
 
 
 def test_one_curator_is_not_enough_for_a_host_of_many(house):
-    guard = Guard(house.banks)
+    guard = ListingGuard(house.banks)
     entry = house.add("gardens.wikipedia.org/wiki/Rose")
     for host in ("wikipedia.org", "de.wikipedia.org", "org"):
         assert not guard.admits(entry, host)
@@ -227,5 +227,5 @@ def test_one_curator_is_not_enough_for_a_host_of_many(house):
     house.banks.confirm(entry, reason="looked, too", actor="bert")
     assert guard.admits(entry, "wikipedia.org")
     (house.folder / "shared-hosts.txt").write_text("example.net # ours\n-wikipedia.org\n")
-    own = Guard(house.banks)
+    own = ListingGuard(house.banks)
     assert not own.admits(0, "www.example.net") and own.admits(0, "wikipedia.org")

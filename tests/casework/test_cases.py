@@ -34,10 +34,10 @@ from tutela.casework.cases.membership import MAX_ITEMS
 from tutela.casework.cases.model import (
     OF_CONTENT,
     CaseChange,
+    CaseDecision,
     CaseItem,
     CaseState,
     Change,
-    Decision,
     Effect,
     EffectRequest,
     NewItem,
@@ -53,7 +53,7 @@ from tutela.casework.evidence.reconciliation import reconcile
 from tutela.casework.evidence.retention import Retention, keep_until
 from tutela.casework.evidence.seal import EvidenceError, Recipients, ReviewKey, new_identity
 from tutela.casework.evidence.vault import Vault
-from tutela.casework.reports.alarms import Kind
+from tutela.casework.reports.alarms import AlarmKind
 from tutela.casework.reports.notices import NewTarget
 from tutela.content.signals.base import Sample
 from tutela.deployment.casework import CaseworkOptions
@@ -299,14 +299,14 @@ def test_two_people_who_ask_for_the_next_case_get_two(house):
 # --- decisions
 
 
-def a_decision(outcome: Outcome, by: str, label: str | None = None, *, final: bool = False) -> Decision:
-    return Decision(1, outcome, label, by, datetime.now(UTC), "r", final)
+def a_decision(outcome: Outcome, by: str, label: str | None = None, *, final: bool = False) -> CaseDecision:
+    return CaseDecision(1, outcome, label, by, datetime.now(UTC), "r", final)
 
 
 @given(st.lists(st.tuples(st.sampled_from(Outcome), st.sampled_from("abc"), st.booleans(), st.booleans()), max_size=8))
 def test_whatever_people_decide_the_rules_hold(steps):
     """An item is final at most once; by two people where that is asked; by a lead where they differ."""
-    standing: list[Decision] = []
+    standing: list[CaseDecision] = []
     for outcome, by, senior, needs_second in steps:
         before = stage_of(standing)
         label = "A1" if outcome is Outcome.CONFIRM else None
@@ -790,7 +790,7 @@ def gauges(deployment: Deployment) -> dict[str, float]:
 def test_metrics_count_what_waits_for_people_and_for_the_outside(kept, listed):
     before = gauges(kept)
     assert [before[name] for name in ("tutela_notices_late", "tutela_evidence_ending")] == [0, 0]
-    assert [before[f'tutela_report_alarms{{kind="{kind}"}}'] for kind in Kind] == [0, 0, 0]
+    assert [before[f'tutela_report_alarms{{kind="{kind}"}}'] for kind in AlarmKind] == [0, 0, 0]
     item = kept.casework.cases.of_verdict(kept.screener.screen(listed, Context("upload-1")).id)
     assert item is not None
     two_hours_ago = datetime.now(UTC) - timedelta(hours=2)

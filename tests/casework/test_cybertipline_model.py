@@ -19,7 +19,7 @@ from tests.support.standins.cybertipline import SCHEMA_FILE
 from tutela.casework.reports.cybertipline import incidents, people, report
 from tutela.casework.reports.cybertipline.elements import Element, camel_case, lexical, writable
 from tutela.casework.reports.cybertipline.incidents import InternetDetails, WebPageIncident
-from tutela.casework.reports.cybertipline.people import Address, EstimatedLocation, Person, Phone
+from tutela.casework.reports.cybertipline.people import Address, EstimatedLocation, Phone, TiplinePerson
 from tutela.casework.reports.cybertipline.report import (
     FileDetails,
     IncidentSummary,
@@ -56,7 +56,7 @@ def schema() -> Schema:
 def smallest_report() -> Report:
     return Report(
         incident_summary=IncidentSummary(incident_type=IncidentType.CHILD_PORNOGRAPHY, incident_date_time=NOON),
-        reporter=Reporter(reporting_person=Person()),
+        reporter=Reporter(reporting_person=TiplinePerson()),
     )
 
 
@@ -297,8 +297,8 @@ def test_every_value_of_the_schemas_closed_sets_is_known(schema):
         lambda: Phone(number="1", extension="١"),
         lambda: Metadata(name_value_pair=()),
         lambda: FileDetails(potential_meme=True, file_annotations=frozenset({FileAnnotation.VIRAL})),
-        lambda: Person(age=2**31),
-        lambda: Person(date_of_birth=NOON),
+        lambda: TiplinePerson(age=2**31),
+        lambda: TiplinePerson(date_of_birth=NOON),
         lambda: FileDetails(report_id=2**63),
         lambda: people.IpCaptureEvent(ip_address="192.0.2.1", date_time=datetime(2026, 1, 1)),
         lambda: people.IpCaptureEvent(

@@ -17,7 +17,7 @@ from lxml import etree
 
 from tests.casework.test_cybertipline_model import NOON, smallest_report
 from tests.support.standins.cybertipline import DAY_S, HOUR_S, HTTP_STATUS, Account, CyberTiplineStandIn
-from tutela.casework.reports.cybertipline.answers import RefusedError, UncertainError, read_answer
+from tutela.casework.reports.cybertipline.answers import TiplineRefusedError, UncertainError, read_answer
 from tutela.casework.reports.cybertipline.client import CyberTipline
 from tutela.casework.reports.cybertipline.environment import ADDRESSES, Environment
 from tutela.casework.reports.cybertipline.report import FileDetails
@@ -84,7 +84,7 @@ def test_a_report_is_opened_filled_described_and_finished(tipline, ncmec):
 
 def test_the_code_counts_whatever_the_http_status_is(tipline, ncmec):
     ncmec.always_200 = True
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(TiplineRefusedError) as refused:
         tipline.finish(7)
     assert refused.value.code == 5001
     assert "Request-ID request-" in str(refused.value)
@@ -99,7 +99,7 @@ def test_the_client_fetches_the_schema(tipline):
 )
 def test_a_refusal_says_whether_it_may_pass(tipline, ncmec, code, passing):
     ncmec.failures.append(("submit", code))
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(TiplineRefusedError) as refused:
         tipline.submit(smallest_report())
     assert refused.value.code == code
     assert refused.value.passing is passing
@@ -301,7 +301,7 @@ WRONG_CALLS: dict[str, tuple[int, WrongCall]] = {
 @pytest.mark.parametrize("name", WRONG_CALLS)
 def test_a_wrong_call_is_refused(tipline, ncmec, clock, name):
     code, call = WRONG_CALLS[name]
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(TiplineRefusedError) as refused:
         call(tipline, ncmec, clock)
     assert refused.value.code == code
 

@@ -20,14 +20,14 @@ from tests.support.filing_worker import Named, Unsealed
 from tests.support.forked import Forking
 from tests.support.standins.cybertipline import DAY_S, Account, CyberTiplineStandIn
 from tutela.casework.reports import decisions
-from tutela.casework.reports.alarms import Kind, alarms
+from tutela.casework.reports.alarms import AlarmKind, alarms
 from tutela.casework.reports.cybertipline.client import CyberTipline
 from tutela.casework.reports.cybertipline.environment import Environment
 from tutela.casework.reports.cybertipline.report import FileDetails
 from tutela.casework.reports.draft import Draft, DraftFile
 from tutela.casework.reports.filer import Filer
 from tutela.casework.reports.ledger import Ledger
-from tutela.casework.reports.model import FileState, Filing, OvertakenError, State
+from tutela.casework.reports.model import FileState, Filing, FilingState, OvertakenError
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.store.database import Store
 
@@ -117,7 +117,7 @@ def later(ledger: Ledger, filer: Filer, clock: Clock, filing_id: str) -> Filing:
     for _ in range(10):
         clock.seconds += 3600
         filing = filer.advance(filing_id)
-        if filing.state in (State.FINISHED, State.ATTENTION, State.RETRACTED):
+        if filing.state in (FilingState.FINISHED, FilingState.ATTENTION, FilingState.RETRACTED):
             break
     return filing
 
@@ -139,7 +139,7 @@ def test_a_report_that_was_held_or_put_off_while_a_clock_was_wrong_is_filed(ledg
 def test_a_report_with_files_is_filed_step_by_step(ledger, filer, ncmec):
     filing_id = added(ledger, "one", "two")
     filing = filer.advance(filing_id)
-    assert filing.state is State.FINISHED
+    assert filing.state is FilingState.FINISHED
     (report,) = ncmec.finished()
     assert filing.number == report.number
     assert [file.md5 for file in report.files] == [hashlib.md5(n).hexdigest() for n in (b"one", b"two")]
@@ -156,10 +156,10 @@ def test_the_number_is_stored_before_the_next_step(ledger, filer, ncmec):
     filer.advance(filing_id)
     number = ncmec.finished()[0].number
     assert seen == [
-        ("submit", None, State.OPENING),
-        ("upload", number, State.OPEN),
-        ("fileinfo", number, State.OPEN),
-        ("finish", number, State.FINISHING),
+        ("submit", None, FilingState.OPENING),
+        ("upload", number, FilingState.OPEN),
+        ("fileinfo", number, FilingState.OPEN),
+        ("finish", number, FilingState.FINISHING),
     ]
 
 
@@ -212,9 +212,9 @@ def test_a_report_for_production_is_not_filed_with_the_test_server(ledger, filer
 def test_a_lost_answer_files_no_second_report(ledger, filer, network, ncmec, clock, call):
     filing_id = added(ledger, "one", "two")
     network.lose = [call]
-    assert filer.advance(filing_id).state is not State.FINISHED
+    assert filer.advance(filing_id).state is not FilingState.FINISHED
     filing = later(ledger, filer, clock, filing_id)
-    assert filing.state is State.FINISHED
+    assert filing.state is FilingState.FINISHED
     (report,) = ncmec.finished()
     assert report.number == filing.number
     assert [file.length for file in report.files] == [3, 3], "each file is there once"
@@ -236,7 +236,7 @@ def test_an_upload_that_is_lost_again_and_again_is_sent_once_more_instead_of_nev
     filing_id = added(ledger, "one")
     network.lose = ["upload"] * 4
     filing = later(ledger, filer, clock, filing_id)
-    while filing.state is not State.FINISHED:
+    while filing.state is not FilingState.FINISHED:
         filing = later(ledger, filer, clock, filing_id)
     (report,) = ncmec.finished()
     assert [file.md5 for file in report.files] == [hashlib.md5(b"one").hexdigest()] * 2
@@ -247,7 +247,7 @@ def test_a_file_that_arrives_damaged_is_sent_anew(ledger, filer, ncmec, clock):
     damaged = dataclasses.replace(draft("one").files[0], md5="0" * 32)
     filing_id = ledger.add("k", draft().with_files((damaged,)), environment="test", actor="me").id
     filing = later(ledger, filer, clock, filing_id)
-    assert filing.state is State.ATTENTION
+    assert filing.state is FilingState.ATTENTION
     assert "damaged" in str(filing.reason)
     assert ncmec.finished() == []
 
@@ -265,7 +265,7 @@ def test_a_fault_of_the_server_is_tried_again_later(ledger, filer, ncmec, clock,
     assert filing.attempts == 1
     assert filing.due_at > filing.updated_at
     assert filer.run_due() == 0, "not before its time"
-    assert later(ledger, filer, clock, filing_id).state is State.FINISHED
+    assert later(ledger, filer, clock, filing_id).state is FilingState.FINISHED
     assert len(ncmec.finished()) == 1
     assert len(ncmec.finished()[0].files) == 1
 
@@ -277,22 +277,22 @@ def test_a_refusal_is_not_tried_again_until_a_person_says_so(ledger, filer, ncme
     filing_id = added(ledger, "one")
     ncmec.failures = [(call, code)]
     filing = filer.advance(filing_id)
-    assert filing.state is State.ATTENTION
+    assert filing.state is FilingState.ATTENTION
     assert str(code) in str(filing.reason)
     calls = list(ncmec.calls)
     clock.seconds += 3600
     assert filer.run_due() == 0
     assert ncmec.calls == calls
-    assert [alarm.kind for alarm in alarms(ledger)] == [Kind.NEEDS_A_PERSON]
+    assert [alarm.kind for alarm in alarms(ledger)] == [AlarmKind.NEEDS_A_PERSON]
     decisions.resume(ledger, filing_id, "me")
-    assert later(ledger, filer, clock, filing_id).state is State.FINISHED
+    assert later(ledger, filer, clock, filing_id).state is FilingState.FINISHED
     assert len(ncmec.finished()) == 1
 
 
 def test_evidence_that_cannot_be_opened_needs_a_person(ledger, filer, ncmec):
     filing_id = added(ledger, "missing")
     filing = filer.advance(filing_id)
-    assert filing.state is State.ATTENTION
+    assert filing.state is FilingState.ATTENTION
     assert "no evidence" in str(filing.reason)
     assert ncmec.finished() == []
 
@@ -302,7 +302,7 @@ def test_an_open_report_that_ncmec_deleted_is_opened_anew(ledger, filer, ncmec, 
     ncmec.failures = [("upload", 1000)]
     filer.advance(filing_id)
     clock.seconds += DAY_S + 1
-    assert filer.advance(filing_id).state is State.FINISHED
+    assert filer.advance(filing_id).state is FilingState.FINISHED
     assert len(ncmec.finished()) == 1
 
 
@@ -312,13 +312,13 @@ def test_a_report_that_was_to_be_finished_and_is_unknown_is_never_filed_again_by
     filing_id = added(ledger, "one")
     ncmec.failures = [("finish", 5001)]
     filing = filer.advance(filing_id)
-    assert filing.state is State.ATTENTION
-    assert filing.stuck_in is State.FINISHING
+    assert filing.state is FilingState.ATTENTION
+    assert filing.stuck_in is FilingState.FINISHING
     with pytest.raises(ConflictError):
         decisions.amend(ledger, filing_id, draft("two"), "me", "other")
     # A person says that NCMEC does not have it; what is there is retracted first.
     decisions.refile(ledger, filing_id, "me", "NCMEC says that it is not there")
-    assert later(ledger, filer, clock, filing_id).state is State.FINISHED
+    assert later(ledger, filer, clock, filing_id).state is FilingState.FINISHED
     assert len(ncmec.finished()) == 1
 
 
@@ -328,20 +328,20 @@ def test_filing_anew_what_is_finished_after_all_is_refused(ledger, filer, networ
     filer.advance(filing_id)
     ncmec.failures = [("finish", 5001)]
     clock.seconds += 3600
-    assert filer.advance(filing_id).state is State.ATTENTION
+    assert filer.advance(filing_id).state is FilingState.ATTENTION
     decisions.refile(ledger, filing_id, "me", "a mistake")
     filing = later(ledger, filer, clock, filing_id)
-    assert filing.state is State.ATTENTION
+    assert filing.state is FilingState.ATTENTION
     assert "5102" in str(filing.reason)
     decisions.confirm(ledger, filing_id, "me", "NCMEC has it")
-    assert ledger.get(filing_id).state is State.FINISHED
+    assert ledger.get(filing_id).state is FilingState.FINISHED
     assert len(ncmec.finished()) == 1
 
 
 def test_an_account_that_may_not_update_leaves_an_open_report_with_an_alarm(ledger, filer, ncmec, clock):
     filing_id = added(ledger, "one")
     ncmec.accounts["esp"] = Account("secret", may_update=False)
-    assert filer.advance(filing_id).state is State.ATTENTION
+    assert filer.advance(filing_id).state is FilingState.ATTENTION
     (alarm,) = alarms(ledger)
     assert alarm.deadline is not None
     assert alarm.number == ledger.get(filing_id).number
@@ -355,7 +355,7 @@ def test_a_report_is_retracted_before_it_is_finished_and_not_after(ledger, filer
     ncmec.failures = [("upload", 1000)]
     filer.advance(filing_id)
     decisions.retract(ledger, filing_id, "me", "a false match")
-    assert filer.advance(filing_id).state is State.RETRACTED
+    assert filer.advance(filing_id).state is FilingState.RETRACTED
     assert [report.state for report in ncmec.reports.values()] == ["retracted"]
     second = added(ledger, "two", key="case:2")
     filer.advance(second)
@@ -369,7 +369,7 @@ def test_a_report_is_retracted_before_it_is_finished_and_not_after(ledger, filer
 def test_retracting_what_was_never_opened_asks_nobody(ledger, filer, ncmec):
     filing_id = added(ledger)
     decisions.retract(ledger, filing_id, "me", "why")
-    assert filer.advance(filing_id).state is State.RETRACTED
+    assert filer.advance(filing_id).state is FilingState.RETRACTED
     assert ncmec.calls == []
 
 
@@ -383,7 +383,7 @@ def test_retracting_while_it_is_opened_leaves_nothing_open(ledger, filer, networ
     network.during = decide
     filer.advance(filing_id)
     network.during = lambda _: None
-    assert filer.advance(filing_id).state is State.RETRACTED
+    assert filer.advance(filing_id).state is FilingState.RETRACTED
     assert [report.state for report in ncmec.reports.values()] == ["retracted"]
 
 
@@ -397,15 +397,15 @@ def test_what_was_finished_before_it_could_be_retracted_is_finished(ledger, file
     clock.seconds += 3600
     filer.advance(filing_id)
     decisions.retract(ledger, filing_id, "me", "why")
-    assert filer.advance(filing_id).state is State.FINISHED
+    assert filer.advance(filing_id).state is FilingState.FINISHED
 
 
 def test_an_amended_report_is_filed_as_it_says_now(ledger, filer, ncmec, clock):
     filing_id = added(ledger, "one")
     ncmec.failures = [("fileinfo", 4100)]
-    assert filer.advance(filing_id).state is State.ATTENTION
+    assert filer.advance(filing_id).state is FilingState.ATTENTION
     decisions.amend(ledger, filing_id, draft("two", mark="corrected"), "me", "a wrong name")
-    assert later(ledger, filer, clock, filing_id).state is State.FINISHED
+    assert later(ledger, filer, clock, filing_id).state is FilingState.FINISHED
     (report,) = ncmec.finished()
     assert report.text("additionalInfo") == "corrected"
     assert [file.details.findtext("originalFileName") for file in report.files] == ["two"]
@@ -427,7 +427,7 @@ def test_whoever_was_overtaken_after_opening_takes_its_report_back(ledger, filer
             second.advance(filing_id)
 
     network.during = overtake
-    assert filer.advance(filing_id).state is State.FINISHED
+    assert filer.advance(filing_id).state is FilingState.FINISHED
     assert sorted(report.state for report in ncmec.reports.values()) == ["finished", "retracted"]
     assert ncmec.finished()[0].number == ledger.get(filing_id).number
 
@@ -436,12 +436,12 @@ def test_a_held_report_is_left_alone(ledger, filer, ncmec, clock):
     filing_id = added(ledger, "one")
     assert ledger.take(filing_id, "somebody", 60.0) is not None
     assert filer.run_due() == 0
-    assert filer.advance(filing_id).state is State.READY
+    assert filer.advance(filing_id).state is FilingState.READY
     with pytest.raises(OvertakenError), ledger.change(ledger.get(filing_id), "another"):
         pytest.fail("a change by whoever does not hold it")
     clock.seconds += 61
     assert filer.run_due() == 1
-    assert ledger.get(filing_id).state is State.FINISHED
+    assert ledger.get(filing_id).state is FilingState.FINISHED
 
 
 def test_many_filers_at_once_file_each_report_once(store, ncmec, cybertipline):
@@ -489,12 +489,12 @@ def test_clocks_are_watched(ledger, filer, ncmec, clock):
     assert alarms(ledger) == []
     clock.seconds += 18.5 * 3600
     (alarm,) = alarms(ledger)
-    assert alarm.kind is Kind.EXPIRES
+    assert alarm.kind is AlarmKind.EXPIRES
     assert "5.5 hours" in alarm.message
     second = added(ledger, key="case:2")
     clock.seconds += 25 * 3600
     kinds = {alarm.filing_id: alarm.kind for alarm in alarms(ledger)}
-    assert kinds == {filing_id: Kind.EXPIRES, second: Kind.OVERDUE}
+    assert kinds == {filing_id: AlarmKind.EXPIRES, second: AlarmKind.OVERDUE}
 
 
 # --- killed
@@ -543,16 +543,18 @@ def test_no_kill_files_a_report_twice_or_loses_one(database, tmp_path, ncmec, cy
         "tests.support.filing_worker", database, cybertipline[1], longest_s=PATIENCE_S + 10.0 * KILLS
     ) as worker:
         while kills < KILLS:
-            while len(ledger.all(states=[State.READY])) < 2:  # more calls than the trap lets pass
+            while len(ledger.all(states=[FilingState.READY])) < 2:  # more calls than the trap lets pass
                 mark = f"report {reports}"
                 ledger.add(mark, draft(f"{mark} a", f"{mark} b", mark=mark), environment="test", actor="me")
                 reports += 1
             trap.set(worker.start())
             worker.wait_killed()
-            kills += any(filing.state is not State.FINISHED for filing in ledger.all(limit=10_000))  # it was at work
+            kills += any(
+                filing.state is not FilingState.FINISHED for filing in ledger.all(limit=10_000)
+            )  # it was at work
         worker.start()
         deadline = time.monotonic() + PATIENCE_S
-        while len(ledger.all(states=[State.FINISHED], limit=10_000)) < reports:
+        while len(ledger.all(states=[FilingState.FINISHED], limit=10_000)) < reports:
             assert time.monotonic() < deadline, [(f.state, f.reason) for f in ledger.all() if f.state != "finished"][:5]
             time.sleep(0.05)
         worker.kill()

@@ -20,7 +20,7 @@ from tutela.casework.reports.cybertipline.client import CyberTipline
 from tutela.casework.reports.desk import Desk
 from tutela.casework.reports.filer import Filer
 from tutela.casework.reports.intake import Category, IntakeReport
-from tutela.casework.reports.model import State
+from tutela.casework.reports.model import FilingState
 from tutela.casework.reports.options import ReportOptions
 from tutela.casework.reports.worker import ReportWorker
 from tutela.deployment.casework import CaseworkOptions, open_casework
@@ -130,7 +130,7 @@ def test_a_blocked_upload_becomes_a_finished_report(anywhere, ncmec):
     assert site.desk.file(case.id, draft, actor="reporter:2") == filing
     assert site.worker.run_due() == 1
     filing = site.desk.ledger.get(filing.id)
-    assert filing.state is State.FINISHED
+    assert filing.state is FilingState.FINISHED
     (report,) = ncmec.finished()
     assert report.text("personOrUserReported/espIdentifier") == "user-77"
     assert report.files[0].length == len(picture(1))
@@ -155,7 +155,7 @@ def test_who_has_no_review_key_can_read_no_report(site):
     case = site.decide(site.case(), Outcome.CONFIRM)
     filing = site.desk.file(case.id, site.desk.preview(case.id, site.evidence), actor="reporter:1")
     ledger = site.deployment.casework.ledger
-    assert ledger.get(filing.id).state is State.READY
+    assert ledger.get(filing.id).state is FilingState.READY
     with pytest.raises(TutelaError, match="review key"):
         ledger.draft(filing.id)
     database = Path(site.deployment.store.url.removeprefix("sqlite:///"))
@@ -243,7 +243,7 @@ def test_a_rejection_takes_back_what_is_not_finished(eager, ncmec):
     assert [report.state for report in ncmec.reports.values()] == ["open"]
     filing = eager.desk.ledger.of_key(f"item:{case.items[0].id}")
     # The finish may have arrived for all we know: it is settled first.
-    assert filing.state is State.FINISHING
+    assert filing.state is FilingState.FINISHING
     eager.decide(case, Outcome.REJECT)
     eager.worker.run_due()
     assert ncmec.finished() == []
@@ -256,7 +256,7 @@ def test_a_rejection_before_the_finish_retracts_the_report(eager, ncmec):
     eager.decide(case, Outcome.REJECT)
     eager.worker.run_due()
     assert [report.state for report in ncmec.reports.values()] == ["retracted"]
-    assert eager.desk.ledger.of_key(f"item:{case.items[0].id}").state is State.RETRACTED
+    assert eager.desk.ledger.of_key(f"item:{case.items[0].id}").state is FilingState.RETRACTED
 
 
 def test_a_rejection_after_the_finish_is_told_to_people(eager, ncmec):

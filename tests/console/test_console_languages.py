@@ -32,7 +32,7 @@ from tutela.console.words import REASONS, WORDS
 from tutela.content.media.content import Shortcoming
 from tutela.errors import InputError, NotFoundError, Statement, UnscreenableError
 from tutela.screening.streams.indicators import weak_signal
-from tutela.screening.streams.model import State as StreamState
+from tutela.screening.streams.model import StreamState as StreamState
 from tutela.screening.verdict import Context, Decision
 
 FOLDER = Path(tutela.console.__file__).parent
@@ -82,7 +82,7 @@ def test_a_catalogue_that_comes_with_tutela_is_whole(name):
 @pytest.mark.parametrize(
     "members",
     [
-        cases.CaseState, cases.Queue, cases.Outcome, filings.State, filings.FileState, notices.NoticeState,
+        cases.CaseState, cases.Queue, cases.Outcome, filings.FilingState, filings.FileState, notices.NoticeState,
         notices.TargetOutcome, intake.Category, Decision, Role, Theme, Environment,
     ],
 )  # fmt: skip
@@ -307,7 +307,7 @@ def test_no_text_of_any_page_is_outside_the_catalogue(desk):
 
     ledger = desk.console.ledger
     waits = ledger.add("k", draft("file"), environment="test", actor="t", case_id=third)
-    with ledger.decision(waits.id, [filings.State.READY]) as change:
+    with ledger.decision(waits.id, [filings.FilingState.READY]) as change:
         change.stop(Statement("a reason in English"))
     lead.get("/reports")
     lead.get(f"/filings/{waits.id}")

@@ -18,7 +18,7 @@ from tutela.casework.cases.model import Case, CaseState, Outcome, Queue
 from tutela.casework.reports.intake import Category, IntakeReport
 from tutela.casework.reports.notices import NewTarget, NoticeState, read_clock
 from tutela.console.roles import Role
-from tutela.foundation.outbox.service import Outbox, State
+from tutela.foundation.outbox.service import DeliveryState, Outbox
 from tutela.lists.banks.model import NewEntry
 from tutela.lists.banks.service import Banks
 from tutela.screening.verdict import Match, Reason
@@ -164,7 +164,9 @@ def test_a_decision_is_undone_while_nobody_was_told(room, reviewer):
     page.keyboard.press("d")
     page.wait_for_url("**done=decided")
     written = [one for one in outbox.all(limit=10_000) if one.id not in before]
-    assert all((one.next_at - one.created_at).total_seconds() > 9 and one.state is State.PENDING for one in written)
+    assert all(
+        (one.next_at - one.created_at).total_seconds() > 9 and one.state is DeliveryState.PENDING for one in written
+    )
     assert room.desk.cases.get(case.id).state is CaseState.DECIDED
     page.keyboard.press("z")
     page.wait_for_url("**done=undone")

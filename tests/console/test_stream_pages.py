@@ -6,7 +6,7 @@ from tests.support.console import Desk
 from tests.support.streams import put_down
 from tutela.console.roles import Role
 from tutela.screening.streams.indicators import weak_signal
-from tutela.screening.streams.model import State
+from tutela.screening.streams.model import StreamState
 
 
 @pytest.fixture
@@ -17,8 +17,8 @@ def desk(tmp_path):
 
 def test_running_streams_are_listed_without_pictures_the_doubtful_first(desk):
     records = desk.console.streams
-    running, paused = put_down(records, "cam-1"), put_down(records, "cam-2", State.PAUSED, why="first-match")
-    cut = put_down(records, "cam-3", State.CUT, why="second-match")
+    running, paused = put_down(records, "cam-1"), put_down(records, "cam-2", StreamState.PAUSED, why="first-match")
+    cut = put_down(records, "cam-3", StreamState.CUT, why="second-match")
     records.signal(running, weak_signal("prior-report", "reported twice"))
     page = desk.signed_in(Role.REVIEWER).get("/streams")
     assert page.status_code == 200
@@ -30,7 +30,7 @@ def test_running_streams_are_listed_without_pictures_the_doubtful_first(desk):
 
 def test_the_time_line_of_a_stream_says_what_happened_and_by_whom(desk):
     records = desk.console.streams
-    stream = put_down(records, "cam", State.PAUSED, why="first-match")
+    stream = put_down(records, "cam", StreamState.PAUSED, why="first-match")
     reviewer = desk.signed_in(Role.REVIEWER)
     answer = reviewer.post(f"/streams/{stream}/cut", data={"csrf": reviewer.csrf})
     assert answer.status_code == 303
@@ -52,7 +52,7 @@ def test_only_who_may_decide_cuts_or_releases(desk):
 
 def test_a_publisher_that_was_cut_may_come_again_when_a_person_says_so(desk):
     records = desk.console.streams
-    stream = put_down(records, "cam", State.CUT, why="second-match", refused_s=600)
+    stream = put_down(records, "cam", StreamState.CUT, why="second-match", refused_s=600)
     lead = desk.signed_in(Role.LEAD)
     assert "Let its publisher come again" in lead.get(f"/streams/{stream}").text
     assert lead.post(f"/streams/{stream}/release", data={"csrf": lead.csrf}).status_code == 303

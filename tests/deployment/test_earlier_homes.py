@@ -17,7 +17,7 @@ from tutela.casework.audit.verification import Verification, verify_log
 from tutela.casework.cases.model import CaseState, Outcome
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import ReviewKey
-from tutela.casework.reports.model import State
+from tutela.casework.reports.model import FilingState
 from tutela.deployment.casework import CaseworkOptions, opened_casework
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.errors import StoreError
@@ -102,7 +102,7 @@ def test_sealed_evidence_and_reports_open_with_the_review_key(home, deployment, 
         assert hashlib.sha256(evidence.read(item.evidence_id)).hexdigest() == facts["known_sha256"]
         assert evidence.context(item.evidence_id).details["uploader"] == "user-1"
         assert [file.evidence for file in casework.ledger.draft(facts["report"]).files] == [item.evidence_id]
-        assert casework.ledger.get(facts["report"]).state is State.READY
+        assert casework.ledger.get(facts["report"]).state is FilingState.READY
         assert casework.ledger.unreported_cases() == []
 
 

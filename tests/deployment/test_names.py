@@ -95,3 +95,22 @@ def test_nothing_inside_imports_the_packages_own_face():
                 assert [name.name for name in node.names] == ["_native"], path
             if isinstance(node, ast.Import) and path.name != "__main__.py":
                 assert "tutela" not in [name.name for name in node.names], path
+
+
+def test_no_class_name_is_used_for_two_things():
+    """A name that a reader meets in one room means the same in every other; see the glossary."""
+    places: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "tutela").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tutela").rglob("__init__.py")), ids=lambda path: path.parent.name)
+def test_what_a_room_offers_is_listed_in_order(path):
+    for node in ast.parse(path.read_text()).body:
+        match node:
+            case ast.Assign(targets=[ast.Name("__all__")], value=ast.List(elts=listed)):
+                names = [ast.literal_eval(name) for name in listed]
+                assert names == sorted(set(names))

@@ -19,7 +19,7 @@ from tutela.api.options import ServiceOptions
 from tutela.casework.cases.model import Effect, Outcome
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.cli.commands import app
-from tutela.cli.state import State
+from tutela.cli.state import CommandState
 from tutela.console.options import ConsoleOptions
 from tutela.console.roles import Role
 from tutela.content.media.content import Limits, ViewSet
@@ -488,7 +488,7 @@ def test_settings_open_the_deployment_that_they_describe(bare, tmp_path):
     bare.setenv("TUTELA_DECODERS", "1")
     bare.setenv("TUTELA_SCREENING", '{"overrides": {"too-many-pixels": "block"}, "video": {"min_run_frames": 5}}')
     bare.setenv("TUTELA_LIMITS__MAX_GAP_S", "1.5")
-    with State(tmp_path / "home", f"sqlite:///{tmp_path / 'other.db'}").deployment() as deployment:
+    with CommandState(tmp_path / "home", f"sqlite:///{tmp_path / 'other.db'}").deployment() as deployment:
         assert (deployment.pool.size, deployment.screener.limits.max_pixels) == (1, 1000)
         assert deployment.screener.screen(file_of(draw_scene(5, (320, 240)), "PNG")).decision is Decision.BLOCK
         assert deployment.screener.policy.video == VideoRule(min_run_frames=5)

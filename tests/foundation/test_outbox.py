@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.outbox import service
-from tutela.foundation.outbox.service import LeaseLostError, Outbox, State, enqueue
+from tutela.foundation.outbox.service import DeliveryState, LeaseLostError, Outbox, enqueue
 from tutela.foundation.outbox.webhooks import (
     TOPIC,
     Endpoint,
@@ -74,7 +74,7 @@ def test_a_delivery_is_part_of_the_transaction_that_wanted_it(store, outbox):
         raise RuntimeError
     with store.write() as connection:
         assert enqueue(connection, "t", "kept", {"n": 1})
-    assert [(one.key, one.payload, one.state) for one in outbox.all()] == [("kept", {"n": 1}, State.PENDING)]
+    assert [(one.key, one.payload, one.state) for one in outbox.all()] == [("kept", {"n": 1}, DeliveryState.PENDING)]
 
 
 def test_the_same_key_of_a_topic_is_delivered_once(outbox):
@@ -109,13 +109,13 @@ def test_a_failure_is_tried_again_until_it_is_given_up_and_an_operator_may_try_a
     assert dispatcher.run_due() == 3
     dead = outbox.find("t", "one")
     assert dead is not None
-    assert (dead.state, dead.attempts, dead.last_error) == (State.DEAD, 3, "try 3")
-    assert outbox.counts() == {("t", State.DEAD): 1}
+    assert (dead.state, dead.attempts, dead.last_error) == (DeliveryState.DEAD, 3, "try 3")
+    assert outbox.counts() == {("t", DeliveryState.DEAD): 1}
     working = True
     assert dispatcher.run_due() == 0
     outbox.retry(dead.id)
     assert dispatcher.run_due() == 1
-    assert outbox.get(dead.id).state is State.DONE
+    assert outbox.get(dead.id).state is DeliveryState.DONE
     with pytest.raises(ConflictError):
         outbox.retry(dead.id)
     with pytest.raises(NotFoundError):
@@ -133,7 +133,7 @@ def test_what_a_handler_did_not_foresee_is_tried_again_too(outbox):
 
     Dispatcher(outbox, {"t": handle}, retry=AT_ONCE).run_due()
     assert calls == [1, 2]
-    assert outbox.all()[0].state is State.DONE
+    assert outbox.all()[0].state is DeliveryState.DONE
 
 
 def test_what_can_never_succeed_is_dead_at_once(outbox):
@@ -143,7 +143,7 @@ def test_what_can_never_succeed_is_dead_at_once(outbox):
         raise UndeliverableError("gone")
 
     assert Dispatcher(outbox, {"t": handle}).run_due() == 1
-    assert outbox.all(state=State.DEAD)[0].last_error == "gone"
+    assert outbox.all(state=DeliveryState.DEAD)[0].last_error == "gone"
 
 
 def test_a_postponed_delivery_has_not_failed(outbox):
@@ -154,7 +154,7 @@ def test_a_postponed_delivery_has_not_failed(outbox):
 
     assert Dispatcher(outbox, {"t": handle}, retry=AT_ONCE).run_due() == 1
     found = outbox.all()[0]
-    assert (found.state, found.attempts, found.last_error) == (State.PENDING, 0, None)
+    assert (found.state, found.attempts, found.last_error) == (DeliveryState.PENDING, 0, None)
     assert found.next_at > datetime.now(UTC) + timedelta(seconds=3000)
 
 
@@ -225,7 +225,7 @@ def test_a_long_delivery_is_kept_while_it_works(outbox):
     taken = outbox.all()[0].next_at
     wait_until(lambda: outbox.all()[0].next_at > taken, "the holder to keep what it has")
     release.set()
-    wait_until(lambda: outbox.all()[0].state is State.DONE, "the delivery")
+    wait_until(lambda: outbox.all()[0].state is DeliveryState.DONE, "the delivery")
     dispatcher.stop()
     assert len(calls) == 1
 
@@ -260,7 +260,7 @@ def test_many_dispatchers_share_the_work_and_make_nothing_twice(store, outbox):
     dispatchers = [Dispatcher(outbox, {"t": handle}, poll_s=0.02) for _ in range(4)]
     for dispatcher in dispatchers:
         dispatcher.start()
-    wait_until(lambda: outbox.counts() == {("t", State.DONE): 60}, "all deliveries")
+    wait_until(lambda: outbox.counts() == {("t", DeliveryState.DONE): 60}, "all deliveries")
     for dispatcher in dispatchers:
         dispatcher.stop()
     assert sorted(made) == list(range(60))
@@ -293,7 +293,7 @@ def test_nothing_is_lost_and_no_step_is_forgotten_when_dispatchers_are_killed(da
     for number in range(40):
         outbox.enqueue("t", str(number), {})
     kills = 0
-    while outbox.counts() != {("t", State.DONE): 40}:
+    while outbox.counts() != {("t", DeliveryState.DONE): 40}:
         process = subprocess.Popen(
             [sys.executable, "-c", _KILLED, database, str(journal)], stdout=subprocess.PIPE, cwd=ROOT
         )
@@ -409,7 +409,7 @@ def test_a_redirect_is_a_failure_and_is_not_followed(outbox, status):
         outbox.enqueue(TOPIC, "k", {"endpoint": "p", "type": "t", "timestamp": "", "data": {}})
         Dispatcher(outbox, {TOPIC: one_endpoint(receiver.url).deliver}).run_due()
         assert elsewhere.messages == []
-        assert outbox.all()[0].state is State.PENDING
+        assert outbox.all()[0].state is DeliveryState.PENDING
 
 
 def test_an_endpoint_that_is_gone_is_not_tried_again_and_an_unknown_one_waits(outbox):
@@ -418,7 +418,7 @@ def test_an_endpoint_that_is_gone_is_not_tried_again_and_an_unknown_one_waits(ou
         for name in ("p", "unknown"):
             outbox.enqueue(TOPIC, name, {"endpoint": name, "type": "t", "timestamp": "", "data": {}})
         Dispatcher(outbox, {TOPIC: one_endpoint(receiver.url).deliver}).run_due()
-    assert {one.key: one.state for one in outbox.all()} == {"p": State.DEAD, "unknown": State.PENDING}
+    assert {one.key: one.state for one in outbox.all()} == {"p": DeliveryState.DEAD, "unknown": DeliveryState.PENDING}
 
 
 @pytest.mark.parametrize("form", ["120", "date"])
@@ -517,7 +517,7 @@ def test_the_command_line_lists_and_retries(tmp_path):
         assert tutela("run", TUTELA_WEBHOOKS=webhooks).stdout == "1 tried\n"
         headers, body = receiver.messages[-1]
         assert verify([read_secret(secret)], headers, body) == "event-1/p"
-    assert outbox.all()[0].state is State.DONE
+    assert outbox.all()[0].state is DeliveryState.DONE
     assert tutela("list", "--state", "no").returncode == 2
     refused = tutela("run", TUTELA_WEBHOOKS=json.dumps({"p": {"url": "http://far.example", "secrets": [secret]}}))
     assert refused.returncode == 2

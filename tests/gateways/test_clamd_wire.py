@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.support.gateways import END, frames
 from tutela.gateways.clamd.commands import Command, parse
-from tutela.gateways.clamd.frames import Frames
+from tutela.gateways.clamd.frames import InstreamFrames
 
 CONTENTS = st.lists(st.binary(min_size=1, max_size=300), max_size=12)
 
@@ -15,7 +15,7 @@ CONTENTS = st.lists(st.binary(min_size=1, max_size=300), max_size=12)
 @given(CONTENTS, st.lists(st.integers(1, 200), min_size=1, max_size=40), st.binary(max_size=20))
 def test_frames_hold_the_same_content_however_they_come_and_their_end_is_never_taken(parts, sizes, behind):
     stream = b"".join(struct.pack(">I", len(part)) + part for part in parts) + END + behind
-    reader, content, at, arrived = Frames(), b"", 0, 0
+    reader, content, at, arrived = InstreamFrames(), b"", 0, 0
     sizes = iter(sizes * len(stream))
     while True:
         arrived = min(len(stream), arrived + next(sizes))
@@ -36,7 +36,7 @@ def test_frames_hold_the_same_content_however_they_come_and_their_end_is_never_t
 @given(st.binary(min_size=1, max_size=5000), st.integers(1, 400))
 def test_frames_of_any_size_are_read_in_one_look(content, size):
     stream = bytearray(frames(content, size) + END)
-    taken = Frames().look(memoryview(stream))
+    taken = InstreamFrames().look(memoryview(stream))
     assert stream[taken.begin : taken.end] == content
     assert taken.length + taken.rest == len(frames(content, size)) + 4
 

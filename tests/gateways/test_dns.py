@@ -32,7 +32,7 @@ from tutela.gateways.dns.dialects import Dialect, zone_file
 from tutela.gateways.dns.options import WEEK_S, Resolver
 from tutela.gateways.dns.primary import Primary
 from tutela.gateways.dns.zone import newer
-from tutela.gateways.listeners import Address
+from tutela.gateways.listeners import ListenAddress
 from tutela.lists.banks.model import BankUse, EntryState
 from tutela.lists.banks.service import Banks
 from tutela.lists.banks.values import new_entry
@@ -103,7 +103,12 @@ def names_of(zone: dns.zone.Zone) -> set[str]:
 
 
 def options_of(**more) -> DnsOptions:
-    given = {"listen": Address("127.0.0.1", free_port()), "keys": {"k": "env:TEST_TSIG"}, "garden": [GARDEN], **more}
+    given = {
+        "listen": ListenAddress("127.0.0.1", free_port()),
+        "keys": {"k": "env:TEST_TSIG"},
+        "garden": [GARDEN],
+        **more,
+    }
     return DnsOptions.model_validate(given)
 
 
@@ -280,7 +285,7 @@ def test_a_real_resolver_applies_every_rule_and_follows_changes(banks, tmp_path,
     folder = tmp_path / "resolver"
     folder.mkdir()
     port = free_port()
-    at = Address("127.0.0.1", port)
+    at = ListenAddress("127.0.0.1", port)
     options = options_of(
         keys={"k": "env:TEST_TSIG"} if program == "named" else {},
         resolvers={program: Resolver(asked_at=at, notified_at=at)},

@@ -29,7 +29,7 @@ from tutela.gateways.dns.canary import CanaryWatch, applies
 from tutela.gateways.dns.dialects import Dialect, zone_file
 from tutela.gateways.dns.options import Resolver
 from tutela.gateways.dns.primary import Primary
-from tutela.gateways.listeners import Address
+from tutela.gateways.listeners import ListenAddress
 from tutela.lists.banks.model import BankUse, EntryState
 from tutela.lists.banks.service import Banks
 from tutela.lists.banks.values import new_entry
@@ -66,10 +66,10 @@ def lists(tmp_path: Path) -> Lists:
 
 
 def options_of(port: int, name: str, *, signed: bool, **more: object) -> DnsOptions:
-    at = Address("127.0.0.1", port)
+    at = ListenAddress("127.0.0.1", port)
     resolvers = {name: Resolver(asked_at=at, notified_at=at)}
     keys = {"k": "env:TEST_TSIG"} if signed else {}
-    listen = Address("127.0.0.1", free_port())
+    listen = ListenAddress("127.0.0.1", free_port())
     given = {"listen": listen, "keys": keys, "garden": [GARDEN], "resolvers": resolvers, "canary_every_s": 1}
     return DnsOptions.model_validate(given).model_copy(update=more)
 
@@ -235,7 +235,7 @@ def test_powerdns_follows_the_zone_and_says_why(lists):
     port = free_port()
     options = options_of(port, "powerdns", signed=True)
     with served(lists.zone, options), resolver(powerdns(lists.folder, port, options), port, lists.folder):
-        wait_until(lambda: asyncio.run(applies(Address("127.0.0.1", port), options)), "the policy is applied")
+        wait_until(lambda: asyncio.run(applies(ListenAddress("127.0.0.1", port), options)), "the policy is applied")
         holds(port, garden=NAMES)
         answer = asked("listed.example", port)
         assert answer is not None
@@ -262,7 +262,7 @@ def test_knot_resolver_applies_every_rule_of_the_file_and_follows_it(lists):
 
     write()
     with resolver(knot(lists.folder, port, options), port, lists.folder):
-        wait_until(lambda: asyncio.run(applies(Address("127.0.0.1", port), options)), "the policy is applied")
+        wait_until(lambda: asyncio.run(applies(ListenAddress("127.0.0.1", port), options)), "the policy is applied")
         holds(port, garden=NAMES, free=())
         lists.add("new.example")
         write()
@@ -276,7 +276,7 @@ def test_dnsmasq_applies_every_rule_of_its_file(lists):
     lines = zone_file(Dialect.DNSMASQ, options, lists.zone.serial, sorted(lists.zone))
     (lists.folder / "zone.dnsmasq").write_text("\n".join(lines) + "\n")
     with resolver(dnsmasq(lists.folder, port, options), port, lists.folder):
-        assert asyncio.run(applies(Address("127.0.0.1", port), options))
+        assert asyncio.run(applies(ListenAddress("127.0.0.1", port), options))
         holds(port, garden=NAMES)
 
 
@@ -350,7 +350,7 @@ def test_a_torn_transfer_leaves_the_old_zone(lists, configure: Configure, signed
             wait_until(lambda: torn.cuts >= 2, "transfers were cut")
             time.sleep(1)
             holds(port, garden=("listed.example", "host0.example", "host1999.example"), free=("new0.example",))
-            assert asyncio.run(applies(Address("127.0.0.1", port), options))
+            assert asyncio.run(applies(ListenAddress("127.0.0.1", port), options))
             torn.cut = False
             wait_until(lambda: looked_up("new299.example", port) == {GARDEN}, "the next transfer is whole")
             holds(port, garden=("host1999.example",))
@@ -371,7 +371,7 @@ def test_a_resolver_that_lost_its_policy_is_alarmed_within_thirty_seconds(lists)
     first = contextlib.ExitStack()
     first.enter_context(served(lists.zone, options))
     with first, resolver(bind(lists.folder, port, options), port, lists.folder):
-        wait_until(lambda: asyncio.run(applies(Address("127.0.0.1", port), options)), "the policy is applied")
+        wait_until(lambda: asyncio.run(applies(ListenAddress("127.0.0.1", port), options)), "the policy is applied")
         assert not ask()
         first.close()  # the primary is gone
         lost = time.monotonic()

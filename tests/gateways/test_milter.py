@@ -14,7 +14,7 @@ from tests.support.gateways import COPY, DAMAGED, OTHER, Running, connected, eve
 from tutela.deployment.composition import Deployment
 from tutela.errors import InputError
 from tutela.gateways.intake import Body
-from tutela.gateways.milter.packets import Terms, client_address, header_line, macros, packet
+from tutela.gateways.milter.packets import MilterTerms, client_address, header_line, macros, packet
 from tutela.gateways.milter.service import KIND
 
 ALL_ACTIONS, ALL_STEPS = 0x1FF, 0x1FFFFF
@@ -182,6 +182,6 @@ def test_the_gateway_is_checked_through_its_own_protocol(running):
 def test_any_packet_is_read_or_is_an_error(data):
     macros(data)
     client_address(data)
-    for read in (Terms.agreed, lambda given: header_line(given, has_space=True)):
+    for read in (MilterTerms.agreed, lambda given: header_line(given, has_space=True)):
         with contextlib.suppress(InputError):
             read(data)

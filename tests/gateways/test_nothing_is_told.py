@@ -14,7 +14,7 @@ from tests.support.waiting import PATIENCE_S
 from tutela.content.media.content import Limits
 from tutela.content.signals.registry import signal_type
 from tutela.deployment.composition import Deployment, open_deployment
-from tutela.gateways.outcome import Fault, reason
+from tutela.gateways.outcome import GatewayFault, reason
 from tutela.gateways.registry import kind_of
 from tutela.lists.banks.model import Action, NewEntry, Policy
 
@@ -42,7 +42,7 @@ def secrets_of(deployment: Deployment) -> list[bytes]:
         told += [each.message for each in verdict.reasons]
         told += [item.value for item in verdict.hashes]
         told += [base64.b64encode(content[at : at + 60]).decode() for at in (0, 3_000)]
-    told += [reason(fault).message for fault in Fault]
+    told += [reason(fault).message for fault in GatewayFault]
     pieces = [content[at : at + 24] for content in (COPY, DAMAGED) for at in (0, 200, 3_000)]
     return [text.encode() for text in told] + pieces
 

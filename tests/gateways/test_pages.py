@@ -21,12 +21,12 @@ from tutela.errors import InputError, NotReadyError
 from tutela.foundation.options import OptionError
 from tutela.gateways.pages import StopPageOptions
 from tutela.gateways.pages.squid import SquidHelper, run, template
-from tutela.gateways.pages.suspects import Form, Suspects, resolve, suspect_hosts, written
+from tutela.gateways.pages.suspects import SuspectForm, Suspects, resolve, suspect_hosts, written
 from tutela.gateways.pages.texts import languages_of, texts_for
-from tutela.lists.banks.guard import Guard
+from tutela.lists.banks.guard import ListingGuard
 from tutela.lists.banks.model import Action, BankUse, EntryState, PolicyChange
-from tutela.screening.check.counts import Counts, What, read_counts, rounded
-from tutela.screening.check.requests import PASSED, Ruled, Ruling, surges
+from tutela.screening.check.counts import CheckCounts, What, read_counts, rounded
+from tutela.screening.check.requests import PASSED, RequestRuling, Ruled, surges
 
 PAGE = "http://gardens.example/roses?id=7"
 HOUR = timedelta(hours=1)
@@ -38,7 +38,7 @@ def lists(tmp_path: Path) -> Iterator[Lists]:
         yield found
 
 
-def ruling(lists: Lists, url: str, use: BankUse = BankUse.PROXY) -> Ruling:
+def ruling(lists: Lists, url: str, use: BankUse = BankUse.PROXY) -> RequestRuling:
     return lists.edge.rule(url, use).ruling
 
 
@@ -47,21 +47,21 @@ def ruling(lists: Lists, url: str, use: BankUse = BankUse.PROXY) -> Ruling:
 
 def test_a_page_is_refused_and_no_other_page_of_its_host(lists):
     lists.add("url", "gardens.example/")
-    assert ruling(lists, "http://GARDENS.example:80/#top") is Ruling.REFUSE
+    assert ruling(lists, "http://GARDENS.example:80/#top") is RequestRuling.REFUSE
     for other in ("http://gardens.example/roses", "http://www.gardens.example/", "https://other.example/", "x", ""):
-        assert ruling(lists, other) is Ruling.PASS, other
-    assert ruling(lists, "http://gardens.example/", BankUse.DNS) is Ruling.PASS
+        assert ruling(lists, other) is RequestRuling.PASS, other
+    assert ruling(lists, "http://gardens.example/", BankUse.DNS) is RequestRuling.PASS
 
 
 def test_a_new_entry_runs_dry_for_an_hour_and_one_that_is_only_logged_stays_dry(tmp_path):
     with edge_of(tmp_path / "home", HOUR) as lists:
         lists.add("url", PAGE)
-        assert ruling(lists, PAGE) is Ruling.DRY
+        assert ruling(lists, PAGE) is RequestRuling.DRY
     with edge_of(tmp_path / "other") as lists:
         lists.add("url", PAGE)
-        assert ruling(lists, PAGE) is Ruling.REFUSE
+        assert ruling(lists, PAGE) is RequestRuling.REFUSE
         lists.edge.banks.update("pages", policy=PolicyChange(Action.LOG), actor="test")
-        assert ruling(lists, PAGE) is Ruling.DRY
+        assert ruling(lists, PAGE) is RequestRuling.DRY
 
 
 def test_an_entry_that_half_a_country_asks_for_is_set_aside_before_it_takes_anything(tmp_path, caplog):
@@ -70,7 +70,7 @@ def test_an_entry_that_half_a_country_asks_for_is_set_aside_before_it_takes_anyt
         for number in range(5):
             ruling(lists, f"example.org/{number}")
         found = Counter(ruling(lists, PAGE) for _ in range(150))
-        assert found[Ruling.REFUSE] == 0
+        assert found[RequestRuling.REFUSE] == 0
         assert lists.edge.banks.entry(popular).state is EntryState.DISABLED
         assert all(lists.edge.banks.entry(each).state is EntryState.ACTIVE for each in others)
         assert "gardens" not in caplog.text
@@ -80,7 +80,7 @@ def test_an_entry_that_half_a_country_asks_for_is_set_aside_before_it_takes_anyt
 
 def test_after_its_dry_run_it_is_marked_for_a_person_and_still_refused(lists):
     (entry,) = lists.add("url", PAGE)
-    assert {ruling(lists, PAGE) for _ in range(150)} == {Ruling.REFUSE}
+    assert {ruling(lists, PAGE) for _ in range(150)} == {RequestRuling.REFUSE}
     assert lists.edge.banks.entry(entry).state is EntryState.ACTIVE
     receipt = lists.edge.appeals.receive(lists.edge.appeals.references.of(entry), "why")
     assert [sign.value for sign in lists.edge.appeals.get(receipt.id).signs] == ["surge"]
@@ -98,23 +98,23 @@ def test_the_case_of_2008_replayed_touches_nothing_but_the_page(lists):
         "http://upload.wikimedia.org/a/picture.jpg",
         "http://de.wikipedia.org/wiki/An_album",
     ]
-    assert ruling(lists, article) is Ruling.GUARDED, "a page on a host of many needs two curators"
-    assert all(ruling(lists, url) is Ruling.PASS for url in others)
-    assert suspect_hosts(lists.edge.banks, Guard(lists.edge.banks)) == ["dedicated.example"]
+    assert ruling(lists, article) is RequestRuling.GUARDED, "a page on a host of many needs two curators"
+    assert all(ruling(lists, url) is RequestRuling.PASS for url in others)
+    assert suspect_hosts(lists.edge.banks, ListingGuard(lists.edge.banks)) == ["dedicated.example"]
     for curator in ("anna", "bert"):
         lists.edge.banks.confirm(entry, reason="looked at it", actor=curator)
         lists.edge.banks.refresh()
-    assert ruling(lists, article) is Ruling.REFUSE
-    assert all(ruling(lists, url) is Ruling.PASS for url in others)
-    assert suspect_hosts(lists.edge.banks, Guard(lists.edge.banks)) == ["dedicated.example"], "nothing is routed"
+    assert ruling(lists, article) is RequestRuling.REFUSE
+    assert all(ruling(lists, url) is RequestRuling.PASS for url in others)
+    assert suspect_hosts(lists.edge.banks, ListingGuard(lists.edge.banks)) == ["dedicated.example"], "nothing is routed"
 
 
 def test_a_digest_of_unknown_host_counts_as_any_entry_of_that_host_does(lists):
     from tutela.lists.banks.values import new_entry
 
     lists.add("url", new_entry("url", "en.wikipedia.org/wiki/X").value.hex(), new_entry("url", PAGE).value.hex())
-    assert ruling(lists, "http://en.wikipedia.org/wiki/X") is Ruling.GUARDED
-    assert ruling(lists, PAGE) is Ruling.REFUSE
+    assert ruling(lists, "http://en.wikipedia.org/wiki/X") is RequestRuling.GUARDED
+    assert ruling(lists, PAGE) is RequestRuling.REFUSE
 
 
 # --- counts
@@ -122,7 +122,7 @@ def test_a_digest_of_unknown_host_counts_as_any_entry_of_that_host_does(lists):
 
 def test_counts_are_of_hours_and_lists_and_nothing_under_twenty_is_written(lists):
     at = datetime(2026, 5, 1, 10, 30, tzinfo=UTC)
-    counts = Counts(lists.edge.store, lambda: int(at.timestamp() * 1e6))
+    counts = CheckCounts(lists.edge.store, lambda: int(at.timestamp() * 1e6))
     for what, times in ((What.REFUSED, 47), (What.DRY, 19), (What.HELP, 1_234)):
         for _ in range(times):
             counts.add("pages", what)
@@ -294,15 +294,15 @@ def test_the_helper_answers_every_line_of_squid(lists):
 def test_suspects_are_hosts_and_public_addresses_in_the_words_of_routers(lists):
     lists.add("url", PAGE, "192.0.2.7/x", "8.8.8.8/y", "pages.github.io/z", "[2606:4700::1111]/a")
     lists.add("url-tree", "folders.example/a/")
-    hosts = suspect_hosts(lists.edge.banks, Guard(lists.edge.banks))
+    hosts = suspect_hosts(lists.edge.banks, ListingGuard(lists.edge.banks))
     assert hosts == ["192.0.2.7", "8.8.8.8", "[2606:4700::1111]", "folders.example", "gardens.example"]
     found = asyncio.run(resolve([host for host in hosts if host[0] in "18["]))
     assert found.addresses == ("8.8.8.8", "2606:4700::1111"), "192.0.2.0/24 is nobody's"
     shown = Suspects(("a.example",), found.addresses, 60)
-    assert list(written(shown, Form.HOSTS)) == ["a.example"]
-    tables = "\n".join(written(shown, Form.NFTABLES))
+    assert list(written(shown, SuspectForm.HOSTS)) == ["a.example"]
+    tables = "\n".join(written(shown, SuspectForm.NFTABLES))
     assert "elements = { 8.8.8.8 }" in tables and "type ipv6_addr" in tables
-    routes = "\n".join(written(shown, Form.BIRD))
+    routes = "\n".join(written(shown, SuspectForm.BIRD))
     assert "route 8.8.8.8/32 blackhole;" in routes and "route 2606:4700::1111/128 blackhole;" in routes
     if shutil.which("nft"):
         subprocess.run(["nft", "--check", "-f", "-"], input=tables.encode(), check=True)

@@ -13,7 +13,7 @@ from tutela.cli.commands import app
 from tutela.errors import InputError
 from tutela.gateways import registry
 from tutela.gateways.base import Options
-from tutela.gateways.listeners import Address, Peers
+from tutela.gateways.listeners import ListenAddress, Peers
 
 ROOT = Path(__file__).parents[2]
 GOOD = {"kind": "clamd", "listen": ["127.0.0.1:3310", "/run/clamd.sock"]}
@@ -75,7 +75,7 @@ def test_only_this_machine_and_named_networks_are_heard(tmp_path):
 
 
 def test_a_socket_that_a_killed_service_left_is_taken_over_and_one_in_use_is_not(tmp_path):
-    address = Address.parse(str(tmp_path / "a.sock"))
+    address = ListenAddress.parse(str(tmp_path / "a.sock"))
     address.listen().close()
     with address.listen() as listener:
         assert (tmp_path / "a.sock").stat().st_mode & 0o777 == 0o660
@@ -84,7 +84,7 @@ def test_a_socket_that_a_killed_service_left_is_taken_over_and_one_in_use_is_not
         assert listener.fileno() > 0
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InputError):
-        Address.parse(str(tmp_path / "file")).listen()
+        ListenAddress.parse(str(tmp_path / "file")).listen()
 
 
 def test_the_gateways_are_listed_and_doctor_warns_of_what_lets_content_pass(tmp_path, monkeypatch):

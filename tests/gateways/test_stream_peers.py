@@ -33,7 +33,7 @@ from tutela.gateways.streams.node_media_server import KIND as NODE
 from tutela.gateways.streams.node_media_server import NodeMediaServerOptions
 from tutela.gateways.streams.process import Open
 from tutela.lists.banks.model import Action, NewEntry, Policy
-from tutela.screening.streams import Channel, State, StreamFacts, StreamOptions
+from tutela.screening.streams import Channel, StreamFacts, StreamOptions, StreamState
 
 pytestmark = pytest.mark.peers
 
@@ -116,7 +116,7 @@ def ended(running: Open, name: str) -> StreamFacts:
 
     def is_over() -> bool:
         found[:] = [facts for facts in running.streams.records.all(live=False) if facts.channel.name == name]
-        return bool(found) and (found[0].state is not State.CUT or "sealed" in kinds(running, found[0].id))
+        return bool(found) and (found[0].state is not StreamState.CUT or "sealed" in kinds(running, found[0].id))
 
     wait_until(is_over, "the stream has ended and what it led to is sealed")
     return found[0]
@@ -144,7 +144,7 @@ def test_a_stream_is_cut_soon_after_a_listed_frame_wherever_it_is_between_key_fr
     for _ in range(effort(1, 20)):
         publisher, facts = pushed(running, nginx, path)
         assert publisher.broken
-        assert facts.state is State.CUT
+        assert facts.state is StreamState.CUT
         assert publisher.ended_at is not None
         after_s = publisher.ended_at - publisher.sent_at[at]
         print(f"cut {after_s:.3f} s after the listed frame, {offset} frames behind a key frame")
@@ -176,7 +176,7 @@ def test_what_a_sender_hides_from_key_frames_is_found_all_the_same(running, ngin
     path = film(tmp_path / "film.mkv", frames(), keys, options=options)
     for _ in range(effort(1, 20)):
         publisher, facts = pushed(running, nginx, path)
-        assert facts.state is State.CUT, name
+        assert facts.state is StreamState.CUT, name
         assert publisher.ended_at is not None
         after_s = publisher.ended_at - publisher.sent_at[61]
         print(f"{name}: cut {after_s:.3f} s after the first listed frame")
@@ -192,7 +192,7 @@ def test_nobody_is_let_in_to_a_stream_that_begins_with_what_is_listed(running, n
         others = [viewer(nginx.url(name)) for _ in range(2)]
         publisher.wait()
         facts = ended(running, name)
-        assert facts.state is State.CUT
+        assert facts.state is StreamState.CUT
         assert "cleared" not in kinds(running, facts.id)
         for each in (early, *others):
             assert seen(each) == 0
@@ -230,7 +230,7 @@ def test_a_viewer_of_a_clear_stream_is_let_in_and_sent_away_when_it_is_cut(runni
     player = viewer(nginx.url(name))
     publisher.wait()
     assert 10 < seen(player) < 200
-    assert ended(running, name).state is State.CUT
+    assert ended(running, name).state is StreamState.CUT
 
 
 # --- what is left
@@ -246,7 +246,7 @@ def test_after_a_cut_nothing_that_was_not_cleared_can_be_fetched_and_the_clip_op
     wait_until(lambda: httpx.get(address).status_code == 200 or publisher.ended, "segments can be fetched")
     publisher.wait()
     facts = ended(running, name)
-    assert facts.state is State.CUT
+    assert facts.state is StreamState.CUT
     time.sleep(2.0)  # nginx writes the last segment when it closes the stream
     assert httpx.get(address).status_code == 403
     assert not (nginx.hls / f"{name}.m3u8").exists()
@@ -295,14 +295,14 @@ def test_altered_copies_are_cut_as_they_are_found_in_uploads(running, nginx, tmp
     frames = moving(BENIGN[2], 120) + [altered] * 180
     path = film(tmp_path / "film.mkv", frames, range(0, 300, 60), options={"crf": "30"})
     _, facts = pushed(running, nginx, path)
-    assert facts.state is State.CUT
+    assert facts.state is StreamState.CUT
 
 
 def test_a_benign_stream_runs_to_its_end_and_is_seen_every_two_seconds(running, nginx, tmp_path):
     path = film(tmp_path / "film.mkv", moving(BENIGN[0], 150) + moving(BENIGN[1], 150), range(0, 300, 60))
     publisher, facts = pushed(running, nginx, path)
     assert not publisher.broken
-    assert (facts.state, facts.pauses, facts.hits) == (State.ENDED, 0, 0)
+    assert (facts.state, facts.pauses, facts.hits) == (StreamState.ENDED, 0, 0)
     assert facts.samples >= 5
     assert facts.unwatched_s == 0.0
 
@@ -377,7 +377,7 @@ def test_node_media_server_is_cut_like_any_other_and_refuses_whoever_was(deploym
     with watching(deployment, {"node": node_door(server)}, port, options) as running:
         publisher = Publisher(path, server.url("cam", "?user=m1")).wait()
         facts = ended(running, "cam")
-        assert (facts.state, publisher.broken) == (State.CUT, True)
+        assert (facts.state, publisher.broken) == (StreamState.CUT, True)
         assert publisher.ended_at is not None
         after_s = publisher.ended_at - publisher.sent_at[120]
         print(f"node-media-server: cut {after_s:.3f} s after the listed frame")

@@ -27,7 +27,7 @@ from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.deployment.streams import open_streams
 from tutela.lists.banks.model import Action, NewEntry, Policy
-from tutela.screening.streams import Channel, Publication, Refusal, Running, State, StreamOptions, Streams
+from tutela.screening.streams import Channel, Publication, Refusal, Running, StreamOptions, Streams, StreamState
 
 SIZE = (320, 180)
 LISTED = 3
@@ -197,7 +197,7 @@ def test_a_stream_is_watched_from_its_first_frame_and_cut_when_it_shows_what_is_
     wait_until(lambda: streams.gate.play(CAM, "", "viewer"), "a viewer is let in")
     assert streams.gate.goes_on(CAM, "session-1")
     assert not streams.gate.goes_on(CAM, "session-2")
-    wait_until(lambda: streams.records.get(admission.stream_id).state is State.CUT, "it is cut")
+    wait_until(lambda: streams.records.get(admission.stream_id).state is StreamState.CUT, "it is cut")
     assert not streams.gate.play(CAM, "", "late")
     assert not streams.gate.goes_on(CAM, "session-1")
     wait_until(lambda: "sealed" in kinds(streams, admission.stream_id), "it is sealed")

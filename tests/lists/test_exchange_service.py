@@ -39,7 +39,7 @@ from tutela.deployment.composition import Deployment, open_deployment
 from tutela.deployment.selftest import selftest
 from tutela.errors import ConflictError, InputError
 from tutela.foundation.leases import Leases
-from tutela.foundation.outbox.service import Outbox, State
+from tutela.foundation.outbox.service import DeliveryState, Outbox
 from tutela.foundation.outbox.worker import Dispatcher
 from tutela.foundation.store.exchange_tables import entry_opinion
 from tutela.lists.banks.model import BankKind, EntryState, NewEntry
@@ -350,7 +350,7 @@ def test_a_vote_that_can_never_be_taken_ends_and_one_that_may_is_tried_again(giv
     decide(exchanges, other.id, Opinion.CONFIRMED, name="case-2")
     dispatcher.run_due()
     states = [delivery.state for delivery in Outbox(exchanges.store).all()]
-    assert states == [State.DEAD, State.PENDING]
+    assert states == [DeliveryState.DEAD, DeliveryState.PENDING]
 
 
 def test_confirmed_entries_are_shared_once_and_never_those_of_another_list(giving):

@@ -9,7 +9,7 @@ from tutela.content.signals.registry import signal_type
 from tutela.deployment.composition import Deployment
 from tutela.errors import InputError
 from tutela.lists.banks.model import Action, BankUse, EntryState, NewEntry, Policy
-from tutela.screening.check import Purpose, Question
+from tutela.screening.check import CheckQuestion, Purpose
 from tutela.screening.check.deterrence import Deterrences
 from tutela.screening.check.service import MAX_TEXT
 from tutela.screening.verdict import Context, Decision
@@ -24,13 +24,13 @@ def list_links(deployment: Deployment, signal: str, *texts: str, bank: str = "li
 
 
 def decide(deployment: Deployment, text: str = "", *urls: str, purpose: Purpose = Purpose.POST) -> Decision:
-    return deployment.checker.check(Question(text, urls, purpose)).verdict.decision
+    return deployment.checker.check(CheckQuestion(text, urls, purpose)).verdict.decision
 
 
 def test_a_listed_page_is_blocked_wherever_it_stands_and_no_other_page_is(deployment):
     list_links(deployment, "url", "example.org/listed?id=1", "example.org/")
     answer = deployment.checker.check(
-        Question("see hxxps://example[.]org/listed?id=1", ("https://example.net/",)), Context("post-7")
+        CheckQuestion("see hxxps://example[.]org/listed?id=1", ("https://example.net/",)), Context("post-7")
     )
     assert answer.verdict.decision is Decision.BLOCK
     assert not answer.deters
@@ -79,7 +79,7 @@ def test_a_bank_counts_only_where_it_is_for(deployment):
 
 def test_a_search_deters_and_leaves_no_trace(deployment):
     list_links(deployment, "domain", "listed.example")
-    answer = deployment.checker.check(Question("listed.example", purpose=Purpose.SEARCH), Context("somebody"))
+    answer = deployment.checker.check(CheckQuestion("listed.example", purpose=Purpose.SEARCH), Context("somebody"))
     assert answer.deters
     with deployment.store.read() as connection:
         for table in ("verdict", "case_item", "outbox"):
@@ -91,7 +91,7 @@ def test_what_was_not_read_whole_is_held(deployment):
     assert decide(deployment, "a" * MAX_TEXT + " listed.example") is Decision.HOLD
     assert decide(deployment, " ".join(f"host{number}.example" for number in range(2_100))) is Decision.HOLD
     with pytest.raises(InputError, match="nothing to check"):
-        deployment.checker.check(Question())
+        deployment.checker.check(CheckQuestion())
 
 
 def test_help_is_of_the_country_and_the_operators_comes_first(tmp_path):

@@ -23,10 +23,10 @@ from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.errors import ConflictError, InputError, NotFoundError, NotReadyError
 from tutela.foundation.store.database import moment
-from tutela.screening.conversations import AgeBand, ConversationOptions, Event, Kind, Level
-from tutela.screening.conversations.alarms import Alarm
-from tutela.screening.conversations.ledger import Ledger
-from tutela.screening.conversations.policy import Policy, PolicyText, read_policy
+from tutela.screening.conversations import AgeBand, ConversationOptions, Event, EventKind, Level
+from tutela.screening.conversations.alarms import RiskAlarm
+from tutela.screening.conversations.ledger import ConversationLedger
+from tutela.screening.conversations.policy import PolicyText, RiskPolicy, read_policy
 from tutela.screening.conversations.records import RECORD, Heard, Pseudonyms, names_of, pack
 from tutela.screening.conversations.scorers.contacts import CONTACTS
 from tutela.screening.conversations.service import Conversations
@@ -42,11 +42,11 @@ class Desk:
     """Takes alarms, and decides of them when it is told to."""
 
     def __init__(self) -> None:
-        self.alarms: dict[str, Alarm] = {}
+        self.alarms: dict[str, RiskAlarm] = {}
         self.clearing: list[tuple[str, int]] = []
         self.broken = False
 
-    def sound(self, alarm: Alarm) -> bool:
+    def sound(self, alarm: RiskAlarm) -> bool:
         if self.broken:
             raise OSError("nothing can be written")
         return self.alarms.setdefault(alarm.key, alarm) is alarm
@@ -154,12 +154,12 @@ def test_state_is_the_snapshot_and_the_ledger_after_it(tmp_path: Path, desk: Des
 @pytest.mark.parametrize("cut", [1, 30, 79, 200])
 def test_a_torn_tail_is_found_and_never_read(tmp_path: Path, cut: int):
     events = requests("adult", 4, accepted=1)
-    ledger = Ledger(tmp_path, bytes(32))
+    ledger = ConversationLedger(tmp_path, bytes(32))
     for event in events:
         ledger.append(pack([event], Heard.nothing(1), NAMES, NOW), names_of([event]))
     (path,) = tmp_path.glob("*.risk")
     path.write_bytes(path.read_bytes()[:-cut])
-    again = Ledger(tmp_path, bytes(32))
+    again = ConversationLedger(tmp_path, bytes(32))
     kept = list(again.read())
     assert len(kept) == len(events) - (1 if cut < 200 else 2)
     assert again.append(pack(events[:1], Heard.nothing(1), NAMES, NOW), names_of(events[:1])) == len(kept)
@@ -167,7 +167,7 @@ def test_a_torn_tail_is_found_and_never_read(tmp_path: Path, cut: int):
 
 
 def test_a_flipped_bit_in_the_ledger_ends_what_is_read(tmp_path: Path):
-    ledger = Ledger(tmp_path, bytes(32))
+    ledger = ConversationLedger(tmp_path, bytes(32))
     for event in requests("adult", 2, accepted=1):
         ledger.append(pack([event], Heard.nothing(1), NAMES, NOW), names_of([event]))
     (path,) = tmp_path.glob("*.risk")
@@ -182,7 +182,7 @@ def test_names_are_sealed_and_text_is_nowhere(tmp_path: Path, desk: Desk, clock:
     (tmp_path / "home" / "phrases.toml").write_text('[[phrase]]\ntext = "blue canary"\nstage = "trust"\n')
     options = ConversationOptions(enabled=True, content=True, legal_basis="test", legal_basis_since="2026-11-30")
     conversations = opened(tmp_path / "home", desk, options)
-    said = Event("m1", Kind.MESSAGE, START, "adult-4711", "other-4712", text="a blue canary sings xyzzy", **MINOR)
+    said = Event("m1", EventKind.MESSAGE, START, "adult-4711", "other-4712", text="a blue canary sings xyzzy", **MINOR)
     conversations.observe(said)
     conversations.drain()
     assert conversations.risk("adult-4711").features["trust"] > 0
@@ -199,7 +199,7 @@ def test_without_a_legal_basis_no_content_is_scored(tmp_path: Path, desk: Desk, 
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "phrases.toml").write_text('[[phrase]]\ntext = "blue canary"\nstage = "trust"\n')
     conversations = opened(tmp_path / "home", desk)
-    conversations.observe(Event("m1", Kind.MESSAGE, START, "adult", "other", text="a blue canary", **MINOR))
+    conversations.observe(Event("m1", EventKind.MESSAGE, START, "adult", "other", text="a blue canary", **MINOR))
     conversations.drain()
     assert conversations.risk("adult").features["trust"] == 0
     conversations.close()
@@ -222,8 +222,8 @@ def test_clocks_that_are_a_year_off_are_counted():
     year = 365 * 86_400.0
     state = state_of(
         [
-            Event("fast", Kind.CONTACT_REQUEST, NOW + year, "adult", "a", **MINOR),
-            Event("slow", Kind.CONTACT_REQUEST, NOW - year, "adult", "b", **MINOR),
+            Event("fast", EventKind.CONTACT_REQUEST, NOW + year, "adult", "a", **MINOR),
+            Event("slow", EventKind.CONTACT_REQUEST, NOW - year, "adult", "b", **MINOR),
         ]
     )
     assert state.table.odd == (0, 1, 1)
@@ -237,7 +237,7 @@ def test_what_is_silent_for_thirty_days_is_forgotten():
     assert state.table.forget_before(int(START) - 1) == 0
     assert state.table.forget_before(int(START) + 10_000) == before + 12
     assert (state.table.accounts, state.table.pairs) == (0, 0)
-    late = [Event("later", Kind.MESSAGE, START + 40 * 86_400, "adult", "x")]
+    late = [Event("later", EventKind.MESSAGE, START + 40 * 86_400, "adult", "x")]
     assert features(state_of(late, NOW + 41 * 86_400, state_of(events)), "adult")["requests_week"] == 0
 
 
@@ -294,7 +294,7 @@ def test_reasons_are_true_by_leaving_them_out(effort: Callable[[int, int], int])
         desk = Desk()
         level = policy.judge(state_of(events).table.features(NAMES.of(f"a{seed}"))).level
         assert level is Level.REVIEW
-        named = {event.id for event in events if event.kind is not Kind.CONTACT_ANSWER and "-g" not in event.id}
+        named = {event.id for event in events if event.kind is not EventKind.CONTACT_ANSWER and "-g" not in event.id}
         without = state_of([event for event in events if event.id not in named]).table.features(NAMES.of(f"a{seed}"))
         held += without is None or policy.judge(without).level < level
         others = [event for event in events if event.id not in named]
@@ -311,8 +311,8 @@ def test_more_of_the_same_never_lowers_the_score(rows: list[int], extra: int):
     events = requests("adult", 20, accepted=4, moves=20)
     chosen = [events[row] for row in sorted(set(rows))]
     last = max(event.at for event in events)
-    end = Event("end", Kind.MESSAGE, last + 3_600, "adult", "somebody", group=True)
-    one_more = Event("more", Kind.MESSAGE, last, "adult", f"adult-to-{extra}", moves=True, **MINOR)
+    end = Event("end", EventKind.MESSAGE, last + 3_600, "adult", "somebody", group=True)
+    one_more = Event("more", EventKind.MESSAGE, last, "adult", f"adult-to-{extra}", moves=True, **MINOR)
     before = features(state_of([*chosen, end]), "adult")
     after = features(state_of([*chosen, one_more, end]), "adult")
     assert after["score"] >= before["score"] - 1e-5
@@ -331,37 +331,44 @@ def test_people_who_reach_many_young_people_for_a_reason_stay_under_review(kind:
                 event
                 for i in range(120)
                 for event in (
-                    Event(f"q{i}", Kind.MESSAGE, START + i * 60, f"kid{i}", "x", band=AgeBand.FROM_13),
-                    Event(f"s{i}", Kind.MESSAGE, START + i * 60 + 30, "x", f"kid{i}", band=AgeBand.ADULT),
+                    Event(f"q{i}", EventKind.MESSAGE, START + i * 60, f"kid{i}", "x", band=AgeBand.FROM_13),
+                    Event(f"s{i}", EventKind.MESSAGE, START + i * 60 + 30, "x", f"kid{i}", band=AgeBand.ADULT),
                 )
             ]
     assert read_policy(None).judge(state_of(events).table.features(NAMES.of("x"))).level < Level.REVIEW
-    teacher = [Event(f"t{i}", Kind.CONTACT_REQUEST, START + i, "t", f"p{i}", role=True, **MINOR) for i in range(40)]
+    teacher = [
+        Event(f"t{i}", EventKind.CONTACT_REQUEST, START + i, "t", f"p{i}", role=True, **MINOR) for i in range(40)
+    ]
     assert read_policy(None).judge(state_of(teacher).table.features(NAMES.of("t"))).level is Level.NONE
 
 
 def test_a_thousand_reports_of_one_person_never_pass_a_notice():
     contacted = [
-        Event(f"m{i}", Kind.MESSAGE, START + i * 9_000, "x", f"k{i}", band=AgeBand.ADULT, **MINOR) for i in range(5)
+        Event(f"m{i}", EventKind.MESSAGE, START + i * 9_000, "x", f"k{i}", band=AgeBand.ADULT, **MINOR)
+        for i in range(5)
     ]
-    crowd = [Event(f"c{i}", Kind.REPORT, START + 50_000 + i, f"c{i}", "x", band=AgeBand.FROM_13) for i in range(1_000)]
-    truly = [Event(f"b{i}", Kind.BLOCK, START + 60_000 + i, f"k{i}", "x") for i in range(5)]
+    crowd = [
+        Event(f"c{i}", EventKind.REPORT, START + 50_000 + i, f"c{i}", "x", band=AgeBand.FROM_13) for i in range(1_000)
+    ]
+    truly = [Event(f"b{i}", EventKind.BLOCK, START + 60_000 + i, f"k{i}", "x") for i in range(5)]
     found = features(state_of(contacted + crowd), "x")
     assert found["rejected_month"] == 0
     level = read_policy(None).judge(state_of(contacted + crowd + truly).table.features(NAMES.of("x"))).level
     assert level is Level.NOTICE
 
 
-@given(st.lists(st.tuples(st.sampled_from(list(Kind)), st.booleans(), st.booleans(), st.integers(0, 3)), max_size=40))
-def test_nothing_that_others_do_makes_a_child_a_suspect(acts: list[tuple[Kind, bool, bool, int]]):
+@given(
+    st.lists(st.tuples(st.sampled_from(list(EventKind)), st.booleans(), st.booleans(), st.integers(0, 3)), max_size=40)
+)
+def test_nothing_that_others_do_makes_a_child_a_suspect(acts: list[tuple[EventKind, bool, bool, int]]):
     """Whatever an adult sends, blocks, reports, answers or pays: the child who only answers in words stays clear."""
-    events = [Event("age", Kind.PROFILE, START, "child", band=AgeBand.FROM_13)]
+    events = [Event("age", EventKind.PROFILE, START, "child", band=AgeBand.FROM_13)]
     for place, (kind, asked, group, other) in enumerate(acts):
         at = START + 60 * place
         adult = Event(
             f"a{place}", kind, at, f"adult{other}", "child", asked=asked, group=group, moves=True, band=AgeBand.ADULT
         )
-        events += [adult, Event(f"c{place}", Kind.MESSAGE, at + 5, "child", f"adult{other}", moves=True)]
+        events += [adult, Event(f"c{place}", EventKind.MESSAGE, at + 5, "child", f"adult{other}", moves=True)]
     found = features(state_of(events), "child")
     assert found["trust"] == found["coercion"] == found["rejected_month"] == found["moves_week"] == 0
     assert read_policy(None).judge(state_of(events).table.features(NAMES.of("child"))).level is Level.NONE
@@ -371,9 +378,9 @@ def test_the_fast_pattern_is_urgent_before_anything_is_paid(talk: Conversations,
     at = START
     talk.observe(
         [
-            Event("1", Kind.CONTACT_REQUEST, at, "fast", "kid", **MINOR),
-            Event("2", Kind.MEDIA, at + 300, "fast", "kid", asked=True),
-            Event("3", Kind.PAYMENT, at + 700, "fast", "kid", asked=True),
+            Event("1", EventKind.CONTACT_REQUEST, at, "fast", "kid", **MINOR),
+            Event("2", EventKind.MEDIA, at + 300, "fast", "kid", asked=True),
+            Event("3", EventKind.PAYMENT, at + 700, "fast", "kid", asked=True),
         ]
     )
     talk.drain()
@@ -383,10 +390,10 @@ def test_the_fast_pattern_is_urgent_before_anything_is_paid(talk: Conversations,
 
 def test_a_rule_in_shadow_has_no_effect_and_one_that_punishes_is_refused():
     rule = {"name": "r", "when": "minors_day >= 2", "level": "review", "reason": "minors-contacted"}
-    shadow = Policy(PolicyText.model_validate({"rule": [rule]}), "v")
+    shadow = RiskPolicy(PolicyText.model_validate({"rule": [rule]}), "v")
     judged = shadow.judge(state_of(requests("a", 5, accepted=1)).table.features(NAMES.of("a")))
     assert (judged.level, judged.shadow) == (Level.NONE, (("r", Level.REVIEW),))
-    live = Policy(PolicyText.model_validate({"rule": [rule | {"state": "live"}]}), "v")
+    live = RiskPolicy(PolicyText.model_validate({"rule": [rule | {"state": "live"}]}), "v")
     assert live.judge(state_of(requests("a", 5, accepted=1)).table.features(NAMES.of("a"))).level is Level.REVIEW
     for level in ("suspend", "lock", "none"):
         with pytest.raises(ValueError, match="level"):
@@ -406,7 +413,7 @@ def test_a_rule_in_shadow_has_no_effect_and_one_that_punishes_is_refused():
 def test_a_rule_that_cannot_be_kept_is_refused_with_why(when: str, said: str):
     text = PolicyText.model_validate({"rule": [{"name": "r", "when": when, "level": "notice", "reason": "x"}]})
     with pytest.raises(InputError, match=said.replace("+", r"\+")):
-        Policy(text, "v")
+        RiskPolicy(text, "v")
 
 
 @given(st.lists(st.floats(0, 50, width=32), min_size=len(FEATURES), max_size=len(FEATURES)))
@@ -460,8 +467,8 @@ def test_an_account_has_one_case_whoever_looks_at_it_and_a_rejection_clears_it(h
     at = START + 9_000
     house.conversations.observe(
         [
-            Event("x1", Kind.MEDIA, at, "adult", "adult-to-1", asked=True),
-            Event("x2", Kind.PAYMENT, at + 60, "adult", "adult-to-1", asked=True),
+            Event("x1", EventKind.MEDIA, at, "adult", "adult-to-1", asked=True),
+            Event("x2", EventKind.PAYMENT, at + 60, "adult", "adult-to-1", asked=True),
         ]
     )
     house.conversations.drain()

@@ -18,8 +18,8 @@ from tutela.lists.banks.values import picture_entries
 from tutela.screening.evaluation.attacks.base import Scene
 from tutela.screening.evaluation.attacks.catalogue import ATTACKS, encoded, opened
 from tutela.screening.evaluation.intervals import interval, ratio_interval
-from tutela.screening.evaluation.robustness import Plan, evaluate
-from tutela.screening.evaluation.subjects import Listing, listed_samples, read_subjects
+from tutela.screening.evaluation.robustness import EvaluationPlan, evaluate
+from tutela.screening.evaluation.subjects import TrialListing, listed_samples, read_subjects
 from tutela.screening.evaluation.trials import Trial, distances_of, limit_of
 from tutela.screening.evaluation.unrelated import NOTHING_NEAR, Unrelated, make_bank, searched
 from tutela.screening.nearness import needed_quality
@@ -69,7 +69,9 @@ def test_intervals_are_those_of_the_textbooks(hits, trials, low, high):
 
 
 def test_a_report_counts_every_trial_and_a_second_run_makes_none(folder, tmp_path):
-    plan = Plan(folder, tmp_path / "results", ["turn", "crop-placed"], per_strength=3, bank_size=2_000, size=256)
+    plan = EvaluationPlan(
+        folder, tmp_path / "results", ["turn", "crop-placed"], per_strength=3, bank_size=2_000, size=256
+    )
     summary = evaluate(plan, silent)
     log = (tmp_path / "results" / "trials.jsonl").read_text().splitlines()
     assert len(log) - 1 == summary.settings["trials"] == 3 * (7 + 7)
@@ -89,21 +91,21 @@ def test_a_report_counts_every_trial_and_a_second_run_makes_none(folder, tmp_pat
 
 
 def test_a_run_that_was_cut_short_goes_on_and_comes_to_the_same(folder, tmp_path):
-    plan = Plan(folder, tmp_path / "whole", ["sticker"], per_strength=2, bank_size=1_000, size=256)
+    plan = EvaluationPlan(folder, tmp_path / "whole", ["sticker"], per_strength=2, bank_size=1_000, size=256)
     evaluate(plan, silent)
     lines = (tmp_path / "whole" / "trials.jsonl").read_text().splitlines()
     (tmp_path / "cut").mkdir()
     (tmp_path / "cut" / "trials.jsonl").write_text("\n".join(lines[:4]) + "\n" + lines[4][:20])
-    evaluate(Plan(folder, tmp_path / "cut", ["sticker"], per_strength=2, bank_size=1_000, size=256), silent)
+    evaluate(EvaluationPlan(folder, tmp_path / "cut", ["sticker"], per_strength=2, bank_size=1_000, size=256), silent)
     with (tmp_path / "cut" / "trials.jsonl").open() as file:
         cut = [json.loads(line) for line in file.read().splitlines()]
     assert cut == [json.loads(line) for line in lines]
 
 
 def test_results_of_another_run_are_not_mixed_in(folder, tmp_path):
-    evaluate(Plan(folder, tmp_path, ["grey"], per_strength=1, bank_size=1_000, size=256, seed=1), silent)
+    evaluate(EvaluationPlan(folder, tmp_path, ["grey"], per_strength=1, bank_size=1_000, size=256, seed=1), silent)
     with pytest.raises(InputError, match="another run"):
-        evaluate(Plan(folder, tmp_path, ["grey"], per_strength=1, bank_size=1_000, size=256, seed=2), silent)
+        evaluate(EvaluationPlan(folder, tmp_path, ["grey"], per_strength=1, bank_size=1_000, size=256, seed=2), silent)
 
 
 def test_a_trial_is_read_back_as_it_was_written(folder):
@@ -137,7 +139,7 @@ def test_the_nearest_view_of_a_picture_says_how_much_wider_thresholds_would_matc
     limits[3] = 20
     picture = [Sample("pdq", _near(hashes[i], bits, source), view, 100) for i, bits, view in NEAR]
     count = Unrelated()
-    with searched(Listing(hashes, limits)) as bank:
+    with searched(TrialListing(hashes, limits)) as bank:
         count.add(picture, bank.near(picture), 500)
         count.add([], bank.near([]), 500)
     assert count.margins == [20 - 29, NOTHING_NEAR]
@@ -176,7 +178,7 @@ def test_what_is_listed_of_a_picture_is_what_a_bank_lists():
 def test_a_listed_view_is_found_no_farther_than_its_family_allows(folder):
     subjects, _ = read_subjects(folder, 256)
     value = subjects[0].listed.hashes[0]
-    listed = Listing.of([Sample("pdq", value.tobytes(), view, 100) for view in ("whole", "anchored", "edge")])
+    listed = TrialListing.of([Sample("pdq", value.tobytes(), view, 100) for view in ("whole", "anchored", "edge")])
     sample = Sample("pdq", value.tobytes(), "piece", 100)
     assert distances_of([sample], listed)[1].tolist() == [[31, 29, 27]]
 

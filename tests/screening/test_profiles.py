@@ -15,7 +15,7 @@ from tutela import _native
 from tutela.cli import main
 from tutela.content.media.confined.ordinary import ordinary
 from tutela.content.media.content import Limits, ViewSet
-from tutela.content.media.profile import EXPECTED, Kind, Profile
+from tutela.content.media.profile import EXPECTED, FileKind, Profile
 from tutela.content.media.sniff import MediaType, sniff
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.lists.banks.model import Action, NewEntry, Policy
@@ -25,8 +25,8 @@ KNOWN = photos()[0].resize((256, 256))
 KNOWN_JPEG = file_of(photos()[0].resize((240, 240)), "JPEG", quality=80)
 COUNT = 1_000
 
-SAMPLES: dict[Kind, dict[str, bytes]] = {
-    Kind.TEXT: {
+SAMPLES: dict[FileKind, dict[str, bytes]] = {
+    FileKind.TEXT: {
         "text/plain": "Grüße\n".encode(),
         "application/json": b'{"a": [1, 2]}',
         "text/vcard": made.contact(1),
@@ -35,10 +35,10 @@ SAMPLES: dict[Kind, dict[str, bytes]] = {
         "application/x-subrip": made.subtitles(1),
         "application/x-pem-file": made.signature(2),
     },
-    Kind.SIGNATURE: {"application/pkcs7-signature": made.signature(1)},
-    Kind.FONT: {"font/ttf": made.font()},
-    Kind.SYSTEM: {"application/x-ds-store": b"\x00\x00\x00\x01Bud1" + bytes(300)},
-    Kind.AUDIO: {
+    FileKind.SIGNATURE: {"application/pkcs7-signature": made.signature(1)},
+    FileKind.FONT: {"font/ttf": made.font()},
+    FileKind.SYSTEM: {"application/x-ds-store": b"\x00\x00\x00\x01Bud1" + bytes(300)},
+    FileKind.AUDIO: {
         "audio/mpeg": made.audio("mp3"),
         "audio/flac": made.audio("flac"),
         "audio/wav": made.audio("wav"),
@@ -48,8 +48,8 @@ SAMPLES: dict[Kind, dict[str, bytes]] = {
         + bytes(256)
         + b"\x00\xff\x2f\x00",
     },
-    Kind.PROGRAM: {"application/vnd.microsoft.portable-executable": made.program(1)},
-    Kind.DATA: {"application/vnd.sqlite3": made.database(9), "application/x-plist": made.plist(1) + bytes(256)},
+    FileKind.PROGRAM: {"application/vnd.microsoft.portable-executable": made.program(1)},
+    FileKind.DATA: {"application/vnd.sqlite3": made.database(9), "application/x-plist": made.plist(1) + bytes(256)},
 }
 
 
@@ -76,10 +76,10 @@ def test_every_kind_is_known_by_its_content():
         for name, content in named.items():
             assert ordinary(content) == (kind, name)
             assert sniff(content) is None
-    assert set(SAMPLES) == set(Kind)
+    assert set(SAMPLES) == set(FileKind)
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", FileKind)
 def test_what_shows_nothing_passes_or_is_held_as_the_table_says(files, kind):
     for profile in Profile:
         for name, content in SAMPLES[kind].items():

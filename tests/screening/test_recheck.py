@@ -17,7 +17,7 @@ from tutela.casework.cases.model import Case
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
-from tutela.foundation.outbox.service import Outbox, State
+from tutela.foundation.outbox.service import DeliveryState, Outbox
 from tutela.foundation.outbox.worker import Dispatcher
 from tutela.foundation.store.outbox_tables import outbox as outbox_table
 from tutela.lists.banks.model import BankKind, NewEntry
@@ -106,7 +106,7 @@ def test_an_answer_that_comes_twice_opens_one_case(deployment, shield):
         (delivery,) = [one for one in outbox.all() if one.topic == TOPIC]
         outbox.enqueue(TOPIC, "again", delivery.payload)
         quick(deployment).run_due()
-    assert [one.state for one in outbox.all() if one.topic == TOPIC] == [State.DONE, State.DONE]
+    assert [one.state for one in outbox.all() if one.topic == TOPIC] == [DeliveryState.DONE, DeliveryState.DONE]
     assert len(only_case(deployment).items) == 1
 
 
@@ -122,7 +122,7 @@ def test_a_shield_that_fails_delays_nothing_and_is_asked_again(deployment, shiel
         for attempts in (1, 2):
             assert dispatcher.run_due() == 1
             (delivery,) = outbox.all()
-            assert (delivery.state, delivery.attempts) == (State.PENDING, attempts) and delivery.last_error
+            assert (delivery.state, delivery.attempts) == (DeliveryState.PENDING, attempts) and delivery.last_error
             assert deployment.casework.cases.queue() == []
             with deployment.store.write() as connection:
                 connection.execute(update(outbox_table).values(next_at=0))
@@ -142,7 +142,7 @@ def test_nothing_is_asked_unless_the_operator_says_so(deployment, shield):
         assert deployment.second_opinions.turn() == 1
         exchanges.update("shield", options={"asks_about": "nothing"})
         quick(deployment).run_due()
-        assert [one.state for one in Outbox(deployment.store).all()] == [State.DEAD]
+        assert [one.state for one in Outbox(deployment.store).all()] == [DeliveryState.DEAD]
     assert shield.asked == []
 
 

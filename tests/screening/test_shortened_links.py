@@ -19,7 +19,7 @@ from tutela.foundation.pinned import is_public
 from tutela.lists.banks.model import Action, NewEntry, Policy
 from tutela.screening.check import Checker, Question
 from tutela.screening.check.expansion import Expander
-from tutela.screening.check.redirects import MAX_HOPS, Follower
+from tutela.screening.check.redirects import MAX_HOPS, RedirectFollower
 from tutela.screening.check.shortened import Led, is_shortened, shorteners
 from tutela.screening.verdict import Decision
 
@@ -82,13 +82,13 @@ def inner() -> Iterator[Hostile]:
     listener.close()
 
 
-def follower(hostile: Hostile, *hosts: str, total_s: float = 3.0) -> Follower:
+def follower(hostile: Hostile, *hosts: str, total_s: float = 3.0) -> RedirectFollower:
     """As the process has it, but that this one port of this machine counts as public."""
 
     def permits(address: object, port: int) -> bool:
         return port == hostile.port or is_public(ipaddress.ip_address(str(address)))
 
-    return Follower(frozenset({"127.0.0.1", *hosts}), permits, total_s)
+    return RedirectFollower(frozenset({"127.0.0.1", *hosts}), permits, total_s)
 
 
 def short(hostile: Hostile, path: str) -> str:

@@ -13,10 +13,10 @@ from tests.support.feeds import random_hashes
 from tutela.errors import TutelaError
 from tutela.foundation.options import OptionError
 from tutela.lists.banks.model import Action
-from tutela.screening.streams.model import LIVE, Frames, Look, Packet, Sight, State, Step
+from tutela.screening.streams.model import LIVE, Look, Packet, ScreenedFrames, Sight, StreamState, StreamStep
 from tutela.screening.streams.options import StreamOptions
 from tutela.screening.streams.ruling import Standing, overdue, rule
-from tutela.screening.streams.sampling import TOLERANCE, Plan, Sampler
+from tutela.screening.streams.sampling import TOLERANCE, Sampler, SamplingPlan
 from tutela.screening.streams.wire import Message, packet_fields, read_codec, read_look
 from tutela.screening.verdict import Match
 
@@ -34,7 +34,7 @@ def sight(at: float, *matches: Match, seconds: float | None = None, fault: str |
     return Sight(at, at if seconds is None else seconds, tuple(matches), fault)
 
 
-def ruled(*sights: Sight, options: StreamOptions = OPTIONS) -> list[Step]:
+def ruled(*sights: Sight, options: StreamOptions = OPTIONS) -> list[StreamStep]:
     standing, steps = Standing(), []
     for one in sights:
         ruling = rule(standing, one, options)
@@ -47,56 +47,60 @@ def ruled(*sights: Sight, options: StreamOptions = OPTIONS) -> list[Step]:
 
 
 def test_a_first_clear_frame_lets_viewers_in_and_further_ones_change_nothing():
-    assert ruled(sight(0), sight(2), sight(4)) == [Step.CLEAR, Step.NONE, Step.NONE]
+    assert ruled(sight(0), sight(2), sight(4)) == [StreamStep.CLEAR, StreamStep.NONE, StreamStep.NONE]
 
 
 def test_a_near_match_of_a_bank_that_blocks_cuts_at_once():
-    assert ruled(sight(0), sight(2, match(8))) == [Step.CLEAR, Step.CUT]
-    assert ruled(sight(0, match(0))) == [Step.CUT]
+    assert ruled(sight(0), sight(2, match(8))) == [StreamStep.CLEAR, StreamStep.CUT]
+    assert ruled(sight(0, match(0))) == [StreamStep.CUT]
 
 
 @pytest.mark.parametrize("first", [match(9), match(3, quality=49), match(0, Action.HOLD)])
 def test_a_first_hit_pauses_a_second_on_another_frame_cuts(first):
-    assert ruled(sight(0), sight(2, first), sight(2.2, first)) == [Step.CLEAR, Step.PAUSE, Step.CUT]
+    assert ruled(sight(0), sight(2, first), sight(2.2, first)) == [StreamStep.CLEAR, StreamStep.PAUSE, StreamStep.CUT]
 
 
 def test_the_same_frame_seen_twice_is_no_second_hit():
     steps = ruled(
         sight(0), sight(2, match(), seconds=2), sight(2.1, match(), seconds=2), sight(2.2, match(), seconds=2.2)
     )
-    assert steps == [Step.CLEAR, Step.PAUSE, Step.NONE, Step.CUT]
+    assert steps == [StreamStep.CLEAR, StreamStep.PAUSE, StreamStep.NONE, StreamStep.CUT]
 
 
 def test_without_a_second_hit_viewers_come_again_after_the_wait():
     seen = [sight(0), sight(2, match()), *(sight(2 + n / 2) for n in range(1, 24))]
     steps = ruled(*seen)
-    assert steps[1] is Step.PAUSE
-    assert steps.index(Step.RELEASE) == 1 + 21  # the first sight later than 10 s after the hit
-    assert Step.CUT not in steps
+    assert steps[1] is StreamStep.PAUSE
+    assert steps.index(StreamStep.RELEASE) == 1 + 21  # the first sight later than 10 s after the hit
+    assert StreamStep.CUT not in steps
 
 
 def test_a_second_hit_after_the_wait_is_a_first_one_again():
     clear = [sight(2 + n) for n in range(1, 12)]
-    assert ruled(sight(0), sight(2, match()), *clear, sight(20, match()))[-1] is Step.PAUSE
+    assert ruled(sight(0), sight(2, match()), *clear, sight(20, match()))[-1] is StreamStep.PAUSE
 
 
 def test_banks_that_only_log_and_matches_that_allow_lists_cover_do_nothing():
     logged, covered = match(0, Action.LOG), match(0, suppressed_by="ours#1")
-    assert ruled(sight(0, logged), sight(2, covered)) == [Step.CLEAR, Step.NONE]
+    assert ruled(sight(0, logged), sight(2, covered)) == [StreamStep.CLEAR, StreamStep.NONE]
 
 
 def test_what_cannot_be_examined_pauses_and_then_cuts_and_never_lets_anybody_in():
     bad = [sight(n, fault="decoder-crash") for n in (0, 0.2)]
-    assert ruled(*bad) == [Step.PAUSE, Step.CUT]
-    assert ruled(sight(0), sight(2, fault="timeout"), sight(13)) == [Step.CLEAR, Step.PAUSE, Step.RELEASE]
+    assert ruled(*bad) == [StreamStep.PAUSE, StreamStep.CUT]
+    assert ruled(sight(0), sight(2, fault="timeout"), sight(13)) == [
+        StreamStep.CLEAR,
+        StreamStep.PAUSE,
+        StreamStep.RELEASE,
+    ]
 
 
 def test_time_alone_ends_what_was_never_seen_and_what_is_in_doubt_for_too_long():
-    assert overdue(Standing(), 14, 0, OPTIONS).step is Step.NONE
-    assert overdue(Standing(), 16, 0, OPTIONS).step is Step.DROP
-    paused = Standing(State.PAUSED, paused_at=100.0)
-    assert overdue(paused, 1000, 150.0, OPTIONS).step is Step.NONE
-    assert overdue(paused, 1000, 161.0, OPTIONS).step is Step.CUT
+    assert overdue(Standing(), 14, 0, OPTIONS).step is StreamStep.NONE
+    assert overdue(Standing(), 16, 0, OPTIONS).step is StreamStep.DROP
+    paused = Standing(StreamState.PAUSED, paused_at=100.0)
+    assert overdue(paused, 1000, 150.0, OPTIONS).step is StreamStep.NONE
+    assert overdue(paused, 1000, 161.0, OPTIONS).step is StreamStep.CUT
 
 
 @given(
@@ -115,14 +119,14 @@ def test_viewers_are_let_in_only_by_a_clear_frame_and_nothing_follows_a_cut(even
         ruling = rule(standing, sight(at, *kinds[kind], fault="damaged" if kind == "fault" else None), OPTIONS)
         standing = ruling.standing
         if before.state not in LIVE:
-            assert ruling.step is Step.NONE
+            assert ruling.step is StreamStep.NONE
             assert standing == before
-        if standing.state is State.RUNNING and before.state is not State.RUNNING:
+        if standing.state is StreamState.RUNNING and before.state is not StreamState.RUNNING:
             assert kind == "clear"
         if kind == "near" and before.state in LIVE:
-            assert standing.state is State.CUT
+            assert standing.state is StreamState.CUT
         if kind != "clear" and before.state in LIVE:
-            assert standing.state in (State.PAUSED, State.CUT)
+            assert standing.state in (StreamState.PAUSED, StreamState.CUT)
 
 
 # --- sampling
@@ -137,31 +141,32 @@ def packets(
 
 
 def looks_of(packets: Iterator[Packet], seed: int = 1, share: float = 0.25) -> list[Look]:
-    sampler = Sampler(Plan(2.0, share), random.Random(seed))
+    sampler = Sampler(SamplingPlan(2.0, share), random.Random(seed))
     return [look for packet in packets for look in sampler.take(packet)]
 
 
 def test_every_key_frame_is_looked_at_and_a_random_frame_in_about_a_quarter_of_the_intervals():
     looks = looks_of(packets(2_000, 60))
     kinds = [look.frames for look in looks]
-    assert kinds.count(Frames.KEY) == 1_000
-    assert 200 < kinds.count(Frames.RANDOM) < 300
+    assert kinds.count(ScreenedFrames.KEY) == 1_000
+    assert 200 < kinds.count(ScreenedFrames.RANDOM) < 300
     assert all(look.packets[0].key for look in looks)
-    moments = [look.due[0] % 2.0 for look in looks if look.frames is Frames.RANDOM]
+    moments = [look.due[0] % 2.0 for look in looks if look.frames is ScreenedFrames.RANDOM]
     assert min(moments) < 0.2
     assert max(moments) > 1.8
 
 
 def test_the_moments_are_others_for_another_seed():
     one, other = (
-        [look.due for look in looks_of(packets(200, 60), seed) if look.frames is Frames.RANDOM] for seed in (1, 2)
+        [look.due for look in looks_of(packets(200, 60), seed) if look.frames is ScreenedFrames.RANDOM]
+        for seed in (1, 2)
     )
     assert one != other
 
 
 @given(st.integers(1, 2_000), st.integers(0, 2**32), st.booleans())
 def test_no_two_samples_are_further_apart_than_the_gap_whatever_the_key_frames_are(group, seed, with_doubt):
-    sampler = Sampler(Plan(2.0, 0.25), random.Random(seed))
+    sampler = Sampler(SamplingPlan(2.0, 0.25), random.Random(seed))
     due = []
     for packet in packets(40, group):
         if with_doubt and packet.seconds == 10:
@@ -178,7 +183,7 @@ def test_no_two_samples_are_further_apart_than_the_gap_whatever_the_key_frames_a
 
 def test_a_stream_with_late_key_frames_is_followed_without_a_packet_left_out():
     looks = looks_of(packets(60, 900))
-    followed = [look for look in looks if look.frames is Frames.FOLLOWED]
+    followed = [look for look in looks if look.frames is ScreenedFrames.FOLLOWED]
     assert followed[0].fresh
     assert not any(look.fresh for look in followed[1:])
     times = [packet.seconds for look in followed for packet in look.packets]
@@ -187,19 +192,19 @@ def test_a_stream_with_late_key_frames_is_followed_without_a_packet_left_out():
 
 
 def test_a_stream_whose_key_frames_come_in_time_again_is_no_longer_followed():
-    sampler = Sampler(Plan(2.0, 0.25), random.Random(1))
+    sampler = Sampler(SamplingPlan(2.0, 0.25), random.Random(1))
     for packet in packets(20, 300):
         sampler.take(packet)
     assert sampler.late_keys
     later = [look for packet in packets(40, 60, start=600) for look in sampler.take(packet)]
     assert not sampler.late_keys
-    assert later[-1].frames in (Frames.KEY, Frames.RANDOM)
+    assert later[-1].frames in (ScreenedFrames.KEY, ScreenedFrames.RANDOM)
 
 
 def test_a_frame_that_carries_a_new_picture_is_looked_at_where_it_comes():
     film = [replace(p, data=bytes(15_000)) if round(p.seconds * RATE) == 75 else p for p in packets(8, 60)]
     looks = looks_of(iter(film), share=0.001)
-    assert [look.due[0] for look in looks if look.frames is Frames.NEW] == [2.5]
+    assert [look.due[0] for look in looks if look.frames is ScreenedFrames.NEW] == [2.5]
 
 
 def test_nothing_is_looked_at_before_the_first_key_frame():
@@ -207,17 +212,17 @@ def test_nothing_is_looked_at_before_the_first_key_frame():
 
 
 def test_every_interval_is_looked_into_while_that_is_asked():
-    sampler = Sampler(Plan(2.0, 0.05), random.Random(3))
+    sampler = Sampler(SamplingPlan(2.0, 0.05), random.Random(3))
     sampler.attend(True)
     kinds = [look.frames for packet in packets(200, 60) for look in sampler.take(packet)]
-    assert kinds.count(Frames.RANDOM) >= 98
+    assert kinds.count(ScreenedFrames.RANDOM) >= 98
 
 
 # --- what a receiver says
 
 
 def test_what_a_receiver_says_is_read_back_or_refused():
-    look = Look(Frames.RANDOM, (Packet(1.0, b"abc", True), Packet(1.5, b"de")), (1.5,), track=0)
+    look = Look(ScreenedFrames.RANDOM, (Packet(1.0, b"abc", True), Packet(1.5, b"de")), (1.5,), track=0)
     fields = {"frames": "random", "packets": packet_fields(look), "due": [1.5], "fresh": True, "track": 0}
     assert read_look(Message("look", fields, b"abcde")) == look
     for wrong in ({}, fields | {"frames": "other"}, fields | {"packets": [[1]]}, fields | {"due": 3}):

@@ -23,7 +23,7 @@ from tutela.screening.conversations.calibration import (
     threshold,
     wrong_of_hundred,
 )
-from tutela.screening.conversations.events import Stage
+from tutela.screening.conversations.events import ConversationStage
 from tutela.screening.conversations.model import TalkModel
 from tutela.screening.conversations.training import Labelled, train
 
@@ -184,7 +184,7 @@ def test_too_little_is_not_learnt_from():
     with pytest.raises(InputError, match="6,000"):
         train([Labelled(*one) for one in positives(WORDING_A)], ["hello"] * 100)
     with pytest.raises(InputError, match="at least 20"):
-        train([Labelled("the same line", Stage.TRUST)] * 500, [f"line {i}" for i in range(6_000)])
+        train([Labelled("the same line", ConversationStage.TRUST)] * 500, [f"line {i}" for i in range(6_000)])
 
 
 def test_stages_are_named_by_the_line(world: World):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tutela.lists.index.feed import Change
+from tutela.lists.index.feed import ListChange
 
 
 def random_hashes(count: int, seed: int) -> npt.NDArray[np.uint8]:
@@ -25,14 +25,14 @@ class MemoryFeed:
     """A feed whose changes are made by the test."""
 
     def __init__(self) -> None:
-        self._changes: dict[int, Change] = {}
+        self._changes: dict[int, ListChange] = {}
         self._marks: set[str] = set()
         self._sequence = 0
 
     def set(self, key: int, value: bytes, *, active: bool) -> None:
         self._sequence += 1
         self._changes.pop(key, None)
-        self._changes[key] = Change(self._sequence, key, value, active)
+        self._changes[key] = ListChange(self._sequence, key, value, active)
 
     def active(self, key: int) -> bool:
         return key in self._changes and self._changes[key].active
@@ -43,7 +43,7 @@ class MemoryFeed:
     def head(self, signal: str) -> int:
         return self._sequence
 
-    def changes(self, signal: str, after: int, limit: int) -> Sequence[Change]:
+    def changes(self, signal: str, after: int, limit: int) -> Sequence[ListChange]:
         later = [change for change in list(self._changes.values()) if change.sequence > after]
         return later[:limit]
 
@@ -66,15 +66,15 @@ class FileFeed:
     def set(self, key: int, value: bytes, *, active: bool) -> None:
         changes = self._read()
         changes = [change for change in changes if change.key != key]
-        self._write([*changes, Change(self.head("pdq") + 1, key, value, active)])
+        self._write([*changes, ListChange(self.head("pdq") + 1, key, value, active)])
 
     def set_many(self, values: Mapping[int, bytes]) -> None:
-        self._write([Change(i, key, value, True) for i, (key, value) in enumerate(values.items(), start=1)])
+        self._write([ListChange(i, key, value, True) for i, (key, value) in enumerate(values.items(), start=1)])
 
     def head(self, signal: str) -> int:
         return max((change.sequence for change in self._read()), default=0) if signal == "pdq" else 0
 
-    def changes(self, signal: str, after: int, limit: int) -> Sequence[Change]:
+    def changes(self, signal: str, after: int, limit: int) -> Sequence[ListChange]:
         later = [change for change in self._read() if change.sequence > after] if signal == "pdq" else []
         return sorted(later, key=lambda change: change.sequence)[:limit]
 
@@ -87,13 +87,13 @@ class FileFeed:
     def unmark(self, name: str) -> None:
         self._path.with_suffix(f".{name}").unlink(missing_ok=True)
 
-    def _read(self) -> list[Change]:
+    def _read(self) -> list[ListChange]:
         if not self._path.exists():
             return []
         rows = json.loads(self._path.read_text())
-        return [Change(sequence, key, bytes.fromhex(value), active) for sequence, key, value, active in rows]
+        return [ListChange(sequence, key, bytes.fromhex(value), active) for sequence, key, value, active in rows]
 
-    def _write(self, changes: Sequence[Change]) -> None:
+    def _write(self, changes: Sequence[ListChange]) -> None:
         temporary = self._path.with_suffix(".new")
         temporary.write_text(json.dumps([(c.sequence, c.key, c.value.hex(), c.active) for c in changes]))
         temporary.replace(self._path)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from tutela.casework.cases.model import Case, CaseItem, CaseState, Decision, Outcome, Queue
+from tutela.casework.cases.model import Case, CaseDecision, CaseItem, CaseState, Outcome, Queue
 from tutela.casework.reports.incident import Organisation
 from tutela.errors import TutelaError
 from tutela.lists.banks.model import Action
@@ -75,7 +75,7 @@ def decided_case(
     for number, content in enumerate(contents, 1):
         evidence_id = hashlib.sha256(content).hexdigest()
         evidence.add(evidence_id, content, details)
-        decision = Decision(number, outcome, "A1", "reviewer:1", NOON, "seen", True)
+        decision = CaseDecision(number, outcome, "A1", "reviewer:1", NOON, "seen", True)
         items.append(
             CaseItem(
                 number, "case-1", f"v{number}", evidence_id, f"item-{number}", NOON, evidence_id, "image/jpeg",

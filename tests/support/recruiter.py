@@ -6,13 +6,20 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tutela.screening.conversations.events import Stage
+from tutela.screening.conversations.events import ConversationStage
 
-STAGES = (Stage.TRUST, Stage.PROBING, Stage.ISOLATION, Stage.ELSEWHERE, Stage.OFFER, Stage.MEETING)
+STAGES = (
+    ConversationStage.TRUST,
+    ConversationStage.PROBING,
+    ConversationStage.ISOLATION,
+    ConversationStage.ELSEWHERE,
+    ConversationStage.OFFER,
+    ConversationStage.MEETING,
+)
 """In the order in which they mostly come."""
 
-WORDING_A: dict[Stage, tuple[str, ...]] = {
-    Stage.TRUST: (
+WORDING_A: dict[ConversationStage, tuple[str, ...]] = {
+    ConversationStage.TRUST: (
         "you seem really driven, not like the rest of them",
         "i was exactly like you when i started out",
         "honestly you deserve so much better than that job",
@@ -26,7 +33,7 @@ WORDING_A: dict[Stage, tuple[str, ...]] = {
         "i only talk this openly with people i respect",
         "you remind me of my best people",
     ),
-    Stage.PROBING: (
+    ConversationStage.PROBING: (
         "do you work full time or are you between jobs",
         "how much do you earn a month if i may ask",
         "do you live alone or with roommates",
@@ -39,7 +46,7 @@ WORDING_A: dict[Stage, tuple[str, ...]] = {
         "would your family mind if you earned more than them",
         "what time are you usually on your own",
     ),
-    Stage.ISOLATION: (
+    ConversationStage.ISOLATION: (
         "keep this between us for now, others get jealous",
         "do not tell your friends yet, they would talk you out of it",
         "your family will not understand this business",
@@ -52,7 +59,7 @@ WORDING_A: dict[Stage, tuple[str, ...]] = {
         "the others are not ready to hear this",
         "they only want to keep you small",
     ),
-    Stage.ELSEWHERE: (
+    ConversationStage.ELSEWHERE: (
         "let us move this to another app, it is more private there",
         "what is your number, i will text you directly",
         "add me on the other messenger, my name there is the same",
@@ -65,7 +72,7 @@ WORDING_A: dict[Stage, tuple[str, ...]] = {
         "text me on my private line instead",
         "the group over there is invite only, give me your contact",
     ),
-    Stage.OFFER: (
+    ConversationStage.OFFER: (
         "i can send you a starter bonus today, no strings",
         "i will pay for your ticket and the training",
         "you could earn two thousand in your first week",
@@ -79,7 +86,7 @@ WORDING_A: dict[Stage, tuple[str, ...]] = {
         "a place like this opens once a year, i kept it for you",
         "i can lend you the deposit, pay me back whenever",
     ),
-    Stage.MEETING: (
+    ConversationStage.MEETING: (
         "can we meet in person this week, just the two of us",
         "come to the office on friday evening, come alone",
         "i can pick you up after work, where do you live",
@@ -94,8 +101,8 @@ WORDING_A: dict[Stage, tuple[str, ...]] = {
         "i will wait for you outside, do not bring anybody",
     ),
 }
-WORDING_B: dict[Stage, tuple[str, ...]] = {
-    Stage.TRUST: (
+WORDING_B: dict[ConversationStage, tuple[str, ...]] = {
+    ConversationStage.TRUST: (
         "few folks have the fire that you have",
         "it took me one minute to see your potential",
         "i wish somebody had guided me at that age as i can guide you",
@@ -108,7 +115,7 @@ WORDING_B: dict[Stage, tuple[str, ...]] = {
         "i rarely open up, with you it comes naturally",
         "you are meant for bigger things, mark my words",
     ),
-    Stage.PROBING: (
+    ConversationStage.PROBING: (
         "what brings in your income these days",
         "is there a partner at home or is it just you",
         "could somebody look over your shoulder while we chat",
@@ -121,7 +128,7 @@ WORDING_B: dict[Stage, tuple[str, ...]] = {
         "is your salary enough to get by",
         "how old are your debts, be honest with me",
     ),
-    Stage.ISOLATION: (
+    ConversationStage.ISOLATION: (
         "better not share this with your circle, envy is ugly",
         "relatives tend to kill dreams, leave them out",
         "wipe our conversation afterwards please",
@@ -134,7 +141,7 @@ WORDING_B: dict[Stage, tuple[str, ...]] = {
         "i would be in trouble if word got out, so hush",
         "distance yourself from whoever slows you",
     ),
-    Stage.ELSEWHERE: (
+    ConversationStage.ELSEWHERE: (
         "shall we switch to a quieter channel",
         "give me a way to reach you off this site",
         "my other profile is where serious talks happen",
@@ -147,7 +154,7 @@ WORDING_B: dict[Stage, tuple[str, ...]] = {
         "voice works better, get on the line with me later",
         "from now on ping my personal account only",
     ),
-    Stage.OFFER: (
+    ConversationStage.OFFER: (
         "a welcome payment is waiting in your name",
         "your travel is on the house, lessons included",
         "imagine four digits every few days",
@@ -160,7 +167,7 @@ WORDING_B: dict[Stage, tuple[str, ...]] = {
         "joining costs nothing for you because i sponsor it",
         "slots vanish quickly, yours is reserved",
     ),
-    Stage.MEETING: (
+    ConversationStage.MEETING: (
         "time to shake hands, are you around on thursday",
         "drop by our rooms after dark, without company",
         "tell me your street and i will fetch you",
@@ -185,7 +192,7 @@ class Talk:
     planted: tuple[bool, ...]
 
 
-def positives(wording: dict[Stage, tuple[str, ...]]) -> list[tuple[str, Stage]]:
+def positives(wording: dict[ConversationStage, tuple[str, ...]]) -> list[tuple[str, ConversationStage]]:
     """Every line of a wording with its stage."""
     return [(line, stage) for stage, lines in wording.items() for line in lines]
 
@@ -195,7 +202,7 @@ def first(talk: Talk, count: int = 40) -> Talk:
     return Talk(talk.account, talk.lines[:count], talk.planted[:count])
 
 
-def plant(talk: Talk, wording: dict[Stage, tuple[str, ...]], share: float, chance: random.Random) -> Talk:
+def plant(talk: Talk, wording: dict[ConversationStage, tuple[str, ...]], share: float, chance: random.Random) -> Talk:
     """A talk in which a recruiter wrote that share of the lines, from the third on; stages advance with progress."""
     lines, planted = list(talk.lines), [False] * len(talk.lines)
     for place in range(2, len(lines)):

@@ -28,7 +28,7 @@ from tutela.deployment.composition import Deployment
 from tutela.gateways.streams.base import Door
 from tutela.gateways.streams.options import HookOptions
 from tutela.gateways.streams.process import Open, hook_server, opened
-from tutela.screening.streams import Channel, Publication, State, StreamOptions, StreamRecords
+from tutela.screening.streams import Channel, Publication, StreamOptions, StreamRecords, StreamState
 from tutela.screening.streams.examiner import Examiner
 from tutela.screening.streams.model import LIVE
 from tutela.screening.streams.watch import Watch
@@ -242,7 +242,12 @@ class NodeMediaServer:
 
 
 def put_down(
-    records: StreamRecords, name: str, state: State = State.RUNNING, *, why: str = "", refused_s: float = 0.0
+    records: StreamRecords,
+    name: str,
+    state: StreamState = StreamState.RUNNING,
+    *,
+    why: str = "",
+    refused_s: float = 0.0,
 ) -> str:
     """Write down a stream that stands so; its id."""
     examiner = cast(Examiner, None)  # nothing is examined

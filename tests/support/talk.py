@@ -5,7 +5,7 @@ words, and accounts that do what coaches, teachers and newcomers do. None of it 
 import random
 from collections.abc import Sequence
 
-from tutela.screening.conversations import AgeBand, AgeSource, Event, Kind
+from tutela.screening.conversations import AgeBand, AgeSource, Event, EventKind
 
 START = 1_790_000_000.0
 """A moment before all of it."""
@@ -20,12 +20,14 @@ def requests(
     for number in range(count):
         then, other = at + number * every_s, f"{sender}-to-{number}"
         events.append(
-            Event(f"{sender}-r{number}", Kind.CONTACT_REQUEST, then, sender, other, band=AgeBand.ADULT, **MINOR)
+            Event(f"{sender}-r{number}", EventKind.CONTACT_REQUEST, then, sender, other, band=AgeBand.ADULT, **MINOR)
         )
-        answer = Event(f"{sender}-a{number}", Kind.CONTACT_ANSWER, then + 20, other, sender, asked=number < accepted)
+        answer = Event(
+            f"{sender}-a{number}", EventKind.CONTACT_ANSWER, then + 20, other, sender, asked=number < accepted
+        )
         events.append(answer)
         if number < moves:
-            events.append(Event(f"{sender}-m{number}", Kind.MESSAGE, then + 60, sender, other, moves=True))
+            events.append(Event(f"{sender}-m{number}", EventKind.MESSAGE, then + 60, sender, other, moves=True))
     return events
 
 
@@ -35,8 +37,10 @@ def group_leader(sender: str, members: int, *, at: float = START) -> list[Event]
     for number in range(members):
         other, then = f"{sender}-member-{number}", at + number * 60
         events += [
-            Event(f"{sender}-g{number}", Kind.MESSAGE, then, sender, other, group=True, band=AgeBand.ADULT, **MINOR),
-            Event(f"{sender}-p{number}", Kind.MESSAGE, then + 30, sender, other),
+            Event(
+                f"{sender}-g{number}", EventKind.MESSAGE, then, sender, other, group=True, band=AgeBand.ADULT, **MINOR
+            ),
+            Event(f"{sender}-p{number}", EventKind.MESSAGE, then + 30, sender, other),
         ]
     return events
 

@@ -10,7 +10,7 @@ from tutela.api.models import ContextIn, Strict, VerdictOut
 from tutela.api.security import needs
 from tutela.deployment.composition import Deployment
 from tutela.deployment.metrics import count_verdict
-from tutela.screening.check import Purpose, Question
+from tutela.screening.check import CheckQuestion, Purpose
 from tutela.screening.check.deterrence import Deterrence
 from tutela.screening.verdict import Context
 
@@ -78,7 +78,7 @@ def check(
     """Check links and words before they are posted or sent, or a search before it is answered."""
     deployment: Deployment = request.app.state.deployment
     context = Context(body.context.item, body.context.details) if body.context else None
-    answer = deployment.checker.check(Question(body.text, tuple(body.urls), body.purpose), context)
+    answer = deployment.checker.check(CheckQuestion(body.text, tuple(body.urls), body.purpose), context)
     count_verdict(answer.verdict)
     request.scope["tutela.verdict"] = answer.verdict.id
     request.scope["tutela.decision"] = answer.verdict.decision.value

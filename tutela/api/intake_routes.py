@@ -17,7 +17,7 @@ from tutela.api.bodies import limited
 from tutela.api.keys import Scope
 from tutela.api.problems import Problem
 from tutela.api.report_models import IntakeIn, ReceiptOut
-from tutela.casework.reports.intake import Category, Intake, IntakeReport
+from tutela.casework.reports.intake import Category, IntakeReport, PublicIntake
 from tutela.casework.reports.pages import page
 from tutela.deployment.composition import Deployment
 from tutela.errors import InputError, NotReadyError
@@ -129,7 +129,7 @@ def _public(request: Request) -> Deployment:
     return deployment
 
 
-def _intake(request: Request) -> Intake:
+def _intake(request: Request) -> PublicIntake:
     deployment: Deployment = request.app.state.deployment
     if deployment.casework.intake is None:
         raise NotReadyError("reports cannot be sealed here: evidence has no recipients")

@@ -7,9 +7,9 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from tutela.api.models import Strict
 from tutela.casework.reports.alarms import Alarm
-from tutela.casework.reports.held_content import Found
+from tutela.casework.reports.held_content import FoundContent
 from tutela.casework.reports.intake import MAX_LINK, MAX_LINKS, MAX_TEXT, Category
-from tutela.casework.reports.model import Filing, Step
+from tutela.casework.reports.model import Filing, FilingStep
 from tutela.casework.reports.notices import MAX_TARGETS, Notice, TargetOutcome
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True)]
@@ -63,7 +63,7 @@ class StepOut(BaseModel):
     detail: str
 
     @classmethod
-    def of(cls, step: Step) -> "StepOut":
+    def of(cls, step: FilingStep) -> "StepOut":
         """As the API shows it."""
         return cls(**{name: getattr(step, name) for name in step.__slots__})
 
@@ -165,7 +165,7 @@ class FoundOut(BaseModel):
     distance: int = Field(description="Between its PDQ hash and the one that the notice names; else 0.")
 
     @classmethod
-    def of(cls, found: Found) -> "FoundOut":
+    def of(cls, found: FoundContent) -> "FoundOut":
         """As the API shows it."""
         return cls(
             position=found.position,

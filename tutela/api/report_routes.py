@@ -20,7 +20,7 @@ from tutela.api.report_models import (
 from tutela.api.security import needs
 from tutela.casework.reports import decisions
 from tutela.casework.reports.alarms import alarms
-from tutela.casework.reports.model import State
+from tutela.casework.reports.model import FilingState
 from tutela.casework.reports.notices import NewTarget, NoticeState, read_clock
 from tutela.casework.reports.publication import as_csv, as_html, as_json
 from tutela.casework.reports.transparency import transparency
@@ -44,7 +44,7 @@ def list_reports(
     request: Request,
     _: Reporter,
     case: str | None = None,
-    state: Annotated[list[State] | None, Query()] = None,
+    state: Annotated[list[FilingState] | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[FilingOut]:
     """Reports, the newest first."""

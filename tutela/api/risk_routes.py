@@ -20,7 +20,7 @@ from tutela.api.security import needs
 from tutela.casework.cases.contacts import ContactCases, Line
 from tutela.deployment.composition import Deployment
 from tutela.errors import InputError, NotReadyError
-from tutela.screening.conversations import AgeBand, AgeSource, Event, Kind
+from tutela.screening.conversations import AgeBand, AgeSource, Event, EventKind
 from tutela.screening.conversations.events import MAX_ID, MAX_TEXT, UNKNOWN_MINUTE
 
 router = APIRouter(prefix="/v1", tags=["conversations"])
@@ -60,7 +60,7 @@ class EventIn(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     id: Id
-    type: Kind
+    type: EventKind
     at: datetime
     sender: Id = Field(alias="from")
     recipient: Id | None = Field(default=None, alias="to")

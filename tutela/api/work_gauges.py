@@ -9,13 +9,13 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from tutela.casework.cases.service import Cases
 from tutela.casework.evidence.retention import Retention
 from tutela.casework.evidence.vault import EvidenceState
-from tutela.casework.reports.alarms import Kind, alarms
+from tutela.casework.reports.alarms import AlarmKind, alarms
 from tutela.casework.reports.ledger import Ledger
-from tutela.casework.reports.model import State
+from tutela.casework.reports.model import FilingState
 from tutela.casework.reports.notices import Notices, NoticeState
 from tutela.deployment.composition import Deployment
 from tutela.foundation.outbox.service import Outbox
-from tutela.screening.streams.model import State as StreamState
+from tutela.screening.streams.model import StreamState as StreamState
 from tutela.screening.streams.records import StreamRecords
 
 ENDS_SOON = timedelta(days=7)
@@ -58,10 +58,10 @@ def _cases(cases: Cases) -> Iterator[Metric]:
 def _reports(ledger: Ledger) -> Iterator[Metric]:
     counts, kinds = ledger.counts(), Counter(alarm.kind for alarm in alarms(ledger))
     reports = GaugeMetricFamily("tutela_reports", "Reports, by state.", labels=["state"])
-    for state in State:
+    for state in FilingState:
         reports.add_metric([state.value], counts.get(state, 0))
     pressing = GaugeMetricFamily("tutela_report_alarms", "Reports that cannot wait, by why.", labels=["kind"])
-    for kind in Kind:
+    for kind in AlarmKind:
         pressing.add_metric([kind.value], kinds[kind])
     yield from (reports, pressing)
 

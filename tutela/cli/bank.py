@@ -244,10 +244,10 @@ def enable(context: typer.Context, ids: EntryIds, reason: Reason) -> None:
 @app.command(epilog="tutela bank confirm 17 --reason 'the page alone was looked at, the host was told'")
 def confirm(context: typer.Context, ids: EntryIds, reason: Reason) -> None:
     """Answer, as one of two curators, for entries on a host that many people share."""
-    from tutela.lists.banks.guard import CURATORS, Guard
+    from tutela.lists.banks.guard import CURATORS, ListingGuard
 
     with _banks(context) as (banks, actor):
-        guard = Guard(banks)
+        guard = ListingGuard(banks)
         for entry_id in ids:
             banks.confirm(entry_id, reason=reason, actor=actor)
             typer.echo(f"entry {entry_id} is confirmed by {len(guard.curators(entry_id))} of {CURATORS} curators")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from tutela.cli.output import VERDICT_COLUMNS, print_json, print_table, verdict_row
 from tutela.deployment.composition import Deployment
 from tutela.errors import InputError
-from tutela.screening.check import Purpose, Question
+from tutela.screening.check import CheckQuestion, Purpose
 from tutela.screening.check.service import MAX_TEXT
 
 
@@ -16,7 +16,7 @@ def check(deployment: Deployment, urls: Sequence[str], text: str | None, purpose
         text = sys.stdin.buffer.read(4 * MAX_TEXT + 1).decode("utf-8", "replace")
     if not urls and not text:
         raise InputError("there is nothing to check: give links, --text, or both")
-    answer = deployment.checker.check(Question(text or "", tuple(urls), purpose))
+    answer = deployment.checker.check(CheckQuestion(text or "", tuple(urls), purpose))
     document = answer.verdict.document()
     if as_json:
         print_json(document | {"deters": answer.deters})

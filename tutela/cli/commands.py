@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from tutela._version import __version__
-from tutela.cli.state import State
+from tutela.cli.state import CommandState
 
 READER_GONE = 141
 """As a shell says of a program that wrote into a closed pipe; neither "nothing matched" nor "something did"."""
@@ -78,7 +78,7 @@ def root(
     ] = None,
     _: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
-    context.obj = State(home, database, config)
+    context.obj = CommandState(home, database, config)
 
 
 @app.command(epilog="tutela init  ·  tutela --home /var/lib/tutela init --yes --keys /media/officer")

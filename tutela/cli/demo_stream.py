@@ -29,7 +29,7 @@ from tutela.errors import ConflictError, InputError, TutelaError
 from tutela.foundation.home import database_url
 from tutela.foundation.store.database import Store
 from tutela.lists.banks.model import Action, NewEntry, Policy
-from tutela.screening.streams import State, StreamRecords
+from tutela.screening.streams import StreamRecords, StreamState
 from tutela.screening.streams.model import StreamFacts
 
 _BANK = "demo-known"
@@ -74,7 +74,7 @@ def _told(settings: Settings, began: float, sent: dict[str, float]) -> int:
             out.print(f"  {event.at - facts.since:6.2f} s  {event.kind:9} {detail}", highlight=False)
     finally:
         store.close()
-    if facts.state is not State.CUT:
+    if facts.state is not StreamState.CUT:
         out.print(f"the stream was not cut: it is {facts.state.value} ({facts.why})")
         return 1
     if "listed" in sent:
@@ -91,7 +91,7 @@ def _ended(records: StreamRecords, began: float) -> StreamFacts:
     while time.monotonic() < deadline:
         for facts in records.all(live=False, limit=5):
             kinds = {event.kind for event in records.time_line(facts.id)}
-            if facts.since >= began - 1 and (facts.state is not State.CUT or "sealed" in kinds):
+            if facts.since >= began - 1 and (facts.state is not StreamState.CUT or "sealed" in kinds):
                 return facts
         time.sleep(0.1)
     raise TutelaError("the stream did not end; see demo-stream/watch.log in the home")

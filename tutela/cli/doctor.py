@@ -38,7 +38,7 @@ _MIN_FREE_BYTES = 2 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """One line of the examination."""
 
     state: str
@@ -74,7 +74,7 @@ def examine_isolation(*, as_json: bool) -> int:
     return 1 if None in answers.values() else 0
 
 
-def _findings(settings: Settings) -> Iterator[Finding]:
+def _findings(settings: Settings) -> Iterator[Diagnosis]:
     for check in (
         _native_core,
         _libraries,
@@ -91,10 +91,10 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         try:
             yield from check(settings)
         except (TutelaError, OSError) as error:
-            yield Finding("fail", check.__name__.strip("_").replace("_", " "), str(error))
+            yield Diagnosis("fail", check.__name__.strip("_").replace("_", " "), str(error))
 
 
-def _native_core(_: Settings) -> Iterator[Finding]:
+def _native_core(_: Settings) -> Iterator[Diagnosis]:
     levels = _native.simd_levels()
     used = _native.simd()
     pixels = _ramp()
@@ -104,14 +104,14 @@ def _native_core(_: Settings) -> Iterator[Finding]:
         answers.add(_native.pdq(pixels))
     _native.select_simd(used)
     agreeing = len(answers) == 1
-    yield Finding(
+    yield Diagnosis(
         "ok" if agreeing else "fail",
         "native core",
         f"SIMD level {used}; {', '.join(levels)} agree"
         if agreeing
         else f"levels {', '.join(levels)} disagree: report this",
     )
-    yield Finding("ok", "signals", ", ".join(signal_types()))
+    yield Diagnosis("ok", "signals", ", ".join(signal_types()))
 
 
 def _ramp() -> npt.NDArray[np.uint8]:
@@ -120,13 +120,13 @@ def _ramp() -> npt.NDArray[np.uint8]:
     return pixels
 
 
-def _libraries(_: Settings) -> Iterator[Finding]:
+def _libraries(_: Settings) -> Iterator[Diagnosis]:
     """The code that meets hostile bytes, by version: what an advisory is compared with."""
     for what, versions in (("native libraries", native_versions()), ("what reads requests", serving_versions())):
-        yield Finding("ok", what, ", ".join(f"{name} {number}" for name, number in versions))
+        yield Diagnosis("ok", what, ", ".join(f"{name} {number}" for name, number in versions))
 
 
-def _formats(_: Settings) -> Iterator[Finding]:
+def _formats(_: Settings) -> Iterator[Diagnosis]:
     from PIL import features
 
     missing = [name for name in ("jpg", "webp", "avif", "libtiff", "littlecms2") if not features.check(name)]
@@ -134,14 +134,14 @@ def _formats(_: Settings) -> Iterator[Finding]:
         import pillow_heif  # noqa: F401
     except ImportError:
         missing.append("heic (install tutela[formats])")
-    yield Finding(
+    yield Diagnosis(
         "warn" if missing else "ok",
         "picture formats",
         f"held, not decoded: {', '.join(missing)}" if missing else "JPEG PNG GIF WebP BMP TIFF AVIF HEIC",
     )
 
 
-def _containers(_: Settings) -> Iterator[Finding]:
+def _containers(_: Settings) -> Iterator[Diagnosis]:
     from tutela.content.media.confined.containers import libarchive
 
     looked_into = ["ZIP Office EPUB TAR gzip bzip2 xz OLE e-mail"]
@@ -155,95 +155,97 @@ def _containers(_: Settings) -> Iterator[Finding]:
         missing.append("RAR CAB ISO (install tutela[archives] and the system's libarchive)")
     else:
         looked_into.append("RAR CAB ISO")
-    yield Finding(
+    yield Diagnosis(
         "warn" if missing else "ok",
         "containers",
         f"held, not looked into: {', '.join(missing)}" if missing else " ".join(looked_into),
     )
 
 
-def _isolation(settings: Settings) -> Iterator[Finding]:
+def _isolation(settings: Settings) -> Iterator[Diagnosis]:
     with WorkerPool(TASK, size=1, limits=settings.limits) as pool:
         refusals = pool.refusals()
         examination = read_examination(pool.run(b"no picture", options(Mode.FAST, Limits())))
     missing = [f"{name} ({why})" for name, why in refusals.items() if why]
-    yield Finding(
+    yield Diagnosis(
         "warn" if missing else "ok",
         "decoder isolation",
         f"missing on this system: {', '.join(missing)}" if missing else ", ".join(refusals),
     )
     held = [reason.code for reason in examination.shortcomings]
-    yield Finding("ok" if held else "fail", "fail closed", f"what is no picture is held: {', '.join(held)}")
+    yield Diagnosis("ok" if held else "fail", "fail closed", f"what is no picture is held: {', '.join(held)}")
 
 
-def _home(settings: Settings) -> Iterator[Finding]:
+def _home(settings: Settings) -> Iterator[Diagnosis]:
     home = settings.home
     if not home.exists():
-        yield Finding("warn", "home", f"{home} does not exist yet; it is made on first use")
+        yield Diagnosis("warn", "home", f"{home} does not exist yet; it is made on first use")
         return
     if not home.is_dir():
-        yield Finding("fail", "home", f"{home} is not a folder; name another: tutela --home, or TUTELA_HOME")
+        yield Diagnosis("fail", "home", f"{home} is not a folder; name another: tutela --home, or TUTELA_HOME")
         return
     mode = stat.S_IMODE(home.stat().st_mode)
     private = not mode & 0o077
     detail = str(home) if private else f"{home} can be read by others; run: chmod 700 {home}"
-    yield Finding("ok" if private else "warn", "home", detail)
+    yield Diagnosis("ok" if private else "warn", "home", detail)
     if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
-        yield Finding("fail", "home", f"{home} is not this user's to read and write; give it: chown -R USER {home}")
+        yield Diagnosis("fail", "home", f"{home} is not this user's to read and write; give it: chown -R USER {home}")
     free = shutil.disk_usage(home).free
     enough = free > _MIN_FREE_BYTES
-    yield Finding("ok" if enough else "warn", "free disk", f"{free / 1024**3:.1f} GiB" + ("" if enough else ": little"))
+    yield Diagnosis(
+        "ok" if enough else "warn", "free disk", f"{free / 1024**3:.1f} GiB" + ("" if enough else ": little")
+    )
 
 
-def _database(settings: Settings) -> Iterator[Finding]:
+def _database(settings: Settings) -> Iterator[Diagnosis]:
     with existing_store(settings) as store:
         if store is not None:
             yield from _lists(settings, store)
         elif settings.home.is_dir() or not settings.home.exists():
-            yield Finding("warn", "database", "none yet; it is made on first use")
+            yield Diagnosis("warn", "database", "none yet; it is made on first use")
 
 
-def _lists(settings: Settings, store: Store) -> Iterator[Finding]:
+def _lists(settings: Settings, store: Store) -> Iterator[Diagnosis]:
     banks = Banks(store, settings.home)
-    yield Finding("ok", "database", f"{'SQLite' if store.is_sqlite else 'PostgreSQL'}, {len(banks.all())} banks")
+    yield Diagnosis("ok", "database", f"{'SQLite' if store.is_sqlite else 'PostgreSQL'}, {len(banks.all())} banks")
     if not banks.enabled():
-        yield Finding("warn", "banks", "no bank is enabled: nothing can match; see tutela bank --help")
+        yield Diagnosis("warn", "banks", "no bank is enabled: nothing can match; see tutela bank --help")
     try:
         banks.labels()
     except InputError as error:
-        yield Finding("fail", "labels", f"{settings.home / 'labels.toml'}: {error}")
+        yield Diagnosis("fail", "labels", f"{settings.home / 'labels.toml'}: {error}")
     indexes = Indexes(settings.home / "index", signal_types(), banks, store.identity)
     for name, index in indexes.by_signal.items():
         if index.fault is not None:
-            yield Finding("fail", f"index of {name}", f"{index.fault}; run: tutela index build --signal {name}")
+            yield Diagnosis("fail", f"index of {name}", f"{index.fault}; run: tutela index build --signal {name}")
         elif len(index):
             lag = f", {index.changed:,} changes not built in" if index.changed else ""
-            yield Finding("ok", f"index of {name}", f"{len(index):,} values{lag}")
+            yield Diagnosis("ok", f"index of {name}", f"{len(index):,} values{lag}")
 
 
-def _evidence(settings: Settings) -> Iterator[Finding]:
-    yield from (Finding(*found) for found in evidence_findings(settings))
+def _evidence(settings: Settings) -> Iterator[Diagnosis]:
+    yield from (Diagnosis(*found) for found in evidence_findings(settings))
 
 
-def _outbox(settings: Settings) -> Iterator[Finding]:
-    yield from (Finding(*found) for found in outbox_findings(settings))
+def _outbox(settings: Settings) -> Iterator[Diagnosis]:
+    yield from (Diagnosis(*found) for found in outbox_findings(settings))
 
 
-def _gateways(settings: Settings) -> Iterator[Finding]:
+def _gateways(settings: Settings) -> Iterator[Diagnosis]:
     for name, gateway in settings.named("gateways").items():
         from tutela.gateways.registry import kind_of
 
-        yield Finding("ok", f"gateway {name}", f"{kind_of(gateway).name}, profile {gateway.profile}")
+        yield Diagnosis("ok", f"gateway {name}", f"{kind_of(gateway).name}, profile {gateway.profile}")
         for warning in gateway.warnings():
-            yield Finding("warn", f"gateway {name}", warning)
+            yield Diagnosis("warn", f"gateway {name}", warning)
 
 
-def _exchanges(settings: Settings) -> Iterator[Finding]:
+def _exchanges(settings: Settings) -> Iterator[Diagnosis]:
     with contextlib.suppress(StoreError), existing_store(settings) as store:  # a fault was said of the database already
         if store is None:
             return
         if not exchanges_installed():
-            yield Finding("warn", "exchanges", "none can be pulled (install tutela[exchanges])")
+            yield Diagnosis("warn", "exchanges", "none can be pulled (install tutela[exchanges])")
             return
         from tutela.lists.exchanges.service import Exchanges
 
@@ -253,13 +255,13 @@ def _exchanges(settings: Settings) -> Iterator[Finding]:
                 yield _exchange(row, at)
 
 
-def _exchange(row: "ExchangeRow", at: datetime) -> Finding:
+def _exchange(row: "ExchangeRow", at: datetime) -> Diagnosis:
     age_s = row.age_s(at)
     age = f"{age_s / 3600:.1f} h" if age_s >= 3600 else f"{age_s / 60:.0f} min"
     why = f"; {row.failures} pulls failed: {row.error}" if row.failures else ""
     if row.stale(at):
-        return Finding("fail", f"exchange {row.name}", f"not pulled for {age}{why}")
+        return Diagnosis("fail", f"exchange {row.name}", f"not pulled for {age}{why}")
     left_out = f", {row.rejected:,} records could not be read" if row.rejected else ""
     since = f"pulled {age} ago" if row.pulled_at else f"not pulled yet, added {age} ago"
     state = "warn" if row.failures or row.rejected else "ok"
-    return Finding(state, f"exchange {row.name}", f"{since}, {row.listed:,} entries{left_out}{why}")
+    return Diagnosis(state, f"exchange {row.name}", f"{since}, {row.listed:,} entries{left_out}{why}")

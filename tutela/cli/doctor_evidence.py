@@ -9,7 +9,7 @@ from tutela.casework.evidence.seal import Recipients
 from tutela.deployment.settings import Settings
 from tutela.deployment.store import existing_store
 from tutela.errors import StoreError, TutelaError
-from tutela.foundation.outbox.service import Outbox, State
+from tutela.foundation.outbox.service import DeliveryState, Outbox
 from tutela.screening.screener import UNKEPT
 
 _PRIVATE = b"AGE-SECRET-KEY-1"
@@ -40,7 +40,7 @@ def outbox_findings(settings: Settings) -> Iterator[tuple[str, str, str]]:
     dead = 0
     with contextlib.suppress(StoreError), existing_store(settings) as store:  # a fault was said of the database already
         if store is not None:
-            dead = sum(count for (_, state), count in Outbox(store).counts().items() if state is State.DEAD)
+            dead = sum(count for (_, state), count in Outbox(store).counts().items() if state is DeliveryState.DEAD)
     if dead:
         yield "fail", "outbox", f"{dead} deliveries were given up: see tutela outbox list --state dead"
 

@@ -28,9 +28,9 @@ def robustness(
 ) -> None:
     """Attack pictures in graded ways, and write what each view set still finds: report.html and report.json."""
     from tutela.cli.output import print_table
-    from tutela.screening.evaluation.robustness import Plan, evaluate
+    from tutela.screening.evaluation.robustness import EvaluationPlan, evaluate
 
-    summary = evaluate(Plan(folder, results, attack or [], pictures, bank, size, seed), _shown)
+    summary = evaluate(EvaluationPlan(folder, results, attack or [], pictures, bank, size, seed), _shown)
     columns = list(summary.groups[0].shares) if summary.groups else []
     print_table(
         ["attacks", *columns, "trials"],

@@ -22,13 +22,13 @@ def list_(
     from tutela.cli.output import print_table
     from tutela.cli.store import open_store
     from tutela.errors import InputError
-    from tutela.foundation.outbox.service import Outbox, State
+    from tutela.foundation.outbox.service import DeliveryState, Outbox
 
-    if state is not None and state not in set(State):
-        raise InputError("a state is one of {state}", state=", ".join(State))
+    if state is not None and state not in set(DeliveryState):
+        raise InputError("a state is one of {state}", state=", ".join(DeliveryState))
     store = open_store(context.obj.settings())
     try:
-        found = Outbox(store).all(state=State(state) if state else None, after=after, limit=limit)
+        found = Outbox(store).all(state=DeliveryState(state) if state else None, after=after, limit=limit)
     finally:
         store.close()
     rows = [
@@ -38,7 +38,7 @@ def list_(
             escape(one.key),
             one.state.value,
             str(one.attempts),
-            one.next_at.isoformat(timespec="seconds") if one.state is State.PENDING else "",
+            one.next_at.isoformat(timespec="seconds") if one.state is DeliveryState.PENDING else "",
             escape(one.last_error or ""),
         ]
         for one in found

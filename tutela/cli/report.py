@@ -32,16 +32,16 @@ def list_(
     """Reports and how far they are, the newest first."""
     from rich.markup import escape
 
-    from tutela.casework.reports.model import State
+    from tutela.casework.reports.model import FilingState
     from tutela.cli.output import print_json, print_table
     from tutela.errors import InputError
 
-    if unknown := set(state or ()) - set(State):
+    if unknown := set(state or ()) - set(FilingState):
         raise InputError(
-            "{unknown!r} is no state; a state is one of {state}", unknown=min(unknown), state=", ".join(State)
+            "{unknown!r} is no state; a state is one of {state}", unknown=min(unknown), state=", ".join(FilingState)
         )
     with context.obj.casework() as casework:
-        found = casework.ledger.all(case_id=case, states=[State(one) for one in state or ()])
+        found = casework.ledger.all(case_id=case, states=[FilingState(one) for one in state or ()])
     if json:
         for filing in found:
             print_json(_document(filing))

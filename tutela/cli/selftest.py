@@ -7,7 +7,7 @@ import time
 from rich.markup import escape
 
 from tutela.cli.output import coloured, print_json, print_table
-from tutela.deployment.selftest import Check, Screen, Seen, canary, seen_in, selftest
+from tutela.deployment.selftest import Screen, Seen, SelftestCheck, canary, seen_in, selftest
 from tutela.deployment.settings import Settings
 from tutela.errors import InputError
 
@@ -53,5 +53,5 @@ def service(url: str) -> Screen:
     return screen
 
 
-def _state(check: Check) -> str:
+def _state(check: SelftestCheck) -> str:
     return "ok" if check.ok else "fail"

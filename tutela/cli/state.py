@@ -19,7 +19,7 @@ MAX_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class CommandState:
     """The options of the root command."""
 
     home: Path | None = None

@@ -62,16 +62,16 @@ def suspects(
     import asyncio
 
     from tutela.errors import InputError
-    from tutela.gateways.pages.suspects import Form, Suspects, resolve, suspect_hosts, written
+    from tutela.gateways.pages.suspects import SuspectForm, Suspects, resolve, suspect_hosts, written
 
-    if form not in list(Form):
-        raise InputError("no form is called {form!r}; there are {form_2}", form=form, form_2=", ".join(Form))
+    if form not in list(SuspectForm):
+        raise InputError("no form is called {form!r}; there are {form_2}", form=form, form_2=", ".join(SuspectForm))
     with context.obj.banks() as banks:
-        from tutela.lists.banks.guard import Guard
+        from tutela.lists.banks.guard import ListingGuard
 
-        hosts = suspect_hosts(banks, Guard(banks))
-    found = Suspects(tuple(hosts), (), 0) if form == Form.HOSTS else asyncio.run(resolve(hosts, resolver))
-    for line in written(found, Form(form)):
+        hosts = suspect_hosts(banks, ListingGuard(banks))
+    found = Suspects(tuple(hosts), (), 0) if form == SuspectForm.HOSTS else asyncio.run(resolve(hosts, resolver))
+    for line in written(found, SuspectForm(form)):
         typer.echo(line)
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from tutela.casework.reports import decisions
 from tutela.casework.reports.alarms import alarms, deadline
 from tutela.casework.reports.draft import Draft
-from tutela.casework.reports.model import State
+from tutela.casework.reports.model import FilingState
 from tutela.console.pages import back, page
 from tutela.console.roles import Permission
 from tutela.console.visits import Visit, needs
@@ -97,8 +97,9 @@ def filing_page(request: Request, visit: Seeing, filing_id: str) -> Response:
         steps=console.ledger.history(filing_id),
         deadline=deadline(filing),
         names=console.people.names(),
-        may_retract=filing.state not in (State.FINISHED, State.RETRACTED, State.RETRACTING, State.FINISHING),
-        may_resume=filing.state is State.ATTENTION,
+        may_retract=filing.state
+        not in (FilingState.FINISHED, FilingState.RETRACTED, FilingState.RETRACTING, FilingState.FINISHING),
+        may_resume=filing.state is FilingState.ATTENTION,
     )
 
 

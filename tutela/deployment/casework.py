@@ -26,19 +26,19 @@ from tutela.casework.evidence.retention import Retention
 from tutela.casework.evidence.seal import Recipients, ReviewKey
 from tutela.casework.evidence.vault import Vault
 from tutela.casework.reports.incident import Organisation
-from tutela.casework.reports.intake import Intake
+from tutela.casework.reports.intake import PublicIntake
 from tutela.casework.reports.ledger import Ledger
 from tutela.casework.reports.listeners import FilingAtMatch, FilingsFollowed
 from tutela.casework.reports.notices import Notices
 from tutela.casework.reports.options import ReportOptions
 from tutela.casework.reports.seal import AgeSealing
-from tutela.casework.reports.worker import ACTOR, ReportWorker, Watch
+from tutela.casework.reports.worker import ACTOR, ReportWatch, ReportWorker
 from tutela.errors import InputError
 from tutela.foundation.home import database_url, prepare_home
 from tutela.foundation.outbox.service import Outbox
 from tutela.foundation.outbox.webhooks import Endpoint, Webhooks
 from tutela.foundation.store.database import Store
-from tutela.lists.banks.guard import Guard
+from tutela.lists.banks.guard import ListingGuard
 from tutela.lists.banks.service import Banks
 
 if TYPE_CHECKING:  # what needs lxml is imported where reports are worked on, and not by a service that only screens
@@ -75,10 +75,10 @@ class Casework:
     """None where nothing can be sealed."""
     ledger: Ledger
     notices: Notices
-    intake: Intake | None
+    intake: PublicIntake | None
     """None where nothing can be sealed."""
     appeals: Appeals
-    watch: Watch
+    watch: ReportWatch
     upkeep: Upkeep
     outbox: Outbox
     webhooks: Webhooks
@@ -146,10 +146,10 @@ def open_casework(
     cases.listen(GivingBack(banks))
     cases.listen(FilingAtMatch(options.reports.at_match))
     ledger.listen(FilingsFollowed(cases))
-    appeals = Appeals(store, banks, cases, vault if recipients else None, Signs(banks, Guard(banks)), webhooks)
+    appeals = Appeals(store, banks, cases, vault if recipients else None, Signs(banks, ListingGuard(banks)), webhooks)
     cases.listen(appeals)
     notices = Notices(store, webhooks)
-    watch = Watch(ledger, notices, webhooks, options.reports.mail)
+    watch = ReportWatch(ledger, notices, webhooks, options.reports.mail)
     upkeep = Upkeep(
         cases,
         retention=Retention(vault) if vault is not None else None,
@@ -172,7 +172,7 @@ def open_casework(
         contacts=contacts,
         ledger=ledger,
         notices=notices,
-        intake=Intake(store, vault, cases) if vault is not None and recipients else None,
+        intake=PublicIntake(store, vault, cases) if vault is not None and recipients else None,
         appeals=appeals,
         watch=watch,
         upkeep=upkeep,

@@ -18,13 +18,13 @@ from tutela.errors import TutelaError
 from tutela.foundation.background import BackgroundLoop
 from tutela.foundation.home import database_url, prepare_home
 from tutela.foundation.store.database import Changes, Store, now
-from tutela.lists.banks.guard import Guard
+from tutela.lists.banks.guard import ListingGuard
 from tutela.lists.banks.model import BankUse, EntryState
 from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges.hygiene import Flag, set_flags
 from tutela.lists.index.service import Indexes
-from tutela.screening.check.counts import Counts, What
-from tutela.screening.check.requests import DRY_RUN, Requests, Ruled, Ruling, Surge
+from tutela.screening.check.counts import CheckCounts, What
+from tutela.screening.check.requests import DRY_RUN, RequestRuling, Requests, Ruled, Surge
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ REFRESH_S = 0.25
 _REFRESH_ALL_S = 10.0
 _COUNTED_EVERY_S = 60.0
 _SURGED = "asked for far more often than others of its list while it ran dry: it needs a second look"
-_WHAT = {Ruling.REFUSE: What.REFUSED, Ruling.DRY: What.DRY, Ruling.GUARDED: What.GUARDED}
+_WHAT = {RequestRuling.REFUSE: What.REFUSED, RequestRuling.DRY: What.DRY, RequestRuling.GUARDED: What.GUARDED}
 
 
 class Edge:
@@ -51,8 +51,8 @@ class Edge:
         self.store = store
         self.banks = banks
         self.appeals = appeals
-        self.guard = Guard(banks)
-        self.counts = Counts(store, clock)
+        self.guard = ListingGuard(banks)
+        self.counts = CheckCounts(store, clock)
         self._indexes = indexes
         self._requests = Requests(indexes, banks, self.guard, dry_run=dry_run, on_surge=self._mark)
         self._changes = Changes(store, at_least_every_s=_REFRESH_ALL_S)
@@ -65,7 +65,7 @@ class Edge:
     def rule(self, url: str, use: BankUse) -> Ruled:
         """What is done with a request, counted. Raises NotReadyError where lists cannot be searched, StoreError."""
         ruled = self._requests.rule(url, use)
-        if ruled.ruling is not Ruling.PASS:
+        if ruled.ruling is not RequestRuling.PASS:
             self.counts.add(ruled.rule_set, _WHAT[ruled.ruling])
         return ruled
 

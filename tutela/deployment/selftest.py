@@ -37,7 +37,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class SelftestCheck:
     """One thing that was tried."""
 
     ok: bool
@@ -48,7 +48,7 @@ class Check:
 Screen = Callable[[bytes], Seen]
 
 
-def selftest(deployment: Deployment, screen: Screen | None = None, *, holds: bool = True) -> Iterator[Check]:
+def selftest(deployment: Deployment, screen: Screen | None = None, *, holds: bool = True) -> Iterator[SelftestCheck]:
     """Every check, one after the other. `screen` asks another face of the same lists, such as the HTTP service.
 
     Without `holds` nothing is sent that is held: a service that keeps evidence opens a case for that.
@@ -109,28 +109,30 @@ def altered_canary() -> bytes:
     return _file(_scene(20_260_101).resize((_SIZE // 2, _SIZE // 2)), "JPEG", quality=60)
 
 
-def _pictures(screen: Screen) -> Iterator[Check]:
+def _pictures(screen: Screen) -> Iterator[SelftestCheck]:
     exact = {"md5", "sha1", "sha256"}
     seen = screen(canary())
     missing = sorted((exact | {"pdq"}) - seen.matched)
-    yield Check(
+    yield SelftestCheck(
         not missing, "the canary", f"not matched by {', '.join(missing)}" if missing else "matched by all types"
     )
     seen = screen(altered_canary())
-    yield Check("pdq" in seen.matched, "an altered copy", "matched" if "pdq" in seen.matched else "not matched")
+    yield SelftestCheck("pdq" in seen.matched, "an altered copy", "matched" if "pdq" in seen.matched else "not matched")
     seen = screen(_file(_scene(7), "PNG"))
-    yield Check(not seen.matched, "another picture", "matched, though not listed" if seen.matched else "not matched")
+    yield SelftestCheck(
+        not seen.matched, "another picture", "matched, though not listed" if seen.matched else "not matched"
+    )
 
 
-def _damaged(screen: Screen) -> Check:
+def _damaged(screen: Screen) -> SelftestCheck:
     seen = screen(canary()[:2_000])
     held = seen.decision in ("hold", "block")
-    return Check(
+    return SelftestCheck(
         held, "a damaged picture", seen.decision if held else f"{seen.decision}: what cannot be seen must be held"
     )
 
 
-def _published(deployment: Deployment) -> Iterator[Check]:
+def _published(deployment: Deployment) -> Iterator[SelftestCheck]:
     """The test hashes that exchanges name."""
     from tutela.lists.exchanges.service import Exchanges
 
@@ -142,10 +144,10 @@ def _published(deployment: Deployment) -> Iterator[Check]:
                 samples = [Sample(name, signal_type(name).parse(value))]
                 found = _matched_banks(deployment, samples)
             except TutelaError as error:
-                yield Check(False, what, str(error))
+                yield SelftestCheck(False, what, str(error))
                 continue
             ok = row.bank in found
-            yield Check(ok, what, f"matched in bank {row.bank}" if ok else f"not matched in bank {row.bank}")
+            yield SelftestCheck(ok, what, f"matched in bank {row.bank}" if ok else f"not matched in bank {row.bank}")
 
 
 def _matched_banks(deployment: Deployment, samples: Sequence[Sample]) -> set[str]:

@@ -23,12 +23,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from tutela.gateways.base import Kind, Opening, Passes
+from tutela.gateways.base import GatewayKind, Opening, Passes
 from tutela.gateways.beneath import Roots
 from tutela.gateways.forms import as_mail, pieces
 from tutela.gateways.http import HttpGateway, HttpOptions, TooSlowError, has_body, take_body, too_slow
-from tutela.gateways.listeners import Address
-from tutela.gateways.outcome import Fault, Outcome
+from tutela.gateways.listeners import ListenAddress
+from tutela.gateways.outcome import GatewayFault, GatewayOutcome
 from tutela.screening.verdict import Decision
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Askers:
         self._intake = opening.intake
         self._options = opening.options
         self._roots = Roots(opening.options.roots)
-        self._at_work: dict[str, asyncio.Task[Outcome]] = {}
+        self._at_work: dict[str, asyncio.Task[GatewayOutcome]] = {}
         routes = [
             Route("/content", self._content, methods=["POST", "PUT"]),
             Route("/authorize", self._authorize, methods=_ANY),
@@ -142,7 +142,7 @@ class Askers:
             "pass\n" if outcome.allowed else f"{outcome.name}\n", 200 if outcome.allowed else _REFUSED[outcome.decision]
         )
 
-    async def _of_upload(self, path: str) -> Outcome:
+    async def _of_upload(self, path: str) -> GatewayOutcome:
         """The decision on an upload below the roots; made once, whoever asks and however often."""
         if (known := await self._intake.on_disk(_read_mark, path)) is not None:
             return known
@@ -151,7 +151,7 @@ class Askers:
             self._at_work[path].add_done_callback(lambda _: self._at_work.pop(path, None))
         return await asyncio.shield(self._at_work[path])
 
-    async def _judge_upload(self, path: str) -> Outcome:
+    async def _judge_upload(self, path: str) -> GatewayOutcome:
         body = self._intake.begin(Path(path).name[:128])
         files, changed = None, 0
         try:
@@ -164,7 +164,7 @@ class Askers:
                     given = await body.copy(file.descriptor)
             except OSError:
                 given = False
-            outcome = await (self._intake.judge(body) if given else self._intake.hold(body, Fault.NOT_GIVEN))
+            outcome = await (self._intake.judge(body) if given else self._intake.hold(body, GatewayFault.NOT_GIVEN))
             if given and outcome.recorded:
                 await self._intake.on_disk(_write_mark, path, outcome, changed)
             return outcome
@@ -183,7 +183,7 @@ class Askers:
                 log.exception("finished uploads could not be looked for")
 
 
-def _answer(outcome: Outcome) -> Response:
+def _answer(outcome: GatewayOutcome) -> Response:
     if outcome.allowed:
         return PlainTextResponse("pass\n")
     if not outcome.recorded:
@@ -226,17 +226,17 @@ def _is_finished(said: Mapping[str, Any], length: int) -> bool:
     return isinstance(size, int) and length >= size and not said.get("IsPartial")
 
 
-def _read_mark(path: str) -> Outcome | None:
+def _read_mark(path: str) -> GatewayOutcome | None:
     try:
         said = json.loads(Path(f"{path}{MARK}").read_bytes())
         if said["changed"] != Path(path).stat().st_mtime_ns:
             return None  # another upload of that name
-        return Outcome(Decision(said["decision"]), str(said["verdict"]))
+        return GatewayOutcome(Decision(said["decision"]), str(said["verdict"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _write_mark(path: str, outcome: Outcome, changed: int) -> None:
+def _write_mark(path: str, outcome: GatewayOutcome, changed: int) -> None:
     with contextlib.suppress(OSError):
         said = {"decision": outcome.decision.value, "verdict": outcome.verdict_id, "changed": changed}
         part = Path(f"{path}{MARK}.{time.monotonic_ns()}")
@@ -245,7 +245,7 @@ def _write_mark(path: str, outcome: Outcome, changed: int) -> None:
 
 
 class _Asking:
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: ListenAddress) -> None:
         self._address = address
 
     def __call__(self, content: bytes) -> bool:
@@ -263,4 +263,6 @@ def _asking(options: AskersOptions) -> Passes:
     return _Asking(options.listen[0])
 
 
-KIND = Kind("askers", "HTTP: pict-rs (Lemmy), Envoy, Traefik, nginx with njs, tus", AskersOptions, Askers, _asking)
+KIND = GatewayKind(
+    "askers", "HTTP: pict-rs (Lemmy), Envoy, Traefik, nginx with njs, tus", AskersOptions, Askers, _asking
+)

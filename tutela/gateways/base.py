@@ -2,7 +2,7 @@
 
 To add a gateway: write its option class (a subclass of `Options`, or of `ListenerOptions` where it listens), a class
 with `start` and `stop`, and a function that asks a running gateway of the kind through its own protocol; put them
-together in a `Kind` and name that in the entry-point group `tutela.gateways`:
+together in a `GatewayKind` and name that in the entry-point group `tutela.gateways`:
 
     [project.entry-points."tutela.gateways"]
     mine = "my_package.gateway:KIND"
@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator,
 
 from tutela.content.media.profile import Profile
 from tutela.gateways.intake import Intake
-from tutela.gateways.listeners import Address
+from tutela.gateways.listeners import ListenAddress
 from tutela.screening.verdict import Decision
 
 CUT_AT = (26_214_400, 104_857_600)
@@ -52,7 +52,7 @@ class Options(BaseModel):
 class ListenerOptions(Options):
     """What a gateway is told that others call."""
 
-    listen: tuple[Address, ...] = Field(min_length=1, description="`host:port`, or the path of a UNIX socket.")
+    listen: tuple[ListenAddress, ...] = Field(min_length=1, description="`host:port`, or the path of a UNIX socket.")
     allow: tuple[str, ...] = Field(
         default=(), description="Networks whose peers are heard; only this machine where none is named."
     )
@@ -133,7 +133,7 @@ class Passes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[OptionsT]):
+class GatewayKind(Generic[OptionsT]):
     """A kind of gateway."""
 
     name: str

@@ -16,7 +16,7 @@ _MAX_DEPTH = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundBeneath:
     """A file, or what cannot be opened."""
 
     path: str
@@ -30,7 +30,7 @@ class Roots:
     def __init__(self, folders: Sequence[str]) -> None:
         self._folders = [PurePosixPath(os.path.realpath(folder)) for folder in folders]
 
-    def files(self, path: str) -> Generator[Found, None, None]:
+    def files(self, path: str) -> Generator[FoundBeneath, None, None]:
         """The file of that path, or every file below that folder.
 
         Raises FileNotFoundError, PermissionError where it lies below no root.
@@ -53,23 +53,23 @@ class Roots:
             os.close(parent)
 
 
-def _below(parent: int, name: str, path: str, depth: int) -> Generator[Found, None, None]:
+def _below(parent: int, name: str, path: str, depth: int) -> Generator[FoundBeneath, None, None]:
     kind = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
     if not stat.S_ISDIR(kind):
         descriptor = _opened(parent, name) if stat.S_ISREG(kind) else None
         try:
-            yield Found(path, descriptor)
+            yield FoundBeneath(path, descriptor)
         finally:
             if descriptor is not None:
                 os.close(descriptor)
         return
     if depth >= _MAX_DEPTH:
-        yield Found(path, None)
+        yield FoundBeneath(path, None)
         return
     try:
         folder = os.open(name, _FOLDER, dir_fd=parent)
     except OSError:
-        yield Found(path, None)
+        yield FoundBeneath(path, None)
         return
     try:
         for child in sorted(os.listdir(folder)):  # noqa: PTH208  # of an open folder, which has no path

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 _STOP_S = 15.0
 
 
-class Channel:
+class GatewayChannel:
     """One connection. What came and is not taken yet is overwritten when it is taken."""
 
     def __init__(self, connection: socket.socket, peer: Any) -> None:
@@ -91,13 +91,13 @@ class Channel:
 class ChannelService:
     """Serves the connections of one gateway."""
 
-    def __init__(self, opening: Opening[Any], serve: Callable[[Channel], Awaitable[None]]) -> None:
+    def __init__(self, opening: Opening[Any], serve: Callable[[GatewayChannel], Awaitable[None]]) -> None:
         """`serve` is a connection's whole life; whatever the peer does wrong it raises as OSError or EOFError."""
         self._options: ListenerOptions = opening.options
         self._intake = opening.intake
         self._serve_one = serve
-        self._channels: set[Channel] = set()
-        self._idle: OrderedDict[Channel, None] = OrderedDict()
+        self._channels: set[GatewayChannel] = set()
+        self._idle: OrderedDict[GatewayChannel, None] = OrderedDict()
         self._acceptor = Acceptor(opening.sockets, Peers(opening.options.allow), self._take, self._make_room)
 
     def start(self) -> None:
@@ -118,12 +118,12 @@ class ChannelService:
             if channel.task is not None:
                 channel.task.cancel()
 
-    def busy(self, channel: Channel) -> None:
+    def busy(self, channel: GatewayChannel) -> None:
         """Something is under way on it."""
         channel.idle = False
         self._idle.pop(channel, None)
 
-    def waits(self, channel: Channel) -> None:
+    def waits(self, channel: GatewayChannel) -> None:
         """Nothing is."""
         channel.idle = True
         self._idle[channel] = None
@@ -132,12 +132,12 @@ class ChannelService:
         if len(self._idle) >= self._options.max_idle:
             self._make_room()
         self._intake.counts.connections.inc()
-        channel = Channel(connection, peer)
+        channel = GatewayChannel(connection, peer)
         self._channels.add(channel)
         self._idle[channel] = None
         channel.task = asyncio.create_task(self._serve(channel))
 
-    async def _serve(self, channel: Channel) -> None:
+    async def _serve(self, channel: GatewayChannel) -> None:
         with contextlib.suppress(OSError, EOFError, TimeoutError, asyncio.CancelledError):
             try:
                 await self._serve_one(channel)

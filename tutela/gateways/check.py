@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from tutela.deployment.selftest import Check, canary
+from tutela.deployment.selftest import SelftestCheck, canary
 from tutela.errors import InputError
 from tutela.gateways.base import Options
 from tutela.gateways.registry import kind_of
@@ -10,7 +10,7 @@ from tutela.gateways.registry import kind_of
 _CUT = 2_000
 
 
-def check_gateways(gateways: Mapping[str, Options], name: str | None = None) -> Iterator[Check]:
+def check_gateways(gateways: Mapping[str, Options], name: str | None = None) -> Iterator[SelftestCheck]:
     """What each gateway of the settings says, or that one. Raises InputError when there is none of that name."""
     if name is not None and name not in gateways:
         raise InputError(
@@ -23,12 +23,12 @@ def check_gateways(gateways: Mapping[str, Options], name: str | None = None) -> 
             yield from _check(each, options)
 
 
-def _check(name: str, options: Options) -> Iterator[Check]:
+def _check(name: str, options: Options) -> Iterator[SelftestCheck]:
     passes = kind_of(options).asking(options)
     for what, content, expected in (("a picture", canary(), True), ("a damaged picture", canary()[:_CUT], False)):
         try:
             passed = passes(content)
         except (OSError, ValueError) as error:
-            yield Check(False, f"{name}: {what}", str(error))
+            yield SelftestCheck(False, f"{name}: {what}", str(error))
         else:
-            yield Check(passed is expected, f"{name}: {what}", "passes" if passed else "is refused")
+            yield SelftestCheck(passed is expected, f"{name}: {what}", "passes" if passed else "is refused")

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tutela.foundation.receiver import Receiver
 from tutela.gateways.base import ListenerOptions, Opening
 from tutela.gateways.intake import Body, Intake
-from tutela.gateways.outcome import Fault
+from tutela.gateways.outcome import GatewayFault
 
 _RATED_AFTER_S = 10.0
 _STOP_S = 15
@@ -128,7 +128,7 @@ async def take_body(request: Request, intake: Intake, options: HttpOptions, item
                 if elapsed_s > _RATED_AFTER_S and body.length < options.min_rate * elapsed_s:
                     raise TooSlowError
                 if intake.stopping:
-                    body.fault = Fault.INTERRUPTED
+                    body.fault = GatewayFault.INTERRUPTED
                     break
                 if body.fault is not None:
                     break

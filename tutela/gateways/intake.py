@@ -23,7 +23,7 @@ from tutela.deployment.metrics import count_verdict
 from tutela.errors import ConflictError, InputError, NotReadyError, StoreError, TutelaError
 from tutela.gateways import metrics
 from tutela.gateways.capacity import Capacity
-from tutela.gateways.outcome import Fault, Outcome, outcome_of, reason, unrecorded
+from tutela.gateways.outcome import GatewayFault, GatewayOutcome, outcome_of, reason, unrecorded
 from tutela.screening.jobs.spool import Upload
 from tutela.screening.screener import Screener
 from tutela.screening.verdict import Context, Decision, Reason, Verdict
@@ -72,9 +72,9 @@ class Body:
         self.content = ContentFile()
         self.head = b""
         """What stands before the content where it is screened as a job, so that it can be unpacked there."""
-        self.doubts: list[Fault] = []
+        self.doubts: list[GatewayFault] = []
         """Why it is held unless an override says otherwise, though it is screened."""
-        self.fault: Fault | None = None
+        self.fault: GatewayFault | None = None
         """Why it is held whatever it is."""
         self.upload: Upload | None = None
         """Where it goes when it is too long to be answered at once."""
@@ -90,7 +90,7 @@ class Body:
         try:
             self.content.write(data)
         except OSError:  # no memory is left
-            self.fault = Fault.OVER_LIMIT
+            self.fault = GatewayFault.OVER_LIMIT
             return
         self._intake.capacity.take(self, len(data))
 
@@ -138,7 +138,7 @@ class Body:
 
     async def _spool(self) -> None:
         if self.length > self._intake.max_job_bytes:
-            self.fault = Fault.OVER_LIMIT
+            self.fault = GatewayFault.OVER_LIMIT
         else:
             try:
                 if self.upload is None:
@@ -146,7 +146,7 @@ class Body:
                 await self._intake.on_disk(_copy, self.content, self.upload)
             except (OSError, ConflictError, StoreError) as error:
                 log.error("an upload over the limit of an answer could not be kept: %s", error)
-                self.fault = Fault.OVER_LIMIT
+                self.fault = GatewayFault.OVER_LIMIT
         self._empty()
         if self.fault is not None:
             await self.discard_upload()
@@ -212,7 +212,7 @@ class Intake:
         """Take content that is about to come. `item` is the peer's own id of it, where it has one."""
         return Body(self, Context(f"{self.name}:{item}" if item else self.name, details))
 
-    async def judge(self, body: Body, unwrap: Unwrap | None = None) -> Outcome:
+    async def judge(self, body: Body, unwrap: Unwrap | None = None) -> GatewayOutcome:
         """What is said of a whole body, within the time of an answer. Never raises for anything in it.
 
         `unwrap` finds the pieces of a body that are screened each by itself: the severest verdict is the body's. Where
@@ -230,7 +230,7 @@ class Intake:
             outcome = await self._screened(body, unwrap)
         return self._counted(outcome, body)
 
-    async def hold(self, body: Body, fault: Fault) -> Outcome:
+    async def hold(self, body: Body, fault: GatewayFault) -> GatewayOutcome:
         """Hold what came of a body that will not be whole, or that is not to be had."""
         self.counts.requests.inc()
         await body.discard_upload()
@@ -257,7 +257,7 @@ class Intake:
         upload.write(body.head)
         return upload
 
-    def _counted(self, outcome: Outcome, body: Body) -> Outcome:
+    def _counted(self, outcome: GatewayOutcome, body: Body) -> GatewayOutcome:
         self.counts.outcome(outcome.decision.value).inc()
         access.info(
             "content",
@@ -269,7 +269,7 @@ class Intake:
         )
         return outcome
 
-    async def _screened(self, body: Body, unwrap: Unwrap | None) -> Outcome:
+    async def _screened(self, body: Body, unwrap: Unwrap | None) -> GatewayOutcome:
         work = asyncio.ensure_future(self._screen(body, unwrap))
         stop = asyncio.ensure_future(self._stopped())
         try:
@@ -284,14 +284,14 @@ class Intake:
         except NotReadyError:
             return await self._later(body)
         except InputError:
-            return await self._held(body, Fault.NOT_GIVEN)
+            return await self._held(body, GatewayFault.NOT_GIVEN)
         except StoreError as error:
             log.error("a verdict could not be written down: %s", error)
             return unrecorded()
         except Exception:
             log.exception("content could not be screened")
             return await self._later(body)
-        return outcome_of(verdict) if verdict is not None else Outcome(Decision.ALLOW, uuid.uuid4().hex)
+        return outcome_of(verdict) if verdict is not None else GatewayOutcome(Decision.ALLOW, uuid.uuid4().hex)
 
     async def _stopped(self) -> None:
         await self._stopping.wait()
@@ -300,7 +300,7 @@ class Intake:
     async def _screen(self, body: Body, unwrap: Unwrap | None) -> Verdict | None:
         cut = tuple(reason(doubt) for doubt in body.doubts)
         if body.length in self.terms.cut_at:
-            cut = (*cut, reason(Fault.CUT_SHORT))
+            cut = (*cut, reason(GatewayFault.CUT_SHORT))
         async with self.capacity.places.waited():
             future = self.capacity.threads.submit(self._screen_now, body.content, body.context, cut, unwrap)
             _share(body, future)
@@ -322,13 +322,13 @@ class Intake:
                 break
         return found
 
-    async def _later(self, body: Body) -> Outcome:
+    async def _later(self, body: Body) -> GatewayOutcome:
         """Held now, screened as a job."""
         try:
             upload = await self.on_disk(self._spooled, body)
         except (OSError, ConflictError) as error:
             log.error("content could not be kept for later: %s", error)
-            return await self._held(body, Fault.OVER_LIMIT)
+            return await self._held(body, GatewayFault.OVER_LIMIT)
         except StoreError as error:
             log.error("content could not be kept for later: %s", error)
             return unrecorded()
@@ -343,7 +343,7 @@ class Intake:
             raise
         return upload
 
-    async def _submitted(self, upload: Upload, body: Body) -> Outcome:
+    async def _submitted(self, upload: Upload, body: Body) -> GatewayOutcome:
         try:
             job = await self.on_disk(self.deployment.jobs.submit, upload, f"gateway:{self.name}")
         except (OSError, StoreError) as error:
@@ -351,9 +351,9 @@ class Intake:
             await self.on_disk(upload.discard)
             return unrecorded()
         self.deployment.job_runner.wake()
-        return Outcome(Decision.HOLD, job.id)
+        return GatewayOutcome(Decision.HOLD, job.id)
 
-    async def _held(self, body: Body, fault: Fault) -> Outcome:
+    async def _held(self, body: Body, fault: GatewayFault) -> GatewayOutcome:
         body.share()
         try:
             verdict = await self.on_disk(self._screener.hold, body.content, reason(fault), body.context)

@@ -30,7 +30,7 @@ _CREDENTIALS = struct.Struct("3i")
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ListenAddress:
     """Where a gateway listens: a host and a port, or the path of a UNIX socket."""
 
     host: str = ""
@@ -38,7 +38,7 @@ class Address:
     path: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> "Address":
+    def parse(cls, text: str) -> "ListenAddress":
         """The address in `host:port` or `/path`. Raises ValueError."""
         if text.startswith("/"):
             return cls(path=text)
@@ -57,7 +57,7 @@ class Address:
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Read from text, written as text."""
         return core_schema.no_info_after_validator_function(
-            lambda given: given if isinstance(given, Address) else cls.parse(given),
+            lambda given: given if isinstance(given, ListenAddress) else cls.parse(given),
             core_schema.union_schema([core_schema.is_instance_schema(cls), core_schema.str_schema()]),
             serialization=core_schema.to_string_ser_schema(),
         )

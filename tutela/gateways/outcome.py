@@ -11,7 +11,7 @@ from tutela.screening.verdict import Decision, Reason, Verdict
 _NAMED_DIGITS = 12
 
 
-class Fault(StrEnum):
+class GatewayFault(StrEnum):
     """Why content is held though nothing is known of it: the reason codes of this room."""
 
     CUT_SHORT = "cut-short"
@@ -26,21 +26,21 @@ class Fault(StrEnum):
 
 
 _SENTENCES = {
-    Fault.CUT_SHORT: "the content ends exactly at a limit at which its sender cuts files",
-    Fault.TOO_SLOW: "the content did not come in time",
-    Fault.INTERRUPTED: "the service was stopped before the content was whole",
-    Fault.OVER_LIMIT: "the content is longer than what is screened, or there was no room to keep it",
-    Fault.NOT_GIVEN: "the content that was handed over cannot be read",
+    GatewayFault.CUT_SHORT: "the content ends exactly at a limit at which its sender cuts files",
+    GatewayFault.TOO_SLOW: "the content did not come in time",
+    GatewayFault.INTERRUPTED: "the service was stopped before the content was whole",
+    GatewayFault.OVER_LIMIT: "the content is longer than what is screened, or there was no room to keep it",
+    GatewayFault.NOT_GIVEN: "the content that was handed over cannot be read",
 }
 
 
-def reason(fault: Fault) -> Reason:
+def reason(fault: GatewayFault) -> Reason:
     """The reason of a verdict that holds because of a fault."""
     return Reason(fault.value, _SENTENCES[fault])
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class GatewayOutcome:
     """The decision on one piece of content, and the id of its verdict or of the job that comes to one."""
 
     decision: Decision
@@ -64,11 +64,11 @@ class Outcome:
         return f"Tutela.{'Blocked' if self.decision is Decision.BLOCK else 'Held'}.{self.number}"
 
 
-def outcome_of(verdict: Verdict) -> Outcome:
+def outcome_of(verdict: Verdict) -> GatewayOutcome:
     """What a verdict comes to."""
-    return Outcome(verdict.decision, verdict.id)
+    return GatewayOutcome(verdict.decision, verdict.id)
 
 
-def unrecorded() -> Outcome:
+def unrecorded() -> GatewayOutcome:
     """A hold of which nothing could be written down: the database does not answer."""
-    return Outcome(Decision.HOLD, uuid.uuid4().hex, recorded=False)
+    return GatewayOutcome(Decision.HOLD, uuid.uuid4().hex, recorded=False)

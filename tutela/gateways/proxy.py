@@ -15,12 +15,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.types import Receive, Scope, Send
 
 from tutela.content.media.content_file import ContentFile
-from tutela.gateways.base import Kind, Opening, Passes
+from tutela.gateways.base import GatewayKind, Opening, Passes
 from tutela.gateways.forms import as_mail, pieces
 from tutela.gateways.http import HttpGateway, HttpOptions, TooSlowError, has_body, take_body, too_slow
-from tutela.gateways.listeners import Address
-from tutela.gateways.outcome import Outcome
-from tutela.gateways.upstream import Answer, Upstream, UpstreamError
+from tutela.gateways.listeners import ListenAddress
+from tutela.gateways.outcome import GatewayOutcome
+from tutela.gateways.upstream import Upstream, UpstreamAnswer, UpstreamError
 from tutela.screening.verdict import Decision
 
 _ASKED_S = 60.0
@@ -30,7 +30,7 @@ _NEVER = frozenset({"CONNECT", "TRACE"})
 class ProxyOptions(HttpOptions):
     """What an upload proxy is told."""
 
-    application: Address = Field(description="Where the application listens: `host:port`, or a UNIX socket.")
+    application: ListenAddress = Field(description="Where the application listens: `host:port`, or a UNIX socket.")
     application_s: float = Field(default=120.0, gt=0, description="Seconds that the application may keep silent.")
     advice: ClassVar[Mapping[str, str]] = {
         "mastodon": "fetches the files of other servers by itself: they do not come through this proxy; set up"
@@ -110,7 +110,7 @@ class Proxy:
         response.raw_headers = _headers(answer)
         return response
 
-    def _refused(self, request: Request, outcome: Outcome) -> Response:
+    def _refused(self, request: Request, outcome: GatewayOutcome) -> Response:
         if not outcome.recorded:
             return PlainTextResponse("the upload cannot be checked now\n", 503, {"Retry-After": "5"})
         blocked = outcome.decision is Decision.BLOCK
@@ -125,12 +125,12 @@ class Proxy:
 class _Streamed(StreamingResponse):
     """The application's answer, head and body as they came."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: UpstreamAnswer) -> None:
         super().__init__(answer.body, answer.status)
         self.raw_headers = _headers(answer)
 
 
-def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
+def _headers(answer: UpstreamAnswer) -> list[tuple[bytes, bytes]]:
     """The application's headers, as they came."""
     if answer.whole is None:
         return answer.headers
@@ -138,7 +138,7 @@ def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
 
 
 class _Asking:
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: ListenAddress) -> None:
         self._address = address
 
     def __call__(self, content: bytes) -> bool:
@@ -156,4 +156,4 @@ def _asking(options: ProxyOptions) -> Passes:
     return _Asking(options.listen[0])
 
 
-KIND = Kind("proxy", "before the upload routes of any HTTP application", ProxyOptions, Proxy, _asking)
+KIND = GatewayKind("proxy", "before the upload routes of any HTTP application", ProxyOptions, Proxy, _asking)

@@ -9,14 +9,14 @@ from typing import Any
 
 from tutela.errors import InputError, TutelaError
 from tutela.foundation.options import OptionError
-from tutela.gateways.base import Kind, Options
+from tutela.gateways.base import GatewayKind, Options
 
 GROUP = "tutela.gateways"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
 @cache
-def kinds() -> Mapping[str, Kind[Any]]:
+def kinds() -> Mapping[str, GatewayKind[Any]]:
     """Every installed kind by name. Raises TutelaError when a plug-in does not keep the protocol."""
     return MappingProxyType({name: kind(name) for name in names()})
 
@@ -27,13 +27,13 @@ def names() -> list[str]:
 
 
 @cache
-def kind(name: str) -> Kind[Any]:
+def kind(name: str) -> GatewayKind[Any]:
     """The kind of that name. Raises InputError; ModuleNotFoundError where a library that it needs is missing."""
     points = [point for point in entry_points(group=GROUP) if point.name == name]
     if not points:
         raise InputError("`kind` is one of {value}", value=", ".join(names()))
     loaded = points[0].load()
-    if not isinstance(loaded, Kind) or loaded.name != name:
+    if not isinstance(loaded, GatewayKind) or loaded.name != name:
         raise TutelaError(
             "entry point {value!r} of group {group} is not a Kind named {name!r}",
             value=points[0].value,
@@ -43,7 +43,7 @@ def kind(name: str) -> Kind[Any]:
     return loaded
 
 
-def kind_of(options: Options) -> Kind[Any]:
+def kind_of(options: Options) -> GatewayKind[Any]:
     """The kind of a gateway with such options."""
     return kind(options.kind)
 

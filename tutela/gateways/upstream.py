@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import httptools
 
 from tutela.content.media.content_file import ContentFile
-from tutela.gateways.listeners import Address
+from tutela.gateways.listeners import ListenAddress
 
 Headers = Sequence[tuple[bytes, bytes]]
 _BLOCK = 256 * 1024
@@ -39,7 +39,7 @@ class UpstreamError(Exception):
 
 
 @dataclass(slots=True)
-class Answer:
+class UpstreamAnswer:
     """The head of an answer, and its body as it comes."""
 
     status: int
@@ -52,11 +52,11 @@ class Answer:
 class Upstream:
     """An application at one address."""
 
-    def __init__(self, address: Address, timeout_s: float) -> None:
+    def __init__(self, address: ListenAddress, timeout_s: float) -> None:
         self._address = address
         self._timeout_s = timeout_s
 
-    async def ask(self, method: bytes, target: bytes, headers: Headers, content: ContentFile | None) -> Answer:
+    async def ask(self, method: bytes, target: bytes, headers: Headers, content: ContentFile | None) -> UpstreamAnswer:
         """Send one request with that content. Raises UpstreamError."""
         length = len(content) if content is not None else None
         reading = _Reading()
@@ -77,10 +77,10 @@ class Upstream:
             raise UpstreamError("the application gave no answer") from error
         headers = ends_here(reading.headers)
         if not reading.is_done or method == b"HEAD" or reading.status in _WITHOUT_BODY:
-            return Answer(reading.status, headers, self._body(connection, reading, method))
+            return UpstreamAnswer(reading.status, headers, self._body(connection, reading, method))
         connection.close()
         whole = b"".join(reading.take())
-        return Answer(reading.status, headers, _once(whole), whole)
+        return UpstreamAnswer(reading.status, headers, _once(whole), whole)
 
     async def _connect(self) -> socket.socket:
         address = self._address

@@ -16,7 +16,7 @@ from tutela.content.media.confined.ordinary import ordinary
 from tutela.content.media.confined.plain import SMALLEST_PICTURE
 from tutela.content.media.confined.walk import Place
 from tutela.content.media.content import SEPARATOR, Content, Mode, Shortcoming, ViewSet
-from tutela.content.media.profile import EXPECTED, Kind, Profile
+from tutela.content.media.profile import EXPECTED, FileKind, Profile
 from tutela.content.media.sniff import VIDEOS, MediaType
 from tutela.content.signals.base import WHOLE, Computable, Sample
 from tutela.content.signals.digests import digest_samples
@@ -131,7 +131,7 @@ class Findings:
             if not place.speculative:
                 self.fall_short(place.path, code, message)
 
-    def _add_ordinary(self, place: Place, kind: Kind, name: str, profile: Profile) -> None:
+    def _add_ordinary(self, place: Place, kind: FileKind, name: str, profile: Profile) -> None:
         """A file that shows nothing by itself, and what is in it was looked at: it passes, or is not expected here."""
         if not place.path:
             self.media_type = name
@@ -230,7 +230,7 @@ def _shows_nothing(content: Content) -> bool:
     return "picture" not in vars(content) and content.media_type is None and len(content.data) < SMALLEST_PICTURE
 
 
-def _known(content: Content) -> tuple[Kind, str] | None:
+def _known(content: Content) -> tuple[FileKind, str] | None:
     """What a file is that shows nothing by itself; None for all others."""
     is_file = "picture" not in vars(content) and content.media_type is None and len(content.data) > 0
     return ordinary(content.data) if is_file else None

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Protocol
 
 from tutela.content.media.content import SEPARATOR
-from tutela.content.signals.base import STORED, WHOLE, Kind, OnlyHolding, Region, Sample
+from tutela.content.signals.base import STORED, WHOLE, OnlyHolding, Region, Sample, SignalKind
 from tutela.content.signals.pdq import shows_enough
 from tutela.content.signals.registry import composite_type, signal_type
 from tutela.lists.banks.model import Action, Bank, BankKind, Entry, Extent, Listed
@@ -310,7 +310,7 @@ class _Suppression:
         for item in found:
             if item.bank.kind is not BankKind.ALLOW:
                 continue
-            if signal_type(item.sample.signal).kind is not Kind.EXACT:
+            if signal_type(item.sample.signal).kind is not SignalKind.EXACT:
                 self._values[_picture(item.sample)].append(item)
             elif (item.sample.signal, item.sample.value) not in listed:
                 self._files.append((item.sample.part, _name(item)))

@@ -52,7 +52,7 @@ class Screening(Protocol):
     ) -> Verdict: ...
 
 
-class Journal(Protocol):
+class VerdictSource(Protocol):
     """Where verdicts are: `tutela.screening.journal.VerdictJournal`."""
 
     def get(self, verdict_id: str) -> Mapping[str, Any]: ...
@@ -117,7 +117,7 @@ class SecondOpinions:
             written += len(some)
         return written
 
-    def answering(self, screening: Screening, journal: Journal, refresh: Callable[[], None]) -> Handler:
+    def answering(self, screening: Screening, journal: VerdictSource, refresh: Callable[[], None]) -> Handler:
         """The handler of the outbox's topic. `refresh` makes what was listed visible to `screening`."""
 
         def ask(delivery: Delivery, progress: Progress) -> None:
@@ -174,7 +174,7 @@ def _asked(finding: Finding) -> Listing:
     return Listing("asked", f"{finding.signal}:{finding.value}", labels=(finding.label,), fingerprints=fingerprints)
 
 
-def _screen_anew(question: Question, row: ExchangeRow, screening: Screening, journal: Journal) -> None:
+def _screen_anew(question: Question, row: ExchangeRow, screening: Screening, journal: VerdictSource) -> None:
     """A further verdict, of a name that is the same when the delivery comes again."""
     verdict_id = uuid.uuid5(_NAMES, f"{question.verdict}/{question.value}/{row.id}").hex
     try:

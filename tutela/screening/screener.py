@@ -64,7 +64,7 @@ class Journal(Protocol):
         """Return only after the verdict is durable."""
 
 
-class Custody(Protocol):
+class Custodian(Protocol):
     """Where content that is held is kept as evidence: `tutela.casework.cases.custody.Custody`."""
 
     def wants(self, verdict: Verdict) -> bool:
@@ -87,7 +87,7 @@ class Screener:
         policy: ScreeningPolicy | None = None,
         limits: Limits | None = None,
         lists_age_s: Callable[[], float] = lambda: 0.0,
-        custody: Custody | None = None,
+        custody: Custodian | None = None,
         secret: bytes | None = None,
         on_allowed: Callable[[Verdict], None] = lambda _: None,
     ) -> None:
@@ -399,7 +399,9 @@ class Screener:
             self._on_allowed(verdict)
         return verdict
 
-    def _keep(self, custody: Custody, content: bytes | memoryview | None, verdict: Verdict, *, is_job: bool) -> Verdict:
+    def _keep(
+        self, custody: Custodian, content: bytes | memoryview | None, verdict: Verdict, *, is_job: bool
+    ) -> Verdict:
         """The verdict once its evidence is kept; where that fails a hold, so that the platform keeps the content.
 
         A job's platform has let go of the content: there the failure is raised, and the job comes again.

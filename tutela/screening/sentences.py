@@ -7,7 +7,7 @@ catalogues translate.
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from tutela.content.signals.base import Kind
+from tutela.content.signals.base import SignalKind
 from tutela.content.signals.registry import composite_type, signal_type
 from tutela.errors import message
 
@@ -68,7 +68,7 @@ def view_in_words(view: str, translate: Callable[[str], str] = str) -> str:
 
 def sentence(match: "Match", translate: Callable[[str], str] = str) -> str:
     """What a match says, in words. `translate` gives a text in the reader's language."""
-    exact = composite_type(match.signal) is None and signal_type(match.signal).kind is Kind.EXACT
+    exact = composite_type(match.signal) is None and signal_type(match.signal).kind is SignalKind.EXACT
     template = SAME_FILE if exact else SAME_PICTURE if match.signal in _PICTURES else LIKE
     if composite_type(match.signal) is not None:
         template = SAME_FRAMES

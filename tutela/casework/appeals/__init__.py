@@ -4,8 +4,8 @@ Flow: stop page → reference number → `service.Appeals.receive` → sealed wo
 entry counts again, or no more. Two signs of error suspend it meanwhile. Nothing is kept of where an appeal came from.
 """
 
-from tutela.casework.appeals.model import Appeal, AppealState, Receipt, Sign
+from tutela.casework.appeals.model import Appeal, AppealReceipt, AppealState, Sign
 from tutela.casework.appeals.references import References
 from tutela.casework.appeals.service import Appeals
 
-__all__ = ["Appeal", "AppealState", "Appeals", "Receipt", "References", "Sign"]
+__all__ = ["Appeal", "AppealReceipt", "AppealState", "Appeals", "References", "Sign"]

@@ -29,7 +29,7 @@ class Sign(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class AppealReceipt:
     """What whoever appealed is given."""
 
     id: str

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from tutela.casework.appeals.model import Appeal, AppealState, Receipt, Sign
+from tutela.casework.appeals.model import Appeal, AppealReceipt, AppealState, Sign
 from tutela.casework.appeals.references import References
 from tutela.casework.appeals.rules import ANSWERED_WITHIN, next_alarm, suspends
 from tutela.casework.appeals.signs import Signs
@@ -65,7 +65,7 @@ class Appeals:
         """Whether appeals can be taken: where they can be sealed."""
         return self._vault is not None
 
-    def receive(self, reference: str, text: str, contact: str = "") -> Receipt:
+    def receive(self, reference: str, text: str, contact: str = "") -> AppealReceipt:
         """Seal an appeal, open its case, and suspend the entry where two signs point to an error; answered only when
         all that is durable. Raises InputError, NotFoundError, EvidenceError, StoreError.
         """
@@ -99,7 +99,7 @@ class Appeals:
             detail = {"case": item.case_id, "entry": entry.id, "signs": list(signs), "suspended": suspended}
             append(connection, ACTOR, "appeal.received", f"appeal:{appeal_id}", detail)
             self._tell(connection, "appeal.received", appeal_id, _appeal(_row(connection, appeal_id)))
-        return Receipt(appeal_id, moment(due))
+        return AppealReceipt(appeal_id, moment(due))
 
     def suspend(self, appeal_id: str, *, actor: str) -> Appeal:
         """A person has the entry count for nothing until it is answered. Raises NotFoundError, ConflictError."""

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from tutela.casework.appeals.model import Sign
 from tutela.foundation.store.exchange_tables import entry_flag
-from tutela.lists.banks.guard import Guard
+from tutela.lists.banks.guard import ListingGuard
 from tutela.lists.banks.model import BankKind, Entry, EntryState
 from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges.hygiene import Flag
@@ -17,7 +17,7 @@ _OF_FLAG = {Flag.SURGE: Sign.SURGE, Flag.ALLOW_LIST: Sign.ALLOW_LIST}
 class Signs:
     """Looks for signs of error."""
 
-    def __init__(self, banks: Banks, guard: Guard) -> None:
+    def __init__(self, banks: Banks, guard: ListingGuard) -> None:
         self._banks = banks
         self._guard = guard
 

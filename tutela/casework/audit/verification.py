@@ -23,7 +23,7 @@ MAX_FAULTS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class LogFault:
     """Something that is not as it was written."""
 
     sequence: int | None
@@ -38,7 +38,7 @@ class Verification:
     rows: int
     checkpoints: int
     """How many checkpoints were compared."""
-    faults: tuple[Fault, ...]
+    faults: tuple[LogFault, ...]
 
 
 def verify_log(log: AuditLog, *, key: PublicKey | None = None, notes: Sequence[str] = ()) -> Verification:
@@ -47,38 +47,38 @@ def verify_log(log: AuditLog, *, key: PublicKey | None = None, notes: Sequence[s
     Checkpoints need the key. The database is read in one transaction's view page by page; rows that are appended
     meanwhile are left out.
     """
-    faults: list[Fault] = []
+    faults: list[LogFault] = []
     checkpoints = _checkpoints(log, key, notes, faults)
     with log.store.read() as connection:
         head = connection.execute(select(audit_head)).first()
     if head is None:
-        return Verification(0, len(checkpoints), (Fault(None, "the log's head is missing"),))
+        return Verification(0, len(checkpoints), (LogFault(None, "the log's head is missing"),))
     wanted = {checkpoint.size for checkpoint in checkpoints}
     roots, size = _walk(log, head.size, wanted, faults)
     faults += _beyond_the_head(log)
     if size < head.size:
-        faults.append(Fault(size, f"the log ends here, and has had {head.size} rows"))
+        faults.append(LogFault(size, f"the log ends here, and has had {head.size} rows"))
     elif bytes(head.chain) != roots.chain:
-        faults.append(Fault(None, "the last row does not lead to the log's head"))
+        faults.append(LogFault(None, "the last row does not lead to the log's head"))
     elif [one.hex() for one in roots.frontier] != list(head.frontier):
-        faults.append(Fault(None, "the rows do not give the root of the log's head"))
+        faults.append(LogFault(None, "the rows do not give the root of the log's head"))
     for checkpoint in checkpoints:
         if checkpoint.size > size:
-            faults.append(Fault(size, f"a checkpoint of {checkpoint.at} counts {checkpoint.size} rows"))
+            faults.append(LogFault(size, f"a checkpoint of {checkpoint.at} counts {checkpoint.size} rows"))
         elif roots.at[checkpoint.size] != checkpoint.root:
             faults.append(
-                Fault(None, f"the first {checkpoint.size} rows are not those of the checkpoint of {checkpoint.at}")
+                LogFault(None, f"the first {checkpoint.size} rows are not those of the checkpoint of {checkpoint.at}")
             )
     return Verification(size, len(checkpoints), tuple(faults[:MAX_FAULTS]))
 
 
-def _beyond_the_head(log: AuditLog) -> list[Fault]:
+def _beyond_the_head(log: AuditLog) -> list[LogFault]:
     """Rows that the head does not count; asked in one statement, because others append meanwhile."""
     last = select(func.max(audit.c.sequence)).scalar_subquery()
     with log.store.read() as connection:
         size, highest = connection.execute(select(audit_head.c.size, last)).one()
     if highest is not None and highest >= size:
-        return [Fault(size, f"the log's head counts {size} rows, and there is a row {highest}")]
+        return [LogFault(size, f"the log's head counts {size} rows, and there is a row {highest}")]
     return []
 
 
@@ -89,7 +89,7 @@ class _Roots:
     at: dict[int, bytes]
 
 
-def _walk(log: AuditLog, end: int, wanted: set[int], faults: list[Fault]) -> tuple[_Roots, int]:
+def _walk(log: AuditLog, end: int, wanted: set[int], faults: list[LogFault]) -> tuple[_Roots, int]:
     """Read rows up to the head; the roots at the wanted sizes, and how many rows there are."""
     roots = _Roots(GENESIS, [], {0: frontier_root([])})
     size = 0
@@ -97,12 +97,12 @@ def _walk(log: AuditLog, end: int, wanted: set[int], faults: list[Fault]) -> tup
         if row.sequence >= end and size >= end:
             break
         if row.sequence != size:
-            faults.append(Fault(size, f"row {size} is missing: row {row.sequence} follows row {size - 1}"))
+            faults.append(LogFault(size, f"row {size} is missing: row {row.sequence} follows row {size - 1}"))
             return roots, size
         leaf = leaf_hash(record_of_row(row))
         roots.chain = chained(roots.chain, leaf)
         if roots.chain != bytes(row.chain) and len(faults) < MAX_FAULTS:
-            faults.append(Fault(row.sequence, "the row was changed, or is in a wrong place"))
+            faults.append(LogFault(row.sequence, "the row was changed, or is in a wrong place"))
             roots.chain = bytes(row.chain)  # so that each row is blamed for itself
         roots.frontier = grow(roots.frontier, size, leaf)
         size += 1
@@ -123,7 +123,9 @@ def _pages(log: AuditLog) -> Iterator[Row[Any]]:
         after = page[-1].sequence
 
 
-def _checkpoints(log: AuditLog, key: PublicKey | None, notes: Sequence[str], faults: list[Fault]) -> list[Checkpoint]:
+def _checkpoints(
+    log: AuditLog, key: PublicKey | None, notes: Sequence[str], faults: list[LogFault]
+) -> list[Checkpoint]:
     if key is None:
         if notes:
             raise InputError("give the public key that signed the checkpoints")
@@ -134,10 +136,10 @@ def _checkpoints(log: AuditLog, key: PublicKey | None, notes: Sequence[str], fau
         try:
             checkpoint = read_checkpoint(note, key)
         except CheckpointError as error:
-            faults.append(Fault(None, str(error)))
+            faults.append(LogFault(None, str(error)))
             continue
         if checkpoint.origin != own.origin:
-            faults.append(Fault(None, f"a checkpoint is of another log, {checkpoint.origin}"))
+            faults.append(LogFault(None, f"a checkpoint is of another log, {checkpoint.origin}"))
         else:
             found.append(checkpoint)
     return found

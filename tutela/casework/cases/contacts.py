@@ -26,7 +26,7 @@ from tutela.foundation.store.case_tables import case as case_table
 from tutela.foundation.store.case_tables import case_item
 from tutela.foundation.store.database import Store, moment, now
 from tutela.foundation.store.risk_tables import risk_alarm, risk_words
-from tutela.screening.conversations.alarms import Alarm
+from tutela.screening.conversations.alarms import RiskAlarm
 from tutela.screening.conversations.levels import Level
 
 ACTOR = "conversations"
@@ -85,7 +85,7 @@ class ContactCases:
         self._effects = effects
         self.protection = Protection()
 
-    def sound(self, alarm: Alarm) -> bool:
+    def sound(self, alarm: RiskAlarm) -> bool:
         """Write an alarm down with what follows; False where it was written down before. Raises StoreError."""
         with self._store.read() as connection:
             if connection.execute(select(risk_alarm.c.id).where(risk_alarm.c.key == alarm.key)).first() is not None:
@@ -120,7 +120,7 @@ class ContactCases:
             self._tell(connection, alarm, alarm_id, case_id)
         return True
 
-    def _tell(self, connection: Connection, alarm: Alarm, alarm_id: str, case_id: str | None) -> None:
+    def _tell(self, connection: Connection, alarm: RiskAlarm, alarm_id: str, case_id: str | None) -> None:
         """What the platform hears at once: opaque names only."""
         facts = {"alarm": alarm_id, "level": alarm.level.word, "case": case_id}
         if case_id is not None:
@@ -235,7 +235,7 @@ def _document(lines: Sequence[Line]) -> bytes:
     ).encode()
 
 
-def _sealed(alarm: Alarm) -> bytes:
+def _sealed(alarm: RiskAlarm) -> bytes:
     details = {
         "account": alarm.account,
         "level": alarm.level.word,

@@ -11,13 +11,13 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
 from tutela.casework.audit.log import append
 from tutela.casework.cases.effects import Effects
-from tutela.casework.cases.model import CaseItem, CaseState, Change, Decision, Outcome
+from tutela.casework.cases.model import CaseDecision, CaseItem, CaseState, Change, Outcome
 from tutela.casework.cases.policy import Policies
 from tutela.casework.cases.rows import decision_of, read_items
 from tutela.casework.cases.rules import Stage, is_final, stage_of, state_for, took_two
 from tutela.casework.cases.urgency import severest
 from tutela.casework.evidence.retention import keep_on, keep_until
-from tutela.content.signals.base import Kind
+from tutela.content.signals.base import SignalKind
 from tutela.content.signals.registry import signal_type
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.outbox.service import take_back
@@ -185,10 +185,10 @@ class Decisions:
 
     def _chosen(
         self, connection: Connection, case_id: str, ruling: Ruling, item_ids: Sequence[int] | None
-    ) -> list[tuple[CaseItem, Sequence[Decision]]]:
+    ) -> list[tuple[CaseItem, Sequence[CaseDecision]]]:
         """The items that a ruling is about, with what was decided of each before."""
         standing = _decisions(connection, case_id, set_aside=False)
-        pairs: list[tuple[CaseItem, Sequence[Decision]]] = [
+        pairs: list[tuple[CaseItem, Sequence[CaseDecision]]] = [
             (item, standing.get(item.id, ())) for item in _items(connection, case_id, item_ids)
         ]
         if item_ids is not None:
@@ -263,7 +263,7 @@ class Decisions:
             set_entry_state(connection, entry_id, EntryState.WITHDRAWN, reason=reason, actor=by, at=now())
 
 
-def _may(ruling: Ruling, former: Sequence[Decision]) -> bool:
+def _may(ruling: Ruling, former: Sequence[CaseDecision]) -> bool:
     """Whether an item is one that this person can decide now."""
     match stage_of(former):
         case Stage.UNTOUCHED:
@@ -293,12 +293,12 @@ def _items(connection: Connection, case_id: str, item_ids: Sequence[int] | None)
     return found
 
 
-def _decisions(connection: Connection, case_id: str, *, set_aside: bool) -> Mapping[int, list[Decision]]:
+def _decisions(connection: Connection, case_id: str, *, set_aside: bool) -> Mapping[int, list[CaseDecision]]:
     """The decisions of a case's items that stand, or those that were set aside; oldest first."""
     query = select(case_decision).where(
         and_(case_decision.c.case_id == case_id, case_decision.c.set_aside.is_(set_aside))
     )
-    found: dict[int, list[Decision]] = {}
+    found: dict[int, list[CaseDecision]] = {}
     for row in connection.execute(query.order_by(case_decision.c.id)):
         found.setdefault(row.item_id, []).append(decision_of(row))
     return found
@@ -318,7 +318,7 @@ def _false_matches(connection: Connection, item: CaseItem) -> list[NewEntry]:
     for one in document["hashes"]:
         signal = one["signal"]
         distance = nearest.get((signal, one["view"], one.get("part", ""), one.get("seconds")))
-        if distance is not None and signal_type(signal).kind is not Kind.EXACT and distance > margin(signal):
+        if distance is not None and signal_type(signal).kind is not SignalKind.EXACT and distance > margin(signal):
             entries[(signal, one["value"])] = None
     found = [
         NewEntry(signal, signal_type(signal).parse(str(value)), SOURCE, _reference(item.id))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tutela.casework.cases.model import Case, CaseEvent, CaseItem, CaseSummary, Claim, Decision
+from tutela.casework.cases.model import Case, CaseDecision, CaseEvent, CaseItem, CaseSummary, Claim
 
 
 def case_document(case: Case, history: Sequence[CaseEvent] = (), *, whole: bool = True) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def item_outline(item: CaseItem) -> dict[str, Any]:
     }
 
 
-def _decision(decision: Decision) -> dict[str, Any]:
+def _decision(decision: CaseDecision) -> dict[str, Any]:
     return {
         "item": decision.item_id,
         "outcome": decision.outcome.value,

@@ -116,7 +116,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class CaseDecision:
     """What one person decided of one item."""
 
     item_id: int
@@ -164,11 +164,11 @@ class CaseItem:
     matches: tuple[Match, ...]
     group: str
     """The same for items that show nearly the same picture, in any case."""
-    decision: Decision | None
+    decision: CaseDecision | None
     """The final one."""
     banks: tuple[str, ...] = ()
     """Whose policy applies."""
-    precedent: Decision | None = None
+    precedent: CaseDecision | None = None
     """The last final decision of another item of its group: this picture has been looked at."""
     part: str = ""
     """Where in the content the nearest match lies; empty for the content itself."""
@@ -202,7 +202,7 @@ class Case:
     updated_at: datetime
     claim: Claim | None
     items: tuple[CaseItem, ...]
-    decisions: tuple[Decision, ...]
+    decisions: tuple[CaseDecision, ...]
     """All that were ever made, oldest first."""
     reports: tuple[ReportLink, ...]
 

@@ -8,11 +8,11 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
 from tutela.casework.cases.model import (
     Case,
+    CaseDecision,
     CaseItem,
     CaseState,
     CaseSummary,
     Claim,
-    Decision,
     Outcome,
     Queue,
     ReportLink,
@@ -134,9 +134,9 @@ def state_of(row: Row[Any]) -> CaseState:
     return CaseState.CLAIMED if state is CaseState.OPEN and claim_of(row) else state
 
 
-def decision_of(row: Row[Any]) -> Decision:
+def decision_of(row: Row[Any]) -> CaseDecision:
     """The decision of a row."""
-    return Decision(
+    return CaseDecision(
         row.item_id,
         Outcome(row.outcome),
         row.label,
@@ -155,19 +155,19 @@ def _documents(connection: Connection, verdict_ids: Sequence[str]) -> dict[str, 
     return {row.id: row.document for row in rows}
 
 
-def _finals(connection: Connection, item_ids: Sequence[int]) -> dict[int, Decision]:
+def _finals(connection: Connection, item_ids: Sequence[int]) -> dict[int, CaseDecision]:
     query = select(case_decision).where(case_decision.c.item_id.in_(item_ids), case_decision.c.final)
     return {row.item_id: decision_of(row) for row in connection.execute(query.order_by(case_decision.c.id))}
 
 
-def _precedents(connection: Connection, groups: Iterable[str]) -> dict[str, list[Decision]]:
+def _precedents(connection: Connection, groups: Iterable[str]) -> dict[str, list[CaseDecision]]:
     query = (
         select(case_item.c.similar, case_decision)
         .join(case_item, case_item.c.id == case_decision.c.item_id)
         .where(case_item.c.similar.in_(list(groups)), case_decision.c.final)
         .order_by(case_decision.c.id)
     )
-    found: dict[str, list[Decision]] = defaultdict(list)
+    found: dict[str, list[CaseDecision]] = defaultdict(list)
     for row in connection.execute(query):
         found[row.similar].append(decision_of(row))
     return found

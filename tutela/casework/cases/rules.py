@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
-from tutela.casework.cases.model import Case, CaseState, Decision, Outcome
+from tutela.casework.cases.model import Case, CaseDecision, CaseState, Outcome
 from tutela.errors import ConflictError
 
 
@@ -16,7 +16,7 @@ class Stage(StrEnum):
     DECIDED = "decided"
 
 
-def stage_of(decisions: Sequence[Decision]) -> Stage:
+def stage_of(decisions: Sequence[CaseDecision]) -> Stage:
     """Where an item with these decisions is, oldest first; those that were set aside are not among them."""
     if any(decision.final for decision in decisions):
         return Stage.DECIDED
@@ -28,7 +28,7 @@ def stage_of(decisions: Sequence[Decision]) -> Stage:
 
 
 def is_final(
-    former: Sequence[Decision],
+    former: Sequence[CaseDecision],
     outcome: Outcome,
     label: str | None,
     by: str,
@@ -65,12 +65,12 @@ def reads_items(case: Case, person: str, *, oversees: bool) -> bool:
     return case.claim is not None and case.claim.by == person
 
 
-def took_two(set_aside: Sequence[Decision]) -> bool:
+def took_two(set_aside: Sequence[CaseDecision]) -> bool:
     """Whether decisions that were set aside were more than one person's: then one person does not decide anew alone."""
     return len({decision.by for decision in set_aside}) > 1
 
 
-def _check_is_another(former: Sequence[Decision], by: str) -> None:
+def _check_is_another(former: Sequence[CaseDecision], by: str) -> None:
     if by in {decision.by for decision in former}:
         raise ConflictError("you have decided of this item before: its second review is another person's")
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, Literal, Protocol
 
 from tutela._version import __version__
-from tutela.casework.reports.incident import Evidence, Incident, neutral_name
+from tutela.casework.reports.incident import EvidenceSource, Incident, neutral_name
 from tutela.errors import InputError, TutelaError
 
 MIN_PASSWORD = 16
@@ -51,7 +51,7 @@ def write_bundle(
     path: Path,
     incident: Incident,
     documents: Mapping[str, bytes],
-    evidence: Evidence,
+    evidence: EvidenceSource,
     *,
     recipients: Sequence[str] = (),
     password: str | None = None,
@@ -89,7 +89,7 @@ def write_bundle(
     return made
 
 
-def _fill(archive: _Archive, incident: Incident, documents: Mapping[str, bytes], evidence: Evidence) -> bytes:
+def _fill(archive: _Archive, incident: Incident, documents: Mapping[str, bytes], evidence: EvidenceSource) -> bytes:
     listed: list[dict[str, object]] = []
     for name, document in documents.items():
         listed.append(_write(archive, name, [document]))

@@ -3,18 +3,18 @@
 from typing import TYPE_CHECKING
 
 from tutela.casework.reports.ledger import Ledger
-from tutela.casework.reports.model import Filing, State
+from tutela.casework.reports.model import Filing, FilingState
 from tutela.errors import ConflictError, InputError
 
 if TYPE_CHECKING:
     from tutela.casework.reports.draft import Draft
 
-_OPEN_STILL = (State.READY, State.OPENING, State.OPEN, State.RESTARTING, State.ATTENTION)
+_OPEN_STILL = (FilingState.READY, FilingState.OPENING, FilingState.OPEN, FilingState.RESTARTING, FilingState.ATTENTION)
 
 
 def resume(ledger: Ledger, filing_id: str, actor: str) -> Filing:
     """Go on where it stopped, once what was wrong is mended. Raises NotFoundError, ConflictError."""
-    with ledger.decision(filing_id, [State.ATTENTION]) as change:
+    with ledger.decision(filing_id, [FilingState.ATTENTION]) as change:
         assert change.filing.stuck_in is not None
         change.to(change.filing.stuck_in)
         change.note("resumed", actor=actor, number=change.filing.number)
@@ -25,7 +25,7 @@ def retract(ledger: Ledger, filing_id: str, actor: str, reason: str) -> Filing:
     """Take a report back that is not finished. Raises NotFoundError, ConflictError, InputError without a reason."""
     _needs(reason)
     with ledger.decision(filing_id, _OPEN_STILL) as change:
-        change.to(State.RETRACTING)
+        change.to(FilingState.RETRACTING)
         change.note("to be retracted", actor=actor, number=change.filing.number, detail=reason)
     return ledger.get(filing_id)
 
@@ -39,12 +39,12 @@ def amend(ledger: Ledger, filing_id: str, draft: "Draft", actor: str, reason: st
     if found := draft.problems():
         raise InputError("the report would be refused: {found}", found="; ".join(found[:5]))
     with ledger.decision(filing_id, _OPEN_STILL) as change:
-        if change.filing.stuck_in is State.FINISHING:
+        if change.filing.stuck_in is FilingState.FINISHING:
             raise ConflictError(
                 "report {filing_id} may be finished already; ask NCMEC, then confirm or refile it", filing_id=filing_id
             )
         ledger.replace_draft(change, draft)
-        change.to(State.RESTARTING, restarts=0)
+        change.to(FilingState.RESTARTING, restarts=0)
         change.note("amended", actor=actor, number=change.filing.number, detail=reason)
     return ledger.get(filing_id)
 
@@ -56,8 +56,8 @@ def refile(ledger: Ledger, filing_id: str, actor: str, reason: str) -> Filing:
     Raises NotFoundError, ConflictError, InputError without a reason.
     """
     _needs(reason)
-    with ledger.decision(filing_id, [State.ATTENTION, State.RETRACTED]) as change:
-        change.to(State.RESTARTING, restarts=0)
+    with ledger.decision(filing_id, [FilingState.ATTENTION, FilingState.RETRACTED]) as change:
+        change.to(FilingState.RESTARTING, restarts=0)
         change.note("to be filed anew", actor=actor, number=change.filing.number, detail=reason)
     return ledger.get(filing_id)
 
@@ -65,10 +65,10 @@ def refile(ledger: Ledger, filing_id: str, actor: str, reason: str) -> Filing:
 def confirm(ledger: Ledger, filing_id: str, actor: str, reason: str) -> Filing:
     """Write down that NCMEC has the report finished, as they said. Raises NotFoundError, ConflictError, InputError."""
     _needs(reason)
-    with ledger.decision(filing_id, [State.ATTENTION]) as change:
+    with ledger.decision(filing_id, [FilingState.ATTENTION]) as change:
         if change.filing.number is None:
             raise ConflictError("report {filing_id} has no number; there is nothing to confirm", filing_id=filing_id)
-        change.to(State.FINISHED, finished_at=change.at)
+        change.to(FilingState.FINISHED, finished_at=change.at)
         change.note("confirmed", actor=actor, number=change.filing.number, detail=reason)
     return ledger.get(filing_id)
 

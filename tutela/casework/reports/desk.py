@@ -19,9 +19,9 @@ from tutela.casework.reports import decisions
 from tutela.casework.reports.cybertipline.environment import Environment
 from tutela.casework.reports.cybertipline.schema import Schema
 from tutela.casework.reports.draft import Draft
-from tutela.casework.reports.incident import Evidence, Incident, Organisation, incident_of
+from tutela.casework.reports.incident import EvidenceSource, Incident, Organisation, incident_of
 from tutela.casework.reports.ledger import Ledger
-from tutela.casework.reports.model import Filing, State
+from tutela.casework.reports.model import Filing, FilingState
 from tutela.casework.reports.ncmec import preview
 from tutela.errors import ConflictError, InputError, TutelaError
 from tutela.screening.verdict import Context
@@ -37,12 +37,12 @@ class OpenedEvidence:
         self._purpose = purpose
 
     def context(self, evidence_id: str) -> Context:
-        """As `Evidence.context`."""
+        """As `EvidenceSource.context`."""
         text = self._vault.context(evidence_id, self._key, actor=self._actor, purpose=self._purpose)
         return read_context(text)
 
     def open(self, evidence_id: str) -> BinaryIO:
-        """As `Evidence.open`."""
+        """As `EvidenceSource.open`."""
         return io.BytesIO(self.read(evidence_id))
 
     def read(self, evidence_id: str) -> bytes:
@@ -68,7 +68,7 @@ class Desk:
     organisation: Organisation
     environment: Environment = Environment.TEST
 
-    def incident(self, case_id: str, evidence: Evidence, *, viewed: Collection[str] = ()) -> Incident:
+    def incident(self, case_id: str, evidence: EvidenceSource, *, viewed: Collection[str] = ()) -> Incident:
         """What is to be reported of a decided case: its confirmed items that no report has yet.
 
         `viewed` are the evidence ids that a person has seen whole. Raises NotFoundError, InputError when there is
@@ -82,7 +82,7 @@ class Desk:
             case, evidence, items=items, viewed=viewed, prior_numbers=self.prior_numbers(case), by_person=True
         )
 
-    def preview(self, case_id: str, evidence: Evidence, *, viewed: Collection[str] = ()) -> Draft:
+    def preview(self, case_id: str, evidence: EvidenceSource, *, viewed: Collection[str] = ()) -> Draft:
         """The draft that would be filed for a case; `Draft.xml` and `Draft.problems` show it. Errors as `incident`."""
         self.check_organisation()
         return preview(self.incident(case_id, evidence, viewed=viewed), self.organisation)
@@ -113,12 +113,12 @@ class Desk:
         known = [case.id]
         if case.uploader is not None:
             known += [summary.id for summary in self.cases.of_uploader(case.uploader) if summary.id != case.id]
-        filings = [filing for one in known for filing in self.ledger.all(case_id=one, states=(State.FINISHED,))]
+        filings = [filing for one in known for filing in self.ledger.all(case_id=one, states=(FilingState.FINISHED,))]
         return tuple(sorted(filing.number for filing in filings if filing.number is not None))
 
     # --- at match time, before anybody looked
 
-    def file_at_match(self, item_id: int, evidence: Evidence, *, actor: str) -> Filing | None:
+    def file_at_match(self, item_id: int, evidence: EvidenceSource, *, actor: str) -> Filing | None:
         """File one item on its match alone. None when a person was faster and decided, or it is reported.
 
         Raises NotFoundError, TutelaError when its evidence cannot be opened.
@@ -141,7 +141,7 @@ class Desk:
         somebody has to tell NCMEC.
         """
         filing = self.ledger.of_key(item_key(item_id))
-        if filing is None or filing.state in (State.FINISHED, State.RETRACTED, State.RETRACTING):
+        if filing is None or filing.state in (FilingState.FINISHED, FilingState.RETRACTED, FilingState.RETRACTING):
             return filing
         try:
             return decisions.retract(self.ledger, filing.id, actor, "a person found it to be a false match")

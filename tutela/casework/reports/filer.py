@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from tutela.casework.reports.cybertipline.answers import Answer, Code, RefusedError, UncertainError
+from tutela.casework.reports.cybertipline.answers import Code, TiplineAnswer, TiplineRefusedError, UncertainError
 from tutela.casework.reports.cybertipline.client import CyberTipline
 from tutela.casework.reports.draft import Draft, FileSource
-from tutela.casework.reports.ledger import Change, Ledger
-from tutela.casework.reports.model import MOVING, FiledFile, FileState, Filing, OvertakenError, State
+from tutela.casework.reports.ledger import FilingChange, Ledger
+from tutela.casework.reports.model import MOVING, FiledFile, FileState, Filing, FilingState, OvertakenError
 from tutela.errors import InputError, Statement, StoreError, TutelaError, message
 from tutela.foundation.backoff import BackOff
 from tutela.foundation.leases import new_holder
@@ -91,7 +91,7 @@ class Filer:
         except UncertainError as error:
             self._again(filing, holder, str(error), None)
             return False
-        except RefusedError as refused:
+        except TiplineRefusedError as refused:
             if refused.passing:
                 self._again(filing, holder, str(refused), refused.response_code)
             else:
@@ -130,29 +130,29 @@ class _Steps:
     def make(self) -> None:
         """The next step. Raises UncertainError, RefusedError, OvertakenError, TutelaError."""
         match self._filing.state:
-            case State.READY | State.OPENING:
+            case FilingState.READY | FilingState.OPENING:
                 self._open()
-            case State.OPEN:
+            case FilingState.OPEN:
                 self._fill()
-            case State.FINISHING:
+            case FilingState.FINISHING:
                 self._finish()
-            case State.RESTARTING | State.RETRACTING:
+            case FilingState.RESTARTING | FilingState.RETRACTING:
                 self._retract()
 
-    def refused(self, refused: RefusedError) -> None:
+    def refused(self, refused: TiplineRefusedError) -> None:
         """What follows from a code that does not pass by itself."""
         state, code = self._ledger.get(self._filing.id).state, refused.response_code
         gone = code in (Code.NO_SUCH_REPORT, Code.RETRACTED_ALREADY)
-        if state is State.FINISHING and code == Code.FINISHED_ALREADY:
+        if state is FilingState.FINISHING and code == Code.FINISHED_ALREADY:
             self._finished(refused.answer)
-        elif state is State.RETRACTING and code == Code.FINISHED_ALREADY:
+        elif state is FilingState.RETRACTING and code == Code.FINISHED_ALREADY:
             self._finished(refused.answer, "it was finished before it could be retracted")
-        elif state is State.RESTARTING and gone:
+        elif state is FilingState.RESTARTING and gone:
             self._anew(refused.answer)
-        elif state is State.RETRACTING and gone:
+        elif state is FilingState.RETRACTING and gone:
             self._retracted(refused.answer)
-        elif state is State.OPEN and code == Code.NO_SUCH_REPORT:
-            self._restart("it was not finished in time and NCMEC has deleted it", State.READY, code)
+        elif state is FilingState.OPEN and code == Code.NO_SUCH_REPORT:
+            self._restart("it was not finished in time and NCMEC has deleted it", FilingState.READY, code)
         else:
             self.stop(Statement(_ADVICE.get(code, "{refused}"), {"refused": refused}), code)
 
@@ -166,19 +166,19 @@ class _Steps:
     # --- opening
 
     def _open(self) -> None:
-        again = self._filing.state is State.OPENING
+        again = self._filing.state is FilingState.OPENING
         draft = self._draft()
         with self._change() as change:
-            change.set(state=State.OPENING.value)
+            change.set(state=FilingState.OPENING.value)
             orphan = "an earlier try may have left an open report, which NCMEC deletes after a day"
             change.note("opening", actor=_WORKER, detail=orphan if again else "")
-        self._filing = replace(self._filing, state=State.OPENING)
+        self._filing = replace(self._filing, state=FilingState.OPENING)
         answer = self._tipline.submit(draft.report)
         number = answer.report_id
         assert number is not None
         try:
             with self._change() as change:
-                change.to(State.OPEN, number=number, opened_at=change.at, changed_at=change.at)
+                change.to(FilingState.OPEN, number=number, opened_at=change.at, changed_at=change.at)
                 change.note("opened", actor=_WORKER, number=number, code=answer.code, detail=_request(answer))
         except OvertakenError:
             self._drop(number)
@@ -188,7 +188,7 @@ class _Steps:
         """Take back a report that was opened and is not the one that the ledger has."""
         try:
             self._tipline.retract(number)
-        except (RefusedError, UncertainError) as error:
+        except (TiplineRefusedError, UncertainError) as error:
             log.warning("report number %d is open and not ours; NCMEC deletes it after a day (%s)", number, error)
 
     # --- filling
@@ -197,14 +197,14 @@ class _Steps:
         files = self._filing.files
         doubtful = next((file for file in files if file.state is FileState.SENDING), None)
         if doubtful is not None and self._filing.restarts < MAX_RESTARTS:
-            self._restart(f"it is not known whether file {doubtful.position + 1} arrived", State.RESTARTING, None)
+            self._restart(f"it is not known whether file {doubtful.position + 1} arrived", FilingState.RESTARTING, None)
         elif waiting := next((f for f in files if f.state in (FileState.WAITING, FileState.SENDING)), None):
             self._upload(waiting)
         elif undescribed := next((file for file in files if file.state is FileState.SENT), None):
             self._describe(undescribed)
         else:
             with self._change() as change:
-                change.to(State.FINISHING)
+                change.to(FilingState.FINISHING)
                 change.note("finishing", actor=_WORKER, number=self._filing.number)
 
     def _upload(self, file: FiledFile) -> None:
@@ -214,13 +214,13 @@ class _Steps:
                 change.file(file.position, FileState.SENDING)
             try:
                 answer = self._tipline.upload(self._number, draft.details.file_name or "file", content)
-            except RefusedError:
+            except TiplineRefusedError:
                 # An answer is an answer: this file is not there.
                 with self._change() as change:
                     change.file(file.position, FileState.WAITING)
                 raise
         if draft.md5 is not None and answer.md5 is not None and draft.md5 != answer.md5:
-            self._restart(f"file {file.position + 1} arrived damaged", State.RESTARTING, answer.code)
+            self._restart(f"file {file.position + 1} arrived damaged", FilingState.RESTARTING, answer.code)
             return
         with self._change() as change:
             change.file(file.position, FileState.SENT, answer.file_id)
@@ -241,35 +241,35 @@ class _Steps:
     def _finish(self) -> None:
         self._finished(self._tipline.finish(self._number))
 
-    def _finished(self, answer: Answer, remark: str = "") -> None:
+    def _finished(self, answer: TiplineAnswer, remark: str = "") -> None:
         ours = {file.file_id for file in self._filing.files}
         surplus = [file_id for file_id in answer.file_ids if file_id not in ours]
         details = [remark, _request(answer), f"NCMEC has {len(surplus)} more copies of files" if surplus else ""]
         with self._change() as change:
-            change.to(State.FINISHED, finished_at=change.at)
+            change.to(FilingState.FINISHED, finished_at=change.at)
             detail = "; ".join(filter(None, details))
             change.note("finished", actor=_WORKER, number=self._number, code=answer.code, detail=detail)
 
     def _retract(self) -> None:
         number = self._filing.number
-        answer = Answer(0) if number is None else self._tipline.retract(number)
-        if self._filing.state is State.RESTARTING:
+        answer = TiplineAnswer(0) if number is None else self._tipline.retract(number)
+        if self._filing.state is FilingState.RESTARTING:
             self._anew(answer)
         else:
             self._retracted(answer)
 
-    def _retracted(self, answer: Answer) -> None:
+    def _retracted(self, answer: TiplineAnswer) -> None:
         with self._change() as change:
-            change.to(State.RETRACTED)
+            change.to(FilingState.RETRACTED)
             change.note("retracted", actor=_WORKER, number=self._filing.number, code=answer.code)
 
-    def _anew(self, answer: Answer) -> None:
+    def _anew(self, answer: TiplineAnswer) -> None:
         with self._change() as change:
-            change.to(State.READY, number=None, opened_at=None, changed_at=None)
+            change.to(FilingState.READY, number=None, opened_at=None, changed_at=None)
             change.forget_files()
             change.note("retracted", actor=_WORKER, number=self._filing.number, code=answer.code)
 
-    def _restart(self, why: str, state: State, code: int | None) -> None:
+    def _restart(self, why: str, state: FilingState, code: int | None) -> None:
         if self._filing.restarts >= MAX_RESTARTS:
             again = Statement("{why}, and it was begun anew {restarts} times", {"why": why, "restarts": MAX_RESTARTS})
             self.stop(again, code)
@@ -277,7 +277,7 @@ class _Steps:
         log.warning("report %s begins anew: %s", self._filing.id, why)
         with self._change() as change:
             change.to(state, restarts=self._filing.restarts + 1)
-            if state is State.READY:
+            if state is FilingState.READY:
                 change.set(number=None, opened_at=None, changed_at=None)
                 change.forget_files()
             change.note("restarted", actor=_WORKER, number=self._filing.number, code=code, detail=why)
@@ -292,7 +292,7 @@ class _Steps:
     def _draft(self) -> Draft:
         return self._ledger.draft(self._filing.id)
 
-    def _change(self) -> AbstractContextManager[Change]:
+    def _change(self) -> AbstractContextManager[FilingChange]:
         return self._ledger.change(self._filing, self._holder, self._lease_s)
 
 
@@ -317,5 +317,5 @@ _ADVICE: Mapping[int, str] = {
 }
 
 
-def _request(answer: Answer) -> str:
+def _request(answer: TiplineAnswer) -> str:
     return f"Request-ID {answer.request_id}" if answer.request_id else ""

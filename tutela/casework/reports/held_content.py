@@ -18,7 +18,7 @@ MAX_FOUND = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundContent:
     """Content of ours that one target of a notice means."""
 
     position: int
@@ -29,7 +29,7 @@ class Found:
     """Between the picture's PDQ hash and the one that the notice names."""
 
 
-def find_held(connection: Connection, position: int, kind: str, value: str) -> list[Found]:
+def find_held(connection: Connection, position: int, kind: str, value: str) -> list[FoundContent]:
     """What a target means, at most `MAX_FOUND` of it, the nearest picture first; nothing for other kinds."""
     match kind:
         case "pdq":
@@ -51,13 +51,17 @@ def find_held(connection: Connection, position: int, kind: str, value: str) -> l
 
 def _found(
     connection: Connection, position: int, condition: ColumnElement[bool], distances: dict[int, int] | None = None
-) -> list[Found]:
+) -> list[FoundContent]:
     columns = (case_item.c.id, case_item.c.verdict_id, case_item.c.case_id, case_item.c.item)
     rows = connection.execute(select(*columns).where(condition).order_by(case_item.c.id).limit(MAX_FOUND))
-    return [Found(position, row[1], row[2], row[3], (distances or {}).get(row[0], 0)) for row in rows]
+    return [FoundContent(position, row[1], row[2], row[3], (distances or {}).get(row[0], 0)) for row in rows]
 
 
-def _without_case(connection: Connection, position: int, sha256: str, known: Container[str | None]) -> list[Found]:
+def _without_case(
+    connection: Connection, position: int, sha256: str, known: Container[str | None]
+) -> list[FoundContent]:
     """Verdicts about the very content that no case came of."""
     verdicts = select(verdict.c.id).where(verdict.c.content_sha256 == sha256).limit(MAX_FOUND)
-    return [Found(position, one, None, None) for one in connection.execute(verdicts).scalars() if one not in known]
+    return [
+        FoundContent(position, one, None, None) for one in connection.execute(verdicts).scalars() if one not in known
+    ]

@@ -28,7 +28,7 @@ KNOWN_DETAILS = frozenset(
 """Names of `Context.details` that have a place of their own in a report; all others are written as remarks."""
 
 
-class Evidence(Protocol):
+class EvidenceSource(Protocol):
     """Opens sealed evidence for whoever has the review key."""
 
     def context(self, evidence_id: str) -> Context:
@@ -109,7 +109,7 @@ class Incident:
 
 def incident_of(
     case: Case,
-    evidence: Evidence,
+    evidence: EvidenceSource,
     *,
     items: Collection[CaseItem] | None = None,
     viewed: Collection[str] = (),
@@ -138,7 +138,7 @@ def incident_of(
     )
 
 
-def _file(item: CaseItem, evidence: Evidence, viewed: bool) -> IncidentFile:
+def _file(item: CaseItem, evidence: EvidenceSource, viewed: bool) -> IncidentFile:
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in ("md5", "sha1", "sha256")}
     length = 0
     with evidence.open(item.evidence_id) as content:

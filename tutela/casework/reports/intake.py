@@ -69,7 +69,7 @@ class Receipt:
     received_at: datetime
 
 
-class Sealer(Protocol):
+class IntakeSealer(Protocol):
     """Seals what was written: `tutela.casework.evidence.vault.Vault`."""
 
     def seal(self, content: bytes | memoryview | None, context: bytes) -> SealedItem: ...
@@ -83,10 +83,10 @@ class CaseOpener(Protocol):
     def add(self, connection: Connection, new: NewItem, *, actor: str) -> CaseItem: ...
 
 
-class Intake:
+class PublicIntake:
     """Takes reports of the public and of flaggers. Thread-safe."""
 
-    def __init__(self, store: Store, vault: Sealer, cases: CaseOpener, clock: Callable[[], int] = now) -> None:
+    def __init__(self, store: Store, vault: IntakeSealer, cases: CaseOpener, clock: Callable[[], int] = now) -> None:
         self._store = store
         self._vault = vault
         self._cases = cases

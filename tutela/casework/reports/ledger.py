@@ -18,11 +18,11 @@ from tutela.casework.reports.model import (
     MOVING,
     FileState,
     Filing,
+    FilingState,
+    FilingStep,
     Happened,
     Listener,
     OvertakenError,
-    State,
-    Step,
     read_filing,
 )
 from tutela.errors import ConflictError, InputError, NotFoundError, Statement
@@ -76,14 +76,14 @@ class Ledger:
                 )
             connection.execute(
                 insert(report).values(
-                    id=filing_id, key=key, case_id=case_id, environment=environment, state=State.READY.value,
+                    id=filing_id, key=key, case_id=case_id, environment=environment, state=FilingState.READY.value,
                     sealed=self._sealing.seal(draft.json()), restarts=0, attempts=0, due_at=at, held_until=0,
                     created_by=actor, created_at=at, updated_at=at,
                 )
             )  # fmt: skip
             _replace_files(connection, filing_id, draft)
             filing = read_filing(connection, filing_id)
-            Change(connection, filing, at, tuple(self._listeners)).note("added", actor=actor)
+            FilingChange(connection, filing, at, tuple(self._listeners)).note("added", actor=actor)
             return filing
 
     def get(self, filing_id: str) -> Filing:
@@ -114,7 +114,7 @@ class Ledger:
         with self.store.read() as connection:
             return list(dict.fromkeys(connection.execute(confirmed).scalars()))[:limit]
 
-    def all(self, *, case_id: str | None = None, states: Sequence[State] = (), limit: int = 1000) -> list[Filing]:
+    def all(self, *, case_id: str | None = None, states: Sequence[FilingState] = (), limit: int = 1000) -> list[Filing]:
         """Filings, the newest first."""
         query = select(report.c.id).order_by(report.c.created_at.desc(), report.c.id).limit(limit)
         if case_id is not None:
@@ -124,11 +124,11 @@ class Ledger:
         with self.store.read() as connection:
             return [read_filing(connection, found) for found in connection.execute(query).scalars().all()]
 
-    def counts(self) -> dict[State, int]:
+    def counts(self) -> dict[FilingState, int]:
         """How many filings there are, by state."""
         query = select(report.c.state, func.count()).group_by(report.c.state)
         with self.store.read() as connection:
-            return {State(row[0]): row[1] for row in connection.execute(query)}
+            return {FilingState(row[0]): row[1] for row in connection.execute(query)}
 
     def due(self, environment: str, limit: int = 100) -> list[str]:
         """Ids of filings that have something to do now and that nobody holds."""
@@ -147,12 +147,12 @@ class Ledger:
         with self.store.read() as connection:
             return list(connection.execute(query).scalars().all())
 
-    def history(self, filing_id: str) -> list[Step]:
+    def history(self, filing_id: str) -> list[FilingStep]:
         """What happened to a filing, oldest first."""
         query = select(report_event).where(report_event.c.report_id == filing_id).order_by(report_event.c.id)
         with self.store.read() as connection:
             return [
-                Step(moment(row.at), row.actor, row.action, row.number, row.code, row.detail)
+                FilingStep(moment(row.at), row.actor, row.action, row.number, row.code, row.detail)
                 for row in connection.execute(query)
             ]
 
@@ -193,7 +193,7 @@ class Ledger:
             )
 
     @contextmanager
-    def change(self, filing: Filing, holder: str, lease_s: float = 0.0) -> Iterator["Change"]:
+    def change(self, filing: Filing, holder: str, lease_s: float = 0.0) -> Iterator["FilingChange"]:
         """One durable step of whoever holds the filing. Raises OvertakenError where it is held or changed by others."""
         at = self.clock()
         with self.store.write() as connection:
@@ -203,10 +203,10 @@ class Ledger:
             values = {"held_until": until(lease_s, at), "updated_at": at}
             if not connection.execute(statement.values(**values)).rowcount:
                 raise OvertakenError("report {id} is held by another process, or was changed", id=filing.id)
-            yield Change(connection, filing, at, tuple(self._listeners))
+            yield FilingChange(connection, filing, at, tuple(self._listeners))
 
     @contextmanager
-    def decision(self, filing_id: str, allowed: Sequence[State]) -> Iterator["Change"]:
+    def decision(self, filing_id: str, allowed: Sequence[FilingState]) -> Iterator["FilingChange"]:
         """A person's change of a filing in one of these states; whoever works on it is overtaken.
 
         Raises NotFoundError, ConflictError.
@@ -226,16 +226,16 @@ class Ledger:
                     state=found.state,
                     allowed=" or ".join(allowed),
                 )
-            yield Change(connection, read_filing(connection, filing_id), at, tuple(self._listeners))
+            yield FilingChange(connection, read_filing(connection, filing_id), at, tuple(self._listeners))
 
-    def replace_draft(self, change: "Change", draft: "Draft") -> None:
+    def replace_draft(self, change: "FilingChange", draft: "Draft") -> None:
         """Say something else in a filing whose files are all to be sent anew."""
         change.set(sealed=self._sealing.seal(draft.json()))
         _replace_files(change.connection, change.filing.id, draft)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FilingChange:
     """What is written in one transaction about one filing."""
 
     connection: Connection
@@ -247,13 +247,15 @@ class Change:
         """Set columns of the filing."""
         self.connection.execute(update(report).where(report.c.id == self.filing.id).values(**values))
 
-    def to(self, state: State, **values: Any) -> None:
+    def to(self, state: FilingState, **values: Any) -> None:
         """Go to a state, with nothing that failed there yet."""
         self.set(state=state.value, attempts=0, due_at=self.at, reason=None, stuck_in=None, **values)
 
     def stop(self, reason: Statement) -> None:
         """Wait for a person."""
-        self.set(state=State.ATTENTION.value, stuck_in=self.filing.state.value, reason=reason.stored(), attempts=0)
+        self.set(
+            state=FilingState.ATTENTION.value, stuck_in=self.filing.state.value, reason=reason.stored(), attempts=0
+        )
 
     def file(self, position: int, state: FileState, file_id: str | None = None) -> None:
         """Set how far a file is."""
@@ -303,7 +305,7 @@ def _in_filings(*further: Column[Any]) -> Select[Any]:
     return (
         select(report_file.c.evidence, *further)
         .join(report, report.c.id == report_file.c.report_id)
-        .where(report.c.state.not_in((State.RETRACTED.value, State.RETRACTING.value)))
+        .where(report.c.state.not_in((FilingState.RETRACTED.value, FilingState.RETRACTING.value)))
     )
 
 

@@ -14,7 +14,7 @@ from tutela.foundation.store.ids import full_id
 from tutela.foundation.store.reports_tables import report, report_file
 
 
-class State(StrEnum):
+class FilingState(StrEnum):
     """How far a report is. `docs/rooms/reports.md` draws it."""
 
     READY = "ready"
@@ -36,9 +36,16 @@ class State(StrEnum):
     """Only a person can go on; `reason` says why."""
 
 
-MOVING = (State.READY, State.OPENING, State.OPEN, State.FINISHING, State.RESTARTING, State.RETRACTING)
+MOVING = (
+    FilingState.READY,
+    FilingState.OPENING,
+    FilingState.OPEN,
+    FilingState.FINISHING,
+    FilingState.RESTARTING,
+    FilingState.RETRACTING,
+)
 """States in which there is something to do without a person."""
-AT_NCMEC = (State.OPEN, State.FINISHING, State.RESTARTING, State.RETRACTING)
+AT_NCMEC = (FilingState.OPEN, FilingState.FINISHING, FilingState.RESTARTING, FilingState.RETRACTING)
 """States in which an open report may be at NCMEC, whose clock runs."""
 
 
@@ -76,8 +83,8 @@ class Filing:
     key: str
     case_id: str | None
     environment: str
-    state: State
-    stuck_in: State | None
+    state: FilingState
+    stuck_in: FilingState | None
     """The state in which a person is needed."""
     reason: Statement | None
     number: int | None
@@ -96,7 +103,7 @@ class Filing:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FilingStep:
     """One step in a filing's history."""
 
     at: datetime
@@ -137,8 +144,8 @@ def read_filing(connection: Connection, filing_id: str) -> Filing:
         key=row.key,
         case_id=row.case_id,
         environment=row.environment,
-        state=State(row.state),
-        stuck_in=State(row.stuck_in) if row.stuck_in else None,
+        state=FilingState(row.state),
+        stuck_in=FilingState(row.stuck_in) if row.stuck_in else None,
         reason=Statement.of_stored(row.reason) if row.reason else None,
         number=row.number,
         opened_at=_moment(row.opened_at),

@@ -13,9 +13,9 @@ from tutela.casework.reports.cybertipline.people import (
     Email,
     EstimatedLocation,
     IpCaptureEvent,
-    Person,
     Phone,
     TemporarilyDisabled,
+    TiplinePerson,
 )
 from tutela.casework.reports.cybertipline.report import (
     FileDetails,
@@ -86,7 +86,7 @@ def _reporter(organisation: Organisation) -> Reporter:
     phone = (Phone(number=organisation.contact_phone),) if organisation.contact_phone else ()
     first, last = organisation.contact_first_name, organisation.contact_last_name
     return Reporter(
-        reporting_person=Person(first_name=first, last_name=last, email=email, phone=phone),
+        reporting_person=TiplinePerson(first_name=first, last_name=last, email=email, phone=phone),
         contact_person=ContactPerson(first_name=first, last_name=last, email=email, phone=phone),
         company_template=organisation.name,
         terms_of_service=organisation.terms_of_service,
@@ -96,7 +96,7 @@ def _reporter(organisation: Organisation) -> Reporter:
 
 def _account(incident: Incident, organisation: Organisation) -> PersonOrUserReported:
     said = incident.details
-    person = Person(
+    person = TiplinePerson(
         first_name=said.get("first_name"),
         last_name=said.get("last_name"),
         email=tuple(_email(said)),
@@ -106,7 +106,7 @@ def _account(incident: Incident, organisation: Organisation) -> PersonOrUserRepo
     disabled_at = moment_of(said, "disabled_at")
     country = said.get("country", "")
     return PersonOrUserReported(
-        person_or_user_reported_person=None if person == Person() else person,
+        person_or_user_reported_person=None if person == TiplinePerson() else person,
         esp_identifier=said.get("uploader"),
         esp_service=said.get("service") or organisation.service,
         screen_name=said.get("screen_name"),

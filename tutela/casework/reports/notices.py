@@ -13,7 +13,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from tutela.casework.audit.log import append, lock
-from tutela.casework.reports.held_content import Found, find_held
+from tutela.casework.reports.held_content import FoundContent, find_held
 from tutela.content.signals.registry import signal_type, signal_types
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.outbox.webhooks import Webhooks
@@ -177,9 +177,9 @@ class Notices:
         with self._store.read() as connection:
             return connection.execute(query).scalar_one()
 
-    def matches(self, notice_id: str) -> list[Found]:
+    def matches(self, notice_id: str) -> list[FoundContent]:
         """Content of ours that the notice means: by item, address, SHA-256 or MD5, or as nearly the same picture."""
-        found: list[Found] = []
+        found: list[FoundContent] = []
         with self._store.read() as connection:
             for target in _notice(connection, notice_id).targets:
                 found += find_held(connection, target.position, target.kind, target.value)

@@ -7,7 +7,7 @@ from pathlib import Path
 from tutela.casework.audit.log import AuditLog
 from tutela.casework.reports.bundle import Bundled, write_bundle
 from tutela.casework.reports.case_uco import case_uco
-from tutela.casework.reports.incident import Evidence, Incident, Organisation
+from tutela.casework.reports.incident import EvidenceSource, Incident, Organisation
 from tutela.casework.reports.referral import AUTHORITIES, Referral
 from tutela.casework.reports.vics import vics
 from tutela.errors import InputError
@@ -27,7 +27,7 @@ def referral_of(incident: Incident, organisation: Organisation, authority: str, 
 def write_package(
     path: Path,
     referral: Referral,
-    evidence: Evidence,
+    evidence: EvidenceSource,
     *,
     audit: AuditLog,
     actor: str,

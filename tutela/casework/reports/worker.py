@@ -1,6 +1,6 @@
 """What happens to reports automatically, in two kinds of processes: those that only watch, and the one with the key.
 
-`Watch` tells of clocks that run out; it needs no key, and every service runs it. `ReportWorker` files: it has the
+`ReportWatch` tells of clocks that run out; it needs no key, and every service runs it. `ReportWorker` files: it has the
 review key and NCMEC's credentials, and runs apart from whatever takes uploads.
 """
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tutela.casework.reports.alarms import Alarm, alarms
-from tutela.casework.reports.incident import Evidence
+from tutela.casework.reports.incident import EvidenceSource
 from tutela.casework.reports.ledger import Ledger
 from tutela.casework.reports.listeners import AT_MATCH, REJECTED
-from tutela.casework.reports.model import State
+from tutela.casework.reports.model import FilingState
 from tutela.casework.reports.notices import Notice, Notices
 from tutela.foundation.background import BackgroundLoop
 from tutela.foundation.outbox.mail import write_mail
@@ -33,7 +33,7 @@ _HOUR = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class ReportWatch:
     """Tells the operator's people and the platform of reports and notices that cannot wait, every hour again."""
 
     ledger: Ledger
@@ -80,7 +80,7 @@ class ReportWorker:
     def __init__(
         self,
         desk: "Desk",
-        evidence: Evidence,
+        evidence: EvidenceSource,
         filer: "Filer | None",
         outbox: Outbox,
         webhooks: Webhooks | None = None,
@@ -127,7 +127,7 @@ class ReportWorker:
 
     def _take_back(self, delivery: Delivery, progress: Progress) -> None:
         filing = self._desk.take_back(delivery.payload["item"], actor=ACTOR)
-        if filing is None or filing.state is not State.FINISHED:
+        if filing is None or filing.state is not FilingState.FINISHED:
             return
         log.error("report %s was filed at match time and a person rejects the match: tell NCMEC", filing.id)
         data = {"report": filing.id, "case": filing.case_id, "number": filing.number}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tutela import _native
 from tutela.content.links.link import Link, parse_link
-from tutela.content.signals.base import Kind
+from tutela.content.signals.base import SignalKind
 from tutela.content.signals.hexadecimal import parse_hexadecimal
 from tutela.errors import InvalidSignalError
 
@@ -17,7 +17,7 @@ class LinkDigest:
 
     name: str
     width: int = _WIDTH
-    kind: Kind = Kind.PREFIXES
+    kind: SignalKind = SignalKind.PREFIXES
     default_threshold: int = 0
     max_threshold: int = 0
 

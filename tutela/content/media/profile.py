@@ -17,7 +17,7 @@ class Profile(StrEnum):
     """Ordinary files, as a chat, mail or file service has them: what is known to show nothing passes as what it is."""
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     """What a file is that shows no picture by itself."""
 
     TEXT = "text"
@@ -37,9 +37,9 @@ class Kind(StrEnum):
 class Expected:
     """What passes."""
 
-    alone: frozenset[Kind]
+    alone: frozenset[FileKind]
     """As an upload of its own."""
-    inside: frozenset[Kind]
+    inside: frozenset[FileKind]
     """As a part of an archive, a document or a mail."""
     trailing: bool
     """Whether any bytes may stand behind a file's end, once they were searched: notes of makers, depth maps."""
@@ -48,12 +48,12 @@ class Expected:
 EXPECTED: Mapping[Profile, Expected] = {
     Profile.PICTURES: Expected(
         alone=frozenset(),
-        inside=frozenset({Kind.TEXT, Kind.FONT, Kind.SYSTEM}),
+        inside=frozenset({FileKind.TEXT, FileKind.FONT, FileKind.SYSTEM}),
         trailing=False,
     ),
     Profile.FILES: Expected(
-        alone=frozenset(Kind),
-        inside=frozenset(Kind),
+        alone=frozenset(FileKind),
+        inside=frozenset(FileKind),
         trailing=True,
     ),
 }

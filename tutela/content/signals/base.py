@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tutela.content.media.content import Content
 
 
-class Kind(StrEnum):
+class SignalKind(StrEnum):
     """How values of a type are compared, and so which index serves them."""
 
     EXACT = "exact"
@@ -65,7 +65,7 @@ class SignalType(Protocol):
     """Reading, printing and comparing values of one type. Values travel as `bytes` of exactly `width`."""
 
     name: str
-    kind: Kind
+    kind: SignalKind
     width: int
     default_threshold: int
     max_threshold: int

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from tutela import _native
-from tutela.content.signals.base import Digesting, Kind, Sample
+from tutela.content.signals.base import Digesting, Sample, SignalKind
 from tutela.content.signals.hexadecimal import parse_hexadecimal
 from tutela.content.signals.registry import signal_types
 
@@ -21,7 +21,7 @@ class Digest:
 
     name: str
     width: int
-    kind: Kind = Kind.EXACT
+    kind: SignalKind = SignalKind.EXACT
     default_threshold: int = 0
     max_threshold: int = 0
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from tutela.content.media.content import Content, Picture
-from tutela.content.signals.base import Kind, Sample
+from tutela.content.signals.base import Sample, SignalKind
 from tutela.errors import InvalidSignalError, TutelaError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Embedding:
     """The embedding signal type."""
 
     name: str = "embedding"
-    kind: Kind = Kind.VECTOR
+    kind: SignalKind = SignalKind.VECTOR
     width: int = MARK_BYTES + MAX_COMPONENTS
     default_threshold: int = 100
     max_threshold: int = 1000

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tutela import _native
 from tutela.content.media.content import Content, Mode, Picture, ViewSet
-from tutela.content.signals.base import STORED, WHOLE, Kind, Region, Sample
+from tutela.content.signals.base import STORED, WHOLE, Region, Sample, SignalKind
 from tutela.content.signals.hexadecimal import parse_hexadecimal
 from tutela.content.views.finder import find_frames, reduced
 from tutela.content.views.thresholds import able_quality, is_many_sided
@@ -23,7 +23,7 @@ class Pdq:
     """The PDQ signal type."""
 
     name: str = "pdq"
-    kind: Kind = Kind.HAMMING
+    kind: SignalKind = SignalKind.HAMMING
     width: int = 32
     default_threshold: int = 31
     max_threshold: int = 64

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tutela.content.signals.base import Kind
+from tutela.content.signals.base import SignalKind
 from tutela.errors import InvalidSignalError
 
 _HEXADECIMAL = re.compile("[0-9A-Fa-f]{288}")
@@ -25,7 +25,7 @@ class PhotoDNA:
     """The PhotoDNA signal type, without a hasher."""
 
     name: str = "photodna"
-    kind: Kind = Kind.VECTOR
+    kind: SignalKind = SignalKind.VECTOR
     width: int = 144
     default_threshold: int = 0
     max_threshold: int = 144 * 255 * 255

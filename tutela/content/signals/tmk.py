@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tutela.content.signals.base import Kind
+from tutela.content.signals.base import SignalKind
 from tutela.content.signals.tmk_file import FEATURES, read_tmk
 from tutela.errors import InvalidSignalError
 
@@ -27,7 +27,7 @@ class Tmk:
     """The TMK+PDQF signal type, without a hasher."""
 
     name: str = "tmk"
-    kind: Kind = Kind.VECTOR
+    kind: SignalKind = SignalKind.VECTOR
     width: int = 4 * FEATURES
     default_threshold: int = 300
     """A cosine of 0.7, which the method's paper recommends."""

@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tutela.content.signals.base import Kind, Sample
+from tutela.content.signals.base import Sample, SignalKind
 from tutela.content.signals.hexadecimal import parse_hexadecimal
 from tutela.content.signals.pdq import PDQ
 from tutela.errors import InvalidSignalError
@@ -29,7 +29,7 @@ class Vpdq:
     """The vPDQ signal type."""
 
     name: str = "vpdq"
-    kind: Kind = Kind.EXACT
+    kind: SignalKind = SignalKind.EXACT
     width: int = 32
     default_threshold: int = PDQ.default_threshold
     """Of each frame; how many frames must match, the screening policy says."""

@@ -23,7 +23,7 @@ FAMILIES = ("deskewed", "piece", "rectangle", "edge", "anchored")
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class ViewBudget:
     """How much is looked for."""
 
     pieces: int
@@ -43,17 +43,17 @@ class Budget:
 
 
 BUDGETS = {
-    ViewSet.STANDARD: Budget(
+    ViewSet.STANDARD: ViewBudget(
         pieces=10, rectangles=28, landmarks=8, inner=4, inside_turns=UPRIGHT, landmark_turns=MIRRORED
     ),
-    ViewSet.THOROUGH: Budget(
+    ViewSet.THOROUGH: ViewBudget(
         pieces=16, rectangles=40, landmarks=12, inner=12, inside_turns=ALL_TURNS, landmark_turns=ALL_TURNS
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class ViewFrame:
     """A picture with views in it: the whole, or a tilted one that was found inside, turned upright."""
 
     canvas: Canvas
@@ -68,26 +68,26 @@ def reduced(luma: Luma) -> Luma:
     return luma if factor < 2 else np.asarray(Image.fromarray(luma).reduce(factor))
 
 
-def find_frames(luma: Luma, views: ViewSet) -> list[Frame]:
+def find_frames(luma: Luma, views: ViewSet) -> list[ViewFrame]:
     """What is to be looked up of a reduced picture, beside the whole and its turns; the whole's frame first."""
     if views is ViewSet.PLAIN or min(luma.shape) < MIN_SIDE:
         return []
     if views is ViewSet.LISTED:
-        return [Frame(Canvas(luma), listed_views(luma), WHOLE)]
+        return [ViewFrame(Canvas(luma), listed_views(luma), WHOLE)]
     budget, canvas = BUDGETS[views], Canvas(luma)
     families, corners = canvas.views(
         budget.pieces, budget.rectangles, budget.landmarks, WINDOW, budget.inner, SURE, EDGES
     )
     names = [FAMILIES[family] for family in families.tolist()]
-    frames = [Frame(canvas, Views(names, corners, budget.turns(families)), WHOLE)]
+    frames = [ViewFrame(canvas, Views(names, corners, budget.turns(families)), WHOLE)]
     for tilted in corners[: min(budget.inner, names.count("deskewed"))]:
         inner = canvas.cut_out(tilted, MIN_SIDE)
         if inner is not None:
-            frames.append(Frame(inner, _remains(inner, budget), tilted))
+            frames.append(ViewFrame(inner, _remains(inner, budget), tilted))
     return frames
 
 
-def _remains(canvas: Canvas, budget: Budget) -> Views:
+def _remains(canvas: Canvas, budget: ViewBudget) -> Views:
     """Parts of a picture found in another that stay as they are when the rest of it is cut away or covered."""
     windows = anchored_windows(canvas, budget.landmarks)
     return Views.together([Views.of("edge", EDGES), Views.of("anchored", windows, budget.landmark_turns)])

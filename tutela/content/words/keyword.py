@@ -7,7 +7,7 @@ text, ` + term`, and for none of others, ` - term`: `code word + place - game`. 
 import re
 from dataclasses import dataclass
 
-from tutela.content.signals.base import Kind
+from tutela.content.signals.base import SignalKind
 from tutela.content.words.fold import fold
 from tutela.errors import InvalidSignalError
 
@@ -22,7 +22,7 @@ class Keyword:
     """The signal type of terms."""
 
     name: str = "keyword"
-    kind: Kind = Kind.PATTERN
+    kind: SignalKind = SignalKind.PATTERN
     width: int = WIDTH
     default_threshold: int = 0
     max_threshold: int = 0

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tutela import _native
-from tutela.content.signals.base import Kind, Sample
+from tutela.content.signals.base import Sample, SignalKind
 from tutela.content.signals.hexadecimal import parse_hexadecimal
 from tutela.content.words.fold import fold
 from tutela.errors import InvalidSignalError
@@ -18,7 +18,7 @@ class Text:
     """The signal type of whole texts. Text form: 64 lower-case hexadecimal digits; any other text stands for itself."""
 
     name: str = "text"
-    kind: Kind = Kind.PREFIXES
+    kind: SignalKind = SignalKind.PREFIXES
     width: int = _WIDTH
     default_threshold: int = 0
     max_threshold: int = 0

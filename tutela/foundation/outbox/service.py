@@ -25,7 +25,7 @@ MAX_ERROR = 2_000
 _HELD_BACK = "tutela.outbox.held_back"
 
 
-class State(StrEnum):
+class DeliveryState(StrEnum):
     """How far a delivery is."""
 
     PENDING = "pending"
@@ -51,7 +51,7 @@ class Delivery:
     payload: Mapping[str, Any]
     progress: Mapping[str, Any]
     """What a delivery of several steps has reached; written by its handler."""
-    state: State
+    state: DeliveryState
     attempts: int
     """Tries begun, this one counted."""
     next_at: datetime
@@ -86,7 +86,7 @@ def enqueue(
         "lane": lane,
         "payload": dict(payload),
         "progress": {},
-        "state": State.PENDING.value,
+        "state": DeliveryState.PENDING.value,
         "attempts": 0,
         "next_at": earliest if not_before is None else max(earliest, microseconds(not_before)),
         "created_at": at,
@@ -114,7 +114,7 @@ def held_back(connection: Connection, until: datetime) -> Iterator[list[int]]:
 
 def take_back(connection: Connection, ids: Sequence[int]) -> None:
     """Remove deliveries that nobody has begun. Raises ConflictError when one was begun, or is done already."""
-    untouched = and_(outbox.c.id.in_(ids), outbox.c.state == State.PENDING.value, outbox.c.attempts == 0)
+    untouched = and_(outbox.c.id.in_(ids), outbox.c.state == DeliveryState.PENDING.value, outbox.c.attempts == 0)
     if connection.execute(outbox.delete().where(untouched)).rowcount != len(set(ids)):
         raise ConflictError("it is too late: the platform has been told")
 
@@ -161,12 +161,12 @@ class Outbox:
 
     def complete(self, delivery: Delivery) -> None:
         """The delivery was made. Raises LeaseLostError."""
-        self._change(delivery, {"state": State.DONE.value, "holder": None, "last_error": None})
+        self._change(delivery, {"state": DeliveryState.DONE.value, "holder": None, "last_error": None})
 
     def fail(self, delivery: Delivery, error: str, retry_at: int | None) -> None:
         """The delivery was not made: try again at that moment (microseconds), or never. Raises LeaseLostError."""
         changes: dict[str, Any] = {"holder": None, "last_error": error[:MAX_ERROR]}
-        changes |= {"state": State.DEAD.value} if retry_at is None else {"next_at": retry_at}
+        changes |= {"state": DeliveryState.DEAD.value} if retry_at is None else {"next_at": retry_at}
         self._change(delivery, changes)
 
     def postpone(self, delivery: Delivery, until: int) -> None:
@@ -189,7 +189,7 @@ class Outbox:
         return None if row is None else _delivery(row)
 
     def all(
-        self, *, state: State | None = None, topic: str | None = None, after: int = 0, limit: int = 100
+        self, *, state: DeliveryState | None = None, topic: str | None = None, after: int = 0, limit: int = 100
     ) -> list[Delivery]:
         """A page of deliveries, by id."""
         query = select(outbox).where(outbox.c.id > after).order_by(outbox.c.id).limit(limit)
@@ -200,15 +200,15 @@ class Outbox:
         with self.store.read() as connection:
             return [_delivery(row) for row in connection.execute(query)]
 
-    def counts(self) -> dict[tuple[str, State], int]:
+    def counts(self) -> dict[tuple[str, DeliveryState], int]:
         """How many deliveries there are, by topic and state."""
         query = select(outbox.c.topic, outbox.c.state, func.count()).group_by(outbox.c.topic, outbox.c.state)
         with self.store.read() as connection:
-            return {(row[0], State(row[1])): row[2] for row in connection.execute(query)}
+            return {(row[0], DeliveryState(row[1])): row[2] for row in connection.execute(query)}
 
     def oldest_s(self) -> float:
         """Seconds since the oldest delivery that still waits was written; 0 where none waits."""
-        query = select(func.min(outbox.c.created_at)).where(outbox.c.state == State.PENDING.value)
+        query = select(func.min(outbox.c.created_at)).where(outbox.c.state == DeliveryState.PENDING.value)
         with self.store.read() as connection:
             written = connection.execute(query).scalar_one_or_none()
         return 0.0 if written is None else max(0.0, (now() - written) / 1e6)
@@ -219,8 +219,8 @@ class Outbox:
         with self.store.write() as connection:
             result = connection.execute(
                 update(outbox)
-                .where(outbox.c.id == delivery_id, outbox.c.state == State.DEAD.value)
-                .values(state=State.PENDING.value, attempts=0, next_at=at, updated_at=at)
+                .where(outbox.c.id == delivery_id, outbox.c.state == DeliveryState.DEAD.value)
+                .values(state=DeliveryState.PENDING.value, attempts=0, next_at=at, updated_at=at)
             )
         found = self.get(delivery_id)
         if result.rowcount == 0:
@@ -233,7 +233,7 @@ class Outbox:
 
     def forget(self, before: datetime) -> int:
         """Remove the deliveries that were made before that moment; how many."""
-        made = and_(outbox.c.state == State.DONE.value, outbox.c.updated_at < microseconds(before))
+        made = and_(outbox.c.state == DeliveryState.DONE.value, outbox.c.updated_at < microseconds(before))
         with self.store.write() as connection:
             return connection.execute(outbox.delete().where(made)).rowcount
 
@@ -246,7 +246,7 @@ class Outbox:
         held = and_(
             outbox.c.id == delivery.id,
             outbox.c.holder == delivery.holder,
-            outbox.c.state == State.PENDING.value,
+            outbox.c.state == DeliveryState.PENDING.value,
         )
         with self.store.write() as connection:
             result = connection.execute(update(outbox).where(held).values(**changes, updated_at=now()))
@@ -262,7 +262,7 @@ def _due(topics: Sequence[str], at: int) -> Select[Any]:
         select(earlier.c.id)
         .where(
             earlier.c.lane == outbox.c.lane,
-            earlier.c.state == State.PENDING.value,
+            earlier.c.state == DeliveryState.PENDING.value,
             earlier.c.id < outbox.c.id,
         )
         .exists()
@@ -270,7 +270,7 @@ def _due(topics: Sequence[str], at: int) -> Select[Any]:
     return (
         select(outbox)
         .where(
-            outbox.c.state == State.PENDING.value,
+            outbox.c.state == DeliveryState.PENDING.value,
             or_(outbox.c.next_at <= at, written_ahead(outbox.c.updated_at, at)),
             outbox.c.topic.in_(topics),
             outbox.c.lane.is_(None) | ~waits,
@@ -287,7 +287,7 @@ def _delivery(row: Row[Any], changes: Mapping[str, Any] | None = None) -> Delive
         key=fields["key"],
         payload=fields["payload"],
         progress=fields["progress"],
-        state=State(fields["state"]),
+        state=DeliveryState(fields["state"]),
         attempts=fields["attempts"],
         next_at=moment(fields["next_at"]),
         last_error=fields["last_error"],

@@ -21,12 +21,12 @@ from starlette.routing import Route
 
 from tutela.errors import TutelaError
 from tutela.foundation.secrets import resolve
-from tutela.gateways.base import Kind, Opening, Passes
+from tutela.gateways.base import GatewayKind, Opening, Passes
 from tutela.gateways.buckets.events import NewObject, UnknownEventError, read_events
 from tutela.gateways.buckets.store import Buckets, ChangedError, GoneError, Pinned
 from tutela.gateways.http import HttpGateway, HttpOptions
-from tutela.gateways.listeners import Address
-from tutela.gateways.outcome import Outcome
+from tutela.gateways.listeners import ListenAddress
+from tutela.gateways.outcome import GatewayOutcome
 from tutela.screening.verdict import Decision
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ _RETRY_S = 2
 class BucketsOptions(HttpOptions):
     """What a gateway of object stores is told."""
 
-    listen: tuple[Address, ...] = Field(
+    listen: tuple[ListenAddress, ...] = Field(
         default=(), description="Where webhooks of MinIO and SeaweedFS come in: `/events`."
     )
     queue: str = Field(default="", description="Address of an SQS queue that gets the bucket's events.")
@@ -133,7 +133,7 @@ class BucketsGateway:
         except ChangedError:
             return  # the other version has an event of its own
 
-    async def _screened(self, pinned: Pinned) -> Outcome:
+    async def _screened(self, pinned: Pinned) -> GatewayOutcome:
         body = self._intake.begin(pinned.version or pinned.etag)
         blocks: Iterator[bytes] = self._buckets.read(pinned)
         try:
@@ -148,7 +148,7 @@ class BucketsGateway:
             raise TutelaError("the verdict on an object could not be written down")
         return outcome
 
-    def _tags(self, pinned: Pinned, outcome: Outcome) -> dict[str, str]:
+    def _tags(self, pinned: Pinned, outcome: GatewayOutcome) -> dict[str, str]:
         tags = {STATUS: outcome.decision.value, VERDICT: f"{outcome.number} {self._mark(pinned, outcome.decision)}"}
         return tags | ({GUARD_DUTY: _GUARD_DUTY_WORDS[outcome.decision]} if self._options.guard_duty else {})
 
@@ -232,4 +232,4 @@ def _asking(_: BucketsOptions) -> Passes:
     return _Asking()
 
 
-KIND = Kind("buckets", "object stores: S3, MinIO, SeaweedFS", BucketsOptions, BucketsGateway, _asking)
+KIND = GatewayKind("buckets", "object stores: S3, MinIO, SeaweedFS", BucketsOptions, BucketsGateway, _asking)

@@ -18,10 +18,10 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from tutela.gateways.clamd.commands import BY_PATH, IN_SESSION, MAX_COMMAND, Asked, Command, parse
-from tutela.gateways.clamd.frames import Frames, Taken
+from tutela.gateways.clamd.frames import InstreamFrames, TakenFrame
 from tutela.gateways.intake import BUFFER, Body, wipe
 from tutela.gateways.listeners import user_of
-from tutela.gateways.outcome import Fault, Outcome
+from tutela.gateways.outcome import GatewayFault, GatewayOutcome
 
 if TYPE_CHECKING:
     from tutela.gateways.clamd.service import ClamdGateway
@@ -38,7 +38,7 @@ _ONLY_FIRST = frozenset({Command.SCAN, Command.ALL_MATCHES_SCAN})
 _FAILURES = {errno.ENOENT: b"No such file or directory", errno.ENOTDIR: b"Not a directory"}
 
 
-class Stage(Enum):
+class ConnectionStage(Enum):
     """What a connection is at."""
 
     COMMAND = "command"
@@ -50,7 +50,7 @@ class Stage(Enum):
     CLOSED = "closed"
 
 
-class Connection:
+class ClamdConnection:
     """Belongs to the gateway's event loop."""
 
     __slots__ = (
@@ -73,7 +73,7 @@ class Connection:
     )
 
     def __init__(self, gateway: "ClamdGateway", connection: socket.socket) -> None:
-        self.stage = Stage.COMMAND
+        self.stage = ConnectionStage.COMMAND
         self._gateway = gateway
         self._socket = connection
         self._unix = connection.family == socket.AF_UNIX
@@ -84,8 +84,8 @@ class Connection:
         self._number = 0
         self._asked: Asked | None = None
         self._body: Body | None = None
-        self._frames: Frames | None = None
-        self._fault: Fault | None = None
+        self._frames: InstreamFrames | None = None
+        self._fault: GatewayFault | None = None
         """Why the body is held as soon as it can be answered."""
         self._descriptors: list[int] = []
         self._unread = 0
@@ -97,28 +97,28 @@ class Connection:
     @property
     def idle(self) -> bool:
         """Whether nothing was asked that is not answered."""
-        return self.stage is Stage.COMMAND
+        return self.stage is ConnectionStage.COMMAND
 
     def check(self, now: float) -> None:
         """Enforce the deadlines: absolute ones, which no trickle of bytes puts off."""
         elapsed_s, options = now - self._begun, self._gateway.options
-        if self.stage is Stage.COMMAND and elapsed_s > options.first_s:
+        if self.stage is ConnectionStage.COMMAND and elapsed_s > options.first_s:
             if not self._session:
                 self._send_now(b"COMMAND READ TIMED OUT\n")
             self.close()
-        elif (self.stage is Stage.END and elapsed_s > _DRAINED_S) or (
-            self.stage is Stage.DESCRIPTOR and elapsed_s > options.first_s
+        elif (self.stage is ConnectionStage.END and elapsed_s > _DRAINED_S) or (
+            self.stage is ConnectionStage.DESCRIPTOR and elapsed_s > options.first_s
         ):
             self.close()
-        elif self.stage is Stage.BODY and self._body is not None:
+        elif self.stage is ConnectionStage.BODY and self._body is not None:
             slow = self._reading and elapsed_s > _RATED_AFTER_S and self._body.length < options.min_rate * elapsed_s
             if slow or elapsed_s > options.body_s:
-                self.interrupt(Fault.TOO_SLOW)
+                self.interrupt(GatewayFault.TOO_SLOW)
 
-    def interrupt(self, fault: Fault) -> None:
+    def interrupt(self, fault: GatewayFault) -> None:
         """Answer a body that is not whole as held."""
         body = self._body
-        if self.stage is not Stage.BODY or body is None:
+        if self.stage is not ConnectionStage.BODY or body is None:
             return
         if self._task is None:
             self._session = False
@@ -129,9 +129,9 @@ class Connection:
 
     def close(self) -> None:
         """Let go of everything."""
-        if self.stage is Stage.CLOSED:
+        if self.stage is ConnectionStage.CLOSED:
             return
-        self.stage = Stage.CLOSED
+        self.stage = ConnectionStage.CLOSED
         self._pause()
         self._socket.close()
         self._forget()
@@ -144,13 +144,13 @@ class Connection:
     def _readable(self) -> None:
         try:
             match self.stage:
-                case Stage.COMMAND:
+                case ConnectionStage.COMMAND:
                     self._take_command()
-                case Stage.BODY:
+                case ConnectionStage.BODY:
                     self._take_body()
-                case Stage.DESCRIPTOR:
+                case ConnectionStage.DESCRIPTOR:
                     self._take_descriptor()
-                case Stage.END:
+                case ConnectionStage.END:
                     self._throw_away()
         except (BlockingIOError, InterruptedError):
             return
@@ -195,25 +195,25 @@ class Connection:
             case Command.END if self._session:
                 self.close()
             case Command.STREAM:
-                self._begin(Stage.BODY)
-                self._frames = Frames()
+                self._begin(ConnectionStage.BODY)
+                self._frames = InstreamFrames()
             case Command.DESCRIPTOR if self._unix:
-                self._begin(Stage.DESCRIPTOR)
+                self._begin(ConnectionStage.DESCRIPTOR)
                 if self._descriptors:  # it came with the command
                     self._work(self._answer_descriptor())
             case command if command in BY_PATH:
-                self._begin(Stage.ANSWER)
+                self._begin(ConnectionStage.ANSWER)
                 self._work(self._answer_paths(asked))
             case Command.RELOAD:
-                self._begin(Stage.ANSWER)
+                self._begin(ConnectionStage.ANSWER)
                 self._work(self._reload())
             case command:
                 self._say(self._gateway.answer(command))
 
-    def _begin(self, stage: Stage) -> None:
+    def _begin(self, stage: ConnectionStage) -> None:
         self.stage = stage
         self._begun = time.monotonic()
-        if stage is Stage.BODY:
+        if stage is ConnectionStage.BODY:
             self._body = self._gateway.intake.begin(**user_of(self._socket))
 
     def _take_body(self) -> None:
@@ -222,7 +222,7 @@ class Connection:
         if frames.left >= _WITHOUT_LOOKING:
             count = self._socket.recv_into(BUFFER, min(frames.left, len(BUFFER)))
             frames.skip(count)
-            taken = Taken(0, count, 0, 0)
+            taken = TakenFrame(0, count, 0, 0)
         else:
             count = self._socket.recv_into(BUFFER, 0, socket.MSG_PEEK)
             taken = frames.look(BUFFER[:count])
@@ -238,7 +238,7 @@ class Connection:
             self._work(self._answer_body(body, None))
         elif frames.announced > self._gateway.intake.max_job_bytes or body.fault is not None:
             self._session = False
-            self._work(self._answer_body(body, body.fault or Fault.OVER_LIMIT))
+            self._work(self._answer_body(body, body.fault or GatewayFault.OVER_LIMIT))
         elif body.stalled:
             self._work(self._settle(body))
 
@@ -270,7 +270,11 @@ class Connection:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 given.frombytes(data[: len(data) - len(data) % given.itemsize])
         expected = self._asked is not None and self._asked.command is Command.DESCRIPTOR
-        if self.stage in (Stage.COMMAND, Stage.DESCRIPTOR) and expected and not state & socket.MSG_CTRUNC:
+        if (
+            self.stage in (ConnectionStage.COMMAND, ConnectionStage.DESCRIPTOR)
+            and expected
+            and not state & socket.MSG_CTRUNC
+        ):
             self._descriptors += given
         else:
             for descriptor in given:
@@ -279,7 +283,7 @@ class Connection:
 
     def _cut(self) -> None:
         """The peer is gone, or will send no more, before the end: there is no answer to half a content."""
-        if self.stage is Stage.BODY:
+        if self.stage is ConnectionStage.BODY:
             self._gateway.intake.counts.cut.inc()
         self.close()
 
@@ -294,14 +298,14 @@ class Connection:
         else:
             self._read()
 
-    async def _answer_body(self, body: Body, fault: Fault | None) -> None:
-        self.stage = Stage.ANSWER
+    async def _answer_body(self, body: Body, fault: GatewayFault | None) -> None:
+        self.stage = ConnectionStage.ANSWER
         intake = self._gateway.intake
         outcome = await (intake.judge(body) if fault is None else intake.hold(body, fault))
         self._say(b"stream: " + self._gateway.word(outcome), last=fault is not None)
 
     async def _answer_descriptor(self) -> None:
-        self.stage = Stage.ANSWER
+        self.stage = ConnectionStage.ANSWER
         descriptor = self._descriptors[0]
         label = b"fd[%d]: " % descriptor
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -335,13 +339,13 @@ class Connection:
             await on_disk(found.close)
         self._say(b"" if refused else asked.argument + b": OK")
 
-    async def _judged(self, descriptor: int | None) -> Outcome:
+    async def _judged(self, descriptor: int | None) -> GatewayOutcome:
         """What is said of an open file, which is copied first: whoever handed it over may still write to it."""
         intake = self._gateway.intake
         body = intake.begin(**user_of(self._socket))
         try:
             given = descriptor is not None and await body.copy(descriptor)
-            return await (intake.judge(body) if given else intake.hold(body, body.fault or Fault.NOT_GIVEN))
+            return await (intake.judge(body) if given else intake.hold(body, body.fault or GatewayFault.NOT_GIVEN))
         finally:
             body.close()
 
@@ -351,7 +355,7 @@ class Connection:
 
     def _say(self, text: bytes, *, last: bool = False) -> None:
         """Answer, and go on or end."""
-        if self.stage is Stage.CLOSED:
+        if self.stage is ConnectionStage.CLOSED:
             return
         try:
             self._take(self._unread)
@@ -381,7 +385,7 @@ class Connection:
             await asyncio.get_running_loop().sock_sendall(self._socket, data)
 
     def _next(self) -> None:
-        self.stage = Stage.COMMAND
+        self.stage = ConnectionStage.COMMAND
         self._begun = time.monotonic()
         self._task = None
         self._gateway.waits(self)
@@ -389,7 +393,7 @@ class Connection:
 
     def _end(self) -> None:
         """Say that nothing more comes, and throw away what the peer still sends until it has read that."""
-        self.stage = Stage.END
+        self.stage = ConnectionStage.END
         self._begun = time.monotonic()
         try:
             self._socket.shutdown(socket.SHUT_WR)

@@ -9,7 +9,7 @@ _HEADER = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TakenFrame:
     """What came of a look into the buffer."""
 
     begin: int
@@ -22,7 +22,7 @@ class Taken:
     """Where the end is there: bytes of its length that are not done with. Zero where it is not."""
 
 
-class Frames:
+class InstreamFrames:
     """The frames of one stream, however they are split over looks."""
 
     __slots__ = ("_header", "_left", "announced")
@@ -42,7 +42,7 @@ class Frames:
         """So many bytes of content were taken without a look."""
         self._left -= length
 
-    def look(self, buffer: memoryview) -> Taken:
+    def look(self, buffer: memoryview) -> TakenFrame:
         """Take what is there. Content of several frames is moved together within the buffer."""
         at = begin = end = 0
         length = len(buffer)
@@ -61,11 +61,11 @@ class Frames:
             part = bytes(buffer[at : at + missing])
             if len(part) < missing:
                 self._header += part
-                return Taken(begin, end, length, 0)
+                return TakenFrame(begin, end, length, 0)
             self._left = int.from_bytes(self._header + part)
             if not self._left:
-                return Taken(begin, end, at, missing)
+                return TakenFrame(begin, end, at, missing)
             self._header = b""
             self.announced += self._left
             at += missing
-        return Taken(begin, end, at, 0)
+        return TakenFrame(begin, end, at, 0)

@@ -15,13 +15,13 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from tutela.gateways.base import Kind, ListenerOptions, Opening, Passes
+from tutela.gateways.base import GatewayKind, ListenerOptions, Opening, Passes
 from tutela.gateways.beneath import Roots
 from tutela.gateways.clamd.clients import ADVICE
 from tutela.gateways.clamd.commands import Command
-from tutela.gateways.clamd.connection import Connection, Stage
-from tutela.gateways.listeners import Acceptor, Address, Peers
-from tutela.gateways.outcome import Fault, Outcome
+from tutela.gateways.clamd.connection import ClamdConnection, ConnectionStage
+from tutela.gateways.listeners import Acceptor, ListenAddress, Peers
+from tutela.gateways.outcome import GatewayFault, GatewayOutcome
 from tutela.screening.verdict import Decision
 
 ENGINE = "1.4.6"
@@ -72,8 +72,8 @@ class ClamdGateway:
         self.intake = opening.intake
         self.loop = asyncio.get_running_loop()
         self.roots = Roots(opening.options.roots) if opening.options.roots else None
-        self._connections: set[Connection] = set()
-        self._idle: OrderedDict[Connection, None] = OrderedDict()
+        self._connections: set[ClamdConnection] = set()
+        self._idle: OrderedDict[ClamdConnection, None] = OrderedDict()
         self._acceptor = Acceptor(opening.sockets, Peers(opening.options.allow), self._take, self._make_room)
         self._sweeper: asyncio.Task[None] | None = None
         self._lists = (-1, time.time())
@@ -88,19 +88,22 @@ class ClamdGateway:
         self._acceptor.stop()
         self.intake.stop()
         for connection in tuple(self._connections):
-            if connection.stage in (Stage.COMMAND, Stage.DESCRIPTOR, Stage.END):
+            if connection.stage in (ConnectionStage.COMMAND, ConnectionStage.DESCRIPTOR, ConnectionStage.END):
                 connection.close()
             else:
-                connection.interrupt(Fault.INTERRUPTED)
+                connection.interrupt(GatewayFault.INTERRUPTED)
         deadline = time.monotonic() + _STOP_S
-        while any(c.stage in (Stage.BODY, Stage.ANSWER) for c in self._connections) and time.monotonic() < deadline:
+        while (
+            any(c.stage in (ConnectionStage.BODY, ConnectionStage.ANSWER) for c in self._connections)
+            and time.monotonic() < deadline
+        ):
             await asyncio.sleep(0.01)
         for connection in tuple(self._connections):
             connection.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
 
-    def word(self, outcome: Outcome) -> bytes:
+    def word(self, outcome: GatewayOutcome) -> bytes:
         """What is said of content after its name."""
         if outcome.allowed:
             return b"OK"
@@ -133,15 +136,15 @@ class ClamdGateway:
         """Make every committed list change count now."""
         await self.intake.on_disk(self.intake.deployment.refresh)
 
-    def busy(self, connection: Connection) -> None:
+    def busy(self, connection: ClamdConnection) -> None:
         """A connection has asked something."""
         self._idle.pop(connection, None)
 
-    def waits(self, connection: Connection) -> None:
+    def waits(self, connection: ClamdConnection) -> None:
         """A connection has nothing more to be answered."""
         self._idle[connection] = None
 
-    def gone(self, connection: Connection) -> None:
+    def gone(self, connection: ClamdConnection) -> None:
         """A connection is closed."""
         self._connections.discard(connection)
         self._idle.pop(connection, None)
@@ -150,7 +153,7 @@ class ClamdGateway:
         if len(self._idle) >= self.options.max_idle:
             self._make_room()
         self.intake.counts.connections.inc()
-        taken = Connection(self, connection)
+        taken = ClamdConnection(self, connection)
         self._connections.add(taken)
         self._idle[taken] = None
 
@@ -174,7 +177,7 @@ class ClamdGateway:
     def _statistics(self) -> str:
         """As clamdtop reads it."""
         pool, capacity = self.intake.deployment.pool, self.intake.capacity
-        waiting = sum(connection.stage is Stage.ANSWER for connection in self._connections)
+        waiting = sum(connection.stage is ConnectionStage.ANSWER for connection in self._connections)
         busy = min(waiting, pool.size)
         used = capacity.held_bytes / 1024**2
         return (
@@ -189,7 +192,7 @@ class ClamdGateway:
 class _Asking:
     """Asks as clamd's clients do."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: ListenAddress) -> None:
         self._address = address
 
     def __call__(self, content: bytes) -> bool:
@@ -209,4 +212,4 @@ def _asking(options: ClamdOptions) -> Passes:
     return _Asking(options.listen[0])
 
 
-KIND = Kind("clamd", "as ClamAV's daemon: mail, clouds, forums, frameworks", ClamdOptions, ClamdGateway, _asking)
+KIND = GatewayKind("clamd", "as ClamAV's daemon: mail, clouds, forums, frameworks", ClamdOptions, ClamdGateway, _asking)

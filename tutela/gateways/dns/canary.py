@@ -15,14 +15,14 @@ import dns.message
 import dns.rdatatype
 
 from tutela.gateways.dns.options import DnsOptions
-from tutela.gateways.listeners import Address
+from tutela.gateways.listeners import ListenAddress
 
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 3.0
 
 
-async def applies(resolver: Address, options: DnsOptions) -> bool:
+async def applies(resolver: ListenAddress, options: DnsOptions) -> bool:
     """Whether a resolver answers the canary as the zone says."""
     question = dns.message.make_query(options.canary, dns.rdatatype.A)
     try:

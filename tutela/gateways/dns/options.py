@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tutela.errors import InputError
 from tutela.foundation.secrets import check_reference, resolve
-from tutela.gateways.listeners import Address
+from tutela.gateways.listeners import ListenAddress
 
 WEEK_S = 7 * 24 * 3600
 
@@ -23,8 +23,8 @@ class Resolver(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    asked_at: Address = Field(description="Where it answers questions: `host:port`; the canary is asked there.")
-    notified_at: Address | None = Field(default=None, description="Where it takes NOTIFY: `host:port`.")
+    asked_at: ListenAddress = Field(description="Where it answers questions: `host:port`; the canary is asked there.")
+    notified_at: ListenAddress | None = Field(default=None, description="Where it takes NOTIFY: `host:port`.")
 
 
 class DnsOptions(BaseModel):
@@ -32,7 +32,7 @@ class DnsOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    listen: Address = Field(default=Address("127.0.0.1", 5354), description="Where transfers are answered.")
+    listen: ListenAddress = Field(default=ListenAddress("127.0.0.1", 5354), description="Where transfers are answered.")
     zone: str = Field(default="rpz.tutela.invalid", description="The zone's name; it is never looked up by anybody.")
     garden: tuple[IPv4Address | IPv6Address, ...] = Field(
         default=(), description="Addresses of the stop page; without them listed names do not exist (NXDOMAIN)."

@@ -28,7 +28,7 @@ from tutela.gateways.dns.canary import CanaryWatch
 from tutela.gateways.dns.options import DnsOptions
 from tutela.gateways.dns.wire import Records, answers
 from tutela.gateways.dns.zone import Zone
-from tutela.gateways.listeners import Address
+from tutela.gateways.listeners import ListenAddress
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Primary:
         return self._watch.failing
 
     @contextlib.asynccontextmanager
-    async def serving(self) -> AsyncIterator[Address]:
+    async def serving(self) -> AsyncIterator[ListenAddress]:
         """Answers, notifies and asks for the canary as long as the block runs. Raises OSError, StoreError."""
         await asyncio.to_thread(self._zone.refresh)
         loop = asyncio.get_running_loop()
@@ -74,7 +74,7 @@ class Primary:
             tasks.append(asyncio.create_task(self._watch.run()))
         try:
             self._notify()
-            yield Address(listen.host, port)
+            yield ListenAddress(listen.host, port)
         finally:
             for task in (*tasks, *self._tasks):
                 task.cancel()
@@ -100,7 +100,7 @@ class Primary:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
-    async def _tell(self, at: Address) -> None:
+    async def _tell(self, at: ListenAddress) -> None:
         message = dns.message.make_query(self._records.zone, dns.rdatatype.SOA)
         message.set_opcode(dns.opcode.NOTIFY)
         message.flags = (message.flags | dns.flags.AA) & ~dns.flags.RD

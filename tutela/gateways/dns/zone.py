@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tutela.content.links.link import DOMAIN
-from tutela.lists.banks.guard import Guard
+from tutela.lists.banks.guard import ListingGuard
 from tutela.lists.banks.model import BankUse
 from tutela.lists.banks.service import Banks
-from tutela.lists.index.feed import Change
+from tutela.lists.index.feed import ListChange
 
 KEPT_VERSIONS = 1_000
 """Differences that an incremental transfer can be made of; who is further behind gets the whole zone."""
@@ -38,7 +38,7 @@ class Zone:
 
     def __init__(self, banks: Banks, serial_file: Path) -> None:
         self._banks = banks
-        self._guard = Guard(banks)
+        self._guard = ListingGuard(banks)
         self._file = serial_file
         self._sequence = -1
         self._version = -1
@@ -90,7 +90,7 @@ class Zone:
             after = page[-1].sequence
         return self._advance(removed - added, added - removed)
 
-    def _follow(self, page: list[Change], removed: set[str], added: set[str]) -> None:
+    def _follow(self, page: list[ListChange], removed: set[str], added: set[str]) -> None:
         keys = [change.key for change in page]
         now = self._listed(keys)
         for key in keys:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from tutela.gateways.outcome import Outcome
+from tutela.gateways.outcome import GatewayOutcome
 from tutela.screening.verdict import Decision
 
 _REASONS = {
@@ -37,7 +37,7 @@ def options(tag: str, methods: str, headers: Mapping[str, str]) -> bytes:
     return status(200, said | {"Preview": "1024", "Transfer-Preview": "*"} | dict(headers))
 
 
-def infection(outcome: Outcome, kind: int) -> dict[str, str]:
+def infection(outcome: GatewayOutcome, kind: int) -> dict[str, str]:
     """The headers by which proxies and clouds know that something was found; `kind` 2 says it could not be screened."""
     name = outcome.name
     violation = f"1\r\n\t-\r\n\t{name}\r\n\t0\r\n\t2"
@@ -54,7 +54,7 @@ def page(tag: str, code: int, headers: Mapping[str, str], text: str) -> bytes:
     return status(200, said) + encoded + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
 
 
-def refusal(tag: str, outcome: Outcome, kind: int, *, closes: bool) -> bytes:
+def refusal(tag: str, outcome: GatewayOutcome, kind: int, *, closes: bool) -> bytes:
     """A page of HTTP in the place of what was refused."""
     title = "This content is refused" if outcome.decision is Decision.BLOCK else "This content is being checked"
     page = (

@@ -17,8 +17,8 @@ from tutela.gateways.icap.messages import (
     MAX_HEAD,
     BadRequestError,
     Encapsulated,
-    Head,
     HttpHeads,
+    IcapHead,
     Method,
     check_http_head,
     parse_chunk,
@@ -26,7 +26,7 @@ from tutela.gateways.icap.messages import (
     parse_head,
 )
 from tutela.gateways.intake import BUFFER, Body, wipe
-from tutela.gateways.outcome import Fault, Outcome
+from tutela.gateways.outcome import GatewayFault, GatewayOutcome
 from tutela.screening.verdict import Decision
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ _DRAINED_S = 5.0
 _PARTIAL = 206
 
 
-class TooSlowError(Exception):
+class IcapTooSlowError(Exception):
     """A body does not come in time."""
 
 
-class Connection:
+class IcapConnection:
     """Belongs to the gateway's event loop; `serve` is its whole life."""
 
     def __init__(self, gateway: "IcapGateway", connection: socket.socket) -> None:
@@ -64,7 +64,7 @@ class Connection:
                 pass
         except BadRequestError:
             await self._send(answers.failure(400, tag()))
-        except TooSlowError:
+        except IcapTooSlowError:
             await self._send(answers.failure(408, tag()))
         await self._end()
 
@@ -100,7 +100,7 @@ class Connection:
         carried = parse_encapsulated(head.headers.get("encapsulated", ""), head.method)
         return await self._modify(head, carried)
 
-    async def _modify(self, head: Head, carried: Encapsulated) -> bool:
+    async def _modify(self, head: IcapHead, carried: Encapsulated) -> bool:
         intake, options = self._gateway.intake, self._gateway.options
         began, preview = time.monotonic(), head.preview
         body = intake.begin(**self._details(head))
@@ -114,7 +114,7 @@ class Connection:
                 unbroken = not carried.has_body or await self._body(head, body, began)
         except TimeoutError:
             body.close()
-            raise TooSlowError from None
+            raise IcapTooSlowError from None
         except BaseException:
             if body.length:
                 intake.counts.cut.inc()
@@ -124,8 +124,8 @@ class Connection:
             whole = unbroken and body.fault is None
             if not carried.has_body:
                 outcome = None
-            elif not whole and body.fault is Fault.INTERRUPTED:
-                outcome = await intake.hold(body, Fault.INTERRUPTED)
+            elif not whole and body.fault is GatewayFault.INTERRUPTED:
+                outcome = await intake.hold(body, GatewayFault.INTERRUPTED)
             else:
                 outcome = await self._judged(head, http, body)
             may_say_204 = head.allows_204 or (preview is not None and (not carried.has_body or self._in_preview))
@@ -136,23 +136,23 @@ class Connection:
         finally:
             body.close()
 
-    async def _stop_page(self, head: Head, http: HttpHeads) -> bytes | None:
+    async def _stop_page(self, head: IcapHead, http: HttpHeads) -> bytes | None:
         """The answer to a request for a listed page; None for any other."""
         if self._gateway.pages is None or head.method != Method.REQMOD:
             return None
         return await asyncio.to_thread(self._gateway.pages.answer, http, self._gateway.tag())
 
-    async def _judged(self, head: Head, http: HttpHeads, body: Body) -> Outcome:
+    async def _judged(self, head: IcapHead, http: HttpHeads, body: Body) -> GatewayOutcome:
         part = "req-hdr" if head.method == Method.REQMOD else "res-hdr"
         types, codings = (http.header(name, of=part) for name in ("content-type", "content-encoding"))
         media_type = types[0] if len(types) == 1 else "\x00" if types else ""
         if head.method == Method.RESPMOD and http.status == _PARTIAL:
-            body.doubts.append(Fault.CUT_SHORT)  # a client puts such parts together
+            body.doubts.append(GatewayFault.CUT_SHORT)  # a client puts such parts together
         body.head = as_mail(media_type)
         unwrap = partial(pieces, media_type=media_type, coding=", ".join(codings))
         return await self._gateway.intake.judge(body, unwrap)
 
-    async def _refuse(self, outcome: Outcome, *, goes_on: bool) -> bool:
+    async def _refuse(self, outcome: GatewayOutcome, *, goes_on: bool) -> bool:
         if not outcome.recorded:
             await self._send(answers.failure(500, self._gateway.tag()))
             return False
@@ -163,7 +163,7 @@ class Connection:
     async def _pass(
         self, carried: Encapsulated, http: HttpHeads, body: Body, *, may_say_204: bool, closes: bool
     ) -> None:
-        said = {"ISTag": self._gateway.tag()} | ({"Connection": "close"} if closes else {})
+        said = {"ISTag": self._gateway.tag()} | ({"IcapConnection": "close"} if closes else {})
         if may_say_204:
             await self._send(answers.status(204, said | {"Encapsulated": "null-body=0"}))
             return
@@ -213,7 +213,7 @@ class Connection:
             http.heads[name] = head
         return http
 
-    async def _body(self, head: Head, body: Body, began: float) -> bool:
+    async def _body(self, head: IcapHead, body: Body, began: float) -> bool:
         """Take the body, with the peer's preview first; False where it was given up half-way."""
         preview = head.preview
         self._in_preview = False
@@ -250,12 +250,12 @@ class Connection:
                 if body.stalled:
                     await body.settle()
                 if self._gateway.intake.stopping and body.fault is None:
-                    body.fault = Fault.INTERRUPTED
+                    body.fault = GatewayFault.INTERRUPTED
                 if body.fault is not None:
                     return False
                 elapsed_s = time.monotonic() - began
                 if elapsed_s > _RATED_AFTER_S and body.length < options.min_rate * elapsed_s:
-                    raise TooSlowError
+                    raise IcapTooSlowError
             if await self._line():
                 raise BadRequestError("a chunk is longer than it was said to be")
 
@@ -323,7 +323,7 @@ class Connection:
                 while await self._fill():
                     self._rest.clear()
 
-    def _details(self, head: Head) -> dict[str, str]:
+    def _details(self, head: IcapHead) -> dict[str, str]:
         options = self._gateway.options
         if not self._gateway.trusted.hears(self._socket, self._peer()):
             return {}

@@ -46,7 +46,7 @@ class Method(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class IcapHead:
     """A request's own head."""
 
     method: str
@@ -111,7 +111,7 @@ class HttpHeads:
         return int(first[1]) if len(first) > 1 and first[1].isdigit() else 0
 
 
-def parse_head(text: bytes) -> Head:
+def parse_head(text: bytes) -> IcapHead:
     """The head of a request, without its empty line. Raises BadRequestError."""
     first, *lines = text.split(b"\r\n")
     found = _REQUEST.fullmatch(first)
@@ -127,7 +127,7 @@ def parse_head(text: bytes) -> Head:
             raise BadRequestError("{name} comes twice", name=name)
         value = field_found[2].decode("latin-1").strip()
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return Head(found[1].decode(), found[2].decode("ascii", "replace").strip("/"), headers)
+    return IcapHead(found[1].decode(), found[2].decode("ascii", "replace").strip("/"), headers)
 
 
 def parse_encapsulated(text: str, method: str) -> Encapsulated:

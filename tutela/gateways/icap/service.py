@@ -14,12 +14,12 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from tutela.gateways.base import Kind, Opening, Passes
+from tutela.gateways.base import GatewayKind, Opening, Passes
 from tutela.gateways.http import HttpOptions
 from tutela.gateways.icap import answers
-from tutela.gateways.icap.connection import Connection
+from tutela.gateways.icap.connection import IcapConnection
 from tutela.gateways.icap.pages import PageGuard
-from tutela.gateways.listeners import Acceptor, Address, Peers
+from tutela.gateways.listeners import Acceptor, ListenAddress, Peers
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +61,8 @@ class IcapGateway:
         self.intake = opening.intake
         self.trusted = Peers(opening.options.trusted)
         self.pages = PageGuard(opening.intake.deployment) if opening.options.pages else None
-        self._connections: set[Connection] = set()
-        self._idle: OrderedDict[Connection, None] = OrderedDict()
+        self._connections: set[IcapConnection] = set()
+        self._idle: OrderedDict[IcapConnection, None] = OrderedDict()
         self._acceptor = Acceptor(opening.sockets, Peers(opening.options.allow), self._take, self._make_room)
 
     async def start(self) -> None:
@@ -103,11 +103,11 @@ class IcapGateway:
             said["X-Include"] = ", ".join(headers)
         return answers.options(self.tag(), "RESPMOD, REQMOD", said)
 
-    def busy(self, connection: Connection) -> None:
+    def busy(self, connection: IcapConnection) -> None:
         """A request has begun."""
         self._idle.pop(connection, None)
 
-    def waits(self, connection: Connection) -> None:
+    def waits(self, connection: IcapConnection) -> None:
         """No request is under way."""
         self._idle[connection] = None
 
@@ -115,11 +115,11 @@ class IcapGateway:
         if len(self._idle) >= self.options.max_idle:
             self._make_room()
         self.intake.counts.connections.inc()
-        taken = Connection(self, connection)
+        taken = IcapConnection(self, connection)
         self._connections.add(taken)
         taken.task = asyncio.create_task(self._serve(taken))
 
-    async def _serve(self, connection: Connection) -> None:
+    async def _serve(self, connection: IcapConnection) -> None:
         try:
             await connection.serve()
         except (OSError, TimeoutError, asyncio.CancelledError):
@@ -142,7 +142,7 @@ class _Asking:
     """Asks as a proxy does, about an upload."""
 
     def __init__(self, options: IcapOptions) -> None:
-        self._address: Address = options.listen[0]
+        self._address: ListenAddress = options.listen[0]
         self._service = options.services[0]
 
     def __call__(self, content: bytes) -> bool:
@@ -165,4 +165,4 @@ def _asking(options: IcapOptions) -> Passes:
     return _Asking(options)
 
 
-KIND = Kind("icap", "proxies and clouds: squid, F5, FortiGate, Nextcloud", IcapOptions, IcapGateway, _asking)
+KIND = GatewayKind("icap", "proxies and clouds: squid, F5, FortiGate, Nextcloud", IcapOptions, IcapGateway, _asking)

@@ -21,12 +21,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from tutela.gateways.base import Kind, Opening, Passes
+from tutela.gateways.base import GatewayKind, Opening, Passes
 from tutela.gateways.http import HttpGateway, HttpOptions, details_of
 from tutela.gateways.intake import BUFFER, Body, wipe
-from tutela.gateways.listeners import Address
+from tutela.gateways.listeners import ListenAddress
 from tutela.gateways.matrix.attachments import Attachment, Mailbox, UndecryptableError, UnreadableError, is_media
-from tutela.gateways.outcome import Fault, Outcome
+from tutela.gateways.outcome import GatewayFault, GatewayOutcome
 from tutela.gateways.upstream import Upstream, UpstreamError
 
 _PREFIX = "/_matrix/media_proxy/unstable"
@@ -40,11 +40,11 @@ _KEPT = frozenset({b"content-type", b"content-disposition", b"cache-control", b"
 class MatrixOptions(HttpOptions):
     """What a gateway of Matrix' clients is told."""
 
-    homeserver: Address = Field(description="Where the home server listens: `host:port`, or a UNIX socket.")
+    homeserver: ListenAddress = Field(description="Where the home server listens: `host:port`, or a UNIX socket.")
     homeserver_s: float = Field(default=60.0, gt=0, description="Seconds that the home server may keep silent.")
 
 
-class RefusedError(Exception):
+class MatrixRefusedError(Exception):
     """A request is answered by an error of the protocol."""
 
     def __init__(self, status: int, reason: str, info: str) -> None:
@@ -93,7 +93,7 @@ class MatrixGateway:
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "X-Requested-With"],
         )
-        errors = {404: _unknown, 405: _unknown, RefusedError: _refused}
+        errors = {404: _unknown, 405: _unknown, MatrixRefusedError: _refused}
         self._http = HttpGateway(opening, Starlette(routes=routes, middleware=[any_origin], exception_handlers=errors))
 
     async def start(self) -> None:
@@ -117,7 +117,7 @@ class MatrixGateway:
                 headers = await self._fetch(request, wanted, body)
                 outcome = await self._judged(body)
                 if not outcome.allowed:
-                    raise RefusedError(403, "MCS_MEDIA_NOT_CLEAN", outcome.name)
+                    raise MatrixRefusedError(403, "MCS_MEDIA_NOT_CLEAN", outcome.name)
                 return _Handed(body, headers, wanted.attachment)
             finally:
                 body.close()
@@ -144,7 +144,7 @@ class MatrixGateway:
     async def _named(self, request: Request) -> _Wanted:
         server, media = request.path_params["server"], request.path_params["media"]
         if not is_media(server, media):
-            raise RefusedError(404, "M_NOT_FOUND", "there is no such file")
+            raise MatrixRefusedError(404, "M_NOT_FOUND", "there is no such file")
         return _Wanted(server, media)
 
     async def _thumbnail(self, request: Request) -> _Wanted:
@@ -158,9 +158,9 @@ class MatrixGateway:
             attachment.counter_mode()
             return _Wanted(*attachment.media, attachment=attachment)
         except UndecryptableError as error:
-            raise RefusedError(403, "MCS_BAD_DECRYPTION", str(error)) from None
+            raise MatrixRefusedError(403, "MCS_BAD_DECRYPTION", str(error)) from None
         except UnreadableError as error:
-            raise RefusedError(400, "MCS_MALFORMED_JSON", str(error)) from None
+            raise MatrixRefusedError(400, "MCS_MALFORMED_JSON", str(error)) from None
 
     # The file
 
@@ -179,14 +179,16 @@ class MatrixGateway:
                 answer = await self._upstream.ask(b"GET", target, headers, None)
                 async with aclosing(answer.body) as parts:
                     if answer.status == 404:
-                        raise RefusedError(404, "M_NOT_FOUND", "the home server does not have the file")
+                        raise MatrixRefusedError(404, "M_NOT_FOUND", "the home server does not have the file")
                     if answer.status != 200:
-                        raise RefusedError(502, "MCS_MEDIA_REQUEST_FAILED", f"the home server said {answer.status}")
+                        raise MatrixRefusedError(
+                            502, "MCS_MEDIA_REQUEST_FAILED", f"the home server said {answer.status}"
+                        )
                     await self._take(parts, body, wanted.attachment)
                 return [header for header in answer.headers if header[0] in _KEPT]
         except (UpstreamError, TimeoutError):
             self._intake.counts.cut.inc()
-            raise RefusedError(502, "MCS_MEDIA_REQUEST_FAILED", "the home server gave no whole answer") from None
+            raise MatrixRefusedError(502, "MCS_MEDIA_REQUEST_FAILED", "the home server gave no whole answer") from None
 
     async def _take(self, parts: AsyncIterator[bytes], body: Body, attachment: Attachment | None) -> None:
         decrypting, digest = attachment.counter_mode() if attachment is not None else None, hashlib.sha256()
@@ -202,16 +204,18 @@ class MatrixGateway:
             if body.stalled:
                 await body.settle()
             if self._intake.stopping:
-                body.fault = Fault.INTERRUPTED
+                body.fault = GatewayFault.INTERRUPTED
             if body.fault is not None:
                 return
         if attachment is not None and not attachment.is_of(digest.digest()):
-            raise RefusedError(400, "MCS_MEDIA_FAILED_TO_DECRYPT", "the file is not the one that its hash speaks of")
+            raise MatrixRefusedError(
+                400, "MCS_MEDIA_FAILED_TO_DECRYPT", "the file is not the one that its hash speaks of"
+            )
 
-    async def _judged(self, body: Body) -> Outcome:
+    async def _judged(self, body: Body) -> GatewayOutcome:
         outcome = await self._intake.judge(body)
         if not outcome.recorded:
-            raise RefusedError(500, "M_UNKNOWN", "the file cannot be checked now")
+            raise MatrixRefusedError(500, "M_UNKNOWN", "the file cannot be checked now")
         return outcome
 
 
@@ -245,14 +249,14 @@ async def _asked(request: Request) -> bytes:
         async for part in request.stream():
             text += part
             if len(text) > _MAX_ASKED:
-                raise UnreadableError(f"a request has at most {_MAX_ASKED:,} bytes")
+                raise UnreadableError("a request has at most {max_asked:,} bytes", max_asked=_MAX_ASKED)
     except ClientDisconnect:
         raise UnreadableError("the request is not whole") from None
     return text
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RefusedError)
+    assert isinstance(error, MatrixRefusedError)
     return error.answer
 
 
@@ -271,4 +275,4 @@ def _asking(_: MatrixOptions) -> Passes:
     return _Asking()
 
 
-KIND = Kind("matrix", "the content scanner of Element's clients", MatrixOptions, MatrixGateway, _asking)
+KIND = GatewayKind("matrix", "the content scanner of Element's clients", MatrixOptions, MatrixGateway, _asking)

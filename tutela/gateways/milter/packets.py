@@ -24,7 +24,7 @@ class PacketError(InputError, OSError):
     code = "packet"
 
 
-class Command(StrEnum):
+class MilterCommand(StrEnum):
     """What a server says."""
 
     OPTIONS = "O"
@@ -45,14 +45,14 @@ class Command(StrEnum):
     """Quit, but the connection stays for the next client."""
 
 
-class Action(IntFlag):
+class MilterAction(IntFlag):
     """What a filter may do."""
 
     NOTHING = 0
     QUARANTINE = 0x20
 
 
-class Step(IntFlag):
+class MilterStep(IntFlag):
     """What a server need not do for a filter, or does for it."""
 
     NOTHING = 0
@@ -70,41 +70,41 @@ class Step(IntFlag):
     """Headers come with the space behind their colon, as they were."""
 
 
-_WANTED = Step(0x1FF180)
+_WANTED = MilterStep(0x1FF180)
 _SILENT = {
-    Command.CONNECT: Step.SILENT_CONNECT,
-    Command.HELO: Step.SILENT_HELO,
-    Command.MAIL: Step.SILENT_MAIL,
-    Command.RECIPIENT: Step.SILENT_RECIPIENT,
-    Command.DATA: Step.SILENT_DATA,
-    Command.UNKNOWN: Step.SILENT_UNKNOWN,
-    Command.HEADER: Step.SILENT_HEADER,
-    Command.END_OF_HEADERS: Step.SILENT_END_OF_HEADERS,
-    Command.BODY: Step.SILENT_BODY,
+    MilterCommand.CONNECT: MilterStep.SILENT_CONNECT,
+    MilterCommand.HELO: MilterStep.SILENT_HELO,
+    MilterCommand.MAIL: MilterStep.SILENT_MAIL,
+    MilterCommand.RECIPIENT: MilterStep.SILENT_RECIPIENT,
+    MilterCommand.DATA: MilterStep.SILENT_DATA,
+    MilterCommand.UNKNOWN: MilterStep.SILENT_UNKNOWN,
+    MilterCommand.HEADER: MilterStep.SILENT_HEADER,
+    MilterCommand.END_OF_HEADERS: MilterStep.SILENT_END_OF_HEADERS,
+    MilterCommand.BODY: MilterStep.SILENT_BODY,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class MilterTerms:
     """What server and filter agreed on."""
 
-    actions: Action = Action.NOTHING
-    steps: Step = Step.NOTHING
+    actions: MilterAction = MilterAction.NOTHING
+    steps: MilterStep = MilterStep.NOTHING
 
-    def is_answered(self, command: Command) -> bool:
+    def is_answered(self, command: MilterCommand) -> bool:
         """Whether the server waits for an answer to that."""
         silent = _SILENT.get(command)
         return silent is not None and silent not in self.steps
 
     @classmethod
-    def agreed(cls, data: bytes) -> "tuple[Terms, bytes]":
+    def agreed(cls, data: bytes) -> "tuple[MilterTerms, bytes]":
         """The terms that a server's offer comes to, and the answer to it. Raises PacketError."""
         if len(data) < _OPTIONS.size:
             raise PacketError("an offer of options is too short")
         version, actions, steps = _OPTIONS.unpack_from(data)
         if version < _OLDEST:
-            raise PacketError(f"version {version} of the protocol is too old")
-        terms = cls(Action(actions & Action.QUARANTINE), Step(steps & _WANTED))
+            raise PacketError("version {version} of the protocol is too old", version=version)
+        terms = cls(MilterAction(actions & MilterAction.QUARANTINE), MilterStep(steps & _WANTED))
         return terms, packet("O", _OPTIONS.pack(min(version, _VERSION), terms.actions, terms.steps))
 
 

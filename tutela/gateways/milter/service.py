@@ -14,20 +14,20 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from tutela.gateways.base import Kind, ListenerOptions, Opening, Passes
-from tutela.gateways.channels import Channel, ChannelService
+from tutela.gateways.base import GatewayKind, ListenerOptions, Opening, Passes
+from tutela.gateways.channels import ChannelService, GatewayChannel
 from tutela.gateways.intake import Body
-from tutela.gateways.listeners import Address
+from tutela.gateways.listeners import ListenAddress
 from tutela.gateways.milter.packets import (
     CONTINUE,
     LENGTH,
     MAX_PACKET,
     TEMPORARY_FAILURE,
-    Action,
-    Command,
+    MilterAction,
+    MilterCommand,
+    MilterStep,
+    MilterTerms,
     PacketError,
-    Step,
-    Terms,
     client_address,
     header_line,
     macros,
@@ -35,7 +35,7 @@ from tutela.gateways.milter.packets import (
     quarantine,
     refusal,
 )
-from tutela.gateways.outcome import Outcome
+from tutela.gateways.outcome import GatewayOutcome
 from tutela.screening.verdict import Decision
 
 _FIRST_LINE = b"Received: by a mail filter\r\n"
@@ -43,8 +43,8 @@ _FIRST_LINE = b"Received: by a mail filter\r\n"
 _SEND_S = 30.0
 _RATED_AFTER_S = 10.0
 _ASKED_S = 60.0
-_LETTERS = frozenset(Command)
-_OF_A_MAIL = frozenset({Command.HEADER, Command.END_OF_HEADERS, Command.BODY, Command.END})
+_LETTERS = frozenset(MilterCommand)
+_OF_A_MAIL = frozenset({MilterCommand.HEADER, MilterCommand.END_OF_HEADERS, MilterCommand.BODY, MilterCommand.END})
 
 
 class MilterOptions(ListenerOptions):
@@ -83,15 +83,15 @@ class MilterGateway:
         """Accept no more; a whole mail is answered, by its verdict or held; half a mail comes again."""
         await self._service.stop()
 
-    async def _serve(self, channel: Channel) -> None:
+    async def _serve(self, channel: GatewayChannel) -> None:
         session = _Session(self, channel)
         try:
             while True:
                 async with asyncio.timeout(self.options.first_s):
                     length, letter = await _begun(channel)
                 if letter not in _LETTERS:
-                    raise PacketError(f"the protocol has no {letter!r}")
-                command = Command(letter)
+                    raise PacketError("the protocol has no {letter!r}", letter=letter)
+                command = MilterCommand(letter)
                 if command in _OF_A_MAIL:
                     self._service.busy(channel)
                 async with asyncio.timeout(self.options.body_s):
@@ -106,10 +106,10 @@ class MilterGateway:
 class _Session:
     """What one server says over one connection, mail after mail."""
 
-    def __init__(self, gateway: MilterGateway, channel: Channel) -> None:
+    def __init__(self, gateway: MilterGateway, channel: GatewayChannel) -> None:
         self._gateway = gateway
         self._channel = channel
-        self._terms = Terms()
+        self._terms = MilterTerms()
         self._known: dict[str, str] = {}
         """Macros."""
         self._body: Body | None = None
@@ -120,16 +120,16 @@ class _Session:
         """Whether a mail is under way."""
         return self._body is not None
 
-    async def take(self, command: Command, length: int) -> bool:
+    async def take(self, command: MilterCommand, length: int) -> bool:
         """Do what a packet says whose data comes next; whether it was the last."""
-        if command in (Command.BODY, Command.END):
+        if command in (MilterCommand.BODY, MilterCommand.END):
             await self._add(length)
-            if command is Command.END:
+            if command is MilterCommand.END:
                 await self._send(self._answer(await self._judged()))
                 return False
         else:
             data = await self._channel.exactly(length)
-            if command is Command.QUIT:
+            if command is MilterCommand.QUIT:
                 return True
             await self._told(command, data)
         if self._terms.is_answered(command):
@@ -142,22 +142,22 @@ class _Session:
             self._body.close()
             self._body = None
 
-    async def _told(self, command: Command, data: bytes) -> None:
+    async def _told(self, command: MilterCommand, data: bytes) -> None:
         match command:
-            case Command.OPTIONS:
-                self._terms, answer = Terms.agreed(data)
+            case MilterCommand.OPTIONS:
+                self._terms, answer = MilterTerms.agreed(data)
                 await self._send(answer)
-            case Command.MACROS:
+            case MilterCommand.MACROS:
                 self._known.update(macros(data))
-            case Command.CONNECT:
+            case MilterCommand.CONNECT:
                 self._known["client_addr"] = client_address(data)
-            case Command.HEADER:
-                await self._write(header_line(data, has_space=Step.LEADING_SPACE in self._terms.steps))
-            case Command.END_OF_HEADERS:
+            case MilterCommand.HEADER:
+                await self._write(header_line(data, has_space=MilterStep.LEADING_SPACE in self._terms.steps))
+            case MilterCommand.END_OF_HEADERS:
                 await self._write(b"\r\n")
-            case Command.MAIL | Command.ABORT:
+            case MilterCommand.MAIL | MilterCommand.ABORT:
                 self.forget()
-            case Command.NEXT:
+            case MilterCommand.NEXT:
                 self.forget()
                 self._known.clear()
             case _:
@@ -195,21 +195,21 @@ class _Session:
             self._gateway.intake.counts.cut.inc()
             raise TimeoutError  # half a mail: the server has it come again
 
-    async def _judged(self) -> Outcome:
+    async def _judged(self) -> GatewayOutcome:
         body = self._mail()
         try:
             return await self._gateway.intake.judge(body)
         finally:
             self.forget()
 
-    def _answer(self, outcome: Outcome) -> bytes:
+    def _answer(self, outcome: GatewayOutcome) -> bytes:
         if outcome.allowed:
             return CONTINUE
         if not outcome.recorded:
             return TEMPORARY_FAILURE
         if outcome.decision is Decision.BLOCK:
             return refusal(550, "5.7.1", outcome.name)
-        if self._gateway.options.quarantines and Action.QUARANTINE in self._terms.actions:
+        if self._gateway.options.quarantines and MilterAction.QUARANTINE in self._terms.actions:
             return quarantine(outcome.name)
         return refusal(451, "4.7.1", outcome.name)
 
@@ -217,7 +217,7 @@ class _Session:
         await self._channel.send(data, _SEND_S)
 
 
-async def _begun(channel: Channel) -> tuple[int, str]:
+async def _begun(channel: GatewayChannel) -> tuple[int, str]:
     """The length of a packet's data, and its letter. Raises PacketError."""
     (length,) = LENGTH.unpack(await channel.exactly(LENGTH.size))
     if not 1 <= length <= MAX_PACKET:
@@ -228,12 +228,12 @@ async def _begun(channel: Channel) -> tuple[int, str]:
 class _Asking:
     """Asks as a mail server does, about a mail with an attachment."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: ListenAddress) -> None:
         self._address = address
 
     def __call__(self, content: bytes) -> bool:
         with self._address.connect(_ASKED_S) as connection:
-            connection.sendall(packet("O", struct.pack(">III", 6, Action.QUARANTINE, 0x1FFFFF)))
+            connection.sendall(packet("O", struct.pack(">III", 6, MilterAction.QUARANTINE, 0x1FFFFF)))
             _packet_of(connection)
             head = b"Content-Type\0application/octet-channel\0"
             body = [packet("B", content[at : at + 65_535]) for at in range(0, len(content), 65_535)]
@@ -259,4 +259,6 @@ def _asking(options: MilterOptions) -> Passes:
     return _Asking(options.listen[0])
 
 
-KIND = Kind("milter", "Postfix and Sendmail: 550, or their own quarantine", MilterOptions, MilterGateway, _asking)
+KIND = GatewayKind(
+    "milter", "Postfix and Sendmail: 550, or their own quarantine", MilterOptions, MilterGateway, _asking
+)

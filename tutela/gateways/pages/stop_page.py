@@ -6,7 +6,7 @@ One file of plain HTML with its style in it: no script, no cookie, nothing loade
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from tutela.casework.appeals import Receipt
+from tutela.casework.appeals import AppealReceipt
 from tutela.gateways.pages.options import StopPageOptions
 from tutela.gateways.pages.texts import Texts, languages_of, texts_for
 from tutela.screening.check.deterrence import Deterrences, Help
@@ -77,7 +77,7 @@ class StopPage:
         parts.append(self._appeal(texts, reference, given or {}, problem))
         return _page(texts, texts.title, parts)
 
-    def received(self, receipt: Receipt, languages: str) -> str:
+    def received(self, receipt: AppealReceipt, languages: str) -> str:
         """The page after an appeal."""
         texts = texts_for(languages_of(languages))
         due = receipt.due_at.strftime("%Y-%m-%d %H:%M UTC")

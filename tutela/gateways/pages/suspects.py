@@ -15,7 +15,7 @@ import dns.exception
 import dns.rdatatype
 
 from tutela.content.links.link import DOMAIN, URL, URL_TREE
-from tutela.lists.banks.guard import Guard
+from tutela.lists.banks.guard import ListingGuard
 from tutela.lists.banks.model import BankUse
 from tutela.lists.banks.service import Banks
 
@@ -24,7 +24,7 @@ _TIMEOUT_S = 5.0
 _LEAST_TTL_S, _MOST_TTL_S = 30, 3600
 
 
-class Form(StrEnum):
+class SuspectForm(StrEnum):
     """How suspects are written."""
 
     HOSTS = "hosts"
@@ -47,7 +47,7 @@ class Suspects:
     """So long the addresses are good."""
 
 
-def suspect_hosts(banks: Banks, guard: Guard) -> list[str]:
+def suspect_hosts(banks: Banks, guard: ListingGuard) -> list[str]:
     """The hosts with a listed page or folder, and listed domains, of banks for proxies; never a shared host."""
     found = set()
     for signal in (URL, URL_TREE, DOMAIN):
@@ -90,14 +90,14 @@ async def resolve(hosts: Sequence[str], nameserver: str | None = None, port: int
     return Suspects(tuple(hosts), tuple(sorted(found, key=_order)), ttl_s)
 
 
-def written(suspects: Suspects, form: Form) -> Iterator[str]:
+def written(suspects: Suspects, form: SuspectForm) -> Iterator[str]:
     """The lines of a form."""
     match form:
-        case Form.HOSTS:
+        case SuspectForm.HOSTS:
             yield from suspects.hosts
-        case Form.ADDRESSES:
+        case SuspectForm.ADDRESSES:
             yield from suspects.addresses
-        case Form.NFTABLES:
+        case SuspectForm.NFTABLES:
             yield "table inet tutela {"
             for version in (4, 6):
                 yield f"  set suspects{version} {{"
@@ -106,7 +106,7 @@ def written(suspects: Suspects, form: Form) -> Iterator[str]:
                     yield f"    elements = {{ {', '.join(elements)} }}"
                 yield "  }"
             yield "}"
-        case Form.BIRD:
+        case SuspectForm.BIRD:
             yield from _bird(suspects.addresses)
 
 

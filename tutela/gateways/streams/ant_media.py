@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, quote
 from pydantic import Field
 from starlette.responses import Response
 
-from tutela.gateways.streams.base import Door, Hook, HttpServer, Kind, ServerOptions, document_of, text, yes
-from tutela.screening.streams import Channel, Gate, Publication, Running
+from tutela.gateways.streams.base import Door, Hook, HttpServer, MediaServerKind, ServerOptions, document_of, text, yes
+from tutela.screening.streams import Channel, Publication, Running, StreamGate
 
 _PAGE = 50
 
@@ -60,7 +60,7 @@ class AntMedia(HttpServer):
         return f"/{quote(app, safe='')}/rest/v2/broadcasts"
 
 
-def _answer(server: AntMedia, hook: Hook, gate: Gate) -> Response:
+def _answer(server: AntMedia, hook: Hook, gate: StreamGate) -> Response:
     said: dict[str, Any] = (
         document_of(hook)
         if hook.headers.get("content-type", "").startswith("application/json")
@@ -84,4 +84,4 @@ def _open(name: str, options: AntMediaOptions) -> Door:
     return Door(server, lambda hook, gate: _answer(server, hook, gate), settles)
 
 
-KIND = Kind("ant-media", "Ant Media Server", AntMediaOptions, _open)
+KIND = MediaServerKind("ant-media", "Ant Media Server", AntMediaOptions, _open)

@@ -1,9 +1,9 @@
 """What the gate needs of a kind of media server.
 
 To add one: write its option class (a subclass of `ServerOptions`), a class that keeps `MediaServer`, and a function
-that reads its hooks; put them together in a `Kind` and name that in `registry.py`. Three rules hold for each: a hook
-that cannot be read is refused, in the server's own word; an answer says no more than yes or no; what a server does
-while its hooks are not answered is said in `fails_open`, from having run it or from its source.
+that reads its hooks; put them together in a `MediaServerKind` and name that in `registry.py`. Three rules hold for
+each: a hook that cannot be read is refused, in the server's own word; an answer says no more than yes or no; what a
+server does while its hooks are not answered is said in `fails_open`, from having run it or from its source.
 """
 
 import base64
@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from tutela.foundation.http import Http, HttpError, Patience
 from tutela.foundation.secrets import check_reference, resolve
-from tutela.screening.streams import Channel, Gate, MediaServer, Running
+from tutela.screening.streams import Channel, MediaServer, Running, StreamGate
 
 TOKEN = "watcher"  # noqa: S105  (the name of a parameter)
 """The parameter by which a server's play hook hears the watcher's token."""
@@ -62,13 +62,13 @@ class Hook:
     peer: str
 
 
-Answering = Callable[[Hook, Gate], Response]
+Answering = Callable[[Hook, StreamGate], Response]
 """Answers a hook. May take as long as an admission does; called in a thread. ValueError and KeyError say that the hook
 is not of its form."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[OptionsT]):
+class MediaServerKind(Generic[OptionsT]):
     """A kind of media server."""
 
     name: str

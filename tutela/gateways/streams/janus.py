@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from tutela.errors import TutelaError
 from tutela.foundation.http import HttpError
-from tutela.gateways.streams.base import Door, Hook, HttpServer, Kind, ServerOptions, text, yes
-from tutela.screening.streams import Channel, Gate, Publication, Running
+from tutela.gateways.streams.base import Door, Hook, HttpServer, MediaServerKind, ServerOptions, text, yes
+from tutela.screening.streams import Channel, Publication, Running, StreamGate
 
 _PLUGIN = "janus.plugin.videoroom"
 
@@ -90,7 +90,7 @@ def _number(text_: str) -> int | str:
     return int(text_) if text_.isdecimal() else text_
 
 
-def _answer(server: Janus, hook: Hook, gate: Gate) -> Response:
+def _answer(server: Janus, hook: Hook, gate: StreamGate) -> Response:
     import json
 
     events = json.loads(hook.body)
@@ -117,4 +117,4 @@ def _open(name: str, options: JanusOptions) -> Door:
     return Door(server, lambda hook, gate: _answer(server, hook, gate), settles)
 
 
-KIND = Kind("janus", "Janus with VideoRoom", JanusOptions, _open)
+KIND = MediaServerKind("janus", "Janus with VideoRoom", JanusOptions, _open)

@@ -20,8 +20,8 @@ from pydantic import Field
 from starlette.responses import Response
 
 from tutela.foundation.http import HttpError
-from tutela.gateways.streams.base import Door, Hook, HttpServer, Kind, ServerOptions, document_of, text, yes
-from tutela.screening.streams import Channel, Gate, Publication, Running
+from tutela.gateways.streams.base import Door, Hook, HttpServer, MediaServerKind, ServerOptions, document_of, text, yes
+from tutela.screening.streams import Channel, Publication, Running, StreamGate
 
 _TOKEN_S = 60
 _VIDEO = ("VIDEO", 1)
@@ -101,7 +101,7 @@ class LiveKit(HttpServer):
         return f"{self.options.address.rstrip('/')}/{quote(channel.app, safe='')}/{quote(channel.name, safe='')}"
 
 
-def _answer(server: LiveKit, hook: Hook, gate: Gate) -> Response:
+def _answer(server: LiveKit, hook: Hook, gate: StreamGate) -> Response:
     if not server.is_signed(hook.headers.get("authorization", ""), hook.body):
         return text(401)
     said = document_of(hook)
@@ -125,4 +125,4 @@ def _open(name: str, options: LiveKitOptions) -> Door:
     return Door(server, lambda hook, gate: _answer(server, hook, gate), settles)
 
 
-KIND = Kind("livekit", "LiveKit", LiveKitOptions, _open)
+KIND = MediaServerKind("livekit", "LiveKit", LiveKitOptions, _open)

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, quote, urlencode
 from pydantic import Field
 from starlette.responses import Response
 
-from tutela.gateways.streams.base import TOKEN, Door, Hook, HttpServer, Kind, ServerOptions, document_of, yes
-from tutela.screening.streams import Channel, Gate, Publication, Running
+from tutela.gateways.streams.base import TOKEN, Door, Hook, HttpServer, MediaServerKind, ServerOptions, document_of, yes
+from tutela.screening.streams import Channel, Publication, Running, StreamGate
 
 _KINDS = {
     "rtmpConn": "rtmpconns",
@@ -87,7 +87,7 @@ def channel_of(server: str, path: str) -> Channel:
     return Channel(server, app, name)
 
 
-def _answer(name: str, options: MediaMtxOptions, hook: Hook, gate: Gate) -> Response:
+def _answer(name: str, options: MediaMtxOptions, hook: Hook, gate: StreamGate) -> Response:
     said = document_of(hook)
     query = parse_qs(str(said.get("query", "")))
     channel, session = channel_of(name, str(said["path"])), str(said["id"])
@@ -109,4 +109,4 @@ def _open(name: str, options: MediaMtxOptions) -> Door:
     )
 
 
-KIND = Kind("mediamtx", "MediaMTX", MediaMtxOptions, _open)
+KIND = MediaServerKind("mediamtx", "MediaMTX", MediaMtxOptions, _open)

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tutela.screening.streams import State, Streams
+from tutela.screening.streams import Streams, StreamState
 from tutela.screening.streams.model import LIVE
 
 
@@ -29,7 +29,7 @@ class _StreamMetrics(Collector):
         late = GaugeMetricFamily("tutela_streams_late_keys", "Streams whose key frames are late.")
         late.add_metric([], sum(watch.counts.late_keys for watch in live))
         ended = CounterMetricFamily("tutela_streams_ended", "Streams that have ended, by how.", labels=["state"])
-        for state in (State.CUT, State.DROPPED, State.ENDED):
+        for state in (StreamState.CUT, StreamState.DROPPED, StreamState.ENDED):
             ended.add_metric([state.value], totals.ended.get(state, 0))
         refused = CounterMetricFamily("tutela_streams_refused", "Publishers not let in, by why.", labels=["why"])
         for why, count in totals.refused.items():

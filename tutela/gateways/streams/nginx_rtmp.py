@@ -12,8 +12,8 @@ from pydantic import Field
 from starlette.responses import Response
 
 from tutela.errors import TutelaError
-from tutela.gateways.streams.base import TOKEN, Door, Hook, HttpServer, Kind, ServerOptions, text, yes
-from tutela.screening.streams import Channel, Gate, Publication, Running
+from tutela.gateways.streams.base import TOKEN, Door, Hook, HttpServer, MediaServerKind, ServerOptions, text, yes
+from tutela.screening.streams import Channel, Publication, Running, StreamGate
 
 _REFUSED = 403
 
@@ -75,7 +75,7 @@ class NginxRtmp(HttpServer):
         return int(count) if count.isdecimal() else 0
 
 
-def _answer(name: str, options: NginxRtmpOptions, hook: Hook, gate: Gate) -> Response:
+def _answer(name: str, options: NginxRtmpOptions, hook: Hook, gate: StreamGate) -> Response:
     form = dict(parse_qsl(hook.body.decode("utf-8", "replace"), keep_blank_values=True))
     if hook.path == "segment":
         return _segment(name, hook, gate)
@@ -98,7 +98,7 @@ def _answer(name: str, options: NginxRtmpOptions, hook: Hook, gate: Gate) -> Res
     return text(_REFUSED)
 
 
-def _segment(name: str, hook: Hook, gate: Gate) -> Response:
+def _segment(name: str, hook: Hook, gate: StreamGate) -> Response:
     """Asked by `auth_request` of the server that gives segments out: whether this one may be fetched."""
     path = hook.headers["x-original-uri"].partition("?")[0]
     file = path.rsplit("/", 1)[-1]
@@ -116,4 +116,4 @@ def _open(name: str, options: NginxRtmpOptions) -> Door:
     )
 
 
-KIND = Kind("nginx-rtmp", "nginx with its RTMP module", NginxRtmpOptions, _open)
+KIND = MediaServerKind("nginx-rtmp", "nginx with its RTMP module", NginxRtmpOptions, _open)

@@ -14,8 +14,18 @@ from pydantic import Field
 from starlette.responses import Response
 
 from tutela.foundation.http import HttpError
-from tutela.gateways.streams.base import TOKEN, Door, Hook, HttpServer, Kind, ServerOptions, document_of, text, yes
-from tutela.screening.streams import Channel, Gate, Publication, Running
+from tutela.gateways.streams.base import (
+    TOKEN,
+    Door,
+    Hook,
+    HttpServer,
+    MediaServerKind,
+    ServerOptions,
+    document_of,
+    text,
+    yes,
+)
+from tutela.screening.streams import Channel, Publication, Running, StreamGate
 
 
 class NodeMediaServerOptions(ServerOptions):
@@ -85,7 +95,7 @@ class NodeMediaServer(HttpServer):
         return self.ask(method, path)
 
 
-def _answer(name: str, options: NodeMediaServerOptions, hook: Hook, gate: Gate) -> Response:
+def _answer(name: str, options: NodeMediaServerOptions, hook: Hook, gate: StreamGate) -> Response:
     said = document_of(hook)
     channel, session = Channel(name, str(said["app"]), str(said["name"])), str(said["id"])
     query = said.get("query") or {}
@@ -114,4 +124,4 @@ def _open(name: str, options: NodeMediaServerOptions) -> Door:
     )
 
 
-KIND = Kind("node-media-server", "node-media-server 4", NodeMediaServerOptions, _open)
+KIND = MediaServerKind("node-media-server", "node-media-server 4", NodeMediaServerOptions, _open)

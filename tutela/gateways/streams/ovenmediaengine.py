@@ -16,13 +16,13 @@ from tutela.gateways.streams.base import (
     Door,
     Hook,
     HttpServer,
-    Kind,
+    MediaServerKind,
     ServerOptions,
     answer_json,
     basic,
     document_of,
 )
-from tutela.screening.streams import Channel, Gate, Publication, Running
+from tutela.screening.streams import Channel, Publication, Running, StreamGate
 
 
 class OvenMediaEngineOptions(ServerOptions):
@@ -71,7 +71,7 @@ class OvenMediaEngine(HttpServer):
         return f"/v1/vhosts/{quote(self._host, safe='')}/apps/{quote(app, safe='')}/streams"
 
 
-def _answer(name: str, options: OvenMediaEngineOptions, secret: bytes, hook: Hook, gate: Gate) -> Response:
+def _answer(name: str, options: OvenMediaEngineOptions, secret: bytes, hook: Hook, gate: StreamGate) -> Response:
     signature = base64.urlsafe_b64encode(hmac.digest(secret, hook.body, hashlib.sha1)).rstrip(b"=")
     given = hook.headers.get("x-ome-signature", "").encode().rstrip(b"=")
     if not hmac.compare_digest(signature, given):
@@ -109,4 +109,4 @@ def _open(name: str, options: OvenMediaEngineOptions) -> Door:
     )
 
 
-KIND = Kind("ovenmediaengine", "OvenMediaEngine", OvenMediaEngineOptions, _open)
+KIND = MediaServerKind("ovenmediaengine", "OvenMediaEngine", OvenMediaEngineOptions, _open)

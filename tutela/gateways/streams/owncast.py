@@ -9,8 +9,17 @@ from collections.abc import Sequence
 from pydantic import Field
 from starlette.responses import Response
 
-from tutela.gateways.streams.base import Door, Hook, HttpServer, Kind, ServerOptions, basic, document_of, text
-from tutela.screening.streams import Channel, Gate, Publication, Running
+from tutela.gateways.streams.base import (
+    Door,
+    Hook,
+    HttpServer,
+    MediaServerKind,
+    ServerOptions,
+    basic,
+    document_of,
+    text,
+)
+from tutela.screening.streams import Channel, Publication, Running, StreamGate
 
 _APP, _NAME = "hls", "stream"
 
@@ -53,7 +62,7 @@ class Owncast(HttpServer):
         return [Running(Channel(self.name, _APP, _NAME))] if online else []
 
 
-def _answer(server: Owncast, hook: Hook, gate: Gate) -> Response:
+def _answer(server: Owncast, hook: Hook, gate: StreamGate) -> Response:
     event = document_of(hook)["type"]
     channel = Channel(server.name, _APP, _NAME)
     if event == "STREAM_STARTED" and not gate.admit(Publication(channel)).allowed:
@@ -69,4 +78,4 @@ def _open(name: str, options: OwncastOptions) -> Door:
     return Door(server, lambda hook, gate: _answer(server, hook, gate), settles)
 
 
-KIND = Kind("owncast", "Owncast", OwncastOptions, _open)
+KIND = MediaServerKind("owncast", "Owncast", OwncastOptions, _open)

@@ -8,8 +8,8 @@ from urllib.parse import quote
 from pydantic import Field
 from starlette.responses import Response
 
-from tutela.gateways.streams.base import Door, Hook, HttpServer, Kind, ServerOptions, document_of, text
-from tutela.screening.streams import Channel, Gate, Publication, Running
+from tutela.gateways.streams.base import Door, Hook, HttpServer, MediaServerKind, ServerOptions, document_of, text
+from tutela.screening.streams import Channel, Publication, Running, StreamGate
 
 _APP = "live"
 _PUBLISHED = 1
@@ -58,7 +58,7 @@ class PeerTube(HttpServer):
         ]
 
 
-def _answer(server: PeerTube, hook: Hook, gate: Gate) -> Response:
+def _answer(server: PeerTube, hook: Hook, gate: StreamGate) -> Response:
     """What a plug-in may tell from `action:live.video.state.updated`: {"uuid", "live"}. None is needed."""
     said = document_of(hook)
     channel = Channel(server.name, _APP, str(said["uuid"]))
@@ -75,4 +75,4 @@ def _open(name: str, options: PeerTubeOptions) -> Door:
     return Door(server, lambda hook, gate: _answer(server, hook, gate), settles)
 
 
-KIND = Kind("peertube", "PeerTube", PeerTubeOptions, _open)
+KIND = MediaServerKind("peertube", "PeerTube", PeerTubeOptions, _open)

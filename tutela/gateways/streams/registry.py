@@ -8,7 +8,7 @@ from typing import Any
 
 from tutela.errors import InputError
 from tutela.foundation.options import OptionError
-from tutela.gateways.streams.base import Door, Kind, ServerOptions
+from tutela.gateways.streams.base import Door, MediaServerKind, ServerOptions
 
 KINDS = {
     "ant-media": "tutela.gateways.streams.ant_media:KIND",
@@ -27,12 +27,12 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
 @cache
-def kind(name: str) -> Kind[Any]:
+def kind(name: str) -> MediaServerKind[Any]:
     """The kind of that name. Raises InputError."""
     if name not in KINDS:
         raise InputError("`kind` is one of {kinds}", kinds=", ".join(sorted(KINDS)))
     module, _, attribute = KINDS[name].partition(":")
-    found: Kind[Any] = getattr(import_module(module), attribute)
+    found: MediaServerKind[Any] = getattr(import_module(module), attribute)
     return found
 
 

@@ -13,13 +13,13 @@ from tutela.gateways.streams.base import (
     Door,
     Hook,
     HttpServer,
-    Kind,
+    MediaServerKind,
     ServerOptions,
     answer_json,
     basic,
     document_of,
 )
-from tutela.screening.streams import Channel, Gate, Publication, Running
+from tutela.screening.streams import Channel, Publication, Running, StreamGate
 
 
 class SrsOptions(ServerOptions):
@@ -75,7 +75,7 @@ class Srs(HttpServer):
         return int(status == 200 and (answer or {}).get("code") == 0)
 
 
-def _answer(name: str, options: SrsOptions, hook: Hook, gate: Gate) -> Response:
+def _answer(name: str, options: SrsOptions, hook: Hook, gate: StreamGate) -> Response:
     said = document_of(hook)
     channel, client = Channel(name, str(said["app"]), str(said["stream"])), str(said["client_id"])
     query = parse_qs(str(said.get("param", "")).removeprefix("?"))
@@ -108,4 +108,4 @@ def _open(name: str, options: SrsOptions) -> Door:
     )
 
 
-KIND = Kind("srs", "SRS", SrsOptions, _open)
+KIND = MediaServerKind("srs", "SRS", SrsOptions, _open)

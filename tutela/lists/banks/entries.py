@@ -32,7 +32,7 @@ _VALUE_COLUMNS = ("id", "entry_id", "signal_id", "view", "seconds", "quality")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ListingOutcome:
     """What listing did with each new entry, in the order given."""
 
     entry_ids: tuple[int, ...]
@@ -50,7 +50,7 @@ def list_entries(
     at: int,
     import_id: int | None = None,
     reason: str | None = None,
-) -> Outcome:
+) -> ListingOutcome:
     """List values in a bank. What is listed already stays as it is, but a withdrawn entry counts again.
 
     A disabled one stays disabled: the operator set it aside, and a list that comes again does not overrule that.
@@ -103,7 +103,7 @@ def list_entries(
     if revived or with_values:
         settle(connection, signals_of(connection, sorted({*revived, *with_values})))
     added = len(rows) + len(revived)
-    return Outcome(tuple(ids), added, len(entries) - added)
+    return ListingOutcome(tuple(ids), added, len(entries) - added)
 
 
 def _keep_texts(

@@ -15,7 +15,7 @@ from tutela.lists.banks.shared_hosts import SharedHosts, shared_hosts
 CURATORS = 2
 
 
-class Guard:
+class ListingGuard:
     """Knows shared hosts, and who confirmed what. Thread-safe."""
 
     def __init__(self, banks: Banks, shared: SharedHosts | None = None) -> None:

@@ -113,7 +113,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class BankEvent:
     """One step in the history of a bank or an entry."""
 
     at: datetime

@@ -38,7 +38,7 @@ class Lists(Protocol):
         """Make committed changes visible."""
 
 
-class Catalogue(Protocol):
+class OverlapCatalogue(Protocol):
     """Who listed what: `tutela.lists.banks.service.Banks`."""
 
     def listed(self, signal_ids: Sequence[int]) -> Sequence[Listed]:
@@ -68,7 +68,7 @@ def margin(signal: str) -> int:
 
 
 def find_overlaps(
-    values: Iterable[tuple[str, bytes]], lists: Lists, catalogue: Catalogue
+    values: Iterable[tuple[str, bytes]], lists: Lists, catalogue: OverlapCatalogue
 ) -> dict[tuple[str, bytes], Overlap]:
     """Of (signal type, value), those that reach a listed value, with the nearest that each reaches.
 
@@ -99,7 +99,7 @@ def values_of(entry: NewEntry) -> list[tuple[str, bytes]]:
     return [(entry.signal, entry.value), *((value.signal, value.value) for value in entry.values)]
 
 
-def check_apart(entries: Sequence[NewEntry], lists: Lists, catalogue: Catalogue) -> None:
+def check_apart(entries: Sequence[NewEntry], lists: Lists, catalogue: OverlapCatalogue) -> None:
     """Raise InputError, with the listed entry named, for the first allowed value that reaches a listed one."""
     found = find_overlaps([value for entry in entries for value in values_of(entry)], lists, catalogue)
     for (signal, _), overlap in found.items():
@@ -115,7 +115,7 @@ def refusal(signal: str, overlap: Overlap) -> str:
     )
 
 
-def set_overlaps_aside(store: Store, lists: Lists, catalogue: Catalogue) -> int:
+def set_overlaps_aside(store: Store, lists: Lists, catalogue: OverlapCatalogue) -> int:
     """Disable the entries of allow lists that reach what has been listed since; how many.
 
     They allow nothing from the moment on in which the other entry counts; this marks them for whoever keeps the list.

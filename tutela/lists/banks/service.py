@@ -20,18 +20,18 @@ from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.store import tables
 from tutela.foundation.store.database import Store, advance_banks, moment, now
 from tutela.foundation.store.entry_tables import entry_text, entry_value
-from tutela.lists.banks.entries import Outcome, chunks, list_entries, set_entry_state
+from tutela.lists.banks.entries import ListingOutcome, chunks, list_entries, set_entry_state
 from tutela.lists.banks.labels import Label, labels_of
 from tutela.lists.banks.model import (
     USUAL_USES,
     Action,
     Bank,
+    BankEvent,
     BankKind,
     BankUse,
     Entry,
     EntryState,
     EntryValue,
-    Event,
     Extent,
     Listed,
     NewEntry,
@@ -39,7 +39,7 @@ from tutela.lists.banks.model import (
     PolicyChange,
 )
 from tutela.lists.banks.overlaps import Lists, Overlap, check_apart, find_overlaps, set_overlaps_aside, values_of
-from tutela.lists.index.feed import Change
+from tutela.lists.index.feed import ListChange
 from tutela.lists.index.service import Indexes
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
@@ -163,7 +163,7 @@ class Banks:
             found = {row[0]: row[1] for row in connection.execute(query)}
         return {state: found.get(state.value, 0) for state in EntryState}
 
-    def bank_history(self, name: str) -> list[Event]:
+    def bank_history(self, name: str) -> list[BankEvent]:
         """What happened to a bank, oldest first. Raises NotFoundError."""
         return self._history("bank", self.get(name).id)
 
@@ -181,7 +181,7 @@ class Banks:
         actor: str,
         reason: str | None = None,
         import_id: int | None = None,
-    ) -> Outcome:
+    ) -> ListingOutcome:
         """List values, all or none. Listing one again changes nothing, but one that was withdrawn counts again.
 
         A bank of kind *allow* needs the reason, lists no further views of a picture (what it lists is let through), and
@@ -286,10 +286,10 @@ class Banks:
                 raise ConflictError("you have confirmed this entry already: the second curator is another person")
             _record(connection, now(), "entry", entry_id, actor, CONFIRMED, {"reason": reason})
 
-    def history(self, entry_id: int) -> list[Event]:
+    def history(self, entry_id: int) -> list[BankEvent]:
         """What happened to an entry, oldest first. Raises NotFoundError."""
         entry = self.entry(entry_id)
-        listed = Event(entry.created_at, entry.created_by, "listed", {"source": entry.source})
+        listed = BankEvent(entry.created_at, entry.created_by, "listed", {"source": entry.source})
         return [listed, *self._history("entry", entry_id)]
 
     def overlaps(self, entries: Iterable[NewEntry]) -> dict[tuple[str, bytes], Overlap]:
@@ -418,7 +418,7 @@ class Banks:
         with self.store.read() as connection:
             return int(connection.execute(query).scalar_one())
 
-    def changes(self, signal: str, after: int, limit: int) -> list[Change]:
+    def changes(self, signal: str, after: int, limit: int) -> list[ListChange]:
         """As `ChangeFeed.changes`."""
         table = tables.signal
         query = (
@@ -428,7 +428,7 @@ class Banks:
             .limit(limit)
         )
         with self.store.read() as connection:
-            return [Change(row[0], row[1], bytes(row[2]), bool(row[3])) for row in connection.execute(query)]
+            return [ListChange(row[0], row[1], bytes(row[2]), bool(row[3])) for row in connection.execute(query)]
 
     def mark(self, name: str) -> None:
         """As `ChangeFeed.mark`."""
@@ -445,11 +445,11 @@ class Banks:
         with self.store.write() as connection:
             connection.execute(delete(tables.meta).where(tables.meta.c.name == name))
 
-    def _history(self, subject: str, subject_id: int) -> list[Event]:
+    def _history(self, subject: str, subject_id: int) -> list[BankEvent]:
         table = tables.event
         query = select(table).where(table.c.subject == subject, table.c.subject_id == subject_id).order_by(table.c.id)
         with self.store.read() as connection:
-            return [Event(moment(row.at), row.actor, row.action, row.detail) for row in connection.execute(query)]
+            return [BankEvent(moment(row.at), row.actor, row.action, row.detail) for row in connection.execute(query)]
 
     @contextmanager
     def _changing_banks(self) -> Iterator[Connection]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tutela.foundation.http import Http
 from tutela.lists.exchanges.answers import Document, document, nested, text
-from tutela.lists.exchanges.base import Exchange, ExchangeError, Finding, Kind, Listing, Option, Page
+from tutela.lists.exchanges.base import Exchange, ExchangeError, ExchangeKind, Finding, Listing, Option, Page
 from tutela.lists.exchanges.inquiry import ALLOWED, ASKS
 
 ADDRESS = "https://shield.projectarachnid.com"
@@ -87,7 +87,7 @@ def _listing(detail: Document, classification: str) -> Listing | None:
     )
 
 
-KIND = Kind(
+KIND = ExchangeKind(
     name="arachnid",
     summary="Project Arachnid's Shield: asked about single hashes",
     options=(

@@ -1,7 +1,8 @@
 """What an exchange is: an outside hash list that is pulled from a checkpoint, and that may take something back.
 
-A new exchange is one file with one class that keeps this protocol, one `Kind` that describes it, and one entry point in
-the group `tutela.exchanges`. An exchange only talks: what it yields is applied by `tutela.lists.exchanges.puller`.
+A new exchange is one file with one class that keeps this protocol, one `ExchangeKind` that describes it, and one entry
+point in the group `tutela.exchanges`. An exchange only talks: what it yields is applied by
+`tutela.lists.exchanges.puller`.
 """
 
 from abc import ABC, abstractmethod
@@ -184,7 +185,7 @@ class Exchange(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ExchangeKind:
     """A sort of exchange: what an entry point of the group `tutela.exchanges` names."""
 
     name: str

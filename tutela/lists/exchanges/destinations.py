@@ -13,25 +13,25 @@ from sqlalchemy import Connection, delete, insert, select
 from tutela.errors import ConflictError, InputError
 from tutela.foundation.outward import check_address, origin
 from tutela.foundation.store.tables import meta
-from tutela.lists.exchanges.base import Kind
+from tutela.lists.exchanges.base import ExchangeKind
 
 _PREFIX = "secret-goes-to/"
 
 
-def addresses_of(kind: Kind, options: Mapping[str, str]) -> dict[str, str]:
+def addresses_of(kind: ExchangeKind, options: Mapping[str, str]) -> dict[str, str]:
     """The addresses that an exchange is reached by, by option: what is not given is the kind's own."""
     complete = {option.name: option.default for option in kind.options} | dict(options)
     return {name: text for name, text in complete.items() if text and _is_address(name, text)}
 
 
-def check_addresses(kind: Kind, options: Mapping[str, str]) -> None:
+def check_addresses(kind: ExchangeKind, options: Mapping[str, str]) -> None:
     """Raise InputError for an address that is not https, but for this machine's own."""
     for name, text in addresses_of(kind, options).items():
         if name != "proxy":
             check_address(text, name)
 
 
-def check_moved(kind: Kind, before: Mapping[str, str], given: Mapping[str, str]) -> None:
+def check_moved(kind: ExchangeKind, before: Mapping[str, str], given: Mapping[str, str]) -> None:
     """Raise InputError where a change leads stored credentials to another address without naming them again."""
     was, now = addresses_of(kind, before), addresses_of(kind, {**before, **given})
     moved = sorted(name for name in was.keys() | now.keys() if _target(was.get(name)) != _target(now.get(name)))
@@ -45,7 +45,7 @@ def check_moved(kind: Kind, before: Mapping[str, str], given: Mapping[str, str])
         )
 
 
-def bind(connection: Connection, kind: Kind, options: Mapping[str, str], *, from_afar: bool) -> None:
+def bind(connection: Connection, kind: ExchangeKind, options: Mapping[str, str], *, from_afar: bool) -> None:
     """Remember where an exchange's secrets go. Raises ConflictError where they are sent elsewhere from afar."""
     target = "|".join(sorted(map(str, map(_target, addresses_of(kind, options).values())))) or kind.name
     for option in kind.options:

@@ -27,7 +27,7 @@ from tutela.lists.banks.lines import BadLine
 from tutela.lists.banks.model import NewEntry
 from tutela.lists.banks.transfer import format_of
 from tutela.lists.exchanges.answers import MAX_UNREADABLE_NAMED
-from tutela.lists.exchanges.base import Exchange, ExchangeError, Kind, Listing, Option, Page
+from tutela.lists.exchanges.base import Exchange, ExchangeError, ExchangeKind, Listing, Option, Page
 
 log = logging.getLogger(__name__)
 
@@ -277,7 +277,7 @@ def _listing(file: str, entry: NewEntry) -> Listing:
     )
 
 
-KIND = Kind(
+KIND = ExchangeKind(
     name="files",
     summary="a file, a folder or an HTTPS address of CSV, text or JSON",
     options=(

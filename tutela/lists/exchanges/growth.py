@@ -50,14 +50,18 @@ class Growth:
         self._new += max(0, growth)
         if self._new > self._most:
             raise GrownError(
-                f"the list has more than {self._most:,} new entries at once: the rest was not applied. "
-                f"If that is right: tutela exchange pull {self._name} --accept-growth"
+                "the list has more than {most:,} new entries at once: the rest was not applied. If that "
+                "is right: tutela exchange pull {name} --accept-growth",
+                most=self._most,
+                name=self._name,
             )
         self._widened += self._pages_of(connection, [item.entry_id for item in values if item.signal == DOMAIN])
         if self._widened > MAX_WIDENED:
             raise GrownError(
-                f"the list names {self._widened} domains of which it named pages until now: it was not applied. "
-                f"If that is right: tutela exchange pull {self._name} --accept-growth"
+                "the list names {widened} domains of which it named pages until now: it was not applied. "
+                "If that is right: tutela exchange pull {name} --accept-growth",
+                widened=self._widened,
+                name=self._name,
             )
 
     def _pages_of(self, connection: Connection, entry_ids: Sequence[int]) -> int:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from sqlalchemy import Connection, func, insert, select, update
 
-from tutela.content.signals.base import Kind
+from tutela.content.signals.base import SignalKind
 from tutela.content.signals.registry import signal_type
 from tutela.errors import InputError, NotFoundError
 from tutela.foundation.store import tables
@@ -57,7 +57,7 @@ class NewValue(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class SecondLook:
+class SetAside:
     """When reviewers' rejections set an entry aside."""
 
     rejections: int = 5
@@ -128,13 +128,13 @@ def note_opinion(
     opinion: Opinion,
     *,
     actor: str,
-    rule: SecondLook | None = None,
+    rule: SetAside | None = None,
 ) -> list[int]:
     """Count what reviewers found of content that matched entries. Returns the entries that were set aside for it.
 
     The same decision counts once; a changed one counts as it is now. Inside the transaction that decides.
     """
-    rule, at = rule or SecondLook(), now()
+    rule, at = rule or SetAside(), now()
     advance_sequence(connection, 0)
     table, entry = entry_opinion, tables.entry
     entry_ids = [row[0] for row in select_in(connection, (entry.c.id,), entry.c.id, sorted(set(entry_ids)))]
@@ -156,7 +156,7 @@ def forget_opinions(connection: Connection, decisions: Sequence[str]) -> None:
     connection.execute(entry_opinion.delete().where(entry_opinion.c.decision.in_(decisions)))
 
 
-def _is_rejected(connection: Connection, entry_id: int, rule: SecondLook) -> bool:
+def _is_rejected(connection: Connection, entry_id: int, rule: SetAside) -> bool:
     entry, flag, opinion = tables.entry, entry_flag, entry_opinion
     state = connection.execute(select(entry.c.state).where(entry.c.id == entry_id)).scalar_one_or_none()
     if state != EntryState.ACTIVE.value:
@@ -202,7 +202,7 @@ def _allow_lists(banks: Banks) -> dict[str, Searchable]:
     searchable = {}
     for name, values in found.items():
         kind = signal_type(name)
-        if kind.kind in (Kind.EXACT, Kind.HAMMING):
+        if kind.kind in (SignalKind.EXACT, SignalKind.HAMMING):
             array = np.frombuffer(b"".join(values), np.uint8).reshape(len(values), kind.width)
             searchable[name] = in_memory(kind, array, np.arange(len(values), dtype=np.uint64))
     return searchable

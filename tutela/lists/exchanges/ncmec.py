@@ -20,8 +20,8 @@ from tutela.lists.exchanges.answers import read_each
 from tutela.lists.exchanges.base import (
     Exchange,
     ExchangeError,
+    ExchangeKind,
     Feedback,
-    Kind,
     Listing,
     MalformedError,
     Opinion,
@@ -60,7 +60,7 @@ _PARSER_LIMITS = {"resolve_entities": False, "no_network": True, "huge_tree": Fa
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class PullCheckpoint:
     """How far a pull is."""
 
     since: int
@@ -75,7 +75,7 @@ class Checkpoint:
     """When the paging address was given out."""
 
     @classmethod
-    def read(cls, text: str | None) -> "Checkpoint":
+    def read(cls, text: str | None) -> "PullCheckpoint":
         """The one of a text, or the very beginning."""
         return cls(**json.loads(text)) if text else cls(0)
 
@@ -107,24 +107,24 @@ class Ncmec(Exchange):
     def pull(self, checkpoint: str | None) -> Iterator[Page]:
         """As `Exchange.pull`."""
         self._get("/v2/status")  # whose answer tells the time over there
-        at = Checkpoint.read(checkpoint)
+        at = PullCheckpoint.read(checkpoint)
         if at.at is not None and time.time() - at.at > _ADDRESS_LIVES_S:
-            at = Checkpoint(at.since)
+            at = PullCheckpoint(at.since)
         now = int(time.time() + self._skew_s) - self._settle_s
         while True:
             end = at.end if at.end is not None else min(now, max(at.since, _FIRST) + self._range_s)
             begin = at.begin if at.begin is not None else max(0, at.since - self._overlap_s)
             if end <= begin:
-                yield Page((), str(Checkpoint(at.since)), final=True)
+                yield Page((), str(PullCheckpoint(at.since)), final=True)
                 return
             # A range that is taken up again shows what was there when it was first asked for: another one follows it.
             last = end >= now and at.next is None
             yield from self._range(at, begin, end, last=last)
             if last:
                 return
-            at = Checkpoint(end)
+            at = PullCheckpoint(end)
 
-    def _range(self, at: Checkpoint, begin: int, end: int, *, last: bool) -> Iterator[Page]:
+    def _range(self, at: PullCheckpoint, begin: int, end: int, *, last: bool) -> Iterator[Page]:
         address = at.next or f"/v2/entries?from={_stamp(begin)}&to={_stamp(end)}"
         seen: set[str] = set()
         while True:
@@ -133,7 +133,7 @@ class Ncmec(Exchange):
             except RefusedError as error:
                 if at.next is not None and error.status not in (401, 403):
                     # A paging address does not live for ever: the range is read again from its start.
-                    raise RestartError("NCMEC no longer knows the page", str(Checkpoint(at.since))) from None
+                    raise RestartError("NCMEC no longer knows the page", str(PullCheckpoint(at.since))) from None
                 raise
             read = read_each(_elements(root), _listing, f"the page {address}")
             _check_range(root, read.listings, begin, end)
@@ -141,12 +141,12 @@ class Ncmec(Exchange):
             page = Page(listings, "", final=False, rejected=read.rejected, unreadable=read.unreadable)
             following = _next(root, begin, end)
             if following is None:
-                yield replace(page, checkpoint=str(Checkpoint(end)), final=last)
+                yield replace(page, checkpoint=str(PullCheckpoint(end)), final=last)
                 return
             if following in seen:
                 raise ExchangeError("NCMEC's pages go round in a circle")
             seen.add(following)
-            at = Checkpoint(at.since, end, following, begin, int(time.time()))
+            at = PullCheckpoint(at.since, end, following, begin, int(time.time()))
             yield replace(page, checkpoint=str(at))
             address = following
 
@@ -310,7 +310,7 @@ def _number(options: Mapping[str, str], name: str) -> int:
     return int(text)
 
 
-KIND = Kind(
+KIND = ExchangeKind(
     name="ncmec",
     summary="NCMEC hash sharing, API v2",
     options=(

@@ -8,19 +8,19 @@ from types import MappingProxyType
 from tutela.errors import InputError, TutelaError
 from tutela.foundation.http import Http, Patience
 from tutela.foundation.secrets import check_reference, resolve
-from tutela.lists.exchanges.base import Exchange, Kind
+from tutela.lists.exchanges.base import Exchange, ExchangeKind
 from tutela.lists.exchanges.destinations import check_addresses
 
 GROUP = "tutela.exchanges"
 
 
 @cache
-def kinds() -> Mapping[str, Kind]:
+def kinds() -> Mapping[str, ExchangeKind]:
     """Every installed kind by name. Raises TutelaError when a plug-in does not keep the protocol."""
-    found: dict[str, Kind] = {}
+    found: dict[str, ExchangeKind] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         kind = point.load()
-        if not isinstance(kind, Kind) or kind.name != point.name:
+        if not isinstance(kind, ExchangeKind) or kind.name != point.name:
             raise TutelaError(
                 "entry point {value!r} of group {group} is not a Kind named {name!r}",
                 value=point.value,
@@ -31,7 +31,7 @@ def kinds() -> Mapping[str, Kind]:
     return MappingProxyType(found)
 
 
-def kind(name: str) -> Kind:
+def kind(name: str) -> ExchangeKind:
     """The kind of that name. Raises InputError naming the known ones."""
     try:
         return kinds()[name]
@@ -41,7 +41,7 @@ def kind(name: str) -> Kind:
         ) from None
 
 
-def checked(kind: Kind, given: Mapping[str, str]) -> dict[str, str]:
+def checked(kind: ExchangeKind, given: Mapping[str, str]) -> dict[str, str]:
     """The options that are kept. Raises InputError for an unknown, missing or wrong one, or a secret in clear."""
     known = {option.name: option for option in kind.options}
     for name, text in given.items():
@@ -78,7 +78,7 @@ COMMON = {
 }
 
 
-def open_exchange(kind: Kind, options: Mapping[str, str], patience: Patience | None = None) -> Exchange:
+def open_exchange(kind: ExchangeKind, options: Mapping[str, str], patience: Patience | None = None) -> Exchange:
     """A connection, with secrets read where their references say. Raises InputError."""
     complete = {option.name: option.default for option in kind.options} | dict(options)
     for option in kind.options:

@@ -15,8 +15,8 @@ from tutela.lists.exchanges.answers import Document, document, fields, items, ne
 from tutela.lists.exchanges.base import (
     Exchange,
     ExchangeError,
+    ExchangeKind,
     Feedback,
-    Kind,
     Listing,
     MalformedError,
     Opinion,
@@ -152,7 +152,7 @@ def _listing(item: object) -> Listing:
     )
 
 
-KIND = Kind(
+KIND = ExchangeKind(
     name="stopncii",
     summary="StopNCII.org, and services of its form",
     options=(

@@ -16,8 +16,8 @@ from tutela.lists.exchanges.answers import Document, document, fields, items, ne
 from tutela.lists.exchanges.base import (
     Exchange,
     ExchangeError,
+    ExchangeKind,
     Feedback,
-    Kind,
     Listing,
     MalformedError,
     Opinion,
@@ -192,7 +192,7 @@ def _checkpoint(since: int) -> str:
     return json.dumps({"since": since})
 
 
-KIND = Kind(
+KIND = ExchangeKind(
     name="threatexchange",
     summary="Meta's ThreatExchange, by the Graph API",
     options=(

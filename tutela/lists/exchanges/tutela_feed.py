@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from tutela.foundation.http import Http
 from tutela.lists.exchanges.answers import read_each
-from tutela.lists.exchanges.base import Exchange, Feedback, Kind, Listing, MalformedError, Option, Page, Share
+from tutela.lists.exchanges.base import Exchange, ExchangeKind, Feedback, Listing, MalformedError, Option, Page, Share
 from tutela.lists.exchanges.feed_wire import (
     BEGINNING,
     SIGNATURE,
@@ -106,7 +106,7 @@ def _listing(record: str) -> Listing:
         raise MalformedError("it is signed, and not of the feed's form") from None
 
 
-KIND = Kind(
+KIND = ExchangeKind(
     name="tutela",
     summary="another Tutela's signed feed",
     options=(

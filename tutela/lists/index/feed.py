@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ListChange:
     """The current state of one listed value that changed."""
 
     sequence: int
@@ -31,7 +31,7 @@ class ChangeFeed(Protocol):
     def head(self, signal: str) -> int:
         """The sequence number of the last committed change of that signal type, 0 when there is none."""
 
-    def changes(self, signal: str, after: int, limit: int) -> Sequence[Change]:
+    def changes(self, signal: str, after: int, limit: int) -> Sequence[ListChange]:
         """Values changed after that sequence number, by sequence, each at most once and as it is now."""
 
     def mark(self, name: str) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tutela import _native
-from tutela.content.signals.base import Kind, SignalType
+from tutela.content.signals.base import SignalKind, SignalType
 from tutela.errors import IndexCorruptError
 from tutela.lists.index.feed import Hit
 
@@ -307,43 +307,43 @@ class VectorSegment(VectorMemory):
 def open_segment(path: Path, signal_type: SignalType) -> Segment:
     """The segment in a file. Raises IndexCorruptError, OSError."""
     match signal_type.kind:
-        case Kind.HAMMING:
+        case SignalKind.HAMMING:
             return HammingSegment(path)
-        case Kind.EXACT:
+        case SignalKind.EXACT:
             return ExactSegment(path, signal_type.width)
-        case Kind.PREFIXES:
+        case SignalKind.PREFIXES:
             return PrefixSegment(path)
-        case Kind.PATTERN:
+        case SignalKind.PATTERN:
             return PatternSegment(path)
-        case Kind.VECTOR:
+        case SignalKind.VECTOR:
             return VectorSegment(path, signal_type)
 
 
 def build_segment(path: Path, signal_type: SignalType, values: Values, keys: Keys) -> None:
     """Write a segment to a new file. Raises OSError."""
     match signal_type.kind:
-        case Kind.HAMMING:
+        case SignalKind.HAMMING:
             HammingSegment.build(path, values, keys)
-        case Kind.EXACT:
+        case SignalKind.EXACT:
             ExactSegment.build(path, values, keys)
-        case Kind.PREFIXES:
+        case SignalKind.PREFIXES:
             PrefixSegment.build(path, values, keys)
-        case Kind.PATTERN:
+        case SignalKind.PATTERN:
             PatternSegment.build(path, values, keys)
-        case Kind.VECTOR:
+        case SignalKind.VECTOR:
             _ValuesFile.write(path, values, keys)
 
 
 def in_memory(signal_type: SignalType, values: Values, keys: Keys) -> Searchable:
     """The same values, searchable without a file."""
     match signal_type.kind:
-        case Kind.HAMMING:
+        case SignalKind.HAMMING:
             return HammingMemory(values, keys)
-        case Kind.EXACT:
+        case SignalKind.EXACT:
             return ExactMemory(values, keys)
-        case Kind.PREFIXES:
+        case SignalKind.PREFIXES:
             return ExactMemory(values, keys)
-        case Kind.PATTERN:
+        case SignalKind.PATTERN:
             return Patterns.of(values, keys)
-        case Kind.VECTOR:
+        case SignalKind.VECTOR:
             return VectorMemory(values, keys, signal_type)

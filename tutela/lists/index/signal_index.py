@@ -16,7 +16,7 @@ from tutela import _native
 from tutela.content.signals.base import SignalType
 from tutela.errors import IndexCorruptError, NotReadyError
 from tutela.lists.index.builder import Builder
-from tutela.lists.index.feed import Change, ChangeFeed, Hit
+from tutela.lists.index.feed import ChangeFeed, Hit, ListChange
 from tutela.lists.index.manifest import Manifest, checksum, manifest_stamp, open_verified, read_manifest
 from tutela.lists.index.segments import Patterns, PrefixSegment, Searchable, Segment, in_memory
 
@@ -28,11 +28,11 @@ MAX_CHANGED = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class IndexState:
     """What a search reads."""
 
     segment: Segment | None
-    changed: Mapping[int, Change]
+    changed: Mapping[int, ListChange]
     """By key, every value whose segment row, if it has one, no longer counts."""
     live: Searchable
     """The changed values that are active."""
@@ -148,7 +148,7 @@ class SignalIndex:
         """Build and swap in a segment with every committed change. False when another process is at it."""
         return Builder(self.directory, self.signal_type, self._store).build(feed)
 
-    def _overwritten(self, state: State) -> str | None:
+    def _overwritten(self, state: IndexState) -> str | None:
         """Why the mapped segment is not what was built. It is read again where its file was changed since."""
         if state.segment is None or self._manifest is None:
             return None
@@ -164,7 +164,7 @@ class SignalIndex:
                 log.error("the index of %s is not served: %s", self.signal_type.name, self._damage)
         return self._damage
 
-    def _with_current_segment(self, state: State, feed: ChangeFeed) -> State:
+    def _with_current_segment(self, state: IndexState, feed: ChangeFeed) -> IndexState:
         stamp = manifest_stamp(self.directory)
         if stamp == self._stamp or (state.segment is not None and stamp == self._torn):
             return state
@@ -181,7 +181,7 @@ class SignalIndex:
         self._stamp, self._torn = stamp, None
         return state
 
-    def _with_new_segment(self, state: State, feed: ChangeFeed) -> State:
+    def _with_new_segment(self, state: IndexState, feed: ChangeFeed) -> IndexState:
         manifest = read_manifest(self.directory)
         if manifest is None:
             return _empty(self.signal_type)
@@ -191,9 +191,9 @@ class SignalIndex:
         self._manifest, self._file, self._damage = manifest, None, None
         later = {key: change for key, change in state.changed.items() if change.sequence > manifest.sequence}
         sequence = max(state.sequence, manifest.sequence)
-        return State(segment, later, _live(self.signal_type, later), sequence, manifest.mark)
+        return IndexState(segment, later, _live(self.signal_type, later), sequence, manifest.mark)
 
-    def _with_changes(self, state: State, feed: ChangeFeed) -> State:
+    def _with_changes(self, state: IndexState, feed: ChangeFeed) -> IndexState:
         name = self.signal_type.name
         head = feed.head(name)
         if head == state.sequence:
@@ -215,11 +215,11 @@ class SignalIndex:
         return replace(state, changed=changed, live=_live(self.signal_type, changed), sequence=sequence)
 
 
-def _empty(signal_type: SignalType) -> State:
-    return State(None, {}, _live(signal_type, {}), 0)
+def _empty(signal_type: SignalType) -> IndexState:
+    return IndexState(None, {}, _live(signal_type, {}), 0)
 
 
-def _live(signal_type: SignalType, changed: Mapping[int, Change]) -> Searchable:
+def _live(signal_type: SignalType, changed: Mapping[int, ListChange]) -> Searchable:
     active = [change for change in changed.values() if change.active]
     values = np.frombuffer(b"".join(change.value for change in active), np.uint8)
     keys = np.fromiter((change.key for change in active), np.uint64, len(active))

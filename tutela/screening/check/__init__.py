@@ -4,7 +4,7 @@ Flow: text and links → `content.links`, `content.words` → samples → the li
 of an upload. What somebody searched for is answered with help instead of results.
 """
 
-from tutela.screening.check.model import Answer, Purpose, Question
+from tutela.screening.check.model import CheckAnswer, CheckQuestion, Purpose
 from tutela.screening.check.service import Checker
 
-__all__ = ["Answer", "Checker", "Purpose", "Question"]
+__all__ = ["CheckAnswer", "CheckQuestion", "Checker", "Purpose"]

@@ -45,7 +45,7 @@ class HourCount:
     count: int
 
 
-class Counts:
+class CheckCounts:
     """The counts of one process, written to the store it shares. Thread-safe."""
 
     def __init__(self, store: Store, clock: Callable[[], int] = now) -> None:

@@ -24,7 +24,7 @@ class Purpose(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CheckQuestion:
     """A text and links that belong to it."""
 
     text: str = ""
@@ -37,7 +37,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CheckAnswer:
     """The verdict, and whether a search is to be answered with help in place of results."""
 
     verdict: Verdict

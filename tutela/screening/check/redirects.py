@@ -23,7 +23,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(slots=True)
-class Follower:
+class RedirectFollower:
     """Follows shortened links, in this process."""
 
     hosts: frozenset[str] = field(default_factory=shorteners)
@@ -66,7 +66,7 @@ class Follower:
 
 def main() -> int:
     """Answer lines until the input ends."""
-    follower = Follower()
+    follower = RedirectFollower()
     for line in sys.stdin:
         led = follower.follow(str(json.loads(line)))
         sys.stdout.write(json.dumps({"links": led.links, "complete": led.complete}) + "\n")

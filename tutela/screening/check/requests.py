@@ -17,7 +17,7 @@ from typing import Protocol
 
 from tutela.content.links import link_samples, parse_link
 from tutela.content.signals.base import Sample
-from tutela.lists.banks.guard import Guard
+from tutela.lists.banks.guard import ListingGuard
 from tutela.lists.banks.model import Action, Bank, BankKind, BankUse, Entry, Listed
 from tutela.lists.index.feed import Hit
 
@@ -29,7 +29,7 @@ SURGE_LEAST = 100
 _HOUR_S = 3600.0
 
 
-class Ruling(StrEnum):
+class RequestRuling(StrEnum):
     """What is done with a request."""
 
     PASS = "pass"  # noqa: S105
@@ -44,7 +44,7 @@ class Ruling(StrEnum):
 class Ruled:
     """What is done with one request, and for which entry."""
 
-    ruling: Ruling
+    ruling: RequestRuling
     entry_id: int | None = None
     rule_set: str = ""
     """The bank's name."""
@@ -52,10 +52,10 @@ class Ruled:
     @property
     def refused(self) -> bool:
         """Whether the stop page is shown."""
-        return self.ruling is Ruling.REFUSE
+        return self.ruling is RequestRuling.REFUSE
 
 
-PASSED = Ruled(Ruling.PASS)
+PASSED = Ruled(RequestRuling.PASS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Surge:
     in_dry_run: bool
 
 
-class Index(Protocol):
+class CheckIndex(Protocol):
     """Where values are looked up: `tutela.lists.index.service.Indexes`."""
 
     def may_hold(self, signal: str, values: Sequence[bytes]) -> bool:
@@ -76,7 +76,7 @@ class Index(Protocol):
         """For each value, every listed value within the radius."""
 
 
-class Catalogue(Protocol):
+class CheckCatalogue(Protocol):
     """Who listed what: `tutela.lists.banks.service.Banks`."""
 
     def listed(self, signal_ids: Sequence[int]) -> Sequence[Listed]:
@@ -88,9 +88,9 @@ class Requests:
 
     def __init__(
         self,
-        index: Index,
-        catalogue: Catalogue,
-        guard: Guard,
+        index: CheckIndex,
+        catalogue: CheckCatalogue,
+        guard: ListingGuard,
         *,
         dry_run: timedelta = DRY_RUN,
         on_surge: Callable[[Surge], None] = lambda _: None,
@@ -113,17 +113,17 @@ class Requests:
         if link is None or any(listed.bank.kind is BankKind.ALLOW for listed in found):
             return PASSED
         rulings = [self._of(listed.entry, listed.bank, link.host) for listed in found]
-        return max(rulings, key=lambda ruled: list(Ruling).index(ruled.ruling))
+        return max(rulings, key=lambda ruled: list(RequestRuling).index(ruled.ruling))
 
     def _of(self, entry: Entry, bank: Bank, host: str) -> Ruled:
         if not self._guard.admits(entry.id, host):
-            return Ruled(Ruling.GUARDED, entry.id, bank.name)
+            return Ruled(RequestRuling.GUARDED, entry.id, bank.name)
         is_new = datetime.now(UTC) - entry.created_at < self._dry_run
         if self._surges.count(entry.id, bank.name):
             self._on_surge(Surge(entry.id, is_new))
         if bank.policy.action is Action.LOG or is_new:
-            return Ruled(Ruling.DRY, entry.id, bank.name)
-        return Ruled(Ruling.REFUSE, entry.id, bank.name)
+            return Ruled(RequestRuling.DRY, entry.id, bank.name)
+        return Ruled(RequestRuling.REFUSE, entry.id, bank.name)
 
     def _listed(self, samples: Sequence[Sample]) -> Sequence[Listed]:
         by_signal: dict[str, list[bytes]] = {}

@@ -14,7 +14,7 @@ from tutela.content.signals.base import Sample
 from tutela.content.words import KEYWORD, counts_in, fold, folding, text_sample
 from tutela.errors import InputError
 from tutela.lists.banks.model import Bank
-from tutela.screening.check.model import Answer, Purpose, Question
+from tutela.screening.check.model import CheckAnswer, CheckQuestion, Purpose
 from tutela.screening.check.shortened import Led, is_shortened
 from tutela.screening.screener import Screener
 from tutela.screening.verdict import Context, Decision, Reason
@@ -46,7 +46,7 @@ class Checker:
         self._index = index
         self._follow = follow
 
-    def check(self, question: Question, context: Context | None = None) -> Answer:
+    def check(self, question: CheckQuestion, context: Context | None = None) -> CheckAnswer:
         """The answer. Raises InputError where there is nothing to check, StoreError as `Screener.screen` does."""
         if not question.text and not question.urls:
             raise InputError("there is nothing to check: give urls, text, or both")
@@ -60,9 +60,9 @@ class Checker:
         content = question.content()
         verdict = self._screener.screen_samples(samples, content, context, shortcomings, counts, keeps=keeps)
         deters = question.purpose is Purpose.SEARCH and verdict.decision is not Decision.ALLOW
-        return Answer(verdict, deters)
+        return CheckAnswer(verdict, deters)
 
-    def _read(self, question: Question) -> tuple[list[Sample], list[Reason]]:
+    def _read(self, question: CheckQuestion) -> tuple[list[Sample], list[Reason]]:
         shortcomings = []
         if len(question.text) > MAX_TEXT:
             shortcomings.append(Reason("partly-screened", f"only the first {MAX_TEXT:,} characters were read"))

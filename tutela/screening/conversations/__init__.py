@@ -4,8 +4,8 @@ Flow: event → (text becomes numbers and is dropped) → durable ledger → sta
 alarm with reasons. No score punishes anybody, and a child's own words never count against the child.
 """
 
-from tutela.screening.conversations.events import AgeBand, AgeSource, Event, Kind, Stage
+from tutela.screening.conversations.events import AgeBand, AgeSource, ConversationStage, Event, EventKind
 from tutela.screening.conversations.levels import Level
 from tutela.screening.conversations.options import ConversationOptions
 
-__all__ = ["AgeBand", "AgeSource", "ConversationOptions", "Event", "Kind", "Level", "Stage"]
+__all__ = ["AgeBand", "AgeSource", "ConversationOptions", "ConversationStage", "Event", "EventKind", "Level"]

@@ -8,7 +8,7 @@ from tutela.screening.conversations.levels import Level
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class AlarmReason:
     """One thing that an account did, counted. It changes something: without it the score is lower."""
 
     code: str
@@ -35,7 +35,7 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class RiskAlarm:
     """An account that came to a level."""
 
     account: str
@@ -46,7 +46,7 @@ class Alarm:
     at: float
     level: Level
     rules: tuple[str, ...]
-    reasons: tuple[Reason, ...]
+    reasons: tuple[AlarmReason, ...]
     features: Mapping[str, float]
     versions: Mapping[str, str]
     """Of the policy and of each scorer."""
@@ -72,7 +72,7 @@ class Alarm:
 class AlarmSink(Protocol):
     """Brings alarms before people: `tutela.casework.cases.contacts.ContactCases`."""
 
-    def sound(self, alarm: Alarm) -> bool:
+    def sound(self, alarm: RiskAlarm) -> bool:
         """Write an alarm down with its case, audit rows and messages, in one transaction; return when it is durable.
 
         False where it was written down before. MUST NOT raise for one that was. Raises StoreError, EvidenceError.

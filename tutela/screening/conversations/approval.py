@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tutela.errors import InputError
-from tutela.screening.conversations.policy import Policy
+from tutela.screening.conversations.policy import RiskPolicy
 
 FILE = "approved.json"
 
@@ -27,7 +27,7 @@ def read_approval(folder: Path) -> Approval | None:
         return None
 
 
-def approve(folder: Path, policy: Policy, by: str) -> Approval:
+def approve(folder: Path, policy: RiskPolicy, by: str) -> Approval:
     """Approve a policy. Raises InputError where the author approves, or where nobody is named as the author."""
     author = policy.author.strip().casefold()
     if not author:

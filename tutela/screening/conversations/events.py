@@ -10,7 +10,7 @@ MAX_TEXT = 4_096
 UNKNOWN_MINUTE = 65_535
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What happened."""
 
     MESSAGE = "message"
@@ -35,7 +35,7 @@ class Kind(StrEnum):
         return NUMBERS[self]
 
 
-NUMBERS = {kind: number for number, kind in enumerate(Kind, 1)}
+NUMBERS = {kind: number for number, kind in enumerate(EventKind, 1)}
 CLEARED = 10
 """In the ledger: people decided that there was nothing to it."""
 FORGOTTEN = 11
@@ -69,7 +69,7 @@ class AgeSource(IntEnum):
     DISPUTED = 4
 
 
-class Stage(Enum):
+class ConversationStage(Enum):
     """What a message does in Luring Communication Theory's terms. They come in any order, or not at all."""
 
     TRUST = 1
@@ -87,7 +87,7 @@ class Event:
     """One event. Names of accounts, conversations and events are opaque: never a person's name or address."""
 
     id: str
-    kind: Kind
+    kind: EventKind
     at: float
     """Seconds since the epoch, UTC."""
     sender: str

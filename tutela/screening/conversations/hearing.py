@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tutela.content.words import fold
-from tutela.screening.conversations.events import Event, Kind
+from tutela.screening.conversations.events import Event, EventKind
 from tutela.screening.conversations.options import ConversationOptions
 from tutela.screening.conversations.records import Heard, Pseudonyms
 from tutela.screening.conversations.scorers.base import TextScorer
@@ -32,7 +32,7 @@ class Hearing:
     def hear(self, events: Sequence[Event]) -> Heard:
         """The evidence in a batch of events; nothing where content is not scored."""
         heard = Heard.nothing(len(events))
-        rows = [row for row, event in enumerate(events) if event.text and event.kind is Kind.MESSAGE]
+        rows = [row for row, event in enumerate(events) if event.text and event.kind is EventKind.MESSAGE]
         if not rows or not self._scorers:
             return heard
         texts = [events[row].text for row in rows]

@@ -34,7 +34,7 @@ _NONCE = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class EventBatch:
     """What was written in one go."""
 
     records: Records
@@ -49,7 +49,7 @@ class Batch:
         return int(self.records["position"][-1]) + 1
 
 
-class Ledger:
+class ConversationLedger:
     """The ledger in a folder. Thread-safe; many processes may share it."""
 
     def __init__(self, folder: Path, secret: bytes) -> None:
@@ -87,7 +87,7 @@ class Ledger:
             self._end = (segment, offset + len(header) + len(body), position + len(records))
         return position
 
-    def read(self, position: int = 0, *, after: Batch | None = None) -> Iterator[Batch]:
+    def read(self, position: int = 0, *, after: EventBatch | None = None) -> Iterator[EventBatch]:
         """Every whole batch from the one on that has this position; ends at what is torn or not written yet.
 
         `after` is the batch before it, where that is known: then nothing is read twice.
@@ -105,7 +105,7 @@ class Ledger:
             if segment >= first:
                 yield from (batch for batch in self._batches(segment) if batch.following > position)
 
-    def names(self, batch: Batch) -> list[Names]:
+    def names(self, batch: EventBatch) -> list[Names]:
         """The opaque names of a batch's events; empty where it has none."""
         return read_names(self._open(batch.sealed))
 
@@ -148,7 +148,7 @@ class Ledger:
             self._end = None
         return erased
 
-    def of_account(self, account: int) -> list[tuple[Batch, list[int]]]:
+    def of_account(self, account: int) -> list[tuple[EventBatch, list[int]]]:
         """The batches with records that an account has part in, and the rows of those; oldest first."""
         found = []
         for batch in self.read():
@@ -184,7 +184,7 @@ class Ledger:
             os.truncate(path, offset)
         return segment, offset, position
 
-    def _batches(self, segment: int, offset: int = 0) -> Iterator[Batch]:
+    def _batches(self, segment: int, offset: int = 0) -> Iterator[EventBatch]:
         with self._path(segment).open("rb") as file:
             file.seek(offset)
             while len(head := file.read(_HEADER.size)) == _HEADER.size:
@@ -195,7 +195,7 @@ class Ledger:
                 if xxhash.xxh3_64_intdigest(head[:-8] + body) != checksum or count == 0:
                     return
                 records = np.frombuffer(body, RECORD, count)
-                yield Batch(records, body[count * RECORD.itemsize :], segment, offset)
+                yield EventBatch(records, body[count * RECORD.itemsize :], segment, offset)
                 offset += _HEADER.size + length
 
     def _path(self, segment: int) -> Path:
@@ -220,7 +220,7 @@ def _written(lines: Sequence[Names]) -> bytes:
     return "\x1e".join("\x1f".join((one.id, one.sender, one.recipient, one.conversation)) for one in lines).encode()
 
 
-def _length(batch: Batch) -> int:
+def _length(batch: EventBatch) -> int:
     return _HEADER.size + batch.records.nbytes + len(batch.sealed)
 
 

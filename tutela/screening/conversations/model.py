@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tutela import _native
 from tutela.content.words import folding
 from tutela.errors import InputError
-from tutela.screening.conversations.events import Stage
+from tutela.screening.conversations.events import ConversationStage
 from tutela.screening.conversations.evidence import CAP, Scores
 
 FILE = "model.risk"
@@ -63,8 +63,8 @@ class TalkModel:
         """The evidence in each text."""
         sums, others = self.heads.score(list(texts), folding(), self.drift)
         found = np.clip((sums - np.float32(self.drift)) / np.float32(self.spread), 0, CAP)
-        stage = np.where(found > 0, others[:, : len(Stage)].argmax(axis=1) + 1, 0).astype(np.uint8)
-        threat = stage == Stage.THREAT.value
+        stage = np.where(found > 0, others[:, : len(ConversationStage)].argmax(axis=1) + 1, 0).astype(np.uint8)
+        threat = stage == ConversationStage.THREAT.value
         zero = np.zeros_like(found)
         return Scores(np.where(threat, zero, found), np.where(threat, found, zero), stage)
 

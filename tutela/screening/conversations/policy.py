@@ -96,7 +96,7 @@ class Judgement:
     """Rules of which it cannot be told."""
 
 
-class Policy:
+class RiskPolicy:
     """The rules of a deployment. Thread-safe."""
 
     def __init__(self, text: PolicyText, version: str) -> None:
@@ -117,7 +117,7 @@ class Policy:
                 least[name] = min(value, least.get(name, value))
         return sorted(least.items())
 
-    def in_shadow(self) -> "Policy":
+    def in_shadow(self) -> "RiskPolicy":
         """The same rules without any effect."""
         found = copy(self)
         found.rules = tuple(replace(rule, state=RuleState.SHADOW) for rule in self.rules)
@@ -148,13 +148,13 @@ class Policy:
         )
 
 
-def read_policy(path: Path | None) -> Policy:
+def read_policy(path: Path | None) -> RiskPolicy:
     """The policy in a file; the one that is shipped where there is none. Raises InputError."""
     own = path is not None and path.exists()
     name = str(path) if own else FILE
     try:
         text = path.read_text(encoding="utf-8") if path is not None and own else _shipped()
-        return Policy(PolicyText.model_validate(tomllib.loads(text)), _version(text))
+        return RiskPolicy(PolicyText.model_validate(tomllib.loads(text)), _version(text))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError("{name} cannot be read: {error}", name=name, error=error) from None
     except ValidationError as error:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tutela.screening.conversations.alarms import Reason
-from tutela.screening.conversations.events import AgeBand, AgeSource, Kind, Stage
-from tutela.screening.conversations.ledger import Batch
+from tutela.screening.conversations.alarms import AlarmReason
+from tutela.screening.conversations.events import AgeBand, AgeSource, ConversationStage, EventKind
+from tutela.screening.conversations.ledger import EventBatch
 from tutela.screening.conversations.records import ACQUAINTED, ASKED, GROUP, MOVES, RECORD, Names, Records
 from tutela.screening.conversations.state import FEATURES, RiskState
 
@@ -21,8 +21,11 @@ MAX_LINES = 3
 _LEAST_SHARE = 0.02
 _WEAK = frozenset({"night"})
 """Never among the first two."""
-_APPROACHES = tuple(kind.number for kind in (Kind.MESSAGE, Kind.CONTACT_REQUEST, Kind.PAYMENT, Kind.CALL, Kind.MEDIA))
-_STAGES = {stage.value: f"stage-{stage.name.lower()}" for stage in Stage}
+_APPROACHES = tuple(
+    kind.number
+    for kind in (EventKind.MESSAGE, EventKind.CONTACT_REQUEST, EventKind.PAYMENT, EventKind.CALL, EventKind.MEDIA)
+)
+_STAGES = {stage.value: f"stage-{stage.name.lower()}" for stage in ConversationStage}
 Mask = npt.NDArray[np.bool_]
 
 
@@ -36,7 +39,7 @@ class Story:
 
     @classmethod
     def read(
-        cls, account: int, found: Sequence[tuple[Batch, list[int]]], names: Callable[[Batch], list[Names]]
+        cls, account: int, found: Sequence[tuple[EventBatch, list[int]]], names: Callable[[EventBatch], list[Names]]
     ) -> "Story":
         """Of the batches that an account has part in."""
         records, named = [], []
@@ -60,7 +63,7 @@ class Reasons:
         """`fresh` makes an empty state with the deployment's weights."""
         self._fresh = fresh
 
-    def of(self, story: Story, bands: Mapping[int, int]) -> tuple[Reason, ...]:
+    def of(self, story: Story, bands: Mapping[int, int]) -> tuple[AlarmReason, ...]:
         """The reasons of an account's score, the weightiest first. `bands` are those of everybody in it."""
         records = _with_bands(story.records, bands)
         whole = self._height(story.account, records)
@@ -111,17 +114,19 @@ def _acts(account: int, records: Records) -> dict[str, Mask]:
     approach = mine & np.isin(kind, _APPROACHES) & ((flags & (GROUP | ACQUAINTED)) == 0)
     minor = (records["recipient_band"] > AgeBand.UNKNOWN) & (records["recipient_band"] < AgeBand.ADULT)
     asked = (flags & ASKED) != 0
-    media, payment, request = (kind == one.number for one in (Kind.MEDIA, Kind.PAYMENT, Kind.CONTACT_REQUEST))
+    media, payment, request = (
+        kind == one.number for one in (EventKind.MEDIA, EventKind.PAYMENT, EventKind.CONTACT_REQUEST)
+    )
     firsts = _firsts(records, approach)
     about = records["recipient"] == account
     acts: dict[str, Mask] = {
         "minors-contacted": approach & minor & np.isin(records["recipient"], records["recipient"][firsts & minor]),
-        "refused": about & (kind == Kind.CONTACT_ANSWER.number) & ~asked,
-        "turned-away": about & np.isin(kind, [Kind.BLOCK.number, Kind.REPORT.number]),
+        "refused": about & (kind == EventKind.CONTACT_ANSWER.number) & ~asked,
+        "turned-away": about & np.isin(kind, [EventKind.BLOCK.number, EventKind.REPORT.number]),
         "insisted": approach & minor & request & ~firsts,
         "moved-elsewhere": approach & minor & ((flags & MOVES) != 0),
         "gifts": approach & minor & payment & ~asked,
-        "asked-for-pictures-or-calls": approach & ((media & asked) | (minor & (kind == Kind.CALL.number))),
+        "asked-for-pictures-or-calls": approach & ((media & asked) | (minor & (kind == EventKind.CALL.number))),
         "demands": approach & payment & asked,
         "pressure": mine & (records["coercion"] > 0),
         "same-opening": firsts & minor & _repeated(records["opening"]),
@@ -159,12 +164,12 @@ def _with_bands(records: Records, bands: Mapping[int, int]) -> Records:
     return known
 
 
-def _reason(code: str, story: Story, records: Records, mask: Mask, share: float) -> Reason:
+def _reason(code: str, story: Story, records: Records, mask: Mask, share: float) -> AlarmReason:
     rows = np.flatnonzero(mask)
     others = np.where(records["sender"][rows] == story.account, records["recipient"][rows], records["sender"][rows])
     times = records["at_ms"][rows] / 1000
     sources = {int(one) for one in records["recipient_known"][rows]} - {0}
-    return Reason(
+    return AlarmReason(
         code,
         count=len(rows) if code != "minors-contacted" else len(np.unique(others)),
         people=len(np.unique(others)),

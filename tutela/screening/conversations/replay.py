@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tutela.screening.conversations.calibration import MILLION
-from tutela.screening.conversations.ledger import Ledger
+from tutela.screening.conversations.ledger import ConversationLedger
 from tutela.screening.conversations.levels import Level
-from tutela.screening.conversations.policy import Policy
+from tutela.screening.conversations.policy import RiskPolicy
 from tutela.screening.conversations.scorers.contacts import CONTACTS
 from tutela.screening.conversations.state import FEATURES, RiskState
 from tutela.screening.evaluation.intervals import interval
@@ -39,7 +39,7 @@ class Replayed:
     """Rules that could not be told, and how often."""
 
 
-def replay(ledger: Ledger, policy: Policy) -> Replayed:
+def replay(ledger: ConversationLedger, policy: RiskPolicy) -> Replayed:
     """Judge every event of the ledger by a policy. An account counts once for each rule and for its highest level."""
     state = _state(policy.gates)
     highest: dict[int, Level] = {}
@@ -66,7 +66,7 @@ def replay(ledger: Ledger, policy: Policy) -> Replayed:
     return Replayed(accounts, events, (last_ms - (first_ms or 0)) / 86_400, levels, rules, unknown)
 
 
-def heights(ledger: Ledger, feature: str) -> npt.NDArray[np.float32]:
+def heights(ledger: ConversationLedger, feature: str) -> npt.NDArray[np.float32]:
     """The highest value of a feature that each account came to, shape (accounts,); those without any are 0."""
     state, place = _state([(feature, np.nextafter(np.float32(0), np.float32(1)))]), FEATURES.index(feature)
     found: dict[int, float] = {}

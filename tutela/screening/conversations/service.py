@@ -17,15 +17,15 @@ import numpy as np
 
 from tutela.errors import InputError, NotFoundError, NotReadyError
 from tutela.foundation.background import BackgroundLoop
-from tutela.screening.conversations.alarms import Alarm, AlarmSink, Reason
+from tutela.screening.conversations.alarms import AlarmReason, AlarmSink, RiskAlarm
 from tutela.screening.conversations.approval import Approval, approve, read_approval
 from tutela.screening.conversations.calibration import Threshold, threshold
-from tutela.screening.conversations.events import CLEARED, FORGOTTEN, Event, Kind
+from tutela.screening.conversations.events import CLEARED, FORGOTTEN, Event, EventKind
 from tutela.screening.conversations.hearing import Hearing
-from tutela.screening.conversations.ledger import KEPT_S, Batch, Ledger, received_now_s
+from tutela.screening.conversations.ledger import KEPT_S, ConversationLedger, EventBatch, received_now_s
 from tutela.screening.conversations.levels import Level
 from tutela.screening.conversations.options import ConversationOptions
-from tutela.screening.conversations.policy import FILE, Judgement, Policy, read_policy
+from tutela.screening.conversations.policy import FILE, Judgement, RiskPolicy, read_policy
 from tutela.screening.conversations.reasons import Reasons, Story, weightiest
 from tutela.screening.conversations.records import Pseudonyms, marker, names_of, pack
 from tutela.screening.conversations.replay import Replayed, heights, replay
@@ -59,7 +59,7 @@ class Risk:
     """The highest that was raised and not cleared."""
     now: Judgement
     features: Mapping[str, float]
-    reasons: tuple[Reason, ...]
+    reasons: tuple[AlarmReason, ...]
     versions: Mapping[str, str]
 
     def document(self) -> dict[str, Any]:
@@ -84,11 +84,13 @@ class Conversations:
         self._sink = sink
         self._names = Pseudonyms(secret("conversations-names"))
         self._hearing = Hearing(home, options, self._names)
-        self._ledger: Ledger | None = Ledger(self._folder / "ledger", secret("conversations-ledger"))
+        self._ledger: ConversationLedger | None = ConversationLedger(
+            self._folder / "ledger", secret("conversations-ledger")
+        )
         self._lock = threading.RLock()
         self._state = self._fresh()
-        self._last: Batch | None = None
-        self._crossed: deque[tuple[Crossing, Batch]] = deque()
+        self._last: EventBatch | None = None
+        self._crossed: deque[tuple[Crossing, EventBatch]] = deque()
         """Taken into state, and not judged yet."""
         self._owned: int | None = None
         self._saved_at = self._swept_at = time.monotonic()
@@ -99,7 +101,7 @@ class Conversations:
             self.drain, name="tutela-conversations", every_s=lambda: IDLE_S, failed="events could not be judged"
         )
 
-    def _approved(self, policy: Policy, *, own: bool) -> Policy:
+    def _approved(self, policy: RiskPolicy, *, own: bool) -> RiskPolicy:
         """The policy with its effects where it is the one that is shipped, or another than its author approved it."""
         approval = read_approval(self._folder)
         if not own or (approval is not None and approval.version == policy.version):
@@ -152,20 +154,20 @@ class Conversations:
             self._keep(ledger)
         return taken
 
-    def _judge_crossed(self, ledger: Ledger) -> None:
+    def _judge_crossed(self, ledger: ConversationLedger) -> None:
         """Judge what crossed; what cannot be written down stays, and no snapshot says that it was."""
         while self._crossed:
             self._judge(*self._crossed[0], ledger)
             self._crossed.popleft()
 
-    def _clear_decided(self, ledger: Ledger) -> None:
+    def _clear_decided(self, ledger: ConversationLedger) -> None:
         assert self._sink is not None
         if decided := self._sink.to_clear():
             for _, account in decided:
                 ledger.append(marker(CLEARED, account, received_now_s()))
             self._sink.cleared([alarm_id for alarm_id, _ in decided])
 
-    def _judge(self, crossing: Crossing, batch: Batch, ledger: Ledger) -> None:
+    def _judge(self, crossing: Crossing, batch: EventBatch, ledger: ConversationLedger) -> None:
         judgement = self.policy.judge(crossing.features)
         self._count(judgement)
         known = self._state.account(crossing.account)
@@ -175,7 +177,7 @@ class Conversations:
         names = ledger.names(batch)[row]
         by_other = int(batch.records["recipient"][row]) == crossing.account
         story = Story.read(crossing.account, ledger.of_account(crossing.account), ledger.names).until(crossing.position)
-        alarm = Alarm(
+        alarm = RiskAlarm(
             account=names.recipient if by_other else names.sender,
             pseudonym=crossing.account,
             position=crossing.position,
@@ -213,7 +215,7 @@ class Conversations:
                 self.versions,
             )
 
-    def _follow(self, ledger: Ledger) -> None:
+    def _follow(self, ledger: ConversationLedger) -> None:
         """Bring this process's state up to the ledger; another one judges."""
         if self._last is None:
             self._state = self._weighed(RiskState.load(self._folder / "state"))
@@ -229,7 +231,7 @@ class Conversations:
 
     # --- policies
 
-    def replay(self, policy: Policy | None = None) -> Replayed:
+    def replay(self, policy: RiskPolicy | None = None) -> Replayed:
         """What a policy, by default the present one, would have made of what the ledger holds."""
         return replay(self._open_ledger(), policy or self.policy)
 
@@ -329,7 +331,7 @@ class Conversations:
         self._last = None
         return True
 
-    def _keep(self, ledger: Ledger) -> None:
+    def _keep(self, ledger: ConversationLedger) -> None:
         at = time.monotonic()
         if at - self._swept_at >= SWEEP_EVERY_S:
             self._state.table.forget_before(max(0, received_now_s() - FORGET_S))
@@ -370,7 +372,7 @@ class Conversations:
         for name in judgement.unknown:
             log.warning("rule %s could not be told", name)
 
-    def _open_ledger(self) -> Ledger:
+    def _open_ledger(self) -> ConversationLedger:
         if self._ledger is None:
             raise NotReadyError("the conversations are closed")
         return self._ledger
@@ -378,5 +380,7 @@ class Conversations:
 
 def _others(story: Story) -> tuple[str, ...]:
     """Whom an account wrote to one to one, latest first."""
-    rows = np.flatnonzero((story.records["sender"] == story.account) & (story.records["kind"] == Kind.MESSAGE.number))
+    rows = np.flatnonzero(
+        (story.records["sender"] == story.account) & (story.records["kind"] == EventKind.MESSAGE.number)
+    )
     return tuple(dict.fromkeys(story.names[row].recipient for row in rows[::-1] if story.names[row].recipient))[:100]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tutela import _native
 from tutela.content.words import fold, folding
 from tutela.errors import InputError
-from tutela.screening.conversations.events import Stage
+from tutela.screening.conversations.events import ConversationStage
 from tutela.screening.conversations.model import DRIFT_SHARE, MAIN_BITS, OTHER_BITS, OTHERS, TalkModel
 
 LEAST_ORDINARY = 6_000
@@ -30,7 +30,7 @@ class Labelled:
     """A message that people decided about."""
 
     text: str
-    stage: Stage
+    stage: ConversationStage
     weight: float = 1.0
 
 
@@ -80,7 +80,7 @@ def _stages(positives: Sequence[Labelled], ordinary: Sequence[str]) -> npt.NDArr
     some = list(ordinary[:: max(1, len(ordinary) // (4 * len(positives)))])
     texts = [one.text for one in positives] + some
     weights = np.ones(len(texts), np.float32)
-    for stage in Stage:
+    for stage in ConversationStage:
         targets = np.array([float(one.stage is stage) for one in positives] + [0.0] * len(some), np.float32)
         if targets.any():
             table[:, stage.value - 1] = _whole(_head(texts, targets, weights, OTHER_BITS)[:-1])

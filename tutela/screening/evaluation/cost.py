@@ -13,7 +13,7 @@ from tutela.content.media.content import Content, Limits, Mode, ViewSet
 from tutela.content.signals.pdq import PDQ
 from tutela.screening.evaluation.attacks.base import Encoding
 from tutela.screening.evaluation.attacks.catalogue import encoded
-from tutela.screening.evaluation.subjects import Hashes, Subject, indexed
+from tutela.screening.evaluation.subjects import Hashes, TrialSubject, indexed
 from tutela.screening.evaluation.trials import ASKED, limit_of
 
 PIXELS = 1_000_000
@@ -31,7 +31,7 @@ class Cost:
     queries: float
 
 
-def measure_cost(subjects: Sequence[Subject], bank: Hashes) -> dict[ViewSet, Cost]:
+def measure_cost(subjects: Sequence[TrialSubject], bank: Hashes) -> dict[ViewSet, Cost]:
     """Each view set on JPEG files of a million pixels, searched in an index of the bank."""
     files = [_megapixel(subject.picture) for subject in subjects[:MOST_PICTURES]]
     with indexed(bank) as segment:

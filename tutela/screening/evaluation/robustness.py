@@ -21,7 +21,7 @@ Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EvaluationPlan:
     """What is evaluated, and how thoroughly."""
 
     folder: Path
@@ -37,7 +37,7 @@ class Plan:
     seed: int = 1
 
 
-def evaluate(plan: Plan, progress: Progress) -> Summary:
+def evaluate(plan: EvaluationPlan, progress: Progress) -> Summary:
     """Run what is missing of the plan and write the report. Raises InputError."""
     need_extra()
     unknown = [name for name in plan.attacks if name not in ATTACKS]

@@ -27,7 +27,7 @@ Hashes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class TrialListing:
     """Hashes as a bank lists them."""
 
     hashes: Hashes
@@ -46,19 +46,19 @@ class Listing:
         return cls(hashes, np.full(len(hashes), PDQ.default_threshold, np.int32))
 
     @classmethod
-    def together(cls, parts: Sequence["Listing"], size: int) -> Self:
+    def together(cls, parts: Sequence["TrialListing"], size: int) -> Self:
         """The first hashes of several listings, one after the other."""
         hashes = np.concatenate([part.hashes for part in parts])[:size]
         return cls(hashes, np.concatenate([part.limits for part in parts])[:size])
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class TrialSubject:
     """A picture to be attacked."""
 
     name: str
     picture: Image.Image
-    listed: Listing
+    listed: TrialListing
     """What a bank lists of it, the hash of the whole first."""
 
 
@@ -70,15 +70,15 @@ class Left:
     reason: str
 
 
-def read_subjects(folder: Path, size: int) -> tuple[list[Subject], list[Left]]:
+def read_subjects(folder: Path, size: int) -> tuple[list[TrialSubject], list[Left]]:
     """Every picture of a folder, by name. Raises InputError when there are fewer than two."""
     if not folder.is_dir():
         raise InputError("{folder} is no folder of pictures", folder=folder)
-    found: list[Subject] = []
+    found: list[TrialSubject] = []
     left: list[Left] = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         item = _read(path, str(path.relative_to(folder)), size)
-        if isinstance(item, Subject):
+        if isinstance(item, TrialSubject):
             found.append(item)
         else:
             left.append(item)
@@ -91,7 +91,7 @@ def read_subjects(folder: Path, size: int) -> tuple[list[Subject], list[Left]]:
     return found, left
 
 
-def _read(path: Path, name: str, size: int) -> Subject | Left:
+def _read(path: Path, name: str, size: int) -> TrialSubject | Left:
     try:
         with Image.open(path) as image:
             picture = ImageOps.exif_transpose(image).convert("RGB")
@@ -103,7 +103,7 @@ def _read(path: Path, name: str, size: int) -> Subject | Left:
     samples = listed_samples(picture)
     if (samples[0].quality or 0) < MIN_LISTED_QUALITY:
         return Left(name, f"its quality of {samples[0].quality} is under {MIN_LISTED_QUALITY}: it matches nothing")
-    return Subject(name, picture, Listing.of(samples))
+    return TrialSubject(name, picture, TrialListing.of(samples))
 
 
 def listed_samples(picture: Image.Image) -> list[Sample]:
@@ -127,7 +127,7 @@ def indexed(bank: Hashes) -> Iterator[_native.Segment]:
         yield _native.Segment(path)
 
 
-def chosen(subjects: Sequence[Subject], attack: str, strength: float, count: int) -> Iterator[int]:
+def chosen(subjects: Sequence[TrialSubject], attack: str, strength: float, count: int) -> Iterator[int]:
     """Numbers of the pictures that an attack is tried on: the same ones in every run over the same folder."""
     ranked = sorted(range(len(subjects)), key=lambda i: _rank(f"{attack}/{strength:g}/{subjects[i].name}"))
     return iter(sorted(ranked[:count]))

@@ -24,7 +24,7 @@ COLUMNS: dict[str, Callable[[Trial], bool]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class FoundShare:
     """How many of the trials of a row were found."""
 
     found: int
@@ -49,7 +49,7 @@ class Row:
     attack: str
     """Empty for a whole group."""
     strength: float | None
-    shares: dict[str, Share]
+    shares: dict[str, FoundShare]
 
     def document(self) -> dict[str, Any]:
         """The row as a JSON object."""
@@ -114,5 +114,5 @@ def count(trials: Iterable[Trial]) -> tuple[list[Row], list[Row]]:
     return groups, rows
 
 
-def _shares(trials: Sequence[Trial]) -> dict[str, Share]:
-    return {name: Share(sum(map(is_found, trials)), len(trials)) for name, is_found in COLUMNS.items()}
+def _shares(trials: Sequence[Trial]) -> dict[str, FoundShare]:
+    return {name: FoundShare(sum(map(is_found, trials)), len(trials)) for name, is_found in COLUMNS.items()}

@@ -17,7 +17,7 @@ from tutela.errors import InputError
 from tutela.lists.banks.values import can_match
 from tutela.screening.evaluation.attacks.base import Attack, Picture, Scene
 from tutela.screening.evaluation.attacks.catalogue import ATTACKS, encoded
-from tutela.screening.evaluation.subjects import Listing, Subject, chosen
+from tutela.screening.evaluation.subjects import TrialListing, TrialSubject, chosen
 
 ASKED = (ViewSet.PLAIN, ViewSet.STANDARD, ViewSet.THOROUGH)
 OTHERS = 24
@@ -25,7 +25,7 @@ OTHERS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class TrialFinding:
     """What a view set finds of an attacked picture."""
 
     plain_bank: bool
@@ -46,7 +46,7 @@ class Trial:
     strength: float
     distance: int
     """Of the attacked picture's plain hash from the picture's."""
-    found: dict[ViewSet, Finding]
+    found: dict[ViewSet, TrialFinding]
 
     def document(self) -> dict[str, Any]:
         """The trial as a JSON object."""
@@ -64,12 +64,12 @@ class Trial:
     @classmethod
     def read(cls, document: dict[str, Any]) -> "Trial":
         """The trial of a JSON object."""
-        found = {ViewSet(name): Finding(*values) for name, values in document["found"].items()}
+        found = {ViewSet(name): TrialFinding(*values) for name, values in document["found"].items()}
         return cls(document["picture"], document["attack"], document["strength"], document["distance"], found)
 
 
 def all_trials(
-    subjects: Sequence[Subject],
+    subjects: Sequence[TrialSubject],
     attacks: Sequence[str],
     per_strength: int,
     seed: int,
@@ -124,7 +124,7 @@ def _drop_torn_line(log: Path) -> None:
             file.truncate(whole)
 
 
-def one_trial(subjects: Sequence[Subject], i: int, attack: Attack, strength: float, seed: int) -> Trial:
+def one_trial(subjects: Sequence[TrialSubject], i: int, attack: Attack, strength: float, seed: int) -> Trial:
     """Attack one picture and look it up."""
     subject = subjects[i]
     source = random.Random(f"{seed}/{attack.name}/{strength:g}/{subject.name}")  # noqa: S311
@@ -140,22 +140,22 @@ def one_trial(subjects: Sequence[Subject], i: int, attack: Attack, strength: flo
     return Trial(subject.name, attack.name, strength, distance, found)
 
 
-def _others(subjects: Sequence[Subject], i: int, source: random.Random) -> list[Picture]:
+def _others(subjects: Sequence[TrialSubject], i: int, source: random.Random) -> list[Picture]:
     numbers = [j for j in range(len(subjects)) if j != i]
     return [subjects[j].picture for j in source.sample(numbers, min(OTHERS, len(numbers)))]
 
 
-def look_up(samples: Sequence[Sample], subject: Subject) -> Finding:
+def look_up(samples: Sequence[Sample], subject: TrialSubject) -> TrialFinding:
     """What a bank's usual policy finds among a picture's own listed values."""
     distances, limits = distances_of(samples, subject.listed)
     matching = distances <= limits
     view = None
     if matching.any():
         view = samples[int(np.where(matching, distances, 999).min(axis=1).argmin())].view
-    return Finding(bool(matching[:, 0].any()), bool(matching.any()), view, len(samples))
+    return TrialFinding(bool(matching[:, 0].any()), bool(matching.any()), view, len(samples))
 
 
-def distances_of(samples: Sequence[Sample], listed: Listing) -> tuple[np.ndarray, np.ndarray]:
+def distances_of(samples: Sequence[Sample], listed: TrialListing) -> tuple[np.ndarray, np.ndarray]:
     """(samples, listed) distances, and the largest that match: -1 where a sample is too poor."""
     values = np.frombuffer(b"".join(sample.value for sample in samples), np.uint8).reshape(len(samples), 1, 32)
     distances = np.bitwise_count(values ^ listed.hashes[None]).sum(axis=2, dtype=np.int32)

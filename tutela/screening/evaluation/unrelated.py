@@ -22,7 +22,7 @@ from tutela.content.views.view import TURNS
 from tutela.lists.banks.values import MIN_LISTED_QUALITY
 from tutela.screening.evaluation.attacks.base import Encoding
 from tutela.screening.evaluation.attacks.catalogue import encoded
-from tutela.screening.evaluation.subjects import Hashes, Listing, Subject, hashes_of, indexed
+from tutela.screening.evaluation.subjects import Hashes, TrialListing, TrialSubject, hashes_of, indexed
 from tutela.screening.evaluation.trials import ASKED, limit_of
 
 FARTHEST = 45
@@ -92,7 +92,7 @@ def _family(sample: Sample) -> str:
 class SearchedBank:
     """A bank that pictures are looked up in."""
 
-    listing: Listing
+    listing: TrialListing
     segment: _native.Segment
 
     def near(self, samples: Sequence[Sample]) -> Near:
@@ -108,14 +108,14 @@ class SearchedBank:
 
 
 @contextmanager
-def searched(listing: Listing) -> Iterator[SearchedBank]:
+def searched(listing: TrialListing) -> Iterator[SearchedBank]:
     """A bank to look up in, while it lasts."""
     with indexed(listing.hashes) as segment:
         yield SearchedBank(listing, segment)
 
 
 def count_unrelated(
-    subjects: Sequence[Subject], bank_size: int, seed: int, progress: Callable[[int, int], None]
+    subjects: Sequence[TrialSubject], bank_size: int, seed: int, progress: Callable[[int, int], None]
 ) -> dict[ViewSet, Unrelated]:
     """Look every picture up in the bank that the other half of them gives."""
     counts = {views: Unrelated() for views in ASKED}
@@ -146,7 +146,7 @@ def count_one(
         count.add(samples[views], bank.near(samples[views]), len(bank.listing.hashes))
 
 
-def make_bank(subjects: Sequence[Subject], size: int, seed: int) -> Listing:
+def make_bank(subjects: Sequence[TrialSubject], size: int, seed: int) -> TrialListing:
     """Hashes of what these pictures show: what is listed of them first, then random windows in all their turns."""
     source = np.random.default_rng(seed)
     parts = [subject.listed for subject in subjects]
@@ -156,12 +156,12 @@ def make_bank(subjects: Sequence[Subject], size: int, seed: int) -> Listing:
             break
         wanted = -(-missing // (len(subjects) - i))
         windows = _windows(subject, -(-wanted // 8), source)[:wanted]
-        parts.append(Listing.of_plain(windows))
+        parts.append(TrialListing.of_plain(windows))
         missing -= len(windows)
-    return Listing.together(parts, size)
+    return TrialListing.together(parts, size)
 
 
-def _windows(subject: Subject, count: int, source: np.random.Generator) -> Hashes:
+def _windows(subject: TrialSubject, count: int, source: np.random.Generator) -> Hashes:
     """Eight hashes each of windows of a quarter to the whole of a side, any shape within reason, any place."""
     luma = reduced(np.ascontiguousarray(np.asarray(subject.picture.convert("L"))))
     tries = 2 * count + 16

@@ -17,7 +17,7 @@ from tutela.content.media.worker_process import WorkerProcess
 from tutela.content.signals.base import WHOLE, Sample
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.screening.streams.model import Codec, Look, Sight
-from tutela.screening.streams.task import Seen, read_seen
+from tutela.screening.streams.task import StretchSeen, read_seen
 from tutela.screening.streams.wire import codec_fields, packet_fields
 from tutela.screening.verdict import Match
 
@@ -102,7 +102,7 @@ class Examiner:
         for worker in spare:
             worker.kill()
 
-    def _decoded(self, look: Look, codec: Codec, follower: "Follower") -> list[Seen]:
+    def _decoded(self, look: Look, codec: Codec, follower: "Follower") -> list[StretchSeen]:
         options: Mapping[str, Any] = {
             "codec": codec_fields(codec),
             "packets": packet_fields(look),

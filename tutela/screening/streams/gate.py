@@ -91,7 +91,7 @@ class Watches:
             return next((watch for watch in self._by_channel.values() if watch.id == stream_id), None)
 
 
-class Gate:
+class StreamGate:
     """Answers media servers. Thread-safe."""
 
     def __init__(

@@ -45,7 +45,7 @@ class Publication:
         return self.publisher or self.channel.item
 
 
-class State(StrEnum):
+class StreamState(StrEnum):
     """How far a stream is."""
 
     WAITING = "waiting"
@@ -61,10 +61,10 @@ class State(StrEnum):
     """Its publisher ended it."""
 
 
-LIVE = (State.WAITING, State.RUNNING, State.PAUSED)
+LIVE = (StreamState.WAITING, StreamState.RUNNING, StreamState.PAUSED)
 
 
-class Step(StrEnum):
+class StreamStep(StrEnum):
     """What a ruling asks for."""
 
     NONE = "none"
@@ -91,7 +91,7 @@ class Sight:
     """The reason code for which it could not be examined."""
 
 
-class Frames(StrEnum):
+class ScreenedFrames(StrEnum):
     """Why frames are sampled."""
 
     KEY = "key"
@@ -129,7 +129,7 @@ class Packet:
 class Look:
     """Packets to be decoded for some frames of theirs."""
 
-    frames: Frames
+    frames: ScreenedFrames
     packets: tuple[Packet, ...]
     """In decoding order."""
     due: tuple[float, ...]
@@ -183,7 +183,7 @@ class StreamFacts:
 
     id: str
     channel: Channel
-    state: State
+    state: StreamState
     since: float
     """When it was admitted, seconds since the epoch."""
     cleared_at: float | None
@@ -207,7 +207,7 @@ class StreamFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class StreamEvent:
     """One line of a stream's time line."""
 
     at: float

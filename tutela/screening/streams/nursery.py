@@ -9,8 +9,8 @@ import threading
 
 from tutela.errors import TutelaError
 from tutela.foundation.processes import start_module
-from tutela.screening.streams.reading import Reading
-from tutela.screening.streams.wire import Line
+from tutela.screening.streams.reading import StreamReading
+from tutela.screening.streams.wire import WireLine
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Nursery:
         with self._lock:
             self._started()
 
-    def receiver(self, asked: Reading) -> Line:
+    def receiver(self, asked: StreamReading) -> WireLine:
         """The line to a new receiver. Raises TutelaError where none can be started."""
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
@@ -39,7 +39,7 @@ class Nursery:
                 try:
                     control.settimeout(_SEND_S)
                     socket.send_fds(control, [json.dumps(asked.fields()).encode()], [theirs.fileno()])
-                    return Line(ours)
+                    return WireLine(ours)
                 except OSError as error:
                     log.error("the nursery of receivers is gone: %s", error)
                     self._end()

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tutela.screening.streams.sampling import Plan
+from tutela.screening.streams.sampling import SamplingPlan
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class StreamReading:
     """What a receiver is asked to read."""
 
     url: str
-    plan: Plan
+    plan: SamplingPlan
     seed: str
     clip_s: float
     open_s: float
@@ -35,7 +35,7 @@ class Reading:
         }
 
     @classmethod
-    def read(cls, fields: Mapping[str, Any]) -> "Reading":
+    def read(cls, fields: Mapping[str, Any]) -> "StreamReading":
         """What `fields` wrote."""
         times = {name: float(fields[name]) for name in ("clip_s", "open_s", "silence_s")}
-        return cls(fields["url"], Plan(*fields["plan"]), fields["seed"], pipe=tuple(fields["pipe"]), **times)
+        return cls(fields["url"], SamplingPlan(*fields["plan"]), fields["seed"], pipe=tuple(fields["pipe"]), **times)

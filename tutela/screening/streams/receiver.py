@@ -20,10 +20,10 @@ from typing import Any
 from tutela import _native
 from tutela.content.media.confined.confinement import confine_connected
 from tutela.screening.streams.model import Codec, Look, Packet
-from tutela.screening.streams.reading import Reading
+from tutela.screening.streams.reading import StreamReading
 from tutela.screening.streams.ring import Ring
 from tutela.screening.streams.sampling import Sampler
-from tutela.screening.streams.wire import Line, Message, codec_fields, send_look
+from tutela.screening.streams.wire import Message, WireLine, codec_fields, send_look
 
 BEAT_S = 0.25
 """The watcher hears so often that packets come."""
@@ -38,10 +38,10 @@ _PROBES: tuple[dict[str, str], ...] = ({"probesize": "5000", "analyzeduration": 
 """Little is read to find out what a stream is: that takes none of its frames away, and no time."""
 
 
-class Receiver:
+class StreamReceiver:
     """Reads one stream, in a process of its own."""
 
-    def __init__(self, line: Line, asked: Reading) -> None:
+    def __init__(self, line: WireLine, asked: StreamReading) -> None:
         self._line = line
         self._asked = asked
         self._writing = threading.Lock()
@@ -191,13 +191,13 @@ def _codec(track: Any, extradata: bytes | None = None) -> Codec:
     return Codec(str(context.name), given, int(context.width or 0), int(context.height or 0))
 
 
-def _requests(control: socket.socket) -> Iterator[tuple[Reading, int]]:
+def _requests(control: socket.socket) -> Iterator[tuple[StreamReading, int]]:
     """What the service asks for, with the socket of each watch; ends with the service."""
     while True:
         text, descriptors, _, _ = socket.recv_fds(control, _MAX_REQUEST, 1)
         if not text:
             return
-        yield Reading.read(json.loads(text)), descriptors[0]
+        yield StreamReading.read(json.loads(text)), descriptors[0]
 
 
 def main() -> None:
@@ -216,9 +216,9 @@ def main() -> None:
         _native.end_with_parent()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         control.close()
-        line = Line(socket.socket(fileno=descriptor))
+        line = WireLine(socket.socket(fileno=descriptor))
         line.send("born", {"process": os.getpid()})
-        Receiver(line, asked).run()
+        StreamReceiver(line, asked).run()
         os._exit(0)
 
 

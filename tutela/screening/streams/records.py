@@ -16,7 +16,7 @@ from tutela.foundation.store.database import Store, now
 from tutela.foundation.store.ids import full_id
 from tutela.foundation.store.stream_tables import stream, stream_event, stream_signal
 from tutela.screening.streams.indicators import Indicator, WeakSignal, rank
-from tutela.screening.streams.model import LIVE, Channel, Event, Publication, State, StreamFacts
+from tutela.screening.streams.model import LIVE, Channel, Publication, StreamEvent, StreamFacts, StreamState
 from tutela.screening.streams.watch import Watch
 from tutela.screening.verdict import Match
 
@@ -124,7 +124,7 @@ class StreamRecords:
         """
         with self.store.write() as connection:
             row = _row(connection, stream_id)
-            if State(row.state) not in LIVE:
+            if StreamState(row.state) not in LIVE:
                 raise ConflictError("the stream has ended: it is {state}", state=row.state)
             connection.execute(update(stream).where(stream.c.id == row.id).values(asked=what, asked_by=by[:128]))
             _tell(connection, row.id, f"{what}-asked", {"by": by})
@@ -170,7 +170,7 @@ class StreamRecords:
         """Cuts whose evidence was not kept yet, of processes that are gone: their cases are still to be opened."""
         late = now() - int(GONE_S * 1e6)
         query = select(stream).where(
-            stream.c.state == State.CUT.value, stream.c.kept.is_(False), stream.c.ended_at < late
+            stream.c.state == StreamState.CUT.value, stream.c.kept.is_(False), stream.c.ended_at < late
         )
         with self.store.read() as connection:
             return [_facts(row) for row in connection.execute(query)]
@@ -189,17 +189,17 @@ class StreamRecords:
                 select(stream.c.id).where(stream.c.state.in_(_LIVE), stream.c.seen_at < late)
             ).all()
             for row in rows:
-                ending = {"state": State.DROPPED.value, "why": "watcher-gone", "ended_at": now()}
+                ending = {"state": StreamState.DROPPED.value, "why": "watcher-gone", "ended_at": now()}
                 connection.execute(update(stream).where(stream.c.id == row.id).values(**ending))
-                _tell(connection, row.id, State.DROPPED.value, {"why": "watcher-gone"})
+                _tell(connection, row.id, StreamState.DROPPED.value, {"why": "watcher-gone"})
         return len(rows)
 
-    def time_line(self, stream_id: str) -> list[Event]:
+    def time_line(self, stream_id: str) -> list[StreamEvent]:
         """What happened to a stream, oldest first. Raises NotFoundError."""
         with self.store.read() as connection:
             wanted = _row(connection, stream_id).id
             query = select(stream_event).where(stream_event.c.stream_id == wanted).order_by(stream_event.c.id)
-            return [Event(row.at / 1e6, row.kind, row.detail) for row in connection.execute(query)]
+            return [StreamEvent(row.at / 1e6, row.kind, row.detail) for row in connection.execute(query)]
 
     # --- weak signals
 
@@ -239,11 +239,11 @@ class StreamRecords:
                 found.setdefault(row.stream_id, []).append(signal)
         return {stream_id: rank(signals) for stream_id, signals in found.items()}
 
-    def counts(self) -> dict[State, int]:
+    def counts(self) -> dict[StreamState, int]:
         """How many streams there are in each state."""
         with self.store.read() as connection:
             rows = connection.execute(select(stream.c.state, func.count()).group_by(stream.c.state))
-            return {State(row[0]): row[1] for row in rows}
+            return {StreamState(row[0]): row[1] for row in rows}
 
 
 def _standing(watch: Watch, at: int) -> dict[str, Any]:
@@ -278,7 +278,7 @@ def _facts(row: Row[Any]) -> StreamFacts:
     return StreamFacts(
         id=row.id,
         channel=Channel(row.server, row.app, row.name),
-        state=State(row.state),
+        state=StreamState(row.state),
         since=row.admitted_at / 1e6,
         cleared_at=None if row.cleared_at is None else row.cleared_at / 1e6,
         ended_at=None if row.ended_at is None else row.ended_at / 1e6,

@@ -8,7 +8,7 @@ out while the stream is watched closely. What cannot be examined is treated in t
 from dataclasses import dataclass, replace
 
 from tutela.lists.banks.model import Action
-from tutela.screening.streams.model import LIVE, Sight, State, Step
+from tutela.screening.streams.model import LIVE, Sight, StreamState, StreamStep
 from tutela.screening.streams.options import StreamOptions
 from tutela.screening.verdict import Match
 
@@ -25,7 +25,7 @@ _KEPT = 16
 class Standing:
     """Where one stream stands."""
 
-    state: State = State.WAITING
+    state: StreamState = StreamState.WAITING
     hits: tuple[Sight, ...] = ()
     """The last sights that matched."""
     faults: tuple[Sight, ...] = ()
@@ -34,18 +34,18 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class StreamRuling:
     """Where a stream stands now, what is to be done, and why."""
 
     standing: Standing
-    step: Step = Step.NONE
+    step: StreamStep = StreamStep.NONE
     why: str = ""
 
 
-def rule(standing: Standing, sight: Sight, options: StreamOptions) -> Ruling:
+def rule(standing: Standing, sight: Sight, options: StreamOptions) -> StreamRuling:
     """What follows from one more sight."""
     if standing.state not in LIVE:
-        return Ruling(standing)
+        return StreamRuling(standing)
     matches = counting(sight)
     if any(is_certain(match, options) for match in matches):
         return _cut(_with_hit(standing, sight), CERTAIN)
@@ -67,17 +67,17 @@ def is_certain(match: Match, options: StreamOptions) -> bool:
     return match.action is Action.BLOCK and clear and match.distance <= options.certain_distance
 
 
-def overdue(standing: Standing, waited_s: float, now: float, options: StreamOptions) -> Ruling:
+def overdue(standing: Standing, waited_s: float, now: float, options: StreamOptions) -> StreamRuling:
     """What follows from time alone: `waited_s` since the stream was admitted, `now` on the clock of its sights."""
-    if standing.state is State.WAITING and waited_s > options.first_frame_s:
-        return Ruling(replace(standing, state=State.DROPPED), Step.DROP, NOTHING_SEEN)
+    if standing.state is StreamState.WAITING and waited_s > options.first_frame_s:
+        return StreamRuling(replace(standing, state=StreamState.DROPPED), StreamStep.DROP, NOTHING_SEEN)
     paused_s = now - (now if standing.paused_at is None else standing.paused_at)
-    if standing.state is State.PAUSED and paused_s > _LONGEST_PAUSES * options.second_hit_s:
+    if standing.state is StreamState.PAUSED and paused_s > _LONGEST_PAUSES * options.second_hit_s:
         return _cut(standing, ALWAYS_DOUBTED)
-    return Ruling(standing)
+    return StreamRuling(standing)
 
 
-def _hit(standing: Standing, sight: Sight, options: StreamOptions) -> Ruling:
+def _hit(standing: Standing, sight: Sight, options: StreamOptions) -> StreamRuling:
     earlier = [
         hit for hit in standing.hits if sight.at - hit.at <= options.second_hit_s and hit.seconds != sight.seconds
     ]
@@ -85,31 +85,31 @@ def _hit(standing: Standing, sight: Sight, options: StreamOptions) -> Ruling:
     return _cut(standing, SECOND) if earlier else _paused(standing, sight, FIRST)
 
 
-def _fault(standing: Standing, sight: Sight, options: StreamOptions) -> Ruling:
+def _fault(standing: Standing, sight: Sight, options: StreamOptions) -> StreamRuling:
     earlier = [fault for fault in standing.faults if sight.at - fault.at <= options.second_hit_s]
     standing = replace(standing, faults=(*standing.faults, sight)[-_KEPT:])
     return _cut(standing, UNEXAMINED) if earlier else _paused(standing, sight, sight.fault or UNEXAMINED)
 
 
-def _clean(standing: Standing, sight: Sight, options: StreamOptions) -> Ruling:
-    if standing.state is State.WAITING:
-        return Ruling(replace(standing, state=State.RUNNING), Step.CLEAR)
-    if standing.state is State.PAUSED:
+def _clean(standing: Standing, sight: Sight, options: StreamOptions) -> StreamRuling:
+    if standing.state is StreamState.WAITING:
+        return StreamRuling(replace(standing, state=StreamState.RUNNING), StreamStep.CLEAR)
+    if standing.state is StreamState.PAUSED:
         last = max((doubt.at for doubt in (*standing.hits, *standing.faults)), default=sight.at)
         if sight.at - last > options.second_hit_s:
-            return Ruling(replace(standing, state=State.RUNNING, paused_at=None), Step.RELEASE)
-    return Ruling(standing)
+            return StreamRuling(replace(standing, state=StreamState.RUNNING, paused_at=None), StreamStep.RELEASE)
+    return StreamRuling(standing)
 
 
-def _paused(standing: Standing, sight: Sight, why: str) -> Ruling:
-    if standing.state is State.PAUSED:
-        return Ruling(standing)
-    return Ruling(replace(standing, state=State.PAUSED, paused_at=sight.at), Step.PAUSE, why)
+def _paused(standing: Standing, sight: Sight, why: str) -> StreamRuling:
+    if standing.state is StreamState.PAUSED:
+        return StreamRuling(standing)
+    return StreamRuling(replace(standing, state=StreamState.PAUSED, paused_at=sight.at), StreamStep.PAUSE, why)
 
 
 def _with_hit(standing: Standing, sight: Sight) -> Standing:
     return replace(standing, hits=(*standing.hits, sight)[-_KEPT:])
 
 
-def _cut(standing: Standing, why: str) -> Ruling:
-    return Ruling(replace(standing, state=State.CUT), Step.CUT, why)
+def _cut(standing: Standing, why: str) -> StreamRuling:
+    return StreamRuling(replace(standing, state=StreamState.CUT), StreamStep.CUT, why)

@@ -9,7 +9,7 @@ another between them would have to foresee them.
 from dataclasses import dataclass
 from random import Random
 
-from tutela.screening.streams.model import Frames, Look, Packet
+from tutela.screening.streams.model import Look, Packet, ScreenedFrames
 
 TOLERANCE = 1.1
 """Key frames that are meant to be two seconds apart are sometimes a frame or two further."""
@@ -23,7 +23,7 @@ _EARLIEST = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SamplingPlan:
     """How closely a stream is sampled."""
 
     max_gap_s: float
@@ -33,7 +33,7 @@ class Plan:
 class Sampler:
     """Chooses looks from the packets of one video track, as they come in decoding order."""
 
-    def __init__(self, plan: Plan, chance: Random, track: int = 0) -> None:
+    def __init__(self, plan: SamplingPlan, chance: Random, track: int = 0) -> None:
         self._plan = plan
         self._chance = chance
         self._track = track
@@ -85,11 +85,11 @@ class Sampler:
             return self._follow(packet)
         looks = []
         if self._random_at is not None and packet.seconds >= self._random_at:
-            looks.append(self._moment(Frames.RANDOM, packet))
+            looks.append(self._moment(ScreenedFrames.RANDOM, packet))
             self._random_at = None
         elif self._is_new(packet):
             self._new_at = packet.seconds
-            looks.append(self._moment(Frames.NEW, packet))
+            looks.append(self._moment(ScreenedFrames.NEW, packet))
         self._usual_bytes += 0.1 * (len(packet.data) - self._usual_bytes)
         if packet.seconds - self._last_s > self._plan.max_gap_s * TOLERANCE:
             looks += self._begin_following()
@@ -107,13 +107,13 @@ class Sampler:
                 return self._send(packet)
             self._following = False
         elif self._random_at is not None and self._group[1:]:
-            looks.append(self._moment(Frames.RANDOM, self._group[-1]))
+            looks.append(self._moment(ScreenedFrames.RANDOM, self._group[-1]))
         self._key, self._group = packet, [packet]
         self._short_groups = 0
         share = 1.0 if self._attends else self._plan.random_share
         chosen = self._chance.random() < share
         self._random_at = packet.seconds + self._chance.uniform(0.0, self._length_s) if chosen else None
-        looks.append(self._moment(Frames.KEY, packet))
+        looks.append(self._moment(ScreenedFrames.KEY, packet))
         return looks
 
     def _is_new(self, packet: Packet) -> bool:
@@ -124,10 +124,10 @@ class Sampler:
             and packet.seconds - self._new_at >= NEW_EVERY_S
         )
 
-    def _moment(self, frames: Frames, packet: Packet) -> Look:
+    def _moment(self, frames: ScreenedFrames, packet: Packet) -> Look:
         """A look of its own, decoded from the key frame on."""
         self._last_s = max(self._last_s, packet.seconds)
-        packets = (packet,) if frames is Frames.KEY else tuple(self._group)
+        packets = (packet,) if frames is ScreenedFrames.KEY else tuple(self._group)
         return Look(frames, packets, (packet.seconds,), track=self._track)
 
     def _begin_following(self) -> list[Look]:
@@ -145,7 +145,7 @@ class Sampler:
 
     def _send(self, packet: Packet) -> list[Look]:
         """What came since the last look, with this frame to be seen."""
-        look = Look(Frames.FOLLOWED, tuple(self._group), (packet.seconds,), self._fresh, self._track)
+        look = Look(ScreenedFrames.FOLLOWED, tuple(self._group), (packet.seconds,), self._fresh, self._track)
         self._fresh = False
         self._group = []
         self._last_s = packet.seconds

@@ -22,17 +22,17 @@ from tutela.foundation.background import BackgroundLoop
 from tutela.foundation.outbox.service import Delivery, enqueue
 from tutela.foundation.outbox.worker import DeliveryError, Progress
 from tutela.screening.policy import ScreeningPolicy, decide
-from tutela.screening.screener import Custody, Journal
+from tutela.screening.screener import Custodian, Journal
 from tutela.screening.streams.examiner import Examiner
-from tutela.screening.streams.gate import Gate, Refusal, Watches
-from tutela.screening.streams.model import LIVE, Channel, MediaServer, Publication, State, Step, StreamFacts
+from tutela.screening.streams.gate import Refusal, StreamGate, Watches
+from tutela.screening.streams.model import LIVE, Channel, MediaServer, Publication, StreamFacts, StreamState, StreamStep
 from tutela.screening.streams.nursery import Nursery
 from tutela.screening.streams.options import StreamOptions
-from tutela.screening.streams.reading import Reading
+from tutela.screening.streams.reading import StreamReading
 from tutela.screening.streams.records import StreamRecords
-from tutela.screening.streams.ruling import ALWAYS_DOUBTED, CERTAIN, IN_DOUBT, SECOND, UNWATCHED, Ruling
-from tutela.screening.streams.sampling import Plan
-from tutela.screening.streams.watch import Counts, Watch
+from tutela.screening.streams.ruling import ALWAYS_DOUBTED, CERTAIN, IN_DOUBT, SECOND, UNWATCHED, StreamRuling
+from tutela.screening.streams.sampling import SamplingPlan
+from tutela.screening.streams.watch import Watch, WatchCounts
 from tutela.screening.verdict import Context, Match, Reason, Timings, Verdict, Versions
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Surroundings:
 
     records: StreamRecords
     journal: Journal
-    custody: Custody | None
+    custody: Custodian | None
     """None where nothing is to be kept."""
     alarm: Alarm
     ready: Callable[[], bool]
@@ -68,10 +68,10 @@ class Surroundings:
 
 
 @dataclass(slots=True)
-class Totals:
+class StreamTotals:
     """What happened since the process began."""
 
-    ended: Counter[State] = field(default_factory=Counter)
+    ended: Counter[StreamState] = field(default_factory=Counter)
     refused: Counter[Refusal] = field(default_factory=Counter)
     samples: int = 0
     hits: int = 0
@@ -80,7 +80,7 @@ class Totals:
     unknown: int = 0
     """Streams that ran without a watch, and were ended."""
 
-    def add(self, counts: Counts) -> None:
+    def add(self, counts: WatchCounts) -> None:
         """Those of one watch."""
         self.samples += counts.samples
         self.hits += counts.hits
@@ -112,14 +112,14 @@ class Streams:
         self.watches = Watches()
         self.examiner = examiner
         self.nursery = Nursery()
-        self._totals = Totals()
+        self._totals = StreamTotals()
         self._around = around
         self._secret = around.records.secret("sampling")
         self._purges: deque[_Purge] = deque()
         self._reconciled_at = time.monotonic()
         self._seen_unknown: dict[Channel, float] = {}
         self._closing = False
-        self.gate = Gate(
+        self.gate = StreamGate(
             self.servers,
             self.watches,
             refused=self.records.refused,
@@ -156,7 +156,7 @@ class Streams:
         self.nursery.close()
         self.examiner.close()
 
-    def totals(self) -> Totals:
+    def totals(self) -> StreamTotals:
         """What happened since the process began, in streams that run and in those that have ended."""
         now = replace(self._totals)
         for watch in self.watches.live():
@@ -178,11 +178,11 @@ class Streams:
         return Watch(stream_id, publication, token, self.examiner, self.options, self._on_step, self._on_end)
 
     def _subscribe(self, watch: Watch, address: str) -> None:
-        plan = Plan(self.options.max_gap_s, self.options.random_share)
+        plan = SamplingPlan(self.options.max_gap_s, self.options.random_share)
         patience_s = self.options.first_frame_s
         server = self.servers[watch.publication.channel.server]
         pipe = tuple(getattr(server, "pipe", lambda _: ())(address))
-        asked = Reading(
+        asked = StreamReading(
             address,
             plan,
             hashlib.sha256(f"{self._secret}/{watch.id}".encode()).hexdigest(),
@@ -195,15 +195,15 @@ class Streams:
         self.records.admitted(watch)
         watch.begin(line)
 
-    def _on_step(self, watch: Watch, ruling: Ruling) -> None:
-        if ruling.step is Step.CUT:
+    def _on_step(self, watch: Watch, ruling: StreamRuling) -> None:
+        if ruling.step is StreamStep.CUT:
             self._cut(watch)
-        elif ruling.step is Step.DROP:
+        elif ruling.step is StreamStep.DROP:
             self._drop(watch, ruling.why)
-        elif ruling.step is Step.PAUSE:
+        elif ruling.step is StreamStep.PAUSE:
             self._pause(watch)
         else:
-            self._note(watch, "cleared" if ruling.step is Step.CLEAR else "released", {"why": ruling.why})
+            self._note(watch, "cleared" if ruling.step is StreamStep.CLEAR else "released", {"why": ruling.why})
 
     def _pause(self, watch: Watch) -> None:
         channel = watch.publication.channel
@@ -321,11 +321,11 @@ class Streams:
     def _on_end(self, watch: Watch, why: str) -> None:
         """The watch has ended. Where its publisher has not, nobody may see what runs on."""
         if watch.in_doubt:
-            watch.close(State.CUT, IN_DOUBT)
+            watch.close(StreamState.CUT, IN_DOUBT)
             self._cut(watch)
         elif watch.state in LIVE:
             if watch.done.wait(1.0) or not self._runs(watch.publication.channel):
-                watch.close(State.ENDED, "ended")
+                watch.close(StreamState.ENDED, "ended")
                 self.records.ended(watch)
             else:
                 self._drop(watch, why if why != "ended" else UNWATCHED)
@@ -348,7 +348,7 @@ class Streams:
                 self._drop(watch, UNWATCHED)
         for stream_id, what, by in self.records.snapshot(self.watches.live()):
             if (asked := self.watches.by_id(stream_id)) is not None:
-                state = State.CUT if what == "cut" else State.RUNNING
+                state = StreamState.CUT if what == "cut" else StreamState.RUNNING
                 asked.rule_by_person(state, f"{what}-by-person")
                 log.info("%s of stream %s was asked for by %s", what, stream_id, by)
         if time.monotonic() - self._reconciled_at >= self.options.reconcile_s:

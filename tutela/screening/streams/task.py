@@ -24,17 +24,17 @@ _REMEMBERED = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class StretchSeen:
     """What a worker saw of a frame."""
 
     seconds: float
     samples: tuple[Sample, ...]
 
 
-def read_seen(document: Any) -> list[Seen]:
+def read_seen(document: Any) -> list[StretchSeen]:
     """The frames in a worker's answer. Raises ValueError, KeyError, TypeError where it is not of its form."""
     return [
-        Seen(float(seconds), tuple(read_sample(float(seconds), int(document["track"]), view) for view in views))
+        StretchSeen(float(seconds), tuple(read_sample(float(seconds), int(document["track"]), view) for view in views))
         for seconds, views in document["frames"]
     ]
 

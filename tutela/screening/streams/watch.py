@@ -15,10 +15,19 @@ from tutela.content.signals.base import Sample
 from tutela.content.signals.pdq import PDQ
 from tutela.errors import TutelaError
 from tutela.screening.streams.examiner import Examiner, Follower
-from tutela.screening.streams.model import LIVE, Codec, Frames, Look, Publication, Sight, State, Step
+from tutela.screening.streams.model import (
+    LIVE,
+    Codec,
+    Look,
+    Publication,
+    ScreenedFrames,
+    Sight,
+    StreamState,
+    StreamStep,
+)
 from tutela.screening.streams.options import StreamOptions
-from tutela.screening.streams.ruling import Ruling, Standing, overdue, rule
-from tutela.screening.streams.wire import Line, Message, read_codec, read_look
+from tutela.screening.streams.ruling import Standing, StreamRuling, overdue, rule
+from tutela.screening.streams.wire import Message, WireLine, read_codec, read_look
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +41,7 @@ CLIP_S = 3.0
 
 
 @dataclass(slots=True)
-class Counts:
+class WatchCounts:
     """What happened in one watch."""
 
     samples: int = 0
@@ -55,13 +64,13 @@ class Watch:
         token: str,
         examiner: Examiner,
         options: StreamOptions,
-        on_step: "Callable[[Watch, Ruling], None]",
+        on_step: "Callable[[Watch, StreamRuling], None]",
         on_end: "Callable[[Watch, str], None]",
     ) -> None:
         self.id = stream_id
         self.publication = publication
         self.token = token
-        self.counts = Counts()
+        self.counts = WatchCounts()
         self.standing = Standing()
         self.why = ""
         self.admitted_at = time.time()
@@ -76,7 +85,7 @@ class Watch:
         self._follower = Follower(examiner)
         self._on_step = on_step
         self._on_end = on_end
-        self._line: Line | None = None
+        self._line: WireLine | None = None
         self._codecs: list[Codec] = []
         self._began = time.monotonic()
         self._beat_at = self._began
@@ -84,17 +93,17 @@ class Watch:
         self._attends = False
         self._keys: list[Sample] = []
         self._between: Sample | None = None
-        self._asked: tuple[State, str] | None = None
+        self._asked: tuple[StreamState, str] | None = None
         self._lock = threading.RLock()
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
-    def state(self) -> State:
+    def state(self) -> StreamState:
         """Where the stream stands."""
         return self.standing.state
 
-    def begin(self, line: Line) -> None:
+    def begin(self, line: WireLine) -> None:
         """Watch what that receiver reads."""
         self._line = line
         self._thread = threading.Thread(target=self._run, name=f"tutela-stream-{self.id[:8]}", daemon=True)
@@ -112,13 +121,13 @@ class Watch:
 
     def lease(self) -> bool:
         """Whether the stream may go on: its watch is fresh, or it has only just been admitted."""
-        if self.state is State.WAITING and self.counts.samples == 0:
+        if self.state is StreamState.WAITING and self.counts.samples == 0:
             return time.monotonic() - self._began <= self._options.first_frame_s
         return self.fresh()
 
     def shows(self) -> bool:
         """Whether viewers may see it now."""
-        return self.state is State.RUNNING and self.fresh()
+        return self.state is StreamState.RUNNING and self.fresh()
 
     def clip(self) -> bytes:
         """The last seconds of the stream as a file; empty where the receiver is gone. Called in the watch's thread."""
@@ -133,15 +142,15 @@ class Watch:
                     return message.body
         return b""
 
-    def rule_by_person(self, state: State, why: str) -> None:
+    def rule_by_person(self, state: StreamState, why: str) -> None:
         """A person says how the stream stands; the watch acts on it in its own thread."""
         with self._lock:
             self._asked = (state, why)
 
-    def close(self, state: State, why: str) -> None:
+    def close(self, state: StreamState, why: str) -> None:
         """Say how it ended; what was cut stays cut."""
         with self._lock:
-            if self.state is not State.CUT:
+            if self.state is not StreamState.CUT:
                 self.standing, self.why = replace(self.standing, state=state), why
 
     def abandon(self, why: str) -> None:
@@ -150,13 +159,13 @@ class Watch:
         One that is in doubt keeps its state: its thread sees to what it matched.
         """
         if not self.in_doubt:
-            self.close(State.DROPPED, why)
+            self.close(StreamState.DROPPED, why)
         self._ending.set()
 
     @property
     def in_doubt(self) -> bool:
         """Whether it is paused for a match that nothing has followed yet."""
-        return self.state is State.PAUSED and bool(self.standing.hits)
+        return self.state is StreamState.PAUSED and bool(self.standing.hits)
 
     def end(self) -> None:
         """Stop watching; returns when the thread has ended, unless it is this one."""
@@ -238,12 +247,12 @@ class Watch:
             self._apply(rule(self.standing, sight, self._options), sight)
         if not examined.sights:
             return  # what follows the stream gives its frame with a later look
-        if not any(sight.fault or sight.matches for sight in examined.sights) and self.state is State.RUNNING:
+        if not any(sight.fault or sight.matches for sight in examined.sights) and self.state is StreamState.RUNNING:
             self.cleared_at = time.time()
         self._beat()
         self._attend(look, examined.wholes)
 
-    def _apply(self, ruling: Ruling, sight: Sight | None = None) -> None:
+    def _apply(self, ruling: StreamRuling, sight: Sight | None = None) -> None:
         if sight is not None and sight.matches:
             self.counts.hits += 1
             self.counts.matched = [*self.counts.matched, sight][-64:]
@@ -253,15 +262,15 @@ class Watch:
             if self.state not in LIVE:
                 return
             self.standing = ruling.standing
-        if ruling.step is Step.NONE:
+        if ruling.step is StreamStep.NONE:
             return
         self.why = ruling.why
-        if ruling.step is Step.CLEAR:
+        if ruling.step is StreamStep.CLEAR:
             self.cleared_at = time.time()
-        elif ruling.step is Step.PAUSE:
+        elif ruling.step is StreamStep.PAUSE:
             self.counts.pauses += 1
             self._tell("closely", step_s=self._options.closely_s)
-        elif ruling.step is Step.RELEASE:
+        elif ruling.step is StreamStep.RELEASE:
             self._tell("closely", step_s=None)
         self._on_step(self, ruling)
 
@@ -274,7 +283,7 @@ class Watch:
     def _look_at_the_clock(self) -> None:
         now = time.monotonic()
         ruling = overdue(self.standing, now - self._began, now, self._options)
-        if ruling.step is not Step.NONE:
+        if ruling.step is not StreamStep.NONE:
             self._apply(ruling)
 
     def _heed_person(self) -> None:
@@ -283,18 +292,18 @@ class Watch:
         if asked is None or self.state not in LIVE:
             return
         state, why = asked
-        step = Step.CUT if state is State.CUT else Step.RELEASE
-        hits = self.standing.hits if state is State.CUT else ()
-        self._apply(Ruling(Standing(state, hits), step, why))
+        step = StreamStep.CUT if state is StreamState.CUT else StreamStep.RELEASE
+        hits = self.standing.hits if state is StreamState.CUT else ()
+        self._apply(StreamRuling(Standing(state, hits), step, why))
 
     def _attend(self, look: Look, wholes: tuple[Sample, ...]) -> None:
         """Where key frames show little, or what lies between them is like neither, look into every interval."""
-        if look.frames is Frames.FOLLOWED or not wholes:
+        if look.frames is ScreenedFrames.FOLLOWED or not wholes:
             return
         whole = wholes[0]
         now = time.monotonic()
         doubtful = False
-        if look.frames is Frames.KEY:
+        if look.frames is ScreenedFrames.KEY:
             doubtful = (whole.quality or 0) < _POOR_QUALITY
             if self._between is not None and self._keys:
                 doubtful |= _differ(self._between, whole) and _differ(self._between, self._keys[-1])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tutela.errors import TutelaError
-from tutela.screening.streams.model import Codec, Frames, Look, Packet
+from tutela.screening.streams.model import Codec, Look, Packet, ScreenedFrames
 
 MAX_HEAD_BYTES = 512 * 1024
 MAX_BODY_BYTES = 96 * 1024 * 1024
@@ -29,7 +29,7 @@ class Message:
     body: bytes = b""
 
 
-class Line:
+class WireLine:
     """One end of the socket. One thread reads it; writing is for the caller to order."""
 
     def __init__(self, connection: socket.socket) -> None:
@@ -86,7 +86,7 @@ def packet_fields(look: Look) -> list[list[Any]]:
     return [[packet.seconds, len(packet.data), packet.key, packet.disposable] for packet in look.packets]
 
 
-def send_look(line: Line, look: Look) -> None:
+def send_look(line: WireLine, look: Look) -> None:
     """Send a look."""
     fields = {
         "frames": look.frames.value,
@@ -106,7 +106,7 @@ def read_look(message: Message) -> Look:
             packets.append(Packet(float(seconds), message.body[at : at + size], bool(key), bool(disposable)))
             at += size
         due = tuple(float(seconds) for seconds in message.fields["due"])
-        frames, fresh = Frames(message.fields["frames"]), bool(message.fields["fresh"])
+        frames, fresh = ScreenedFrames(message.fields["frames"]), bool(message.fields["fresh"])
         return Look(frames, tuple(packets), due, fresh, int(message.fields["track"]))
     except (KeyError, TypeError, ValueError) as error:
         raise TutelaError("a receiver's message is not a look: {error!r}", error=error) from error

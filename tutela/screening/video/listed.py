@@ -9,7 +9,7 @@ from tutela.content.signals.vpdq import VPDQ
 from tutela.errors import TutelaError
 from tutela.lists.banks.model import NewEntry
 from tutela.lists.banks.values import composite_entry
-from tutela.screening.video.task import Watch, read_batch
+from tutela.screening.video.task import StretchTask, read_batch
 
 SECONDS_PER_HASH = 0.1
 """Frames so far apart are hashed; of those that look alike only one each half second is listed. That is denser than the
@@ -24,7 +24,7 @@ def frames_of(
     Raises UnscreenableError where it cannot be decoded as a whole: a list is not made from a part.
     """
     parts: list[Any] = []
-    asked = Watch(step_s=seconds_per_hash, numbered=True, listing=True)
+    asked = StretchTask(step_s=seconds_per_hash, numbered=True, listing=True)
     pool.run(content, asked.options(Mode.EXACT, limits), parts.append, timeout_s=limits.video_timeout_s)
     samples = [sample for part in parts if "frames" in part for sample in read_batch(part).samples]
     if not samples:

@@ -16,7 +16,7 @@ from tutela.content.media.content_file import ContentFile
 from tutela.content.signals.base import Sample
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.screening.verdict import Reason
-from tutela.screening.video.task import VideoFacts, Watch, audio_flaws, gap_s, read_batch, read_facts
+from tutela.screening.video.task import StretchTask, VideoFacts, audio_flaws, gap_s, read_batch, read_facts
 
 STRETCH_S = 300.0
 """What one worker watches at a time."""
@@ -134,14 +134,14 @@ class _Viewing:
 
     def _facts(self) -> VideoFacts:
         told: list[Any] = []
-        self._run(Watch(0.0, 0.0, step_s=1.0), told.append, None)
+        self._run(StretchTask(0.0, 0.0, step_s=1.0), told.append, None)
         if not told:
             raise TutelaError("a worker said nothing of the video")
         return read_facts(told[0])
 
-    def _in_parallel(self, stretches: Sequence[Watch]) -> None:
+    def _in_parallel(self, stretches: Sequence[StretchTask]) -> None:
         """As many workers as are free, each with a stretch at a time; one worker is waited for."""
-        waiting: queue.SimpleQueue[Watch] = queue.SimpleQueue()
+        waiting: queue.SimpleQueue[StretchTask] = queue.SimpleQueue()
         for stretch in stretches:
             waiting.put(stretch)
         faults: list[Exception] = []
@@ -157,7 +157,7 @@ class _Viewing:
         if faults:
             raise faults[0]
 
-    def _work(self, waiting: "queue.SimpleQueue[Watch]", faults: list[Exception], wait_s: float | None) -> None:
+    def _work(self, waiting: "queue.SimpleQueue[StretchTask]", faults: list[Exception], wait_s: float | None) -> None:
         while not self._enough.is_set() and not faults:
             try:
                 stretch = waiting.get_nowait()
@@ -175,7 +175,7 @@ class _Viewing:
             except Exception as error:
                 faults.append(error)
 
-    def _watch(self, stretch: Watch, wait_s: float | None) -> None:
+    def _watch(self, stretch: StretchTask, wait_s: float | None) -> None:
         try:
             result = self._run(stretch, self._receive, wait_s)
         except _EnoughError:
@@ -207,7 +207,7 @@ class _Viewing:
             self._watched_s = max(self._watched_s, *seconds)
             self._on_progress(self._watched_s, self.result.facts.duration_s if self.result.facts else None)
 
-    def _run(self, stretch: Watch, receive: Callable[[Any], object], wait_s: float | None) -> Any:
+    def _run(self, stretch: StretchTask, receive: Callable[[Any], object], wait_s: float | None) -> Any:
         left_s = self._deadline - time.monotonic()
         if left_s <= 0:
             raise UnscreenableError(
@@ -229,17 +229,17 @@ class _AudienceError(TutelaError):
     code = "audience"
 
 
-def _stretches(duration_s: float | None, max_gap_s: float) -> list[Watch]:
+def _stretches(duration_s: float | None, max_gap_s: float) -> list[StretchTask]:
     """The whole of a video in stretches. The last is open: what the header says of the length may be wrong."""
     length_s = max(STRETCH_S, (duration_s or 0.0) / MAX_STRETCHES)
     count = max(1, math.ceil((duration_s or 0.0) / length_s))
     return [
-        Watch(number * length_s, None if number == count - 1 else (number + 1) * length_s, max_gap_s=max_gap_s)
+        StretchTask(number * length_s, None if number == count - 1 else (number + 1) * length_s, max_gap_s=max_gap_s)
         for number in range(count)
     ]
 
 
-def _closer(seconds: Sequence[float]) -> list[Watch]:
+def _closer(seconds: Sequence[float]) -> list[StretchTask]:
     """Stretches around these moments, those that touch joined, until there is enough of them."""
     joined: list[tuple[float, float]] = []
     total_s = 0.0
@@ -253,4 +253,4 @@ def _closer(seconds: Sequence[float]) -> list[Watch]:
             joined.append((begin, end))
         if total_s >= CLOSER_TOTAL_S:
             break
-    return [Watch(begin, end, step_s=CLOSER_STEP_S, closely=True) for begin, end in joined]
+    return [StretchTask(begin, end, step_s=CLOSER_STEP_S, closely=True) for begin, end in joined]

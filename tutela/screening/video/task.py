@@ -17,7 +17,7 @@ from PIL import Image
 from tutela import _native
 from tutela.content.media.confined.stretch import Frame, Stretch
 from tutela.content.media.content import Content, Limits, Mode, Picture, Shortcoming, ViewSet
-from tutela.content.media.profile import EXPECTED, Kind, Profile
+from tutela.content.media.profile import EXPECTED, FileKind, Profile
 from tutela.content.signals.base import WHOLE, Region, Sample
 from tutela.content.signals.pdq import PDQ
 from tutela.content.views.finder import reduced
@@ -46,7 +46,7 @@ _SHARE_INSIDE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class StretchTask:
     """What a worker is asked to look at."""
 
     begin: float = 0.0
@@ -71,7 +71,7 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class FrameBatch:
     """What a worker saw in a piece of its stretch."""
 
     samples: tuple[Sample, ...]
@@ -97,7 +97,7 @@ def _open(data: bytes | memoryview, mode: Mode, limits: Limits, seed: str) -> "V
     return Video(data, mode, limits, seed)
 
 
-def _frames(video: "Video", asked: Watch) -> "Iterator[Frame]":
+def _frames(video: "Video", asked: StretchTask) -> "Iterator[Frame]":
     stretch = Stretch(asked.begin, math.inf if asked.end is None else asked.end)
     if asked.numbered:
         return video.numbered(asked.step_s)
@@ -110,7 +110,7 @@ def _frames(video: "Video", asked: Watch) -> "Iterator[Frame]":
 
 def watch(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str, Any], None, dict[str, Any]]:
     """First the facts, then batches of samples; the result is how often the decoder failed."""
-    mode, asked = Mode(options["mode"]), Watch(**options["watch"])
+    mode, asked = Mode(options["mode"]), StretchTask(**options["watch"])
     limits = Limits(**options["limits"])
     video = _open(data, mode, limits, asked.seed)
     facts = video.facts
@@ -159,7 +159,7 @@ def watch_inside(content: Content, seed: str) -> tuple[list[Sample], list[tuple[
 def audio_flaws(profile: Profile, *, alone: bool) -> list[tuple[str, str]]:
     """What falls short of a file that has the form of a video, and is audio."""
     expected = EXPECTED[profile].alone if alone else EXPECTED[profile].inside
-    if Kind.AUDIO in expected:
+    if FileKind.AUDIO in expected:
         return []
     sentence = f"the file is audio, which is not expected here: the profile is {Profile(profile).value!r}"
     return [(Shortcoming.UNSUPPORTED_TYPE, sentence)]
@@ -172,14 +172,14 @@ def gap_s(duration_s: float | None, limits: Limits) -> float:
     return min(limits.max_gap_s, max(MIN_GAP_S, duration_s / SAMPLES_OF_SHORT))
 
 
-def read_batch(part: Any) -> Batch:
+def read_batch(part: Any) -> FrameBatch:
     """The samples in a worker's part of an answer. Raises TutelaError when it is not of its form."""
     try:
         frames = part["frames"]
         samples = tuple(
             read_sample(float(seconds), int(stream), view) for seconds, stream, views in frames for view in views
         )
-        return Batch(samples, tuple(float(frame[0]) for frame in frames))
+        return FrameBatch(samples, tuple(float(frame[0]) for frame in frames))
     except (KeyError, TypeError, ValueError) as error:
         raise TutelaError("a worker's answer is not a batch of frames: {error!r}", error=error) from error
 

@@ -37,7 +37,7 @@ class Code(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TiplineAnswer:
     """One answer of the server. Numbers and hashes are there where the call gives them."""
 
     code: int
@@ -58,12 +58,12 @@ class UncertainError(TutelaError):
     code = "cybertipline-uncertain"
 
 
-class RefusedError(TutelaError):
+class TiplineRefusedError(TutelaError):
     """The server answered with a code other than success."""
 
     code = "cybertipline-refused"
 
-    def __init__(self, call: str, answer: Answer) -> None:
+    def __init__(self, call: str, answer: TiplineAnswer) -> None:
         request = f" (Request-ID {answer.request_id})" if answer.request_id else ""
         super().__init__("{call}: {answer}", call=call, answer=f"{answer.code} {answer.description}".strip() + request)
         self.answer = answer
@@ -79,14 +79,14 @@ class RefusedError(TutelaError):
         return 1000 <= self.response_code < 2000
 
 
-def read_answer(body: bytes, request_id: str | None = None) -> Answer:
+def read_answer(body: bytes, request_id: str | None = None) -> TiplineAnswer:
     """The answer in a body. Raises UncertainError when it is none."""
     try:
         root = parse(body)
         if root.tag not in ("reportResponse", "reportDoneResponse"):
             raise UncertainError("the server answered with <{tag}>", tag=root.tag)
         number = root.findtext("reportId")
-        return Answer(
+        return TiplineAnswer(
             code=int(root.findtext("responseCode") or ""),
             description=(root.findtext("responseDescription") or "").strip(),
             report_id=int(number) if number else None,

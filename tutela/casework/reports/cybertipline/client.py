@@ -1,14 +1,14 @@
 """The calls of the CyberTipline Reporting API, one function each. It decides nothing and retries nothing.
 
-Whatever is no readable answer is an `UncertainError`, and any code but success a `RefusedError`: what follows from
-them is for `tutela.casework.reports.filer`.
+Whatever is no readable answer is an `UncertainError`, and any code but success a `TiplineRefusedError`: what follows
+from them is for `tutela.casework.reports.filer`.
 """
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
-from tutela.casework.reports.cybertipline.answers import Answer, RefusedError, UncertainError, read_answer
+from tutela.casework.reports.cybertipline.answers import TiplineAnswer, TiplineRefusedError, UncertainError, read_answer
 from tutela.casework.reports.cybertipline.environment import ADDRESSES, Environment
 from tutela.casework.reports.cybertipline.report import FileDetails, Report
 from tutela.casework.reports.cybertipline.schema import Schema
@@ -47,7 +47,7 @@ class CyberTipline:
             trust_env=False,
         )
 
-    def status(self) -> Answer:
+    def status(self) -> TiplineAnswer:
         """Success when the credentials are good. Raises RefusedError, UncertainError."""
         return self._call("status", "GET")
 
@@ -55,7 +55,7 @@ class CyberTipline:
         """The schema that the server checks reports with. Raises UncertainError, TutelaError."""
         return Schema(self._send("GET", "xsd")[0])
 
-    def submit(self, report: Report | bytes) -> Answer:
+    def submit(self, report: Report | bytes) -> TiplineAnswer:
         """Open a report; the answer has its number. Raises RefusedError, UncertainError."""
         body = report if isinstance(report, bytes) else report.xml()
         answer = self._call("submit", content=body, headers=_XML)
@@ -63,22 +63,22 @@ class CyberTipline:
             raise UncertainError("submit succeeded without a report number")
         return answer
 
-    def upload(self, report_id: int, name: str, file: BinaryIO) -> Answer:
+    def upload(self, report_id: int, name: str, file: BinaryIO) -> TiplineAnswer:
         """Add a file; the answer has its number and the MD5 of what arrived. Raises RefusedError, UncertainError."""
         answer = self._call("upload", data={"id": str(report_id)}, files={"file": (_header_safe(name), file)})
         if answer.file_id is None:
             raise UncertainError("upload succeeded without a file number")
         return answer
 
-    def fileinfo(self, details: FileDetails) -> Answer:
+    def fileinfo(self, details: FileDetails) -> TiplineAnswer:
         """Say what is known of a file. Raises RefusedError, UncertainError."""
         return self._call("fileinfo", content=details.xml(), headers=_XML)
 
-    def finish(self, report_id: int) -> Answer:
+    def finish(self, report_id: int) -> TiplineAnswer:
         """Close the report: from here it counts, and nothing in it changes. Raises RefusedError, UncertainError."""
         return self._call("finish", data={"id": str(report_id)})
 
-    def retract(self, report_id: int) -> Answer:
+    def retract(self, report_id: int) -> TiplineAnswer:
         """Take an open report back. Raises RefusedError, UncertainError."""
         return self._call("retract", data={"id": str(report_id)})
 
@@ -95,11 +95,11 @@ class CyberTipline:
         headers: Mapping[str, str] | None = None,
         data: Mapping[str, str] | None = None,
         files: Mapping[str, tuple[str, BinaryIO]] | None = None,
-    ) -> Answer:
+    ) -> TiplineAnswer:
         body, request_id = self._send(method, call, content=content, headers=headers, data=data, files=files)
         answer = read_answer(body, request_id)
         if answer.code != 0:
-            raise RefusedError(call, answer)
+            raise TiplineRefusedError(call, answer)
         return answer
 
     def _send(

@@ -74,7 +74,7 @@ class ContactPerson(Element):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Person(ContactPerson):
+class TiplinePerson(ContactPerson):
     """Somebody reported, reporting, or harmed."""
 
     age: int | None = small_integer()

@@ -12,8 +12,8 @@ from tutela.casework.reports.cybertipline.people import (
     EstimatedLocation,
     IpCaptureEvent,
     PermanentlyDisabled,
-    Person,
     TemporarilyDisabled,
+    TiplinePerson,
 )
 from tutela.casework.reports.cybertipline.vocabulary import (
     BatchReason,
@@ -75,7 +75,7 @@ class LawEnforcement(Element):
 class Reporter(Element):
     """Who reports, and whom to ask."""
 
-    reporting_person: Person
+    reporting_person: TiplinePerson
     contact_person: ContactPerson | None = None
     company_template: str | None = None
     terms_of_service: str | None = None
@@ -86,7 +86,7 @@ class Reporter(Element):
 class PersonOrUserReported(Element):
     """The account or person that is reported."""
 
-    person_or_user_reported_person: Person | None = None
+    person_or_user_reported_person: TiplinePerson | None = None
     vehicle_description: str | None = None
     esp_identifier: str | None = None
     esp_service: str | None = None
@@ -112,7 +112,7 @@ class PersonOrUserReported(Element):
 class IntendedRecipient(Element):
     """Somebody to whom the content was sent."""
 
-    intended_recipient_person: Person | None = None
+    intended_recipient_person: TiplinePerson | None = None
     esp_identifier: str | None = None
     esp_service: str | None = None
     compromised_account: bool | None = None
@@ -135,7 +135,7 @@ class IntendedRecipient(Element):
 class Victim(Element):
     """A child who is harmed, as far as the company knows."""
 
-    victim_person: Person
+    victim_person: TiplinePerson
     esp_identifier: str | None = None
     esp_service: str | None = None
     compromised_account: bool | None = None

@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Sequence
 
 from tutela.content.media.confined.plain import as_utf8, is_text
-from tutela.content.media.profile import Kind
+from tutela.content.media.profile import FileKind
 
-Named = tuple[Kind, str]
+Named = tuple[FileKind, str]
 """What it is, and its media type."""
 
 
@@ -24,7 +24,7 @@ def ordinary(data: bytes | memoryview) -> Named | None:
     for check in _CHECKS:
         if (found := check(view, head)) is not None:
             return found
-    return (Kind.TEXT, _text_type(as_utf8(view[:4096]))) if is_text(view) or _is_nearly_text(view) else None
+    return (FileKind.TEXT, _text_type(as_utf8(view[:4096]))) if is_text(view) or _is_nearly_text(view) else None
 
 
 _CONTROLS = bytes(number for number in range(1, 0x20) if number not in (0x09, 0x0A, 0x0C, 0x0D, 0x1B))
@@ -44,56 +44,56 @@ def is_audio(data: bytes | memoryview) -> bool:
     """Whether content is audio, in a form of its own: not in the containers that films use too."""
     view = memoryview(data)
     head = bytes(view[:64])
-    named = any(head.startswith(signature) for signature, kind, _ in _SIGNATURES if kind is Kind.AUDIO)
+    named = any(head.startswith(signature) for signature, kind, _ in _SIGNATURES if kind is FileKind.AUDIO)
     return named or any(check(view, head) is not None for check in (_audio_chunks, _audio_frames))
 
 
-_SIGNATURES: Sequence[tuple[bytes, Kind, str]] = (
-    (b"OTTO", Kind.FONT, "font/otf"),
-    (b"ttcf", Kind.FONT, "font/collection"),
-    (b"true\x00", Kind.FONT, "font/ttf"),
-    (b"wOFF", Kind.FONT, "font/woff"),
-    (b"wOF2", Kind.FONT, "font/woff2"),
-    (b"\x01fcp", Kind.FONT, "application/x-font-pcf"),
-    (b"\x00\x05\x16\x07\x00\x02\x00\x00", Kind.SYSTEM, "application/applefile"),
-    (b"Bud1", Kind.SYSTEM, "application/x-ds-store"),
-    (b"\x00\x00\x00\x01Bud1", Kind.SYSTEM, "application/x-ds-store"),
-    (b"fLaC", Kind.AUDIO, "audio/flac"),
-    (b"#!AMR", Kind.AUDIO, "audio/amr"),
-    (b"MThd\x00\x00\x00\x06", Kind.AUDIO, "audio/midi"),
-    (b".snd\x00\x00\x00", Kind.AUDIO, "audio/basic"),
-    (b"caff\x00\x01", Kind.AUDIO, "audio/x-caf"),
-    (b"wvpk", Kind.AUDIO, "audio/x-wavpack"),
-    (b"MAC \x96\x0f", Kind.AUDIO, "audio/x-ape"),
-    (b"TTA1", Kind.AUDIO, "audio/x-tta"),
-    (b"MPCK", Kind.AUDIO, "audio/x-musepack"),
-    (b"DSD \x1c\x00\x00\x00\x00\x00\x00\x00", Kind.AUDIO, "audio/x-dsf"),
-    (b"\x7fELF", Kind.PROGRAM, "application/x-elf"),
-    (b"\xfe\xed\xfa\xce", Kind.PROGRAM, "application/x-mach-binary"),
-    (b"\xfe\xed\xfa\xcf", Kind.PROGRAM, "application/x-mach-binary"),
-    (b"\xce\xfa\xed\xfe", Kind.PROGRAM, "application/x-mach-binary"),
-    (b"\xcf\xfa\xed\xfe", Kind.PROGRAM, "application/x-mach-binary"),
-    (b"\xca\xfe\xba\xbe\x00\x00\x00", Kind.PROGRAM, "application/java-vm"),
-    (b"\x00asm\x01\x00\x00\x00", Kind.PROGRAM, "application/wasm"),
-    (b"dex\n03", Kind.PROGRAM, "application/vnd.android.dex"),
-    (b"BC\xc0\xde", Kind.PROGRAM, "application/x-llvm"),
-    (b"SQLite format 3\x00", Kind.DATA, "application/vnd.sqlite3"),
-    (b"bplist00", Kind.DATA, "application/x-plist"),
-    (b"\xde\x12\x04\x95\x00\x00", Kind.DATA, "application/x-gettext-translation"),
-    (b"\x95\x04\x12\xde\x00\x00", Kind.DATA, "application/x-gettext-translation"),
-    (b"TZif", Kind.DATA, "application/tzif"),
-    (b"\x4c\x00\x00\x00\x01\x14\x02\x00\x00\x00\x00\x00\xc0\x00\x00\x00", Kind.DATA, "application/x-ms-shortcut"),
-    (b"\x93NUMPY", Kind.DATA, "application/x-npy"),
-    (b"\x89HDF\r\n\x1a\n", Kind.DATA, "application/x-hdf5"),
-    (b"PAR1", Kind.DATA, "application/vnd.apache.parquet"),
-    (b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00", Kind.DATA, "application/vnd.tcpdump.pcap"),
-    (b"\x00\x01\x00\x00Standard Jet DB", Kind.DATA, "application/x-msaccess"),
-    (b"\x00\x01\x00\x00Standard ACE DB", Kind.DATA, "application/x-msaccess"),
-    (b"regf", Kind.DATA, "application/x-windows-registry"),
-    (b"\x3c\xb8\x64\x18\xca\xef\x9c\x95", Kind.DATA, "application/x-qt-translation"),
-    (b"DIRC\x00\x00\x00", Kind.DATA, "application/x-git-index"),
-    (b"d8:announce", Kind.DATA, "application/x-bittorrent"),
-    (b"d13:announce-list", Kind.DATA, "application/x-bittorrent"),
+_SIGNATURES: Sequence[tuple[bytes, FileKind, str]] = (
+    (b"OTTO", FileKind.FONT, "font/otf"),
+    (b"ttcf", FileKind.FONT, "font/collection"),
+    (b"true\x00", FileKind.FONT, "font/ttf"),
+    (b"wOFF", FileKind.FONT, "font/woff"),
+    (b"wOF2", FileKind.FONT, "font/woff2"),
+    (b"\x01fcp", FileKind.FONT, "application/x-font-pcf"),
+    (b"\x00\x05\x16\x07\x00\x02\x00\x00", FileKind.SYSTEM, "application/applefile"),
+    (b"Bud1", FileKind.SYSTEM, "application/x-ds-store"),
+    (b"\x00\x00\x00\x01Bud1", FileKind.SYSTEM, "application/x-ds-store"),
+    (b"fLaC", FileKind.AUDIO, "audio/flac"),
+    (b"#!AMR", FileKind.AUDIO, "audio/amr"),
+    (b"MThd\x00\x00\x00\x06", FileKind.AUDIO, "audio/midi"),
+    (b".snd\x00\x00\x00", FileKind.AUDIO, "audio/basic"),
+    (b"caff\x00\x01", FileKind.AUDIO, "audio/x-caf"),
+    (b"wvpk", FileKind.AUDIO, "audio/x-wavpack"),
+    (b"MAC \x96\x0f", FileKind.AUDIO, "audio/x-ape"),
+    (b"TTA1", FileKind.AUDIO, "audio/x-tta"),
+    (b"MPCK", FileKind.AUDIO, "audio/x-musepack"),
+    (b"DSD \x1c\x00\x00\x00\x00\x00\x00\x00", FileKind.AUDIO, "audio/x-dsf"),
+    (b"\x7fELF", FileKind.PROGRAM, "application/x-elf"),
+    (b"\xfe\xed\xfa\xce", FileKind.PROGRAM, "application/x-mach-binary"),
+    (b"\xfe\xed\xfa\xcf", FileKind.PROGRAM, "application/x-mach-binary"),
+    (b"\xce\xfa\xed\xfe", FileKind.PROGRAM, "application/x-mach-binary"),
+    (b"\xcf\xfa\xed\xfe", FileKind.PROGRAM, "application/x-mach-binary"),
+    (b"\xca\xfe\xba\xbe\x00\x00\x00", FileKind.PROGRAM, "application/java-vm"),
+    (b"\x00asm\x01\x00\x00\x00", FileKind.PROGRAM, "application/wasm"),
+    (b"dex\n03", FileKind.PROGRAM, "application/vnd.android.dex"),
+    (b"BC\xc0\xde", FileKind.PROGRAM, "application/x-llvm"),
+    (b"SQLite format 3\x00", FileKind.DATA, "application/vnd.sqlite3"),
+    (b"bplist00", FileKind.DATA, "application/x-plist"),
+    (b"\xde\x12\x04\x95\x00\x00", FileKind.DATA, "application/x-gettext-translation"),
+    (b"\x95\x04\x12\xde\x00\x00", FileKind.DATA, "application/x-gettext-translation"),
+    (b"TZif", FileKind.DATA, "application/tzif"),
+    (b"\x4c\x00\x00\x00\x01\x14\x02\x00\x00\x00\x00\x00\xc0\x00\x00\x00", FileKind.DATA, "application/x-ms-shortcut"),
+    (b"\x93NUMPY", FileKind.DATA, "application/x-npy"),
+    (b"\x89HDF\r\n\x1a\n", FileKind.DATA, "application/x-hdf5"),
+    (b"PAR1", FileKind.DATA, "application/vnd.apache.parquet"),
+    (b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00", FileKind.DATA, "application/vnd.tcpdump.pcap"),
+    (b"\x00\x01\x00\x00Standard Jet DB", FileKind.DATA, "application/x-msaccess"),
+    (b"\x00\x01\x00\x00Standard ACE DB", FileKind.DATA, "application/x-msaccess"),
+    (b"regf", FileKind.DATA, "application/x-windows-registry"),
+    (b"\x3c\xb8\x64\x18\xca\xef\x9c\x95", FileKind.DATA, "application/x-qt-translation"),
+    (b"DIRC\x00\x00\x00", FileKind.DATA, "application/x-git-index"),
+    (b"d8:announce", FileKind.DATA, "application/x-bittorrent"),
+    (b"d13:announce-list", FileKind.DATA, "application/x-bittorrent"),
 )
 
 
@@ -104,15 +104,15 @@ def _font(view: memoryview, head: bytes) -> Named | None:
     tables = int.from_bytes(head[4:6])
     offset, length = int.from_bytes(head[20:24]), int.from_bytes(head[24:28])
     fits = 0 < tables < 128 and 12 + 16 * tables <= offset and offset + length <= len(view)
-    return (Kind.FONT, "font/ttf") if fits else None
+    return (FileKind.FONT, "font/ttf") if fits else None
 
 
 def _audio_chunks(view: memoryview, head: bytes) -> Named | None:
     """RIFF WAVE and AIFF."""
     if head[:4] in (b"RIFF", b"RF64", b"RIFX") and head[8:12] == b"WAVE":
-        return Kind.AUDIO, "audio/wav"
+        return FileKind.AUDIO, "audio/wav"
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
-        return Kind.AUDIO, "audio/aiff"
+        return FileKind.AUDIO, "audio/aiff"
     return None
 
 
@@ -127,14 +127,14 @@ def _audio_frames(view: memoryview, head: bytes) -> Named | None:
     tagged = at > 0
     if tagged:
         if bytes(view[at : at + 4]) == b"fLaC":
-            return Kind.AUDIO, "audio/flac"
+            return FileKind.AUDIO, "audio/flac"
         padding = bytes(view[at : at + 4096])
         at += len(padding) - len(padding.lstrip(b"\x00"))
     for name, length_of in (("audio/mpeg", _mpeg_frame), ("audio/aac", _aac_frame)):
         if (length := length_of(bytes(view[at : at + 6]))) and (
             length_of(bytes(view[at + length : at + length + 6])) or (tagged and at + length >= len(view))
         ):
-            return Kind.AUDIO, name
+            return FileKind.AUDIO, name
     return None
 
 
@@ -180,8 +180,8 @@ def _signature(view: memoryview, head: bytes) -> Named | None:
     if head[:1] == b"\x30" and len(head) > 6 and 0x81 <= head[1] <= 0x84:
         count = head[1] & 0x7F
         if 2 + count + int.from_bytes(head[2 : 2 + count]) == len(view):
-            return Kind.SIGNATURE, "application/pkcs7-signature"
-    return (Kind.SIGNATURE, "application/pgp-signature") if _is_openpgp(view) else None
+            return FileKind.SIGNATURE, "application/pkcs7-signature"
+    return (FileKind.SIGNATURE, "application/pgp-signature") if _is_openpgp(view) else None
 
 
 _SIGNING = frozenset({2, 4, 6, 13, 14})
@@ -218,18 +218,18 @@ def _program(view: memoryview, head: bytes) -> Named | None:
     if head[:2] == b"MZ" and len(head) == 64:
         at = int.from_bytes(head[60:64], "little")
         if bytes(view[at : at + 4]) == b"PE\x00\x00":
-            return Kind.PROGRAM, "application/vnd.microsoft.portable-executable"
+            return FileKind.PROGRAM, "application/vnd.microsoft.portable-executable"
     if head[:2] in (b"\x80\x03", b"\x80\x04", b"\x80\x05") and bytes(view[-1:]) == b".":
-        return Kind.DATA, "application/x-python-pickle"
+        return FileKind.DATA, "application/x-python-pickle"
     if head[2:4] == b"\r\n" and head[4:8] in (b"\0\0\0\0", b"\1\0\0\0", b"\3\0\0\0") and head[16:17] in (b"\xe3", b"c"):
-        return Kind.PROGRAM, "application/x-python-code"
+        return FileKind.PROGRAM, "application/x-python-code"
     return None
 
 
 def _data(view: memoryview, head: bytes) -> Named | None:
     """A colour profile (ICC.1, 7.2)."""
     is_profile = head[36:40] == b"acsp" and int.from_bytes(head[:4]) == len(view)
-    return (Kind.DATA, "application/vnd.iccprofile") if is_profile else None
+    return (FileKind.DATA, "application/vnd.iccprofile") if is_profile else None
 
 
 _CHECKS: Sequence[Callable[[memoryview, bytes], Named | None]] = (

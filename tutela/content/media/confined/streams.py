@@ -56,7 +56,7 @@ class Members:
         at = 0
         while self._begins(at):
             begin = _gzip_header(self._data, at) if self._type is MediaType.GZIP else at
-            reader = Reader(self._data, at, _DECOMPRESSORS[self._type]())
+            reader = MemberReader(self._data, at, _DECOMPRESSORS[self._type]())
             for block in reader:
                 self._budget.spend_bytes(len(block))
                 yield block
@@ -80,7 +80,7 @@ class Members:
         return at
 
 
-class Reader:
+class MemberReader:
     """One member. `end` is behind its last byte, once it was gone through."""
 
     def __init__(self, data: memoryview, begin: int, decompressor: Decompressor) -> None:

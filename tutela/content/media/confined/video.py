@@ -32,7 +32,7 @@ from tutela.content.media.confined.ffmpeg import DECODING, OPENING
 from tutela.content.media.confined.frame_luma import converted, readings
 from tutela.content.media.confined.groups import Group, VideoPacket, groups, shown_until
 from tutela.content.media.confined.stretch import Frame, Stretch, moments, spread
-from tutela.content.media.confined.video_file import Clock, Reader
+from tutela.content.media.confined.video_file import Clock, VideoReader
 from tutela.content.media.content import Limits, Mode, Shortcoming
 from tutela.errors import UnscreenableError
 
@@ -302,7 +302,7 @@ class Video:
     def open(self) -> InputContainer:
         """The file, to be closed. Raises UnscreenableError."""
         try:
-            return av.open(Reader(self._data), "r", metadata_errors="ignore", options=_OPTIONS)
+            return av.open(VideoReader(self._data), "r", metadata_errors="ignore", options=_OPTIONS)
         except av.error.FFmpegError as error:
             raise UnscreenableError(
                 Shortcoming.UNREADABLE, "the video cannot be opened: {kind}", kind=type(error).__name__

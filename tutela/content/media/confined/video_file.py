@@ -52,7 +52,7 @@ class Clock:
         return max(0.0, self._shown_s)
 
 
-class Reader(io.RawIOBase):
+class VideoReader(io.RawIOBase):
     """The content as a file, without a copy. Of a mapped file, what was read is given back to the system now and
     then, so that a worker's memory stays flat over a file of any length."""
 

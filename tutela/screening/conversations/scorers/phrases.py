@@ -11,7 +11,7 @@ import numpy as np
 from tutela import _native
 from tutela.content.words import KEYWORD, counts_in, fold, folding
 from tutela.errors import InputError, InvalidSignalError
-from tutela.screening.conversations.events import Stage
+from tutela.screening.conversations.events import ConversationStage
 from tutela.screening.conversations.evidence import CAP, Scores
 
 FILE = "phrases.toml"
@@ -22,7 +22,7 @@ class Phrase:
     """One phrase of the list."""
 
     value: bytes
-    stage: Stage
+    stage: ConversationStage
     weight: float
 
 
@@ -55,7 +55,7 @@ class Phrases:
                 phrase = self._phrases[value]
                 if not counts_in(value, fold(text)):
                     continue
-                kind = scores.coercion if phrase.stage is Stage.THREAT else scores.trust
+                kind = scores.coercion if phrase.stage is ConversationStage.THREAT else scores.trust
                 if phrase.weight > kind[place]:
                     kind[place], scores.stage[place] = phrase.weight, phrase.stage.value
         return scores
@@ -76,16 +76,16 @@ def read_phrases(path: Path) -> Phrases:
 
 def _phrase(item: dict[str, object]) -> Phrase:
     stage, weight = str(item["stage"]), float(str(item.get("weight", 1.0)))
-    if stage.upper() not in Stage.__members__:
+    if stage.upper() not in ConversationStage.__members__:
         raise InputError(
             "{stage!r} is not a stage; there are {name}",
             stage=stage,
-            name=", ".join(name.lower() for name in Stage.__members__),
+            name=", ".join(name.lower() for name in ConversationStage.__members__),
         )
     if not 0 < weight <= CAP:
         raise InputError("a phrase's weight is over 0 and at most {cap:g}", cap=CAP)
     try:
-        return Phrase(KEYWORD.parse(str(item["text"])), Stage[stage.upper()], weight)
+        return Phrase(KEYWORD.parse(str(item["text"])), ConversationStage[stage.upper()], weight)
     except InvalidSignalError as error:
         raise InputError("a phrase cannot be used: {error}", error=error) from None
 

@@ -159,7 +159,7 @@ def _rar5_flags(head: bytes) -> int:
     return fields[(flags & 1) + (flags >> 1 & 1)] if kind == 1 else 0
 
 
-class Entry(Protocol):
+class ArchiveEntry(Protocol):
     """What is used of an entry of the library's."""
 
     pathname: str
@@ -168,11 +168,11 @@ class Entry(Protocol):
         """The entry's bytes."""
 
 
-def _read(entry: Entry, budget: Budget) -> Iterator[Part]:
+def _read(entry: ArchiveEntry, budget: Budget) -> Iterator[Part]:
     return read_part(entry.pathname, "the member", _blocks(entry, budget), budget.limits.max_bytes)
 
 
-def _blocks(entry: Entry, budget: Budget) -> Iterator[bytes]:
+def _blocks(entry: ArchiveEntry, budget: Budget) -> Iterator[bytes]:
     try:
         for block in entry.get_blocks():
             budget.spend_bytes(len(block))

@@ -17,7 +17,7 @@ _ENDS = 16 * 1024 * 1024
 """At the beginning and the end of a film lie the pictures that are attached to it."""
 
 
-class Metadata:
+class MetadataBlocks:
     """Whatever a signature gives away in the parts of a file that are not its pixels."""
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:

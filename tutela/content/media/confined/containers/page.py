@@ -68,7 +68,7 @@ _STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
 _PAINTED = re.compile(rb"[\d.]+ (?:[\d.]+ [\d.]+ rg|g)\b")
 
 
-class Page:
+class WebPage:
     """The page as a document, where it may draw."""
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:

@@ -22,7 +22,7 @@ from tutela.content.media.confined.containers.pdf_pages import (
     MAX_REGIONS,
     SHORT_SIDE,
     TEXT_SIDE,
-    Region,
+    PageRegion,
     draw,
     draw_page,
     draw_region,
@@ -111,7 +111,7 @@ class _Reading:
             only = f"only the {MAX_REGIONS} largest of {len(wanted):,} pictures in it were drawn by themselves"
             yield Unread(name, UnscreenableError(Shortcoming.PARTLY_SCREENED, only))
 
-    def _region(self, page: "PdfPage", region: Region, within: str, count: int) -> Iterator[Part]:
+    def _region(self, page: "PdfPage", region: PageRegion, within: str, count: int) -> Iterator[Part]:
         self._budget.spend_part()
         picture = draw_region(page, region, self._mode)
         if self._is_new(picture.pixels.data):

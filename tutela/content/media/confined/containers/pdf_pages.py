@@ -94,7 +94,7 @@ class Painted:
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class PageRegion:
     """A part of a page, in points, and how many pixels a point is drawn with."""
 
     box: tuple[float, float, float, float]
@@ -108,7 +108,7 @@ def draw_page(page: "PdfPage", short_side: int, mode: Mode) -> Picture:
     return draw(page, (0.0, 0.0, width, height), scale, mode)
 
 
-def draw_region(page: "PdfPage", region: Region, mode: Mode) -> Picture:
+def draw_region(page: "PdfPage", region: PageRegion, mode: Mode) -> Picture:
     """One region, in the page's own coordinates."""
     return draw(page, _shown_box(page, region.box), region.scale, mode)
 
@@ -242,7 +242,7 @@ def _colour(item: Any) -> tuple[int, int, int]:
     return red.value, green.value, blue.value
 
 
-def regions(found: Painted, page_size: tuple[float, float], traits: Traits) -> list[Region]:
+def regions(found: Painted, page_size: tuple[float, float], traits: Traits) -> list[PageRegion]:
     """What is to be drawn at its own size, the largest first. Where there are patterns, what few lines draw may be
     filled with a picture."""
     letters = found.letters if traits.letters_that_draw or found.drawn_by_letters() else ()
@@ -271,11 +271,11 @@ def regions(found: Painted, page_size: tuple[float, float], traits: Traits) -> l
             scale = _VECTOR_SIDE / short
         scale = min(scale, LONG_SIDE / max(width, height, 1e-3))
         if enough and not whole and short * scale >= _SMALLEST:
-            result.append(Region((float(left), float(bottom), float(right), float(top)), scale))
+            result.append(PageRegion((float(left), float(bottom), float(right), float(top)), scale))
     return sorted(result, key=_area, reverse=True)
 
 
-def _area(region: Region) -> float:
+def _area(region: PageRegion) -> float:
     return (region.box[2] - region.box[0]) * (region.box[3] - region.box[1])
 
 

@@ -16,7 +16,7 @@ _LOCKED = re.compile(rb"-----BEGIN PGP MESSAGE-----|-----BEGIN AGE ENCRYPTED FIL
 _PICTURES = (b"image/", b"video/", b"application/")
 
 
-class Text:
+class EncodedText:
     """Whatever is encoded in the text, as it stands and as a browser reads it."""
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:

@@ -29,7 +29,7 @@ from tutela.content.media.confined.containers.base import (
 )
 from tutela.content.media.confined.fields import drawn
 from tutela.content.media.confined.plain import is_text
-from tutela.content.media.confined.streams import Reader, Zlib
+from tutela.content.media.confined.streams import MemberReader, Zlib
 from tutela.content.media.content import Content, Shortcoming
 from tutela.errors import UnscreenableError
 
@@ -138,7 +138,7 @@ def _by_their_headers(data: memoryview, budget: Budget) -> Iterator[Part]:
         elif method == zipfile.ZIP_STORED:
             yield InnerFile(name, data[begin:at])
         elif method == zipfile.ZIP_DEFLATED:
-            reader = Reader(data[begin:], 0, Zlib(-zlib.MAX_WBITS))
+            reader = MemberReader(data[begin:], 0, Zlib(-zlib.MAX_WBITS))
             yield from read_part(name, "the member", _counted(reader, budget), budget.limits.max_bytes)
             at = begin + reader.end
         if flags & _SIZES_FOLLOW:
@@ -163,7 +163,7 @@ def _inflated(member: zipfile.ZipInfo, data: memoryview, budget: Budget) -> Iter
     """All that the member's bytes unpack to, whatever its length is said to be. Raises BadZipFile where more, or
     something else, comes out, or bytes are left."""
     begin = _start(member, data)
-    reader = Reader(data[begin : begin + member.compress_size], 0, Zlib(-zlib.MAX_WBITS))
+    reader = MemberReader(data[begin : begin + member.compress_size], 0, Zlib(-zlib.MAX_WBITS))
     checksum = length = 0
     for block in reader:
         checksum, length = zlib.crc32(block, checksum), length + len(block)
