@@ -122,3 +122,11 @@ def test_every_file_and_test_that_a_page_names_exists():
         missing += [name for name in re.findall(r"`(test_\w+)`", text) if name not in known]
         wrong += [f"{page.relative_to(ROOT)}: {name}" for name in missing]
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_page_of_a_signal_type_shows_the_example_as_it_is():
+    page = (DOCS / "add-a-signal-type.md").read_text()
+    shown = re.findall(r"```\w+ title=\"(examples/[\w/.]+)\"\n(.*?)```", page, flags=re.DOTALL)
+    assert len(shown) == 3
+    for name, block in shown:
+        assert block in (ROOT / name).read_text(), f"{name} does not contain:\n{block}"

@@ -21,6 +21,7 @@ import pytest
 import pyzipper
 
 from tests.support.clamd_clients import NAMES, Client, client, needs
+from tests.support.effort import effort
 from tests.support.forked import Forking
 from tests.support.gateway_rounds import UP
 from tests.support.gateways import (
@@ -424,7 +425,7 @@ def test_hostile_bodies_end_by_deadline_or_limit_and_their_memory_returns(folder
         assert hostile.process.stop() == 0
 
 
-def test_a_killed_gateway_is_never_taken_for_clean(folder, tmp_path, effort):
+def test_a_killed_gateway_is_never_taken_for_clean(folder, tmp_path):
     """Killed in mid body, after the last frame, while decoding, and later: no client says that a file passes."""
     home = folder / "killed"
     prepare(home)

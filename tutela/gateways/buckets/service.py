@@ -41,7 +41,7 @@ _GUARD_DUTY_WORDS = {
 _MAX_EVENT = 1024 * 1024
 _AT_ONCE = 8
 _WAIT_S = 5
-_VISIBLE_S = 300
+_STOP_S = 15
 _RETRY_S = 2
 
 
@@ -52,6 +52,12 @@ class BucketsOptions(HttpOptions):
         default=(), description="Where webhooks of MinIO and SeaweedFS come in: `/events`."
     )
     queue: str = Field(default="", description="Address of an SQS queue that gets the bucket's events.")
+    queue_s: int = Field(
+        default=300,
+        gt=0,
+        le=43_200,
+        description="Seconds until an event comes again that was taken by a process that has ended since.",
+    )
     endpoint: str | None = Field(default=None, description="Address of the store, where it is not Amazon's.")
     region: str | None = Field(default=None, description="Region of the store.")
     access_key: str = Field(default="", description="`env:NAME` or `file:/path`; else the surroundings' own role.")
@@ -105,7 +111,7 @@ class BucketsGateway:
             await self._http.stop()
         self._intake.stop()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_VISIBLE_S / 20):
+            async with asyncio.timeout(_STOP_S):
                 await asyncio.gather(*self._at_work.values(), return_exceptions=True)
 
     async def judge(self, new: NewObject) -> None:
@@ -192,12 +198,12 @@ class BucketsGateway:
         return not any(done)
 
     async def _poll(self) -> None:
-        queue = self._options.queue
+        queue, queue_s = self._options.queue, self._options.queue_s
         client = self._buckets.client("sqs")
 
         def receive() -> list[dict[str, str]]:
             answer = client.receive_message(
-                QueueUrl=queue, MaxNumberOfMessages=_AT_ONCE, WaitTimeSeconds=_WAIT_S, VisibilityTimeout=_VISIBLE_S
+                QueueUrl=queue, MaxNumberOfMessages=_AT_ONCE, WaitTimeSeconds=_WAIT_S, VisibilityTimeout=queue_s
             )
             return list(answer.get("Messages", ()))
 
