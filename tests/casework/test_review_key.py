@@ -3,20 +3,27 @@
 import base64
 import contextlib
 import fcntl
+import functools
+import json
 import os
 import pty
 import subprocess
 import sys
 import termios
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyrage
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from tests.support.waiting import PATIENCE_S
 from tutela.casework.evidence.review_key import DESCRIPTOR, read_review_key
 from tutela.casework.evidence.seal import EvidenceError, lock_with_passphrase, new_identity
+from tutela.cli.commands import app as command_line
 from tutela.errors import InputError
 
 SECRET, PUBLIC = new_identity()
@@ -32,8 +39,14 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def locked(tmp_path: Path) -> Path:
     path = tmp_path / "locked.key"
-    path.write_bytes(lock_with_passphrase(SECRET.encode(), WORDS))
+    path.write_bytes(locked_key())
     return path
+
+
+@functools.cache
+def locked_key() -> bytes:
+    """Locking takes its time, on purpose."""
+    return lock_with_passphrase(SECRET.encode(), WORDS)
 
 
 def descriptor_with(text: str) -> int:
@@ -113,3 +126,67 @@ def test_pyrage_reads_what_age_writes_in_letters(tmp_path, home):
     path = tmp_path / "armoured.key"
     path.write_text("\n".join(["-----BEGIN AGE ENCRYPTED FILE-----", *lines, "-----END AGE ENCRYPTED FILE-----", ""]))
     assert read_review_key(path, home, ask=lambda path: WORDS).recipients == (PUBLIC,)
+
+
+# --- every door
+
+
+def commands_with_the_key() -> list[str]:
+    """Every command that takes the review key."""
+
+    def below(command: Any, path: tuple[str, ...]) -> Iterator[str]:
+        for parameter in command.params:
+            if parameter.name == "key" and "review key" in (parameter.help or ""):
+                yield " ".join(path)
+        for name, child in getattr(command, "commands", {}).items():
+            yield from below(child, (*path, name))
+
+    return list(below(typer.main.get_command(command_line), ()))
+
+
+def filled(command: str, file: Path) -> list[str]:
+    """What the command needs beside the key: something of its form."""
+    found: Any = typer.main.get_command(command_line)
+    for word in command.split():
+        found = found.commands[word]
+    given = []
+    for parameter in found.params:
+        if not parameter.required or parameter.name == "key":
+            continue
+        kind = str(parameter.type_descriptor.annotation)
+        value = str(file) if "Path" in kind else "1" if "int" in kind else "something"
+        given += [value] if parameter.param_type_name == "argument" else [parameter.opts[0], value]
+    return given
+
+
+@pytest.mark.parametrize("command", commands_with_the_key())
+def test_every_command_that_takes_the_key_asks_for_its_passphrase(locked, home, tmp_path, monkeypatch, command):
+    settings = {"recipients": [PUBLIC]}
+    monkeypatch.setenv("TUTELA_EVIDENCE", json.dumps(settings))
+    monkeypatch.setenv("TUTELA_REPORTS", json.dumps({"organisation": {"name": "Test Company"}}))
+    monkeypatch.setenv(DESCRIPTOR, "99")
+    arguments = ["--home", str(home), *command.split(), *filled(command, tmp_path / "out"), "--key", str(locked)]
+    answer = CliRunner().invoke(command_line, arguments)
+    assert isinstance(answer.exception, InputError), f"{answer.output} {answer.exception!r}"
+    assert str(answer.exception) == f"{DESCRIPTOR}='99' is not an open descriptor with a passphrase"
+
+
+def test_the_commands_that_take_the_key_are_those():
+    assert {"evidence open", "evidence drill", "report preview", "report file"} <= set(commands_with_the_key())
+
+
+@pytest.mark.parametrize(
+    ("key", "said"), [("locked", "is not an open descriptor"), ("another", "does not open evidence")]
+)
+def test_the_console_asks_for_the_passphrase_and_refuses_a_wrong_key(locked, home, tmp_path, monkeypatch, key, said):
+    another = tmp_path / "another.txt"
+    another.write_text(new_identity()[0])
+    monkeypatch.setenv("TUTELA_MEMORY", "clean")
+    monkeypatch.setenv("TUTELA_EVIDENCE", json.dumps({"recipients": [PUBLIC]}))
+    monkeypatch.setenv("TUTELA_CONSOLE__IDENTITY", str(locked if key == "locked" else another))
+    monkeypatch.setenv("TUTELA_CONSOLE__ORIGIN", "http://localhost:9")
+    monkeypatch.setenv(DESCRIPTOR, "99")
+    command = [sys.executable, "-m", "tutela", "--home", str(home), "console", "serve", "--port", "9"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert said in answer.stderr
