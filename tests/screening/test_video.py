@@ -234,6 +234,72 @@ STAGED: dict[str, Callable[[], bytes]] = {
 }
 
 
+def of_frames(codec: str, form: str, pix_fmt: str, frame: av.VideoFrame, **options: str) -> bytes:
+    """A film of one frame, held for four seconds."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=form) as container:
+        stream = container.add_stream(codec, rate=RATE)
+        stream.height, stream.width, stream.pix_fmt = frame.height, frame.width, pix_fmt
+        stream.options = dict(options)
+        for number in range(4 * RATE):
+            frame.pts, frame.time_base = number, Fraction(1, RATE)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def with_alpha(codec: str, form: str, pix_fmt: str, **options: str) -> bytes:
+    """White everywhere; what shines through shows the picture on black."""
+    white = Image.new("RGBA", (SHOWN.shape[1], SHOWN.shape[0]), "white")
+    white.putalpha(Image.fromarray(SHOWN).convert("L"))
+    frame = av.VideoFrame.from_ndarray(np.asarray(white), "rgba").reformat(format=pix_fmt)
+    return of_frames(codec, form, pix_fmt, frame, **options)
+
+
+def in_its_colours(codec: str, form: str, **options: str) -> bytes:
+    """A black luma plane, and the picture in how red it is."""
+    frame = av.VideoFrame(SHOWN.shape[1], SHOWN.shape[0], "yuv420p")
+    half = Image.fromarray(SHOWN).convert("L").resize((SHOWN.shape[1] // 2, SHOWN.shape[0] // 2))
+    red = 128 + np.asarray(half, np.uint16) * 112 // 255
+    for plane, values in zip(frame.planes, (np.full(SHOWN.shape[:2], 16), np.full(red.shape, 128), red), strict=True):
+        rows = np.zeros((plane.height, plane.line_size), np.uint8)
+        rows[:, : plane.width] = values
+        plane.update(rows.tobytes())
+    return of_frames(codec, form, "yuv420p", frame, **options)
+
+
+def beside_its_film() -> bytes:
+    """A box of media that no track refers to."""
+    picture = io.BytesIO()
+    Image.fromarray(SHOWN).save(picture, "JPEG", quality=90)
+    box = picture.getvalue()
+    return staged(lambda n: False) + (len(box) + 8).to_bytes(4) + b"mdat" + box
+
+
+def cut_off_by_its_edit_list() -> bytes:
+    """The first four seconds, which a viewer that follows edit lists passes over, and another shows."""
+    film = bytearray(staged(lambda n: n < 40, seconds=8, key_frames_every=10, options={"preset": "ultrafast"}))
+    at, scale = film.index(b"elst"), film.index(b"mdhd")
+    timescale = int.from_bytes(film[scale + 16 : scale + 20])
+    assert film[at + 8 : at + 12] == (1).to_bytes(4), "there is one edit"
+    film[at + 12 : at + 16] = (int.from_bytes(film[at + 12 : at + 16]) // 2).to_bytes(4)
+    film[at + 16 : at + 20] = (4 * timescale).to_bytes(4)
+    return bytes(film)
+
+
+STAGED |= {
+    "transparent, VP9": lambda: with_alpha("libvpx-vp9", "webm", "yuva420p", deadline="realtime"),
+    "transparent, VP8": lambda: with_alpha("libvpx", "webm", "yuva420p", deadline="realtime", **{"auto-alt-ref": "0"}),
+    "transparent, ProRes": lambda: with_alpha("prores_ks", "mov", "yuva444p10le", profile="4444"),
+    "transparent, QuickTime RLE": lambda: with_alpha("qtrle", "mov", "argb"),
+    "transparent, PNG": lambda: with_alpha("png", "mov", "rgba"),
+    "in the colours under a black luma, H.264": lambda: in_its_colours("libx264", "mp4", preset="ultrafast"),
+    "in the colours under a black luma, VP9": lambda: in_its_colours("libvpx-vp9", "webm", deadline="realtime"),
+    "in media that no track refers to": beside_its_film,
+    "before the edit list begins": cut_off_by_its_edit_list,
+}
+
+
 @pytest.fixture(scope="module")
 def picture_bank(tmp_path_factory):
     with open_deployment(tmp_path_factory.mktemp("staged"), decoders=1) as deployment:
@@ -247,7 +313,10 @@ def picture_bank(tmp_path_factory):
 
 @pytest.mark.parametrize("kind", STAGED)
 def test_a_film_that_shows_a_picture_between_the_frames_usually_looked_at_is_found(picture_bank, kind):
-    assert picture_bank.screener.screen(STAGED[kind]()).decision is Decision.BLOCK
+    verdict = picture_bank.screener.screen(STAGED[kind]())
+    # What is in the colours alone is dark, and so its hash of poor quality: near as it is, it is held.
+    assert verdict.decision is (Decision.HOLD if "colours" in kind else Decision.BLOCK), verdict.reasons
+    assert verdict.matches[0].distance <= 10
 
 
 # --- verdicts

@@ -9,11 +9,16 @@ import binascii
 import contextlib
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import unquote_to_bytes
 
 from tutela.content.media.sniff import sniff
 
+_HEAD = 160 * 1024
+"""Letters that stand for more than any type is told by, but for markup and Targa."""
+_TAIL = 1024
+_TARGA_END = b"TRUEVISION-XFILE."
+_BEFORE_MARKUP = b"\xef\xbb\xbf\xff\xfe\0\t\n\x0c\r "
 _FEWEST = 192
 """Bytes that a run stands for at least."""
 _BREAK = rb"(?:\"\s*\+\s*\"|'\s*\+\s*'|\\[nrt]|&#(?:1[03]|x[aAdD]);|%0[aAdD]|%2[BFbf]|[\s\"',\\>|]){0,16}+"
@@ -93,10 +98,23 @@ def runs_in(text: bytes) -> Iterator[bytes]:
     ):
         for found in pattern.finditer(text) if may_be else ():
             for run in beginnings(found.group()):
+                if not _may_be_a_file(run, decode):
+                    continue
                 data = decode(run)
                 if len(data) >= _FEWEST and (sniff(data) is not None or (data := bitmap_file(data) or b"")):
                     yield data
                     break
+
+
+def _may_be_a_file(run: bytes, decode: Callable[[bytes], bytes]) -> bool:
+    """Whether a long run is worth decoding whole: its head begins like a file, or its end is one."""
+    if len(run) <= 2 * _HEAD:
+        return True
+    head = decode(run[:_HEAD])
+    if head.lstrip(_BEFORE_MARKUP)[:1] == b"<" or sniff(head) is not None or bitmap_file(head) is not None:
+        return True
+    tail = run[-_TAIL:]
+    return any(decode(tail[skipped:]).rstrip(b"\0").endswith(_TARGA_END) for skipped in range(4))
 
 
 def _letter_by_letter(run: bytes) -> Iterator[bytes]:

@@ -10,8 +10,8 @@ DEMUXERS = (
 )  # fmt: skip
 VIDEO_DECODERS = (
     "av1", "libdav1d", "dnxhd", "ffv1", "flv", "h263", "h264", "hevc", "mjpeg", "mpeg1video", "mpeg2video", "mpeg4",
-    "msmpeg4", "msmpeg4v1", "msmpeg4v2", "png", "prores", "rawvideo", "theora", "vc1", "vp6", "vp6a", "vp6f", "vp8",
-    "vp9", "libvpx", "libvpx-vp9", "wmv1", "wmv2", "wmv3",
+    "msmpeg4", "msmpeg4v1", "msmpeg4v2", "png", "prores", "qtrle", "rawvideo", "theora", "vc1", "vp6", "vp6a", "vp6f",
+    "vp8", "vp9", "libvpx", "libvpx-vp9", "wmv1", "wmv2", "wmv3",
 )  # fmt: skip
 AUDIO_DECODERS = (
     "aac", "ac3", "adpcm_ima_qt", "adpcm_ima_wav", "adpcm_ms", "alac", "amrnb", "amrwb", "eac3", "flac", "mp1float",
