@@ -135,3 +135,23 @@ def test_a_text_known_as_a_whole_is_found_whatever_its_spacing(deployment):
     deployment.refresh()
     assert decide(deployment, "a TEXT  that goes round!") is Decision.BLOCK
     assert decide(deployment, "a text that goes round, and more") is Decision.ALLOW
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "g\u0430rdens.example",
+        "xn--grdens-3nf.example",
+        "g4rdens.example",
+        "garclens.example",
+        "\u0261ardens.example",
+    ],
+)
+def test_a_host_that_looks_like_a_listed_one_is_said_and_never_blocks(deployment, host):
+    list_links(deployment, "domain", "gardens.example", bank="domains")
+    verdict = deployment.checker.check(Question(f"see http://{host}/roses")).verdict
+    expected = Decision.ALLOW if host == "g4rdens.example" else Decision.HOLD
+    assert verdict.decision is expected, verdict.reasons
+    assert all(reason.code == "looks-like" for reason in verdict.reasons)
+    assert deployment.checker.check(Question("see http://gardens.example/")).verdict.decision is Decision.BLOCK
+    assert deployment.checker.check(Question("see http://tulips.example/")).verdict.decision is Decision.ALLOW

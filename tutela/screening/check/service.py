@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from tutela import _native
-from tutela.content.links import find_links, link_samples
+from tutela.content.links import find_links, link_samples, parse_link
+from tutela.content.links.confusables import looks_like
 from tutela.content.links.finder import MAX_LINKS
+from tutela.content.links.link import DOMAIN
 from tutela.content.signals.base import Sample
 from tutela.content.words import KEYWORD, counts_in, fold, folding, text_sample
 from tutela.errors import InputError
@@ -23,6 +25,8 @@ MAX_TEXT = 1_000_000
 """Characters of one question; more is not read, and so is held."""
 
 
+MAX_NAMED = 20
+"""Links that are named for looking like listed ones."""
 MAX_FOLLOWED = 5
 """Shortened links of one question; more are not followed, and so held."""
 
@@ -77,6 +81,12 @@ class Checker:
             said = f"{unfollowed:,} shortened links could not be followed to their end"
             shortcomings.append(Reason("not-followed", said))
         samples = [sample for url, part in links for sample in self._of_link(url, part)]
+        listed = {sample.part for sample in samples}
+        shortcomings += [
+            Reason("looks-like", f"{part}: its host looks like a listed one, and is another")
+            for url, part in links
+            if part not in listed and self._looks_listed(url)
+        ][:MAX_NAMED]
         return [*samples, *self._words(text)], shortcomings
 
     def _followed(self, links: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], int]:
@@ -91,6 +101,16 @@ class Checker:
             unfollowed += not led.complete
             more += [(each, part) for each in led.links]
         return [*links, *more], unfollowed
+
+    def _looks_listed(self, url: str) -> bool:
+        """Whether a link's host can be taken for a listed one."""
+        link = parse_link(url)
+        for host in looks_like(link) if link is not None else ():
+            samples = [sample for sample in link_samples(f"http://{host}/") if sample.signal == DOMAIN]
+            may = self._index.may_hold(DOMAIN, [sample.value for sample in samples])
+            if may and any(self._screener.lookup(samples)):
+                return True
+        return False
 
     def _words(self, text: str) -> Iterator[Sample]:
         if not text:
