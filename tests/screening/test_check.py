@@ -149,9 +149,9 @@ def test_a_text_known_as_a_whole_is_found_whatever_its_spacing(deployment):
 )
 def test_a_host_that_looks_like_a_listed_one_is_said_and_never_blocks(deployment, host):
     list_links(deployment, "domain", "gardens.example", bank="domains")
-    verdict = deployment.checker.check(Question(f"see http://{host}/roses")).verdict
+    verdict = deployment.checker.check(CheckQuestion(f"see http://{host}/roses")).verdict
     expected = Decision.ALLOW if host == "g4rdens.example" else Decision.HOLD
     assert verdict.decision is expected, verdict.reasons
     assert all(reason.code == "looks-like" for reason in verdict.reasons)
-    assert deployment.checker.check(Question("see http://gardens.example/")).verdict.decision is Decision.BLOCK
-    assert deployment.checker.check(Question("see http://tulips.example/")).verdict.decision is Decision.ALLOW
+    assert deployment.checker.check(CheckQuestion("see http://gardens.example/")).verdict.decision is Decision.BLOCK
+    assert deployment.checker.check(CheckQuestion("see http://tulips.example/")).verdict.decision is Decision.ALLOW
