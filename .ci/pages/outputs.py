@@ -131,6 +131,8 @@ class _Run:
             self._ids |= {shown: actual for shown, actual in zip(shown_ids, actual_ids, strict=True) if shown != actual}
         for shown, actual in self._ids.items():
             said = said.replace(actual, shown)
+        if "Traceback (most recent call last)" in said:
+            raise PageError(f"a command fails: {command}\n{said}")
         return step.printed if _agree(step.printed, said) else _with_gaps(step.printed, said)
 
 
