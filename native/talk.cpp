@@ -87,11 +87,10 @@ void normalise(std::string_view text, const Folding& folding, std::vector<uint32
         };
         while (first > 0 && part(first - 1)) --first;
         while (part(last + 1)) ++last;
-        size_t words = 0, digits = 0;
-        for (size_t j = first; j <= last; ++j) words += is_word(j), digits += is_digit(found[j].letter);
-        const bool inside = sign ? (before && behind) || (i == first && behind && raw != '(' && raw != '<' && raw != '+')
-                                 : words > 0 && (before || behind || words > digits);
-        if (inside) found[i].letter = meant;
+        size_t words = 0;
+        for (size_t j = first; j <= last; ++j) words += is_word(j);
+        const bool begins = i == first && behind && raw != '(' && raw != '<' && raw != '+';
+        if (sign ? (before && behind) || begins : words > 0) found[i].letter = meant;
     }
     // Pictures inside words, and letters with one sign between each.
     const size_t begin = letters.size();

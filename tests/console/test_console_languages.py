@@ -17,6 +17,7 @@ from babel.messages.pofile import read_po, write_po
 import tutela.console
 from tests.casework.test_filing import draft
 from tests.support.console import Desk
+from tests.support.contact_cases import raised
 from tests.support.held_items import a_held_verdict, a_match
 from tests.support.streams import put_down
 from tutela.casework.cases import model as cases
@@ -280,6 +281,9 @@ def test_no_text_of_any_page_is_outside_the_catalogue(desk):
         lead.get(path)
     lead.post(f"/streams/{stream}/cut")
     lead.post(f"/streams/{ended}/release")
+    contact = raised(desk)
+    lead.post(f"/cases/{contact}/claim")
+    lead.post(f"/cases/{contact}/lines", step="1")
 
     other = Walk(desk, Role.REVIEWER)
     other.get("/second-looks")

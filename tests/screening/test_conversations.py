@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.effort import effort
 from tests.support.talk import MINOR, START, group_leader, requests, shuffled
 from tutela.casework.cases.contacts import Line, read_lines
 from tutela.casework.cases.model import CaseState, Outcome, Queue
@@ -205,7 +206,7 @@ def test_without_a_legal_basis_no_content_is_scored(tmp_path: Path, desk: Desk, 
     conversations.close()
 
 
-def test_order_within_a_minute_and_lateness_change_no_level(effort: Callable[[int, int], int]):
+def test_order_within_a_minute_and_lateness_change_no_level():
     events = requests("adult", 20, accepted=5, moves=5) + group_leader("coach", 40)
     policy = read_policy(None)
     plain = state_of(events)
@@ -282,7 +283,7 @@ def test_what_cannot_be_written_down_is_judged_again(talk: Conversations, desk: 
     assert desk.alarms
 
 
-def test_reasons_are_true_by_leaving_them_out(effort: Callable[[int, int], int]):
+def test_reasons_are_true_by_leaving_them_out():
     """Without the acts of the first reason the level falls; without five others it does not."""
     policy, held = read_policy(None), 0
     tries = effort(10, 100)
@@ -526,9 +527,7 @@ while True:
 
 
 @pytest.mark.slow
-def test_whatever_was_answered_before_a_kill_is_in_state_exactly_once(
-    tmp_path: Path, effort: Callable[[int, int], int]
-):
+def test_whatever_was_answered_before_a_kill_is_in_state_exactly_once(tmp_path: Path):
     home, number, chance = tmp_path / "home", 0, random.Random(7)
     for _ in range(effort(4, 200)):
         process = subprocess.Popen(

@@ -221,7 +221,7 @@ _RUDE = frozenset({"sex", "sexy", "fuck", "fucking", "porn", "nude", "naked", "h
 
 def benign_talks(*, least: int = 20) -> list[Talk]:
     """What accounts of `chitchat-dataset` wrote, those with enough messages, in a fixed order."""
-    import chitchat_dataset
+    import chitchat_dataset  # type: ignore[import-untyped]
 
     by_sender: dict[str, list[str]] = {}
     conversations: dict[str, int] = {}

@@ -4,12 +4,13 @@ words, and accounts that do what coaches, teachers and newcomers do. None of it 
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 from tutela.screening.conversations import AgeBand, AgeSource, Event, EventKind
 
 START = 1_790_000_000.0
 """A moment before all of it."""
-MINOR = {"recipient_band": AgeBand.FROM_13, "recipient_known": AgeSource.DECLARED}
+MINOR: Any = {"recipient_band": AgeBand.FROM_13, "recipient_known": AgeSource.DECLARED}
 
 
 def requests(

@@ -25,7 +25,12 @@ from tutela.console.service import Console
 from tutela.console.visits import Visit, destination_cookie, destination_of, needs
 from tutela.errors import NotFoundError
 
-_STATIC = {"console.css": "text/css", "keys.js": "text/javascript", "reveal.js": "text/javascript"} | {
+_STATIC = {
+    "console.css": "text/css",
+    "keys.js": "text/javascript",
+    "reveal.js": "text/javascript",
+    "lines.js": "text/javascript",
+} | {
     "passkeys.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }

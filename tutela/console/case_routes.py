@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
+from tutela.casework.cases.contacts import AlarmView
 from tutela.casework.cases.decisions import UNDO
 from tutela.casework.cases.model import (
     OF_CONTENT,
@@ -22,6 +23,7 @@ from tutela.casework.cases.model import (
     outcomes_of,
 )
 from tutela.casework.cases.rules import reads_items
+from tutela.console.conversation_lines import ShownLine
 from tutela.console.outlines import Outline, outline
 from tutela.console.pages import back, page
 from tutela.console.roles import Permission
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 router = APIRouter()
 
 Seeing = Annotated[Visit, Depends(needs(Permission.SEE_CASES))]
+Revealing = Annotated[Visit, Depends(needs(Permission.REVEAL))]
 Leading = Annotated[Visit, Depends(needs(Permission.LEAD))]
 Deciding = Annotated[Visit, Depends(needs(Permission.DECIDE))]
 _WAITING = (CaseState.OPEN, CaseState.CLAIMED, CaseState.SECOND_OPINION, CaseState.ESCALATED)
@@ -118,6 +121,18 @@ def context_page(request: Request, visit: Seeing, case_id: str) -> Response:
     return _case_page(request, visit, case_id, _said(console, visit, case))
 
 
+@router.post("/cases/{case_id}/lines")
+def lines_page(request: Request, visit: Revealing, case_id: str) -> Response:
+    """A contact case with lines of the conversation: the fewest first. Words shown are counted."""
+    console = _console(request)
+    case = console.cases.get(case_id)
+    if not _is_mine(case, visit):
+        raise ConflictError("claim the case before you read of it")
+    step = _numbers([visit.field("step", "1")]) or [1]
+    lines = console.conversation_lines.show(visit.person, case.id, step[0])
+    return _case_page(request, visit, case_id, None, lines=lines, step=step[0])
+
+
 @router.post("/cases/{case_id}/claim")
 def claim(request: Request, visit: Deciding, case_id: str) -> Response:
     """Take the case, or keep it longer."""
@@ -200,7 +215,13 @@ def decide_similar(request: Request, visit: Deciding, case_id: str) -> Response:
 
 
 def _case_page(
-    request: Request, visit: Visit, case_id: str, told: Sequence[tuple[int, Mapping[str, str]]] | None
+    request: Request,
+    visit: Visit,
+    case_id: str,
+    told: Sequence[tuple[int, Mapping[str, str]]] | None,
+    *,
+    lines: Sequence[ShownLine] | None = None,
+    step: int = 0,
 ) -> Response:
     console = _console(request)
     case = console.cases.get(case_id)
@@ -234,9 +255,26 @@ def _case_page(
             for item in case.items
             if item.verdict_id is not None and (stream := console.streams.of_verdict(item.verdict_id)) is not None
         },
+        alarms=_alarms(console, case),
+        lines=lines,
+        step=step,
+        given=console.conversation_lines.given(case.id) if case.queue is Queue.CONTACT else 0,
+        words=console.conversation_lines.words_today(visit.person),
         seen=console.exposures.of(visit.person),
         pause=console.exposures.pause(visit.person) if visit.person.may(Permission.REVEAL) else None,
     )
+
+
+def _alarms(console: "Console", case: Case) -> Mapping[int, Sequence[AlarmView]]:
+    """The alarms of a contact case, by the item that each is."""
+    contacts = console.casework.contacts
+    if case.queue is not Queue.CONTACT or contacts is None:
+        return {}
+    found: dict[int, list[AlarmView]] = {}
+    by_name = {item.item: item.id for item in case.items}
+    for alarm in contacts.of_case(case.id):
+        found.setdefault(by_name[f"alarm:{alarm.id}"], []).append(alarm)
+    return found
 
 
 def _said(console: "Console", visit: Visit, case: Case) -> Said:

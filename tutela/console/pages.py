@@ -12,6 +12,7 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from tutela.console.brake import TooManyAttemptsError
+from tutela.console.conversation_lines import since_of
 from tutela.console.exposure import PauseError
 from tutela.console.languages import Language
 from tutela.console.people import Preferences
@@ -97,7 +98,7 @@ def _environment(language: Language) -> Environment:
         "reason": language.reason,
         "text": language.text,
     }
-    environment.filters |= {"sentence": language.match}
+    environment.filters |= {"sentence": language.match, "seconds": since_of}
     return environment
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from tutela.casework.audit.verification import Verification, verify_log
 from tutela.console.brake import Brake
 from tutela.console.ceremonies import Ceremonies
+from tutela.console.conversation_lines import ConversationLines
 from tutela.console.exposure import Exposures
 from tutela.console.helplines import helplines
 from tutela.console.languages import Languages
@@ -49,6 +50,7 @@ class Console:
         self.pool = WorkerPool(TASK, size=2, limits=limits)
         self.reveals = Reveals(self.pool, self.exposures)
         self.notices = casework.notices
+        self.conversation_lines = ConversationLines(casework)
         self.intake = casework.intake
         self.ledger = casework.ledger
         self.desk = casework.desk()
