@@ -28,6 +28,7 @@ NAMES = (
     "gateways",
     "links",
     "words",
+    "conversations",
 )
 
 

@@ -254,6 +254,32 @@ def test_forgetting_an_account_leaves_what_was_never_shown_it(talk: Conversation
     assert all(NAMES.of("adult") not in batch.records["sender"] for batch in talk._ledger.read())
 
 
+def resident_bytes() -> int:
+    """This process's resident memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("pairs", "most"), [(False, 160), (True, 100)])
+def test_ten_million_accounts_take_at_most_1_6_gigabytes_and_forgetting_gives_them_back(pairs: bool, most: int):
+    """By `full` effort ten million accounts, and twenty million pairs in two gigabytes; fewer otherwise."""
+    count, step = effort(300_000, 20_000_000 if pairs else 10_000_000), 100_000
+    table, before = RiskState().table, resident_bytes()
+    for begin in range(0, count, step):
+        records = np.zeros(step, RECORD)
+        numbers = np.arange(begin, begin + step, dtype=np.uint64)
+        records["kind"], records["at_ms"], records["received_s"] = EventKind.MESSAGE.number, NOW * 1000, NOW
+        records["sender"] = 7 if pairs else numbers + 1
+        records["recipient"] = numbers + 8 if pairs else 0
+        table.apply(records.tobytes())
+    assert (table.pairs if pairs else table.accounts) == count
+    assert table.memory_bytes / count <= most
+    if count >= 5_000_000:  # of fewer the rest of the process is most
+        assert (resident_bytes() - before) / count <= most * 1.15
+    assert table.forget_before(NOW + 1) >= count
+    assert table.memory_bytes < 1_000_000
+
+
 # --- levels and alarms
 
 
@@ -510,13 +536,13 @@ _WRITER = """
 import sys
 from pathlib import Path
 from tests.screening.test_conversations import Desk, opened
-from tutela.screening.conversations import Event, Kind
+from tutela.screening.conversations import Event, EventKind
 conversations = opened(Path(sys.argv[1]), Desk())
 first = int(sys.argv[2])
 number = first
 while True:
     numbers = range(number, number + 20)
-    batch = [Event(f"e{i}", Kind.MESSAGE, 1790000000.0 + i, f"u{i % 50}", f"v{i % 70}") for i in numbers]
+    batch = [Event(f"e{i}", EventKind.MESSAGE, 1790000000.0 + i, f"u{i % 50}", f"v{i % 70}") for i in numbers]
     conversations.observe(batch)
     number += 20
     print(number, flush=True)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from tests.support.console import Desk
 from tutela.casework.cases.contacts import ContactCases, Line
 from tutela.casework.cases.model import Queue
-from tutela.screening.conversations.alarms import Alarm, Reason
+from tutela.screening.conversations.alarms import AlarmReason, RiskAlarm
 from tutela.screening.conversations.levels import Level
 
 START = datetime(2026, 11, 29, 20, tzinfo=UTC)
@@ -17,12 +17,12 @@ def raised(desk: Desk) -> str:
     assert isinstance(contacts, ContactCases)
     at = START.timestamp()
     reasons = (
-        Reason("minors-contacted", 17, 17, at, at + 90_000, 1.0, ("r1", "r2"), "declared"),
-        Reason("moved-elsewhere", 5, 5, at + 40_000, at + 80_000, 0.4, ("m1",)),
-        Reason("refused", 12, 12, at + 1_000, at + 70_000, 0.2, ("a1",)),
+        AlarmReason("minors-contacted", 17, 17, at, at + 90_000, 1.0, ("r1", "r2"), "declared"),
+        AlarmReason("moved-elsewhere", 5, 5, at + 40_000, at + 80_000, 0.4, ("m1",)),
+        AlarmReason("refused", 12, 12, at + 1_000, at + 70_000, 0.2, ("a1",)),
     )
     contacts.sound(
-        Alarm(
+        RiskAlarm(
             "account-17", 17, 4, at, Level.REVIEW, ("many-strangers-and-more",), reasons, {"contact": 6.1},
             {"policy": "1"}, ("account-99",), ("m12", "m20", "m21"),
         )

@@ -101,6 +101,51 @@ def calibrate(
     typer.echo(f"about {wrong_of_hundred(budget):.0f} of 100 such alarms are wrong, if 20 of a million are right")
 
 
+@app.command(epilog="tutela risk train ordinary.txt --key review.key  ·  tutela risk train --back")
+def train(
+    context: typer.Context,
+    ordinary: Annotated[Path | None, typer.Argument(help="Ordinary messages, a line each; at least 6,000.")] = None,
+    key: Annotated[Path | None, typer.Option(help="The review key, which opens what people confirmed.")] = None,
+    back: Annotated[bool, typer.Option("--back", help="Put the model before the present one in its place.")] = False,
+) -> None:
+    """Make a model of messages from finally confirmed cases; a worse one is refused, and the one before stays."""
+    from tutela.cli.state import actor
+    from tutela.errors import InputError
+    from tutela.screening.conversations.model import FILE, take_back
+
+    home = context.obj.settings().home
+    if back:
+        take_back(home / FILE)
+        typer.echo("the model before is in place; start the service again")
+        return
+    if ordinary is None or key is None:
+        raise InputError("give a file of ordinary messages, and --key FILE")
+    try:
+        lines = [line for line in ordinary.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("{file} cannot be read: {why}", file=ordinary, why=type(error).__name__) from None
+    with context.obj.casework(key) as casework:
+        made = casework.train(home, lines, actor=actor())
+    typer.echo(f"model {made.version} of {made.made_from['positive']} messages is in place; start the service again")
+
+
+@app.command(epilog="tutela risk edge model.edge")
+def edge(context: typer.Context, file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
+    """Write the present model for the edge library: the same numbers on a device, without a network or a file."""
+    from tutela.errors import InputError
+    from tutela.screening.conversations.edge import edge_bytes
+    from tutela.screening.conversations.model import FILE, read_model
+
+    settings = context.obj.settings()
+    with context.obj.casework() as casework:
+        data = edge_bytes(read_model(settings.home / FILE, casework.store.secret("conversations-memory")))
+    try:
+        file.write_bytes(data)
+    except OSError as error:
+        raise InputError("{file} cannot be written: {why}", file=file, why=error.strerror) from None
+    typer.echo(f"{len(data):,} bytes for tutela_edge_open")
+
+
 @app.command(epilog="tutela risk approve --by kim")
 def approve(
     context: typer.Context,

@@ -5,7 +5,7 @@ Every door and every worker opens it here, so that a decision means the same whe
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +45,7 @@ if TYPE_CHECKING:  # what needs lxml is imported where reports are worked on, an
     from tutela.casework.reports.cybertipline.client import CyberTipline
     from tutela.casework.reports.cybertipline.schema import Schema
     from tutela.casework.reports.desk import Desk, OpenedEvidence
+    from tutela.screening.conversations.model import TalkModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,28 @@ class Casework:
     def tipline(self) -> "CyberTipline":
         """A connection to the CyberTipline; close it. Raises InputError without NCMEC's credentials."""
         return self.options.reports.connect()
+
+    def train(self, home: Path, ordinary: Sequence[str], *, actor: str) -> "TalkModel":
+        """Make a model of messages from what people finally confirmed, compare it with the one before, and put it in
+        its place. Raises InputError where there is too little, a campaign, or a worse model; the one before stays."""
+        from tutela.casework.cases.lessons import lessons
+        from tutela.screening.conversations.guard import canaries, compare, weigh
+        from tutela.screening.conversations.model import FILE, read_model, write_model
+        from tutela.screening.conversations.training import train
+
+        if self.vault is None or self.key is None or self.contacts is None:
+            raise InputError("this needs the review key: give --key FILE")
+        secret, path = self.store.secret("conversations-memory"), home / FILE
+        found = list(lessons(self.store, self.cases, self.contacts, self.vault, self.key, actor=actor))
+        counted = weigh(found, ordinary)
+        shown, held_out = [one for place, one in enumerate(counted) if place % 5], counted[::5]
+        before = read_model(path, secret) if path.exists() else None
+        compare(before, train(shown, ordinary), [one.text for one in held_out], canaries())
+        model = train(counted, ordinary)
+        write_model(path, model, secret)
+        detail = {"version": model.version, **model.made_from}
+        self.audit.record(actor, "risk.model.trained", f"model:{model.version}", detail)
+        return model
 
     @contextlib.contextmanager
     def report_worker(self) -> Iterator[ReportWorker]:

@@ -13,8 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from tutela.casework.cases.contacts import Protection
 from tutela.casework.cases.effects import TOPIC as EFFECT
 from tutela.casework.cases.effects import CallbackHandler
+from tutela.casework.cases.safety_notices import read_notices
 from tutela.content.media.content import Limits
 from tutela.content.media.isolation import WorkerPool
 from tutela.content.signals.registry import signal_types
@@ -209,6 +211,13 @@ class Deployment:
             return None
         from tutela.screening.conversations.service import Conversations
 
+        contacts = self.casework.contacts
+        if contacts is not None:
+            words = read_notices(self.home)
+            contacts.protection = Protection(options.notices, options.deterrence, words)
+        if options.content:
+            basis = {"basis": options.legal_basis, "since": options.legal_basis_since}
+            self.casework.audit.record("deployment", "conversations.content", "conversations", basis)
         return Conversations(self.home, self.store.secret, options, self.casework.contacts)
 
     def lists_age_s(self) -> float:

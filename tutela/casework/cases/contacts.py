@@ -18,6 +18,7 @@ from tutela.casework.cases.effects import Effects
 from tutela.casework.cases.model import CaseChange, Change, Effect, NewItem, Outcome, Queue
 from tutela.casework.cases.pseudonyms import pseudonym
 from tutela.casework.cases.rows import read_items
+from tutela.casework.cases.safety_notices import SafetyNotices
 from tutela.casework.cases.service import Cases
 from tutela.casework.evidence.vault import Vault
 from tutela.errors import ConflictError, InputError
@@ -70,8 +71,7 @@ class Protection:
 
     notices: bool = False
     deterrence: bool = False
-    texts: Mapping[str, Any] = field(default_factory=dict)
-    """The words of the notices, by who reads them and language."""
+    words: SafetyNotices = field(default_factory=lambda: SafetyNotices({}))
 
 
 class ContactCases:
@@ -136,7 +136,7 @@ class ContactCases:
             asked.append({"effect": Effect.NOTICE_SENDER.value, "to": [alarm.account]})
         for one in asked:
             # Each is a message of its own, which names nobody but who is to read it.
-            document = {**one, "texts": self.protection.texts.get(str(one["effect"]), {})}
+            document = {**one, "texts": self.protection.words.of(Effect(str(one["effect"])))}
             event_id = f"protection.asked/{one['effect']}/{alarm_id}"
             self._webhooks.announce(connection, "protection.asked", event_id, document)
             append(connection, ACTOR, "protection.asked", f"alarm:{alarm_id}", {"effect": one["effect"]})

@@ -8,6 +8,7 @@ import unicodedata
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 from tutela import _native
 
@@ -37,13 +38,18 @@ def fold(text: str) -> str:
 @cache
 def folding() -> _native.Folding:
     """The table, in the native core."""
+    return _native.Folding(*folding_table())
+
+
+def folding_table() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    """Where the letters of each code point begin, and all those letters."""
     begins = np.zeros(_END + 1, np.uint32)
     letters: list[int] = []
     for number in range(_END):
         begins[number] = len(letters)
         letters += map(ord, _folded(chr(number)))
     begins[_END] = len(letters)
-    return _native.Folding(begins, np.array(letters, np.uint32))
+    return begins, np.array(letters, np.uint32)
 
 
 def _folded(letter: str) -> str:

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from tutela.content.words import fold
 from tutela.screening.conversations.events import Event, EventKind
+from tutela.screening.conversations.evidence import Scores
 from tutela.screening.conversations.options import ConversationOptions
 from tutela.screening.conversations.records import Heard, Pseudonyms
-from tutela.screening.conversations.scorers.base import TextScorer
+from tutela.screening.conversations.scorers.base import Costly, Ranking, TextScorer
 from tutela.screening.conversations.scorers.registry import text_scorers
 
 MIN_OPENING = 20
@@ -19,10 +21,10 @@ MIN_OPENING = 20
 class Hearing:
     """The scorers of texts of a deployment, in their order. Thread-safe."""
 
-    def __init__(self, home: Path, options: ConversationOptions, names: Pseudonyms) -> None:
-        """Raises InputError for what an operator gave a scorer that is wrong."""
+    def __init__(self, home: Path, options: ConversationOptions, names: Pseudonyms, secret: bytes) -> None:
+        """`secret` opens what is sealed in the home. Raises InputError for a scorer's file that is wrong."""
         self._names = names
-        self._scorers: Sequence[TextScorer] = text_scorers(home) if options.content else ()
+        self._scorers: Sequence[TextScorer] = text_scorers(home, secret) if options.content else ()
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -37,8 +39,9 @@ class Hearing:
             return heard
         texts = [events[row].text for row in rows]
         strongest = np.zeros(len(rows), np.float32)
+        closer = self._closer(texts)
         for bit, scorer in enumerate(self._scorers):
-            scores = scorer.score(texts)
+            scores = self._score(scorer, texts, closer)
             heard.trust[rows] += scores.trust
             heard.coercion[rows] = np.maximum(heard.coercion[rows], scores.coercion)
             both = np.maximum(scores.trust, scores.coercion)
@@ -48,6 +51,20 @@ class Hearing:
             heard.scorers[rows] |= (both > 0).astype(np.uint8) << bit
         heard.opening[rows] = [self._opening(text) for text in texts]
         return heard
+
+    def _closer(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Which texts costly scorers are asked of: those that any ranking scorer finds unusual, or all."""
+        told = [found for one in self._scorers if isinstance(one, Ranking) if (found := one.unusual(texts)) is not None]
+        return np.logical_or.reduce(told) if told else np.ones(len(texts), bool)
+
+    @staticmethod
+    def _score(scorer: TextScorer, texts: Sequence[str], closer: npt.NDArray[np.bool_]) -> Scores:
+        if not (isinstance(scorer, Costly) and scorer.is_costly):
+            return scorer.score(texts)
+        rows = np.flatnonzero(closer)
+        some, scores = scorer.score([texts[row] for row in rows]), Scores.nothing(len(texts))
+        scores.trust[rows], scores.coercion[rows], scores.stage[rows] = some.trust, some.coercion, some.stage
+        return scores
 
     def _opening(self, text: str) -> int:
         """What stands for a long text, the same for equal ones; it is compared for a day at most."""

@@ -3,6 +3,7 @@ were made from. One file, no text in it; equal texts in equal order make equal f
 """
 
 import hashlib
+import hmac
 import json
 import struct
 from collections.abc import Mapping, Sequence
@@ -21,10 +22,16 @@ from tutela.screening.conversations.evidence import CAP, Scores
 
 FILE = "model.risk"
 MAIN_BITS, OTHER_BITS, OTHERS = 20, 17, 16
-DRIFT_SHARE = 0.97
+DRIFT_SHARE, GATE_SHARE = 0.97, 0.9
 """What this share of ordinary messages is under adds no evidence."""
 _MAGIC = b"TUTTALK1"
 _LENGTH = struct.Struct("<8sI")
+_SIGNATURE = 32
+PREVIOUS = ".previous"
+
+
+def _signature(data: bytes, secret: bytes) -> bytes:
+    return hmac.digest(secret, data, "sha256")
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class TalkModel:
     """… the standard deviation …"""
     drift: float
     """… and the 97th percentile."""
+    gate: float = -np.inf
+    """The 90th percentile: what is under it is not looked at closer."""
     languages: frozenset[str] = frozenset({"en"})
     made_from: Mapping[str, str] = field(default_factory=dict)
     """Counts and digests of what it was trained on."""
@@ -72,7 +81,7 @@ class TalkModel:
         """The file."""
         head = json.dumps(
             {
-                "centre": self.centre, "spread": self.spread, "drift": self.drift,
+                "centre": self.centre, "spread": self.spread, "drift": self.drift, "gate": self.gate,
                 "languages": sorted(self.languages), "made_from": dict(self.made_from),
             },
             sort_keys=True,
@@ -91,16 +100,38 @@ class TalkModel:
             head = json.loads(data[_LENGTH.size : _LENGTH.size + length])
             return cls(
                 np.frombuffer(body, np.int8, sizes[0]), np.frombuffer(body, np.int8, sizes[1], sizes[0]),
-                float(head["centre"]), float(head["spread"]), float(head["drift"]),
+                float(head["centre"]), float(head["spread"]), float(head["drift"]), float(head["gate"]),
                 frozenset(head["languages"]), dict(head["made_from"]),
             )  # fmt: skip
         except (struct.error, ValueError, KeyError, TypeError) as error:
             raise InputError("the file is not a model of messages: {error}", error=error) from None
 
 
-def read_model(path: Path) -> TalkModel:
-    """The model in a file. Raises InputError."""
+def read_model(path: Path, secret: bytes) -> TalkModel:
+    """The model that this deployment made. Raises InputError for a file that it did not sign."""
     try:
-        return TalkModel.from_bytes(path.read_bytes())
+        data = path.read_bytes()
+        if not hmac.compare_digest(data[-_SIGNATURE:], _signature(data[:-_SIGNATURE], secret)):
+            raise InputError("the model {path} was not made by this deployment, or is damaged", path=path)
+        return TalkModel.from_bytes(data[:-_SIGNATURE])
     except OSError as error:
         raise InputError("the model {path} cannot be read: {why}", path=path, why=error.strerror) from None
+
+
+def write_model(path: Path, model: TalkModel, secret: bytes) -> None:
+    """Put a model in place, signed and whole; the one before stays beside it for `take_back`."""
+    data = model.to_bytes()
+    beside = path.with_suffix(".new")
+    beside.write_bytes(data + _signature(data, secret))
+    beside.chmod(0o600)
+    if path.exists():
+        path.replace(path.with_suffix(PREVIOUS))
+    beside.replace(path)
+
+
+def take_back(path: Path) -> None:
+    """Put the model before the present one in its place. Raises InputError where there is none."""
+    before = path.with_suffix(PREVIOUS)
+    if not before.exists():
+        raise InputError("there is no model before this one")
+    before.replace(path)

@@ -83,7 +83,7 @@ class Conversations:
         self.policy = self._approved(read_policy(home / FILE), own=(home / FILE).exists())
         self._sink = sink
         self._names = Pseudonyms(secret("conversations-names"))
-        self._hearing = Hearing(home, options, self._names)
+        self._hearing = Hearing(home, options, self._names, secret("conversations-memory"))
         self._ledger: ConversationLedger | None = ConversationLedger(
             self._folder / "ledger", secret("conversations-ledger")
         )

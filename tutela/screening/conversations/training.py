@@ -14,7 +14,7 @@ from tutela import _native
 from tutela.content.words import fold, folding
 from tutela.errors import InputError
 from tutela.screening.conversations.events import ConversationStage
-from tutela.screening.conversations.model import DRIFT_SHARE, MAIN_BITS, OTHER_BITS, OTHERS, TalkModel
+from tutela.screening.conversations.model import DRIFT_SHARE, GATE_SHARE, MAIN_BITS, OTHER_BITS, OTHERS, TalkModel
 
 LEAST_ORDINARY = 6_000
 """Fewer ordinary messages are refused."""
@@ -63,7 +63,8 @@ def train(positives: Sequence[Labelled], ordinary: Sequence[str], *, least_ordin
         "digest": hashlib.sha256("\0".join([*texts, *held_out]).encode("utf-8", "replace")).hexdigest(),
     }
     drift = float(np.quantile(sums, DRIFT_SHARE))
-    return TalkModel(main, other, float(sums.mean()), float(sums.std()) or 1.0, drift, made_from=made_from)
+    gate = float(np.quantile(sums, GATE_SHARE))
+    return TalkModel(main, other, float(sums.mean()), float(sums.std()) or 1.0, drift, gate, made_from=made_from)
 
 
 def _once(positives: Sequence[Labelled]) -> list[Labelled]:

@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
+
 from tutela.screening.conversations.evidence import Scores
 
 
@@ -38,11 +41,30 @@ class TextScorer(Protocol):
 
 
 @runtime_checkable
+class Costly(TextScorer, Protocol):
+    """A scorer that takes so long that it is asked only of texts which a ranking scorer finds among the unusual."""
+
+    @property
+    def is_costly(self) -> bool:
+        """Whether it is."""
+        ...
+
+
+@runtime_checkable
+class Ranking(TextScorer, Protocol):
+    """A scorer that also tells, at next to no cost, which texts are unusual enough to be looked at closer."""
+
+    def unusual(self, texts: Sequence[str]) -> npt.NDArray[np.bool_] | None:
+        """True for about one ordinary text of ten; None where it cannot tell, and all are looked at."""
+        ...
+
+
+@runtime_checkable
 class OfHome(Protocol):
     """A scorer of texts that is made from files of the operator's home."""
 
-    def of(self, home: Path) -> TextScorer:
-        """With what is in the home. Raises InputError for a file that is wrong."""
+    def of(self, home: Path, secret: bytes) -> TextScorer:
+        """With what is in the home; `secret` opens what is sealed there. Raises InputError for a file that is wrong."""
         ...
 
 

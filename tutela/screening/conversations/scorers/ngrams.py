@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from tutela.screening.conversations.evidence import Scores
 from tutela.screening.conversations.model import FILE, TalkModel, read_model
 
@@ -17,10 +20,14 @@ class Ngrams:
         self.version = "none" if model is None else model.version
         self.languages = None if model is None else model.languages
 
-    def of(self, home: Path) -> "Ngrams":
+    def of(self, home: Path, secret: bytes) -> "Ngrams":
         """With the model that the home holds. Raises InputError."""
         path = home / FILE
-        return Ngrams(read_model(path)) if path.exists() else self
+        return Ngrams(read_model(path, secret)) if path.exists() else self
+
+    def unusual(self, texts: Sequence[str]) -> npt.NDArray[np.bool_] | None:
+        """The tenth of texts that the model finds least ordinary; None without a model."""
+        return None if self._model is None else self._model.sums(texts) >= self._model.gate
 
     def score(self, texts: Sequence[str]) -> Scores:
         """The evidence in each text; none without a model."""

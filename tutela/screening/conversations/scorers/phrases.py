@@ -41,7 +41,7 @@ class Phrases:
             self._patterns = _native.Patterns(np.frombuffer(built, np.uint8))
         self.version = f"{len(self._phrases)}-{_native.sha256(values.tobytes()).hex()[:12]}"
 
-    def of(self, home: Path) -> "Phrases":
+    def of(self, home: Path, secret: bytes) -> "Phrases":
         """With the list that the home holds. Raises InputError."""
         return read_phrases(home / FILE)
 

@@ -9,13 +9,13 @@ from tutela.screening.conversations.scorers.base import ContactScorer, OfHome, T
 GROUP = "tutela.scorers"
 
 
-def text_scorers(home: Path) -> list[TextScorer]:
+def text_scorers(home: Path, secret: bytes) -> list[TextScorer]:
     """The scorers of texts, with what the operator's home gives them. Raises InputError, TutelaError."""
     found: list[TextScorer] = []
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         scorer = point.load()
         if isinstance(scorer, OfHome):
-            scorer = scorer.of(home)
+            scorer = scorer.of(home, secret)
         if isinstance(scorer, TextScorer):
             found.append(scorer)
         elif not isinstance(scorer, ContactScorer):

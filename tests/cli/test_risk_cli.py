@@ -1,0 +1,82 @@
+"""`tutela risk`: what an account's level rests on, what a policy would have raised, budgets, approval, forgetting."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.support.talk import requests
+from tutela.casework.cases.options import EvidenceOptions
+from tutela.casework.evidence.seal import new_identity
+from tutela.cli.commands import app
+from tutela.deployment.casework import CaseworkOptions
+from tutela.deployment.composition import open_deployment
+from tutela.errors import InputError, NotFoundError
+from tutela.screening.conversations import ConversationOptions
+
+_, PUBLIC = new_identity()
+OWN = """author = "kim"
+
+[[rule]]
+name = "few"
+when = "minors_day >= 2"
+level = "review"
+reason = "minors-contacted"
+state = "live"
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TUTELA_CONVERSATIONS__ENABLED", "true")
+    monkeypatch.setenv("TUTELA_EVIDENCE__RECIPIENTS", json.dumps([PUBLIC]))
+    monkeypatch.setenv("TUTELA_DECODERS", "1")
+    home = tmp_path / "home"
+    casework = CaseworkOptions(evidence=EvidenceOptions(recipients=(PUBLIC,)))
+    on = ConversationOptions(enabled=True)
+    with open_deployment(home, decoders=1, casework=casework, conversations=on) as deployment:
+        deployment.conversations.observe(requests("adult", 25, accepted=6, at=_now() - 20_000, moves=6))
+        deployment.conversations.drain()
+    return home
+
+
+def _now() -> float:
+    import time
+
+    return time.time()
+
+
+def risk(home: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["--home", str(home), "risk", *arguments])
+
+
+def test_an_account_is_explained_and_forgotten(home: Path):
+    said = json.loads(risk(home, "explain", "adult", "--json").output)
+    assert said["level"] == "review"
+    assert {reason["code"] for reason in said["reasons"]} >= {"minors-contacted", "moved-elsewhere"}
+    shown = risk(home, "explain", "adult").output
+    assert "minors-contacted" in shown
+    assert "never a ground for a penalty" in shown
+    assert "records of the ledger" in risk(home, "forget", "adult").output
+    assert isinstance(risk(home, "explain", "adult").exception, NotFoundError)
+
+
+def test_a_policy_is_replayed_and_its_rules_wait_for_another_person(home: Path, tmp_path: Path):
+    own = tmp_path / "next.toml"
+    own.write_text(OWN)
+    assert "few" in risk(home, "replay", "--policy", str(own)).output
+    (home / "risk.toml").write_text(OWN)
+    assert "few" in risk(home, "shadow").output
+    refused = risk(home, "approve", "--by", "kim").exception
+    assert isinstance(refused, InputError)
+    assert "somebody else approves it" in str(refused)
+    assert "approved by ada" in risk(home, "approve", "--by", "ada").output
+    assert "few" not in risk(home, "shadow").output
+
+
+def test_a_budget_that_so_few_accounts_cannot_support_is_refused(home: Path):
+    refused = risk(home, "calibrate", "--budget", "1000", "--feature", "contact").exception
+    assert isinstance(refused, InputError)
+    assert "999" in str(refused)
+    assert "of 100 such alarms are wrong" in risk(home, "calibrate", "--budget", "200000").output

@@ -1,0 +1,306 @@
+"""Learning of conversations: what no single hand may teach, what a new model must not do worse, and vectors that are
+sealed; also what the repository must never hold.
+"""
+
+import ctypes
+import os
+import random
+import re
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.recruiter import WORDING_A, benign_talks, first, positives, split
+from tutela.casework.cases.model import Effect
+from tutela.casework.cases.safety_notices import ACCUSING, read_notices
+from tutela.errors import InputError
+from tutela.screening.conversations import ConversationOptions, Event, EventKind
+from tutela.screening.conversations.edge import edge_bytes
+from tutela.screening.conversations.events import ConversationStage
+from tutela.screening.conversations.evidence import Scores
+from tutela.screening.conversations.guard import (
+    MOST_OF_ACCOUNT,
+    Canaries,
+    Lesson,
+    canaries,
+    compare,
+    weigh,
+)
+from tutela.screening.conversations.hearing import Hearing
+from tutela.screening.conversations.model import FILE, read_model, take_back, write_model
+from tutela.screening.conversations.records import Pseudonyms
+from tutela.screening.conversations.training import Labelled, train
+from tutela.screening.conversations.vectors import Standard, VectorModel, learn
+
+ROOT = Path(__file__).parents[2]
+SECRET = bytes(32)
+
+
+@pytest.fixture(scope="module")
+def ordinary() -> list[str]:
+    learnt, _, _ = split(benign_talks())
+    lines = [line for talk in learnt for line in talk.lines]
+    random.Random(3).shuffle(lines)
+    return lines[:6_000]
+
+
+def given(lines: Sequence[tuple[str, ConversationStage]], *, accounts: int = 23, reviewers: int = 6) -> list[Lesson]:
+    """Lessons of that many accounts, each confirmed by two of the reviewers."""
+    return [
+        Lesson(
+            text,
+            stage,
+            f"account-{place % accounts}",
+            frozenset({f"r{place % reviewers}", f"r{(place + 1) % reviewers}"}),
+        )
+        for place, (text, stage) in enumerate(lines)
+    ]
+
+
+# --- guards
+
+
+def test_two_people_confirm_a_lesson_and_copies_count_once():
+    lessons = given(positives(WORDING_A))
+    alone = [Lesson(f"something else {i}", ConversationStage.TRUST, "x", frozenset({"r1"})) for i in range(50)]
+    copies = [Lesson(one.text.upper() + "!", one.stage, one.account, one.reviewers) for one in lessons]
+    assert {one.text for one in weigh(lessons + alone + copies, [])} == {one.text for one in lessons}
+
+
+def test_no_account_and_no_reviewer_teaches_more_than_a_share():
+    lessons = given(positives(WORDING_A), accounts=30)
+    flood = [
+        Lesson(f"{text} and a word more", stage, "one account", frozenset({"r1", "r2"}))
+        for text, stage in positives(WORDING_A)
+    ]
+    weighed = dict(
+        zip([one.text for one in lessons + flood], [one.weight for one in weigh(lessons + flood, [])], strict=True)
+    )
+    total = sum(weighed.values())
+    assert sum(weighed[one.text] for one in flood) <= 1.02 * MOST_OF_ACCOUNT * total
+
+
+def test_a_campaign_of_common_phrases_and_too_few_accounts_are_refused(ordinary: list[str]):
+    campaign = [(text, ConversationStage.TRUST) for text in dict.fromkeys(ordinary[:20])]
+    with pytest.raises(InputError, match="campaign"):
+        weigh(given(positives(WORDING_A) + campaign), ordinary)
+    with pytest.raises(InputError, match="at least 20"):
+        weigh(given(positives(WORDING_A), accounts=5), ordinary)
+
+
+def test_a_worse_model_is_refused_and_the_one_before_stays(ordinary: list[str], tmp_path: Path):
+    lines = [Labelled(*one) for one in positives(WORDING_A)]
+    good = train(lines, ordinary)
+    held_out = [one.text for one in lines[::5]]
+    compare(None, good, held_out, canaries())
+    hard = canaries().hard
+    poisoned = train([Labelled(text, ConversationStage.MEETING) for text in hard] * 2 + lines[:5], ordinary)
+    with pytest.raises(InputError, match="benign talk"):
+        compare(good, poisoned, held_out, canaries())
+    forgetful = train([Labelled(f"zqx wvu {i} jkq", ConversationStage.TRUST) for i in range(30)], ordinary)
+    with pytest.raises(InputError, match="finds less"):
+        compare(good, forgetful, held_out, canaries())
+    swapped = Canaries((), tuple((f"a {term} b", "a tall b") for term in ("recruiter", "deposit")))
+    with pytest.raises(InputError, match="who somebody is"):
+        compare(
+            None,
+            train([Labelled(f"a recruiter b {i}", ConversationStage.TRUST) for i in range(40)], ordinary),
+            [],
+            swapped,
+        )
+    write_model(tmp_path / FILE, good, SECRET)
+    write_model(tmp_path / FILE, poisoned, SECRET)
+    assert read_model(tmp_path / FILE, SECRET).version == poisoned.version
+    take_back(tmp_path / FILE)
+    assert read_model(tmp_path / FILE, SECRET).version == good.version
+    with pytest.raises(InputError, match="no model before"):
+        take_back(tmp_path / FILE)
+
+
+def test_five_percent_of_flipped_decisions_change_little(ordinary: list[str]):
+    lines = [Labelled(*one) for one in positives(WORDING_A)]
+    clean = train(lines, ordinary)
+    flipped = train(lines + [Labelled(text, ConversationStage.TRUST) for text in ordinary[1:4]], ordinary)
+    _, _, test = split(benign_talks())
+    benign = [line for talk in test[:150] for line in first(talk).lines]
+    alarms = [float(model.score(benign).trust.sum()) for model in (clean, flipped)]
+    assert alarms[1] <= 1.2 * alarms[0]
+    found = [float((model.score([one.text for one in lines]).trust > 0).mean()) for model in (clean, flipped)]
+    assert found[1] >= found[0] - 0.05
+
+
+def test_a_model_without_a_withdrawn_lesson_is_one_that_never_saw_it(ordinary: list[str]):
+    lines = [Labelled(*one) for one in positives(WORDING_A)]
+    assert train(lines[:-1], ordinary).to_bytes() == train(list(lines)[:-1], ordinary).to_bytes()
+    assert train(lines, ordinary).version != train(lines[:-1], ordinary).version
+
+
+def test_a_model_that_this_deployment_did_not_sign_is_not_read(ordinary: list[str], tmp_path: Path):
+    model = train([Labelled(*one) for one in positives(WORDING_A)], ordinary)
+    write_model(tmp_path / FILE, model, SECRET)
+    with pytest.raises(InputError, match="was not made by this deployment"):
+        read_model(tmp_path / FILE, b"x" * 32)
+    data = bytearray((tmp_path / FILE).read_bytes())
+    data[5_000] ^= 1
+    (tmp_path / FILE).write_bytes(data)
+    with pytest.raises(InputError):
+        read_model(tmp_path / FILE, SECRET)
+
+
+# --- vectors
+
+
+def some_vectors(count: int, seed: int, towards: float = 0.0) -> np.ndarray:
+    chance = np.random.default_rng(seed)
+    vectors = chance.normal(size=(count, 32))
+    vectors[:, 0] += towards
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_vectors_near_what_was_confirmed_have_evidence_and_ordinary_ones_little():
+    model = learn(some_vectors(40, 1, 6.0), some_vectors(2_000, 2))
+    assert float(model.score(some_vectors(50, 3, 6.0)).trust.mean()) > 2
+    assert float(model.score(some_vectors(500, 4)).trust.mean()) < 0.3
+    elsewhere = -some_vectors(3, 5, 9.0)
+    assert model.remembering(elsewhere).score(elsewhere).trust.sum() > model.score(elsewhere).trust.sum()
+
+
+def test_the_memory_is_sealed_for_its_deployment():
+    model = learn(some_vectors(40, 1, 6.0), some_vectors(300, 2))
+    sealed = model.sealed(SECRET)
+    assert model.positive[0].tobytes() not in sealed
+    again = VectorModel.opened(sealed, SECRET)
+    assert np.array_equal(again.positive, model.positive)
+    assert again.of_head == model.of_head
+    with pytest.raises(InputError, match="another deployment"):
+        VectorModel.opened(sealed, b"y" * 32)
+
+
+def test_costly_scorers_are_asked_of_the_unusual_tenth_only(ordinary: list[str], tmp_path: Path):
+    asked: list[str] = []
+
+    class Slow:
+        name, version, languages, is_costly = "slow", "1", None, True
+
+        def score(self, texts: Sequence[str]) -> Scores:
+            asked.extend(texts)
+            scores = Scores.nothing(len(texts))
+            scores.trust[:] = 1
+            return scores
+
+    write_model(tmp_path / FILE, train([Labelled(*one) for one in positives(WORDING_A)], ordinary), SECRET)
+    options = ConversationOptions(enabled=True, content=True, legal_basis="test", legal_basis_since="2026-11-30")
+    hearing = Hearing(tmp_path, options, Pseudonyms(bytes(16)), SECRET)
+    hearing._scorers = [*hearing._scorers, Slow()]
+    lines = [*ordinary[:1_000], *(line for line, _ in positives(WORDING_A))]
+    events = [Event(f"m{i}", EventKind.MESSAGE, 1.8e9, "a", "b", text=line) for i, line in enumerate(lines)]
+    heard = hearing.hear(events)
+    assert len(asked) <= 0.2 * len(lines)
+    assert float(heard.trust[1_000:].mean()) > float(heard.trust[:1_000].mean())
+    assert Standard.of(np.arange(100, dtype=np.float32)).drift == pytest.approx(96.03)
+
+
+# --- on the device
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The edge library, built by its own build file's flags."""
+    target = tmp_path_factory.mktemp("edge") / "libtutela_edge.so"
+    native = ROOT / "native"
+    sources = [native / "edge" / "tutela_edge.cpp", native / "talk.cpp", native / "words.cpp"]
+    flags = ["-std=c++20", "-O2", "-fPIC", "-shared", "-ffp-contract=off"]
+    built = subprocess.run([os.environ.get("CXX", "c++"), *flags, *map(str, sources), "-o", str(target)], check=False)
+    if built.returncode != 0:
+        pytest.skip("there is no C++20 compiler")
+    return target
+
+
+@pytest.mark.slow
+def test_the_edge_library_finds_the_same_bits_within_four_megabytes_and_opens_nothing(
+    library: Path, ordinary: list[str]
+):
+    model = train([Labelled(*one) for one in positives(WORDING_A)], ordinary)
+    data = edge_bytes(model)
+    edge = ctypes.CDLL(str(library))
+    edge.tutela_edge_open.restype = ctypes.c_void_p
+    edge.tutela_edge_score.restype = ctypes.c_float
+    edge.tutela_edge_score.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]
+    edge.tutela_edge_close.argtypes = [ctypes.c_void_p]
+    assert len(data) <= 4_000_000
+    assert edge.tutela_edge_open(data[:-1], ctypes.c_size_t(len(data) - 1)) is None
+    handle = edge.tutela_edge_open(data, ctypes.c_size_t(len(data)))
+    texts = [line for line, _ in positives(WORDING_A)] + ordinary[:500] + ["", "м33t \u200bme 😀", "x" * 4_000]
+    server = model.score(texts)
+    stage = ctypes.c_uint8()
+    begun = time.process_time()
+    for place, text in enumerate(texts):
+        said = text.encode()
+        found = edge.tutela_edge_score(handle, said, len(said), ctypes.byref(stage))
+        assert np.float32(found) == server.trust[place] + server.coercion[place]
+        assert stage.value == server.stage[place]
+    assert (time.process_time() - begun) / len(texts) < 0.002
+    edge.tutela_edge_close(handle)
+    needed = subprocess.run(["nm", "-D", "--undefined-only", str(library)], capture_output=True, text=True, check=False)
+    names = {line.split()[-1].partition("@")[0] for line in needed.stdout.splitlines() if line.strip()}
+    assert not names & {"open", "open64", "fopen", "fopen64", "openat", "socket", "connect", "getaddrinfo", "system"}
+
+
+# --- words for people
+
+
+def test_notices_accuse_nobody_in_any_language(tmp_path: Path):
+    notices = read_notices(None)
+    for effect in (Effect.NOTICE_RECIPIENT, Effect.NOTICE_SENDER):
+        texts = notices.of(effect)
+        assert set(texts) >= {"en", "de"}
+        for words in texts.values():
+            assert not any(word in said.lower() for said in words.values() for word in ACCUSING)
+            assert "help" in words
+    assert {"block", "report"} <= set(notices.of(Effect.NOTICE_RECIPIENT)["en"])
+    (tmp_path / "notices.toml").write_text('[notice-recipient.en]\ntext = "This person is a suspect."\n')
+    with pytest.raises(InputError, match="accuses nobody"):
+        read_notices(tmp_path)
+    (tmp_path / "notices.toml").write_text('[suspend.en]\ntext = "x"\n')
+    with pytest.raises(InputError, match="not a notice"):
+        read_notices(tmp_path)
+
+
+# --- the repository
+
+
+_AGE = (
+    r"(?:child(?:ren)?|kids?|minors?|teens?|toddlers?|preteens?|under ?1[0-7]|\b1[0-7][- ]?(?:year|yo)\w*|kind(?:er)?)"
+)
+_SEXUAL = r"(?:horny|naked|nudes?|undress|strip for|sexy|masturbat\w*|orgasm\w*|penis|vagina|blowjob)"
+_SEXUAL_TALK = re.compile(rf"{_AGE}\W+(?:\w+\W+){{0,6}}{_SEXUAL}|{_SEXUAL}\W+(?:\w+\W+){{0,6}}{_AGE}", re.IGNORECASE)
+_FORBIDDEN_SETS = re.compile(r"pan-?12|perverted.?justice|chatcoder|vtpan|\bpanc\b|nps.?chat", re.IGNORECASE)
+
+
+def test_the_repository_holds_no_sexual_talk_of_minors_and_no_forbidden_data_set():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode != 0:
+        pytest.skip("this is no checkout")
+    found, looked = [], 0
+    for name in listed.stdout.decode().split("\0"):
+        path = ROOT / name
+        if not name or path == Path(__file__) or not path.is_file():
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        looked += 1
+        for pattern in (_SEXUAL_TALK, _FORBIDDEN_SETS):
+            found += [f"{name}: {match.group()[:60]!r}" for match in pattern.finditer(text)]
+    assert looked > 500
+    assert found == []
+
+
+def test_that_search_would_find_such_a_set_and_leaves_plain_sentences():
+    assert _FORBIDDEN_SETS.search("trained on " + "PAN" + "12")
+    assert not _SEXUAL_TALK.search("children are shown neutral safety words")
