@@ -25,6 +25,7 @@ NAMES = (
     "video_robustness",
     "video_speed",
     "video_memory",
+    "streams",
     "gateways",
     "links",
     "words",

@@ -17,7 +17,7 @@ def test_the_containers_settings_are_settings():
     assert settings.door(ConsoleOptions).identity == Path("/run/secrets/review.key")
 
 
-@pytest.mark.parametrize("name", ["tutela", "tutela-console"])
+@pytest.mark.parametrize("name", ["tutela", "tutela-console", "tutela-streams"])
 def test_the_units_set_variables_that_are_settings(name):
     unit = (ROOT / "deploy" / "systemd" / f"{name}.service").read_text()
     variables = dict(re.findall(r"^Environment=([A-Z_]+)=(\S+)$", unit, re.MULTILINE))

@@ -4,6 +4,7 @@ The default tier has a stand-in for the media server that sends a film over TCP 
 RTMP module and publishers that push to it.
 """
 
+import random
 import socket
 import threading
 import time
@@ -13,8 +14,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
+from sqlalchemy import update
 
-from tests.support.streams import RATE, film
+from tests.support.streams import RATE, film, put_down
 from tests.support.videos import Pictures
 from tests.support.waiting import wait_until
 from tutela.casework.cases.model import Queue
@@ -26,6 +29,8 @@ from tutela.content.media.content import Mode
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.deployment.streams import open_streams
+from tutela.foundation.store.database import now
+from tutela.foundation.store.stream_tables import stream
 from tutela.lists.banks.model import Action, NewEntry, Policy
 from tutela.screening.streams import Channel, Publication, Refusal, Running, StreamOptions, Streams, StreamState
 
@@ -224,3 +229,147 @@ def test_a_stream_is_watched_from_its_first_frame_and_cut_when_it_shows_what_is_
 
 def kinds(streams: Streams, stream_id: str) -> list[str]:
     return [event.kind for event in streams.records.time_line(stream_id)]
+
+
+def admitted(streams: Streams, stand_in: StandIn, name: str, content: bytes) -> str:
+    """A stream of that content, published; its id."""
+    channel = Channel("stand-in", "live", name)
+    admission = streams.gate.admit(Publication(channel, f"member-{name}"))
+    assert admission.allowed
+    stand_in.publish(channel, content)
+    return admission.stream_id
+
+
+def outcome(streams: Streams, stream_id: str) -> tuple[State, str]:
+    """How a stream ended, and why."""
+    wait_until(lambda: streams.records.get(stream_id).ended_at is not None, "it has ended")
+    facts = streams.records.get(stream_id)
+    return facts.state, facts.why
+
+
+def test_a_likeness_pauses_the_stream_and_a_second_one_cuts_it(streams, stand_in, tmp_path):
+    """What is like the listed picture, and not near enough to be certain."""
+    alike = np.asarray(likeness())
+    frames = [*shown((11, 2)), *[alike] * (2 * RATE), *shown((12, 1))]
+    stream_id = admitted(streams, stand_in, "alike", transport_stream(tmp_path / "f.mkv", frames, range(0, 200, 30)))
+    channel = Channel("stand-in", "live", "alike")
+    wait_until(lambda: streams.gate.play(channel, "", "viewer-9"), "it is clear at first")
+    assert outcome(streams, stream_id) == (State.CUT, "second-match")
+    assert kinds(streams, stream_id)[:4] == ["admitted", "cleared", "paused", "cut"]
+    assert "viewer-9" in stand_in.dismissed
+
+
+def likeness() -> Image.Image:
+    """The listed picture, turned by a third of a degree: its hash is some twenty bits away."""
+    return draw_scene(LISTED, SIZE).rotate(0.3)
+
+
+def test_a_single_likeness_is_released_when_nothing_follows(streams, stand_in, tmp_path):
+    frames = [*shown((11, 2)), np.asarray(likeness()), *shown((12, 6))]
+    stream_id = admitted(streams, stand_in, "once", transport_stream(tmp_path / "f.mkv", frames, range(0, 300, 30)))
+    channel = Channel("stand-in", "live", "once")
+    wait_until(lambda: "paused" in kinds(streams, stream_id), "viewers are out")
+    assert not streams.gate.shows(channel)
+    wait_until(lambda: "released" in kinds(streams, stream_id), "viewers are in again")
+    assert streams.gate.shows(channel)
+    facts = streams.records.get(stream_id)
+    assert facts.verdict is None
+    stand_in.published.pop("once")
+    wait_until(lambda: streams.records.get(stream_id).state is State.ENDED, "it ends")
+    assert streams.records.get(stream_id).pauses == 1
+
+
+def test_a_stream_that_ends_while_it_is_in_doubt_comes_before_a_person(streams, stand_in, listing, tmp_path):
+    frames = [*shown((11, 2)), np.asarray(likeness()), *shown((12, 0.5))]
+    stream_id = admitted(streams, stand_in, "brief", transport_stream(tmp_path / "f.mkv", frames, [60, 61]))
+    wait_until(lambda: "paused" in kinds(streams, stream_id), "viewers are out")
+    stand_in.published.pop("brief", None)
+    assert outcome(streams, stream_id) == (State.CUT, "ended-in-doubt")
+    wait_until(lambda: "sealed" in kinds(streams, stream_id), "it is sealed")
+    assert listing.casework.cases.of_verdict(streams.records.get(stream_id).verdict) is not None
+    assert not streams.records.refused(Publication(CAM, "member-brief"))
+
+
+def test_a_person_cuts_a_stream_and_it_becomes_a_case(streams, stand_in, listing, tmp_path):
+    content = transport_stream(tmp_path / "f.mkv", shown((11, 8)), range(0, 300, 30))
+    stream_id = admitted(streams, stand_in, "by-hand", content)
+    wait_until(lambda: "cleared" in kinds(streams, stream_id), "it runs")
+    streams.records.ask(stream_id, "cut", "officer")
+    assert outcome(streams, stream_id) == (State.CUT, "cut-by-person")
+    wait_until(lambda: "sealed" in kinds(streams, stream_id), "it is sealed")
+    item = listing.casework.cases.of_verdict(streams.records.get(stream_id).verdict)
+    assert (item.matches, item.byte_length > 10_000) == ((), True)
+
+
+def test_what_runs_without_a_watch_is_ended_and_said(streams, stand_in):
+    stranger = Channel("stand-in", "live", "stranger")
+    stand_in.publish(stranger, b"")
+    before = streams.totals().unknown
+    streams.reconcile()
+    assert streams.totals().unknown == before + 1
+    assert stand_in.cuts[-1][0] == "stranger"
+    assert "stranger" not in stand_in.published
+
+
+def test_a_stream_too_many_is_refused_and_none_is_sampled_less(streams, stand_in, tmp_path, monkeypatch):
+    content = transport_stream(tmp_path / "f.mkv", shown((11, 4)), range(0, 200, 30))
+    first = admitted(streams, stand_in, "one", content)
+    most = len(streams.watches.live())
+    monkeypatch.setattr(Streams, "most", property(lambda _: most))
+    assert streams.gate.admit(Publication(Channel("stand-in", "live", "two"))).refusal is Refusal.OVERLOADED
+    assert streams.gate.admit(Publication(Channel("stand-in", "live", "one"))).refusal is Refusal.TAKEN
+    assert streams.gate.admit(Publication(Channel("nobody", "live", "x"))).refusal is Refusal.UNKNOWN_SERVER
+    assert outcome(streams, first)[0] in (State.ENDED, State.DROPPED)
+    assert streams.records.get(first).samples >= 4
+
+
+@pytest.mark.parametrize("kind", ["garbage", "audio-less-header", "mutated", "larger-frames"])
+def test_a_hostile_stream_is_never_shown_unseen_and_harms_nothing(streams, stand_in, tmp_path, kind):
+    """Nothing that opens, bytes changed at random, and a switch to far larger frames in mid-stream."""
+    name = f"hostile-{kind}"
+    dice = random.Random(5)
+    whole = transport_stream(tmp_path / "f.mkv", shown((11, 4)), range(0, 200, 30))
+    pieces = list(STAMPS[whole])
+    if kind == "garbage":
+        pieces = [(n / 30, dice.randbytes(3000)) for n in range(90)]
+    elif kind == "audio-less-header":
+        pieces = pieces[:1]
+    elif kind == "mutated":
+        pieces = [pieces[0], *((at, mutated(part, dice)) for at, part in pieces[1:])]
+    else:
+        large = [np.asarray(draw_scene(12, (3840, 2160)))] * 4
+        after = transport_stream(tmp_path / "l.mkv", large, [0])
+        pieces += [(4.0 + at, part) for at, part in STAMPS[after]]
+    content = kind.encode()
+    STAMPS[content] = pieces
+    workers = streams.examiner.pool.starts
+    stream_id = admitted(streams, stand_in, name, content)
+    channel = Channel("stand-in", "live", name)
+    state, why = outcome(streams, stream_id)
+    assert not streams.gate.shows(channel)
+    assert state in (State.CUT, State.DROPPED, State.ENDED), why
+    if kind in ("garbage", "audio-less-header"):
+        assert "cleared" not in kinds(streams, stream_id)
+    assert streams.examiner.pool.starts - workers <= 1
+    assert streams.hindrance() is None
+
+
+def mutated(part: bytes, dice: random.Random) -> bytes:
+    """A few bytes changed in every packet of a transport stream but in its heads."""
+    changed = bytearray(part)
+    for begin in range(0, len(changed) - 188, 188):
+        for _ in range(3):
+            changed[begin + dice.randrange(12, 188)] = dice.randrange(256)
+    return bytes(changed)
+
+
+def test_a_cut_whose_process_died_before_it_sealed_anything_becomes_a_case_all_the_same(streams, listing, monkeypatch):
+    stream_id = put_down(streams.records, "died", State.CUT, why="certain-match")
+    with listing.store.write() as connection:
+        long_ago = now() - 3_600_000_000
+        values = {"verdict_id": "d" * 32, "ended_at": long_ago, "matches": []}
+        connection.execute(update(stream).where(stream.c.id == stream_id).values(**values))
+    streams._finish_cases()
+    item = listing.casework.cases.of_verdict("d" * 32)
+    assert item is not None
+    assert streams.records.unfinished() == []

@@ -30,7 +30,7 @@ LOOK_S = 4.0
 """Time of a processor that one look may take."""
 MAX_LISTS_AGE_S = 30.0
 FAULT, STALE, NO_FOLLOWER = "engine-fault", "lists-stale", "no-worker-to-follow"
-_SPARE = 1
+_SPARE = 2
 
 
 class Lookup(Protocol):

@@ -183,7 +183,7 @@ class StreamGate:
         """The publisher has gone."""
         watch = self._watches.of(channel)
         if watch is not None and self._is_of(watch, session):
-            watch.done.set()
+            watch.publisher_gone()
 
     def _is_of(self, watch: Watch, session: str) -> bool:
         known = watch.publication.session

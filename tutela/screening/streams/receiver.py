@@ -49,6 +49,8 @@ class StreamReceiver:
         self._ring_lock = threading.Lock()
         self._tracks: list[Any] = []
         self._commands: list[Message] = []
+        self._opened_things = contextlib.ExitStack()
+        """What is open stays so until the process ends: the clip is made of its packets."""
         self._ended = threading.Event()
 
     def run(self) -> None:
@@ -66,28 +68,27 @@ class StreamReceiver:
         import av
         import av.error
 
-        with contextlib.ExitStack() as stack:
-            deadline = time.monotonic() + self._asked.open_s
-            while True:
-                try:
-                    container = self._opened(stack)
-                    break
-                except (av.error.FFmpegError, OSError, ValueError) as error:
-                    if time.monotonic() > deadline:
-                        return f"not-opened ({type(error).__name__})"
-                    time.sleep(_AGAIN_S)  # a server that takes no subscriber before there is a publisher
-            videos = container.streams.video[:_MAX_TRACKS]
-            if not videos:
-                return "no-video"
-            self._tracks = [*videos, *container.streams.audio[:1]]
-            scheme = self._asked.url.partition(":")[0]
-            refusals = confine_connected(alone=scheme in _CONNECTED_ONCE and not self._asked.pipe)
-            self._say("open", {"codecs": [codec_fields(_codec(track)) for track in videos], "refusals": refusals})
+        deadline = time.monotonic() + self._asked.open_s
+        while True:
             try:
-                self._demux(container, videos)
-            except av.error.FFmpegError as error:
-                if not isinstance(error, av.error.EOFError):
-                    return type(error).__name__
+                container = self._opened(self._opened_things)
+                break
+            except (av.error.FFmpegError, OSError, ValueError) as error:
+                if time.monotonic() > deadline:
+                    return f"not-opened ({type(error).__name__})"
+                time.sleep(_AGAIN_S)  # a server that takes no subscriber before there is a publisher
+        videos = container.streams.video[:_MAX_TRACKS]
+        if not videos:
+            return "no-video"
+        self._tracks = [*videos, *container.streams.audio[:1]]
+        scheme = self._asked.url.partition(":")[0]
+        refusals = confine_connected(alone=scheme in _CONNECTED_ONCE and not self._asked.pipe)
+        self._say("open", {"codecs": [codec_fields(_codec(track)) for track in videos], "refusals": refusals})
+        try:
+            self._demux(container, videos)
+        except av.error.FFmpegError as error:
+            if not isinstance(error, av.error.EOFError):
+                return type(error).__name__
         return "ended"
 
     def _opened(self, stack: contextlib.ExitStack) -> Any:
@@ -105,7 +106,7 @@ class StreamReceiver:
                     self._asked.pipe, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
                 )
                 stack.callback(child.kill)
-                return stack.enter_context(av.open(child.stdout, options={"probesize": "200000"}))
+                return stack.enter_context(av.open(child.stdout, format="mpegts", options={"probesize": "100000"}))
             container = av.open(self._asked.url, options=options, timeout=patience)
             if container.streams.video:
                 return stack.enter_context(container)

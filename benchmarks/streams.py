@@ -1,0 +1,122 @@
+"""Live streams that one core watches, beside bare decoding of their key frames by PyAV."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from random import Random
+
+import av
+
+from benchmarks.hd_films import RATE, hd_film
+from benchmarks.report import Scale, Table
+from tutela.content.media.content import Limits
+from tutela.screening.streams.model import Codec, Look, Packet
+from tutela.screening.streams.sampling import Plan, Sampler
+from tutela.screening.streams.task import task
+from tutela.screening.streams.wire import codec_fields, packet_fields
+
+_SECONDS = {Scale.TINY: 4, Scale.USUAL: 20, Scale.FULL: 60}
+_ROUNDS = {Scale.TINY: 1, Scale.USUAL: 3, Scale.FULL: 5}
+_HD, _SMALL = (1280, 720, 2_500_000), (640, 360, 800_000)
+_CASES = (
+    ("720p30", _HD, 2.0, 0.0001),
+    ("720p30", _HD, 2.0, 0.25),
+    ("720p30", _HD, 2.0, 1.0),
+    ("720p30", _HD, 250 / RATE, 0.25),
+    ("360p30", _SMALL, 2.0, 0.0001),
+    ("360p30", _SMALL, 2.0, 0.25),
+)
+"""Name, picture and bits a second, seconds between key frames, and the share of intervals with a random frame."""
+
+
+def run(scale: Scale) -> list[Table]:
+    """The table."""
+    columns = (
+        *("stream", "key frames every", "random frames in", "samples", "ms a second of stream", "streams a core"),
+        *("PyAV, key frames alone", "ratio"),
+    )
+    note = (
+        f"{_SECONDS[scale]} s of real footage with a moving camera and grain, by x264 (veryfast, zerolatency, bit rate"
+        " held). Processor time on one core for each second of stream: decoding and hashing of every look with all"
+        " views, as a worker does it; the search of an index, receiving and the rest are not in it. PyAV decodes the"
+        " key frames and does nothing with them. Medians, ours and PyAV's in turns."
+    )
+    table = Table("Live streams a core", columns, note)
+    with tempfile.TemporaryDirectory() as folder:
+        made: dict[tuple[object, ...], Path] = {}
+        for name, picture, every_s, share in _CASES:
+            path = made.setdefault((picture, every_s), Path(folder) / f"{name}-{every_s:.0f}.mkv")
+            if not path.exists():
+                _encode(path, _SECONDS[scale], picture, round(every_s * RATE))
+            table.add(name, f"{every_s:.1f} s", f"{share:.0%}", *_measured(path, share, scale))
+    return [table]
+
+
+def _encode(path: Path, seconds: int, picture: tuple[int, int, int], key_frames_every: int) -> None:
+    width, height, bits = picture
+    with av.open(str(path), "w", format="matroska") as container:
+        stream = container.add_stream("libx264", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.bit_rate, stream.gop_size = bits, key_frames_every
+        rate = {"maxrate": str(bits), "bufsize": str(bits)}
+        stream.options = {"preset": "veryfast", "tune": "zerolatency", "sc_threshold": "0"} | rate
+        for number, frame in enumerate(hd_film(seconds, 2.0)):
+            small = frame.reformat(width, height)
+            small.pts, small.time_base = number, Fraction(1, RATE)
+            container.mux(stream.encode(small))
+        container.mux(stream.encode(None))
+
+
+def _measured(path: Path, share: float, scale: Scale) -> Iterator[str]:
+    codec, looks, seconds = _looks(path, share)
+    ours, theirs = [], []
+    for _ in range(_ROUNDS[scale]):
+        ours.append(_processor_s(lambda: _examine(codec, looks)) / seconds)
+        theirs.append(_processor_s(lambda: _bare(path)) / seconds)
+    mine, peer = statistics.median(ours), statistics.median(theirs)
+    yield str(sum(len(look.due) for look in looks))
+    yield f"{1000 * mine:.1f}"
+    yield f"{1 / mine:.0f}"
+    yield f"{1000 * peer:.1f} ms"
+    yield f"{mine / peer:.1f}"
+
+
+def _looks(path: Path, share: float) -> tuple[Codec, list[Look], float]:
+    with av.open(str(path)) as container:
+        track = container.streams.video[0]
+        context = track.codec_context
+        codec = Codec(context.name, bytes(context.extradata or b""), context.width, context.height)
+        sampler, looks, last_s = Sampler(Plan(2.0, share), Random(1)), [], 0.0
+        for packet in container.demux(track):
+            if packet.pts is not None:
+                last_s = float(packet.pts * packet.time_base)
+                one = Packet(last_s, bytes(packet), packet.is_keyframe, packet.is_disposable)
+                looks += sampler.take(one)
+    return codec, looks, last_s
+
+
+def _examine(codec: Codec, looks: list[Look]) -> None:
+    limits = asdict(Limits())
+    for look in looks:
+        content = memoryview(b"".join(packet.data for packet in look.packets))
+        asked = {"codec": codec_fields(codec), "packets": packet_fields(look), "due": list(look.due)}
+        how = {"fresh": look.fresh, "track": 0, "followed": look.frames.value == "followed", "limits": limits}
+        task(content, asked | how)
+
+
+def _bare(path: Path) -> None:
+    with av.open(str(path)) as container:
+        container.streams.video[0].codec_context.skip_frame = "NONKEY"
+        container.streams.video[0].thread_count = 1
+        for _ in container.decode(video=0):
+            pass
+
+
+def _processor_s(work: Callable[[], None]) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
