@@ -15,7 +15,7 @@ from benchmarks.hd_films import RATE, hd_film
 from benchmarks.report import Scale, Table
 from tutela.content.media.content import Limits
 from tutela.screening.streams.model import Codec, Look, Packet
-from tutela.screening.streams.sampling import Plan, Sampler
+from tutela.screening.streams.sampling import Sampler, SamplingPlan
 from tutela.screening.streams.task import task
 from tutela.screening.streams.wire import codec_fields, packet_fields
 
@@ -90,7 +90,7 @@ def _looks(path: Path, share: float) -> tuple[Codec, list[Look], float]:
         track = container.streams.video[0]
         context = track.codec_context
         codec = Codec(context.name, bytes(context.extradata or b""), context.width, context.height)
-        sampler, looks, last_s = Sampler(Plan(2.0, share), Random(1)), [], 0.0
+        sampler, looks, last_s = Sampler(SamplingPlan(2.0, share), Random(1)), [], 0.0
         for packet in container.demux(track):
             if packet.pts is not None:
                 last_s = float(packet.pts * packet.time_base)

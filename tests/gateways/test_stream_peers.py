@@ -3,6 +3,7 @@
 import io
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -14,6 +15,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from starlette.responses import Response
 
 from tests.support.effort import effort
 from tests.support.service import free_port
@@ -27,13 +29,13 @@ from tutela.cli.screening import samples_of
 from tutela.content.media.content import Mode
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
-from tutela.gateways.streams.base import Door
+from tutela.gateways.streams.base import Door, HttpServer, ServerOptions
 from tutela.gateways.streams.nginx_rtmp import KIND, NginxRtmpOptions
 from tutela.gateways.streams.node_media_server import KIND as NODE
 from tutela.gateways.streams.node_media_server import NodeMediaServerOptions
 from tutela.gateways.streams.process import Open
 from tutela.lists.banks.model import Action, NewEntry, Policy
-from tutela.screening.streams import Channel, StreamFacts, StreamOptions, StreamState
+from tutela.screening.streams import Channel, Publication, StreamFacts, StreamOptions, StreamState
 
 pytestmark = pytest.mark.peers
 
@@ -399,3 +401,42 @@ def test_a_stream_that_begins_while_no_hook_is_answered_is_found_and_ended(deplo
         print(f"found and ended after {ran_s:.1f} s")
         assert ran_s < 5.0
         assert running.streams.totals().unknown == 1
+
+
+# --- SRT, through ffmpeg
+
+
+class SrtSource(HttpServer):
+    """A publisher who is called by SRT: stands for a server that gives its streams out so."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__("srt", ServerOptions(kind="srt", address=""))
+        self.port = port
+        self.publisher: subprocess.Popen[bytes] | None = None
+
+    def address(self, channel: Channel, token: str) -> str:
+        return f"srt://127.0.0.1:{self.port}?mode=caller&transtype=live&latency=120000"
+
+    def cut(self, channel: Channel, session: str) -> int:
+        if self.publisher is None or self.publisher.poll() is not None:
+            return 0
+        self.publisher.kill()
+        return 1
+
+
+def test_a_stream_that_is_read_by_srt_is_cut(deployment, tmp_path):
+    program = shutil.which("ffmpeg")
+    if program is None:
+        pytest.skip("ffmpeg is not installed")
+    path = film(tmp_path / "film.mkv", with_listed(150, 240, 390), range(0, 400, 60))
+    server = SrtSource(free_port())
+    door = Door(server, lambda hook, gate: Response(status_code=403))
+    with watching(deployment, {"srt": door}, free_port(), StreamOptions(first_frame_s=30.0)) as running:
+        url = f"srt://127.0.0.1:{server.port}?mode=listener&transtype=live&latency=120000"
+        command = [program, "-loglevel", "error", "-re", "-i", str(path), "-c", "copy", "-f", "mpegts", url]
+        admission = running.streams.gate.admit(Publication(Channel("srt", "live", "cam")))
+        assert admission.allowed
+        server.publisher = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        facts = ended(running, "cam")
+        assert (facts.state, facts.why) == (StreamState.CUT, "certain-match")
+        assert server.publisher.wait(10) != 0

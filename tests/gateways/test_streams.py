@@ -240,7 +240,7 @@ def admitted(streams: Streams, stand_in: StandIn, name: str, content: bytes) -> 
     return admission.stream_id
 
 
-def outcome(streams: Streams, stream_id: str) -> tuple[State, str]:
+def outcome(streams: Streams, stream_id: str) -> tuple[StreamState, str]:
     """How a stream ended, and why."""
     wait_until(lambda: streams.records.get(stream_id).ended_at is not None, "it has ended")
     facts = streams.records.get(stream_id)
@@ -254,7 +254,7 @@ def test_a_likeness_pauses_the_stream_and_a_second_one_cuts_it(streams, stand_in
     stream_id = admitted(streams, stand_in, "alike", transport_stream(tmp_path / "f.mkv", frames, range(0, 200, 30)))
     channel = Channel("stand-in", "live", "alike")
     wait_until(lambda: streams.gate.play(channel, "", "viewer-9"), "it is clear at first")
-    assert outcome(streams, stream_id) == (State.CUT, "second-match")
+    assert outcome(streams, stream_id) == (StreamState.CUT, "second-match")
     assert kinds(streams, stream_id)[:4] == ["admitted", "cleared", "paused", "cut"]
     assert "viewer-9" in stand_in.dismissed
 
@@ -275,7 +275,7 @@ def test_a_single_likeness_is_released_when_nothing_follows(streams, stand_in, t
     facts = streams.records.get(stream_id)
     assert facts.verdict is None
     stand_in.published.pop("once")
-    wait_until(lambda: streams.records.get(stream_id).state is State.ENDED, "it ends")
+    wait_until(lambda: streams.records.get(stream_id).state is StreamState.ENDED, "it ends")
     assert streams.records.get(stream_id).pauses == 1
 
 
@@ -284,7 +284,7 @@ def test_a_stream_that_ends_while_it_is_in_doubt_comes_before_a_person(streams, 
     stream_id = admitted(streams, stand_in, "brief", transport_stream(tmp_path / "f.mkv", frames, [60, 61]))
     wait_until(lambda: "paused" in kinds(streams, stream_id), "viewers are out")
     stand_in.published.pop("brief", None)
-    assert outcome(streams, stream_id) == (State.CUT, "ended-in-doubt")
+    assert outcome(streams, stream_id) == (StreamState.CUT, "ended-in-doubt")
     wait_until(lambda: "sealed" in kinds(streams, stream_id), "it is sealed")
     assert listing.casework.cases.of_verdict(streams.records.get(stream_id).verdict) is not None
     assert not streams.records.refused(Publication(CAM, "member-brief"))
@@ -295,7 +295,7 @@ def test_a_person_cuts_a_stream_and_it_becomes_a_case(streams, stand_in, listing
     stream_id = admitted(streams, stand_in, "by-hand", content)
     wait_until(lambda: "cleared" in kinds(streams, stream_id), "it runs")
     streams.records.ask(stream_id, "cut", "officer")
-    assert outcome(streams, stream_id) == (State.CUT, "cut-by-person")
+    assert outcome(streams, stream_id) == (StreamState.CUT, "cut-by-person")
     wait_until(lambda: "sealed" in kinds(streams, stream_id), "it is sealed")
     item = listing.casework.cases.of_verdict(streams.records.get(stream_id).verdict)
     assert (item.matches, item.byte_length > 10_000) == ((), True)
@@ -319,7 +319,7 @@ def test_a_stream_too_many_is_refused_and_none_is_sampled_less(streams, stand_in
     assert streams.gate.admit(Publication(Channel("stand-in", "live", "two"))).refusal is Refusal.OVERLOADED
     assert streams.gate.admit(Publication(Channel("stand-in", "live", "one"))).refusal is Refusal.TAKEN
     assert streams.gate.admit(Publication(Channel("nobody", "live", "x"))).refusal is Refusal.UNKNOWN_SERVER
-    assert outcome(streams, first)[0] in (State.ENDED, State.DROPPED)
+    assert outcome(streams, first)[0] in (StreamState.ENDED, StreamState.DROPPED)
     assert streams.records.get(first).samples >= 4
 
 
@@ -347,7 +347,7 @@ def test_a_hostile_stream_is_never_shown_unseen_and_harms_nothing(streams, stand
     channel = Channel("stand-in", "live", name)
     state, why = outcome(streams, stream_id)
     assert not streams.gate.shows(channel)
-    assert state in (State.CUT, State.DROPPED, State.ENDED), why
+    assert state in (StreamState.CUT, StreamState.DROPPED, StreamState.ENDED), why
     if kind in ("garbage", "audio-less-header"):
         assert "cleared" not in kinds(streams, stream_id)
     assert streams.examiner.pool.starts - workers <= 1
@@ -364,7 +364,7 @@ def mutated(part: bytes, dice: random.Random) -> bytes:
 
 
 def test_a_cut_whose_process_died_before_it_sealed_anything_becomes_a_case_all_the_same(streams, listing, monkeypatch):
-    stream_id = put_down(streams.records, "died", State.CUT, why="certain-match")
+    stream_id = put_down(streams.records, "died", StreamState.CUT, why="certain-match")
     with listing.store.write() as connection:
         long_ago = now() - 3_600_000_000
         values = {"verdict_id": "d" * 32, "ended_at": long_ago, "matches": []}

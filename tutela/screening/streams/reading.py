@@ -1,9 +1,11 @@
 """What a receiver is asked to read, as its nursery is told."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tutela.errors import TutelaError
 from tutela.screening.streams.sampling import SamplingPlan
 
 
@@ -39,3 +41,17 @@ class StreamReading:
         """What `fields` wrote."""
         times = {name: float(fields[name]) for name in ("clip_s", "open_s", "silence_s")}
         return cls(fields["url"], SamplingPlan(*fields["plan"]), fields["seed"], pipe=tuple(fields["pipe"]), **times)
+
+
+def pipe_of(url: str) -> tuple[str, ...]:
+    """The program that reads an address whose protocol the library lacks, as a transport stream; empty for all others.
+
+    Raises TutelaError where the program is missing.
+    """
+    if not url.startswith("srt:"):
+        return ()
+    program = shutil.which("ffmpeg")
+    if program is None:
+        raise TutelaError("SRT is read through the program ffmpeg, which is not installed")
+    quietly = ("-nostdin", "-loglevel", "quiet", "-fflags", "+nobuffer+flush_packets")
+    return (program, *quietly, "-i", url, "-map", "0", "-c", "copy", "-f", "mpegts", "pipe:1")

@@ -28,7 +28,7 @@ from tutela.screening.streams.gate import Refusal, StreamGate, Watches
 from tutela.screening.streams.model import LIVE, Channel, MediaServer, Publication, StreamFacts, StreamState, StreamStep
 from tutela.screening.streams.nursery import Nursery
 from tutela.screening.streams.options import StreamOptions
-from tutela.screening.streams.reading import StreamReading
+from tutela.screening.streams.reading import StreamReading, pipe_of
 from tutela.screening.streams.records import StreamRecords
 from tutela.screening.streams.ruling import ALWAYS_DOUBTED, CERTAIN, IN_DOUBT, SECOND, UNWATCHED, StreamRuling
 from tutela.screening.streams.sampling import SamplingPlan
@@ -180,8 +180,6 @@ class Streams:
     def _subscribe(self, watch: Watch, address: str) -> None:
         plan = SamplingPlan(self.options.max_gap_s, self.options.random_share)
         patience_s = self.options.first_frame_s
-        server = self.servers[watch.publication.channel.server]
-        pipe = tuple(getattr(server, "pipe", lambda _: ())(address))
         asked = StreamReading(
             address,
             plan,
@@ -189,7 +187,7 @@ class Streams:
             self.options.clip_s,
             patience_s,
             patience_s,
-            pipe,
+            pipe_of(address),
         )
         line = self.nursery.receiver(asked)
         self.records.admitted(watch)
@@ -371,7 +369,7 @@ class Streams:
                 channel = watch.publication.channel
                 is_late = time.time() - watch.admitted_at > self.options.first_frame_s
                 if channel.server == name and is_late and all(each.channel != channel for each in running):
-                    watch.done.set()
+                    watch.publisher_gone()
                     watch.end()
         self._totals.unknown += found
         return found

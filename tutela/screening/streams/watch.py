@@ -36,7 +36,7 @@ _ATTENDED_S = 60.0
 _POOR_QUALITY = 50
 _OTHER_PICTURE = 60
 """Bits between the hashes of two frames that do not show the same scene."""
-CLIP_S = 3.0
+CLIP_S = 10.0
 """A receiver that has not given its clip in this time gives none."""
 
 
@@ -79,6 +79,7 @@ class Watch:
         self.subscribed = threading.Event()
         self.done = threading.Event()
         """The media server says that the publisher has gone."""
+        self._done_at: float | None = None
         self.receiver_pid: int | None = None
         self._options = options
         self._examiner = examiner
@@ -146,6 +147,11 @@ class Watch:
         """A person says how the stream stands; the watch acts on it in its own thread."""
         with self._lock:
             self._asked = (state, why)
+
+    def publisher_gone(self) -> None:
+        """The media server says that the publisher has gone: what comes from now on is not seen by anybody."""
+        self._done_at = self._done_at or time.monotonic()
+        self.done.set()
 
     def close(self, state: StreamState, why: str) -> None:
         """Say how it ended; what was cut stays cut."""
@@ -277,7 +283,8 @@ class Watch:
     def _beat(self) -> None:
         now = time.monotonic()
         if self.counts.samples:
-            self.counts.unwatched_s += max(0.0, now - self._beat_at - self._options.lease_s)
+            until = now if self._done_at is None else min(now, self._done_at)
+            self.counts.unwatched_s += max(0.0, until - self._beat_at - self._options.lease_s)
         self._beat_at = now
 
     def _look_at_the_clock(self) -> None:
