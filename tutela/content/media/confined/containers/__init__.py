@@ -10,9 +10,9 @@ from tutela.content.media.confined.plain import is_text
 from tutela.content.media.content import Content
 from tutela.content.media.sniff import PICTURES, VIDEOS, MediaType
 
-_PICTURE = ("metadata:Metadata", "trailing:Trailing")
+_PICTURE = ("metadata:MetadataBlocks", "trailing:Trailing")
 _ANIMATED = ("frames:Frames", *_PICTURE)
-_TEXT = ("page:Page", "text:Text")
+_TEXT = ("page:WebPage", "text:EncodedText")
 _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.JPEG: _PICTURE,
     MediaType.BMP: ("trailing:Trailing",),
@@ -26,10 +26,10 @@ _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.PSD: ("frames:Frames", "carved:Carved"),
     MediaType.ICO: ("icons:Icons", "carved:Carved"),
     **dict.fromkeys((MediaType.JPEG2000, MediaType.TGA, MediaType.PNM, MediaType.QOI), ("carved:Carved",)),
-    **dict.fromkeys(VIDEOS, ("covers:Covers", "metadata:Metadata")),
+    **dict.fromkeys(VIDEOS, ("covers:Covers", "metadata:MetadataBlocks")),
     MediaType.MP4: ("covers:Covers", *_PICTURE, "unused:Unused"),
     MediaType.AVI: ("covers:Covers", *_PICTURE, "unused:Unused"),
-    MediaType.WEBM: ("covers:Covers", "metadata:Metadata", "unused:Unused"),
+    MediaType.WEBM: ("covers:Covers", "metadata:MetadataBlocks", "unused:Unused"),
     MediaType.ZIP: ("zip:Zip",),
     MediaType.TAR: ("tar:Tar",),
     MediaType.GZIP: ("compressed:Compressed",),
@@ -46,7 +46,7 @@ _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.EMAIL: ("mail:Mail",),
     MediaType.OLE: ("ole:Ole",),
     MediaType.HTML: _TEXT,
-    MediaType.SVG: ("drawing:Drawing", "text:Text"),
+    MediaType.SVG: ("drawing:Drawing", "text:EncodedText"),
     MediaType.XPM: ("bitmap:Bitmap",),
     MediaType.EMF: ("metafile:Metafile",),
     MediaType.WMF: ("metafile:Metafile",),
