@@ -336,21 +336,24 @@ std::vector<WordHit> Patterns::find(std::string_view text, const Folding& foldin
             if (term.free_before && !is_edge(begin)) check(term, begin, end);
         });
 
-    // What is found closed up must begin and end where words do.
+    // What is found closed up must begin and end where words do: a letter that stands for several, as in `p t then`,
+    // begins or ends a word where any of them does.
     std::vector<uint32_t> closed, begins, ends;
     for (uint32_t at = 0; at < folded.size(); ++at) {
         if (folded[at] == space) continue;
+        const uint32_t begin = is_edge(at) ? at : none, end = is_edge(at + 1) ? at + 1 : none;
         if (!closed.empty() && closed.back() == folded[at]) {
-            ends.back() = at + 1;
+            if (begins.back() == none) begins.back() = begin;
+            if (end != none) ends.back() = end;
             continue;
         }
-        closed.push_back(folded[at]), begins.push_back(at), ends.push_back(at + 1);
+        closed.push_back(folded[at]), begins.push_back(begin), ends.push_back(end);
     }
     if (closed.size() != folded.size())
         for (size_t begin = 0; begin < closed.size(); ++begin)
-            if (is_edge(begins[begin]))
+            if (begins[begin] != none)
                 descend(closed, begin, [&](const Term& term, size_t, size_t end) {
-                    if ((term.views & when_closed_up) && is_edge(ends[end - 1]))
+                    if ((term.views & when_closed_up) && ends[end - 1] != none)
                         add(term, begins[begin], ends[end - 1]);
                 });
     std::ranges::sort(hits, [](const WordHit& a, const WordHit& b) {

@@ -50,6 +50,11 @@ def test_a_term_is_found_however_it_is_written(text):
     assert found(patterns("recruiter", "other"), text) == ["recruiter"]
 
 
+@pytest.mark.parametrize("text", ["our r e c r u i t e r runs", "her recruuuiter", "for r-e-c-r-u-i-t-e-r really"])
+def test_a_neighbour_that_begins_or_ends_alike_hides_nothing(text):
+    assert found(patterns("recruiter", "other"), text) == ["recruiter"]
+
+
 @pytest.mark.parametrize("text", ["recruiters", "prerecruiter", "recruit", "recruit erase", "he recruits", ""])
 def test_a_term_is_a_whole_word_unless_it_says_otherwise(text):
     assert found(patterns("recruiter"), text) == []
