@@ -439,6 +439,7 @@ def test_a_killed_gateway_is_never_taken_for_clean(folder, tmp_path):
     moments = effort(6, 100)
     wrong: list[tuple[str, str, str]] = []
     words: dict[str, int] = {}
+    found: list[bytes] = []
     with Forking("tests.support.gateway_rounds", str(home), json.dumps(settings), longest_s=3600) as forking:
         for _ in range(moments):
             (home / UP).unlink(missing_ok=True)
@@ -453,14 +454,18 @@ def test_a_killed_gateway_is_never_taken_for_clean(folder, tmp_path):
             for connection in raw:
                 answer, how = everything(connection)
                 assert how == "reset" or b"FOUND" in answer, (answer, how)
+                found += re.findall(rb"Tutela\.(?:Held|Blocked)\.([0-9a-f]{12}) FOUND", answer)
                 connection.close()
             for each, asking in asked:
                 word = each.word(asking)
                 words[word] = words.get(word, 0) + 1
                 if word in ("pass", "nothing") and each.name not in ("pyclamd", "django-clamd"):
                     wrong.append((each.name, each.where, word))
-    print(f"{moments} kills: {words}")
+    print(f"{moments} kills: {words}, {len(found)} raw answers")
     assert not wrong
+    with open_deployment(home, decoders=1) as deployment:
+        known = written_down(deployment)
+    assert {digits.decode() for digits in found} <= known
 
 
 def installed(name: str, where: str) -> bool:
@@ -494,10 +499,15 @@ def test_a_stopped_gateway_answers_everybody_and_every_answer_is_written_down(fo
     given = [answer for answer in answers if answer]
     assert given
     with open_deployment(home, decoders=1) as deployment:
-        known = {row.id[:12] for row in rows(deployment, "verdict")} | {row.id[:12] for row in rows(deployment, "job")}
+        known = written_down(deployment)
     for answer in given:
         assert re.fullmatch(rb"stream: (OK|Tutela\.(Held|Blocked)\.[0-9a-f]{12} FOUND)\n", answer), answer
         assert b"OK" in answer or answer.split()[1].rpartition(b".")[2].decode() in known, answer
+
+
+def written_down(deployment: Deployment) -> set[str]:
+    """The first digits of every verdict and job."""
+    return {row.id[:12] for table in ("verdict", "job") for row in rows(deployment, table)}
 
 
 def rows(deployment: Deployment, table: str) -> list[object]:
