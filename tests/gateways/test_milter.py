@@ -24,7 +24,7 @@ ALL_ACTIONS, ALL_STEPS = 0x1FF, 0x1FFFFF
 def running(knowing: Deployment) -> Iterator[Running]:
     listen = {"kind": "milter", "listen": ["127.0.0.1:0"]}
     named = {"details": {"uploader": "{auth_authen}", "address": "client_addr"}}
-    running = Running(knowing, {"mail": listen | named, "defers": listen | {"quarantines": False, "first_s": 1}})
+    running = Running(knowing, {"mail": listen | named, "defers": listen | {"quarantines": False, "body_s": 1}})
     yield running
     running.stop()
 

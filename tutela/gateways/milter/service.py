@@ -87,7 +87,7 @@ class MilterGateway:
         session = _Session(self, channel)
         try:
             while True:
-                async with asyncio.timeout(self.options.first_s):
+                async with asyncio.timeout(session.patience_s):
                     length, letter = await _begun(channel)
                 if letter not in _LETTERS:
                     raise PacketError("the protocol has no {letter!r}", letter=letter)
@@ -119,6 +119,13 @@ class _Session:
     def is_at_work(self) -> bool:
         """Whether a mail is under way."""
         return self._body is not None
+
+    @property
+    def patience_s(self) -> float:
+        """Seconds until the next word: no longer than what is left for the mail that is under way."""
+        options = self._gateway.options
+        left_s = self._begun + options.body_s - time.monotonic() if self.is_at_work else options.first_s
+        return max(0.0, min(options.first_s, left_s))
 
     async def take(self, command: MilterCommand, length: int) -> bool:
         """Do what a packet says whose data comes next; whether it was the last."""
