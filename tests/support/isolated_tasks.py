@@ -89,7 +89,7 @@ def misbehave(content: memoryview, options: Any) -> Any:
             return "late"
         case "answer as told":
             payload = options["answer"].encode()
-            os.write(*held_descriptors(stat.S_ISSOCK), struct.pack("<I", len(payload)) + payload)
+            os.write(held_descriptors(stat.S_ISSOCK)[0], struct.pack("<I", len(payload)) + payload)
             return "late"
         case "sockets":
             return len(held_descriptors(stat.S_ISSOCK))
