@@ -130,7 +130,7 @@ def test_a_person_suspends_with_one_press_and_an_appeal_has_only_two_answers(hou
     entry = house.add("example.org/page")
     found = house.appeals.suspend(house.appeal(entry).id, actor="anna")
     assert found.suspended == (entry,) and house.state(entry) is EntryState.DISABLED
-    with pytest.raises(InputError, match="upheld"):
+    with pytest.raises(InputError, match="uphold"):
         house.cases.decide(found.case_id, Outcome.NO_GROUND, by="anna", reason="no")
     assert house.appeals.get(found.id).state is AppealState.OPEN
     house.cases.decide(found.case_id, Outcome.UPHOLD, by="anna", reason="it stays")
