@@ -20,6 +20,7 @@ NAMES = (
     "held_uploads",
     "import_time",
     "hostile_neighbours",
+    "isolation_cost",
     "video_frames",
     "false_matches",
     "video_robustness",

@@ -74,7 +74,7 @@ def _kinds(folder: Path, scale: Scale) -> Iterator[tuple[str, str, Path]]:
 @contextlib.contextmanager
 def _service(home: Path) -> Iterator[tuple[httpx.Client, int, str]]:
     with open_deployment(home, decoders=1) as deployment:
-        key = Keys(deployment.store).create("benchmark", [Scope.SCREEN])[1]
+        key = Keys(deployment.store).create("benchmark", [Scope.SCREEN], by="benchmark")[1]
     port = free_port()
     command = [sys.executable, "-m", "tutela", "--home", str(home), "serve", "--port", str(port)]
     with running(command, port, "/readyz", TUTELA_DECODERS="2") as client:

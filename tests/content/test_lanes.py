@@ -159,3 +159,22 @@ def test_content_that_takes_long_and_has_nowhere_to_go_keeps_no_other_waiting():
             while not all(one.done() for one in many):
                 pool.interrupt()
                 time.sleep(0.05)
+
+
+def test_what_takes_very_little_finds_a_turn_beside_what_takes_more_of_it():
+    """Bombs end soon, and are sent without end: each is quick, and all of them together would be everybody's wait."""
+    lanes = Lanes(2)
+    bombs, photos = (Asker("key", name, name) for name in ("bombs", "photos"))
+    for asker, cost_s in ((bombs, 0.15), (photos, 0.005)):
+        turn = lanes.enter(asker, 0)
+        assert turn is not None
+        lanes.leave(turn, cost_s)
+    taken = [turn for turn in (lanes.enter(bombs, 0) for _ in range(8)) if turn is not None]
+    assert [turn.lane for turn in taken].count(Lane.QUICK) == 1
+    assert [turn.lane for turn in taken].count(Lane.SLOW) == 2, "what else is free is theirs too"
+    photo = lanes.enter(photos, 0)
+    assert photo is not None
+    assert photo.lane is Lane.QUICK
+    for turn in taken:
+        lanes.leave(turn, 0.15)
+    assert lanes.enter(bombs, 0) is None or lanes._not_small == 1

@@ -3,6 +3,7 @@
 Light to import: what is imported to unpickle it comes before the process answers its parent for the first time.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from socket import socket
@@ -10,6 +11,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+
+_SWITCH_S = 0.0005
+"""How long a thread goes on while another waits for the interpreter, a tenth of what is usual: an upload changes
+threads ten times, and would wait as often for whoever reads what a worker found in a large archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,7 @@ class Factory:
         from tutela.deployment.settings import load_settings
         from tutela.foundation.logs import configure_logs
 
+        sys.setswitchinterval(_SWITCH_S)
         configure_logs()
         settings = load_settings()
         deployment = settings.open()

@@ -15,7 +15,7 @@ from typing import Any
 
 from tutela.content.media.content import Limits, Shortcoming
 from tutela.content.media.content_file import ContentFile
-from tutela.content.media.lanes import OF_STRANGERS_S, Asker, Lane, Lanes, Turn
+from tutela.content.media.lanes import SMALL_S, Asker, Lane, Lanes, Turn
 from tutela.content.media.worker_process import PATIENCE, WorkerProcess
 from tutela.errors import NotReadyError, TutelaError, UnscreenableError
 
@@ -281,7 +281,7 @@ class _Task:
         if self._worker is None:
             return self._spent_s
         waited_s = time.monotonic() - self._began
-        if waited_s <= OF_STRANGERS_S:
+        if waited_s <= SMALL_S:
             return waited_s
         return min(waited_s, self._worker.processor_s() - self._spent_before_s)
 

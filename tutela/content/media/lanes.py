@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 QUICK_S = 0.25
 """Content that takes less of a processor is quick: nearly every picture, and most documents."""
+SMALL_S = 0.03
+"""What takes less finds a turn of the quick lane beside all that takes more of it: one is never given to that."""
 OF_STRANGERS_S = 0.06
 """What somebody who was never seen has of it while others wait."""
 _REMEMBERED_S = 60.0
@@ -63,6 +65,8 @@ class Turn:
     lane: Lane
     stranger: bool = False
     """Whether nothing was known of who asks."""
+    small: bool = True
+    """Whether what they sent until now took very little."""
 
 
 @dataclass(slots=True, eq=False)
@@ -82,6 +86,8 @@ class Lanes:
         self._lock = threading.Lock()
         self._waiting: list[_Waiter] = []
         self._running: dict[Lane, Counter[Asker]] = {lane: Counter() for lane in Lane}
+        self._not_small = 0
+        """Turns of the quick lane."""
         self._given = 0
         self._served: dict[tuple[str, ...], int] = {}
         self._costs: OrderedDict[Asker, tuple[float, float]] = OrderedDict()
@@ -140,6 +146,9 @@ class Lanes:
         cost_s, at = self._costs.get(asker, (0.0, 0.0))
         return cost_s if at and time.monotonic() - at < _REMEMBERED_S else None
 
+    def _is_small(self, asker: Asker) -> bool:
+        return (self._cost_s(asker) or self._cost_s(asker.anyone) or 0.0) <= SMALL_S
+
     def _remember(self, asker: Asker, spent_s: float) -> None:
         now = time.monotonic()
         for known in {asker, asker.anyone}:
@@ -151,6 +160,7 @@ class Lanes:
 
     def _take(self, turn: Turn, change: int) -> None:
         running = self._running[turn.lane]
+        self._not_small += change * (turn.lane is Lane.QUICK and not turn.small)
         running[turn.asker] += change
         if not running[turn.asker]:
             del running[turn.asker]
@@ -163,14 +173,18 @@ class Lanes:
                 if not candidates:
                     break
                 chosen = min(candidates, key=lambda waiter: self._turns(waiter.asker))
-                chosen.turn = Turn(chosen.asker, lane, self._cost_s(chosen.asker) is None)
+                stranger, small = self._cost_s(chosen.asker) is None, self._is_small(chosen.asker)
+                chosen.turn = Turn(chosen.asker, lane, stranger, small)
                 self._take(chosen.turn, 1)
                 self._note(chosen.asker)
                 self._waiting.remove(chosen)
                 chosen.called.set()
 
     def _may_enter(self, asker: Asker, lane: Lane) -> bool:
-        if self.lane_of(asker) is not lane:
+        own = self.lane_of(asker)
+        if own is Lane.QUICK and not self._is_small(asker) and self._not_small >= max(1, self._size - 1):
+            own = Lane.SLOW
+        if own is not lane:
             return False
         alike = sum(count for other, count in self._running[lane].items() if other.anyone == asker.anyone)
         return lane is Lane.QUICK or alike < self._size
