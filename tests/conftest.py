@@ -25,6 +25,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts the tests in the background has them ignore it, and what they start would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+SLOW_FIXTURES = frozenset({"postgres", "service", "browser", "page", "shipped", "build", "ncmec", "field"})
+"""A test that needs one of them needs a server, a browser, a build, or many files: the quick tier does without."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what starts something that takes long, so that nobody has to remember it."""
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        named = set(getattr(item, "fixturenames", ()))
+        if named & SLOW_FIXTURES or (parameters and parameters.params.get("database") == "postgresql"):
+            item.add_marker(pytest.mark.slow)
+
+
 SHARED_MEDIA = Path(__file__).parent.parent.parent / "shared" / "media"
 
 
