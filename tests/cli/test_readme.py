@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.support.service import free_port
 
 ROOT = Path(__file__).parents[2]
-_BLOCK = re.compile(r"^```\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def test_the_readmes_commands_work_as_printed(tmp_path):
