@@ -6,12 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.service import free_port
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_readmes_commands_work_as_printed(tmp_path):
     """All but `pip install`; on a port that is free, and with one worker."""
     blocks = _BLOCK.findall((ROOT / "README.md").read_text())
@@ -25,7 +28,7 @@ def test_the_readmes_commands_work_as_printed(tmp_path):
     script = f"{screening}\necho status $?\n{serving}\nkill %1; wait %1"
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     told = os.environ | {"TUTELA_HOME": str(tmp_path / "home"), "PATH": path, "TUTELA_DECODERS": "1"}
-    done = subprocess.run(["bash", "-c", script], cwd=ROOT, env=told, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["bash", "-c", script], cwd=ROOT, env=told, capture_output=True, text=True, timeout=300)
     assert "2 lines: 1 listed" in done.stdout, done.stdout + done.stderr
     assert "status 1" in done.stdout, done.stdout + done.stderr
     assert '"decision":"block"' in done.stdout, done.stdout + done.stderr
