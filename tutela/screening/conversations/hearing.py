@@ -62,7 +62,7 @@ class Hearing:
         if not (isinstance(scorer, Costly) and scorer.is_costly):
             return scorer.score(texts)
         rows = np.flatnonzero(closer)
-        some, scores = scorer.score([texts[row] for row in rows]), Scores.nothing(len(texts))
+        some, scores = scorer.score([texts[int(row)] for row in rows]), Scores.nothing(len(texts))
         scores.trust[rows], scores.coercion[rows], scores.stage[rows] = some.trust, some.coercion, some.stage
         return scores
 
