@@ -18,7 +18,7 @@ from tests.support.clamd_clients import PEERS
 from tests.support.effort import effort
 from tests.support.forked import Forking
 from tests.support.gateway_rounds import UP
-from tests.support.gateways import COPY, DAMAGED, OTHER, Running, list_known
+from tests.support.gateways import COPY, DAMAGED, OTHER, PATIENT, Running, list_known
 from tests.support.mail_server import answers
 from tests.support.service import free_port
 from tests.support.waiting import wait_until
@@ -28,7 +28,12 @@ from tutela.gateways.buckets.service import STATUS, VERDICT
 
 pytestmark = pytest.mark.peers
 
-KEYS = {"access_key": "env:TEST_ACCESS_KEY", "secret_key": "env:TEST_SECRET_KEY", "region": "us-east-1"}
+KEYS = {
+    "access_key": "env:TEST_ACCESS_KEY",
+    "secret_key": "env:TEST_SECRET_KEY",
+    "region": "us-east-1",
+    "answer_s": 170,
+}
 CONTENTS = ((OTHER, "allow"), (COPY, "block"), (DAMAGED, "hold"))
 
 
@@ -53,7 +58,7 @@ def tags(s3: Any, bucket: str, key: str, version: str = "") -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with open_deployment(tmp_path_factory.mktemp("buckets") / "home", decoders=1) as deployment:
+    with open_deployment(tmp_path_factory.mktemp("buckets") / "home", decoders=1, limits=PATIENT) as deployment:
         list_known(deployment)
         yield deployment
 

@@ -16,10 +16,9 @@ import pytest
 
 from tests.support.applications import Application, application
 from tests.support.clamd_clients import PEERS, needs
-from tests.support.gateways import COPY, DAMAGED, OTHER, GatewayProcess, Running, list_known
+from tests.support.gateways import COPY, DAMAGED, OTHER, PATIENT, GatewayProcess, Running, list_known
 from tests.support.service import free_port
 from tests.support.waiting import PATIENCE_S, wait_until
-from tutela.content.media.content import Limits
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.gateways.askers import MARK
 
@@ -37,7 +36,7 @@ def form(*contents: bytes) -> bytes:
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     home = tmp_path_factory.mktemp("http-peers") / "home"
-    with open_deployment(home, decoders=1, limits=Limits(max_bytes=32 * 1024 * 1024)) as deployment:
+    with open_deployment(home, decoders=1, limits=PATIENT) as deployment:
         list_known(deployment)
         yield deployment
 

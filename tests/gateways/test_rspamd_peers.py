@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.support.clamd_clients import needs
-from tests.support.gateways import COPY, DAMAGED, OTHER, Running, list_known
+from tests.support.gateways import COPY, DAMAGED, OTHER, PATIENT, Running, list_known
 from tests.support.mail_server import answers
 from tests.support.service import free_port
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -25,7 +25,7 @@ TUTELA = {"kind": "clamd", "listen": ["127.0.0.1:0"], "answer_s": 120, "clients"
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with open_deployment(tmp_path_factory.mktemp("rspamd") / "home", decoders=1) as deployment:
+    with open_deployment(tmp_path_factory.mktemp("rspamd") / "home", decoders=1, limits=PATIENT) as deployment:
         list_known(deployment)
         yield deployment
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from tests.support.pictures import file_of, photos
 from tests.support.waiting import PATIENCE_S, wait_until
+from tutela.content.media.content import Limits
 from tutela.content.signals.registry import signal_type
 from tutela.deployment.composition import Deployment
 from tutela.deployment.settings import load_settings
@@ -29,6 +30,8 @@ from tutela.lists.banks.model import Action, NewEntry, Policy
 Address = str | tuple[str, int]
 Packet = bytes | Callable[[socket.socket], object]
 END = bytes(4)
+PATIENT = Limits(max_bytes=32 * 1024 * 1024, timeout_s=120.0)
+"""With these no verdict follows from how busy the machine is."""
 
 KNOWN = file_of(photos()[0].resize((256, 256)), "PNG")
 """Stands for known material."""
@@ -101,7 +104,8 @@ class GatewayProcess:
         self.home = home
         self.log = home / f"{name}.log"
         self._arguments = [sys.executable, "-m", "tutela", "--home", str(home), "gateway", "run", name]
-        self._environment = os.environ | {"TUTELA_DECODERS": "1", "TUTELA_GATEWAYS": json.dumps(settings)} | environment
+        patient = {"TUTELA_DECODERS": "1", "TUTELA_LIMITS__TIMEOUT_S": "120"}
+        self._environment = os.environ | patient | {"TUTELA_GATEWAYS": json.dumps(settings)} | environment
         self.start()
 
     def start(self) -> None:
