@@ -29,7 +29,9 @@ def prepare_home(home: Path) -> None:
         if not status.st_mode & 0o077:
             if os.access(home, os.R_OK | os.X_OK):
                 return
-            raise InputError(f"the home {home} is another user's: run this as that user, or name a folder of your own")
+            raise InputError(
+                "the home {home} is another user's: run this as that user, or name a folder of your own", home=home
+            )
         if status.st_uid == os.geteuid() and not status.st_mode & stat.S_ISVTX and home.resolve() not in _NOT_OURS:
             home.chmod(0o700)
             log.warning("the home %s was open to others; it is its user's only now", home)

@@ -8,7 +8,7 @@ from tutela.screening.conversations.evidence import Scores
 from tutela.screening.conversations.vectors import FOLDER, MEMORY, Encoder, VectorModel
 
 
-class Embedding:
+class EmbeddingScorer:
     """The scorer of vectors. Thread-safe."""
 
     name = "embedding"
@@ -20,12 +20,12 @@ class Embedding:
         self._model = model
         self.version = "none" if model is None else model.version
 
-    def of(self, home: Path, secret: bytes) -> "Embedding":
+    def of(self, home: Path, secret: bytes) -> "EmbeddingScorer":
         """With the encoder and the sealed model that the home holds. Raises InputError."""
         memory = home / MEMORY
         if not memory.exists():
             return self
-        return Embedding(Encoder(home / FOLDER), VectorModel.opened(memory.read_bytes(), secret))
+        return EmbeddingScorer(Encoder(home / FOLDER), VectorModel.opened(memory.read_bytes(), secret))
 
     def score(self, texts: Sequence[str]) -> Scores:
         """The evidence in each text; none without a model."""
@@ -34,4 +34,4 @@ class Embedding:
         return self._model.score(self._encoder.encode(texts))
 
 
-EMBEDDING = Embedding()
+EMBEDDING = EmbeddingScorer()
