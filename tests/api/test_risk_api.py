@@ -92,10 +92,10 @@ def test_a_wrong_line_is_named_and_nothing_of_the_body_is_taken(client: httpx.Cl
 def test_a_body_has_limits_and_a_key_its_scope(service: Service, client: httpx.Client):
     assert client.post("/v1/events", content=b"{}\n" * 1_001).status_code == 413
     assert client.post("/v1/events", content=b"\xff\xfe").status_code == 422
-    with service.client(service.keys.create("reader", [Scope.RISK])[1]) as reader:
+    with service.client(service.keys.create("reader", [Scope.RISK], by="test")[1]) as reader:
         assert reader.post("/v1/events", content=b"").status_code == 403
         assert reader.get("/v1/risk/nobody").status_code == 404
-    with service.client(service.keys.create("sender", [Scope.SCREEN])[1]) as sender:
+    with service.client(service.keys.create("sender", [Scope.SCREEN], by="test")[1]) as sender:
         assert sender.get("/v1/risk/adult").status_code == 403
 
 

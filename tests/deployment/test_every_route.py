@@ -42,7 +42,7 @@ def deployment(home: Path) -> Iterator[Deployment]:
 
 @pytest.fixture(scope="module")
 def client(deployment: Deployment) -> Iterator[TestClient]:
-    _, secret = Keys(deployment.store).create("admin", list(Scope))
+    _, secret = Keys(deployment.store).create("admin", list(Scope), by="test")
     headers = {"Authorization": f"Bearer {secret}"}
     with TestClient(create_app(deployment), headers=headers, raise_server_exceptions=False) as client:
         yield client
@@ -75,7 +75,7 @@ def made(deployment: Deployment, client: TestClient) -> dict[str, str]:
     job = client.post("/v1/screen", content=b"words", headers={"Prefer": "respond-async"}).json()
     notice = client.post("/v1/notices", json=NOTICE)
     assert notice.status_code < 300, notice.text
-    key, _ = Keys(deployment.store).create("member", [Scope.FOLLOW])
+    key, _ = Keys(deployment.store).create("member", [Scope.FOLLOW], by="test")
     return {
         "verdict_id": verdict.id,
         "case_id": item.case_id,

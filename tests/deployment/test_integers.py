@@ -36,7 +36,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 
 @pytest.fixture(scope="module")
 def client(deployment: Deployment) -> Iterator[TestClient]:
-    _, secret = Keys(deployment.store).create("admin", list(Scope))
+    _, secret = Keys(deployment.store).create("admin", list(Scope), by="test")
     app = create_app(deployment, ServiceOptions())
     with TestClient(app, headers={"Authorization": f"Bearer {secret}"}, raise_server_exceptions=False) as client:
         yield client

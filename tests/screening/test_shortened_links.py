@@ -17,7 +17,7 @@ import pytest
 from tutela.content.signals.registry import signal_type
 from tutela.foundation.pinned import is_public
 from tutela.lists.banks.model import Action, NewEntry, Policy
-from tutela.screening.check import Checker, Question
+from tutela.screening.check import Checker, CheckQuestion
 from tutela.screening.check.expansion import Expander
 from tutela.screening.check.redirects import MAX_HOPS, RedirectFollower
 from tutela.screening.check.shortened import Led, is_shortened, shorteners
@@ -193,9 +193,10 @@ def test_a_check_looks_up_where_a_shortened_link_leads_and_holds_what_it_cannot_
     }
     checker = Checker(deployment.screener, deployment.indexes, lambda url: led.get(url, Led(complete=False)))
     decisions = [
-        checker.check(Question(f"see https://bit.ly/{name}")).verdict.decision for name in ("listed", "free", "broken")
+        checker.check(CheckQuestion(f"see https://bit.ly/{name}")).verdict.decision
+        for name in ("listed", "free", "broken")
     ]
     assert decisions == [Decision.BLOCK, Decision.ALLOW, Decision.HOLD]
     assert deployment.expander is None, "it is off by default"
-    assert deployment.checker.check(Question("see https://bit.ly/listed")).verdict.decision is Decision.ALLOW
+    assert deployment.checker.check(CheckQuestion("see https://bit.ly/listed")).verdict.decision is Decision.ALLOW
     assert is_shortened("https://www.bit.ly/x") and not is_shortened("https://bit.ly/") and "bit.ly" in shorteners()

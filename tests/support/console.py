@@ -58,7 +58,7 @@ class Desk:
         session = self.console.sessions.begin(person, "test")
         client = self.client()
         client.cookies.set("__Host-tutela", session.token or "")
-        client.person, client.csrf = person, session.csrf
+        client.person, client.csrf = person, session.csrf  # type: ignore[attr-defined]
         return client
 
     def close(self) -> None:
