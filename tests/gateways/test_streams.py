@@ -183,7 +183,9 @@ def stand_in() -> Iterator[StandIn]:
 @pytest.fixture(scope="module")
 def streams(listing, stand_in) -> Iterator[Streams]:
     """Watched streams of the stand-in."""
-    running = open_streams(listing, StreamOptions(second_hit_s=2.0, refused_minutes=1.0), {"stand-in": stand_in})
+    running = open_streams(
+        listing, StreamOptions(second_hit_s=2.0, refused_minutes=1.0, first_frame_s=8.0), {"stand-in": stand_in}
+    )
     running.start()
     yield running
     running.stop()
