@@ -88,6 +88,7 @@ def made(deployment: Deployment, client: TestClient) -> dict[str, str]:
 ELSEWHERE = {
     "report_id": "tests/casework/test_filing.py makes reports",
     "appeal_id": "tests/casework/test_appeals.py makes appeals",
+    "stream_id": "tests/screening/test_streams.py makes streams",
     "entry_id": "a number",
 }
 """Ids of addresses that are made elsewhere."""
