@@ -86,7 +86,7 @@ def test_the_code_counts_whatever_the_http_status_is(tipline, ncmec):
     ncmec.always_200 = True
     with pytest.raises(TiplineRefusedError) as refused:
         tipline.finish(7)
-    assert refused.value.code == 5001
+    assert refused.value.response_code == 5001
     assert "Request-ID request-" in str(refused.value)
 
 
@@ -101,7 +101,7 @@ def test_a_refusal_says_whether_it_may_pass(tipline, ncmec, code, passing):
     ncmec.failures.append(("submit", code))
     with pytest.raises(TiplineRefusedError) as refused:
         tipline.submit(smallest_report())
-    assert refused.value.code == code
+    assert refused.value.response_code == code
     assert refused.value.passing is passing
 
 
@@ -303,7 +303,7 @@ def test_a_wrong_call_is_refused(tipline, ncmec, clock, name):
     code, call = WRONG_CALLS[name]
     with pytest.raises(TiplineRefusedError) as refused:
         call(tipline, ncmec, clock)
-    assert refused.value.code == code
+    assert refused.value.response_code == code
 
 
 WRONG_REQUESTS: dict[str, tuple[int, str, str, dict[str, object]]] = {
