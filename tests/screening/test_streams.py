@@ -16,7 +16,7 @@ from tutela.lists.banks.model import Action
 from tutela.screening.streams.model import LIVE, Look, Packet, ScreenedFrames, Sight, StreamState, StreamStep
 from tutela.screening.streams.options import StreamOptions
 from tutela.screening.streams.ruling import Standing, overdue, rule
-from tutela.screening.streams.sampling import TOLERANCE, Sampler, SamplingPlan
+from tutela.screening.streams.sampling import TOLERANCE, Sampler, SamplingPlan, begins_anew
 from tutela.screening.streams.wire import Message, packet_fields, read_codec, read_look
 from tutela.screening.verdict import Match
 
@@ -216,6 +216,18 @@ def test_every_interval_is_looked_into_while_that_is_asked():
     sampler.attend(True)
     kinds = [look.frames for packet in packets(200, 60) for look in sampler.take(packet)]
     assert kinds.count(ScreenedFrames.RANDOM) >= 98
+
+
+def test_a_point_from_which_a_picture_is_only_refreshed_is_no_key_frame():
+    lengths, codes = b"\1\x64\0\x1f\xff", b""
+    idr, refreshed = bytes([0x65, 1, 2]), bytes([0x41, 1, 2])
+    for unit, expected in ((idr, True), (refreshed, False)):
+        assert begins_anew("h264", lengths, b"\0\0\0\1\6" + len(unit).to_bytes(4) + unit) is expected
+        assert begins_anew("h264", codes, b"\0\0\0\1\6\0\0\1" + unit) is expected
+        assert begins_anew("vp8", codes, unit)
+    for torn in (b"", b"\0", b"\0\0\1", b"\xff" * 9):
+        assert not begins_anew("h264", lengths, torn)
+        assert not begins_anew("h264", codes, torn)
 
 
 # --- what a receiver says

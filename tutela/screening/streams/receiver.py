@@ -22,7 +22,7 @@ from tutela.content.media.confined.confinement import confine_connected
 from tutela.screening.streams.model import Codec, Look, Packet
 from tutela.screening.streams.reading import StreamReading
 from tutela.screening.streams.ring import Ring
-from tutela.screening.streams.sampling import Sampler
+from tutela.screening.streams.sampling import Sampler, begins_anew
 from tutela.screening.streams.wire import Message, WireLine, codec_fields, send_look
 
 BEAT_S = 0.25
@@ -120,6 +120,7 @@ class StreamReceiver:
             for number, track in enumerate(videos)
         }
         numbers = {track.index: number for number, track in enumerate(videos)}
+        codecs = {track.index: _codec(track) for track in videos}
         begin: float | None = None
         beat_at, late = 0.0, False
         for packet in container.demux(self._tracks):
@@ -135,13 +136,13 @@ class StreamReceiver:
             sampler = samplers[packet.stream_index]
             if packet.has_sidedata("new_extradata"):
                 track = videos[numbers[packet.stream_index]]
-                codec = _codec(track, bytes(packet.get_sidedata("new_extradata")))
+                codec = codecs[packet.stream_index] = _codec(track, bytes(packet.get_sidedata("new_extradata")))
                 self._say("codec", {"track": numbers[packet.stream_index], "codec": codec_fields(codec)})
                 sampler.restart()
             shown = float((packet.pts if packet.pts is not None else packet.dts) * packet.time_base) - begin
-            for look in sampler.take(
-                Packet(round(shown, 4), bytes(packet), bool(packet.is_keyframe), bool(packet.is_disposable))
-            ):
+            data, codec = bytes(packet), codecs[packet.stream_index]
+            key = bool(packet.is_keyframe) and begins_anew(codec.name, codec.extradata, data)
+            for look in sampler.take(Packet(round(shown, 4), data, key, bool(packet.is_disposable))):
                 self._send(look)
             now = time.monotonic()
             if now - beat_at >= BEAT_S or sampler.late_keys != late:

@@ -6,6 +6,7 @@ that follows the stream. The dice are the watcher's: a sender that shows one thi
 another between them would have to foresee them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -152,3 +153,31 @@ class Sampler:
         step_s = self._closely_s or self._plan.max_gap_s
         self._due_s = packet.seconds + step_s * self._chance.uniform(_EARLIEST, 1.0)
         return [look]
+
+
+def begins_anew(codec: str, extradata: bytes, data: bytes) -> bool:
+    """Whether a frame that is marked as a key frame can be decoded without those before it.
+
+    H.264 also marks points from which a picture is refreshed little by little: what is decoded from there on alone is a
+    part of the picture, so they are no key frames here (ITU-T H.264, 7.4.1: an IDR picture has NAL units of type 5).
+    """
+    if codec != "h264":
+        return True
+    return any(kind == _IDR for kind in _nal_kinds(extradata, data))
+
+
+_IDR = 5
+
+
+def _nal_kinds(extradata: bytes, data: bytes) -> Iterator[int]:
+    if extradata[:1] == b"\x01" and len(extradata) > 4:  # each unit behind its length (ISO/IEC 14496-15)
+        size, at = (extradata[4] & 3) + 1, 0
+        while at + size < len(data):
+            length = int.from_bytes(data[at : at + size])
+            yield data[at + size] & 31
+            at += size + length
+        return
+    at = data.find(b"\0\0\1")  # each unit behind a start code (Annex B)
+    while 0 <= at < len(data) - 3:
+        yield data[at + 3] & 31
+        at = data.find(b"\0\0\1", at + 3)

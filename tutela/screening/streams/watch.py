@@ -80,6 +80,7 @@ class Watch:
         self.done = threading.Event()
         """The media server says that the publisher has gone."""
         self._done_at: float | None = None
+        self._seen_before = False
         self.receiver_pid: int | None = None
         self._options = options
         self._examiner = examiner
@@ -282,10 +283,11 @@ class Watch:
 
     def _beat(self) -> None:
         now = time.monotonic()
-        if self.counts.samples:
+        if self._seen_before:  # until then nobody could watch
             until = now if self._done_at is None else min(now, self._done_at)
             self.counts.unwatched_s += max(0.0, until - self._beat_at - self._options.lease_s)
         self._beat_at = now
+        self._seen_before = self.counts.samples > 0
 
     def _look_at_the_clock(self) -> None:
         now = time.monotonic()
