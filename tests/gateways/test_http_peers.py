@@ -316,7 +316,8 @@ def squid(folder: Path, origin: int, icap: int) -> Iterator[int]:
         f"icap_enable on\nicap_service tutela reqmod_precache icap://127.0.0.1:{icap}/tutela bypass=off\n"
         "adaptation_access tutela allow all\nicap_preview_enable on\nshutdown_lifetime 1 seconds\n"
     )
-    with program("/usr/sbin/squid", "-N", "-f", str(folder / "squid.conf"), port=port):
+    # A name of its own for its shared memory: one that was killed leaves that behind.
+    with program("/usr/sbin/squid", "-n", f"t{port}", "-N", "-f", str(folder / "squid.conf"), port=port):
         yield port
 
 
