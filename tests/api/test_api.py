@@ -219,7 +219,7 @@ def test_a_request_names_one_host(service, hosts):
 
 def test_the_api_document_names_every_status_that_is_answered(service, client):
     document = client.get("/openapi.json").json()
-    weak = service.client(service.keys.create("weak", [Scope.FOLLOW])[1])
+    weak = service.client(service.keys.create("weak", [Scope.FOLLOW], by="test")[1])
     bare = httpx.Client(base_url=service.address)
     seen: dict[int, int] = {}
     for path, operations in document["paths"].items():

@@ -59,7 +59,7 @@ def test_a_person_cuts_and_releases(client, records):
 
 def test_a_key_that_only_screens_tells_signals_and_sees_no_stream(service, records):
     stream = put_down(records, "cam-4")
-    with service.client(service.keys.create("platform", [Scope.SCREEN])[1]) as platform:
+    with service.client(service.keys.create("platform", [Scope.SCREEN], by="test")[1]) as platform:
         assert platform.post(f"/v1/streams/{stream}/signals", json={"kind": "few-viewers"}).status_code == 201
         assert platform.get("/v1/streams").status_code == 403
         assert platform.post(f"/v1/streams/{stream}/cut").status_code == 403
