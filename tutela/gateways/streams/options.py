@@ -23,7 +23,7 @@ class HookOptions:
         require(1 <= self.port <= 65535, "port", "must be from 1 to 65535")
         for network in self.allow:
             require(_is_network(network), "allow", f"has {network!r} in it, which is not a network: write 10.0.0.0/8")
-        require(self.is_local or self.secret is not None, "secret", "must be set where the gate is not on loopback")
+        require(self.is_local or self.secret is not None, "secret", "must be given where the gate is not on loopback")
         require(self.is_local or bool(self.allow), "allow", "must name who may ask where the gate is not on loopback")
 
     @property
