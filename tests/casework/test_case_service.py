@@ -353,7 +353,7 @@ def doctor(tutela: Shell, status: int) -> dict[str, tuple[str, str]]:
 
 def test_the_doctor_looks_at_evidence_and_at_what_was_given_up(tmp_path):
     home = tmp_path / "home"
-    assert doctor(Shell(home), 0)["evidence"][0] == "warn"
+    assert doctor(Shell(home), 0)["block without evidence"][0] == "warn"
     two = json.dumps({"recipients": [PUBLIC, new_identity()[1]]})
     good = Shell(home, TUTELA_EVIDENCE=two)
     assert doctor(good, 0)["evidence"] == ("ok", "sealed to 2 public keys, in the home")
