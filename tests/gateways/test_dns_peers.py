@@ -36,7 +36,7 @@ from tutela.lists.banks.values import new_entry
 
 pytestmark = pytest.mark.peers
 KEY = base64.b64encode(secrets.token_bytes(32)).decode()
-os.environ["TEST_TSIG"] = KEY
+os.environ["TEST_TSIG_OF_PEERS"] = KEY
 GARDEN = "192.0.2.80"
 NAMES = ("listed.example", "other.example")
 
@@ -68,7 +68,7 @@ def lists(tmp_path: Path) -> Lists:
 def options_of(port: int, name: str, *, signed: bool, **more: object) -> DnsOptions:
     at = ListenAddress("127.0.0.1", port)
     resolvers = {name: Resolver(asked_at=at, notified_at=at)}
-    keys = {"k": "env:TEST_TSIG"} if signed else {}
+    keys = {"k": "env:TEST_TSIG_OF_PEERS"} if signed else {}
     listen = ListenAddress("127.0.0.1", free_port())
     given = {"listen": listen, "keys": keys, "garden": [GARDEN], "resolvers": resolvers, "canary_every_s": 1}
     return DnsOptions.model_validate(given).model_copy(update=more)
