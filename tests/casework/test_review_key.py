@@ -151,10 +151,12 @@ def filled(command: str, file: Path) -> list[str]:
         found = found.commands[word]
     given = []
     for parameter in found.params:
-        if not parameter.required or parameter.name == "key":
+        kind = str(getattr(parameter.type_descriptor, "annotation", ""))
+        if command == "risk train" and parameter.name == "ordinary":  # it may be left out only with --back
+            file.write_text("an ordinary line\n")
+        elif not parameter.required or parameter.name == "key":
             continue
-        kind = str(parameter.type_descriptor.annotation)
-        value = str(file) if "Path" in kind else "1" if "int" in kind else "something"
+        value = str(file) if "Path" in kind or parameter.name == "ordinary" else "1" if "int" in kind else "something"
         given += [value] if parameter.param_type_name == "argument" else [parameter.opts[0], value]
     return given
 
