@@ -254,7 +254,7 @@ def test_every_bad_file_is_reported_and_the_others_are_screened(call, filled, pi
         (["bank", "add", "known", "text.jpg"], "text.jpg: the content is of no known type"),
         (
             ["key", "create", "k", "--scope", "everything"],
-            "scopes are screen, curate, review, lead, report, flag, follow, admin",
+            "scopes are screen, curate, review, lead, report, flag, risk, follow, admin",
         ),
         (["key", "create", "\x1b[31m", "--scope", "screen"], "printable name"),
         (["key", "revoke", "nothing"], "no API key 'nothing'"),

@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="API keys.")
 def create(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Who uses it.")],
-    scope: Annotated[list[str], typer.Option(help="screen, curate, review, lead, follow, report, flag, admin.")],
+    scope: Annotated[list[str], typer.Option(help="screen, curate, review, lead, report, flag, risk, follow, admin.")],
     days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Days until it expires.")] = None,
     person: Annotated[
         str | None, typer.Option(help="Whose it is: a person of the console, by name. What it does, they did.")
