@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from tests.support.held_items import a_held_verdict
+from tests.support.waiting import wait_until
 from tutela.api.app import create_app
 from tutela.api.keys import Keys, Scope
 from tutela.casework.cases.model import NewItem, Outcome, Queue, outcomes_of
@@ -73,6 +74,7 @@ def made(deployment: Deployment, client: TestClient) -> dict[str, str]:
     verdict = a_held_verdict("upload-1", "account-1")
     item = custody.keep(b"benign", verdict)
     job = client.post("/v1/screen", content=b"words", headers={"Prefer": "respond-async"}).json()
+    wait_until(lambda: client.get(f"/v1/jobs/{job['id']}").json()["state"] == "done", "the job is done")
     notice = client.post("/v1/notices", json=NOTICE)
     assert notice.status_code < 300, notice.text
     key, _ = Keys(deployment.store).create("member", [Scope.FOLLOW], by="test")

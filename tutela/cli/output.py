@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+from tutela.errors import Statement
+
 
 class _Console(Console):
     """A console that says by BrokenPipeError that its reader is gone."""
@@ -38,9 +40,15 @@ def complain(message: str) -> None:
 
 
 def print_json(document: Any) -> None:
-    """One JSON line."""
-    sys.stdout.write(json.dumps(document) + "\n")
+    """One JSON line. A statement of an error is told as the sentence that it is."""
+    sys.stdout.write(json.dumps(document, default=_told) + "\n")
     sys.stdout.flush()
+
+
+def _told(value: object) -> str:
+    if isinstance(value, Statement):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 def coloured(word: str) -> str:
