@@ -566,6 +566,12 @@ def test_hostile_names_run_nothing_in_a_browser(house, reviewer):
     shown = 0
     for address in page.eval_on_selector_all("[data-row]", "rows => rows.map(row => row.href)"):
         page.goto(address)
+        claim = page.get_by_role("button", name="Claim")
+        if claim.count() and claim.is_enabled():
+            claim.click()
+            page.wait_for_url("**done=claimed")
+        if not page.get_by_role("button", name="Show what the platform said").is_enabled():
+            continue  # another has it
         page.get_by_role("button", name="Show what the platform said").click()
         page.wait_for_load_state()
         assert page.evaluate("() => window.run") is None
