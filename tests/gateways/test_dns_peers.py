@@ -8,6 +8,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -56,13 +57,13 @@ class Lists:
 
 
 @pytest.fixture
-def lists(tmp_path: Path) -> Lists:
+def lists(tmp_path: Path) -> Iterator[Lists]:
     banks = Banks(Store.create(f"sqlite:///{tmp_path / 'tutela.db'}"), tmp_path)
     banks.create("names", uses={BankUse.DNS}, actor="test")
-    found = Lists(banks, Zone(banks, tmp_path / "serial"), tmp_path / "resolver")
-    found.folder.mkdir()
-    found.add(*NAMES)
-    return found
+    with tempfile.TemporaryDirectory(prefix="dns-") as folder:  # short: resolvers put sockets there
+        found = Lists(banks, Zone(banks, tmp_path / "serial"), Path(folder))
+        found.add(*NAMES)
+        yield found
 
 
 def options_of(port: int, name: str, *, signed: bool, **more: object) -> DnsOptions:
