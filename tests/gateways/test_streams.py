@@ -302,7 +302,7 @@ def test_a_person_cuts_a_stream_and_it_becomes_a_case(streams, stand_in, listing
     assert outcome(streams, stream_id) == (StreamState.CUT, "cut-by-person")
     wait_until(lambda: "sealed" in kinds(streams, stream_id), "it is sealed")
     item = listing.casework.cases.of_verdict(streams.records.get(stream_id).verdict)
-    assert (item.matches, item.byte_length > 10_000) == ((), True)
+    assert (item.matches, item.byte_length > 1_000) == ((), True)  # at least the frame that was cleared
 
 
 def test_what_runs_without_a_watch_is_ended_and_said(streams, stand_in):
