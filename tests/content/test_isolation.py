@@ -333,6 +333,14 @@ def test_a_fork_server_that_is_killed_is_replaced(pool):
         assert fresh.run(b"fine", {}) == "fine"
 
 
+def test_a_fork_server_that_hangs_is_replaced(pool):
+    for server in fork_server._servers.values():
+        os.kill(server._process.pid, signal.SIGSTOP)
+        server._socket.settimeout(0.2)
+    with WorkerPool("tests.support.isolated_tasks:misbehave", size=1) as fresh:
+        assert fresh.run(b"fine", {}) == "fine"
+
+
 def test_a_fork_server_is_replaced_before_its_addresses_are_guessed(monkeypatch):
     monkeypatch.setattr(fork_server, "MAX_FORKS", 3)
     with WorkerPool("tests.support.isolated_tasks:misbehave", size=1) as pool:

@@ -22,6 +22,8 @@ MAX_FORKS = 64
 """Workers of one server lie at the same addresses. A file that guesses at them gets so many guesses."""
 _FORKS = sys.platform == "linux"
 _ONE_MESSAGE = 64 * 1024
+_ANSWERED_WITHIN_S = 60.0
+"""Loading included. A server that hangs is ended, and another one is asked."""
 _OVERWRITING = ":".join(
     (
         "glibc.malloc.perturb=165",
@@ -64,6 +66,7 @@ class ForkServer:
         self.forks = 0
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair()
+        self._socket.settimeout(_ANSWERED_WITHIN_S)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-P", "-m", "tutela.content.media.confined.fork_server", str(theirs.fileno())],
@@ -75,8 +78,8 @@ class ForkServer:
             )
 
     def fork(self, arguments: Mapping[str, str | int], connection: int, memory: int) -> ForkedProcess:
-        """A worker that was given both descriptors. Raises OSError or EOFError when the server has ended, TutelaError
-        when it cannot do so."""
+        """A worker that was given both descriptors. Raises OSError or EOFError when the server has ended or hangs,
+        TutelaError when it cannot do so."""
         with self._lock:
             self.forks += 1
             socket.send_fds(self._socket, [json.dumps(arguments).encode()], [connection, memory])
@@ -89,9 +92,10 @@ class ForkServer:
         return ForkedProcess(int(answer["process"]))
 
     def close(self) -> None:
-        """Let the server end; workers go on. Where it is the worker, its end is waited for by who started that."""
+        """End the server; workers go on. Where it is the worker, its end is waited for by who started that."""
         self._socket.close()
         if _FORKS:
+            self._process.kill()  # one that hangs would not see that the socket is closed
             self._process.wait()
         else:
             self._process.returncode = 0  # waited for as a worker
@@ -130,9 +134,9 @@ def _server_for(environment: Mapping[str, str]) -> ForkServer:
         server, most = _servers.get(key), MAX_FORKS if _FORKS else 1
         if server is not None and server.forks >= most:
             _servers.pop(key).close()
-            server = _next.pop(key, None)
+            server = None
         if server is None:
-            server = ForkServer(environment)
+            server = _next.pop(key, None) or ForkServer(environment)
         elif server.forks >= most // 2 and _FORKS and key not in _next:
             _next[key] = ForkServer(environment)  # loads while this one still forks: nobody waits for it
         _servers[key] = server

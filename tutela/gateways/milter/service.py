@@ -242,7 +242,7 @@ class _Asking:
         with self._address.connect(_ASKED_S) as connection:
             connection.sendall(packet("O", struct.pack(">III", 6, MilterAction.QUARANTINE, 0x1FFFFF)))
             _packet_of(connection)
-            head = b"Content-Type\0application/octet-channel\0"
+            head = b"Content-Type\0application/octet-stream\0"
             body = [packet("B", content[at : at + 65_535]) for at in range(0, len(content), 65_535)]
             connection.sendall(b"".join((packet("L", head), packet("N"), *body, packet("E"))))
             answer = _packet_of(connection)
