@@ -48,23 +48,13 @@ class TooSlowError(Exception):
     """A body did not come in time."""
 
 
-class _Server(uvicorn.Server):
-    """A server within a process that has its own signals."""
+class InnerServer(uvicorn.Server):
+    """A server of one ASGI application within a process that has its own signals."""
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
-class HttpGateway:
-    """Serves one ASGI application at the sockets of a gateway."""
-
-    def __init__(self, opening: Opening[Any], app: ASGIApp) -> None:
-        self._opening = opening
-        self._app = app
-        self._server = _Server(
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(
             uvicorn.Config(
-                self._heard,
+                app,
                 http=Receiver,  # type: ignore[arg-type]
                 ws="none",
                 lifespan="off",
@@ -78,6 +68,19 @@ class HttpGateway:
                 h11_max_incomplete_event_size=64 * 1024,
             )
         )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+class HttpGateway:
+    """Serves one ASGI application at the sockets of a gateway."""
+
+    def __init__(self, opening: Opening[Any], app: ASGIApp) -> None:
+        self._opening = opening
+        self._app = app
+        self._server = InnerServer(self._heard)
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

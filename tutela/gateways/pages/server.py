@@ -4,48 +4,21 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Generator
-
-import uvicorn
+from collections.abc import AsyncIterator
 
 from tutela.deployment.edge import opened_edge
 from tutela.deployment.settings import Settings
 from tutela.errors import InputError
-from tutela.foundation.receiver import Receiver
+from tutela.gateways.http import InnerServer
 from tutela.gateways.pages.app import StopPageApp
 from tutela.gateways.pages.options import StopPageOptions
 from tutela.screening.check.deterrence import Deterrences
-
-_STOP_S = 15
-
-
-class _Server(uvicorn.Server):
-    """A server within a process that has its own signals."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
 
 
 @contextlib.asynccontextmanager
 async def serving(app: StopPageApp, listener: socket.socket) -> AsyncIterator[None]:
     """Serve the application at a socket that listens, as long as the block runs."""
-    server = _Server(
-        uvicorn.Config(
-            app,
-            http=Receiver,  # type: ignore[arg-type]
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=_STOP_S,
-            timeout_keep_alive=15,
-            h11_max_incomplete_event_size=64 * 1024,
-        )
-    )
+    server = InnerServer(app)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not task.done():
         await asyncio.sleep(0.01)

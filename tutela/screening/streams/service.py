@@ -318,6 +318,14 @@ class Streams:
 
     def _on_end(self, watch: Watch, why: str) -> None:
         """The watch has ended. Where its publisher has not, nobody may see what runs on."""
+        try:
+            self._see_to_end(watch, why)
+        finally:
+            self._totals.ended[watch.state] += 1
+            self._totals.add(watch.counts)
+            self.watches.remove(watch)
+
+    def _see_to_end(self, watch: Watch, why: str) -> None:
         if watch.in_doubt:
             watch.close(StreamState.CUT, IN_DOUBT)
             self._cut(watch)
@@ -327,9 +335,6 @@ class Streams:
                 self.records.ended(watch)
             else:
                 self._drop(watch, why if why != "ended" else UNWATCHED)
-        self._totals.ended[watch.state] += 1
-        self._totals.add(watch.counts)
-        self.watches.remove(watch)
 
     def _runs(self, channel: Channel) -> bool:
         try:
