@@ -1,5 +1,6 @@
-"""Pushes a file's packets in real time, `python -m` this module FILE URL FORM: a line for each frame says when it was
-sent, on the system's monotonic clock. A process of its own, since libav keeps Python waiting while it connects."""
+"""Pushes a file's packets in real time, `python -m` this module FILE URL FORM: a line for each frame says when its
+sending began, on the system's monotonic clock; it stands there before anything can follow from the frame. A process of
+its own, since libav keeps Python waiting while it connects."""
 
 import sys
 import time
@@ -24,9 +25,9 @@ def main(path: str, url: str, form: str) -> int:
                 at = float((packet.dts or 0) * packet.time_base) - first
                 time.sleep(max(0.0, began + at - time.monotonic()))
                 packet.stream = stream
-                container.mux_one(packet)
                 sys.stdout.write(f"{sent} {time.monotonic():.4f}\n")
                 sys.stdout.flush()
+                container.mux_one(packet)
                 sent += 1
     except (av.error.FFmpegError, OSError):
         sys.stdout.write(f"end {time.monotonic():.4f}\n")

@@ -50,7 +50,7 @@ class Publisher:
             cwd=Path(__file__).parents[2],
         )
         self.sent_at: dict[int, float] = {}
-        """When each frame was sent, on the monotonic clock."""
+        """When the sending of each frame began, on the monotonic clock."""
         self.ended_at: float | None = None
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
