@@ -29,6 +29,7 @@ struct RiskFlag {
     static constexpr uint8_t moves = 8;         // a handle, link or contact card of elsewhere is in it
     static constexpr uint8_t role = 16;         // the sender has a role that the operator declared
     static constexpr uint8_t uncovered = 32;    // in a language that no scorer reads
+    static constexpr uint8_t read = 64;         // its text was scored
 };
 
 // One event as the ledger has it. The Python side packs the same layout.

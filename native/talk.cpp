@@ -122,6 +122,31 @@ std::array<int32_t, Heads::others> Heads::other(std::span<const uint32_t> letter
     return sums;
 }
 
+size_t KnownWords::place(std::span<const uint32_t> word) {
+    uint64_t hash = 0xcbf29ce484222325ULL;
+    for (const uint32_t letter : word) hash = (hash ^ letter) * 0x100000001b3ULL;
+    hash ^= hash >> 32, hash *= 0x9fb21c651e98df25ULL, hash ^= hash >> 29;
+    return hash >> (64 - bits);
+}
+
+Familiarity KnownWords::of(std::span<const uint32_t> letters) const {
+    const auto strange = [&](std::span<const uint32_t> word) {
+        const size_t at = place(word);
+        return !(places_[at / 8] >> (at % 8) & 1);
+    };
+    Familiarity found;
+    for (size_t begin = 0; begin < letters.size();) {
+        size_t end = begin;
+        while (end < letters.size() && letters[end] != space) {
+            if (!is_digit(letters[end])) ++found.letters, found.strange_letters += strange(letters.subspan(end, 1));
+            ++end;
+        }
+        if (end > begin) ++found.words, found.strange_words += strange(letters.subspan(begin, end - begin));
+        begin = end + 1;
+    }
+    return found;
+}
+
 std::vector<float> train(std::span<const TrainingText> texts, unsigned bits, const Pace& pace) {
     std::vector<float> weights((size_t(1) << bits) + 1, 0), squares(weights.size(), 1e-6f);
     weights.back() = pace.constant;

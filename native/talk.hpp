@@ -66,6 +66,25 @@ private:
     std::span<const int8_t> main_, other_;
 };
 
+// How much of a text is known: its words and its letters, looked up in a set of 2^20 places.
+struct Familiarity {
+    uint32_t words = 0, strange_words = 0, letters = 0, strange_letters = 0;
+};
+
+class KnownWords {
+public:
+    static constexpr unsigned bits = 20;
+
+    explicit KnownWords(std::span<const uint8_t> places) : places_(places) {}
+
+    Familiarity of(std::span<const uint32_t> letters) const;
+    // The place of a word, or of a letter as a word of one.
+    static size_t place(std::span<const uint32_t> word);
+
+private:
+    std::span<const uint8_t> places_;
+};
+
 struct TrainingText {
     std::vector<uint32_t> places;  // of its n-grams
     float target;                  // 1 or 0

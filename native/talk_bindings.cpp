@@ -2,9 +2,12 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "talk.hpp"
+#include "utf8.hpp"
 
 namespace nb = nanobind;
 using namespace tutela;
@@ -81,6 +84,43 @@ private:
     Heads heads_;
 };
 
+using Places = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+// For each text its words, those that are not in the set, its letters, and those that are not.
+nb::ndarray<nb::numpy, uint32_t> familiarity(const nb::list& texts, const Folding& folding, const Places& known) {
+    if (known.size() * 8 != size_t(1) << KnownWords::bits) throw nb::value_error("a set of words has 2^20 places");
+    const auto views = views_of(texts);
+    const KnownWords words({known.data(), known.size()});
+    std::vector<uint32_t> found(views.size() * 4);
+    {
+        nb::gil_scoped_release unlocked;
+        std::vector<uint32_t> letters, places;
+        for (size_t i = 0; i < views.size(); ++i) {
+            letters.clear(), places.clear();
+            normalise(views[i], folding, letters, places);
+            const Familiarity one = words.of(letters);
+            const std::array<uint32_t, 4> row = {one.words, one.strange_words, one.letters, one.strange_letters};
+            std::ranges::copy(row, found.begin() + ptrdiff_t(4 * i));
+        }
+    }
+    const size_t count = views.size();
+    return array_of(std::move(found), {count, 4});
+}
+
+// The set of these words, each in its normal form.
+nb::ndarray<nb::numpy, uint8_t> known_words(const nb::list& words) {
+    std::vector<uint8_t> places(size_t(1) << (KnownWords::bits - 3), 0);
+    std::vector<uint32_t> letters;
+    for (const std::string_view word : views_of(words)) {
+        letters.clear();
+        for (size_t at = 0; at < word.size();) letters.push_back(next_letter(word, at));
+        const size_t place = KnownWords::place(letters);
+        places[place / 8] |= uint8_t(1u << (place % 8));
+    }
+    const size_t count = places.size();
+    return array_of(std::move(places), {count});
+}
+
 nb::ndarray<nb::numpy, float> train_head(const nb::list& texts, const Folding& folding, const Floats& targets,
                                          const Floats& weights, unsigned bits, int epochs, float rate, float decay,
                                          float constant) {
@@ -109,6 +149,8 @@ nb::ndarray<nb::numpy, float> train_head(const nb::list& texts, const Folding& f
 
 void bind_talk(nb::module_& m) {
     m.def("normal_form", &normal_form, nb::arg("text"), nb::arg("folding"));
+    m.def("familiarity", &familiarity, nb::arg("texts"), nb::arg("folding"), nb::arg("known"));
+    m.def("known_words", &known_words, nb::arg("words"));
     m.def("train_head", &train_head, nb::arg("texts"), nb::arg("folding"), nb::arg("targets"), nb::arg("weights"),
           nb::arg("bits"), nb::arg("epochs"), nb::arg("rate"), nb::arg("decay"), nb::arg("constant"));
     nb::class_<TalkHeads>(m, "TalkHeads")

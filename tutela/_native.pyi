@@ -311,6 +311,13 @@ def pseudonyms(names: list[str], first: int, second: int) -> npt.NDArray[np.uint
 def normal_form(text: str, folding: Folding) -> tuple[str, npt.NDArray[np.uint32]]:
     """The letters by which messages are compared, and for each where in the text it came from, in code points."""
 
+def familiarity(texts: list[str], folding: Folding, known: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
+    """Of each text its words, those that are not in a set of `known_words`, its letters, and those that are not: shape
+    (texts, 4)."""
+
+def known_words(words: list[str]) -> npt.NDArray[np.uint8]:
+    """A set of words in their normal form, a bit for each of 2 ** 20 places; shape (2 ** 17,)."""
+
 def train_head(
     texts: list[str],
     folding: Folding,

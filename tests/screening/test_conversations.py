@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.effort import effort
+from tests.support.recruiter import WORDING_A, positives
 from tests.support.talk import MINOR, START, group_leader, requests, shuffled
 from tutela.casework.cases.contacts import Line, read_lines
 from tutela.casework.cases.model import CaseState, Outcome, Queue
@@ -27,11 +28,13 @@ from tutela.foundation.store.database import moment
 from tutela.screening.conversations import AgeBand, ConversationOptions, Event, EventKind, Level
 from tutela.screening.conversations.alarms import RiskAlarm
 from tutela.screening.conversations.ledger import ConversationLedger
+from tutela.screening.conversations.model import FILE, write_model
 from tutela.screening.conversations.policy import PolicyText, RiskPolicy, read_policy
 from tutela.screening.conversations.records import RECORD, Heard, Pseudonyms, names_of, pack
 from tutela.screening.conversations.scorers.contacts import CONTACTS
 from tutela.screening.conversations.service import Conversations
 from tutela.screening.conversations.state import ACCOUNT, FEATURES, PAIR, RiskState
+from tutela.screening.conversations.training import Labelled, train
 
 SECRET, PUBLIC = new_identity()
 NAMES = Pseudonyms(b"0123456789abcdef")
@@ -203,6 +206,28 @@ def test_without_a_legal_basis_no_content_is_scored(tmp_path: Path, desk: Desk, 
     conversations.observe(Event("m1", EventKind.MESSAGE, START, "adult", "other", text="a blue canary", **MINOR))
     conversations.drain()
     assert conversations.risk("adult").features["trust"] == 0
+    conversations.close()
+
+
+def test_messages_in_a_language_that_no_scorer_reads_are_said_not_to_be_covered(
+    tmp_path: Path, desk: Desk, clock: None
+):
+    home = tmp_path / "home"
+    home.mkdir()
+    options = ConversationOptions(enabled=True, content=True, legal_basis="test", legal_basis_since="2026-11-30")
+    english = [f"the weather in our town was rather fine on day {i} of the week" for i in range(300)]
+    learnt = [Labelled(*one) for one in positives(WORDING_A)]
+    write_model(home / FILE, train(learnt, english, least_ordinary=300), b"conversations-memory".ljust(32, b"."))
+    conversations = opened(home, desk, options)
+    said = ["the weather is fine", "das Wetter ist heute wirklich schön", "wir gehen morgen zusammen wandern", "ok"]
+    conversations.observe(
+        [Event(f"m{i}", EventKind.MESSAGE, START + i, "adult", "other", text=text) for i, text in enumerate(said)]
+        + [Event("silent", EventKind.MESSAGE, START + 9, "adult", "other")]
+    )
+    conversations.drain()
+    found = conversations.risk("adult")
+    assert found.coverage.document() == {"messages": 4, "language_not_covered": 2}
+    assert found.document()["coverage"] == found.coverage.document()
     conversations.close()
 
 

@@ -184,7 +184,7 @@ def test_costly_scorers_are_asked_of_the_unusual_tenth_only(ordinary: list[str],
     asked: list[str] = []
 
     class Slow:
-        name, version, languages, is_costly = "slow", "1", None, True
+        name, version, is_costly = "slow", "1", True
 
         def score(self, texts: Sequence[str]) -> Scores:
             asked.extend(texts)

@@ -4,8 +4,9 @@ that hold, and what it must not react to. It compares designs on made-up lines a
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.effort import effort
-from tests.support.recruiter import WORDING_A, Talk, benign_talks, first, plant, positives, split
+from tests.support.recruiter import WORDING_A, WORDING_B, Talk, benign_talks, first, plant, positives, split
 from tutela import _native
 from tutela.content.words import folding
 from tutela.errors import InputError
@@ -209,8 +210,6 @@ def test_who_somebody_is_moves_no_score(world: World, terms: tuple[str, str]):
 
 
 def test_other_languages_raise_no_more_alarms(world: World):
-    import chatterbot_corpus  # type: ignore[import-untyped]  # noqa: F401
-
     pytest.importorskip("yaml")
     english = np.mean([world.height(talk) for talk in world.test]) / np.mean([len(talk.lines) for talk in world.test])
     lines = list(_chatterbot_lines())
@@ -219,18 +218,90 @@ def test_other_languages_raise_no_more_alarms(world: World):
     assert float((scores > 0).mean()) <= 1.5 * max(0.03, english)
 
 
-def _chatterbot_lines():
+def _chatterbot_lines() -> Iterator[str]:
+    for language, lines in _by_language().items():
+        if language != "english":
+            yield from lines
+
+
+@cache
+def _by_language() -> dict[str, list[str]]:
+    """Benign lines of `chatterbot-corpus`, by language."""
     from importlib.resources import files
 
     import yaml
 
+    found: dict[str, list[str]] = {}
     for folder in files("chatterbot_corpus").joinpath("data").iterdir():
-        if folder.name in ("english", "custom") or not folder.is_dir():
+        if folder.name == "custom" or not folder.is_dir():
             continue
         for file in folder.iterdir():
             if file.name.endswith(".yml"):
                 for pair in yaml.safe_load(file.read_text(encoding="utf-8")).get("conversations", []):
-                    yield from (line for line in pair if isinstance(line, str))
+                    found.setdefault(folder.name, []).extend(line for line in pair if isinstance(line, str))
+    return found
+
+
+def covered_where_told(world: World, lines: list[str]) -> tuple[float, int]:
+    """The share of lines that are covered, of those with enough words to tell; and how many those are."""
+    long = [line for line in lines if len(line.split()) >= 4 or (len(line) >= 8 and ord(max(line)) >= 0x3000)]
+    return float(world.model.covers(long).mean()), len(long)
+
+
+@pytest.mark.parametrize(
+    "language", ["german", "french", "spanish", "italian", "dutch", "turkish", "russian", "hindi", "chinese", "korean"]
+)
+def test_messages_in_another_language_are_not_covered(world: World, language: str):
+    pytest.importorskip("yaml")
+    share, count = covered_where_told(world, _by_language()[language])
+    assert count >= 50
+    assert share <= 0.25
+
+
+def test_english_messages_are_covered_whoever_writes_them_and_however(world: World):
+    lines = [line for talk in world.test for line in talk.lines]
+    assert world.model.covers(lines).mean() >= 0.99
+    planted_ = [line for wording in (WORDING_A, WORDING_B) for line, _ in positives(wording)]
+    assert world.model.covers(planted_).all()
+    for disguise in DISGUISES.values():
+        assert world.model.covers([disguise(line) for line in planted_]).mean() >= 0.9
+    assert world.model.covers(["", "ok", "lol", "17", "haha yes", "😀😀", "???"]).all()
+
+
+# Written by hand, by stage as the English ones are; nobody trained on them.
+PLANTED_ELSEWHERE = {
+    "german": (
+        "du wirkst wirklich ehrgeizig, nicht so wie die anderen",
+        "wie viel verdienst du im Monat, wenn ich fragen darf",
+        "behalte das erst einmal für dich, sonst werden sie neidisch",
+        "schreib mir lieber in der anderen App, da sind wir ungestört",
+        "ich zahle dir die Fahrkarte und die Schulung",
+        "lass uns am Freitag persönlich treffen, nur wir zwei",
+    ),
+    "french": (
+        "tu as l'air vraiment motivé, pas comme les autres",
+        "combien gagnes-tu par mois, si je peux demander",
+        "garde cela pour toi pour l'instant, les autres seraient jaloux",
+        "écris-moi plutôt sur l'autre application, c'est plus tranquille",
+        "je te paie le billet et la formation",
+        "on peut se voir cette semaine, seulement nous deux",
+    ),
+    "spanish": (
+        "pareces muy decidido, no como los demás",
+        "cuánto ganas al mes, si puedo preguntar",
+        "guarda esto entre nosotros por ahora, los otros tienen envidia",
+        "escríbeme mejor en la otra aplicación, es más privado",
+        "yo te pago el billete y el curso",
+        "podemos vernos esta semana, solo nosotros dos",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", PLANTED_ELSEWHERE)
+def test_planted_lines_in_another_language_are_found_or_said_not_to_be_covered(world: World, language: str):
+    lines = PLANTED_ELSEWHERE[language]
+    found = world.model.score(lines).trust > 0
+    assert (found | ~world.model.covers(lines)).sum() >= len(lines) - 1
 
 
 # --- budgets

@@ -48,6 +48,11 @@ def explain(
         for reason in found.reasons
     ]
     print_table(("reason", "times", "accounts", "first", "last", "share", "ages are"), rows)
+    if found.coverage.not_covered:
+        typer.echo(
+            f"language not covered: {found.coverage.not_covered} of {found.coverage.messages} messages"
+            " are in a language that no scorer reads"
+        )
     for limit in LIMITS:
         typer.echo(f"- {limit}")
 

@@ -35,6 +35,20 @@ class AlarmReason:
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of what an account wrote could be read at all: silence about the rest says nothing."""
+
+    messages: int = 0
+    """Whose text was scored."""
+    not_covered: int = 0
+    """Of those, in a language that no scorer reads."""
+
+    def document(self) -> dict[str, int]:
+        """As it is answered and written down."""
+        return {"messages": self.messages, "language_not_covered": self.not_covered}
+
+
+@dataclass(frozen=True, slots=True)
 class RiskAlarm:
     """An account that came to a level."""
 
@@ -54,6 +68,7 @@ class RiskAlarm:
     """Opaque names of who it was done to: for help, never as suspects."""
     lines: tuple[str, ...] = field(default=())
     """Opaque names of the messages with most evidence: the first that are asked for, when a case is open."""
+    coverage: Coverage = Coverage()
 
     @property
     def key(self) -> str:
@@ -65,7 +80,7 @@ class RiskAlarm:
         return {
             "level": self.level.word, "at": self.at, "rules": list(self.rules),
             "reasons": [reason.document() for reason in self.reasons], "features": dict(self.features),
-            "versions": dict(self.versions), "lines": list(self.lines),
+            "versions": dict(self.versions), "lines": list(self.lines), "coverage": self.coverage.document(),
         }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from tutela.screening.conversations.evidence import Scores
 from tutela.screening.conversations.options import ConversationOptions
 from tutela.screening.conversations.records import Heard, Pseudonyms
 from tutela.screening.conversations.scorers.base import Costly, Ranking, TextScorer
-from tutela.screening.conversations.scorers.registry import text_scorers
+from tutela.screening.conversations.scorers.registry import OfTexts, text_scorers
 
 MIN_OPENING = 20
 """Letters that a first message has at least to be compared with others."""
@@ -24,12 +24,10 @@ class Hearing:
     def __init__(self, home: Path, options: ConversationOptions, names: Pseudonyms, secret: bytes) -> None:
         """`secret` opens what is sealed in the home. Raises InputError for a scorer's file that is wrong."""
         self._names = names
-        self._scorers: Sequence[TextScorer] = text_scorers(home, secret) if options.content else ()
-
-    @property
-    def versions(self) -> Mapping[str, str]:
+        found = text_scorers(home, secret) if options.content else OfTexts()
+        self._scorers, self._covering = found.scorers, found.covering
+        self.versions: Mapping[str, str] = found.versions
         """Of each scorer."""
-        return {scorer.name: scorer.version for scorer in self._scorers}
 
     def hear(self, events: Sequence[Event]) -> Heard:
         """The evidence in a batch of events; nothing where content is not scored."""
@@ -49,6 +47,9 @@ class Hearing:
             heard.stage[np.array(rows)[staged]] = scores.stage[staged]
             strongest = np.maximum(strongest, both)
             heard.scorers[rows] |= (both > 0).astype(np.uint8) << bit
+        heard.read[rows] = True
+        if self._covering:
+            heard.uncovered[rows] = ~np.logical_or.reduce([one.covers(texts) for one in self._covering])
         heard.opening[rows] = [self._opening(text) for text in texts]
         return heard
 

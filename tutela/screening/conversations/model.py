@@ -21,11 +21,16 @@ from tutela.screening.conversations.events import ConversationStage
 from tutela.screening.conversations.evidence import CAP, Scores
 
 FILE = "model.risk"
-MAIN_BITS, OTHER_BITS, OTHERS = 20, 17, 16
+MAIN_BITS, OTHER_BITS, OTHERS, WORD_BITS = 20, 17, 16, 20
 DRIFT_SHARE, GATE_SHARE = 0.97, 0.9
 """What this share of ordinary messages is under adds no evidence."""
-_MAGIC = b"TUTTALK1"
+_MAGIC = b"TUTTALK2"
 _LENGTH = struct.Struct("<8sI")
+_STRANGE_ELSEWHERE = 0.8
+"""The share of strange words in a related language; in another script all are."""
+_FAR_LIKELIER = 100.0
+"""How much likelier a text must be in another language to be called uncovered: ordinary talk is so in 4 of 1,000."""
+_LEAST_WORDS, _LEAST_LETTERS = 3, 4
 _SIGNATURE = 32
 PREVIOUS = ".previous"
 
@@ -42,6 +47,10 @@ class TalkModel:
     """Shape (2 ** 20,)."""
     other: npt.NDArray[np.int8]
     """Shape (2 ** 17 * 16,): a head for each stage, side by side."""
+    words: npt.NDArray[np.uint8]
+    """The words and letters of ordinary messages, a bit for each of 2 ** 20 places."""
+    strange: float
+    """The share of words in other ordinary messages that are not among those."""
     centre: float
     """Of the main head's sums over ordinary messages: the mean …"""
     spread: float
@@ -50,7 +59,6 @@ class TalkModel:
     """… and the 97th percentile."""
     gate: float = -np.inf
     """The 90th percentile: what is under it is not looked at closer."""
-    languages: frozenset[str] = frozenset({"en"})
     made_from: Mapping[str, str] = field(default_factory=dict)
     """Counts and digests of what it was trained on."""
 
@@ -77,21 +85,41 @@ class TalkModel:
         zero = np.zeros_like(found)
         return Scores(np.where(threat, zero, found), np.where(threat, found, zero), stage)
 
+    def covers(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Whether each text is in a language that the model was made from; one too short to tell counts as covered.
+
+        A text is not when its words are far likelier to be strange than those of ordinary talk (Wald's ratio of
+        likelihoods), or, where words are not written apart, when most of its letters are.
+        """
+        counts = _native.familiarity(list(texts), folding(), self.words)
+        words, strange, letters, strange_letters = counts.T.astype(np.float64)
+        usual = min(max(self.strange, 1e-3), _STRANGE_ELSEWHERE / 2)
+        ratio = strange * np.log(_STRANGE_ELSEWHERE / usual)
+        ratio += (words - strange) * np.log((1 - _STRANGE_ELSEWHERE) / (1 - usual))
+        by_words = (words >= _LEAST_WORDS) & (ratio > np.log(_FAR_LIKELIER))
+        by_letters = (letters >= _LEAST_LETTERS) & (2 * strange_letters > letters)
+        found: npt.NDArray[np.bool_] = ~(by_words | by_letters)
+        return found
+
     def to_bytes(self) -> bytes:
         """The file."""
         head = json.dumps(
             {
                 "centre": self.centre, "spread": self.spread, "drift": self.drift, "gate": self.gate,
-                "languages": sorted(self.languages), "made_from": dict(self.made_from),
+                "strange": self.strange, "made_from": dict(self.made_from),
             },
             sort_keys=True,
         ).encode()  # fmt: skip
-        return _LENGTH.pack(_MAGIC, len(head)) + head + self.main.tobytes() + self.other.tobytes()
+        return (
+            _LENGTH.pack(_MAGIC, len(head))
+            + head
+            + b"".join(one.tobytes() for one in (self.main, self.other, self.words))
+        )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "TalkModel":
         """The model in a file. Raises InputError."""
-        sizes = (1 << MAIN_BITS, (1 << OTHER_BITS) * OTHERS)
+        sizes = (1 << MAIN_BITS, (1 << OTHER_BITS) * OTHERS, 1 << (WORD_BITS - 3))
         try:
             magic, length = _LENGTH.unpack_from(data)
             body = data[_LENGTH.size + length :]
@@ -100,8 +128,9 @@ class TalkModel:
             head = json.loads(data[_LENGTH.size : _LENGTH.size + length])
             return cls(
                 np.frombuffer(body, np.int8, sizes[0]), np.frombuffer(body, np.int8, sizes[1], sizes[0]),
+                np.frombuffer(body, np.uint8, sizes[2], sizes[0] + sizes[1]), float(head["strange"]),
                 float(head["centre"]), float(head["spread"]), float(head["drift"]), float(head["gate"]),
-                frozenset(head["languages"]), dict(head["made_from"]),
+                dict(head["made_from"]),
             )  # fmt: skip
         except (struct.error, ValueError, KeyError, TypeError) as error:
             raise InputError("the file is not a model of messages: {error}", error=error) from None

@@ -10,10 +10,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tutela.screening.conversations.alarms import AlarmReason
+from tutela.screening.conversations.alarms import AlarmReason, Coverage
 from tutela.screening.conversations.events import AgeBand, AgeSource, ConversationStage, EventKind
 from tutela.screening.conversations.ledger import EventBatch
-from tutela.screening.conversations.records import ACQUAINTED, ASKED, GROUP, MOVES, RECORD, Names, Records
+from tutela.screening.conversations.records import (
+    ACQUAINTED,
+    ASKED,
+    GROUP,
+    MOVES,
+    READ,
+    RECORD,
+    UNCOVERED,
+    Names,
+    Records,
+)
 from tutela.screening.conversations.state import FEATURES, RiskState
 
 MAX_REFERENCES = 50
@@ -54,6 +64,12 @@ class Story:
         """What was there at an event."""
         count = int(np.searchsorted(self.records["position"], position, "right"))
         return Story(self.account, self.records[:count], self.names[:count])
+
+
+def coverage(story: Story) -> Coverage:
+    """How much of what the account wrote could be read."""
+    read = (story.records["sender"] == story.account) & ((story.records["flags"] & READ) != 0)
+    return Coverage(int(read.sum()), int((read & ((story.records["flags"] & UNCOVERED) != 0)).sum()))
 
 
 class Reasons:

@@ -21,7 +21,7 @@ RECORD = np.dtype(
 )  # fmt: skip
 """`RiskEvent` of native/risk.hpp."""
 Records = npt.NDArray[np.void]
-ASKED, ACQUAINTED, GROUP, MOVES, ROLE, UNCOVERED = (1 << bit for bit in range(6))
+ASKED, ACQUAINTED, GROUP, MOVES, ROLE, UNCOVERED, READ = (1 << bit for bit in range(7))
 _FLAGS = ("asked", "acquainted", "group", "moves", "role")
 _AGES = ("band", "known", "recipient_band", "recipient_known")
 _NAMED = ("id", "sender", "recipient", "conversation")
@@ -54,6 +54,9 @@ class Heard:
     scorers: npt.NDArray[np.uint8]
     opening: npt.NDArray[np.uint32]
     uncovered: npt.NDArray[np.bool_]
+    """In a language that no scorer reads."""
+    read: npt.NDArray[np.bool_]
+    """Text that was scored."""
 
     @classmethod
     def nothing(cls, count: int) -> "Heard":
@@ -64,6 +67,7 @@ class Heard:
             np.zeros(count, np.uint8),
             np.zeros(count, np.uint8),
             np.zeros(count, np.uint32),
+            np.zeros(count, np.bool_),
             np.zeros(count, np.bool_),
         )
 
@@ -82,7 +86,7 @@ def pack(events: Sequence[Event], heard: Heard, pseudonyms: Pseudonyms, received
     flags = np.zeros(len(events), np.uint8)
     for bit, name in enumerate(_FLAGS):
         flags |= np.array([*map(attrgetter(name), events)], np.uint8) << bit
-    records["flags"] = flags | heard.uncovered.astype(np.uint8) * UNCOVERED
+    records["flags"] = flags | heard.uncovered.astype(np.uint8) * UNCOVERED | heard.read.astype(np.uint8) * READ
     for name in ("trust", "coercion", "stage", "scorers", "opening"):
         records[name] = getattr(heard, name)
     return records

@@ -17,7 +17,7 @@ import numpy as np
 
 from tutela.errors import InputError, NotFoundError, NotReadyError
 from tutela.foundation.background import BackgroundLoop
-from tutela.screening.conversations.alarms import AlarmReason, AlarmSink, RiskAlarm
+from tutela.screening.conversations.alarms import AlarmReason, AlarmSink, Coverage, RiskAlarm
 from tutela.screening.conversations.approval import Approval, approve, read_approval
 from tutela.screening.conversations.calibration import Threshold, threshold
 from tutela.screening.conversations.events import CLEARED, FORGOTTEN, Event, EventKind
@@ -26,7 +26,7 @@ from tutela.screening.conversations.ledger import KEPT_S, ConversationLedger, Ev
 from tutela.screening.conversations.levels import Level
 from tutela.screening.conversations.options import ConversationOptions
 from tutela.screening.conversations.policy import FILE, Judgement, RiskPolicy, read_policy
-from tutela.screening.conversations.reasons import Reasons, Story, weightiest
+from tutela.screening.conversations.reasons import Reasons, Story, coverage, weightiest
 from tutela.screening.conversations.records import Pseudonyms, marker, names_of, pack
 from tutela.screening.conversations.replay import Replayed, heights, replay
 from tutela.screening.conversations.scorers.contacts import CONTACTS
@@ -61,13 +61,14 @@ class Risk:
     features: Mapping[str, float]
     reasons: tuple[AlarmReason, ...]
     versions: Mapping[str, str]
+    coverage: Coverage
 
     def document(self) -> dict[str, Any]:
         """As it is answered, with what must be said beside every score."""
         return {
             "level": self.level.word, "now": self.now.level.word, "rules": list(self.now.rules),
             "features": dict(self.features), "reasons": [reason.document() for reason in self.reasons],
-            "versions": dict(self.versions), "limits": list(LIMITS),
+            "versions": dict(self.versions), "coverage": self.coverage.document(), "limits": list(LIMITS),
         }  # fmt: skip
 
 
@@ -189,6 +190,7 @@ class Conversations:
             versions=self.versions,
             others=_others(story),
             lines=weightiest(story),
+            coverage=coverage(story),
         )
         assert self._sink is not None
         self._sink.sound(alarm)
@@ -213,6 +215,7 @@ class Conversations:
                 {name: round(float(value), 4) for name, value in zip(FEATURES, features, strict=True)},
                 reasons,
                 self.versions,
+                coverage(story),
             )
 
     def _follow(self, ledger: ConversationLedger) -> None:

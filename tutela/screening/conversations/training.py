@@ -4,6 +4,7 @@ Ordinary messages are free and matter most: a wording that nobody confirmed is t
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ EPOCHS, RATE, DECAY, CONSTANT = 8, 0.1, 1e-6, -8.0
 _HELD_OUT = 5
 """Every fifth ordinary message is not learnt from, but tells how ordinary talk scores."""
 _MOST_WEIGHT = 10.0
+_MOST_WORDS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,14 @@ def train(positives: Sequence[Labelled], ordinary: Sequence[str], *, least_ordin
     held_out = [text for place, text in enumerate(ordinary) if place % _HELD_OUT == 0]
     texts = [one.text for one in positives] + learnt
     targets = np.array([1.0] * len(positives) + [0.0] * len(learnt), np.float32)
-    share = min(_MOST_WEIGHT, len(learnt) / len(positives))
-    weights = np.array([one.weight * share for one in positives] + [1.0] * len(learnt), np.float32)
+    balance = min(_MOST_WEIGHT, len(learnt) / len(positives))
+    weights = np.array([one.weight * balance for one in positives] + [1.0] * len(learnt), np.float32)
     main = _whole(_head(texts, targets, weights, MAIN_BITS)[:-1])
     other = _stages(positives, learnt)
-    bare = TalkModel(main, other, 0.0, 1.0, 0.0)
+    words = _words(texts)
+    strange = _native.familiarity(held_out, folding(), words)[:, :2].sum(axis=0)
+    share = float(strange[1] / max(1, strange[0]))
+    bare = TalkModel(main, other, words, share, 0.0, 1.0, 0.0)
     sums = bare.sums(held_out)
     sums = sums[sums > -1e8]
     made_from = {
@@ -64,7 +69,17 @@ def train(positives: Sequence[Labelled], ordinary: Sequence[str], *, least_ordin
     }
     drift = float(np.quantile(sums, DRIFT_SHARE))
     gate = float(np.quantile(sums, GATE_SHARE))
-    return TalkModel(main, other, float(sums.mean()), float(sums.std()) or 1.0, drift, gate, made_from=made_from)
+    return TalkModel(
+        main, other, words, share, float(sums.mean()), float(sums.std()) or 1.0, drift, gate, made_from=made_from
+    )
+
+
+def _words(texts: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """The commonest words of these texts, those that stand in two of them at least, and their letters."""
+    counts = Counter(word for text in texts for word in set(_native.normal_form(text, folding())[0].split()))
+    known = sorted((word for word, count in counts.items() if count >= 2), key=lambda word: (-counts[word], word))
+    known = known[:_MOST_WORDS]
+    return _native.known_words([*known, *sorted({letter for word in known for letter in word})])
 
 
 def _once(positives: Sequence[Labelled]) -> list[Labelled]:

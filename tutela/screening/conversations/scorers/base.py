@@ -1,8 +1,9 @@
-"""What a scorer is. To add one: write a class with one of the two protocols below, make one object of it, and name that
-object in the entry point group `tutela.scorers`.
+"""What a scorer is. To add one: write a class with one of the three protocols below, make one object of it, and name
+that object in the entry point group `tutela.scorers`.
 
 A scorer of texts is asked for each batch of messages whose content may be scored, and answers numbers: how much more
 likely such a text is where somebody is approached than in ordinary talk, as a logarithm, standardised, never under 0.
+One that covers tells which texts are in a language that the others read: "not covered" is said, never guessed.
 A scorer of contacts says how much each counter of an account is worth; it sees no text.
 """
 
@@ -30,11 +31,6 @@ class TextScorer(Protocol):
         """Written into every alarm."""
         ...
 
-    @property
-    def languages(self) -> frozenset[str] | None:
-        """The languages it reads; None for any."""
-        ...
-
     def score(self, texts: Sequence[str]) -> Scores:
         """The evidence in each text. MUST NOT keep any of them."""
         ...
@@ -60,10 +56,29 @@ class Ranking(TextScorer, Protocol):
 
 
 @runtime_checkable
+class Covering(Protocol):
+    """A scorer that gives no evidence: it tells which texts the others can read at all, so that silence is no guess."""
+
+    @property
+    def name(self) -> str:
+        """Of the entry point."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Written into every alarm."""
+        ...
+
+    def covers(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Whether each text is in a language that is read. MUST NOT keep any of them."""
+        ...
+
+
+@runtime_checkable
 class OfHome(Protocol):
     """A scorer of texts that is made from files of the operator's home."""
 
-    def of(self, home: Path, secret: bytes) -> TextScorer:
+    def of(self, home: Path, secret: bytes) -> TextScorer | Covering:
         """With what is in the home; `secret` opens what is sealed there. Raises InputError for a file that is wrong."""
         ...
 

@@ -12,7 +12,6 @@ class EmbeddingScorer:
     """The scorer of vectors. Thread-safe."""
 
     name = "embedding"
-    languages = None
     is_costly = True
 
     def __init__(self, encoder: Encoder | None = None, model: VectorModel | None = None) -> None:

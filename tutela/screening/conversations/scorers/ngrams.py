@@ -18,7 +18,6 @@ class Ngrams:
     def __init__(self, model: TalkModel | None = None) -> None:
         self._model = model
         self.version = "none" if model is None else model.version
-        self.languages = None if model is None else model.languages
 
     def of(self, home: Path, secret: bytes) -> "Ngrams":
         """With the model that the home holds. Raises InputError."""

@@ -30,7 +30,6 @@ class Phrases:
     """The scorer of an operator's phrases. Thread-safe."""
 
     name = "phrases"
-    languages = None
 
     def __init__(self, phrases: Sequence[Phrase] = ()) -> None:
         self._phrases = {phrase.value: phrase for phrase in phrases}
