@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.generic_pictures import FAMILIES, draw_generic
 from benchmarks.report import Scale, Table
 from tutela import _native
-from tutela.content.media.content import ViewSet
+from tutela.content.views.view_set import ViewSet
 from tutela.lists.banks.values import MIN_LISTED_QUALITY, can_match
 from tutela.screening.evaluation.attacks.base import Encoding
 from tutela.screening.evaluation.attacks.catalogue import encoded

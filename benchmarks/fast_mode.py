@@ -14,8 +14,10 @@ from PIL import Image, ImageEnhance
 
 from benchmarks.pictures import SIZES, file_of, mosaic
 from benchmarks.report import Scale, Table
-from tutela.content.media.content import Content, Limits, Mode, ViewSet
+from tutela.content.media.confined.opened import OpenedContent
+from tutela.content.media.content import Limits, Mode
 from tutela.content.signals.pdq import PDQ
+from tutela.content.views.view_set import ViewSet
 
 _PICTURES = {
     Scale.TINY: {"0.3 MP": 3},
@@ -93,7 +95,7 @@ def _altered(picture: Image.Image, rng: random.Random) -> bytes:
 
 
 def _hash(data: bytes, mode: Mode) -> tuple[bytes, int]:
-    sample = PDQ.compute(Content(data, mode, Limits(views=ViewSet.PLAIN)))[0]
+    sample = PDQ.compute(OpenedContent(data, mode, Limits(views=ViewSet.PLAIN)))[0]
     assert sample.quality is not None
     return sample.value, sample.quality
 

@@ -8,9 +8,11 @@ from threatexchange.signal_type.pdq.pdq_hasher import pdq_from_bytes
 
 from benchmarks.pictures import SIZES, file_of, mosaic
 from benchmarks.report import Scale, Table, duration, in_turns, ratio
+from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.confined.readings import MIN_SIDE
-from tutela.content.media.content import Content, Limits, Mode, ViewSet
+from tutela.content.media.content import Limits, Mode
 from tutela.content.signals.pdq import PDQ
+from tutela.content.views.view_set import ViewSet
 
 _LIMITS = Limits(views=ViewSet.PLAIN)  # one hash, as the peer makes
 _FORMATS: dict[str, tuple[str, dict[str, object]]] = {
@@ -34,8 +36,8 @@ def run(scale: Scale) -> Iterator[Table]:
             data = file_of(mosaic(SIZES[size_name]), form, **options)
             functions: list[Callable[[], object]] = [
                 lambda data=data: pdq_from_bytes(data),
-                lambda data=data: PDQ.compute(Content(data, Mode.FAST, _LIMITS)),
-                lambda data=data: PDQ.compute(Content(data, Mode.EXACT, _LIMITS)),
+                lambda data=data: PDQ.compute(OpenedContent(data, Mode.FAST, _LIMITS)),
+                lambda data=data: PDQ.compute(OpenedContent(data, Mode.EXACT, _LIMITS)),
             ]
             if form == "JPEG":
                 functions.append(lambda data=data: bare_decode(data))

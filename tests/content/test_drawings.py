@@ -13,8 +13,8 @@ from PIL import Image
 from tests.support.containers import zip_of
 from tests.support.looked import KNOWN, OTHER, looked, outcome
 from tests.support.pictures import file_of
-from tutela.content.media.content import ViewSet
 from tutela.content.media.sniff import MediaType, sniff
+from tutela.content.views.view_set import ViewSet
 
 SMALL = KNOWN.convert("L").resize((60, 45), Image.Resampling.BOX)
 GREY = np.asarray(SMALL)

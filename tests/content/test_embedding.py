@@ -6,8 +6,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.support.pictures import draw_scene, file_of, photos
-from tutela.content.media.content import Content, Limits, Mode, ViewSet
+from tutela.content.media.confined.opened import OpenedContent
+from tutela.content.media.content import Limits, Mode
 from tutela.content.signals.embedding import EMBEDDING, FARTHEST, MODEL_VARIABLE, load_model
+from tutela.content.views.view_set import ViewSet
 from tutela.deployment.composition import open_deployment
 from tutela.errors import InvalidSignalError
 from tutela.lists.banks.model import Action, NewEntry, Policy
@@ -42,7 +44,7 @@ def model_file(path, seed: int = 1, outputs: int = 32):
 def embedding_of(picture, monkeypatch, model) -> bytes:
     monkeypatch.setenv(MODEL_VARIABLE, str(model))
     load_model.cache_clear()
-    (sample,) = EMBEDDING.compute(Content(file_of(picture, "PNG"), Mode.FAST, Limits()))
+    (sample,) = EMBEDDING.compute(OpenedContent(file_of(picture, "PNG"), Mode.FAST, Limits()))
     return sample.value
 
 
@@ -62,7 +64,7 @@ def test_values_of_two_models_never_match(tmp_path, monkeypatch):
 
 def test_without_a_model_there_is_no_embedding(monkeypatch):
     monkeypatch.delenv(MODEL_VARIABLE, raising=False)
-    assert EMBEDDING.compute(Content(file_of(KNOWN, "PNG"), Mode.FAST, Limits())) == ()
+    assert EMBEDDING.compute(OpenedContent(file_of(KNOWN, "PNG"), Mode.FAST, Limits())) == ()
 
 
 def test_printing_and_reading_a_value_gives_it_back(tmp_path, monkeypatch):

@@ -12,7 +12,8 @@ from PIL import Image, ImageCms
 from tests.support.pictures import draw_scene, every_format, file_of, photos
 from tutela import _native
 from tutela.content.media.confined.decode import decode_picture
-from tutela.content.media.content import Content, Limits, Mode
+from tutela.content.media.confined.opened import OpenedContent
+from tutela.content.media.content import Limits, Mode
 from tutela.content.media.sniff import MediaType, sniff
 from tutela.content.signals.pdq import PDQ
 from tutela.errors import UnscreenableError
@@ -212,7 +213,7 @@ def test_limits_are_checked_before_pixels_are_made():
 
 
 def test_content_is_decoded_once_and_only_on_demand():
-    content = Content(FORMATS["png"], Mode.FAST, Limits())
+    content = OpenedContent(FORMATS["png"], Mode.FAST, Limits())
     assert "picture" not in vars(content)
     assert content.picture is content.picture
 

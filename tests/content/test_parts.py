@@ -44,8 +44,9 @@ from tests.support.pictures import draw_scene, file_of, mutations, photos
 from tests.support.quines import gzip_quine, zip_quine
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers import CONTAINERS, libarchive
+from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.confined.walk import Place, walk
-from tutela.content.media.content import Content, Limits, Mode
+from tutela.content.media.content import Limits, Mode
 from tutela.content.media.isolation import WorkerPool
 from tutela.content.media.sniff import sniff
 from tutela.deployment.composition import open_deployment
@@ -87,7 +88,7 @@ MUTATIONS = effort(300, 2_000)
 
 def places_in(data: bytes, **limits) -> Iterator[Place]:
     """Every place in the content."""
-    content = Content(data, Mode.FAST, Limits(**limits))
+    content = OpenedContent(data, Mode.FAST, Limits(**limits))
     return walk(content, Budget(content.limits, len(data)))
 
 

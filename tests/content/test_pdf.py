@@ -13,7 +13,7 @@ from PIL import Image, ImageChops
 
 from tests.support.looked import KNOWN, OTHER, looked
 from tests.support.pictures import file_of
-from tutela.content.media.content import ViewSet
+from tutela.content.views.view_set import ViewSet
 
 TEXT = (
     b"BT /F 11 Tf 30 800 Td 14 TL "

@@ -11,7 +11,8 @@ from PIL import Image, ImageOps
 
 from tests.support.pictures import draw_scene, file_of, photos
 from tutela import _native
-from tutela.content.media.content import Content, Limits, Mode
+from tutela.content.media.confined.opened import OpenedContent
+from tutela.content.media.content import Limits, Mode
 from tutela.content.signals.pdq import PDQ, STORED
 from tutela.errors import InvalidSignalError
 
@@ -164,7 +165,7 @@ def test_the_picture_is_hashed_as_displayed_and_as_stored(orientation):
     exif[0x0112] = orientation
     stored = file_of(upright, "PNG", exif=exif)
     displayed = ImageOps.exif_transpose(Image.open(io.BytesIO(stored)))
-    samples = PDQ.compute(Content(stored, Mode.EXACT, Limits()))
+    samples = PDQ.compute(OpenedContent(stored, Mode.EXACT, Limits()))
     assert PDQ.distance(samples[0].value, reference(np.ascontiguousarray(np.asarray(displayed)))[0]) <= 2
     assert PDQ.distance(samples[-1].value, reference(np.ascontiguousarray(np.asarray(upright)))[0]) <= 2
     assert [sample.view for sample in samples] == (["whole"] if orientation == 1 else ["whole", STORED])

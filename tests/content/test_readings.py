@@ -15,7 +15,8 @@ from tests.support.looked import looked, outcome
 from tests.support.pictures import draw_scene, every_format, file_of, photos
 from tutela.content.media.confined.decode import decode_picture
 from tutela.content.media.confined.endings import end_of
-from tutela.content.media.content import Content, Limits, Mode, Picture
+from tutela.content.media.confined.opened import OpenedContent
+from tutela.content.media.content import Limits, Mode, Picture
 from tutela.content.media.sniff import MediaType, sniff
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.screening.verdict import Decision
@@ -359,14 +360,14 @@ def test_an_animation_whose_frames_are_counted_in_two_ways_is_held() -> None:
 
 def test_frames_that_show_something_new_are_looked_at_closely_and_others_plainly() -> None:
     from tutela.content.media.confined.budget import Budget
-    from tutela.content.media.confined.containers.base import InnerPicture
     from tutela.content.media.confined.containers.frames import Frames
+    from tutela.content.media.confined.parts import InnerPicture
 
     still = [OTHER.copy() for _ in range(6)]
     for number, frame in enumerate(still):
         frame.putpixel((number, 0), (255, 0, 0))
     data = file_of(still[0], "PNG", save_all=True, append_images=[*still[1:], KNOWN, still[2]], duration=100)
-    content = Content(data, Mode.FAST, Limits())
+    content = OpenedContent(data, Mode.FAST, Limits())
     parts = [part for part in Frames().parts(content, Budget(Limits(), len(data))) if isinstance(part, InnerPicture)]
     assert {part.name for part in parts if not part.alike} == {"frame 7"}
 

@@ -11,12 +11,14 @@ from PIL import Image, ImageDraw, ImageFilter
 from benchmarks.generic_pictures import draw_generic
 from tests.support.pictures import draw_scene, file_of, photos
 from tutela import _native
-from tutela.content.media.content import Content, Limits, Mode, ViewSet
+from tutela.content.media.confined.opened import OpenedContent
+from tutela.content.media.content import Limits, Mode
 from tutela.content.signals.pdq import PDQ
 from tutela.content.views.finder import SURE, find_frames, reduced
 from tutela.content.views.listed import EDGES
 from tutela.content.views.thresholds import able_quality, need
 from tutela.content.views.view import TURNS, WHOLE, rectangle
+from tutela.content.views.view_set import ViewSet
 from tutela.deployment.composition import open_deployment
 from tutela.lists.banks.model import Action, BankKind, EntryState, EntryValue, NewEntry, Policy
 from tutela.lists.banks.values import picture_entries
@@ -29,7 +31,7 @@ OTHERS = (photos()[0], photos()[1], photos()[3], draw_scene(5), draw_scene(6))
 
 
 def samples(picture: Image.Image, views: ViewSet, mode: Mode = Mode.FAST):
-    return PDQ.compute(Content(file_of(picture, "JPEG", quality=90), mode, Limits(views=views)))
+    return PDQ.compute(OpenedContent(file_of(picture, "JPEG", quality=90), mode, Limits(views=views)))
 
 
 def attacked(name: str, strength: float, picture: Image.Image = KNOWN, seed: int = 1) -> bytes:

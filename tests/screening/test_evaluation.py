@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 
 from tests.support.pictures import draw_scene, photos
 from tutela.cli.commands import app
-from tutela.content.media.content import Picture, ViewSet
+from tutela.content.media.content import Picture
 from tutela.content.signals.base import Sample
 from tutela.content.signals.pdq import PDQ
+from tutela.content.views.view_set import ViewSet
 from tutela.errors import InputError
 from tutela.lists.banks.values import picture_entries
 from tutela.screening.evaluation.attacks.base import Scene

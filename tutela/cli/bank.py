@@ -152,9 +152,10 @@ def add(
 
     from tutela.cli.output import complain
     from tutela.cli.screening import read, samples_of
-    from tutela.content.media.content import Mode, ViewSet
+    from tutela.content.media.content import Mode
     from tutela.content.media.isolation import WorkerPool
     from tutela.content.media.sniff import VIDEOS, sniff
+    from tutela.content.views.view_set import ViewSet
     from tutela.errors import InputError, UnscreenableError
     from tutela.lists.banks.plain_pictures import LOOKS_PLAIN, plain_entries, too_plain
     from tutela.lists.banks.values import new_entry, picture_entries

@@ -142,7 +142,7 @@ def _formats(_: Settings) -> Iterator[Diagnosis]:
 
 
 def _containers(_: Settings) -> Iterator[Diagnosis]:
-    from tutela.content.media.confined.containers import libarchive
+    from tutela.content.media.system_libarchive import load
 
     looked_into = ["ZIP Office EPUB TAR gzip bzip2 xz OLE e-mail"]
     missing = []
@@ -151,7 +151,7 @@ def _containers(_: Settings) -> Iterator[Diagnosis]:
             missing.append(f"{kind} (install tutela[archives])")
         else:
             looked_into.append(kind)
-    if libarchive.load() is None:
+    if load() is None:
         missing.append("RAR CAB ISO (install tutela[archives] and the system's libarchive)")
     else:
         looked_into.append("RAR CAB ISO")

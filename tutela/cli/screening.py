@@ -21,13 +21,14 @@ from tutela.cli.output import (
     verdict_row,
     visible,
 )
-from tutela.content.media.content import Limits, Mode, ViewSet
+from tutela.content.media.content import Limits, Mode
 from tutela.content.media.isolation import WorkerPool
 from tutela.content.media.profile import Profile
 from tutela.content.media.sniff import VIDEOS, sniff
 from tutela.content.signals.base import WHOLE, Computable, Digesting, Sample
 from tutela.content.signals.registry import signal_type, signal_types
 from tutela.content.signals.vpdq import VPDQ
+from tutela.content.views.view_set import ViewSet
 from tutela.deployment.composition import Deployment
 from tutela.errors import InputError, UnscreenableError
 from tutela.screening.examination import TASK, options, read_examination

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.decode import decode_picture
+from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.confined.stretch import Frame
 from tutela.content.media.confined.walk import walk
 from tutela.content.media.content import Content, Limits, Mode, Shortcoming
@@ -69,7 +70,7 @@ def _frames(data: memoryview, limits: Limits, parts: Sequence[str], matched: Seq
 def _inside(data: memoryview, limits: Limits, wanted: frozenset[str]) -> Sequence[Image.Image]:
     """Up to a sheet's pictures inside the content: those at the wanted paths, or the first ones."""
     found: list[Image.Image] = []
-    for place in walk(Content(data, Mode.FAST, limits), Budget(limits, len(data))):
+    for place in walk(OpenedContent(data, Mode.FAST, limits), Budget(limits, len(data))):
         if place.content is None or (place.path not in wanted if wanted else not place.path):
             continue
         with contextlib.suppress(UnscreenableError):

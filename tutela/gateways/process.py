@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from tutela.api.options import ServiceOptions
 from tutela.casework.evidence.memory import guard_memory, start_anew_with_clean_memory
 from tutela.deployment.composition import Deployment
 from tutela.deployment.metrics import count_verdict
@@ -20,8 +19,8 @@ from tutela.gateways.service import Gateways, Sockets, listen, unlink
 log = structlog.get_logger(__name__)
 
 
-def run(settings: Settings, name: str) -> None:
-    """Run one gateway until told to stop. Raises InputError when there is none of that name."""
+def run(settings: Settings, name: str, places: int) -> None:
+    """Run one gateway, with so many screenings at once, until told to stop. Raises InputError for an unknown name."""
     if settings.evidence is not None:
         start_anew_with_clean_memory()
     gateways = settings.named("gateways")
@@ -35,16 +34,15 @@ def run(settings: Settings, name: str) -> None:
         with settings.open() as deployment:
             guard_memory()
             deployment.job_runner.on_verdict = count_verdict
-            asyncio.run(_serve(deployment, settings, chosen, sockets))
+            asyncio.run(_serve(deployment, chosen, sockets, places))
     finally:
         unlink(chosen, sockets)
 
 
-async def _serve(deployment: Deployment, settings: Settings, chosen: dict[str, Options], sockets: Sockets) -> None:
+async def _serve(deployment: Deployment, chosen: dict[str, Options], sockets: Sockets, places: int) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    places = settings.door(ServiceOptions).max_in_flight
     with ThreadPoolExecutor(places, "tutela-screening") as threads:
         await asyncio.to_thread(deployment.pool.warm)
         gateways = Gateways(deployment, chosen, sockets, Semaphore(places), threads)

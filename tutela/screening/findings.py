@@ -10,17 +10,19 @@ from dataclasses import replace
 from functools import cache
 
 from tutela.content.media.confined.containers import CONTAINERS
-from tutela.content.media.confined.containers.base import InnerFile
 from tutela.content.media.confined.endings import boxes
+from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.confined.ordinary import ordinary
-from tutela.content.media.confined.plain import SMALLEST_PICTURE
+from tutela.content.media.confined.parts import InnerFile
 from tutela.content.media.confined.walk import Place
-from tutela.content.media.content import SEPARATOR, Content, Mode, Shortcoming, ViewSet
+from tutela.content.media.content import SEPARATOR, Content, Mode, Shortcoming
+from tutela.content.media.plain import SMALLEST_PICTURE
 from tutela.content.media.profile import EXPECTED, FileKind, Profile
 from tutela.content.media.sniff import VIDEOS, MediaType
 from tutela.content.signals.base import WHOLE, Computable, Sample
 from tutela.content.signals.digests import digest_samples
 from tutela.content.signals.registry import signal_type, signal_types
+from tutela.content.views.view_set import ViewSet
 from tutela.errors import UnscreenableError
 from tutela.screening.hyperlinks import Hyperlinks
 from tutela.screening.video.task import watch_inside
@@ -143,7 +145,7 @@ class Findings:
     def _look(self, place: Place, content: Content) -> tuple[Sequence[Sample], Sequence[tuple[str, str]]]:
         """As `look`; a thumbnail that shows what its picture shows has its plain hashes only."""
         if isinstance(place.part, InnerFile) and place.part.likeness and content.data:
-            plain = Content(content.data, content.mode, replace(content.limits, views=ViewSet.PLAIN))
+            plain = OpenedContent(content.data, content.mode, replace(content.limits, views=ViewSet.PLAIN))
             samples, flaws = look(plain, self._seed)
             if all(self._is_like(place, sample) for sample in samples):
                 return samples, flaws

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 
 from tutela.content.links.finder import MAX_LINKS, find_links
-from tutela.content.media.confined.plain import as_utf8, is_text
 from tutela.content.media.content import Content
+from tutela.content.media.plain import as_utf8, is_text
 from tutela.content.media.sniff import MediaType
 
 MAX_LETTERS = 2_000_000

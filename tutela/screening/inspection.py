@@ -5,8 +5,9 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.confined.walk import Place, walk
-from tutela.content.media.content import Content, Limits, Mode, Shortcoming
+from tutela.content.media.content import Limits, Mode, Shortcoming
 from tutela.content.signals.base import Sample
 from tutela.screening.findings import Findings
 from tutela.screening.video.task import watch
@@ -29,7 +30,7 @@ def examine(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str,
     What is found is yielded as it comes, so that it counts even if a later part ends the worker. In exact mode only the
     content itself is looked at: its hashes are for lists, not for a verdict.
     """
-    content = Content(data, Mode(options["mode"]), Limits(**options["limits"]))
+    content = OpenedContent(data, Mode(options["mode"]), Limits(**options["limits"]))
     watched, links = bool(options.get("watched")), bool(options.get("links"))
     findings = Findings(watched, str(options.get("seed", "")), links=links)
     told, at = 0, time.monotonic()
@@ -53,7 +54,7 @@ def examine(data: memoryview, options: Mapping[str, Any]) -> Generator[dict[str,
     }
 
 
-def _places(content: Content) -> Iterator[Place]:
+def _places(content: OpenedContent) -> Iterator[Place]:
     if content.mode is Mode.EXACT:
         return iter((Place("", content),))
     return walk(content, Budget(content.limits, len(content.data)))

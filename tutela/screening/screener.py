@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from tutela._version import __version__
 from tutela.content.links.link import LINK_TYPES, link_samples
-from tutela.content.media.content import Limits, Mode, Shortcoming, ViewSet
+from tutela.content.media.content import Limits, Mode, Shortcoming
 from tutela.content.media.content_file import ContentFile
 from tutela.content.media.isolation import PoolOfAsker, WorkerPool
 from tutela.content.media.lanes import Asker, Lane, masked
@@ -30,6 +30,7 @@ from tutela.content.signals.base import Sample
 from tutela.content.signals.digests import digest_in_turn
 from tutela.content.signals.registry import signal_type
 from tutela.content.views.thresholds import need
+from tutela.content.views.view_set import ViewSet
 from tutela.errors import BusyError, InputError, NotReadyError, StoreError
 from tutela.lists.banks.model import Bank, BankUse, Extent, Listed
 from tutela.screening.audience import SearchingAudience

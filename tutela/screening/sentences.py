@@ -5,14 +5,32 @@ catalogues translate.
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from tutela.content.signals.base import SignalKind
 from tutela.content.signals.registry import composite_type, signal_type
 from tutela.errors import message
 
-if TYPE_CHECKING:
-    from tutela.screening.verdict import Match
+
+class ListedMatch(Protocol):
+    """What of a match is said: a `Match` of a verdict is one."""
+
+    @property
+    def bank(self) -> str: ...
+    @property
+    def entry_id(self) -> int: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def reference(self) -> str: ...
+    @property
+    def signal(self) -> str: ...
+    @property
+    def view(self) -> str: ...
+    @property
+    def distance(self) -> int: ...
+    @property
+    def threshold(self) -> int: ...
 
 
 VIEWS: Mapping[str, str] = {
@@ -46,12 +64,12 @@ LIKE = message("Like {entry} by {signal}: {view}, distance {distance} of {thresh
 _PICTURES = frozenset({"pdq", "photodna"})
 
 
-def entry_of(match: "Match") -> str:
+def entry_of(match: ListedMatch) -> str:
     """What a match names: `ncmec #30`."""
     return f"{match.bank} #{match.entry_id}"
 
 
-def listed_by(match: "Match") -> str:
+def listed_by(match: ListedMatch) -> str:
     """Who listed the entry, under which name of theirs: `exchange:ncmec 4711`, or the company itself."""
     source = "the company itself" if match.source in ("", "operator") else match.source
     return f"{source}, reference {match.reference}" if match.reference else source
@@ -66,7 +84,7 @@ def view_in_words(view: str, translate: Callable[[str], str] = str) -> str:
     return f"{words}, {translate(TURNS[turn])}" if turn in TURNS else words
 
 
-def sentence(match: "Match", translate: Callable[[str], str] = str) -> str:
+def sentence(match: ListedMatch, translate: Callable[[str], str] = str) -> str:
     """What a match says, in words. `translate` gives a text in the reader's language."""
     exact = composite_type(match.signal) is None and signal_type(match.signal).kind is SignalKind.EXACT
     template = SAME_FILE if exact else SAME_PICTURE if match.signal in _PICTURES else LIKE

@@ -1,18 +1,16 @@
-"""Content on its way to signals: the bytes, and the picture in them, decoded once and only when asked for.
-
-Runs inside an isolated worker process; nothing here is called by the serving process.
-"""
+"""Content on its way to signals: what it may cost, why it is held, and what a signal type sees of it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from tutela.content.media.profile import Profile
-from tutela.content.media.sniff import MediaType, sniff
+from tutela.content.media.sniff import MediaType
+from tutela.content.views.view_set import ViewSet
 from tutela.foundation.options import require, require_positive
 
 SEPARATOR = " › "
@@ -26,19 +24,6 @@ class Mode(StrEnum):
     """Grey, scaled in the decoder. For screening."""
     EXACT = "exact"
     """Full-resolution RGB, so that hashes equal the reference implementation's. For hashes that leave the house."""
-
-
-class ViewSet(StrEnum):
-    """How many views of a picture are looked up."""
-
-    PLAIN = "plain"
-    """The picture as it is displayed and, where that is another, as it is stored."""
-    STANDARD = "standard"
-    """Its turns, too, and what is found inside it: within borders, in screenshots and collages, around landmarks."""
-    THOROUGH = "thorough"
-    """More of each, and turns of what is found inside."""
-    LISTED = "listed"
-    """Not for uploads: what a bank lists of a picture that the curator holds, so that crops of it match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,34 +137,17 @@ _TURNS: Mapping[int, Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]] =
 """How a viewer turns the stored pixels, by EXIF orientation (CIPA DC-008, 4.6.4)."""
 
 
-class Content:
-    """Bytes with a sniffed type and a lazily decoded picture."""
+class Content(Protocol):
+    """Content as a signal type sees it, in an isolated worker: bytes, and the picture in them once it is asked for."""
 
-    def __init__(self, data: bytes | memoryview, mode: Mode, limits: Limits) -> None:
-        self.data = data
-        self.mode = mode
-        self.limits = limits
-
-    @classmethod
-    def of_picture(cls, picture: Picture, mode: Mode, limits: Limits) -> "Content":
-        """Content without bytes of its own: a frame, or a page that was drawn."""
-        content = cls(b"", mode, limits)
-        vars(content)["picture"] = picture
-        return content
-
-    @cached_property
-    def media_type(self) -> MediaType | None:
-        """The type by content, never by name; None where it is not a known one."""
-        return sniff(self.data)
+    data: bytes | memoryview
+    mode: Mode
+    limits: Limits
 
     @property
-    def decoded(self) -> Picture | None:
-        """The picture, where it was asked for and had."""
-        return vars(self).get("picture")
+    def media_type(self) -> MediaType | None:
+        """The type by content, never by name; None where it is not a known one."""
 
-    @cached_property
+    @property
     def picture(self) -> Picture:
-        """The (first) picture. Raises UnscreenableError with the reason where there is none to be had."""
-        from tutela.content.media.confined.decode import decode_picture
-
-        return decode_picture(self.data, self.media_type, self.mode, self.limits)
+        """The (first) picture, decoded once. Raises UnscreenableError with the reason where there is none to be had."""

@@ -8,8 +8,8 @@ import re
 import struct
 from enum import StrEnum
 
-from tutela.content.media.confined.plain import as_utf8, is_text
 from tutela.content.media.markup import is_html, root_of
+from tutela.content.media.plain import as_utf8, is_text
 
 
 class MediaType(StrEnum):

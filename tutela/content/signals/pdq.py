@@ -10,12 +10,13 @@ import numpy as np
 from PIL import Image
 
 from tutela import _native
-from tutela.content.media.content import Content, Mode, Picture, ViewSet
+from tutela.content.media.content import Content, Mode, Picture
 from tutela.content.signals.base import STORED, WHOLE, Region, Sample, SignalKind
 from tutela.content.signals.hexadecimal import parse_hexadecimal
 from tutela.content.views.finder import find_frames, reduced
 from tutela.content.views.thresholds import able_quality, is_many_sided
 from tutela.content.views.view import NEGATIVE, TURNS, Luma, bounds, placed, view_names
+from tutela.content.views.view_set import ViewSet
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The signal types of this installation: ours and those that plug-ins bring, found by entry point."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from types import MappingProxyType
@@ -29,6 +29,14 @@ def signal_types() -> Mapping[str, SignalType]:
             )
         found[signal_type.name] = signal_type
     return MappingProxyType(found)
+
+
+def prepare() -> None:
+    """Load every type, and what it computes with, before a worker is confined. Raises TutelaError as the types do."""
+    for found in signal_types().values():
+        own: Callable[[], None] | None = getattr(found, "prepare", None)
+        if own is not None:
+            own()
 
 
 def signal_type(name: str) -> SignalType:

@@ -1,4 +1,4 @@
 """Which views of one decoded picture are looked up: the whole, its turns, and what is found inside it.
 
-Flow: luma → `finding.find_views` → named quadrilaterals → the native core hashes them all from one small pyramid.
+Flow: luma → `finder.find_frames` → named quadrilaterals → the native core hashes them all from one small pyramid.
 """

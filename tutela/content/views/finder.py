@@ -7,10 +7,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from tutela._native import Canvas
-from tutela.content.media.content import ViewSet
 from tutela.content.views.anchors import WINDOW, anchored_windows
 from tutela.content.views.listed import EDGES, listed_views
 from tutela.content.views.view import ALL_TURNS, MIRRORED, UPRIGHT, WHOLE, Corners, Luma, Views
+from tutela.content.views.view_set import ViewSet
 
 SHORT_SIDE = 256
 """Views are looked for, and hashed, with the picture's short side brought to 256 to 511 pixels."""

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from tutela.casework.audit.options import AuditOptions
 from tutela.casework.cases.options import CaseOptions, EvidenceOptions
 from tutela.casework.reports.options import ReportOptions
-from tutela.content.media.content import Limits, ViewSet
+from tutela.content.media.content import Limits
+from tutela.content.views.view_set import ViewSet
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, open_deployment
 from tutela.deployment.settings.doors import DOORS, NAMED_DOORS, Chosen, door_section

@@ -15,16 +15,15 @@ import time
 from array import array
 from collections.abc import Coroutine
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from tutela.gateways.beneath import Roots
 from tutela.gateways.clamd.commands import BY_PATH, IN_SESSION, MAX_COMMAND, Asked, Command, parse
 from tutela.gateways.clamd.frames import InstreamFrames, TakenFrame
-from tutela.gateways.intake import BUFFER, Body, wipe
+from tutela.gateways.clamd.options import ClamdOptions
+from tutela.gateways.intake import BUFFER, Body, Intake, wipe
 from tutela.gateways.listeners import user_of
 from tutela.gateways.outcome import GatewayFault, GatewayOutcome
-
-if TYPE_CHECKING:
-    from tutela.gateways.clamd.service import ClamdGateway
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +49,33 @@ class ConnectionStage(Enum):
     CLOSED = "closed"
 
 
+class ClamdHost(Protocol):
+    """What a connection asks of its gateway."""
+
+    options: ClamdOptions
+    intake: Intake
+    loop: asyncio.AbstractEventLoop
+    roots: Roots | None
+
+    def busy(self, connection: "ClamdConnection", /) -> None:
+        """A connection has asked something."""
+
+    def waits(self, connection: "ClamdConnection", /) -> None:
+        """A connection has nothing more to be answered."""
+
+    def gone(self, connection: "ClamdConnection", /) -> None:
+        """A connection is closed."""
+
+    def word(self, outcome: GatewayOutcome, /) -> bytes:
+        """What is said of content after its name."""
+
+    def answer(self, command: Command | None, /) -> bytes:
+        """What is said to a command that asks nothing about content."""
+
+    async def reload(self) -> None:
+        """Make every committed list change count now."""
+
+
 class ClamdConnection:
     """Belongs to the gateway's event loop."""
 
@@ -72,7 +98,7 @@ class ClamdConnection:
         "stage",
     )
 
-    def __init__(self, gateway: "ClamdGateway", connection: socket.socket) -> None:
+    def __init__(self, gateway: ClamdHost, connection: socket.socket) -> None:
         self.stage = ConnectionStage.COMMAND
         self._gateway = gateway
         self._socket = connection

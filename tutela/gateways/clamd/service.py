@@ -9,17 +9,13 @@ import socket
 import struct
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
-from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 
-from pydantic import Field
-
-from tutela.gateways.base import GatewayKind, ListenerOptions, Opening, Passes
+from tutela.gateways.base import GatewayKind, Opening, Passes
 from tutela.gateways.beneath import Roots
-from tutela.gateways.clamd.clients import ADVICE
 from tutela.gateways.clamd.commands import Command
 from tutela.gateways.clamd.connection import ClamdConnection, ConnectionStage
+from tutela.gateways.clamd.options import ClamdOptions, HeldAs
 from tutela.gateways.listeners import Acceptor, ListenAddress, Peers
 from tutela.gateways.outcome import GatewayFault, GatewayOutcome
 from tutela.screening.verdict import Decision
@@ -32,36 +28,6 @@ _COMMANDS = (
     "SCAN RELOAD PING CONTSCAN VERSIONCOMMANDS VERSION END MULTISCAN FILDES STATS IDSESSION INSTREAM ALLMATCHSCAN"
 )
 _ASKED_S = 60.0
-
-
-class HeldAs(StrEnum):
-    """How a hold is said."""
-
-    FOUND = "found"
-    """As something that was found: every client refuses it."""
-    LIMITS = "limits"
-    """Found, by a name that rspamd takes for "could not be scanned"."""
-    ERROR = "error"
-    """As an error: clamav-milter has the mail come again; several other clients let it pass."""
-
-
-class ClamdOptions(ListenerOptions):
-    """What a clamd gateway is told."""
-
-    held_as: HeldAs = Field(default=HeldAs.FOUND, description="How a hold is said: `found`, `limits` or `error`.")
-    roots: tuple[str, ...] = Field(
-        default=(),
-        description="Folders below which files are read by path, for peers at a UNIX socket; none by default.",
-    )
-
-    advice: ClassVar[Mapping[str, str]] = ADVICE
-
-    def warnings(self) -> list[str]:
-        """As of every gateway, and of how a hold is said."""
-        found = super().warnings()
-        if self.held_as is HeldAs.ERROR:
-            found.append("says a hold as ERROR: rspamd, Discourse, Moodle and django-clamd let such content pass")
-        return found
 
 
 class ClamdGateway:

@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from tutela.gateways.forms import as_mail, pieces
 from tutela.gateways.icap import answers
@@ -25,12 +25,12 @@ from tutela.gateways.icap.messages import (
     parse_encapsulated,
     parse_head,
 )
-from tutela.gateways.intake import BUFFER, Body, wipe
+from tutela.gateways.icap.options import IcapOptions
+from tutela.gateways.icap.pages import PageGuard
+from tutela.gateways.intake import BUFFER, Body, Intake, wipe
+from tutela.gateways.listeners import Peers
 from tutela.gateways.outcome import GatewayFault, GatewayOutcome
 from tutela.screening.verdict import Decision
-
-if TYPE_CHECKING:
-    from tutela.gateways.icap.service import IcapGateway
 
 _RATED_AFTER_S = 10.0
 _MAX_LINE = 4096
@@ -42,10 +42,31 @@ class IcapTooSlowError(Exception):
     """A body does not come in time."""
 
 
+class IcapHost(Protocol):
+    """What a connection asks of its gateway."""
+
+    options: IcapOptions
+    intake: Intake
+    trusted: Peers
+    pages: PageGuard | None
+
+    def tag(self) -> str:
+        """Changes whenever the lists do (RFC 3507, 4.7)."""
+
+    def described(self) -> bytes:
+        """The answer to OPTIONS."""
+
+    def busy(self, connection: "IcapConnection", /) -> None:
+        """A request has begun."""
+
+    def waits(self, connection: "IcapConnection", /) -> None:
+        """No request is under way."""
+
+
 class IcapConnection:
     """Belongs to the gateway's event loop; `serve` is its whole life."""
 
-    def __init__(self, gateway: "IcapGateway", connection: socket.socket) -> None:
+    def __init__(self, gateway: IcapHost, connection: socket.socket) -> None:
         self._gateway = gateway
         self._socket = connection
         self._rest = bytearray()

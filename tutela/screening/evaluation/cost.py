@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image
 
 from tutela import _native
-from tutela.content.media.content import Content, Limits, Mode, ViewSet
-from tutela.content.signals.pdq import PDQ
+from tutela.content.views.view_set import ViewSet
 from tutela.screening.evaluation.attacks.base import Encoding
 from tutela.screening.evaluation.attacks.catalogue import encoded
+from tutela.screening.evaluation.samples import samples_of
 from tutela.screening.evaluation.subjects import Hashes, TrialSubject, indexed
 from tutela.screening.evaluation.trials import ASKED, limit_of
 
@@ -53,7 +53,7 @@ _Row = tuple[float, float, float]
 
 def _one(data: bytes, segment: _native.Segment, views: ViewSet) -> _Row:
     started = time.process_time()
-    samples = PDQ.compute(Content(data, Mode.FAST, Limits(views=views)))
+    samples = samples_of(data, views)
     computed = time.process_time()
     by_radius: dict[int, list[bytes]] = {}
     for sample in samples:

@@ -13,10 +13,11 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tutela import _native
-from tutela.content.media.content import Picture, ViewSet
+from tutela.content.media.content import Picture
 from tutela.content.signals.base import WHOLE, Sample
 from tutela.content.signals.pdq import PDQ
 from tutela.content.views.thresholds import largest_distance
+from tutela.content.views.view_set import ViewSet
 from tutela.errors import InputError
 from tutela.lists.banks.values import MIN_LISTED_QUALITY, can_match
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tutela.content.media.content import ViewSet
+from tutela.content.views.view_set import ViewSet
 from tutela.screening.evaluation.attacks.catalogue import ATTACKS
 from tutela.screening.evaluation.cost import Cost
 from tutela.screening.evaluation.intervals import interval

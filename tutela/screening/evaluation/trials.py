@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from tutela.content.media.content import Content, Limits, Mode, ViewSet
 from tutela.content.signals.base import Sample
 from tutela.content.signals.pdq import PDQ
 from tutela.content.views.thresholds import largest_distance
+from tutela.content.views.view_set import ViewSet
 from tutela.errors import InputError
 from tutela.lists.banks.values import can_match
 from tutela.screening.evaluation.attacks.base import Attack, Picture, Scene
 from tutela.screening.evaluation.attacks.catalogue import ATTACKS, encoded
+from tutela.screening.evaluation.samples import samples_of
 from tutela.screening.evaluation.subjects import TrialListing, TrialSubject, chosen
 
 ASKED = (ViewSet.PLAIN, ViewSet.STANDARD, ViewSet.THOROUGH)
@@ -133,7 +134,7 @@ def one_trial(subjects: Sequence[TrialSubject], i: int, attack: Attack, strength
     distance = -1
     found = {}
     for views in ASKED:
-        samples = PDQ.compute(Content(data, Mode.FAST, Limits(views=views)))
+        samples = samples_of(data, views)
         found[views] = look_up(samples, subject)
         if views is ViewSet.PLAIN:
             distance = PDQ.distance(samples[0].value, subject.listed.hashes[0].tobytes())

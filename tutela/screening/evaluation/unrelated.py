@@ -14,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tutela import _native
-from tutela.content.media.content import Content, Limits, Mode, ViewSet
 from tutela.content.signals.base import Sample
-from tutela.content.signals.pdq import PDQ
 from tutela.content.views.finder import reduced
 from tutela.content.views.view import TURNS
+from tutela.content.views.view_set import ViewSet
 from tutela.lists.banks.values import MIN_LISTED_QUALITY
 from tutela.screening.evaluation.attacks.base import Encoding
 from tutela.screening.evaluation.attacks.catalogue import encoded
+from tutela.screening.evaluation.samples import samples_of
 from tutela.screening.evaluation.subjects import Hashes, TrialListing, TrialSubject, hashes_of, indexed
 from tutela.screening.evaluation.trials import ASKED, limit_of
 
@@ -132,10 +132,7 @@ def count_unrelated(
 
 def able_samples(data: bytes) -> dict[ViewSet, list[Sample]]:
     """What each view set looks up of a file, without what is too poor to match."""
-    return {
-        views: [s for s in PDQ.compute(Content(data, Mode.FAST, Limits(views=views))) if limit_of(s) >= 0]
-        for views in ASKED
-    }
+    return {views: [s for s in samples_of(data, views) if limit_of(s) >= 0] for views in ASKED}
 
 
 def count_one(

@@ -11,9 +11,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from tutela.content.media.content import Limits, Picture, Shortcoming, ViewSet
+from tutela.content.media.content import Limits, Picture, Shortcoming
 from tutela.content.signals.base import Sample
 from tutela.content.signals.pdq import PDQ
+from tutela.content.views.view_set import ViewSet
 from tutela.errors import UnscreenableError
 from tutela.screening.video.task import read_sample, sample_fields
 

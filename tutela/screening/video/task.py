@@ -16,13 +16,14 @@ from PIL import Image
 
 from tutela import _native
 from tutela.content.media.confined.stretch import Frame, Stretch
-from tutela.content.media.content import Content, Limits, Mode, Picture, Shortcoming, ViewSet
+from tutela.content.media.content import Content, Limits, Mode, Picture, Shortcoming
 from tutela.content.media.profile import EXPECTED, FileKind, Profile
 from tutela.content.signals.base import WHOLE, Region, Sample
 from tutela.content.signals.pdq import PDQ
 from tutela.content.views.finder import reduced
 from tutela.content.views.listed import views_to_list
 from tutela.content.views.view import TURNS, Corners, View, rectangle
+from tutela.content.views.view_set import ViewSet
 from tutela.errors import TutelaError, UnscreenableError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ others.
 from collections.abc import Iterable, Iterator
 
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.base import InnerFile, Part, Unread
 from tutela.content.media.confined.endings import end_of
+from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Shortcoming
 from tutela.content.media.sniff import sniff
 from tutela.errors import UnscreenableError

@@ -6,8 +6,8 @@ A short signature proves nothing, so what it gives away is speculative: where it
 import re
 from collections.abc import Iterator
 
-from tutela.content.media.confined.containers.base import InnerFile
 from tutela.content.media.confined.endings import end_of
+from tutela.content.media.confined.parts import InnerFile
 from tutela.content.media.sniff import MediaType, sniff
 
 _WINDOW = 16 * 1024 * 1024

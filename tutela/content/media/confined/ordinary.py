@@ -7,7 +7,7 @@ pass: a short signature is followed by a look at what must come after it.
 import re
 from collections.abc import Callable, Sequence
 
-from tutela.content.media.confined.plain import as_utf8, is_text
+from tutela.content.media.plain import as_utf8, is_text
 from tutela.content.media.profile import FileKind
 
 Named = tuple[FileKind, str]

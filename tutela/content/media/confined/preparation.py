@@ -37,19 +37,18 @@ _MODULES = (
     "zstandard",
 )
 """A module whose own library is not installed is left out; its users say so of the content that needs it."""
+_SIGNALS = "tutela.content.signals.registry"
+"""Whose types are computed from what is decoded here: named as text, as they stand above."""
 _WHOLE = ("av", "encodings")
 """Packages that import parts of themselves on use: names in archives and texts of mails are in any encoding."""
 
 
 def prepare() -> None:
     """Load it all. Raises TutelaError, as a signal type does whose model cannot be loaded."""
-    from tutela.content.signals.registry import signal_types
-
     for name in _MODULES:
         with contextlib.suppress(ImportError):
             _prepare(import_module(name))
-    for signal in signal_types().values():
-        _prepare(signal)
+    _prepare(import_module(_SIGNALS))
     logging.captureWarnings(True)
     logging.getLogger().addHandler(logging.NullHandler())  # what libraries say of hostile content is nobody's log
     with contextlib.suppress(ImportError):
@@ -62,8 +61,8 @@ def prepare() -> None:
             _load_whole(import_module(name))
 
 
-def _prepare(something: ModuleType | object) -> None:
-    own: Callable[[], None] | None = getattr(something, "prepare", None)
+def _prepare(module: ModuleType) -> None:
+    own: Callable[[], None] | None = getattr(module, "prepare", None)
     if own is not None:
         own()
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
 from tutela.content.media.confined.containers import containers_for
-from tutela.content.media.confined.containers.base import InnerFile, InnerPicture, Part, Unread, unreadable
-from tutela.content.media.content import SEPARATOR, Content, Picture, Shortcoming, ViewSet
+from tutela.content.media.confined.opened import OpenedContent
+from tutela.content.media.confined.parts import InnerFile, InnerPicture, Part, Unread, unreadable
+from tutela.content.media.content import SEPARATOR, Picture, Shortcoming
+from tutela.content.views.view_set import ViewSet
 from tutela.errors import UnscreenableError
 
 _MAX_NAME = 120
@@ -22,7 +24,7 @@ class Place:
 
     path: str
     """Where it lies; empty for the content itself."""
-    content: Content | None = None
+    content: OpenedContent | None = None
     """None where it could not be had; `error` says why."""
     seconds: float | None = None
     part: InnerFile | InnerPicture | None = None
@@ -35,7 +37,7 @@ class Place:
         return isinstance(self.part, InnerFile) and self.part.speculative
 
 
-def walk(content: Content, budget: Budget) -> Iterator[Place]:
+def walk(content: OpenedContent, budget: Budget) -> Iterator[Place]:
     """The content itself, then everything in it. Raises nothing: what is wrong is a place with an error."""
     try:
         walking = _Walk(content, budget)
@@ -46,7 +48,7 @@ def walk(content: Content, budget: Budget) -> Iterator[Place]:
 
 
 class _Walk:
-    def __init__(self, content: Content, budget: Budget) -> None:
+    def __init__(self, content: OpenedContent, budget: Budget) -> None:
         self._budget = budget
         self._manner = (content.mode, content.limits)
         self._seen: set[bytes] = set()
@@ -59,10 +61,10 @@ class _Walk:
             return
         for name, pixels in picture.readings:
             other = Picture(pixels, picture.width, picture.height, picture.eighths, picture.orientation)
-            content = Content.of_picture(other, *self._manner)
+            content = OpenedContent.of_picture(other, *self._manner)
             yield replace(place, path=_below(place.path, name, {}), content=content)
 
-    def inside(self, content: Content, path: str) -> Iterator[Place]:
+    def inside(self, content: OpenedContent, path: str) -> Iterator[Place]:
         """Everything below one piece of content."""
         taken: dict[str, int] = {}
         for container in containers_for(content):
@@ -85,7 +87,7 @@ class _Walk:
                 mode, limits = self._manner
                 if part.only_letters or part.alike:
                     limits = replace(limits, views=ViewSet.PLAIN)
-                yield from self.shown(Place(here, Content.of_picture(picture, mode, limits), seconds, part))
+                yield from self.shown(Place(here, OpenedContent.of_picture(picture, mode, limits), seconds, part))
             case InnerFile():
                 yield from self._file(part, here)
 
@@ -95,7 +97,7 @@ class _Walk:
         if digest in self._seen:  # the same file once more, or a file that contains itself
             return
         self._seen.add(digest)
-        content = Content(part.data, *self._manner)
+        content = OpenedContent(part.data, *self._manner)
         yield from self.shown(Place(path, content, part=part))
         if not part.seen_otherwise:
             inside = self.inside(content, path)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 
-from tutela.content.media.confined.containers.base import Container
 from tutela.content.media.confined.ordinary import is_audio
-from tutela.content.media.confined.plain import is_text
+from tutela.content.media.confined.parts import Container
 from tutela.content.media.content import Content
+from tutela.content.media.plain import is_text
 from tutela.content.media.sniff import PICTURES, VIDEOS, MediaType
 
 _PICTURE = ("metadata:MetadataBlocks", "trailing:Trailing")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from PIL import Image, XbmImagePlugin, XpmImagePlugin
 
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.containers.base import InnerFile, Part
+from tutela.content.media.confined.parts import InnerFile, Part
 from tutela.content.media.content import Content, Shortcoming
 from tutela.errors import UnscreenableError
 

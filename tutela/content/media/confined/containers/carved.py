@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.base import InnerFile, Part
 from tutela.content.media.confined.encodings import files_in
 from tutela.content.media.confined.ordinary import ordinary
+from tutela.content.media.confined.parts import InnerFile, Part
 from tutela.content.media.content import Content
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.base import InnerFile, Part, encrypted
+from tutela.content.media.confined.parts import InnerFile, Part, encrypted
 from tutela.content.media.content import Content
 
 _ENVELOPED = frozenset({b"\x03", b"\x06"})

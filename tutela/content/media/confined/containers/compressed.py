@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from tutela.content.media.confined.accounting import rest
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
-from tutela.content.media.confined.containers.base import InnerFile, Part, Unread, unreadable
 from tutela.content.media.confined.containers.tar import members_of
+from tutela.content.media.confined.parts import InnerFile, Part, Unread, unreadable
 from tutela.content.media.confined.streams import Members
 from tutela.content.media.content import Content, Shortcoming
 from tutela.content.media.sniff import MediaType, sniff

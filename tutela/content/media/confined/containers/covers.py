@@ -8,8 +8,8 @@ import contextlib
 from collections.abc import Iterator
 
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.containers.base import InnerFile, Part, file_over
 from tutela.content.media.confined.ffmpeg import OPENING
+from tutela.content.media.confined.parts import InnerFile, Part, file_over
 from tutela.content.media.content import Content
 
 _FAILURES: tuple[type[Exception], ...] = (NameError, ValueError)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.containers.base import InnerFile, InnerPicture, Part, Unread, file_over, unreadable
+from tutela.content.media.confined.parts import InnerFile, InnerPicture, Part, Unread, file_over, unreadable
 from tutela.content.media.confined.readings import MIN_SIDE, luma
 from tutela.content.media.content import Content, Picture, Shortcoming
 from tutela.errors import UnscreenableError

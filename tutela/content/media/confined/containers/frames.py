@@ -14,7 +14,7 @@ import xxhash
 from PIL import Image
 
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
-from tutela.content.media.confined.containers.base import InnerPicture, Part, Unread, unreadable
+from tutela.content.media.confined.parts import InnerPicture, Part, Unread, unreadable
 from tutela.content.media.confined.timing import frame_seconds
 from tutela.content.media.content import Content, Picture, Shortcoming
 from tutela.content.media.sniff import MediaType

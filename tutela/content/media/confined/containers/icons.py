@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.containers.base import InnerFile, Part
+from tutela.content.media.confined.parts import InnerFile, Part
 from tutela.content.media.content import Content
 
 _HEAD, _ENTRY = struct.Struct("<HHH"), struct.Struct("<8sII")

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.containers.base import InnerFile, Part, Unread
 from tutela.content.media.confined.endings import boxes
+from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
 from tutela.content.media.sniff import MediaType
 from tutela.errors import UnscreenableError

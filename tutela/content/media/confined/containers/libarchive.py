@@ -1,22 +1,18 @@
 """RAR, CAB and ISO 9660, read by the system's libarchive where there is one."""
 
 import ctypes
-import os
 from collections.abc import Iterator
-from functools import cache
-from importlib import import_module
-from types import ModuleType
 from typing import Protocol
 
 from tutela.content.media.confined.accounting import rest
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.base import Part, Unread, encrypted, file_over, read_part, unreadable
+from tutela.content.media.confined.parts import Part, Unread, encrypted, file_over, read_part, unreadable
 from tutela.content.media.content import Content, Shortcoming
 from tutela.content.media.sniff import MediaType
+from tutela.content.media.system_libarchive import load
 from tutela.errors import UnscreenableError
 
-_NAMES = ("libarchive.so.13", "libarchive.dylib", "libarchive.13.dylib")
 _PASSWORD = ("passphrase", "password", "encrypt")
 
 _SIGNATURE = 8
@@ -187,19 +183,3 @@ def _explained(error: Exception) -> UnscreenableError:
     if any(word in str(error).lower() for word in _PASSWORD):
         return encrypted()
     return unreadable("the archive", error)
-
-
-@cache
-def load() -> ModuleType | None:
-    """The Python face of libarchive, or None where one of the two is missing."""
-    for name in _NAMES:
-        try:
-            ctypes.CDLL(name)
-        except OSError:
-            continue
-        os.environ.setdefault("LIBARCHIVE", name)  # otherwise it is searched for by starting programs
-        break
-    try:
-        return import_module("libarchive")
-    except (ImportError, OSError, TypeError, AttributeError):
-        return None

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.base import InnerFile, Part, Unread, unreadable
 from tutela.content.media.confined.encodings import files_in, runs_in
-from tutela.content.media.confined.plain import is_text
+from tutela.content.media.confined.parts import InnerFile, Part, Unread, unreadable
 from tutela.content.media.content import Content
+from tutela.content.media.plain import is_text
 
 _SIGNATURES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature"})
 _LONGEST_SIGNATURE = 64 * 1024

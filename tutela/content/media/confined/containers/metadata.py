@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.base import InnerFile, Part
 from tutela.content.media.confined.endings import boxes
+from tutela.content.media.confined.parts import InnerFile, Part
 from tutela.content.media.content import Content
 from tutela.content.media.sniff import PICTURES, VIDEOS, MediaType, sniff
 

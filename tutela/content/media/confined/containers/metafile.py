@@ -12,8 +12,8 @@ from PIL import Image
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.base import InnerFile, Part, Unread
 from tutela.content.media.confined.encodings import bitmap_file
+from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
 from tutela.content.media.sniff import MediaType
 from tutela.errors import UnscreenableError

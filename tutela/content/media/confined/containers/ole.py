@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.base import InnerFile, Part, Unread, encrypted
 from tutela.content.media.confined.encodings import bitmap_file
-from tutela.content.media.confined.plain import is_text
+from tutela.content.media.confined.parts import InnerFile, Part, Unread, encrypted
 from tutela.content.media.content import Content, Shortcoming
+from tutela.content.media.plain import is_text
 from tutela.content.media.sniff import sniff
 from tutela.errors import UnscreenableError
 

@@ -10,9 +10,9 @@ import zlib
 from collections.abc import Iterator
 
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.containers.base import InnerFile, Part, Unread
-from tutela.content.media.confined.plain import as_utf8
+from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
+from tutela.content.media.plain import as_utf8
 from tutela.errors import UnscreenableError
 
 try:

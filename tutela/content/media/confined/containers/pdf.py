@@ -9,15 +9,6 @@ from typing import TYPE_CHECKING
 import xxhash
 
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
-from tutela.content.media.confined.containers.base import (
-    InnerFile,
-    InnerPicture,
-    Part,
-    Unread,
-    encrypted,
-    file_over,
-    unreadable,
-)
 from tutela.content.media.confined.containers.pdf_pages import (
     MAX_REGIONS,
     SHORT_SIDE,
@@ -31,6 +22,15 @@ from tutela.content.media.confined.containers.pdf_pages import (
     regions,
 )
 from tutela.content.media.confined.containers.pdf_streams import PdfStreams, Sheet
+from tutela.content.media.confined.parts import (
+    InnerFile,
+    InnerPicture,
+    Part,
+    Unread,
+    encrypted,
+    file_over,
+    unreadable,
+)
 from tutela.content.media.content import Content, Mode, Picture, Shortcoming
 from tutela.errors import UnscreenableError
 

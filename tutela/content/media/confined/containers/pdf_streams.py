@@ -18,10 +18,10 @@ import xxhash
 from tutela.content.media.confined import icc
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.base import InnerFile, Part, Unread, encrypted, unreadable
 from tutela.content.media.confined.containers.pdf_pages import Traits
-from tutela.content.media.confined.plain import is_text
+from tutela.content.media.confined.parts import InnerFile, Part, Unread, encrypted, unreadable
 from tutela.content.media.content import Shortcoming
+from tutela.content.media.plain import is_text
 from tutela.content.media.sniff import sniff
 from tutela.errors import UnscreenableError
 

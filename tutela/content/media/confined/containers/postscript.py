@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.base import InnerFile, Part, Unread
 from tutela.content.media.confined.encodings import files_in, runs_in
+from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
 from tutela.errors import UnscreenableError
 

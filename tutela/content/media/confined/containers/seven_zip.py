@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tutela.content.media.confined.accounting import Extent, rest
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
-from tutela.content.media.confined.containers.base import InnerFile, Part, encrypted, file_over, unreadable
+from tutela.content.media.confined.parts import InnerFile, Part, encrypted, file_over, unreadable
 from tutela.content.media.content import Content, Shortcoming
 from tutela.errors import UnscreenableError
 

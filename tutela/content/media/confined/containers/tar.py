@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tutela.content.media.confined.accounting import Extent, rest
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.containers.base import (
+from tutela.content.media.confined.parts import (
     Counted,
     InnerFile,
     Part,

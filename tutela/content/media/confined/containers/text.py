@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.base import InnerFile, Part, Unread, encrypted
 from tutela.content.media.confined.encodings import addresses_in, files_in, readings_of, runs_in
-from tutela.content.media.confined.plain import as_utf8, is_text
+from tutela.content.media.confined.parts import InnerFile, Part, Unread, encrypted
 from tutela.content.media.content import Content
+from tutela.content.media.plain import as_utf8, is_text
 from tutela.content.media.sniff import MediaType
 
 _DRAWING = re.compile(rb"<(?:\w+:)?svg\b.*?</(?:\w+:)?svg\s*>", re.DOTALL | re.IGNORECASE)

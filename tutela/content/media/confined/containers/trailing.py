@@ -6,8 +6,8 @@ from dataclasses import replace
 from tutela.content.media.confined.accounting import MAX_UNKNOWN, searched
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.base import InnerFile, Part, Unread
 from tutela.content.media.confined.endings import end_of
+from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
 from tutela.content.media.profile import EXPECTED
 from tutela.content.media.sniff import PICTURES, sniff

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.base import Part, file_over
 from tutela.content.media.confined.ffmpeg import OPENING
+from tutela.content.media.confined.parts import Part, file_over
 from tutela.content.media.content import Content
 
 _FAILURES: tuple[type[Exception], ...] = (NameError, ValueError)

@@ -15,7 +15,8 @@ from dataclasses import replace
 from tutela.content.media.confined.accounting import Extent, rest
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.base import (
+from tutela.content.media.confined.fields import drawn
+from tutela.content.media.confined.parts import (
     Counted,
     InnerFile,
     InnerPicture,
@@ -27,10 +28,9 @@ from tutela.content.media.confined.containers.base import (
     read_part,
     unreadable,
 )
-from tutela.content.media.confined.fields import drawn
-from tutela.content.media.confined.plain import is_text
 from tutela.content.media.confined.streams import MemberReader, Zlib
 from tutela.content.media.content import Content, Shortcoming
+from tutela.content.media.plain import is_text
 from tutela.errors import UnscreenableError
 
 _ENCRYPTED = 0x1
