@@ -165,6 +165,37 @@ def test_a_transport_stream_that_begins_inside_a_packet_is_watched(files):
     assert decided(files, shown[77:])[0] is Decision.BLOCK
 
 
+def test_a_recording_without_a_key_frame_shows_nothing_and_passes_as_that(files):
+    """Cut behind its only key frame: no player shows it. With one parameter set left in, it is held."""
+    options = {"preset": "ultrafast", "x264-params": "repeat-headers=1"}
+    film = encode(scene(1), form="mpegts", key_frames_every=1_000, options=options)
+    packets = [film[at : at + 188] for at in range(0, len(film), 188)]
+    pictures = [
+        number for number, packet in enumerate(packets) if packet[1] & 0x5F == 0x41
+    ]  # PID 0x100, a frame begins
+    behind = b"".join(packets[: pictures[0]] + packets[pictures[1] :])
+    assert decided(files, behind) == (Decision.ALLOW, set())
+    assert decided(files, zip_of({"a.ts": behind})) == (Decision.ALLOW, set())
+    assert decided(files, behind, Profile.PICTURES) == (Decision.HOLD, {"unsupported-type"})
+    set_kept = b"".join(packets[: pictures[0] + 1] + packets[pictures[1] :])
+    assert decided(files, set_kept)[0] is Decision.HOLD
+    private = [b"G\x1f\xfe\x10" + np.random.default_rng(at).bytes(184) for at in range(200)]
+    other_stream = b"".join(packets[: pictures[0]] + private + packets[pictures[1] :])
+    assert decided(files, other_stream)[0] is Decision.HOLD
+
+
+def test_a_zip_behind_anything_is_told_as_a_zip(files):
+    prefix = b"MZ" + bytes(198)
+    archive = zip_of({"a.jpg": file_of(draw_scene(1), "JPEG"), "b.txt": b"words"})
+    for file in (prefix + archive, b"#!/usr/bin/env python3\n" + archive):
+        assert sniff(file) is MediaType.ZIP
+        assert decided(files, file) == (Decision.ALLOW, set())
+    shown = prefix + zip_of({"k.jpg": KNOWN_JPEG})
+    assert decided(files, shown) == (Decision.BLOCK, {"match-block"})
+    assert decided(files, KNOWN_JPEG + zip_of({"a.txt": b"x"}))[0] is Decision.BLOCK
+    assert sniff(prefix + archive[:-30]) is None
+
+
 def test_of_a_thousand_ordinary_files_at_most_one_in_a_hundred_is_held_and_says_why(files):
     listed = list(made.ordinary_files(COUNT))
     assert len(listed) == COUNT

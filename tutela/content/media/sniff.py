@@ -148,6 +148,7 @@ _CMS = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07"
 """How the object identifiers of CMS begin: 1.2.840.113549.1.7 (RFC 5652)."""
 _ISO_AT = 32_769
 _SYNCS = 8
+_LONGEST_ZIP_END = 22 + 65_535
 _WORDS = frozenset({MediaType.BMP, MediaType.BZIP2})
 """Types whose signatures are also how words begin; their files never are text as far as the head goes."""
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
@@ -186,7 +187,20 @@ def sniff(data: bytes | memoryview) -> MediaType | None:
         return markup
     if head[:1].isalpha() and _EMAIL.match(bytes(data[:8192])):
         return MediaType.EMAIL
-    return MediaType.TGA if _is_targa(head, bytes(data[-26:])) else None
+    if _is_targa(head, bytes(data[-26:])):
+        return MediaType.TGA
+    return MediaType.ZIP if _ends_as_zip(data) else None
+
+
+def _ends_as_zip(data: bytes | memoryview) -> bool:
+    """Behind a program or a script that unpacks it: the record at the end, its comment reaching to the last byte, and
+    the directory right before it (APPNOTE.TXT, 4.3)."""
+    tail = bytes(data[-_LONGEST_ZIP_END:])
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < 22 or at + 22 + int.from_bytes(tail[at + 20 : at + 22], "little") != len(tail):
+        return False
+    directory = len(data) - len(tail) + at - int.from_bytes(tail[at + 12 : at + 16], "little")
+    return directory >= 0 and bytes(data[directory : directory + 4]) in (b"PK\x01\x02", b"PK\x05\x06")
 
 
 def _is_targa(head: bytes, tail: bytes) -> bool:

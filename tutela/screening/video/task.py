@@ -158,11 +158,11 @@ def watch_inside(content: Content, seed: str) -> tuple[list[Sample], list[tuple[
 
 
 def audio_flaws(profile: Profile, *, alone: bool) -> list[tuple[str, str]]:
-    """What falls short of a file that has the form of a video, and is audio."""
+    """What falls short of a file that has the form of a video, and shows nothing."""
     expected = EXPECTED[profile].alone if alone else EXPECTED[profile].inside
     if FileKind.AUDIO in expected:
         return []
-    sentence = f"the file is audio, which is not expected here: the profile is {Profile(profile).value!r}"
+    sentence = f"the file shows no picture, which is not expected here: the profile is {Profile(profile).value!r}"
     return [(Shortcoming.UNSUPPORTED_TYPE, sentence)]
 
 

@@ -31,6 +31,7 @@ from PIL import Image
 from tutela.content.media.confined.ffmpeg import DECODING, OPENING
 from tutela.content.media.confined.frame_luma import converted, readings
 from tutela.content.media.confined.groups import Group, VideoPacket, groups, shown_until
+from tutela.content.media.confined.parameter_sets import shows_nothing
 from tutela.content.media.confined.stretch import Frame, Stretch, moments, spread
 from tutela.content.media.confined.video_file import Clock, VideoReader
 from tutela.content.media.content import Limits, Mode, Shortcoming
@@ -61,7 +62,8 @@ class Facts:
     duration_s: float | None
     codec: str
     streams: int
-    """Of moving pictures: none where the file is audio. Covers are looked at by themselves."""
+    """Of moving pictures: none where the file is audio, or a recording that no player can show. Covers are looked at
+    by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,9 @@ class Video:
         with self.open() as container:
             self._begins_anywhere = container.format.name in _STREAMED
             streams = [stream for stream in container.streams.video if not _is_cover(stream)]
+            if self._begins_anywhere and streams and shows_nothing(container, data):
+                self.facts = Facts(0, 0, None, streams[0].codec_context.name, 0)
+                return
             self._numbers = [container.streams.video.index(stream) for stream in streams]
             if not streams and container.streams.audio:
                 self.facts = Facts(0, 0, None, container.streams.audio[0].codec_context.name, 0)
