@@ -170,9 +170,7 @@ def test_a_recording_without_a_key_frame_shows_nothing_and_passes_as_that(files)
     options = {"preset": "ultrafast", "x264-params": "repeat-headers=1"}
     film = encode(scene(1), form="mpegts", key_frames_every=1_000, options=options)
     packets = [film[at : at + 188] for at in range(0, len(film), 188)]
-    pictures = [
-        number for number, packet in enumerate(packets) if packet[1] & 0x5F == 0x41
-    ]  # PID 0x100, a frame begins
+    pictures = [number for number, packet in enumerate(packets) if packet[1] & 0x5F == 0x41]  # a frame begins
     behind = b"".join(packets[: pictures[0]] + packets[pictures[1] :])
     assert decided(files, behind) == (Decision.ALLOW, set())
     assert decided(files, zip_of({"a.ts": behind})) == (Decision.ALLOW, set())

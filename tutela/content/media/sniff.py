@@ -1,7 +1,8 @@
 """The type of content by its first bytes, never by its name or by what a header claims.
 
 Signatures as in the WHATWG MIME Sniffing standard and the formats' own specifications. Nothing is skipped before a
-signature: a browser shows a picture only if it begins at the first byte.
+signature: a browser shows a picture only if it begins at the first byte. What begins as nothing known and ends as a
+ZIP is one: programs that unpack it look there.
 """
 
 import re
