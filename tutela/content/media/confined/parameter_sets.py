@@ -26,8 +26,8 @@ def shows_nothing(container: InputContainer, data: bytes | memoryview) -> bool:
     (ISO/IEC 13818-1, 2.4.3)."""
     if any(stream.type not in ("video", "audio") for stream in container.streams):
         return False
-    for stream in container.streams.video:
-        context = stream.codec_context
+    for film in container.streams.video:
+        context = film.codec_context
         if context is None or context.name not in _NEEDING or context.width or context.extradata:
             return False
     carried: dict[int, list[bytes]] = defaultdict(list)
