@@ -1,8 +1,36 @@
 """Who imports whom, type-only imports too. The contracts that `make lint` keeps are in pyproject.toml."""
 
+import ast
+from collections.abc import Iterator
 from graphlib import TopologicalSorter
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 
 import grimp
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = {
+    ".".join(path.parent.relative_to(ROOT).parts): ast.parse(path.read_text())
+    for path in sorted((ROOT / "tutela").rglob("__init__.py"))
+    if "migrations" not in path.parts
+}
+
+
+def offers(room: str) -> set[str]:
+    """What a room says that others may import: names, and modules of its own."""
+    for node in ROOMS[room].body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return set(ast.literal_eval(node.value))
+    return set()
+
+
+def imported(path: Path) -> Iterator[list[str]]:
+    """Every name of the package that a file imports from it, as its steps: `tutela`, `lists`, `banks`, …"""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "tutela":
+            yield from ([*node.module.split("."), alias.name] for alias in node.names)
 
 
 def test_no_chain_of_imports_leads_back_to_where_it_began():
@@ -11,3 +39,26 @@ def test_no_chain_of_imports_leads_back_to_where_it_began():
     imports = {module: graph.find_modules_directly_imported_by(module) - {"tutela"} for module in graph.modules}
     assert len(imports) > 500
     TopologicalSorter(imports).prepare()  # raises CycleError, which shows the circle
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_says_what_it_is_for_and_what_it_offers_is_there(room):
+    assert ast.get_docstring(ROOMS[room])
+    module = import_module(room)
+    absent = [name for name in offers(room) if not hasattr(module, name) and find_spec(f"{room}.{name}") is None]
+    assert absent == []
+
+
+def test_a_room_is_imported_only_by_what_it_offers():
+    taken, unoffered = 0, set()
+    for path in sorted((ROOT / "tutela").rglob("*.py")):
+        importer = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for steps in imported(path):
+            for depth in range(2, len(steps)):
+                room = ".".join(steps[:depth])
+                if room in ROOMS and not importer.startswith(f"{room}."):
+                    taken += 1
+                    if steps[depth] not in offers(room):
+                        unoffered.add(f"{importer} imports {steps[depth]} of {room}")
+    assert taken > 1000
+    assert sorted(unoffered) == []

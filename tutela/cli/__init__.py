@@ -9,6 +9,8 @@ import os
 import sys
 import traceback
 
+__all__ = ["main"]
+
 _EXTRAS = {
     **dict.fromkeys(("typer", "rich"), "cli"),
     **dict.fromkeys(

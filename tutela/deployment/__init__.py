@@ -1,1 +1,14 @@
 """The one place that puts the house together; every door opens it here."""
+
+__all__ = [
+    "casework",
+    "composition",
+    "edge",
+    "installation",
+    "library",
+    "metrics",
+    "selftest",
+    "settings",
+    "store",
+    "streams",
+]

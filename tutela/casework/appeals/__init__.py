@@ -8,4 +8,4 @@ from tutela.casework.appeals.model import Appeal, AppealReceipt, AppealState, Si
 from tutela.casework.appeals.references import References
 from tutela.casework.appeals.service import Appeals
 
-__all__ = ["Appeal", "AppealReceipt", "AppealState", "Appeals", "References", "Sign"]
+__all__ = ["Appeal", "AppealReceipt", "AppealState", "Appeals", "References", "Sign", "signs"]

@@ -2,3 +2,5 @@
 
 Flow: luma → `finder.find_frames` → named quadrilaterals → the native core hashes them all from one small pyramid.
 """
+
+__all__ = ["finder", "listed", "thresholds", "view", "view_set"]

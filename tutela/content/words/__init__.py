@@ -8,4 +8,4 @@ from tutela.content.words.fold import fold, folding
 from tutela.content.words.keyword import KEYWORD, counts_in
 from tutela.content.words.text import TEXT, text_sample
 
-__all__ = ["KEYWORD", "TEXT", "counts_in", "fold", "folding", "text_sample"]
+__all__ = ["KEYWORD", "TEXT", "counts_in", "fold", "folding", "text", "text_sample"]

@@ -1,0 +1,1 @@
+"""clamd: programs that were written for ClamAV's daemon ask here."""

@@ -7,4 +7,4 @@ IXFR, NOTIFY). `canary` asks each resolver whether the policy is applied. Pages 
 from tutela.gateways.dns.options import DnsOptions
 from tutela.gateways.dns.zone import Zone
 
-__all__ = ["DnsOptions", "Zone"]
+__all__ = ["DnsOptions", "Zone", "canary", "dialects", "primary"]

@@ -1,0 +1,1 @@
+"""ICAP (RFC 3507): proxies and clouds have uploads and downloads adapted here."""

@@ -1,0 +1,1 @@
+"""Matrix: attachments of a homeserver's rooms, encrypted ones too."""

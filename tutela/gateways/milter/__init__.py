@@ -1,0 +1,1 @@
+"""Milter: a mail server shows every mail before it accepts it."""

@@ -7,4 +7,4 @@ in a log, nothing of who asks in any file.
 from tutela.gateways.pages.options import StopPageOptions
 from tutela.gateways.pages.stop_page import StopPage
 
-__all__ = ["StopPage", "StopPageOptions"]
+__all__ = ["StopPage", "StopPageOptions", "server", "squid", "suspects"]

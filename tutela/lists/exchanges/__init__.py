@@ -3,6 +3,21 @@
 from functools import cache
 from importlib.util import find_spec
 
+__all__ = [
+    "base",
+    "feed_wire",
+    "feedback",
+    "feeds",
+    "hygiene",
+    "inquiry",
+    "installed",
+    "puller",
+    "registry",
+    "remote_options",
+    "schedule",
+    "service",
+]
+
 
 @cache
 def installed() -> bool:

@@ -7,4 +7,14 @@ of an upload. What somebody searched for is answered with help instead of result
 from tutela.screening.check.model import CheckAnswer, CheckQuestion, Purpose
 from tutela.screening.check.service import Checker
 
-__all__ = ["CheckAnswer", "CheckQuestion", "Checker", "Purpose"]
+__all__ = [
+    "CheckAnswer",
+    "CheckQuestion",
+    "Checker",
+    "Purpose",
+    "counts",
+    "deterrence",
+    "expansion",
+    "requests",
+    "service",
+]

@@ -8,4 +8,23 @@ from tutela.screening.conversations.events import AgeBand, AgeSource, Conversati
 from tutela.screening.conversations.levels import Level
 from tutela.screening.conversations.options import ConversationOptions
 
-__all__ = ["AgeBand", "AgeSource", "ConversationOptions", "ConversationStage", "Event", "EventKind", "Level"]
+__all__ = [
+    "AgeBand",
+    "AgeSource",
+    "ConversationOptions",
+    "ConversationStage",
+    "Event",
+    "EventKind",
+    "Level",
+    "alarms",
+    "calibration",
+    "edge",
+    "events",
+    "guard",
+    "levels",
+    "model",
+    "policy",
+    "replay",
+    "service",
+    "training",
+]

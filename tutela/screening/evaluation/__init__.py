@@ -3,3 +3,5 @@
 Flow: pictures → attacks → files → views → distances to the picture's own values → table, plots, report. A running
 deployment is not touched.
 """
+
+__all__ = ["intervals", "robustness"]

@@ -20,4 +20,10 @@ __all__ = [
     "StreamState",
     "Streams",
     "Surroundings",
+    "examiner",
+    "indicators",
+    "model",
+    "options",
+    "records",
+    "service",
 ]

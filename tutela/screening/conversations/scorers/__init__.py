@@ -1,1 +1,3 @@
 """Scorers, one file each: found by the entry point group `tutela.scorers`."""
+
+__all__ = ["base", "contacts", "registry"]

@@ -10,6 +10,8 @@ from tutela.content.media.content import Content
 from tutela.content.media.plain import is_text
 from tutela.content.media.sniff import PICTURES, VIDEOS, MediaType
 
+__all__ = ["CONTAINERS", "containers_for"]
+
 _PICTURE = ("metadata:MetadataBlocks", "trailing:Trailing")
 _ANIMATED = ("frames:Frames", *_PICTURE)
 _TEXT = ("page:WebPage", "text:EncodedText")
