@@ -190,6 +190,7 @@ void RiskTable::take(const RiskEvent& event, std::vector<Crossing>& crossings) {
         case RiskKind::report: turned_away(event, at_s), judged = event.recipient; break;
         case RiskKind::cleared: clear(event.sender); return;
         case RiskKind::forgotten: forget(event.sender); return;
+        case RiskKind::restored: restore(event.sender); return;
         default: return;
     }
     const Account* found = judged == 0 ? nullptr : account(judged);
@@ -360,6 +361,12 @@ void RiskTable::clear(uint64_t key) {
         std::ranges::fill(one.best, 0.0f);
         std::ranges::fill(one.best_position, uint64_t(0));
     }
+}
+
+// The account as if it had done nothing yet: what it did follows in the ledger once more.
+void RiskTable::restore(uint64_t key) {
+    clear(key);
+    pairs.remove([key](const Pair& one) { return one.sender == key; }, pair_hash);
 }
 
 void RiskTable::forget(uint64_t key) {

@@ -18,7 +18,8 @@
 namespace tutela {
 
 enum class RiskKind : uint8_t {
-    nothing, message, contact_request, contact_answer, block, report, profile, payment, call, media, cleared, forgotten
+    nothing, message, contact_request, contact_answer, block, report, profile, payment, call, media, cleared, forgotten,
+    restored
 };
 
 // Of RiskEvent::flags.
@@ -214,6 +215,7 @@ private:
     void turned_away(const RiskEvent& event, uint32_t at_s);
     void clear(uint64_t key);
     void forget(uint64_t key);
+    void restore(uint64_t key);
     void tell_band(uint64_t key, uint8_t band, uint8_t known, uint32_t at_s);
     uint8_t band_of(uint64_t key);
     Account& touch(uint64_t key, uint32_t at_s);

@@ -48,6 +48,7 @@ class Desk:
     def __init__(self) -> None:
         self.alarms: dict[str, RiskAlarm] = {}
         self.clearing: list[tuple[str, int]] = []
+        self.restoring: list[tuple[str, int]] = []
         self.broken = False
 
     def sound(self, alarm: RiskAlarm) -> bool:
@@ -63,6 +64,12 @@ class Desk:
 
     def cleared(self, alarm_ids: Sequence[str]) -> None:
         self.clearing = []
+
+    def to_restore(self) -> Sequence[tuple[str, int]]:
+        return self.restoring
+
+    def restored(self, alarm_ids: Sequence[str]) -> None:
+        self.restoring = []
 
 
 @pytest.fixture
@@ -534,6 +541,75 @@ def test_an_account_has_one_case_whoever_looks_at_it_and_a_rejection_clears_it(h
     house.conversations.drain()
     found = house.conversations.risk("adult")
     assert (found.level, found.features["contact"]) == (Level.NONE, 0)
+
+
+def test_a_case_that_is_opened_again_brings_back_what_was_cleared(house: Deployment):
+    cases, contacts, talk = house.casework.cases, house.casework.contacts, house.conversations
+    acts = requests("adult", 25, accepted=6, moves=6)
+    talk.observe(acts)
+    talk.drain()
+    before = talk.risk("adult")
+    (summary,) = cases.queue(queue=Queue.CONTACT)
+    alarms = len(contacts.of_case(summary.id))
+    cases.claim(summary.id, by="person:1")
+    cases.decide(summary.id, Outcome.REJECT, by="person:1", reason="a school class")
+    talk.drain()
+    assert talk.risk("adult").features["contact"] == 0
+    assert talk.risk("adult").reasons == ()
+    later = [
+        Event(f"l{i}", EventKind.CONTACT_REQUEST, START + 50_000 + i, "adult", f"late-{i}", **MINOR) for i in range(2)
+    ]
+    talk.observe(later)
+    talk.drain()
+    cases.reopen(summary.id, by="person:2", reason="a complaint")
+    talk.drain()
+    found = talk.risk("adult")
+    assert found.level is before.level is Level.REVIEW
+    whole = state_of(acts + later)
+    assert found.features == pytest.approx(features(whole, "adult"), rel=1e-3, abs=1e-3)
+    counts = {reason.code: reason.count for reason in found.reasons}
+    assert counts["minors-contacted"] == 27
+    assert counts["moved-elsewhere"] == 6
+    assert "adult-m1" in {name for reason in found.reasons for name in reason.references}
+    assert len(contacts.of_case(summary.id)) == alarms  # none is raised twice
+    clean = RiskState()
+    clean.weigh(CONTACTS.scales, CONTACTS.weights)
+    for batch in talk._ledger.read():
+        clean.apply(batch.records)
+    assert features_of(clean, talk, "adult") == pytest.approx(found.features, rel=1e-3, abs=1e-3)
+    talk.drain()
+    cases.claim(summary.id, by="person:1")
+    cases.decide(summary.id, Outcome.REJECT, by="person:1", reason="a school class after all")
+    talk.drain()
+    assert (talk.risk("adult").level, talk.risk("adult").features["contact"]) == (Level.NONE, 0)
+
+
+def features_of(state: RiskState, talk: Conversations, account: str) -> dict[str, float]:
+    found = state.table.features(talk._names.of(account))
+    return dict(zip(FEATURES, map(float, found), strict=True))
+
+
+def test_what_was_cleared_before_stays_cleared_when_a_later_decision_is_taken_back(talk: Conversations, desk: Desk):
+    talk.observe(requests("adult", 12, accepted=3))
+    talk.drain()
+    key = next(iter(desk.alarms.values())).pseudonym
+    desk.clearing = [("1", key)]
+    talk.drain()
+    second = [
+        Event(f"s{i}", EventKind.CONTACT_REQUEST, START + 9_000 + i, "adult", f"new-{i}", **MINOR) for i in range(3)
+    ]
+    talk.observe(second)
+    desk.clearing = [("2", key), ("3", key)]
+    talk.drain()
+    talk.drain()
+    assert talk.risk("adult").features["requests_week"] == 0
+    for _ in range(2):
+        desk.restoring = [("2", key), ("3", key)]
+        talk.drain()
+        assert talk.risk("adult").features["requests_week"] == pytest.approx(3, rel=0.01)
+        desk.clearing = [("2", key)]
+        talk.drain()
+        assert talk.risk("adult").features["requests_week"] == 0
 
 
 def test_words_of_a_conversation_are_taken_for_an_open_case_and_sealed(house: Deployment):

@@ -159,22 +159,35 @@ class ContactCases:
 
     def to_clear(self) -> Sequence[tuple[str, int]]:
         """Alarms that people decided there was nothing to, with the account's number in the state."""
-        with self._store.read() as connection:
-            query = select(risk_alarm.c.id, risk_alarm.c.key).where(risk_alarm.c.state == "clear")
-            return [(row.id, int(row.key.partition("/")[0], 16)) for row in connection.execute(query)]
+        return self._numbered("clear")
 
     def cleared(self, alarm_ids: Sequence[str]) -> None:
         """The state has heard of those."""
+        self._move(alarm_ids, "clear", "cleared")
+
+    def to_restore(self) -> Sequence[tuple[str, int]]:
+        """Alarms that were cleared, and whose case was opened again, with the account's number in the state."""
+        return self._numbered("restore")
+
+    def restored(self, alarm_ids: Sequence[str]) -> None:
+        """The state has heard of those."""
+        self._move(alarm_ids, "restore", "open")
+
+    def _numbered(self, state: str) -> Sequence[tuple[str, int]]:
+        with self._store.read() as connection:
+            query = select(risk_alarm.c.id, risk_alarm.c.key).where(risk_alarm.c.state == state)
+            return [(row.id, int(row.key.partition("/")[0], 16)) for row in connection.execute(query)]
+
+    def _move(self, alarm_ids: Sequence[str], state: str, to: str) -> None:
         with self._store.write() as connection:
             chosen = risk_alarm.c.id.in_(list(alarm_ids))
-            connection.execute(update(risk_alarm).where(chosen, risk_alarm.c.state == "clear").values(state="cleared"))
+            connection.execute(update(risk_alarm).where(chosen, risk_alarm.c.state == state).values(state=to))
 
     def follow(self, connection: Connection, change: CaseChange) -> None:
         """A listener of cases: decided, an alarm is over; rejected, what was counted of the account is cleared."""
         queue = connection.execute(select(case_table.c.queue).where(case_table.c.id == change.case_id)).scalar()
         if queue != Queue.CONTACT.value:
             return
-        mine = risk_alarm.c.case_id == change.case_id
         if change.change is Change.DECIDED:
             for item in read_items(connection, case_item.c.case_id == change.case_id):
                 rejected = item.decision is not None and item.decision.outcome is Outcome.REJECT
@@ -184,8 +197,15 @@ class ContactCases:
                     account = select(risk_alarm.c.account).where(risk_alarm.c.item_id == item.id).scalar_subquery()
                     chosen = or_(chosen, and_(risk_alarm.c.account == account, risk_alarm.c.case_id.is_(None)))
                 connection.execute(update(risk_alarm).where(chosen).values(state=state))
-        elif change.change is Change.UNDONE:
-            connection.execute(update(risk_alarm).where(mine, risk_alarm.c.state != "cleared").values(state="open"))
+        elif change.change in (Change.UNDONE, Change.REOPENED):
+            # What was cleared counts again, and the account's notices with it.
+            accounts = select(risk_alarm.c.account).where(risk_alarm.c.case_id == change.case_id)
+            mine = or_(
+                risk_alarm.c.case_id == change.case_id,
+                and_(risk_alarm.c.account.in_(accounts.scalar_subquery()), risk_alarm.c.case_id.is_(None)),
+            )
+            for before, after in ((["cleared"], "restore"), (["clear", "decided"], "open")):
+                connection.execute(update(risk_alarm).where(mine, risk_alarm.c.state.in_(before)).values(state=after))
 
     # --- the words of a conversation
 

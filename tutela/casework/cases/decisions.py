@@ -122,8 +122,8 @@ class Decisions:
 
     def set_aside(
         self, connection: Connection, case_id: str, by: str, reason: str, item_ids: Sequence[int] | None
-    ) -> None:
-        """Make items undecided again. Raises ConflictError, NotFoundError."""
+    ) -> list[int]:
+        """Make items undecided again; which. Raises ConflictError, NotFoundError."""
         items = [item for item in _items(connection, case_id, item_ids) if item.decision is not None]
         if not items:
             raise ConflictError("nothing of this case is decided")
@@ -133,11 +133,12 @@ class Decisions:
         )
         connection.execute(update(case_item).where(case_item.c.id.in_(ids)).values(decided=False))
         detail = {"items": ids, "reason_sha256": _digest(reason)}
-        append(connection, by, "case.reopened", f"case:{case_id}", detail)
+        append(connection, by, Change.REOPENED.value, f"case:{case_id}", detail)
         self._disallow(connection, ids, by, reason)
         if not _is_reported(connection, case_id):
             for item in items:
                 keep_on(connection, item.evidence_id, actor=by, why="the decision was set aside")
+        return ids
 
     def undo(self, connection: Connection, case_id: str, press: str, by: str) -> list[int]:
         """Take back what a person decided in one go, while nobody was told; the items.

@@ -262,6 +262,8 @@ class Change(StrEnum):
     ALARM = "case.alarm"
     UNDONE = "case.undone"
     """Decisions were taken back before anybody was told."""
+    REOPENED = "case.reopened"
+    """Final decisions were set aside, as after a complaint."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -391,7 +391,8 @@ class Cases:
             lock(connection)
             row = _found(case_row(connection, case_id), case_id)
             case_id = row.id
-            self._decisions.set_aside(connection, case_id, by, reason, item_ids)
+            items = self._decisions.set_aside(connection, case_id, by, reason, item_ids)
+            self._notify(connection, CaseChange(Change.REOPENED, case_id, tuple(items), by))
             self._open_again(connection, row)
         return self.get(case_id)
 

@@ -23,7 +23,7 @@ risk_alarm = Table(
     Column("state", String(16), nullable=False, index=True),
     Column("document", JSON, nullable=False),
     comment="key: the account's number in the state, and the ledger's position."
-    " state: open, decided, clear or cleared.",
+    " state: open, decided, clear, cleared or restore.",
 )
 
 risk_words = Table(

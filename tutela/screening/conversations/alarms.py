@@ -102,6 +102,14 @@ class AlarmSink(Protocol):
         """Alarms that people decided there was nothing to, with the number of the account; until `cleared`."""
         ...
 
+    def to_restore(self) -> Sequence[tuple[str, int]]:
+        """Alarms that were cleared, and whose case was opened again; until `restored`."""
+        ...
+
+    def restored(self, alarm_ids: Sequence[str]) -> None:
+        """What was counted of those accounts counts again, durably."""
+        ...
+
     def cleared(self, alarm_ids: Sequence[str]) -> None:
         """What was counted of those accounts counts no more, durably."""
         ...

@@ -40,6 +40,8 @@ CLEARED = 10
 """In the ledger: people decided that there was nothing to it."""
 FORGOTTEN = 11
 """In the ledger: all that is known of the account goes."""
+RESTORED = 12
+"""In the ledger: that decision was taken back; what the account did follows once more, without ids."""
 
 
 class AgeBand(IntEnum):

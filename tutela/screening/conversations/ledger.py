@@ -9,7 +9,7 @@ import os
 import secrets
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tutela.errors import StoreError
 from tutela.foundation.store.database import now
 from tutela.screening.conversations.events import FORGOTTEN
-from tutela.screening.conversations.records import RECORD, Names, Records, read_names
+from tutela.screening.conversations.records import RECORD, Names, Records, read_names, written_names
 
 SEGMENT_BYTES = 64 * 1024**2
 """A file longer than this is followed by another."""
@@ -117,8 +117,8 @@ class ConversationLedger:
         """Remove files whose every record lies before that position and was taken before that time; how many."""
         segments, dropped = self.segments(), 0
         for segment, following in pairwise(segments):
-            last = [int(batch.records["received_s"][-1]) for batch in self._batches(segment)]
-            if following > position or (last and last[-1] >= received_s):
+            last = [int(batch.records["received_s"].max()) for batch in self._batches(segment)]
+            if following > position or (last and max(last) >= received_s):
                 break
             self._path(segment).unlink()
             dropped += 1
@@ -139,7 +139,7 @@ class ConversationLedger:
                     records[gone] = np.zeros(1, RECORD)
                     records["position"][gone] = kept
                     line = [names[i] if names and not gone[i] else Names("", "", "", "") for i in range(len(records))]
-                    body = records.tobytes() + self._seal(_written(line) if names else b"")
+                    body = records.tobytes() + self._seal(written_names(line) if names else b"")
                     first = int(records["position"][0])
                     rewritten += _header(len(records), len(body) - records.nbytes, first, body) + body
                 if changed:
@@ -214,10 +214,6 @@ class ConversationLedger:
 def received_now_s() -> int:
     """The time that the ledger writes down for what it takes now."""
     return now() // 1_000_000
-
-
-def _written(lines: Sequence[Names]) -> bytes:
-    return "\x1e".join("\x1f".join((one.id, one.sender, one.recipient, one.conversation)) for one in lines).encode()
 
 
 def _length(batch: EventBatch) -> int:

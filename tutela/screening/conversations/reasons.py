@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tutela.screening.conversations.alarms import AlarmReason, Coverage
-from tutela.screening.conversations.events import AgeBand, AgeSource, ConversationStage, EventKind
+from tutela.screening.conversations.events import CLEARED, RESTORED, AgeBand, AgeSource, ConversationStage, EventKind
 from tutela.screening.conversations.ledger import EventBatch
 from tutela.screening.conversations.records import (
     ACQUAINTED,
@@ -58,7 +58,36 @@ class Story:
             records.append(batch.records[rows])
             here = names(batch)
             named += [here[row] if here else nobody for row in rows]
-        return cls(account, np.concatenate(records) if records else np.zeros(0, RECORD), named)
+        whole = np.concatenate(records) if records else np.zeros(0, RECORD)
+        restored = np.flatnonzero(whole["kind"] == RESTORED)
+        if not len(restored):
+            return cls(account, whole, named)
+        # What was there before stands there once more.
+        again = _of_state(account, whole) & (np.arange(len(whole)) < restored[-1])
+        return cls(account, whole[~again], [name for name, gone in zip(named, again, strict=True) if not gone])
+
+    @property
+    def counted_from(self) -> int:
+        """The first row that counts: what was before, people decided about."""
+        marks = np.flatnonzero(np.isin(self.records["kind"], [CLEARED, RESTORED]))
+        return int(marks[-1]) + 1 if len(marks) else 0
+
+    def past(self) -> "Story":
+        """What the account came to before it was cleared last, for the ledger once more: its acts, and what others did
+        about it, without ids; of what was cleared before that nothing."""
+        records, floors = self.records, [0]
+        for row in np.flatnonzero(np.isin(records["kind"], [CLEARED, RESTORED])):
+            if records["kind"][row] == RESTORED:
+                floors = floors[:-1] or [0]
+            elif row >= floors[-1] and (_of_state(self.account, records)[floors[-1] : row]).any():
+                floors.append(int(row) + 1)
+        begin = floors[-2] if len(floors) > 1 else 0
+        kept = _of_state(self.account, records)
+        kept[:begin] = False
+        rows = np.flatnonzero(kept)
+        copies = records[rows].copy()
+        copies["id"] = 0
+        return Story(self.account, copies, [self.names[int(row)] for row in rows])
 
     def until(self, position: int) -> "Story":
         """What was there at an event."""
@@ -86,7 +115,9 @@ class Reasons:
         if whole <= 0:
             return ()
         found = []
-        for code, mask in _acts(story.account, records).items():
+        counts = np.arange(len(records)) >= story.counted_from
+        for code, acts in _acts(story.account, records).items():
+            mask = acts & counts
             if not mask.any():
                 continue
             share = 1 - self._height(story.account, records[~mask]) / whole
@@ -116,6 +147,14 @@ def weightiest(story: Story) -> tuple[str, ...]:
     evidence = _evidence(story.records)
     best = sorted(sorted(map(int, mine), key=lambda row: -float(evidence[row]))[:MAX_LINES])
     return tuple(dict.fromkeys(story.names[row].id for row in best))
+
+
+def _of_state(account: int, records: Records) -> Mask:
+    """What an account's own numbers come from: what it did, and what others did about it."""
+    about = np.isin(records["kind"], [EventKind.CONTACT_ANSWER.number, EventKind.BLOCK.number, EventKind.REPORT.number])
+    own = np.isin(records["kind"], _APPROACHES)
+    found: Mask = ((records["sender"] == account) & own) | ((records["recipient"] == account) & about)
+    return found
 
 
 def _evidence(records: Records) -> npt.NDArray[np.float32]:

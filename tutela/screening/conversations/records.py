@@ -112,6 +112,11 @@ def names_of(events: Sequence[Event]) -> bytes:
     ).encode("utf-8", "replace")
 
 
+def written_names(names: Sequence["Names"]) -> bytes:
+    """The same of names that were read."""
+    return _APART.join(_BETWEEN.join((one.id, one.sender, one.recipient, one.conversation)) for one in names).encode()
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """The opaque names of one event."""

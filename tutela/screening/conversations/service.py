@@ -20,14 +20,14 @@ from tutela.foundation.background import BackgroundLoop
 from tutela.screening.conversations.alarms import AlarmReason, AlarmSink, Coverage, RiskAlarm
 from tutela.screening.conversations.approval import Approval, approve, read_approval
 from tutela.screening.conversations.calibration import Threshold, threshold
-from tutela.screening.conversations.events import CLEARED, FORGOTTEN, Event, EventKind
+from tutela.screening.conversations.events import CLEARED, FORGOTTEN, RESTORED, Event, EventKind
 from tutela.screening.conversations.hearing import Hearing
 from tutela.screening.conversations.ledger import KEPT_S, ConversationLedger, EventBatch, received_now_s
 from tutela.screening.conversations.levels import Level
 from tutela.screening.conversations.options import ConversationOptions
 from tutela.screening.conversations.policy import FILE, Judgement, RiskPolicy, read_policy
 from tutela.screening.conversations.reasons import Reasons, Story, coverage, weightiest
-from tutela.screening.conversations.records import Pseudonyms, marker, names_of, pack
+from tutela.screening.conversations.records import Names, Pseudonyms, marker, names_of, pack, written_names
 from tutela.screening.conversations.replay import Replayed, heights, replay
 from tutela.screening.conversations.scorers.contacts import CONTACTS
 from tutela.screening.conversations.state import FEATURES, FORGET_S, Crossing, RiskState
@@ -143,14 +143,14 @@ class Conversations:
         with self._lock:
             if not self._own():
                 return 0
-            self._clear_decided(ledger)
+            self._follow_decisions(ledger)
             self._judge_crossed(ledger)
             taken = 0
             for batch in ledger.read(self._state.position, after=self._last):
                 self._crossed += ((crossing, batch) for crossing in self._state.apply(batch.records))
                 self._last = batch
                 taken += len(batch.records)
-                self.delayed_s = max(0.0, received_now_s() - float(batch.records["received_s"][-1]))
+                self.delayed_s = max(0.0, received_now_s() - float(batch.records["received_s"].max()))
                 self._judge_crossed(ledger)
             self._keep(ledger)
         return taken
@@ -161,20 +161,39 @@ class Conversations:
             self._judge(*self._crossed[0], ledger)
             self._crossed.popleft()
 
-    def _clear_decided(self, ledger: ConversationLedger) -> None:
+    def _follow_decisions(self, ledger: ConversationLedger) -> None:
+        """Write down what people decided, and what they took back: state follows from the ledger alone."""
         assert self._sink is not None
         if decided := self._sink.to_clear():
-            for _, account in decided:
+            for account in dict.fromkeys(account for _, account in decided):
                 ledger.append(marker(CLEARED, account, received_now_s()))
             self._sink.cleared([alarm_id for alarm_id, _ in decided])
+        if reopened := self._sink.to_restore():
+            for account in dict.fromkeys(account for _, account in reopened):
+                self._restore(account, ledger)
+            self._sink.restored([alarm_id for alarm_id, _ in reopened])
+
+    def _restore(self, account: int, ledger: ConversationLedger) -> None:
+        story = Story.read(account, ledger.of_account(account), ledger.names)
+        marks = story.records["kind"][np.isin(story.records["kind"], [CLEARED, RESTORED])]
+        if not len(marks) or marks[-1] == RESTORED:
+            return
+        past = story.past()
+        records = np.concatenate([marker(RESTORED, account, received_now_s()), past.records])
+        ledger.append(records, written_names([Names("", "", "", ""), *past.names]))
 
     def _judge(self, crossing: Crossing, batch: EventBatch, ledger: ConversationLedger) -> None:
         judgement = self.policy.judge(crossing.features)
         self._count(judgement)
+        assert self._sink is not None
         known = self._state.account(crossing.account)
         if known is None or judgement.level <= self._standing(known, crossing.at_s):
             return
         row = int(crossing.position - int(batch.records["position"][0]))
+        if batch.records["id"][row] == 0:  # it stands in the ledger once more, and was raised the first time
+            raised = self._sink.level_of(crossing.account)
+            self._state.table.set_level(crossing.account, min(raised, judgement.level), crossing.at_s)
+            return
         names = ledger.names(batch)[row]
         by_other = int(batch.records["recipient"][row]) == crossing.account
         story = Story.read(crossing.account, ledger.of_account(crossing.account), ledger.names).until(crossing.position)
@@ -192,7 +211,6 @@ class Conversations:
             lines=weightiest(story),
             coverage=coverage(story),
         )
-        assert self._sink is not None
         self._sink.sound(alarm)
         self._state.table.set_level(crossing.account, judgement.level, crossing.at_s)
 

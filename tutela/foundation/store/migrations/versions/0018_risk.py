@@ -33,7 +33,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_risk_alarm")),
         sa.UniqueConstraint("key", name=op.f("uq_risk_alarm_key")),
         comment="key: the account's number in the state, and the ledger's position."
-        " state: open, decided, clear or cleared.",
+        " state: open, decided, clear, cleared or restore.",
     )
     for column in ("account", "case_id", "item_id", "state"):
         op.create_index(op.f(f"ix_risk_alarm_{column}"), "risk_alarm", [column])
