@@ -23,7 +23,7 @@ from benchmarks.hashes import random_hashes
 from benchmarks.ncmec_list import FIRST, served
 from benchmarks.report import Scale, Table, duration, resident_bytes
 from tutela.content.signals.base import Sample
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.foundation.store.bulk import insert_rows
 from tutela.foundation.store.database import Store, now
 from tutela.foundation.store.exchange_tables import remote_entry
@@ -166,7 +166,7 @@ def _changes(scale: Scale) -> Table:
     folder = Path(os.environ.get("TUTELA_BENCHMARK_BANK") or tempfile.mkdtemp())
     try:
         _fill(folder, count)
-        with open_deployment(folder, decoders=1) as deployment:
+        with compose_deployment(folder, decoders=1) as deployment:
             while deployment.shortcomings() and deployment.indexes.faults():
                 deployment.indexes.build("pdq")
             pulls = [_follow(deployment, count, number) for number in range(_PULLS)]

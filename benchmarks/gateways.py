@@ -29,7 +29,7 @@ from benchmarks.hashes import random_hashes
 from benchmarks.http_screening import processor_s
 from benchmarks.pictures import SIZES, file_of, mosaic
 from benchmarks.report import Scale, Table, duration, ratio
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 from tutela.lists.banks.model import Action, NewEntry, Policy
 
 _FILES = {Scale.TINY: 2, Scale.USUAL: 20, Scale.FULL: 80}
@@ -110,7 +110,7 @@ def _added(folder: Path, ours: _Server, files: dict[str, Callable[[], bytes]], s
         ("file", "screen()", "through the gateway", "added a MB"),
         "Frames of 1,024 bytes; the time of decoding workers is in both.",
     )
-    with open_deployment(folder / "home", decoders=1) as deployment:
+    with compose_deployment(folder / "home", decoders=1) as deployment:
         screener = deployment.screener.with_policy(_loose(deployment.screener.policy))
         for kind, make in files.items():
             screener.screen(make())
@@ -211,7 +211,7 @@ def _words() -> bytes:
 @contextlib.contextmanager
 def _ours(folder: Path, count: int) -> Iterator[_Server]:
     home, path = folder / "home", str(folder / "ours.sock")
-    with open_deployment(home, decoders=1) as deployment:
+    with compose_deployment(home, decoders=1) as deployment:
         deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="benchmark")
         entries = [NewEntry("pdq", value.tobytes()) for value in random_hashes(count, seed=3)]
         for at in range(0, len(entries), 10_000):

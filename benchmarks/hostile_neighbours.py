@@ -24,7 +24,7 @@ from benchmarks.http_screening import free_port, running
 from benchmarks.pictures import file_of, photos
 from benchmarks.report import Scale, Table
 from tutela.api.keys import Keys, Scope
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 
 _UPLOADS = {Scale.TINY: 20, Scale.USUAL: 300, Scale.FULL: 2_000}
 _SETTLE_S = {Scale.TINY: 0.5, Scale.USUAL: 4.0, Scale.FULL: 10.0}
@@ -73,7 +73,7 @@ def _kinds(folder: Path, scale: Scale) -> Iterator[tuple[str, str, Path]]:
 
 @contextlib.contextmanager
 def _service(home: Path) -> Iterator[tuple[httpx.Client, int, str]]:
-    with open_deployment(home, decoders=1) as deployment:
+    with compose_deployment(home, decoders=1) as deployment:
         key = Keys(deployment.store).create("benchmark", [Scope.SCREEN], by="benchmark")[1]
     port = free_port()
     command = [sys.executable, "-m", "tutela", "--home", str(home), "serve", "--port", str(port)]

@@ -24,7 +24,7 @@ from benchmarks.hashes import random_hashes
 from benchmarks.pictures import SIZES, file_of, mosaic, single
 from benchmarks.report import Scale, Table, duration, ratio
 from tutela.api.keys import Keys, Scope
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 from tutela.lists.banks.model import Action, NewEntry, Policy
 
 _HASHES = {Scale.TINY: 1000, Scale.USUAL: 100_000, Scale.FULL: 1_000_000}
@@ -141,7 +141,7 @@ def _hash_and_lookup(client: httpx.Client, picture: bytes) -> None:
 
 def _fill(home: Path, hashes: np.ndarray) -> str:
     """The key to a home that lists the hashes."""
-    with open_deployment(home, decoders=1) as deployment:
+    with compose_deployment(home, decoders=1) as deployment:
         deployment.banks.create("known", policy=Policy(action=Action.BLOCK), actor="benchmark")
         entries = [NewEntry("pdq", row.tobytes(), "benchmark") for row in hashes]
         for begin in range(0, len(entries), 10_000):

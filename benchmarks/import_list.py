@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.hashes import random_hashes
 from benchmarks.report import Scale, Table, duration, resident_bytes
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 from tutela.lists.banks.transfer import Importer
 
 _LINES = {
@@ -50,7 +50,7 @@ def _write_list(path: Path, count: int) -> None:
 
 
 def _ours(path: Path, folder: Path) -> Path:
-    with open_deployment(folder / "home", decoders=1) as deployment:
+    with compose_deployment(folder / "home", decoders=1) as deployment:
         deployment.banks.create("known", actor="benchmark")
         Importer(deployment.banks).import_file(path, "known", actor="benchmark", signal="pdq")
     return folder / "home" / "tutela.db"

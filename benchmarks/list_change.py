@@ -17,7 +17,7 @@ from benchmarks.hashes import random_hashes
 from benchmarks.http_screening import free_port, running
 from benchmarks.report import Scale, Table, duration
 from tutela.api.keys import Keys, Scope
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 from tutela.lists.banks.model import Action, Policy
 
 _CHANGES = {Scale.TINY: 1, Scale.USUAL: 20, Scale.FULL: 100}
@@ -33,7 +33,7 @@ def run(scale: Scale) -> Iterator[Table]:
     seconds: dict[str, list[float]] = {"listed": [], "withdrawn": [], "key revoked": []}
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
-        with open_deployment(home, decoders=1) as deployment:
+        with compose_deployment(home, decoders=1) as deployment:
             deployment.banks.create("known", policy=Policy(action=Action.BLOCK), actor="benchmark")
             keys = Keys(deployment.store)
             curator = keys.create("benchmark", [Scope.ADMIN], by="test")[1]

@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.hashes import random_hashes
 from benchmarks.http_screening import build_index, free_port
 from benchmarks.report import Scale, Table, duration
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 from tutela.lists.banks.model import NewEntry
 
 _COUNTS = {Scale.TINY: [1_000], Scale.USUAL: [0, 100_000], Scale.FULL: [0, 1_000_000, 10_000_000]}
@@ -47,7 +47,7 @@ def run(scale: Scale) -> Iterator[Table]:
 
 
 def _fill(home: Path, count: int) -> None:
-    with open_deployment(home, decoders=1) as deployment:
+    with compose_deployment(home, decoders=1) as deployment:
         deployment.banks.create("known", actor="benchmark")
         for begin in range(0, count, 100_000):
             rows = random_hashes(min(100_000, count - begin), seed=begin + 1)

@@ -20,7 +20,7 @@ from pathlib import Path
 import av
 
 from benchmarks.report import Scale, Table
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.screening.jobs.limits import JobLimits
 from tutela.screening.jobs.service import JobState
 from tutela.screening.verdict import Context
@@ -75,7 +75,7 @@ def _main(path: Path) -> None:
     limits = JobLimits(timeout_s=3600)
     with (
         tempfile.TemporaryDirectory() as folder,
-        open_deployment(Path(folder), decoders=1, job_limits=limits) as deployment,
+        compose_deployment(Path(folder), decoders=1, job_limits=limits) as deployment,
     ):
         started = time.perf_counter()
         with _peak() as peak:

@@ -15,7 +15,7 @@ from benchmarks.peer_vpdq import MISSING, Hashed, hash_files, peer_python
 from benchmarks.report import Scale, Table
 from benchmarks.video_attacks import ATTACKS
 from tutela.content.media.content import Limits
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.screening.video.listed import entry_of, frames_of
 
 _FILMS = {Scale.TINY: 2, Scale.USUAL: 5, Scale.FULL: 1000}
@@ -91,7 +91,7 @@ def _write(folder: Path, name: str, content: bytes) -> Path:
 
 
 def _ours(folder: Path, originals: Sequence[Path], uploads: Sequence[Upload]) -> list[frozenset[int]]:
-    with open_deployment(folder / "home", decoders=1) as deployment:
+    with compose_deployment(folder / "home", decoders=1) as deployment:
         numbers = _list(deployment, originals)
         found = []
         for upload in uploads:

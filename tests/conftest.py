@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import Connection, create_engine, text
 
 from tests.support.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.foundation.store.database import Store
 
 # A slow machine is no failure.
@@ -155,5 +155,5 @@ def store(database: str) -> Iterator[Store]:
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
     """A deployment with an empty SQLite store and two decoding workers."""
-    with open_deployment(tmp_path / "home", decoders=2) as deployment:
+    with compose_deployment(tmp_path / "home", decoders=2) as deployment:
         yield deployment

@@ -17,7 +17,7 @@ from tutela.casework.evidence.seal import new_identity
 from tutela.casework.reports.draft import Draft
 from tutela.casework.reports.options import ReportOptions
 from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.foundation.store.notices_tables import intake
 from tutela.lists.banks.model import BankUse
 from tutela.lists.banks.values import new_entry
@@ -36,7 +36,7 @@ class Site:
     """An application with a key of each scope."""
 
     def __init__(self, home: Path, **options: object) -> None:
-        self.deployment: Deployment = open_deployment(
+        self.deployment: Deployment = compose_deployment(
             home, decoders=1,
             casework=CaseworkOptions(
                 EvidenceOptions((PUBLIC,)),
@@ -249,7 +249,7 @@ def test_there_is_no_page_unless_the_operator_says_so(tmp_path):
 
 
 def test_what_cannot_be_sealed_is_not_taken(tmp_path):
-    with open_deployment(
+    with compose_deployment(
         tmp_path / "home", decoders=1, casework=CaseworkOptions(reports=ReportOptions(public_intake=True))
     ) as deployment:
         client = TestClient(create_app(deployment, ApiOptions(auth_required=False)))

@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 from tests.support.pictures import file_of, photos
 from tutela.api.app import ApiOptions, create_app
 from tutela.api.short_way import ShortWay
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 
 PICTURE = file_of(photos()[0].resize((200, 200)), "JPEG")
 
@@ -26,7 +26,7 @@ class CountingLayer:
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory):
-    with open_deployment(tmp_path_factory.mktemp("shortcut") / "home", decoders=1) as deployment:
+    with compose_deployment(tmp_path_factory.mktemp("shortcut") / "home", decoders=1) as deployment:
         yield deployment
 
 

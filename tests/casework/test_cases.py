@@ -57,7 +57,7 @@ from tutela.casework.reports.alarms import AlarmKind
 from tutela.casework.reports.notices import NewTarget
 from tutela.content.signals.base import Sample
 from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.errors import ConflictError, InputError, NotFoundError, StoreError
 from tutela.foundation import leases
 from tutela.foundation.options import Secret
@@ -613,7 +613,7 @@ def kept(tmp_path: Path, listed: bytes) -> Iterator[Deployment]:
     """A deployment that keeps evidence, with a bank that lists one photo."""
     requests: list[EffectRequest] = []
     options = CaseOptions(on_effect=requests.append)
-    with open_deployment(
+    with compose_deployment(
         tmp_path / "home", decoders=1, casework=CaseworkOptions(EvidenceOptions((PUBLIC,)), options)
     ) as deployment:
         list_photo(deployment, listed)
@@ -764,7 +764,7 @@ def test_where_nothing_can_be_written_there_is_no_verdict(kept, listed, monkeypa
 
 
 def test_without_recipients_nothing_is_kept_and_the_verdict_is_the_same(tmp_path, listed):
-    with open_deployment(tmp_path / "home", decoders=1) as deployment:
+    with compose_deployment(tmp_path / "home", decoders=1) as deployment:
         list_photo(deployment, listed)
         assert deployment.screener.screen(listed).decision is Screened.BLOCK
         assert deployment.casework.cases.queue() == []
@@ -773,7 +773,7 @@ def test_without_recipients_nothing_is_kept_and_the_verdict_is_the_same(tmp_path
 
 def test_a_reason_that_the_policy_leaves_out_opens_no_case(tmp_path):
     options = CaseOptions(unsealed_reasons=frozenset({"unknown-type"}))
-    with open_deployment(
+    with compose_deployment(
         tmp_path / "home", decoders=1, casework=CaseworkOptions(EvidenceOptions((PUBLIC,)), options)
     ) as deployment:
         assert deployment.screener.screen(b"\x07\x01\x00\x02" * 20).decision is Screened.HOLD

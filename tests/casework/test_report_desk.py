@@ -24,7 +24,7 @@ from tutela.casework.reports.model import FilingState
 from tutela.casework.reports.options import ReportOptions
 from tutela.casework.reports.worker import ReportWorker
 from tutela.deployment.casework import CaseworkOptions, open_casework
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.errors import ConflictError, InputError, TutelaError
 from tutela.foundation.outbox.webhooks import Endpoint
 from tutela.foundation.store.outbox_tables import outbox
@@ -47,7 +47,7 @@ class Site:
 
     def __init__(self, home: Path, database: str, address: str, at_match: frozenset[str] = frozenset()) -> None:
         options = ReportOptions(organisation=US, at_match=at_match, mail=("lead@example.test",))
-        self.deployment: Deployment = open_deployment(
+        self.deployment: Deployment = compose_deployment(
             home, database=database, decoders=1,
             casework=CaseworkOptions(EvidenceOptions((PUBLIC,)), reports=options, webhooks=WEBHOOKS),
         )  # fmt: skip

@@ -18,7 +18,7 @@ from tutela.casework.cases.policy import CasePolicy, Policies
 from tutela.cli.commands import app as command_line
 from tutela.console.people import Person
 from tutela.console.roles import Role
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 from tutela.errors import ConflictError
 from tutela.foundation.store.case_tables import case_item
 from tutela.lists.banks.model import NewEntry
@@ -33,7 +33,7 @@ class Building:
         self.home = home
         self.desk = Desk(home)
         self.database = self.desk.store.url
-        self.deployment = open_deployment(home, database=self.database, decoders=1)
+        self.deployment = compose_deployment(home, database=self.database, decoders=1)
         self.deployment.banks.create("known", label="A1", actor="test")
         self.deployment.banks.add("known", [NewEntry("pdq", bytes(32), "s", "r")], actor="test")
         self.keys = Keys(self.desk.store)

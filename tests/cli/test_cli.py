@@ -36,7 +36,7 @@ from tutela.cli import main
 from tutela.cli.commands import app
 from tutela.cli.output import visible
 from tutela.content.signals.registry import signal_types
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 from tutela.foundation.store.database import Store
 from tutela.lists.banks.model import Action, BankKind, EntryState, NewEntry, Policy
 from tutela.lists.banks.service import Banks
@@ -1252,7 +1252,7 @@ def test_bash_completes_commands_options_and_choices(home):
 
 
 def test_a_command_and_an_open_deployment_share_a_home(call, filled, pictures):
-    with open_deployment(filled, decoders=1) as deployment:
+    with compose_deployment(filled, decoders=1) as deployment:
         content = (pictures / "known.png").read_bytes()
         assert deployment.screener.screen(content).decision == "block"
         assert call("bank", "withdraw", "1", "2", "--reason", "x").code == 0

@@ -21,7 +21,7 @@ from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import new_identity
 from tutela.cli.commands import app
 from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 from tutela.errors import ConflictError, InputError, TutelaError
 from tutela.lists.banks.model import Action, NewEntry, Policy
 from tutela.screening.verdict import Context
@@ -67,7 +67,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory, cybertipline: tuple[obje
 def made_desk(tmp_path: Path, address: str) -> Desk:
     home, key = tmp_path / "home", tmp_path / "review.key"
     key.write_text(PRIVATE)
-    with open_deployment(home, decoders=1, casework=CaseworkOptions(EvidenceOptions((PUBLIC,)))) as deployment:
+    with compose_deployment(home, decoders=1, casework=CaseworkOptions(EvidenceOptions((PUBLIC,)))) as deployment:
         deployment.banks.create("known", label="A1", policy=Policy(Action.BLOCK), actor="me")
         deployment.banks.add("known", [NewEntry("md5", hashlib.md5(PICTURE).digest())], actor="me")
         deployment.refresh()

@@ -11,7 +11,7 @@ from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import new_identity
 from tutela.cli.commands import app
 from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 from tutela.errors import InputError, NotFoundError
 from tutela.screening.conversations import ConversationOptions
 
@@ -35,7 +35,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     casework = CaseworkOptions(evidence=EvidenceOptions(recipients=(PUBLIC,)))
     on = ConversationOptions(enabled=True)
-    with open_deployment(home, decoders=1, casework=casework, conversations=on) as deployment:
+    with compose_deployment(home, decoders=1, casework=casework, conversations=on) as deployment:
         deployment.conversations.observe(requests("adult", 25, accepted=6, at=_now() - 20_000, moves=6))
         deployment.conversations.drain()
     return home

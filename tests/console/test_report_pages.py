@@ -19,7 +19,7 @@ from tutela.casework.reports.incident import incident_of
 from tutela.casework.reports.options import ReportOptions
 from tutela.casework.reports.package import referral_of
 from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("pages") / "home"
     options = ReportOptions(organisation=US, public_intake=True)
     evidence = EvidenceOptions(recipients=(new_identity()[1],))
-    with open_deployment(home, decoders=1, casework=CaseworkOptions(evidence, reports=options)) as deployment:
+    with compose_deployment(home, decoders=1, casework=CaseworkOptions(evidence, reports=options)) as deployment:
         listener = socket.create_server(("127.0.0.1", 0))
         app = create_app(deployment, ApiOptions(auth_required=False))
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))

@@ -10,7 +10,7 @@ from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.content import Limits, Mode
 from tutela.content.signals.embedding import EMBEDDING, FARTHEST, MODEL_VARIABLE, load_model
 from tutela.content.views.view_set import ViewSet
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 from tutela.errors import InvalidSignalError
 from tutela.lists.banks.model import Action, NewEntry, Policy
 from tutela.screening.verdict import Decision
@@ -82,7 +82,7 @@ def test_a_match_holds_even_where_the_bank_blocks(tmp_path, monkeypatch):
     """The whole way: the model runs in the confined worker, the index compares, the policy only holds."""
     model = model_file(tmp_path / "tiny.onnx")
     value = embedding_of(KNOWN, monkeypatch, model)
-    with open_deployment(tmp_path / "home", decoders=1, limits=Limits(views=ViewSet.PLAIN)) as deployment:
+    with compose_deployment(tmp_path / "home", decoders=1, limits=Limits(views=ViewSet.PLAIN)) as deployment:
         deployment.banks.create("alike", policy=Policy(Action.BLOCK, {"embedding": 50}), actor="test")
         deployment.banks.add("alike", [NewEntry("embedding", value)], actor="test")
         deployment.refresh()
@@ -99,5 +99,5 @@ def test_a_model_that_cannot_be_loaded_holds_everything(tmp_path, monkeypatch):
     broken.write_bytes(b"no model")
     broken.chmod(0o644)
     monkeypatch.setenv(MODEL_VARIABLE, str(broken))
-    with open_deployment(tmp_path / "home", decoders=1) as deployment:
+    with compose_deployment(tmp_path / "home", decoders=1) as deployment:
         assert deployment.screener.screen(file_of(KNOWN, "JPEG")).decision is Decision.HOLD

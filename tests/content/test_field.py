@@ -12,7 +12,7 @@ import pytest
 from tests.support.lists import list_plainly
 from tutela.content.media.content import Limits
 from tutela.content.media.profile import Profile
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 
 FOLDER = Path(__file__).parents[3] / "shared" / "field"
 KNOWN = ("known.png", "known-soft.png")
@@ -35,7 +35,7 @@ def cases() -> list[object]:
 def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A file service that knows the two pictures by their plain hashes, as from an outside list."""
     limits = Limits(profile=Profile.FILES)
-    with open_deployment(tmp_path_factory.mktemp("field") / "home", decoders=1, limits=limits) as deployment:
+    with compose_deployment(tmp_path_factory.mktemp("field") / "home", decoders=1, limits=limits) as deployment:
         list_plainly(deployment, *((FOLDER / name).read_bytes() for name in KNOWN))
         yield deployment
 

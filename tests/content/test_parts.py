@@ -49,7 +49,7 @@ from tutela.content.media.confined.walk import Place, walk
 from tutela.content.media.content import Limits, Mode
 from tutela.content.media.isolation import WorkerPool
 from tutela.content.media.sniff import sniff
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 from tutela.errors import UnscreenableError
 from tutela.lists.banks.model import BankKind
 from tutela.screening.examination import TASK, examine_isolated, options
@@ -100,7 +100,7 @@ def walked(data: bytes, **limits) -> dict[str, Place]:
 @pytest.fixture(scope="module")
 def known(tmp_path_factory):
     """A deployment that knows one picture."""
-    with open_deployment(tmp_path_factory.mktemp("parts") / "home", decoders=1) as deployment:
+    with compose_deployment(tmp_path_factory.mktemp("parts") / "home", decoders=1) as deployment:
         list_in(deployment, "known", KNOWN, "pdq", "sha256")
         yield deployment
 

@@ -18,7 +18,7 @@ from tutela.content.media.confined.endings import end_of
 from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.content import Limits, Mode, Picture
 from tutela.content.media.sniff import MediaType, sniff
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.screening.verdict import Decision
 
 KNOWN = photos()[0].resize((240, 180))
@@ -374,7 +374,7 @@ def test_frames_that_show_something_new_are_looked_at_closely_and_others_plainly
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with open_deployment(tmp_path_factory.mktemp("readings") / "home", decoders=1) as deployment:
+    with compose_deployment(tmp_path_factory.mktemp("readings") / "home", decoders=1) as deployment:
         list_plainly(deployment, file_of(KNOWN, "PNG"))
         yield deployment
 

@@ -19,7 +19,7 @@ from tutela.content.views.listed import EDGES
 from tutela.content.views.thresholds import able_quality, need
 from tutela.content.views.view import TURNS, WHOLE, rectangle
 from tutela.content.views.view_set import ViewSet
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 from tutela.lists.banks.model import Action, BankKind, EntryState, EntryValue, NewEntry, Policy
 from tutela.lists.banks.values import picture_entries
 from tutela.screening.evaluation.attacks.base import Scene
@@ -47,7 +47,7 @@ def distance(a: bytes, b: bytes) -> int:
 @pytest.fixture(scope="module")
 def banks(tmp_path_factory):
     """A deployment that lists the known picture's plain hash in one bank and its further views too in another."""
-    with open_deployment(tmp_path_factory.mktemp("views"), decoders=1) as deployment:
+    with compose_deployment(tmp_path_factory.mktemp("views"), decoders=1) as deployment:
         policy = Policy(Action.BLOCK)
         exact = samples(KNOWN, ViewSet.PLAIN, Mode.EXACT)
         listed = samples(KNOWN, ViewSet.LISTED, Mode.EXACT)
@@ -129,7 +129,7 @@ def test_unrelated_pictures_do_not_match(banks):
 
 
 def test_the_view_set_is_the_deployments_or_the_calls(tmp_path):
-    with open_deployment(tmp_path, decoders=1, limits=Limits(views=ViewSet.PLAIN)) as deployment:
+    with compose_deployment(tmp_path, decoders=1, limits=Limits(views=ViewSet.PLAIN)) as deployment:
         policy = Policy(Action.BLOCK)
         deployment.banks.create("known", policy=policy, actor="test")
         deployment.banks.add("known", picture_entries(samples(KNOWN, ViewSet.PLAIN, Mode.EXACT)), actor="test")
@@ -148,7 +148,7 @@ def test_standard_asks_all_that_plain_asks_and_thorough_all_that_standard_asks()
 
 
 def test_an_entry_with_views_is_one_entry_and_withdrawn_as_one(tmp_path):
-    with open_deployment(tmp_path, decoders=1) as deployment:
+    with compose_deployment(tmp_path, decoders=1) as deployment:
         deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
         entries = picture_entries(samples(KNOWN, ViewSet.LISTED, Mode.EXACT))
         assert len(entries) == 1 and len(entries[0].values) > 50
@@ -164,7 +164,7 @@ def test_an_entry_with_views_is_one_entry_and_withdrawn_as_one(tmp_path):
 
 def test_an_allow_list_lists_no_further_views(tmp_path):
     """Or a piece of an allowed picture would let through what surrounds it."""
-    with open_deployment(tmp_path, decoders=1) as deployment:
+    with compose_deployment(tmp_path, decoders=1) as deployment:
         deployment.banks.create("fine", kind=BankKind.ALLOW, actor="test")
         entries = picture_entries(samples(KNOWN, ViewSet.LISTED, Mode.EXACT))
         (entry_id,) = deployment.banks.add("fine", entries, actor="test", reason="test").entry_ids
@@ -176,7 +176,7 @@ def test_an_allowed_picture_does_not_hide_another_one_beside_it(tmp_path):
     page = Image.new("RGB", (900, 1200), "white")
     page.paste(KNOWN.resize((600, 400)), (150, 500))
     content = file_of(page, "PNG")
-    with open_deployment(tmp_path, decoders=1) as deployment:
+    with compose_deployment(tmp_path, decoders=1) as deployment:
         deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
         deployment.banks.add("known", picture_entries(samples(KNOWN, ViewSet.PLAIN, Mode.EXACT)), actor="test")
         deployment.banks.create("fine", kind=BankKind.ALLOW, actor="test")
@@ -211,7 +211,7 @@ def test_the_shapes_that_slides_share_are_no_match(tmp_path):
     listed, asked = ([draw_generic("slide", seed) for seed in range(first, first + 6)] for first in (0, 100))
     bank = [s for picture in listed for s in samples(picture, ViewSet.LISTED) if s.view == "anchored"]
     near = 0
-    with open_deployment(tmp_path, decoders=1) as deployment:
+    with compose_deployment(tmp_path, decoders=1) as deployment:
         deployment.banks.create("slides", policy=Policy(Action.BLOCK), actor="test")
         values = tuple(EntryValue.of(view) for view in bank)
         whole = samples(KNOWN, ViewSet.PLAIN)[0].value

@@ -20,7 +20,7 @@ from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.content.media.content import Limits
 from tutela.content.signals.base import Sample
 from tutela.deployment import composition as deployment_module
-from tutela.deployment.composition import Deployment, open_deployment, start_builder
+from tutela.deployment.composition import Deployment, compose_deployment, start_builder
 from tutela.errors import InputError, StoreError
 from tutela.foundation.outbox.webhooks import new_secret
 from tutela.foundation.store.database import Store
@@ -66,7 +66,7 @@ def test_a_home_is_made_for_its_user_alone(tmp_path):
     home = tmp_path / "some" / "where" / "home"
     before = os.umask(0)
     try:
-        with open_deployment(home, decoders=1):
+        with compose_deployment(home, decoders=1):
             pass
     finally:
         os.umask(before)
@@ -78,20 +78,20 @@ def test_a_home_that_cannot_be_made_is_wrong_input(tmp_path):
     (tmp_path / "file").write_text("x")
     for home in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(InputError, match="cannot be made"):
-            open_deployment(home)
+            compose_deployment(home)
     assert (tmp_path / "file").read_text() == "x"
 
 
 def test_a_database_that_does_not_answer_is_said_and_leaves_nothing_running(tmp_path):
     before = set(threading.enumerate())
     with pytest.raises(StoreError, match="does not answer"):
-        open_deployment(tmp_path / "home", database="postgresql://somebody:s3cret@127.0.0.1:1/tutela")
+        compose_deployment(tmp_path / "home", database="postgresql://somebody:s3cret@127.0.0.1:1/tutela")
     assert set(threading.enumerate()) == before
 
 
 def test_a_picture_goes_through_a_deployment_from_one_end_to_the_other(tmp_path, database):
     picture = draw_scene(5, (320, 240))
-    with open_deployment(tmp_path / "home", database=database, decoders=1) as deployment:
+    with compose_deployment(tmp_path / "home", database=database, decoders=1) as deployment:
         verdict = deployment.screener.screen(file_of(picture, "PNG"))
         assert verdict.decision is Decision.ALLOW
         (pdq,) = [found.value for found in verdict.hashes if found.signal == "pdq"]
@@ -100,14 +100,14 @@ def test_a_picture_goes_through_a_deployment_from_one_end_to_the_other(tmp_path,
         verdict = deployment.screener.screen(file_of(picture, "JPEG", quality=70))
         assert (verdict.decision, [match.bank for match in verdict.matches]) == (Decision.BLOCK, ["known"])
         assert deployment.journal.get(verdict.id)["decision"] == "block"
-    with open_deployment(tmp_path / "home", database=database, decoders=1) as again:
+    with compose_deployment(tmp_path / "home", database=database, decoders=1) as again:
         assert decision_of(again, bytes.fromhex(pdq)) is Decision.BLOCK
         assert again.journal.get(verdict.id)["sha256"] == verdict.sha256
 
 
 def test_closing_ends_every_thread_and_process_and_can_be_done_twice(tmp_path):
     threads, processes = set(threading.enumerate()), set(children())
-    deployment = open_deployment(tmp_path / "home", decoders=2)
+    deployment = compose_deployment(tmp_path / "home", decoders=2)
     deployment.pool.warm()
     assert len(set(children()) - processes) == 2
     assert [thread.name for thread in set(threading.enumerate()) - threads] == ["tutela-refresh"]
@@ -119,7 +119,7 @@ def test_closing_ends_every_thread_and_process_and_can_be_done_twice(tmp_path):
 
 
 def test_a_closed_deployment_holds_what_it_is_given(tmp_path):
-    with open_deployment(tmp_path / "home", decoders=1) as deployment:
+    with compose_deployment(tmp_path / "home", decoders=1) as deployment:
         pass
     verdict = deployment.screener.screen(file_of(draw_scene(5, (320, 240)), "PNG"))
     assert (verdict.decision, [reason.code for reason in verdict.reasons]) == (Decision.HOLD, ["engine-fault"])
@@ -128,7 +128,7 @@ def test_a_closed_deployment_holds_what_it_is_given(tmp_path):
 def test_the_limits_and_the_policy_given_are_the_ones_that_count(tmp_path):
     policy = ScreeningPolicy({"too-many-pixels": Decision.BLOCK})
     content = file_of(draw_scene(5, (320, 240)), "PNG")
-    with open_deployment(tmp_path / "home", decoders=1, limits=Limits(max_pixels=1000), policy=policy) as deployment:
+    with compose_deployment(tmp_path / "home", decoders=1, limits=Limits(max_pixels=1000), policy=policy) as deployment:
         verdict = deployment.screener.screen(content)
     assert (verdict.decision, [reason.code for reason in verdict.reasons]) == (Decision.BLOCK, ["too-many-pixels"])
 
@@ -138,8 +138,8 @@ def test_the_limits_and_the_policy_given_are_the_ones_that_count(tmp_path):
 
 def test_what_one_deployment_lists_another_finds_by_itself(tmp_path, database):
     with (
-        open_deployment(tmp_path / "home", database=database, decoders=1) as one,
-        open_deployment(tmp_path / "home", database=database, decoders=1) as other,
+        compose_deployment(tmp_path / "home", database=database, decoders=1) as one,
+        compose_deployment(tmp_path / "home", database=database, decoders=1) as other,
     ):
         assert decision_of(other) is Decision.ALLOW
         list_known(one)
@@ -154,8 +154,8 @@ def test_what_one_deployment_lists_another_finds_by_itself(tmp_path, database):
 def test_a_refresh_shows_a_change_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(deployment_module, "REFRESH_S", 3600.0)
     with (
-        open_deployment(tmp_path / "home", decoders=1) as one,
-        open_deployment(tmp_path / "home", decoders=1) as other,
+        compose_deployment(tmp_path / "home", decoders=1) as one,
+        compose_deployment(tmp_path / "home", decoders=1) as other,
     ):
         list_known(one)
         assert decision_of(other) is Decision.ALLOW
@@ -242,26 +242,26 @@ def test_many_changes_are_built_into_the_index_by_a_process_aside(deployment, ma
 
 
 def test_closing_while_the_index_is_built_ends_the_builder(tmp_path, many, builders):
-    with open_deployment(tmp_path / "home", decoders=1) as deployment:
+    with compose_deployment(tmp_path / "home", decoders=1) as deployment:
         deployment.banks.create("known", actor="me")
         deployment.banks.add("known", [NewEntry("pdq", value) for value in many], actor="me")
         wait_until(lambda: builders, "a build begins")
     assert all(process.poll() is not None for process in builders)
-    with open_deployment(tmp_path / "home", decoders=1) as deployment:
+    with compose_deployment(tmp_path / "home", decoders=1) as deployment:
         assert len(deployment.indexes.by_signal["pdq"]) == len(many)
         assert deployment.indexes.faults() == {}
 
 
 def test_a_damaged_index_is_never_served_and_heals_by_itself(tmp_path):
     home = tmp_path / "home"
-    with open_deployment(home, decoders=1) as deployment:
+    with compose_deployment(home, decoders=1) as deployment:
         list_known(deployment)
         assert deployment.indexes.build("pdq")
     (segment,) = (home / "index" / "pdq").glob("*.segment")
     segment.write_bytes(segment.read_bytes()[:-1])
     with (home / "index" / "pdq" / "build.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # so that nobody heals it yet
-        deployment = open_deployment(home, decoders=1)
+        deployment = compose_deployment(home, decoders=1)
         try:
             assert any(why.startswith("index of pdq: ") for why in deployment.shortcomings())
             assert decision_of(deployment) is Decision.HOLD
@@ -298,13 +298,13 @@ def rebuild(home: Path, database: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_rebuild_process_builds_what_is_due_and_only_that(tmp_path):
     home, database = tmp_path / "home", f"sqlite:///{tmp_path / 'home' / 'tutela.db'}"
-    with open_deployment(home, decoders=1) as deployment:
+    with compose_deployment(home, decoders=1) as deployment:
         list_known(deployment)
         deployment.banks.add("known", [NewEntry("md5", bytes(16))], actor="me")
     answer = rebuild(home, database)
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
     assert not list((home / "index").rglob("*.segment"))  # so few changes are no reason
-    with open_deployment(home, decoders=1) as deployment:
+    with compose_deployment(home, decoders=1) as deployment:
         for signal in ("pdq", "md5"):
             assert deployment.indexes.build(signal)
     (torn,) = (home / "index" / "pdq").glob("*.segment")
@@ -315,13 +315,13 @@ def test_the_rebuild_process_builds_what_is_due_and_only_that(tmp_path):
     assert list((home / "index" / "md5").glob("*.segment")) == [whole]
     (new,) = (home / "index" / "pdq").glob("*.segment")
     assert new != torn
-    with open_deployment(home, decoders=1) as deployment:
+    with compose_deployment(home, decoders=1) as deployment:
         assert decision_of(deployment) is Decision.BLOCK
 
 
 def test_a_rebuild_that_reaches_no_database_leaves_what_is_served(tmp_path):
     home = tmp_path / "home"
-    with open_deployment(home, decoders=1) as deployment:
+    with compose_deployment(home, decoders=1) as deployment:
         list_known(deployment)
         assert deployment.indexes.build("pdq")
     before = {path: path.read_bytes() for path in (home / "index").rglob("*") if path.is_file()}

@@ -19,7 +19,7 @@ from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import ReviewKey
 from tutela.casework.reports.model import FilingState
 from tutela.deployment.casework import CaseworkOptions, opened_casework
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.errors import StoreError
 from tutela.foundation.store.database import Store, head_revision
 from tutela.foundation.store.tables import metadata
@@ -63,7 +63,7 @@ class Opened:
 @pytest.fixture(scope="module")
 def opened(home: Path, facts: Mapping[str, Any]) -> Iterator[Opened]:
     options = CaseworkOptions(EvidenceOptions((facts["public"],)))
-    with open_deployment(home, decoders=1, casework=options) as deployment:
+    with compose_deployment(home, decoders=1, casework=options) as deployment:
         with deployment.store.read() as connection:
             revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
             tables = set(inspect(connection).get_table_names())

@@ -17,7 +17,7 @@ from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import new_identity
 from tutela.cli.commands import app as command_line
 from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.errors import ConflictError
 
 PUBLIC = new_identity()[1]
@@ -37,7 +37,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def deployment(home: Path) -> Iterator[Deployment]:
     casework = CaseworkOptions(EvidenceOptions((PUBLIC,)))
-    with open_deployment(home, decoders=1, casework=casework) as deployment:
+    with compose_deployment(home, decoders=1, casework=casework) as deployment:
         yield deployment
 
 

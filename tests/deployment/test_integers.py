@@ -17,7 +17,7 @@ from tutela.api.keys import Keys, Scope
 from tutela.api.options import ServiceOptions
 from tutela.cli.commands import app as command_line
 from tutela.console.roles import Role
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 
 BEYOND = (2**63, 2**64, -(2**63) - 1, 10**40)
 LARGEST = 2**63 - 1
@@ -29,7 +29,7 @@ TREE = typer.main.get_command(command_line)
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with open_deployment(tmp_path_factory.mktemp("integers") / "home", decoders=1) as deployment:
+    with compose_deployment(tmp_path_factory.mktemp("integers") / "home", decoders=1) as deployment:
         deployment.banks.create("known", actor="test")
         yield deployment
 

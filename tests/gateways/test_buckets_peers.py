@@ -22,7 +22,7 @@ from tests.support.gateways import COPY, DAMAGED, OTHER, PATIENT, Running, list_
 from tests.support.mail_server import answers
 from tests.support.service import free_port
 from tests.support.waiting import wait_until
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.gateways import metrics
 from tutela.gateways.buckets.service import STATUS, VERDICT
 
@@ -58,7 +58,7 @@ def tags(s3: Any, bucket: str, key: str, version: str = "") -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with open_deployment(tmp_path_factory.mktemp("buckets") / "home", decoders=1, limits=PATIENT) as deployment:
+    with compose_deployment(tmp_path_factory.mktemp("buckets") / "home", decoders=1, limits=PATIENT) as deployment:
         list_known(deployment)
         yield deployment
 
@@ -138,7 +138,7 @@ def test_what_seaweedfs_tells_of_is_tagged_once_whatever_its_name(seaweedfs):
 
 def test_a_gateway_that_is_killed_at_any_moment_leaves_each_version_with_one_verdict(tmp_path):
     home = tmp_path / "home"
-    with open_deployment(home, decoders=1) as deployment:
+    with compose_deployment(home, decoders=1) as deployment:
         list_known(deployment)
     server = ThreadedMotoServer(port=0)
     server.start()

@@ -43,7 +43,7 @@ from tests.support.memory import children_of
 from tests.support.pictures import draw_scene, file_of, photos
 from tests.support.service import free_port
 from tests.support.waiting import wait_until
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.lists.banks.model import NewEntry
 
 pytestmark = pytest.mark.peers
@@ -61,7 +61,7 @@ SETTINGS = {
 
 def prepare(home: Path) -> None:
     """A home that blocks a picture and a text."""
-    with open_deployment(home, decoders=1) as deployment:
+    with compose_deployment(home, decoders=1) as deployment:
         list_known(deployment)
         entry = NewEntry("sha256", hashlib.sha256(LISTED).digest())
         deployment.banks.add("known", [entry], actor="test", reason="for the test")
@@ -463,7 +463,7 @@ def test_a_killed_gateway_is_never_taken_for_clean(folder, tmp_path):
                     wrong.append((each.name, each.where, word))
     print(f"{moments} kills: {words}, {len(found)} raw answers")
     assert not wrong
-    with open_deployment(home, decoders=1) as deployment:
+    with compose_deployment(home, decoders=1) as deployment:
         known = written_down(deployment)
     assert {digits.decode() for digits in found} <= known
 
@@ -498,7 +498,7 @@ def test_a_stopped_gateway_answers_everybody_and_every_answer_is_written_down(fo
     half.close()
     given = [answer for answer in answers if answer]
     assert given
-    with open_deployment(home, decoders=1) as deployment:
+    with compose_deployment(home, decoders=1) as deployment:
         known = written_down(deployment)
     for answer in given:
         assert re.fullmatch(rb"stream: (OK|Tutela\.(Held|Blocked)\.[0-9a-f]{12} FOUND)\n", answer), answer

@@ -19,7 +19,7 @@ from tests.support.clamd_clients import PEERS, needs
 from tests.support.gateways import COPY, DAMAGED, OTHER, PATIENT, GatewayProcess, Running, list_known
 from tests.support.service import free_port
 from tests.support.waiting import PATIENCE_S, wait_until
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.gateways.askers import MARK
 
 pytestmark = pytest.mark.peers
@@ -36,7 +36,7 @@ def form(*contents: bytes) -> bytes:
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     home = tmp_path_factory.mktemp("http-peers") / "home"
-    with open_deployment(home, decoders=1, limits=PATIENT) as deployment:
+    with compose_deployment(home, decoders=1, limits=PATIENT) as deployment:
         list_known(deployment)
         yield deployment
 

@@ -16,7 +16,7 @@ from tests.support.encrypted_attachments import encrypted
 from tests.support.gateways import COPY, DAMAGED, OTHER, PATIENT, Running, described, list_known
 from tests.support.service import free_port
 from tests.support.waiting import PATIENCE_S, wait_until
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 
 pytestmark = pytest.mark.peers
 
@@ -26,7 +26,7 @@ LOOSE = {"overrides": {"unknown-type": "allow"}}
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with open_deployment(tmp_path_factory.mktemp("matrix") / "home", decoders=1, limits=PATIENT) as deployment:
+    with compose_deployment(tmp_path_factory.mktemp("matrix") / "home", decoders=1, limits=PATIENT) as deployment:
         list_known(deployment)
         yield deployment
 

@@ -13,7 +13,7 @@ from tests.support.clamd_clients import PEERS
 from tests.support.gateways import COPY, DAMAGED, OTHER, GatewayProcess, list_known
 from tests.support.mail_server import MailServer, mail_server, send, sendmail
 from tests.support.service import free_port
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 
 pytestmark = pytest.mark.peers
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.peers
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[GatewayProcess, int]]:
     """A milter gateway in a process of its own, and its port."""
     home = tmp_path_factory.mktemp("milter") / "home"
-    with open_deployment(home, decoders=1) as deployment:
+    with compose_deployment(home, decoders=1) as deployment:
         list_known(deployment)
     port = free_port()
     options = {"kind": "milter", "listen": [f"127.0.0.1:{port}"], "clients": ["postfix"], "answer_s": 120}

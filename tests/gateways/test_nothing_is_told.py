@@ -13,7 +13,7 @@ from tests.support.relay import Relay
 from tests.support.waiting import PATIENCE_S
 from tutela.content.media.content import Limits
 from tutela.content.signals.registry import signal_type
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.gateways.outcome import GatewayFault, reason
 from tutela.gateways.registry import kind_of
 from tutela.lists.banks.model import Action, NewEntry, Policy
@@ -25,7 +25,7 @@ BANK, FILE = "zilpzalp", "holiday-of-anna"
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A deployment with a list whose name stands nowhere else."""
     home = tmp_path_factory.mktemp("told") / "home"
-    with open_deployment(home, decoders=1, limits=Limits(max_bytes=3_000_000)) as deployment:
+    with compose_deployment(home, decoders=1, limits=Limits(max_bytes=3_000_000)) as deployment:
         hashes = [item for item in deployment.screener.screen(KNOWN).hashes if item.view == "whole" and not item.part]
         entries = [NewEntry(item.signal, signal_type(item.signal).parse(item.value)) for item in hashes]
         deployment.banks.create(BANK, policy=Policy(Action.BLOCK), actor="test")

@@ -16,7 +16,7 @@ from tests.support.gateways import COPY, DAMAGED, OTHER, PATIENT, Running, list_
 from tests.support.mail_server import answers
 from tests.support.service import free_port
 from tests.support.waiting import PATIENCE_S, wait_until
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 
 pytestmark = pytest.mark.peers
 
@@ -25,7 +25,7 @@ TUTELA = {"kind": "clamd", "listen": ["127.0.0.1:0"], "answer_s": 120, "clients"
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with open_deployment(tmp_path_factory.mktemp("rspamd") / "home", decoders=1, limits=PATIENT) as deployment:
+    with compose_deployment(tmp_path_factory.mktemp("rspamd") / "home", decoders=1, limits=PATIENT) as deployment:
         list_known(deployment)
         yield deployment
 

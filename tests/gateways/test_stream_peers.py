@@ -29,7 +29,7 @@ from tutela.cli.demo import draw_scene, encoded
 from tutela.cli.screening import samples_of
 from tutela.content.media.content import Mode
 from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.gateways.streams.base import Door, HttpServer, ServerOptions
 from tutela.gateways.streams.nginx_rtmp import KIND, NginxRtmpOptions
 from tutela.gateways.streams.node_media_server import KIND as NODE
@@ -67,7 +67,7 @@ def key() -> tuple[str, str]:
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory, key) -> Iterator[Deployment]:
     options = CaseworkOptions(evidence=EvidenceOptions(recipients=(key[1],)))
-    with open_deployment(tmp_path_factory.mktemp("peers") / "home", decoders=2, casework=options) as opened:
+    with compose_deployment(tmp_path_factory.mktemp("peers") / "home", decoders=2, casework=options) as opened:
         picture = encoded(draw_scene(LISTED, SIZE), "PNG")
         (sample,), _ = samples_of(picture, opened.pool, opened.screener.limits, Mode.EXACT, ["pdq"])
         opened.banks.create("known", policy=Policy(Action.BLOCK), actor="test")

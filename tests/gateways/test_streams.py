@@ -27,7 +27,7 @@ from tutela.cli.demo import draw_scene, encoded
 from tutela.cli.screening import samples_of
 from tutela.content.media.content import Mode
 from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.deployment.streams import open_streams
 from tutela.foundation.store.database import now
 from tutela.foundation.store.stream_tables import stream
@@ -160,7 +160,7 @@ def identity() -> tuple[str, str]:
 def listing(tmp_path_factory, identity) -> Iterator[Deployment]:
     """A deployment that lists one drawn picture, and keeps evidence."""
     options = CaseworkOptions(evidence=EvidenceOptions(recipients=(identity[1],)))
-    with open_deployment(tmp_path_factory.mktemp("listing") / "home", decoders=1, casework=options) as deployment:
+    with compose_deployment(tmp_path_factory.mktemp("listing") / "home", decoders=1, casework=options) as deployment:
         list_picture(deployment)
         yield deployment
 

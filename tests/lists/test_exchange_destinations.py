@@ -13,7 +13,7 @@ from tutela.api.app import create_app
 from tutela.api.keys import Keys, Scope
 from tutela.console.oidc import OidcOptions
 from tutela.console.roles import Role
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.errors import InputError
 from tutela.foundation.http import Http, HttpError
 from tutela.foundation.options import Secret
@@ -27,7 +27,7 @@ HERE, EVIL = "https://list.example", "https://evil.example"
 
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
-    with open_deployment(tmp_path / "home", decoders=1) as deployment:
+    with compose_deployment(tmp_path / "home", decoders=1) as deployment:
         deployment.banks.create("known", actor="t")
         yield deployment
 

@@ -35,7 +35,7 @@ from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import new_identity
 from tutela.content.signals.base import Sample
 from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.deployment.selftest import selftest
 from tutela.errors import ConflictError, InputError
 from tutela.foundation.leases import Leases
@@ -375,7 +375,7 @@ def test_a_decided_case_becomes_a_vote_and_changing_ones_mind_another(tmp_path):
     evidence = EvidenceOptions(recipients=(str(pyrage.x25519.Identity.generate().to_public()),))
     with (
         served(source.app()) as address,
-        open_deployment(tmp_path / "home", decoders=1, casework=CaseworkOptions(evidence)) as deployment,
+        compose_deployment(tmp_path / "home", decoders=1, casework=CaseworkOptions(evidence)) as deployment,
     ):
         deployment.banks.create("known", actor="test")
         exchanges, cases = Exchanges(deployment.banks), deployment.casework.cases
@@ -413,7 +413,7 @@ def seeing(tmp_path, monkeypatch) -> Iterator[tuple[Deployment, StopNciiStandIn,
     with (
         served(stopncii.app()) as one,
         served(threatexchange.app()) as other,
-        open_deployment(tmp_path / "home", decoders=1, casework=CaseworkOptions(evidence)) as deployment,
+        compose_deployment(tmp_path / "home", decoders=1, casework=CaseworkOptions(evidence)) as deployment,
     ):
         keys = {"subscription_key": "env:SUBSCRIPTION", "fetch_key": "env:FETCH", "feedback_key": "env:FEEDBACK"}
         group = {"token": "env:TOKEN", "privacy_group": threatexchange.group, "url": f"{other}/v26.0"}
@@ -564,7 +564,7 @@ def test_an_entry_that_reviewers_keep_rejecting_is_set_aside_for_a_second_look(e
 
 
 def test_the_self_test_passes_where_matching_works_and_fails_where_it_does_not(tmp_path):
-    with open_deployment(tmp_path / "home", decoders=1) as deployment:
+    with compose_deployment(tmp_path / "home", decoders=1) as deployment:
         assert all(check.ok for check in selftest(deployment))
         exchanges = Exchanges(deployment.banks)
         deployment.banks.create("known", actor="test")

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tests.support.feeds import FileFeed, MemoryFeed, random_hashes
 from tutela import _native
 from tutela.content.signals.registry import signal_type, signal_types
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 from tutela.errors import NotReadyError
 from tutela.lists.banks.model import NewEntry
 from tutela.lists.index.service import Indexes
@@ -371,7 +371,7 @@ def test_a_build_killed_at_any_moment_leaves_a_whole_index(tmp_path):
 
 def test_a_segment_that_is_overwritten_while_it_is_mapped_is_not_served(tmp_path):
     """Whoever may write to the file can take values out of it: what was built says what belongs there."""
-    with open_deployment(tmp_path / "home", decoders=1) as deployment:
+    with compose_deployment(tmp_path / "home", decoders=1) as deployment:
         deployment.banks.create("known", actor="t")
         entries = [NewEntry("pdq", bytes([number]) * 32) for number in range(50)]
         deployment.banks.add("known", entries, actor="t")

@@ -15,7 +15,7 @@ from tutela.casework.cases.options import EvidenceOptions
 from tutela.content.signals.base import Sample
 from tutela.content.signals.registry import signal_type
 from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.errors import InputError
 from tutela.foundation.store.database import moment, now
 from tutela.lists.banks.files import Format
@@ -123,7 +123,7 @@ def test_a_digest_that_is_listed_too_allows_nothing():
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
     recipient = str(pyrage.x25519.Identity.generate().to_public())
-    with open_deployment(
+    with compose_deployment(
         tmp_path / "home", decoders=1, casework=CaseworkOptions(EvidenceOptions((recipient,)))
     ) as deployment:
         deployment.banks.create("outside", label="A1", policy=Policy(Action.BLOCK), actor="t")

@@ -22,7 +22,7 @@ from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import ReviewKey, new_identity
 from tutela.casework.evidence.vault import Vault
 from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.errors import ConflictError, InputError, NotFoundError, NotReadyError
 from tutela.foundation.store.database import moment
 from tutela.screening.conversations import AgeBand, ConversationOptions, Event, EventKind, Level
@@ -513,7 +513,7 @@ def test_one_process_judges_and_another_can_look(tmp_path: Path, desk: Desk, clo
 @pytest.fixture
 def house(tmp_path: Path, clock: None) -> Iterator[Deployment]:
     casework = CaseworkOptions(evidence=EvidenceOptions(recipients=(PUBLIC,)))
-    with open_deployment(tmp_path / "home", decoders=1, casework=casework, conversations=ON) as deployment:
+    with compose_deployment(tmp_path / "home", decoders=1, casework=casework, conversations=ON) as deployment:
         yield deployment
 
 

@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 from tutela.api.app import ApiOptions, create_app
 from tutela.content.media.content import Limits
 from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.errors import ConflictError, NotFoundError, TutelaError
 from tutela.foundation.outbox.webhooks import Endpoint, new_secret, read_secret, verify
 from tutela.foundation.store import database
@@ -55,7 +55,7 @@ def long_upload(size: int = 3_000_000) -> bytes:
 def knowing(home: Path, **options) -> Iterator[Deployment]:
     """A deployment that knows one picture."""
     endpoint = Endpoint("platform", "http://127.0.0.1:9/hook", [read_secret(new_secret())], frozenset())
-    with open_deployment(
+    with compose_deployment(
         home, decoders=1, limits=LIMITS, casework=CaseworkOptions(webhooks=(endpoint,)), **options
     ) as deployment:
         list_in(deployment, "known", KNOWN, "pdq", "sha256")
@@ -266,7 +266,7 @@ def test_processes_that_start_at_once_agree_on_the_spools_key(tmp_path):
 
 @pytest.fixture
 def client(tmp_path):
-    with open_deployment(
+    with compose_deployment(
         tmp_path / "home", decoders=1, limits=LIMITS, job_limits=JobLimits(max_bytes=4_000_000)
     ) as deployment:
         list_in(deployment, "known", KNOWN, "pdq", "sha256")
@@ -343,7 +343,7 @@ def test_jobs_survive_kill_nine_and_the_platform_is_told_with_a_signature(tmp_pa
     threading.Thread(target=server.serve_forever, daemon=True).start()
     hook = {"platform": {"url": f"http://127.0.0.1:{server.server_port}/hook", "secrets": [secret]}}
     home = tmp_path / "home"
-    with open_deployment(home, decoders=1) as deployment:
+    with compose_deployment(home, decoders=1) as deployment:
         list_in(deployment, "known", KNOWN, "pdq", "sha256")
     service = Service(home, TUTELA_LIMITS__MAX_BYTES="200000", TUTELA_WEBHOOKS=json.dumps(hook))
     try:

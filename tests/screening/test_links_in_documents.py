@@ -88,10 +88,10 @@ def knowing(tmp_path_factory):
     """A deployment that blocks one page, and that holds nothing for being text."""
     from tutela.content.media.content import Limits
     from tutela.content.media.profile import Profile
-    from tutela.deployment.composition import open_deployment
+    from tutela.deployment.composition import compose_deployment
 
     home = tmp_path_factory.mktemp("documents")
-    with open_deployment(home, decoders=1, limits=Limits(profile=Profile.FILES)) as deployment:
+    with compose_deployment(home, decoders=1, limits=Limits(profile=Profile.FILES)) as deployment:
         deployment.banks.create("pages", policy=Policy(Action.BLOCK), actor="test")
         deployment.banks.create("names", policy=Policy(Action.BLOCK), uses={BankUse.DNS}, actor="test")
         entry = NewEntry("url", signal_type("url").parse(LISTED))

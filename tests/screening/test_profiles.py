@@ -18,7 +18,7 @@ from tutela.content.media.content import Limits
 from tutela.content.media.profile import EXPECTED, FileKind, Profile
 from tutela.content.media.sniff import MediaType, sniff
 from tutela.content.views.view_set import ViewSet
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.lists.banks.model import Action, NewEntry, Policy
 from tutela.screening.verdict import Decision
 
@@ -58,7 +58,7 @@ SAMPLES: dict[FileKind, dict[str, bytes]] = {
 def files(tmp_path_factory):
     """A deployment that lists one picture and expects files of every kind."""
     limits = Limits(views=ViewSet.PLAIN, profile=Profile.FILES, timeout_s=60.0)
-    with open_deployment(tmp_path_factory.mktemp("files"), decoders=2, limits=limits) as deployment:
+    with compose_deployment(tmp_path_factory.mktemp("files"), decoders=2, limits=limits) as deployment:
         deployment.pool.warm()
         deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
         value = _native.pdq(np.ascontiguousarray(KNOWN.convert("L")))[0]

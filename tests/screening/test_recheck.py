@@ -16,7 +16,7 @@ from tests.support.waiting import wait_until
 from tutela.casework.cases.model import Case
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.foundation.outbox.service import DeliveryState, Outbox
 from tutela.foundation.outbox.worker import Dispatcher
 from tutela.foundation.store.outbox_tables import outbox as outbox_table
@@ -39,7 +39,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
     evidence = EvidenceOptions(recipients=(str(pyrage.x25519.Identity.generate().to_public()),))
-    with open_deployment(tmp_path / "home", decoders=1, casework=CaseworkOptions(evidence)) as deployment:
+    with compose_deployment(tmp_path / "home", decoders=1, casework=CaseworkOptions(evidence)) as deployment:
         deployment.banks.create("shield", actor="test")
         yield deployment
 

@@ -10,7 +10,7 @@ from tests.support.waiting import wait_until
 from tutela.content.media.content import Limits
 from tutela.content.signals.base import Sample
 from tutela.content.signals.registry import signal_type
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.errors import InputError, NotFoundError, StoreError
 from tutela.lists.banks.model import Action, BankKind, EntryState, NewEntry, Policy
 from tutela.screening.policy import ScreeningPolicy
@@ -99,7 +99,7 @@ def test_a_disabled_bank_or_entry_no_longer_counts(deployment):
 
 def test_changes_are_seen_without_being_told(deployment):
     value = hashes(deployment, KNOWN)["pdq"]
-    with open_deployment(deployment.home, decoders=1) as elsewhere:
+    with compose_deployment(deployment.home, decoders=1) as elsewhere:
         elsewhere.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
         (entry_id,) = elsewhere.banks.add("known", [NewEntry("pdq", value)], actor="test").entry_ids
         wait_until(lambda: deployment.screener.screen(COPY).decision is Decision.BLOCK, "the new entry matches")
@@ -171,14 +171,14 @@ def test_a_file_that_crashes_its_decoder_is_still_matched_by_its_digest(deployme
 
 def test_an_operator_may_let_named_shortcomings_pass(tmp_path):
     policy = ScreeningPolicy({"unknown-type": Decision.ALLOW, "damaged": Decision.BLOCK})
-    with open_deployment(tmp_path, decoders=1, policy=policy) as deployment:
+    with compose_deployment(tmp_path, decoders=1, policy=policy) as deployment:
         assert deployment.screener.screen(b"\x07\x01\x00\x02" * 20).decision is Decision.ALLOW
         assert deployment.screener.screen(b"%PDF-1.7").decision is Decision.HOLD
         assert deployment.screener.screen(COPY[: len(COPY) // 2]).decision is Decision.BLOCK
 
 
 def test_limits_hold(tmp_path):
-    with open_deployment(tmp_path, decoders=1, limits=Limits(max_bytes=1000, max_pixels=5000)) as deployment:
+    with compose_deployment(tmp_path, decoders=1, limits=Limits(max_bytes=1000, max_pixels=5000)) as deployment:
         codes = [
             deployment.screener.screen(content).reasons[0].code
             for content in (KNOWN, file_of(photos()[0].resize((90, 90)).quantize(2), "PNG"))
@@ -287,7 +287,7 @@ def test_photodna_values_match_by_the_banks_threshold(deployment):
 def test_the_index_is_built_aside_when_enough_changed_and_serves_on(tmp_path):
     from tests.support.feeds import random_hashes
 
-    with open_deployment(tmp_path, decoders=1) as deployment:
+    with compose_deployment(tmp_path, decoders=1) as deployment:
         deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
         rows = [row.tobytes() for row in random_hashes(12_000, seed=15)]
         deployment.banks.add("known", [NewEntry("pdq", value) for value in rows], actor="test")
@@ -300,5 +300,5 @@ def test_the_index_is_built_aside_when_enough_changed_and_serves_on(tmp_path):
         wait_until(built_while_serving, "the index is built")
         assert (tmp_path / "index" / "pdq" / "manifest.json").exists()
         assert deployment.screener.screen_hashes([Sample("pdq", rows[77])]).decision is Decision.BLOCK
-    with open_deployment(tmp_path, decoders=1) as again:
+    with compose_deployment(tmp_path, decoders=1) as again:
         assert again.screener.screen_hashes([Sample("pdq", rows[-1])]).decision is Decision.BLOCK

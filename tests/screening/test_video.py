@@ -31,7 +31,7 @@ from tutela.content.media.content import Limits, Mode
 from tutela.content.signals.base import Sample
 from tutela.content.signals.pdq import PDQ
 from tutela.content.signals.vpdq import VPDQ
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.lists.banks.model import Action, BankKind, EntryValue, NewEntry, Policy
 from tutela.lists.banks.values import composite_entry, new_entry
 from tutela.screening.policy import ScreeningPolicy, VideoRule
@@ -60,7 +60,7 @@ def list_film(deployment: Deployment, content: bytes = FILM, bank: str = "known"
 @pytest.fixture(scope="module")
 def films(tmp_path_factory):
     """A deployment that lists the film."""
-    with open_deployment(tmp_path_factory.mktemp("films"), decoders=2) as deployment:
+    with compose_deployment(tmp_path_factory.mktemp("films"), decoders=2) as deployment:
         list_film(deployment)
         yield deployment
 
@@ -302,7 +302,7 @@ STAGED |= {
 
 @pytest.fixture(scope="module")
 def picture_bank(tmp_path_factory):
-    with open_deployment(tmp_path_factory.mktemp("staged"), decoders=1) as deployment:
+    with compose_deployment(tmp_path_factory.mktemp("staged"), decoders=1) as deployment:
         deployment.pool.warm()
         deployment.banks.create("pictures", policy=Policy(Action.BLOCK), actor="test")
         value = _native.pdq(np.ascontiguousarray(Image.fromarray(SHOWN).convert("L")))[0]
@@ -499,7 +499,7 @@ def test_a_picture_bank_finds_its_picture_in_a_video_and_a_video_bank_its_frame_
 
 
 def test_a_match_that_blocks_ends_the_watching(tmp_path):
-    with open_deployment(tmp_path, decoders=1) as deployment:
+    with compose_deployment(tmp_path, decoders=1) as deployment:
         list_film(deployment, action=Action.BLOCK)
         content = encode([*scene(0), *looped(1, 150.0)], key_frames_every=10)
         heard: list[float] = []
@@ -511,7 +511,7 @@ def test_a_match_that_blocks_ends_the_watching(tmp_path):
 
 
 def test_a_listed_digest_blocks_a_video_before_a_frame_is_decoded(tmp_path):
-    with open_deployment(tmp_path, decoders=1) as deployment:
+    with compose_deployment(tmp_path, decoders=1) as deployment:
         deployment.banks.create("digests", policy=Policy(Action.BLOCK), actor="test")
         digest = hashlib.md5(FILM, usedforsecurity=False).digest()
         deployment.banks.add("digests", [NewEntry("md5", digest)], actor="test")
@@ -541,7 +541,7 @@ def test_the_rule_is_the_operators(tmp_path):
     clip = encode([*scene(1, 12.0), *scene(0)[30:60]])
     strict = ScreeningPolicy(video=VideoRule(min_run_s=60.0))
     for policy, decision in ((None, Decision.HOLD), (strict, Decision.ALLOW)):
-        with open_deployment(tmp_path / decision, decoders=1, policy=policy) as deployment:
+        with compose_deployment(tmp_path / decision, decoders=1, policy=policy) as deployment:
             list_film(deployment)
             assert deployment.screener.screen(clip).decision is decision
 
@@ -575,7 +575,7 @@ def test_videos_are_screened_at_once_without_mixing(films):
 
 
 def test_a_video_that_takes_too_long_is_held(tmp_path):
-    with open_deployment(tmp_path, decoders=1, limits=Limits(video_timeout_s=0.05)) as deployment:
+    with compose_deployment(tmp_path, decoders=1, limits=Limits(video_timeout_s=0.05)) as deployment:
         verdict = deployment.screener.screen(encode(looped(1, 120.0)))
         assert verdict.decision is Decision.HOLD
         assert {reason.code for reason in verdict.reasons} == {"timeout"}
@@ -595,7 +595,7 @@ def test_a_video_that_is_cut_short_or_has_no_frame_is_held(films):
 
 
 def test_a_video_of_too_many_pixels_is_held(tmp_path):
-    with open_deployment(tmp_path, decoders=1, limits=Limits(max_pixels=320 * 180 - 1)) as deployment:
+    with compose_deployment(tmp_path, decoders=1, limits=Limits(max_pixels=320 * 180 - 1)) as deployment:
         verdict = deployment.screener.screen(OTHER)
         assert [reason.code for reason in verdict.reasons] == ["too-many-pixels"]
 
@@ -644,7 +644,7 @@ def test_broken_videos_are_all_answered(tmp_path):
     seeds = [encode(small, form=form, codec=codec, key_frames_every=6) for form, codec in forms]
     limits = Limits(max_pixels=2_000_000, video_timeout_s=60.0)
     counts: dict[str, int] = {}
-    with open_deployment(tmp_path, decoders=2, limits=limits) as deployment:
+    with compose_deployment(tmp_path, decoders=2, limits=limits) as deployment:
         contents = list(mutations(seeds, max(MUTATIONS, *BREAK_OFF) + 1, seed=11))
         for content in contents[:MUTATIONS] + [contents[number] for number in BREAK_OFF]:
             verdict = deployment.screener.screen(content)
@@ -677,7 +677,7 @@ def test_a_long_video_in_an_archive_gets_the_time_of_a_video(tmp_path):
     film = encode([*looped(1, 180.0), *scene(0)], key_frames_every=1000, options={"preset": "ultrafast"})
     for video_timeout_s, codes in ((0.5, {"timeout"}), (120.0, {"match-hold"})):
         limits = Limits(timeout_s=0.5, video_timeout_s=video_timeout_s)
-        with open_deployment(tmp_path / str(video_timeout_s), decoders=1, limits=limits) as deployment:
+        with compose_deployment(tmp_path / str(video_timeout_s), decoders=1, limits=limits) as deployment:
             list_film(deployment)
             verdict = deployment.screener.screen(zipped("clip.mp4", film))
             assert {reason.code for reason in verdict.reasons} == codes

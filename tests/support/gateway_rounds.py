@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.support.forked import serve_rounds
 from tests.support.gateways import PATIENT, described
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 from tutela.gateways.capacity import Semaphore
 from tutela.gateways.service import Gateways, listen
 
@@ -23,7 +23,7 @@ def main() -> None:
     async def serve() -> None:
         options = described(settings)
         sockets = listen(options)
-        with open_deployment(home, decoders=1, limits=PATIENT) as deployment, ThreadPoolExecutor(8) as threads:
+        with compose_deployment(home, decoders=1, limits=PATIENT) as deployment, ThreadPoolExecutor(8) as threads:
             gateways = Gateways(deployment, options, sockets, Semaphore(8), threads)
             await gateways.start()
             await asyncio.to_thread(deployment.pool.warm)

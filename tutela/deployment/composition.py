@@ -67,7 +67,7 @@ STALE_S = 5.0
 """Lists that could not be refreshed for this long make a deployment not ready."""
 
 
-def open_deployment(
+def compose_deployment(
     home: str | os.PathLike[str],
     *,
     database: str | None = None,
@@ -78,7 +78,7 @@ def open_deployment(
     job_limits: JobLimits | None = None,
     conversations: ConversationOptions | None = None,
 ) -> "Deployment":
-    """Open (and on first use make) the deployment in a folder with these options, whatever its settings say.
+    """Put the deployment in a folder together with these options, whatever its settings say; made on first use.
 
     Close it, or use it as a context manager. An application is given `deployment.library.open_deployment`, which reads
     them. `database` is a SQLAlchemy URL, by default a SQLite file in the folder. `decoders` is the number of isolated

@@ -18,7 +18,7 @@ from tutela.casework.reports.options import ReportOptions
 from tutela.content.media.content import Limits
 from tutela.content.views.view_set import ViewSet
 from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.deployment.settings.doors import DOORS, NAMED_DOORS, Chosen, door_section
 from tutela.deployment.settings.keys import Key, keys_of, summary_of
 from tutela.deployment.settings.source import FILE_NAME
@@ -137,7 +137,7 @@ class Settings:
         Raises StoreError, IndexCorruptError, InputError.
         """
         self.permit_networks()
-        deployment = open_deployment(
+        deployment = compose_deployment(
             self.home,
             database=self.database_text,
             limits=self.limits,
