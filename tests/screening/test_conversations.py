@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +49,7 @@ class Desk:
         self.alarms: dict[str, RiskAlarm] = {}
         self.clearing: list[tuple[str, int]] = []
         self.restoring: list[tuple[str, int]] = []
+        self.warnings: list[tuple[str, dict[str, float | str]]] = []
         self.broken = False
 
     def sound(self, alarm: RiskAlarm) -> bool:
@@ -64,6 +65,9 @@ class Desk:
 
     def cleared(self, alarm_ids: Sequence[str]) -> None:
         self.clearing = []
+
+    def warn(self, event: str, key: str, facts: Mapping[str, float | str]) -> None:
+        self.warnings.append((event, dict(facts)))
 
     def to_restore(self) -> Sequence[tuple[str, int]]:
         return self.restoring
@@ -491,6 +495,26 @@ def test_events_wait_where_alarms_could_reach_nobody(tmp_path: Path, clock: None
         conversations.drain()
     assert conversations.shortcomings()
     conversations.close()
+
+
+def test_events_that_wait_are_told_of_once_until_they_no_longer_do(
+    tmp_path: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    conversations = opened(tmp_path / "home", desk)
+    times = [NOW]
+    monkeypatch.setattr("tutela.screening.conversations.service.received_now_s", lambda: times[0])
+    for wait in (0, 100, 200, 0, 300):
+        times[0] = NOW
+        conversations.observe(requests(f"a{wait}", 1, accepted=1))
+        times[0] = NOW + wait
+        conversations.drain()
+    assert desk.warnings == [("risk.delayed", {"seconds": 100.0}), ("risk.delayed", {"seconds": 300.0})]
+    conversations.close()
+
+
+def test_drift_and_delay_reach_webhooks_and_the_audit_log(house: Deployment):
+    house.casework.contacts.warn("risk.drift", "1", {"share": 0.2})
+    assert ("risk.drift", {"share": 0.2}) in [(row.action, row.detail) for row in house.casework.audit.rows()]
 
 
 def test_one_process_judges_and_another_can_look(tmp_path: Path, desk: Desk, clock: None):

@@ -20,7 +20,6 @@ from tutela.content.words import folding
 from tutela.errors import InputError
 from tutela.screening.conversations.calibration import (
     BudgetError,
-    drifted,
     needed_for,
     threshold,
     wrong_of_hundred,
@@ -341,11 +340,3 @@ def test_many_looks_at_one_account_do_not_inflate_what_is_calibrated_by_the_high
 
 def test_the_expected_wrong_alarms_of_a_hundred():
     assert [round(wrong_of_hundred(budget)) for budget in (10, 100, 1_000)] == [45, 89, 99]
-
-
-def test_another_kind_of_talk_is_told_as_drift(world: World):
-    before, now = (
-        np.array([world.height(talk) for talk in talks], np.float32) for talks in (world.calibration, world.test)
-    )
-    assert drifted(before, now) is None
-    assert drifted(before, now + 3) is not None

@@ -141,6 +141,13 @@ class ContactCases:
             self._webhooks.announce(connection, "protection.asked", event_id, document)
             append(connection, ACTOR, "protection.asked", f"alarm:{alarm_id}", {"effect": one["effect"]})
 
+    def warn(self, event: str, key: str, facts: Mapping[str, float | str]) -> None:
+        """Tell webhooks and the audit log of something that is no account's doing, once for each key."""
+        with self._store.write() as connection:
+            lock(connection)
+            append(connection, ACTOR, event, "conversations", dict(facts))
+            self._webhooks.announce(connection, event, f"{event}/{key}", facts)
+
     def of_case(self, case_id: str) -> Sequence[AlarmView]:
         """The alarms of a case, oldest first."""
         with self._store.read() as connection:

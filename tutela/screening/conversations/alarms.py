@@ -94,6 +94,13 @@ class AlarmSink(Protocol):
         """
         ...
 
+    def warn(self, event: str, key: str, facts: Mapping[str, float | str]) -> None:
+        """Tell whoever runs the deployment of something that is no account's doing: `risk.drift`, `risk.delayed`.
+
+        Told once for each key.
+        """
+        ...
+
     def level_of(self, account: int) -> Level:
         """The highest level that was raised for an account and not cleared."""
         ...

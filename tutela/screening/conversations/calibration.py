@@ -83,18 +83,3 @@ def strata(heights: Mapping[str, npt.NDArray[np.float32]], level: float) -> dict
         over = int((np.asarray(values) >= level).sum())
         found[name] = (over / len(values) if len(values) else 0.0, *interval(over, len(values)))
     return found
-
-
-def drifted(before: npt.NDArray[np.float32], now: npt.NDArray[np.float32], *, most: float = 0.1) -> float | None:
-    """By how much the distribution of ordinary scores has moved (Kolmogorov's distance), where that is past chance and
-    over `most`; None where it is not. Thresholds do not move by themselves: people are told."""
-    first, second = np.sort(before), np.sort(now)
-    places = np.concatenate([first, second])
-    apart = float(
-        np.abs(
-            np.searchsorted(first, places, "right") / len(first)
-            - np.searchsorted(second, places, "right") / len(second)
-        ).max()
-    )
-    chance = 1.63 * math.sqrt((len(first) + len(second)) / (len(first) * len(second)))  # 1 %
-    return apart if apart > max(most, chance) else None

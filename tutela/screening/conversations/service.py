@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from tutela.foundation.background import BackgroundLoop
 from tutela.screening.conversations.alarms import AlarmReason, AlarmSink, Coverage, RiskAlarm
 from tutela.screening.conversations.approval import Approval, approve, read_approval
 from tutela.screening.conversations.calibration import Threshold, threshold
+from tutela.screening.conversations.drift import FILE as DRIFT_FILE
+from tutela.screening.conversations.drift import DriftWatch
 from tutela.screening.conversations.events import CLEARED, FORGOTTEN, RESTORED, Event, EventKind
 from tutela.screening.conversations.hearing import Hearing
 from tutela.screening.conversations.ledger import KEPT_S, ConversationLedger, EventBatch, received_now_s
@@ -40,6 +42,8 @@ IDLE_S = 1.0
 NOTICE_LASTS_S = 7 * 86_400
 """After this time an account that was only a notice may be one again."""
 SWEEP_EVERY_S = 3_600.0
+DELAYED_S = 60.0
+"""Events that wait longer are told of."""
 LIMITS = (
     "not trained on real cases until yours are: what it finds of real grooming nobody knows",
     "a low score clears nobody",
@@ -98,6 +102,8 @@ class Conversations:
         self._saved_position = 0
         self.delayed_s = 0.0
         """How long the last event that was judged had waited."""
+        self._delay_told = False
+        self._drift = DriftWatch(self._folder / DRIFT_FILE, self._hearing.versions)
         self._loop = BackgroundLoop(
             self.drain, name="tutela-conversations", every_s=lambda: IDLE_S, failed="events could not be judged"
         )
@@ -152,8 +158,20 @@ class Conversations:
                 taken += len(batch.records)
                 self.delayed_s = max(0.0, received_now_s() - float(batch.records["received_s"].max()))
                 self._judge_crossed(ledger)
+                self._warn(batch)
             self._keep(ledger)
         return taken
+
+    def _warn(self, batch: EventBatch) -> None:
+        """Tell of drift and of delay. A delay is told once until it is over; nobody is cleared or accused by either."""
+        assert self._sink is not None
+        if drifted := self._drift.take(batch.records):
+            facts = {name: round(value, 4) for name, value in asdict(drifted).items()}
+            self._sink.warn("risk.drift", str(batch.following), facts)
+        late = self.delayed_s > DELAYED_S
+        if late and not self._delay_told:
+            self._sink.warn("risk.delayed", str(batch.following), {"seconds": round(self.delayed_s, 1)})
+        self._delay_told = late
 
     def _judge_crossed(self, ledger: ConversationLedger) -> None:
         """Judge what crossed; what cannot be written down stays, and no snapshot says that it was."""
@@ -364,6 +382,7 @@ class Conversations:
 
     def _save(self) -> None:
         self._state.save(self._folder / "state")
+        self._drift.save()
         self._saved_at, self._saved_position = time.monotonic(), self._state.position
 
     def _fresh(self) -> RiskState:
