@@ -37,6 +37,7 @@ from tutela.gateways.streams.node_media_server import NodeMediaServerOptions
 from tutela.gateways.streams.process import Open
 from tutela.lists.banks.model import Action, NewEntry, Policy
 from tutela.screening.streams import Channel, Publication, StreamFacts, StreamOptions, StreamState
+from tutela.screening.streams.watch import Watch
 
 pytestmark = pytest.mark.peers
 
@@ -329,6 +330,23 @@ def is_alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
+def watched_publisher(running: Open, nginx: NginxRtmp, path: Path, name: str) -> tuple[Publisher, Watch]:
+    """A publisher that viewers are let in to; it tries again where it is refused, as encoders do."""
+    publisher = Publisher(path, nginx.url(name, f"?user=member-{name}"))
+    channel = Channel("main", "live", name)
+
+    def runs() -> bool:
+        nonlocal publisher
+        if publisher.ended:
+            publisher = Publisher(path, nginx.url(name, f"?user=member-{name}"))
+        return running.streams.gate.shows(channel)
+
+    wait_until(runs, "it runs")
+    watch = running.streams.watches.of(channel)
+    assert watch is not None
+    return publisher, watch
+
+
 def test_whatever_is_killed_no_stream_goes_on_unwatched(running, nginx, tmp_path):
     """The receiver, the nursery of receivers, a decoding worker, or the worker that follows the stream."""
     path = film(tmp_path / "film.mkv", moving(BENIGN[0], 900), [])
@@ -336,11 +354,8 @@ def test_whatever_is_killed_no_stream_goes_on_unwatched(running, nginx, tmp_path
     streams = running.streams
     for _ in range(effort(4, 100)):
         name = f"s{next(_numbers)}"
-        publisher = Publisher(path, nginx.url(name, f"?user=member-{name}"))
+        publisher, watch = watched_publisher(running, nginx, path, name)
         channel = Channel("main", "live", name)
-        wait_until(lambda c=channel, p=publisher: streams.gate.shows(c) or p.ended, "it runs")
-        watch = streams.watches.of(channel)
-        assert watch is not None
         time.sleep(dice.uniform(0.0, 3.0))
         candidates = {
             "receiver": watch.receiver_pid,

@@ -4,11 +4,17 @@ The default tier has a stand-in for the media server that sends a film over TCP 
 RTMP module and publishers that push to it.
 """
 
+import contextlib
+import io
+import os
 import random
+import re
+import signal
 import socket
+import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -31,6 +37,7 @@ from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.deployment.streams import open_streams
 from tutela.foundation.store.database import now
 from tutela.foundation.store.stream_tables import stream
+from tutela.gateways.streams.metrics import exposition
 from tutela.lists.banks.model import Action, NewEntry, Policy
 from tutela.screening.streams import Channel, Publication, Refusal, Running, StreamOptions, Streams, StreamState
 
@@ -128,8 +135,6 @@ STAMPS: dict[bytes, list[tuple[float, bytes]]] = {}
 
 def transport_stream(path: Path, frames: Sequence[Pictures], keys: Sequence[int], **more) -> bytes:
     """Frames as an MPEG transport stream."""
-    import io
-
     source = av.open(str(film(path, frames, keys, **more)))
     file, pieces = io.BytesIO(), []
     with av.open(file, "w", format="mpegts", options={"flush_packets": "1"}) as output:
@@ -219,7 +224,7 @@ def test_a_stream_is_watched_from_its_first_frame_and_cut_when_it_shows_what_is_
     assert case.uploader is not None
     assert [found.bank for found in item.matches] == ["known"]
     clip = listing.casework.vault.content(item.evidence_id, ReviewKey(identity[0]), actor="test", purpose="test")
-    with av.open(__import__("io").BytesIO(clip)) as container:
+    with av.open(io.BytesIO(clip)) as container:
         assert sum(1 for _ in container.decode(video=0)) > RATE
     # Whoever was cut is refused, by another name of the channel too; a person lets them come again.
     again = Publication(Channel("stand-in", "live", "other"), "member-1")
@@ -377,3 +382,104 @@ def test_a_cut_whose_process_died_before_it_sealed_anything_becomes_a_case_all_t
     item = listing.casework.cases.of_verdict("d" * 32)
     assert item is not None
     assert streams.records.unfinished() == []
+
+
+# --- the machine lags
+
+
+class Halting:
+    """Lets a process run for a moment in every second and a half, as on a machine that has too much to do."""
+
+    def __init__(self, processes: Callable[[], Sequence[int]]) -> None:
+        self._processes = processes
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            stopped = list(self._processes())
+            self._tell(stopped, signal.SIGSTOP)
+            self._over.wait(1.5)
+            self._tell(stopped, signal.SIGCONT)
+            self._over.wait(0.05)
+
+    def _tell(self, processes: Sequence[int], what: signal.Signals) -> None:
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, what)
+
+
+def test_while_decoding_lags_nobody_is_admitted_and_no_sample_is_left_out(streams, stand_in, tmp_path):
+    content = transport_stream(tmp_path / "f.mkv", shown((11, 20)), range(0, 600, 15))
+    stream_id = admitted(streams, stand_in, "lagging", content)
+    channel = Channel("stand-in", "live", "lagging")
+    wait_until(lambda: streams.gate.shows(channel), "it runs")
+    refused = Publication(Channel("stand-in", "live", "further"), "member-further")
+    with Halting(streams.examiner.pool.processes):
+        wait_until(lambda: streams.hindrance() is Refusal.OVERLOADED, "looks lag")
+        assert streams.gate.admit(refused).refusal is Refusal.OVERLOADED
+        said = exposition(streams).decode()
+        assert "tutela_streams_overloaded 1.0" in said
+        assert 'tutela_streams_refused_total{why="overloaded"}' in said
+        (lag_s,) = re.findall(r"^tutela_stream_lag_seconds (\S+)$", said, re.MULTILINE)
+        assert float(lag_s) > 1.0
+    wait_until(lambda: streams.hindrance() is None, "it has caught up")
+    assert "tutela_streams_overloaded 0.0" in exposition(streams).decode()
+    stand_in.published.pop("lagging")
+    outcome(streams, stream_id)
+    facts = streams.records.get(stream_id)
+    # Every key frame that came, whatever the lag was: two in a second of the stream.
+    assert facts.samples >= 2 * (facts.ended_at - facts.since - 5.0)
+    assert facts.unwatched_s == 0.0
+
+
+# --- the database is away
+
+
+@contextlib.contextmanager
+def database_held(deployment: Deployment) -> Iterator[None]:
+    """Somebody else writes for as long as the block lasts: nothing can be written down."""
+    connection = sqlite3.connect(deployment.home / "tutela.db", isolation_level=None, check_same_thread=False)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+        connection.close()
+
+
+def test_a_cut_while_the_database_is_away_is_made_at_once_and_its_clip_waits_sealed(
+    streams, stand_in, listing, identity, tmp_path
+):
+    content = transport_stream(tmp_path / "film.mkv", shown((11, 2), (LISTED, 6)), range(0, 300, 30))
+    stream_id = admitted(streams, stand_in, "away", content)
+    channel = Channel("stand-in", "live", "away")
+    wait_until(lambda: streams.gate.shows(channel), "it runs")
+    folder = listing.home / "streams"
+    with database_held(listing):
+        wait_until(lambda: "away" not in stand_in.published, "it is cut")
+        wait_until(lambda: list(folder.glob("*.sealed")), "its clip waits")
+        (file,) = folder.glob("*.sealed")
+        waits = file.read_bytes()
+        assert len(waits) > 10_000
+        for told in (b"member-away", b"certain-match", b"\x47\x40\x00\x10\x00"):  # the last is how a clip begins
+            assert told not in waits
+        assert streams.unwritten == 1
+    wait_until(lambda: streams.unwritten == 0, "it is brought in")
+    facts = streams.records.get(stream_id)
+    assert (facts.state, facts.why) == (StreamState.CUT, "certain-match")
+    assert kinds(streams, stream_id)[-2:] == ["cut", "sealed"]
+    assert streams.gate.admit(Publication(channel, "member-away")).refusal is Refusal.CUT_BEFORE
+    item = listing.casework.cases.of_verdict(facts.verdict or "")
+    assert item is not None
+    clip = listing.casework.vault.content(item.evidence_id, ReviewKey(identity[0]), actor="test", purpose="test")
+    with av.open(io.BytesIO(clip)) as container:
+        assert sum(1 for _ in container.decode(video=0)) > RATE
+    assert not list(folder.iterdir())

@@ -13,12 +13,24 @@ from tests.support.feeds import random_hashes
 from tutela.errors import TutelaError
 from tutela.foundation.options import OptionError
 from tutela.lists.banks.model import Action
-from tutela.screening.streams.model import LIVE, Look, Packet, ScreenedFrames, Sight, StreamState, StreamStep
+from tutela.screening.streams.endings import ClipFacts, Ending, Endings
+from tutela.screening.streams.model import (
+    LIVE,
+    Channel,
+    Look,
+    Packet,
+    Publication,
+    ScreenedFrames,
+    Sight,
+    StreamFacts,
+    StreamState,
+    StreamStep,
+)
 from tutela.screening.streams.options import StreamOptions
 from tutela.screening.streams.ruling import Standing, overdue, rule
 from tutela.screening.streams.sampling import TOLERANCE, Sampler, SamplingPlan, begins_anew
 from tutela.screening.streams.wire import Message, packet_fields, read_codec, read_look
-from tutela.screening.verdict import Match
+from tutela.screening.verdict import Decision, Match, Reason
 
 OPTIONS = StreamOptions()
 RATE = 30
@@ -250,3 +262,51 @@ def test_what_a_receiver_says_is_read_back_or_refused():
 def test_options_that_would_leave_a_stream_unwatched_are_refused(wrong):
     with pytest.raises(OptionError):
         StreamOptions(**wrong)
+
+
+# --- endings that wait for the database
+
+
+def ending() -> Ending:
+    facts = StreamFacts(
+        "a" * 32, Channel("main", "live", "cam"), StreamState.CUT, 1.5, 2.5, ended_at=9.0, why="certain-match",
+        samples=7, hits=1, verdict="b" * 32, refused_until=99.0,
+    )  # fmt: skip
+    publication = Publication(facts.channel, "member-1", "session-1", "192.0.2.7")
+    clip = ClipFacts.of(b"G a clip")
+    return Ending(facts, publication, (match(3),), (Reason("x", "y"),), clip, {"bytes": 8}, b"sealed to the key")
+
+
+def test_an_ending_is_read_back_by_whoever_has_the_key_and_by_nobody_else(tmp_path):
+    kept = Endings(tmp_path, bytes(32))
+    kept.save(ending())
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_mode & 0o077 == 0
+    assert not any(told in file.read_bytes() for told in (b"member-1", b"192.0.2.7", b"sealed to the key", b"certain"))
+    other = Endings(tmp_path, bytes([1] * 32))
+    assert (other.load(), other.waiting()) == (0, [])
+    again = Endings(tmp_path, bytes(32))
+    assert again.load() == 1
+    assert again.waiting() == [ending()]
+    assert again.knows("a" * 32)
+    again.remove(ending())
+    assert not list(tmp_path.iterdir())
+    assert not again.knows("a" * 32)
+
+
+def test_an_ending_that_was_cut_short_on_the_disk_is_left_for_a_person(tmp_path):
+    Endings(tmp_path, bytes(32)).save(ending())
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    for length in (0, 10, 60, len(whole) - 1):
+        file.write_bytes(whole[:length])
+        assert Endings(tmp_path, bytes(32)).load() == 0
+    assert file.exists()
+
+
+def test_the_verdict_of_an_ending_is_the_same_after_it_was_read_back():
+    kept = ending()
+    verdict = Ending.unpack(kept.pack()).verdict()
+    assert verdict == kept.verdict()
+    assert (verdict.decision, verdict.byte_length, verdict.media_type) == (Decision.BLOCK, 8, "video/mp2t")
+    assert verdict.context.details["uploader"] == "member-1"

@@ -2,6 +2,7 @@
 watching process's parts around them."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -267,5 +269,7 @@ def put_down(
         records.snapshot([watch])
         records.event(watch.id, state.value, {"why": why})
     else:
-        records.ended(watch, refused_s=refused_s)
+        facts = watch.facts()
+        until = time.time() + refused_s if refused_s else None
+        records.ended(dataclasses.replace(facts, refused_until=until))
     return watch.id

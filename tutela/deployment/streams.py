@@ -30,6 +30,7 @@ def open_streams(deployment: Deployment, options: StreamOptions, servers: Mappin
         casework.custody,
         LiveAlarm(casework.webhooks, casework.options.cases),
         deployment.lists_ready,
+        deployment.home / "streams",
     )
     streams = Streams(servers, examiner, around, options)
     deployment.handlers[TOPIC] = streams.deliver_cut

@@ -6,6 +6,7 @@ nor a case without evidence.
 """
 
 import json
+from collections.abc import Callable
 
 from sqlalchemy import Connection
 
@@ -13,6 +14,7 @@ from tutela.casework.cases.addresses import plain_address
 from tutela.casework.cases.model import CaseItem, NewItem, Queue
 from tutela.casework.cases.pseudonyms import pseudonym
 from tutela.casework.cases.service import Cases
+from tutela.casework.evidence.seal import SealedItem
 from tutela.casework.evidence.vault import Vault
 from tutela.content.signals.base import WHOLE
 from tutela.foundation.store.database import Store
@@ -45,6 +47,21 @@ class Custody:
 
         Raises EvidenceError when it cannot be sealed, StoreError when it cannot be written down.
         """
+        sealed = self._sealed(content, verdict)
+        return self._enter(sealed, verdict, _nothing)
+
+    def sealed(self, content: bytes | memoryview | None, verdict: Verdict) -> bytes:
+        """What `enter` takes later: content and context, sealed to the review key. Nothing is stored yet.
+
+        Raises EvidenceError when it cannot be sealed.
+        """
+        return self._sealed(content, verdict).pack()
+
+    def enter(self, sealed: bytes, verdict: Verdict, also: Callable[[Connection], object]) -> CaseItem:
+        """Keep what was sealed before; `also` writes in the same transaction. Otherwise as `keep`."""
+        return self._enter(SealedItem.unpack(sealed), verdict, also)
+
+    def _sealed(self, content: bytes | memoryview | None, verdict: Verdict) -> SealedItem:
         context = {
             "verdict": verdict.id,
             "at": verdict.at.isoformat(),
@@ -54,11 +71,15 @@ class Custody:
             "byte_length": verdict.byte_length,
             "sha256": verdict.sha256,
         }
-        sealed = self._vault.seal(content, json.dumps(context).encode())
+        return self._vault.sealed(content, json.dumps(context).encode())
+
+    def _enter(self, sealed: SealedItem, verdict: Verdict, also: Callable[[Connection], object]) -> CaseItem:
+        self._vault.put(sealed)
         with self._store.write() as connection:
             write_verdict(connection, verdict)
             evidence_id = self._vault.record(connection, sealed, content_sha256=verdict.sha256, actor=ACTOR)
             new = self._new_item(connection, verdict, evidence_id)
+            also(connection)
             return self._cases.add(connection, new, actor=ACTOR)
 
     def _new_item(self, connection: Connection, verdict: Verdict, evidence_id: str) -> NewItem:
@@ -81,6 +102,10 @@ class Custody:
             address=pseudonym(connection, address) if address else None,
             banks=tuple(dict.fromkeys(match.bank for match in matches)),
         )
+
+
+def _nothing(_: Connection) -> None:
+    """What is written beside a case where there is nothing."""
 
 
 def _matched(verdict: Verdict) -> bool:

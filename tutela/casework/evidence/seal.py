@@ -6,6 +6,7 @@ which the `age` program opens with the review key. https://age-encryption.org/v1
 """
 
 import hashlib
+import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,6 +64,25 @@ class SealedItem:
     def wrapped_key(self) -> bytes:
         """The heads of its objects: without them nobody opens it."""
         return self.context.header + (self.content.header if self.content else b"")
+
+    def pack(self) -> bytes:
+        """All of it as bytes, as sealed as it is."""
+        parts = [part for part in (self.context, self.content) if part is not None]
+        head = {"recipients": self.recipients, "parts": [[part.header.hex(), part.length] for part in parts]}
+        return json.dumps(head).encode() + b"\n" + b"".join(part.data for part in parts)
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> "SealedItem":
+        """What `pack` made. Raises EvidenceError where it is not that."""
+        head, _, bodies = packed.partition(b"\n")
+        try:
+            document, at, parts = json.loads(head), 0, []
+            for header, length in document["parts"]:
+                parts.append(SealedObject.of(bodies[at : at + length], bytes.fromhex(header)))
+                at += length
+            return cls(parts[1] if len(parts) > 1 else None, parts[0], tuple(document["recipients"]))
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise EvidenceError("this is not a packed item of evidence: {error!r}", error=error) from error
 
 
 class Recipients:

@@ -68,13 +68,21 @@ class Vault:
 
     def seal(self, content: bytes | memoryview | None, context: bytes) -> SealedItem:
         """Seal an item and store its objects durably. It counts once `record` is committed. Raises EvidenceError."""
+        sealed = self.sealed(content, context)
+        self.put(sealed)
+        return sealed
+
+    def sealed(self, content: bytes | memoryview | None, context: bytes) -> SealedItem:
+        """An item, sealed and stored nowhere. Raises EvidenceError."""
         if self._recipients is None:
             raise EvidenceError("this process has no recipients to seal evidence to")
-        sealed = self._recipients.seal(content, context)
+        return self._recipients.seal(content, context)
+
+    def put(self, sealed: SealedItem) -> None:
+        """Store the objects of a sealed item durably; those that are there stay. Raises EvidenceError."""
         for part in (sealed.content, sealed.context):
             if part is not None:
                 self.objects.put(part)
-        return sealed
 
     def record(self, connection: Connection, sealed: SealedItem, *, content_sha256: str | None, actor: str) -> str:
         """Write a sealed item down, in the caller's transaction; its id."""

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tutela.screening.streams import Streams, StreamState
+from tutela.screening.streams import Refusal, Streams, StreamState
 from tutela.screening.streams.model import LIVE
 
 
@@ -25,7 +25,14 @@ class _StreamMetrics(Collector):
         most = GaugeMetricFamily("tutela_streams_most", "Streams that this process may watch at once.")
         most.add_metric([], self._streams.most)
         lag = GaugeMetricFamily("tutela_stream_lag_seconds", "From a sample's arrival to its ruling: the slowest now.")
-        lag.add_metric([], max((watch.counts.lag_s for watch in live), default=0.0))
+        lag.add_metric([], max((watch.lag_s() for watch in live), default=0.0))
+        overloaded = GaugeMetricFamily("tutela_streams_overloaded", "1 where further streams are refused for now.")
+        full = len(live) >= self._streams.most
+        overloaded.add_metric([], float(full or self._streams.hindrance() is Refusal.OVERLOADED))
+        waiting = GaugeMetricFamily(
+            "tutela_stream_endings_waiting", "Ends of streams that are not in the database yet."
+        )
+        waiting.add_metric([], self._streams.unwritten)
         late = GaugeMetricFamily("tutela_streams_late_keys", "Streams whose key frames are late.")
         late.add_metric([], sum(watch.counts.late_keys for watch in live))
         ended = CounterMetricFamily("tutela_streams_ended", "Streams that have ended, by how.", labels=["state"])
@@ -34,7 +41,7 @@ class _StreamMetrics(Collector):
         refused = CounterMetricFamily("tutela_streams_refused", "Publishers not let in, by why.", labels=["why"])
         for why, count in totals.refused.items():
             refused.add_metric([why.value], count)
-        yield from (running, most, lag, late, ended, refused)
+        yield from (running, most, overloaded, lag, late, waiting, ended, refused)
         counted: tuple[tuple[str, str, float], ...] = (
             ("samples", "Frames of streams that were examined.", totals.samples),
             ("hits", "Frames of streams that matched.", totals.hits),

@@ -6,7 +6,7 @@ A *cut* ends a stream because of what it shows; a stream that merely cannot be w
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from tutela.screening.verdict import Match
 
@@ -138,6 +138,8 @@ class Look:
     """Whether the packets begin with a key frame; else they follow on those of the look before."""
     track: int = 0
     """Which of the stream's video tracks, from 0."""
+    handed_at: float | None = None
+    """When the receiver had it whole, on the system's monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,3 +239,10 @@ def stream_document(facts: StreamFacts) -> dict[str, str | int | float | bool | 
         "verdict": facts.verdict,
         "refused_until": facts.refused_until,
     }
+
+
+def read_facts(document: Mapping[str, Any]) -> StreamFacts:
+    """The stream of a document that `stream_document` made."""
+    told = dict(document)
+    channel = Channel(told.pop("server"), told.pop("app"), told.pop("name"))
+    return StreamFacts(channel=channel, state=StreamState(told.pop("state")), **told)

@@ -179,8 +179,9 @@ class StreamReceiver:
                 return b""
 
     def _send(self, look: Look) -> None:
+        handed_at = time.monotonic()
         with self._writing:
-            send_look(self._line, look)
+            send_look(self._line, look, handed_at)
 
     def _say(self, kind: str, fields: Mapping[str, Any] | None = None, body: bytes = b"") -> None:
         with self._writing:

@@ -22,6 +22,8 @@ from tutela.screening.verdict import Match
 
 GONE_S = 30.0
 """A stream whose process has not written for so long is no longer watched by it."""
+UNFINISHED_S = 600.0
+"""A cut whose clip was not brought in for so long is one whose clip is lost with its process."""
 SIGNALS_KEPT_S = 30 * 24 * 3600.0
 """Weak signals are forgotten after so long."""
 _LIVE = [state.value for state in LIVE]
@@ -62,7 +64,7 @@ class StreamRecords:
                     holder=self.holder,
                     admitted_at=at,
                     kept=False,
-                    **_standing(watch, at),
+                    **_standing(watch.facts(), at),
                 )
             )
             _tell(connection, watch.id, "admitted", {})
@@ -72,7 +74,7 @@ class StreamRecords:
         at = now()
         with self.store.write() as connection:
             for watch in watches:
-                connection.execute(update(stream).where(stream.c.id == watch.id).values(**_standing(watch, at)))
+                connection.execute(update(stream).where(stream.c.id == watch.id).values(**_standing(watch.facts(), at)))
             asked = select(stream.c.id, stream.c.asked, stream.c.asked_by).where(
                 stream.c.asked.is_not(None), stream.c.holder == self.holder, stream.c.state.in_(_LIVE)
             )
@@ -81,41 +83,44 @@ class StreamRecords:
                 connection.execute(update(stream).where(stream.c.id == stream_id).values(asked=None, asked_by=None))
         return found
 
-    def event(self, stream_id: str, kind: str, detail: Mapping[str, Any], also: Also | None = None) -> None:
-        """A line of a stream's time line."""
+    def event(
+        self, stream_id: str, kind: str, detail: Mapping[str, Any], also: Also | None = None, at: float | None = None
+    ) -> None:
+        """A line of a stream's time line, of now or of that moment."""
         with self.store.write() as connection:
-            _tell(connection, stream_id, kind, detail)
+            _tell(connection, stream_id, kind, detail, at)
             if also is not None:
                 also(connection)
 
-    def ended(
-        self,
-        watch: Watch,
-        *,
-        verdict_id: str | None = None,
-        matches: Sequence[Match] = (),
-        refused_s: float = 0.0,
-        also: Also | None = None,
-    ) -> None:
-        """A stream ends. What is decided of a cut is durable when this returns."""
-        at = now()
+    def ended(self, facts: StreamFacts, matches: Sequence[Match] = (), also: Also | None = None) -> None:
+        """A stream has ended as its facts say. What is decided of a cut is durable when this returns; a cut that was
+        written down stays as it is."""
+        at = now() if facts.ended_at is None else _microseconds(facts.ended_at)
         ending = {
-            **_standing(watch, at),
+            **_standing(facts, at),
             "ended_at": at,
-            "verdict_id": verdict_id,
+            "verdict_id": facts.verdict,
             "matches": [match.document() for match in matches] or None,
-            "refused_until": at + int(refused_s * 1e6) if refused_s else None,
+            "refused_until": None if facts.refused_until is None else _microseconds(facts.refused_until),
         }
         with self.store.write() as connection:
-            connection.execute(update(stream).where(stream.c.id == watch.id).values(**ending))
-            _tell(connection, watch.id, watch.state.value, {"why": watch.why})
+            known = connection.execute(select(stream.c.verdict_id).where(stream.c.id == facts.id)).scalar()
+            if known is not None and known == facts.verdict:
+                return
+            connection.execute(update(stream).where(stream.c.id == facts.id).values(**ending))
+            _tell(connection, facts.id, facts.state.value, {"why": facts.why}, facts.ended_at)
             if also is not None:
                 also(connection)
 
-    def kept(self, stream_id: str) -> None:
-        """What a cut led to is sealed, and in a case where there is to be one."""
-        with self.store.write() as connection:
-            connection.execute(update(stream).where(stream.c.id == stream_id).values(kept=True))
+    def is_kept(self, stream_id: str) -> bool:
+        """Whether what a cut led to is where it is to be."""
+        with self.store.read() as connection:
+            return bool(connection.execute(select(stream.c.kept).where(stream.c.id == stream_id)).scalar())
+
+    def kept(self, connection: Connection, stream_id: str, detail: Mapping[str, Any]) -> None:
+        """What a cut led to is sealed, and in a case where there is to be one: in the caller's transaction."""
+        connection.execute(update(stream).where(stream.c.id == stream_id).values(kept=True))
+        _tell(connection, stream_id, "sealed", detail)
 
     def ask(self, stream_id: str, what: str, by: str) -> StreamFacts:
         """Have a person's `cut` or `release` done by the process that watches the stream.
@@ -168,7 +173,7 @@ class StreamRecords:
 
     def unfinished(self) -> list[StreamFacts]:
         """Cuts whose evidence was not kept yet, of processes that are gone: their cases are still to be opened."""
-        late = now() - int(GONE_S * 1e6)
+        late = now() - int(UNFINISHED_S * 1e6)
         query = select(stream).where(
             stream.c.state == StreamState.CUT.value, stream.c.kept.is_(False), stream.c.ended_at < late
         )
@@ -198,7 +203,11 @@ class StreamRecords:
         """What happened to a stream, oldest first. Raises NotFoundError."""
         with self.store.read() as connection:
             wanted = _row(connection, stream_id).id
-            query = select(stream_event).where(stream_event.c.stream_id == wanted).order_by(stream_event.c.id)
+            query = (
+                select(stream_event)
+                .where(stream_event.c.stream_id == wanted)
+                .order_by(stream_event.c.at, stream_event.c.id)
+            )
             return [StreamEvent(row.at / 1e6, row.kind, row.detail) for row in connection.execute(query)]
 
     # --- weak signals
@@ -246,24 +255,30 @@ class StreamRecords:
             return {StreamState(row[0]): row[1] for row in rows}
 
 
-def _standing(watch: Watch, at: int) -> dict[str, Any]:
-    counts = watch.counts
+def _standing(facts: StreamFacts, at: int) -> dict[str, Any]:
     return {
-        "state": watch.state.value,
-        "why": watch.why[:64],
+        "state": facts.state.value,
+        "why": facts.why[:64],
         "seen_at": at,
-        "cleared_at": None if watch.cleared_at is None else int(watch.cleared_at * 1e6),
-        "samples": counts.samples,
-        "hits": counts.hits,
-        "pauses": counts.pauses,
-        "unwatched_s": round(counts.unwatched_s, 3),
-        "lag_s": round(counts.lag_s, 4),
-        "late_keys": counts.late_keys,
+        "cleared_at": None if facts.cleared_at is None else _microseconds(facts.cleared_at),
+        "samples": facts.samples,
+        "hits": facts.hits,
+        "pauses": facts.pauses,
+        "unwatched_s": round(facts.unwatched_s, 3),
+        "lag_s": round(facts.lag_s, 4),
+        "late_keys": facts.late_keys,
     }
 
 
-def _tell(connection: Connection, stream_id: str, kind: str, detail: Mapping[str, Any]) -> None:
-    connection.execute(insert(stream_event).values(stream_id=stream_id, at=now(), kind=kind[:32], detail=dict(detail)))
+def _microseconds(seconds: float) -> int:
+    return int(seconds * 1e6)
+
+
+def _tell(
+    connection: Connection, stream_id: str, kind: str, detail: Mapping[str, Any], at: float | None = None
+) -> None:
+    line = {"at": now() if at is None else _microseconds(at), "kind": kind[:32], "detail": dict(detail)}
+    connection.execute(insert(stream_event).values(stream_id=stream_id, **line))
 
 
 def _row(connection: Connection, stream_id: str) -> Row[Any]:

@@ -6,26 +6,28 @@ the same breath and by the outbox until the server has none, segments are remove
 
 import hashlib
 import logging
+import threading
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
 from typing import Any
 
 from sqlalchemy import Connection
 
-from tutela._version import __version__
 from tutela.errors import StoreError, TutelaError
 from tutela.foundation.background import BackgroundLoop
 from tutela.foundation.outbox.service import Delivery, enqueue
 from tutela.foundation.outbox.worker import DeliveryError, Progress
-from tutela.screening.policy import ScreeningPolicy, decide
-from tutela.screening.screener import Custodian, Journal
+from tutela.screening.screener import Journal
+from tutela.screening.streams.endings import NOT_KEPT, ClipCustodian, ClipFacts, Ending, Endings
 from tutela.screening.streams.examiner import Examiner
 from tutela.screening.streams.gate import Refusal, StreamGate, Watches
-from tutela.screening.streams.model import LIVE, Channel, MediaServer, Publication, StreamFacts, StreamState, StreamStep
+from tutela.screening.streams.model import LIVE, Channel, MediaServer, Publication, StreamState, StreamStep
 from tutela.screening.streams.nursery import Nursery
 from tutela.screening.streams.options import StreamOptions
 from tutela.screening.streams.reading import StreamReading, pipe_of
@@ -33,7 +35,7 @@ from tutela.screening.streams.records import StreamRecords
 from tutela.screening.streams.ruling import ALWAYS_DOUBTED, CERTAIN, IN_DOUBT, SECOND, UNWATCHED, StreamRuling
 from tutela.screening.streams.sampling import SamplingPlan
 from tutela.screening.streams.watch import Watch, WatchCounts
-from tutela.screening.verdict import Context, Match, Reason, Timings, Verdict, Versions
+from tutela.screening.verdict import Match
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +46,12 @@ OVERLOADED_LAG_S = 1.0
 """Samples that take longer from their arrival to their ruling say that no further stream can be watched."""
 PURGED_FOR_S = 6.0
 """After a cut: servers write their last segment when they close a stream."""
+_WRITERS = 4
 _SETTLES_S = 2.0
 """A stream that a server lists so soon after its admission, or still after its end, is no surprise."""
 _BY_MATCH = frozenset({CERTAIN, SECOND, ALWAYS_DOUBTED})
-_KEPT_TRIES = 30
+_ROW_FIRST_S = 0.5
+"""A cut waits so long for its row before the publisher's connection is ended."""
 
 Alarm = Callable[[Connection, str, str, Mapping[str, Any]], object]
 """Tells people at once, in the transaction that is given: what happened, its id, and facts that say nothing of
@@ -60,11 +64,13 @@ class Surroundings:
 
     records: StreamRecords
     journal: Journal
-    custody: Custodian | None
+    custody: ClipCustodian | None
     """None where nothing is to be kept."""
     alarm: Alarm
     ready: Callable[[], bool]
     """Whether screening answers safely now."""
+    folder: Path
+    """Where cuts wait that are not in the database yet."""
 
 
 @dataclass(slots=True)
@@ -116,7 +122,9 @@ class Streams:
         self._around = around
         self._secret = around.records.secret("sampling")
         self._purges: deque[_Purge] = deque()
-        self._reconciled_at = time.monotonic()
+        self._reconciled_at = float("-inf")
+        """At once: what a process before this one watched runs on where servers fail open."""
+        self._finished_at = float("-inf")
         self._seen_unknown: dict[Channel, float] = {}
         self._closing = False
         self.gate = StreamGate(
@@ -130,8 +138,15 @@ class Streams:
             admit_s=self.options.admit_s,
             on_refusal=lambda why: self._totals.refused.update((why,)),
         )
+        self._endings = Endings(around.folder, bytes.fromhex(around.records.secret("endings")))
+        self._settling = threading.Lock()
+        self._noting = ThreadPoolExecutor(1, "tutela-stream-notes")
+        self._writing = ThreadPoolExecutor(_WRITERS, "tutela-stream-books")
         self._loop = BackgroundLoop(
             self._tick, name="tutela-streams", every_s=lambda: TICK_S, failed="streams could not be seen to"
+        )
+        self._books = BackgroundLoop(
+            self._keep_books, name="tutela-stream-books", every_s=lambda: TICK_S, failed="streams are not written down"
         )
 
     @property
@@ -139,11 +154,19 @@ class Streams:
         """How many streams may run at once."""
         return self.options.max_streams or STREAMS_A_WORKER * self.examiner.pool.size
 
+    @property
+    def unwritten(self) -> int:
+        """How many ends of streams are not in the database yet."""
+        return len(self._endings.waiting())
+
     def start(self) -> None:
         """Load everything, and begin. Raises TutelaError where workers cannot be started."""
         self.nursery.start()
         self.examiner.warm()
+        if left := self._endings.load():
+            log.warning("%d cuts that a process before this one left are brought into the database", left)
         self._loop.start()
+        self._books.start()
 
     def stop(self) -> None:
         """Admit nobody; end every stream that runs here, since nobody watches it any more."""
@@ -153,6 +176,10 @@ class Streams:
             self._drop(watch, "service-stopped")
         for watch in self.watches.live():
             watch.end()
+        self._books.stop()
+        self._books.turn()
+        self._writing.shutdown(wait=False)
+        self._noting.shutdown(wait=False)
         self.nursery.close()
         self.examiner.close()
 
@@ -167,10 +194,11 @@ class Streams:
         """Why no stream can be admitted now."""
         if self._closing or not self.examiner.pool.ready() or not self._around.ready():
             return Refusal.NOT_READY
-        live = self.watches.live()
-        if live and sum(watch.counts.lag_s for watch in live) / len(live) > OVERLOADED_LAG_S:
-            return Refusal.OVERLOADED
-        return None
+        return Refusal.OVERLOADED if self.lag_s() > OVERLOADED_LAG_S else None
+
+    def lag_s(self) -> float:
+        """How far looks lag behind what comes: in the middle one of the streams, so that none speaks for all."""
+        return median([watch.lag_s() for watch in self.watches.live()] or [0.0])
 
     # --- a stream begins and is ruled upon
 
@@ -225,37 +253,111 @@ class Streams:
     def _note(
         self, watch: Watch, kind: str, detail: Mapping[str, Any], also: Callable[[Connection], None] | None = None
     ) -> None:
-        try:
-            self.records.event(watch.id, kind, detail, also)
-        except StoreError as error:
-            log.error("the time line of stream %s could not be written: %s", watch.id, error)
+        """Have a line written, in its order; who watches does not wait for the database."""
+        at = time.time()
+
+        def write() -> None:
+            try:
+                self.records.event(watch.id, kind, detail, also, at)
+            except StoreError as error:
+                log.error("the time line of stream %s could not be written: %s", watch.id, error)
+
+        self._noting.submit(write)
 
     # --- a stream is cut
 
     def _cut(self, watch: Watch) -> None:
         began = time.monotonic()
-        verdict_id = uuid.uuid4().hex
-        matches = matches_of(watch)
-        channel = watch.publication.channel
         cleared_at = watch.cleared_at or watch.admitted_at
         refused_s = 60 * self.options.refused_minutes if watch.why in _BY_MATCH else 0.0
-        payload = {"stream": watch.id, "since": cleared_at, **_channel_fields(watch.publication)}
-        facts = {"stream": watch.id, "channel": channel.item, "why": watch.why, "verdict": verdict_id}
-
-        def also(connection: Connection) -> None:
-            enqueue(connection, TOPIC, watch.id, payload, lane=f"stream/{watch.id}")
-            self._around.alarm(connection, "stream.cut", watch.id, facts)
-
-        try:
-            self.records.ended(watch, verdict_id=verdict_id, matches=matches, refused_s=refused_s, also=also)
-        except StoreError as error:
-            log.error("the cut of stream %s could not be written down and is made all the same: %s", watch.id, error)
+        at = time.time()
+        facts = replace(
+            watch.facts(),
+            ended_at=at,
+            verdict=uuid.uuid4().hex,
+            refused_until=at + refused_s if refused_s else None,
+        )
+        ending = Ending(facts, watch.publication, tuple(matches_of(watch)))
+        # The row comes first, so that whoever was cut is refused when they come again; a database that is slow or away
+        # keeps nobody on the air.
+        written = self._writing.submit(self._write_down, ending)
+        wait((written,), timeout=_ROW_FIRST_S)
         ended = self._end_connection(watch.publication, cleared_at)
         cut_s = time.monotonic() - began
         clip = watch.clip()
-        self._keep(watch.id, watch.publication, verdict_id, watch.why, matches, clip)
+        ending = self._sealed(ending, clip)
         detail = {"connections": ended, "cut_s": round(cut_s, 3), "sealed_s": round(time.monotonic() - began, 3)}
-        self._note(watch, "sealed", {**detail, "bytes": len(clip)})
+        ending = replace(ending, detail={**detail, "bytes": len(clip)})
+        try:
+            self._endings.save(ending)
+        except OSError as error:
+            log.error("the ending of stream %s waits in memory alone: %s", watch.id, error)
+        self._settle(ending)
+
+    def _sealed(self, ending: Ending, clip: bytes) -> Ending:
+        """The ending with its clip, sealed to the review key where it is to be kept."""
+        ending = replace(ending, clip=ClipFacts.of(clip))
+        custody, verdict = self._around.custody, ending.verdict()
+        if custody is None or not custody.wants(verdict):
+            return ending
+        try:
+            return replace(ending, sealed=custody.sealed(clip or None, verdict))
+        except Exception:
+            log.exception("the clip of stream %s could not be sealed", ending.facts.id)
+            return replace(ending, reasons=(NOT_KEPT,))
+
+    def _write_down(self, ending: Ending) -> None:
+        """How a stream ended, where that is not written down yet. Raises StoreError."""
+        facts, channel = ending.facts, ending.publication.channel
+        if facts.verdict is None:
+            told = {"stream": facts.id, "channel": channel.item, "why": facts.why}
+            also = None if facts.state is StreamState.ENDED else self._alarming("stream.dropped", facts.id, told)
+            self.records.ended(facts, also=also)
+            return
+        since = facts.cleared_at or facts.since
+        payload = {"stream": facts.id, "since": since, **_channel_fields(ending.publication)}
+        told = {"stream": facts.id, "channel": channel.item, "why": facts.why, "verdict": facts.verdict}
+        alarm = self._alarming("stream.cut", facts.id, told)
+
+        def also_cut(connection: Connection) -> None:
+            enqueue(connection, TOPIC, facts.id, payload, lane=f"stream/{facts.id}")
+            alarm(connection)
+
+        self.records.ended(facts, ending.matches, also_cut)
+
+    def _alarming(self, event: str, event_id: str, facts: Mapping[str, Any]) -> Callable[[Connection], object]:
+        return lambda connection: self._around.alarm(connection, event, event_id, facts)
+
+    def _settle(self, ending: Ending) -> bool:
+        """Write an ending down, with its evidence and case; whether that is done. It is tried again until it is."""
+        facts = ending.facts
+        try:
+            with self._settling:
+                self._write_down(ending)
+                if facts.verdict is not None and not self.records.is_kept(facts.id):
+                    self._bring_in(ending)
+        except TutelaError as error:
+            log.error("the end of stream %s waits to be written down: %s", facts.id, error)
+            return False
+        except Exception:
+            log.exception("the end of stream %s waits to be written down", facts.id)
+            return False
+        self._endings.remove(ending)
+        return True
+
+    def _bring_in(self, ending: Ending) -> None:
+        """The clip into evidence and a case, or else the verdict into the journal. Raises TutelaError."""
+        facts, verdict = ending.facts, ending.verdict()
+        if ending.sealed is not None:
+            if self._around.custody is None:
+                raise TutelaError("a sealed clip waits, and this process keeps no evidence: name recipients")
+            self._around.custody.enter(
+                ending.sealed, verdict, lambda connection: self.records.kept(connection, facts.id, ending.detail)
+            )
+            return
+        self._around.journal.record(verdict)
+        with self.records.store.write() as connection:
+            self.records.kept(connection, facts.id, ending.detail)
 
     def _end_connection(self, publication: Publication, since: float) -> int:
         """End the publisher's connection and remove what was stored of it; how many connections that ended."""
@@ -271,50 +373,18 @@ class Streams:
         self._purge()
         return ended
 
-    def _keep(
-        self,
-        stream_id: str,
-        publication: Publication,
-        verdict_id: str,
-        why: str,
-        matches: Sequence[Match],
-        clip: bytes,
-    ) -> None:
-        """Seal the clip and open the case; tried again while the database is away."""
-        verdict = verdict_of(verdict_id, publication, why, matches, clip)
-        for tried in range(_KEPT_TRIES):
-            try:
-                custody = self._around.custody
-                if custody is not None and custody.wants(verdict):
-                    custody.keep(clip or None, verdict)
-                else:
-                    self._around.journal.record(verdict)
-                self.records.kept(stream_id)
-                return
-            except StoreError as error:
-                log.error("the evidence of stream %s waits for the database: %s", stream_id, error)
-                time.sleep(min(5.0, 0.2 * 2**tried))
-            except Exception:
-                log.exception("the evidence of stream %s could not be sealed", stream_id)
-                verdict = replace(verdict, reasons=(*verdict.reasons, _NOT_KEPT))
-                self._around.journal.record(verdict)
-                self.records.kept(stream_id)
-                return
-
     def _drop(self, watch: Watch, why: str) -> None:
         """End a stream that cannot be watched. Nothing is held against anybody."""
         watch.abandon(why)
         if watch.in_doubt:
             return  # its own thread cuts it, with what it matched
-        channel = watch.publication.channel
-        facts = {"stream": watch.id, "channel": channel.item, "why": why}
         self._end_connection(watch.publication, watch.cleared_at or watch.admitted_at)
-        try:
-            self.records.ended(
-                watch, also=lambda connection: self._around.alarm(connection, "stream.dropped", watch.id, facts)
-            )
-        except StoreError as error:
-            log.error("the end of stream %s could not be written down: %s", watch.id, error)
+        self._ended(watch)
+
+    def _ended(self, watch: Watch) -> None:
+        """What ended without a cut is written down when the database is next seen to."""
+        self._endings.hold(Ending(replace(watch.facts(), ended_at=time.time()), watch.publication))
+        self._books.wake()
 
     def _on_end(self, watch: Watch, why: str) -> None:
         """The watch has ended. Where its publisher has not, nobody may see what runs on."""
@@ -332,7 +402,7 @@ class Streams:
         elif watch.state in LIVE:
             if watch.done.wait(1.0) or not self._runs(watch.publication.channel):
                 watch.close(StreamState.ENDED, "ended")
-                self.records.ended(watch)
+                self._ended(watch)
             else:
                 self._drop(watch, why if why != "ended" else UNWATCHED)
 
@@ -345,20 +415,34 @@ class Streams:
     # --- every half second, and every few seconds
 
     def _tick(self) -> None:
+        """What must be seen to whether the database is there or not."""
         self._purge()
+        self.nursery.start()  # anew, where it died: the next publisher does not wait for it
         for watch in self.watches.live():
             if not watch.lease() and not watch.done.is_set():
                 self._drop(watch, UNWATCHED)
+        if time.monotonic() - self._reconciled_at >= self.options.reconcile_s:
+            self._reconciled_at = time.monotonic()
+            self.reconcile()
+
+    def _keep_books(self) -> None:
+        """What is between this process and the database."""
+        for ending in self._endings.waiting():
+            if ending.facts.verdict is None or self._is_left(ending):
+                self._settle(ending)
         for stream_id, what, by in self.records.snapshot(self.watches.live()):
             if (asked := self.watches.by_id(stream_id)) is not None:
                 state = StreamState.CUT if what == "cut" else StreamState.RUNNING
                 asked.rule_by_person(state, f"{what}-by-person")
                 log.info("%s of stream %s was asked for by %s", what, stream_id, by)
-        if time.monotonic() - self._reconciled_at >= self.options.reconcile_s:
-            self._reconciled_at = time.monotonic()
-            self.reconcile()
+        if time.monotonic() - self._finished_at >= self.options.reconcile_s:
+            self._finished_at = time.monotonic()
             self.records.abandoned()
             self._finish_cases()
+
+    def _is_left(self, ending: Ending) -> bool:
+        """Whether a cut's own thread has left it to us."""
+        return self.watches.by_id(ending.facts.id) is None
 
     def reconcile(self) -> int:
         """Compare what servers run with what is watched; how many streams ran without a watch, and were ended."""
@@ -395,23 +479,26 @@ class Streams:
             found += 1
             self._end_connection(Publication(channel, session=session), time.time() - self.options.clip_s)
             facts = {"channel": channel.item, "why": UNWATCHED}
-            with self.records.store.write() as connection:
-                self._around.alarm(connection, "stream.unwatched", f"{channel.item}/{time.time():.0f}"[-200:], facts)
+            self._writing.submit(self._tell_of_unknown, channel, facts)
         self._seen_unknown = {channel: at for channel, at in self._seen_unknown.items() if channel in running}
         return found
 
+    def _tell_of_unknown(self, channel: Channel, facts: Mapping[str, Any]) -> None:
+        try:
+            with self.records.store.write() as connection:
+                self._around.alarm(connection, "stream.unwatched", f"{channel.item}/{time.time():.0f}"[-200:], facts)
+        except StoreError as error:
+            log.error("nobody could be told of the unwatched stream %s: %s", channel.item, error)
+
     def _finish_cases(self) -> None:
-        """Cases of cuts whose process died before it could seal anything: opened without a clip."""
+        """Cuts whose process died before it had sealed anything: their cases are opened without a clip."""
         for facts in self.records.unfinished():
+            if self._endings.knows(facts.id):
+                continue
             log.warning("the case of stream %s is opened without its clip: the process that cut it is gone", facts.id)
-            self._keep(
-                facts.id,
-                Publication(facts.channel),
-                facts.verdict or uuid.uuid4().hex,
-                facts.why,
-                self.records.matches(facts.id),
-                b"",
-            )
+            matches = tuple(self.records.matches(facts.id))
+            ending = Ending(facts, Publication(facts.channel), matches)
+            self._settle(self._sealed(ending, b""))
 
     def _purge(self) -> None:
         now = time.monotonic()
@@ -444,9 +531,6 @@ class Streams:
             raise DeliveryError("media server {server!r}: {error}", server=channel.server, error=error) from error
 
 
-_NOT_KEPT = Reason("evidence-not-kept", "the evidence could not be sealed; see the service's log")
-
-
 def matches_of(watch: Watch) -> list[Match]:
     """What a stream matched, each entry once, the nearest first."""
     found: dict[tuple[str, int], Match] = {}
@@ -456,37 +540,6 @@ def matches_of(watch: Watch) -> list[Match]:
             if match.suppressed_by is None and (place not in found or match.distance < found[place].distance):
                 found[place] = match
     return sorted(found.values(), key=lambda match: match.distance)
-
-
-def verdict_of(verdict_id: str, publication: Publication, why: str, matches: Sequence[Match], clip: bytes) -> Verdict:
-    """The verdict of a cut: what it matched decides, else it is held because it was not examined."""
-    shortcomings = () if matches else (Reason(why, _WHY.get(why, "the stream was ended by a person")),)
-    decision, reasons = decide(matches, shortcomings, ScreeningPolicy())
-    details = {"uploader": publication.who, "address": publication.address, "stream": publication.channel.item}
-    return Verdict(
-        id=verdict_id,
-        at=datetime.now(UTC),
-        decision=decision,
-        reasons=reasons,
-        matches=tuple(matches),
-        matches_omitted=0,
-        hashes=(),
-        hashes_omitted=0,
-        media_type=None if not clip else "video/mp2t" if clip[:1] == b"G" else "video/webm",
-        width=None,
-        height=None,
-        byte_length=len(clip) if clip else None,
-        sha256=hashlib.sha256(clip).hexdigest() if clip else None,
-        context=Context(publication.channel.item, {name: value for name, value in details.items() if value}),
-        timings=Timings(0.0, 0.0, 0.0),
-        versions=Versions(__version__, {}),
-    )
-
-
-_WHY = {
-    "not-examined": "the stream could not be examined and was ended",
-    ALWAYS_DOUBTED: "the stream was paused for too long and was ended",
-}
 
 
 def _channel_fields(publication: Publication) -> dict[str, str]:
@@ -499,22 +552,3 @@ def _nearest(watch: Watch) -> dict[str, Any]:
     if not matches:
         return {}
     return {"bank": matches[0].bank, "entry": matches[0].entry_id, "distance": matches[0].distance}
-
-
-def facts_of(watch: Watch) -> StreamFacts:
-    """How a stream stands, as this process knows it."""
-    counts = watch.counts
-    return StreamFacts(
-        watch.id,
-        watch.publication.channel,
-        watch.state,
-        watch.admitted_at,
-        watch.cleared_at,
-        why=watch.why,
-        samples=counts.samples,
-        hits=counts.hits,
-        pauses=counts.pauses,
-        unwatched_s=counts.unwatched_s,
-        lag_s=counts.lag_s,
-        late_keys=counts.late_keys,
-    )

@@ -22,6 +22,7 @@ from tutela.screening.streams.model import (
     Publication,
     ScreenedFrames,
     Sight,
+    StreamFacts,
     StreamState,
     StreamStep,
 )
@@ -36,6 +37,8 @@ _ATTENDED_S = 60.0
 _POOR_QUALITY = 50
 _OTHER_PICTURE = 60
 """Bits between the hashes of two frames that do not show the same scene."""
+_MOST_WAIT_S = 10.0
+"""No receiver is believed that a look of its waited for longer."""
 CLIP_S = 10.0
 """A receiver that has not given its clip in this time gives none."""
 
@@ -91,6 +94,7 @@ class Watch:
         self._codecs: list[Codec] = []
         self._began = time.monotonic()
         self._beat_at = self._began
+        self._waits_since: float | None = None
         self._attended_until = 0.0
         self._attends = False
         self._keys: list[Sample] = []
@@ -115,6 +119,11 @@ class Watch:
     def follower_pid(self) -> int | None:
         """The process of the worker that follows the stream."""
         return self._follower.pid
+
+    def lag_s(self) -> float:
+        """From the arrival of its last look to the ruling on it, in seconds; so far, where it is under way."""
+        since = self._waits_since
+        return self.counts.lag_s if since is None else max(self.counts.lag_s, time.monotonic() - since)
 
     def fresh(self, now: float | None = None) -> bool:
         """Whether all of the stream that came was examined, up to less than a lease ago."""
@@ -143,6 +152,24 @@ class Watch:
                 if message is not None and message.kind == "clip":
                     return message.body
         return b""
+
+    def facts(self) -> StreamFacts:
+        """How the stream stands now."""
+        counts = self.counts
+        return StreamFacts(
+            self.id,
+            self.publication.channel,
+            self.state,
+            self.admitted_at,
+            self.cleared_at,
+            why=self.why,
+            samples=counts.samples,
+            hits=counts.hits,
+            pauses=counts.pauses,
+            unwatched_s=counts.unwatched_s,
+            lag_s=counts.lag_s,
+            late_keys=counts.late_keys,
+        )
 
     def rule_by_person(self, state: StreamState, why: str) -> None:
         """A person says how the stream stands; the watch acts on it in its own thread."""
@@ -245,11 +272,13 @@ class Watch:
 
     def _examine(self, look: Look) -> None:
         began = time.monotonic()
+        waited_s = 0.0 if look.handed_at is None else min(_MOST_WAIT_S, max(0.0, began - look.handed_at))
+        self._waits_since = began - waited_s
         if not 0 <= look.track < len(self._codecs):
             raise TutelaError("a look is of a track that was not named")
         examined = self._examiner.examine(look, self._codecs[look.track], self._follower)
         self.counts.samples += len(examined.sights)
-        self.counts.lag_s = time.monotonic() - began
+        self.counts.lag_s, self._waits_since = time.monotonic() - self._waits_since, None
         for sight in examined.sights:
             self._apply(rule(self.standing, sight, self._options), sight)
         if not examined.sights:

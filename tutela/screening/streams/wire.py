@@ -86,14 +86,15 @@ def packet_fields(look: Look) -> list[list[Any]]:
     return [[packet.seconds, len(packet.data), packet.key, packet.disposable] for packet in look.packets]
 
 
-def send_look(line: WireLine, look: Look) -> None:
-    """Send a look."""
+def send_look(line: WireLine, look: Look, handed_at: float | None = None) -> None:
+    """Send a look that was whole at that moment of the system's monotonic clock."""
     fields = {
         "frames": look.frames.value,
         "packets": packet_fields(look),
         "due": list(look.due),
         "fresh": look.fresh,
         "track": look.track,
+        "handed_at": handed_at,
     }
     line.send("look", fields, b"".join(packet.data for packet in look.packets))
 
@@ -107,7 +108,9 @@ def read_look(message: Message) -> Look:
             at += size
         due = tuple(float(seconds) for seconds in message.fields["due"])
         frames, fresh = ScreenedFrames(message.fields["frames"]), bool(message.fields["fresh"])
-        return Look(frames, tuple(packets), due, fresh, int(message.fields["track"]))
+        handed_at = message.fields.get("handed_at")
+        handed_at = None if handed_at is None else float(handed_at)
+        return Look(frames, tuple(packets), due, fresh, int(message.fields["track"]), handed_at)
     except (KeyError, TypeError, ValueError) as error:
         raise TutelaError("a receiver's message is not a look: {error!r}", error=error) from error
 
