@@ -33,7 +33,7 @@ def reference(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_what_is_made_from_the_source_is_fresh():
-    """Settings, commands, tables of files, decisions, problems, Python names: `make reference` writes them."""
+    """Settings, commands, codes, routes, tables of files, decisions, problems, names: `make reference` writes them."""
     checked = reference()
     assert checked.returncode == 0, checked.stderr
 

@@ -33,19 +33,24 @@ class Scope(StrEnum):
     """What a key may do."""
 
     SCREEN = "screen"
+    """Screen, look up, list signal types and labels."""
     CURATE = "curate"
+    """Read and change banks and entries, import and export, read recorded verdicts."""
+    FOLLOW = "follow"
+    """Read the feeds that it was admitted to."""
     REVIEW = "review"
+    """List, claim and decide cases."""
     LEAD = "lead"
-    REPORT = "report"
-    """See how far reports are, register and answer takedown notices, read transparency figures."""
-    FLAG = "flag"
-    """Report as a trusted flagger; the key's name is the flagger's."""
+    """Decide what was escalated, reopen cases."""
     RISK = "risk"
     """Read what is known of an account's contacts and conversations."""
-    FOLLOW = "follow"
-    """Read feeds that it was admitted to."""
+    REPORT = "report"
+    """See the state of reports, retract or resume them, register and answer takedown notices, read transparency
+    figures."""
+    FLAG = "flag"
+    """Report as a trusted flagger, identified by the key's name."""
     ADMIN = "admin"
-    """Everything."""
+    """Exchanges and feeds, and everything that the other scopes allow."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ class GatewayFault(StrEnum):
     """Why content is held though nothing is known of it: the reason codes of this room."""
 
     CUT_SHORT = "cut-short"
-    """It is as long as a client's own limit, where that client drops the rest without saying so."""
+    """It is exactly as long as a client's own limit, and that client drops the rest without saying so."""
     TOO_SLOW = "too-slow"
+    """It did not come in time."""
     INTERRUPTED = "interrupted"
     """The service was stopped before the content was whole."""
     OVER_LIMIT = "over-limit"

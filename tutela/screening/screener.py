@@ -37,6 +37,7 @@ from tutela.screening.audience import SearchingAudience
 from tutela.screening.examination import Examination, examine_isolated, options
 from tutela.screening.matching import Catalogue, Matching, Searcher, find_matches, match_each
 from tutela.screening.policy import ScreeningPolicy, decide
+from tutela.screening.reason_codes import ReasonCode
 from tutela.screening.verdict import (
     ContentHash,
     Context,
@@ -448,9 +449,11 @@ class _Search:
     matches: Callable[[], list[Match]]
 
 
-_STALE = Reason("lists-stale", "the lists could not be brought up to date; see the service's log")
-_NOT_KEPT = Reason("evidence-not-kept", "the evidence could not be sealed, so keep the content; see the service's log")
-_FAULT = Reason("engine-fault", "the engine failed while screening; see the service's log")
+_STALE = Reason(ReasonCode.LISTS_STALE, "the lists could not be brought up to date; see the service's log")
+_NOT_KEPT = Reason(
+    ReasonCode.EVIDENCE_NOT_KEPT, "the evidence could not be sealed, so keep the content; see the service's log"
+)
+_FAULT = Reason(ReasonCode.ENGINE_FAULT, "the engine failed while screening; see the service's log")
 
 
 def _asker(asked_by: str, context: Context | None, media_type: MediaType | None) -> Asker:

@@ -12,12 +12,14 @@ from tutela.content.links import find_links, link_samples, parse_link
 from tutela.content.links.confusables import looks_like
 from tutela.content.links.finder import MAX_LINKS
 from tutela.content.links.link import DOMAIN
+from tutela.content.media.content import Shortcoming
 from tutela.content.signals.base import Sample
 from tutela.content.words import KEYWORD, counts_in, fold, folding, text_sample
 from tutela.errors import InputError
 from tutela.lists.banks.model import Bank
 from tutela.screening.check.model import CheckAnswer, CheckQuestion, Purpose
 from tutela.screening.check.shortened import Led, is_shortened
+from tutela.screening.reason_codes import ReasonCode
 from tutela.screening.screener import Screener
 from tutela.screening.verdict import Context, Decision, Reason
 
@@ -69,21 +71,23 @@ class Checker:
     def _read(self, question: CheckQuestion) -> tuple[list[Sample], list[Reason]]:
         shortcomings = []
         if len(question.text) > MAX_TEXT:
-            shortcomings.append(Reason("partly-screened", f"only the first {MAX_TEXT:,} characters were read"))
+            said = f"only the first {MAX_TEXT:,} characters were read"
+            shortcomings.append(Reason(Shortcoming.PARTLY_SCREENED, said))
         text = question.text[:MAX_TEXT]
         found = find_links(text)
         if len(found) >= MAX_LINKS or len(question.urls) > MAX_LINKS:
-            shortcomings.append(Reason("partly-screened", f"more than {MAX_LINKS:,} links; those were looked up"))
+            said = f"more than {MAX_LINKS:,} links; those were looked up"
+            shortcomings.append(Reason(Shortcoming.PARTLY_SCREENED, said))
         urls = [(url, f"link {number}") for number, url in enumerate(question.urls[:MAX_LINKS], 1)]
         links = [*urls, *((link.url, f"character {link.at + 1}") for link in found)]
         links, unfollowed = self._followed(links)
         if unfollowed:
             said = f"{unfollowed:,} shortened links could not be followed to their end"
-            shortcomings.append(Reason("not-followed", said))
+            shortcomings.append(Reason(ReasonCode.NOT_FOLLOWED, said))
         samples = [sample for url, part in links for sample in self._of_link(url, part)]
         listed = {sample.part for sample in samples}
         shortcomings += [
-            Reason("looks-like", f"{part}: its host looks like a listed one, and is another")
+            Reason(ReasonCode.LOOKS_LIKE, f"{part}: its host looks like a listed one, and is another")
             for url, part in links
             if part not in listed and self._looks_listed(url)
         ][:MAX_NAMED]

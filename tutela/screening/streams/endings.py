@@ -22,6 +22,7 @@ from sqlalchemy import Connection
 from tutela._version import __version__
 from tutela.screening.jobs.seal import Sealer, SealError, unseal
 from tutela.screening.policy import ScreeningPolicy, decide
+from tutela.screening.reason_codes import ReasonCode
 from tutela.screening.streams.model import Channel, Publication, StreamFacts, read_facts, stream_document
 from tutela.screening.streams.ruling import ALWAYS_DOUBTED
 from tutela.screening.verdict import Context, Match, Reason, Timings, Verdict, Versions
@@ -34,7 +35,7 @@ _WHY = {
     "not-examined": "the stream could not be examined and was ended",
     ALWAYS_DOUBTED: "the stream was paused for too long and was ended",
 }
-NOT_KEPT = Reason("evidence-not-kept", "the evidence could not be sealed; see the service's log")
+NOT_KEPT = Reason(ReasonCode.EVIDENCE_NOT_KEPT, "the evidence could not be sealed; see the service's log")
 
 Also = Callable[[Connection], object]
 
