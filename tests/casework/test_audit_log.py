@@ -353,7 +353,7 @@ def test_a_killed_writer_leaves_a_whole_log(tmp_path):
         assert process.stdout is not None
         process.stdout.readline()
         size += 1
-        wait_until(lambda size=size: log.head().size >= size)
+        wait_until(lambda size=size: log.head().size >= size)  # type: ignore[misc]
         time.sleep(rng.random() * 0.05)
         process.kill()
         process.wait()

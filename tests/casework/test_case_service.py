@@ -276,7 +276,7 @@ def test_from_the_key_ceremony_to_the_restore_drill(tmp_path):
     tutela = Shell(home, TUTELA_EVIDENCE=json.dumps({"recipients": [public]}))
     (tmp_path / "upload.txt").write_text("held, because it is no picture")
     tutela("screen", "--keep", str(tmp_path / "upload.txt"), status=1)
-    case_id = re.search(r"[0-9a-f]{32}", tutela("case", "list"))[0]  # type: ignore[index]
+    case_id = re.search(r"[0-9a-f]{32}", tutela("case", "list"))[0]
     case = json.loads(tutela("case", "show", case_id))
     evidence = case["items"][0]["evidence"]
     tutela("case", "claim", case_id)

@@ -175,7 +175,7 @@ def test_nearly_the_same_pictures_have_one_group_in_every_case(lite):
     assert first.group == near.group == same_file.group != far.group
     assert [item.id for item in house.cases.similar(first.case_id)] == [near.id, same_file.id]
     # Another process, which has nothing in memory, finds the same group.
-    other = House(house.store, house.vault.objects._folder)  # type: ignore[arg-type]
+    other = House(house.store, house.vault.objects._folder)
     assert other.put("u5", pdq=some_pdq(1, 2)).group == first.group
 
 
@@ -836,7 +836,7 @@ def test_kill_nine_leaves_no_evidence_without_a_case_and_no_case_without_evidenc
         while interrupted.total() < kills:
             after = len(_lines(out)) + rng.randrange(1, 9)
             worker.start()
-            wait_until(lambda after=after: len(_lines(out)) >= after)
+            wait_until(lambda after=after: len(_lines(out)) >= after)  # type: ignore[misc]
             time.sleep(rng.random() * 0.05)
             worker.kill()
             last = _lines(out)[-1]

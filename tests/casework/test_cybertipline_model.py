@@ -8,6 +8,7 @@ import typing
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -101,19 +102,25 @@ def values(kind: object, name: str, bits: int) -> st.SearchStrategy[object]:
     if kind in _ATOMS:
         return _ATOMS[kind]
     assert isinstance(kind, type)
-    return st.sampled_from(kind) if issubclass(kind, StrEnum) else elements(kind)
+    if issubclass(kind, StrEnum):
+        return st.sampled_from(kind)
+    assert issubclass(kind, Element)
+    return elements(kind)
 
 
 @st.composite
 def elements(draw: st.DrawFn, kind: type[Element]) -> Element:
     """Any element of that type that the model lets be made."""
+    hints = hints_of(kind)  # type: ignore[arg-type]  # mypy takes Element, which defines __eq__ by its fields, as unhashable
     fields = {
-        field.name: values(hints_of(kind)[field.name], field.name, field.metadata.get("bits", 64))
+        field.name: values(hints[field.name], field.name, field.metadata.get("bits", 64))
         for field in dataclasses.fields(kind)
     }
     if kind is InternetDetails:
         name = draw(st.sampled_from(sorted(fields)))
-        return InternetDetails(**{name: draw(elements(flat(hints_of(kind)[name])[0]))})
+        detail: Any = flat(hints[name])[0]
+        details: dict[str, Any] = {name: draw(elements(detail))}
+        return InternetDetails(**details)
     if kind is FileDetails:
         left_out = draw(st.sampled_from(["potential_meme", "file_annotations"]))
         fields.pop(left_out)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -306,7 +307,7 @@ def test_a_wrong_call_is_refused(tipline, ncmec, clock, name):
     assert refused.value.response_code == code
 
 
-WRONG_REQUESTS: dict[str, tuple[int, str, str, dict[str, object]]] = {
+WRONG_REQUESTS: dict[str, tuple[int, str, str, dict[str, Any]]] = {
     "no credentials": (2000, "GET", "status", {"auth": None}),
     "another scheme": (2000, "GET", "status", {"auth": None, "headers": {"Authorization": "Bearer x"}}),
     "credentials that are no base64": (2000, "GET", "status", {"auth": None, "headers": {"Authorization": "Basic é"}}),
@@ -333,8 +334,8 @@ def test_a_wrong_request_is_refused(address, name):
 
 def test_an_upload_without_a_file_is_refused(tipline, address):
     number = opened(tipline)
-    for options, code in (({"data": {"id": str(number)}}, 4000), ({"data": {"id": str(number), "file": "text"}}, 4200)):
-        response = httpx.post(f"{address}/upload", auth=("esp", "secret"), **options)
+    for data, code in (({"id": str(number)}, 4000), ({"id": str(number), "file": "text"}, 4200)):
+        response = httpx.post(f"{address}/upload", auth=("esp", "secret"), data=data)
         assert read_answer(response.content).code == code
 
 

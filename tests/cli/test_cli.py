@@ -19,6 +19,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,10 +54,14 @@ def environment(home: Path, **changes: str) -> dict[str, str]:
 
 
 def tutela_process(
-    home: Path, *args: str | bytes | Path, env: Mapping[str, str] | None = None, **options
+    home: Path, *args: str | bytes | Path, env: Mapping[str, str] | None = None, **changes: Any
 ) -> subprocess.Popen[bytes]:
-    options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.Popen([*COMMAND, *args], env=environment(home, **(env or {})), **options)
+    options: dict[str, Any] = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+    } | changes
+    return subprocess.Popen([*COMMAND, *args], env=environment(home, **(env or {})), **options | changes)
 
 
 @dataclass(frozen=True)
@@ -522,7 +527,7 @@ def hostile(pictures: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "hostile"
     folder.mkdir()
     for name in HOSTILE:
-        shutil.copy(pictures / "known.png", os.path.join(os.fsencode(folder), name))  # noqa: PTH118
+        shutil.copy(os.fsencode(pictures / "known.png"), os.path.join(os.fsencode(folder), name))  # noqa: PTH118
     return folder
 
 
@@ -1186,7 +1191,7 @@ def commands() -> Iterator[tuple[str, ...]]:
 
 @pytest.mark.parametrize("path", list(commands()), ids=" ".join)
 def test_help_explains_every_option(path):
-    command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     for name in path:
         command = command.commands[name]
     result = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"})

@@ -19,8 +19,9 @@ from tests.support.feeds import random_hashes
 from tests.support.standins.arachnid import ArachnidStandIn
 from tests.support.standins.ncmec import NcmecStandIn
 from tests.support.standins.server import served
-from tutela.api.app import ApiOptions, create_app
+from tutela.api.app import create_app
 from tutela.api.keys import Keys, Scope
+from tutela.api.options import ApiOptions
 from tutela.cli import main
 from tutela.deployment.composition import Deployment
 from tutela.foundation.outbox.service import Outbox

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -22,9 +23,9 @@ from tutela.casework.cases.model import Case, CaseItem, CaseState, Claim, Queue
 from tutela.casework.cases.options import CaseOptions, EvidenceOptions
 from tutela.casework.evidence.review_key import read_review_key
 from tutela.casework.evidence.seal import new_identity
-from tutela.console.exposure import MIN_PEOPLE, ExposurePolicy, Exposures, PauseError
+from tutela.console.exposure import MIN_PEOPLE, Exposures, PauseError
 from tutela.console.helplines import helplines
-from tutela.console.options import ConsoleOptions
+from tutela.console.options import ConsoleOptions, ExposurePolicy, Lifetimes
 from tutela.console.outlines import outline
 from tutela.console.people import People
 from tutela.console.plots import Chart, draw
@@ -32,7 +33,7 @@ from tutela.console.reveal_policy import RevealPolicy
 from tutela.console.reveals import CLEAR, LASTS_S, PACE_S, STEPS, TASK, Reveals, Subject
 from tutela.console.second_looks import SecondLooks
 from tutela.console.server import opened_console
-from tutela.console.sessions import Lifetimes, Sessions
+from tutela.console.sessions import Sessions
 from tutela.console.statistics import Statistics
 from tutela.content.media.content import Limits
 from tutela.content.media.isolation import WorkerPool
@@ -512,7 +513,7 @@ def test_nothing_is_read_for_somebody_who_has_seen_enough(pool, people, store):
 
 
 def an_item(number: int = 1, label: str | None = "A1", region: Region | None = None, **changes) -> CaseItem:
-    fields = {"sha256": None, "media_type": "image/jpeg", "byte_length": 9, "decision": None} | changes
+    fields: dict[str, Any] = {"sha256": None, "media_type": "image/jpeg", "byte_length": 9, "decision": None} | changes
     fields |= {"at": datetime(2026, 1, 1, tzinfo=UTC), "label": label, "group": "g"}
     match = a_match(label=label, region=region)
     return CaseItem(number, "case", None, f"evidence-{number}", None, matches=(match,), **fields)

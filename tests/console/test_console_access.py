@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -14,7 +15,7 @@ import pytest
 from fastapi.routing import APIRoute
 from PIL import Image
 
-from tests.support.console import ORIGIN, Desk
+from tests.support.console import ORIGIN, Desk, Visitor
 from tests.support.held_items import a_match
 from tutela.casework.cases.model import CaseState
 from tutela.console.options import ConsoleOptions, ExposurePolicy, OidcOptions
@@ -393,7 +394,7 @@ def provider(**options) -> Iterator[str]:
         yield f"http://localhost:{server.server_port}"
 
 
-def oidc_settings(issuer: str) -> dict[str, object]:
+def oidc_settings(issuer: str) -> dict[str, Any]:
     return {
         "oidc": OidcOptions(
             issuer,
@@ -404,7 +405,7 @@ def oidc_settings(issuer: str) -> dict[str, object]:
     }
 
 
-def go_through(client: httpx.Client, issuer: str, subject: str, **claims: object) -> httpx.Response:
+def go_through(client: Visitor, issuer: str, subject: str, **claims: object):
     """Sign in at the provider; the console's answer to what comes back."""
     httpx.put(f"{issuer}/users/{subject}", json=claims).raise_for_status()
     at_provider = client.get("/sign-in/oidc").headers["location"]
@@ -423,7 +424,7 @@ def test_signing_in_through_the_provider_gives_the_roles_of_ones_groups(tmp_path
         assert answer.status_code == 200
         assert client.get("/cases").status_code == 200
         (person,) = desk.console.people.all()
-        assert (person.name, person.roles, person.by_oidc) == ("Rae", {Role.REVIEWER}, True)
+        assert (person.name, person.roles, person.by_oidc) == ("Rae", frozenset({Role.REVIEWER}), True)
         go_through(desk.client(), issuer, "rae", name="Rae", groups=["csam-lead"])
         (person,) = desk.console.people.all()
         assert person.roles == {Role.LEAD, Role.REPORTER}
@@ -493,7 +494,7 @@ def hold(desk: Desk, content: bytes = b"", *, item: str = "photo.jpg", label: st
 
 def test_hostile_text_from_the_platform_is_text(desk):
     hostile = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}{% raw %}\u202e"
-    case_id = hold(desk, item=hostile, uploader=hostile, note=hostile, **{hostile[:60]: hostile})
+    case_id = hold(desk, item=hostile, uploader=hostile, note=hostile, **{hostile[:60]: hostile})  # type: ignore[arg-type]
     somebody = desk.signed_in(Role.LEAD)
     somebody.post(f"/cases/{case_id}/claim", data={"csrf": somebody.csrf})
     decided = {"csrf": somebody.csrf, "outcome": "escalate", "reason": hostile}

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -86,7 +87,7 @@ def tipline() -> Iterator[tuple[CyberTiplineStandIn, str] | None]:
 class House:
     """A service, a console, and the people at it."""
 
-    def __init__(self, folder: Path, browser, **settings: str) -> None:
+    def __init__(self, folder: Path, browser, **settings: Any) -> None:
         self.folder = folder
         self.home = folder / "home"
         secret, public = new_identity()
@@ -96,7 +97,7 @@ class House:
         with socket.create_server(("localhost", 0)) as probe:
             self.port = probe.getsockname()[1]
         self.origin = f"http://localhost:{self.port}"
-        self.environment = {
+        self.environment: dict[str, Any] = {
             "TUTELA_EVIDENCE": json.dumps({"recipients": [public]}),
             "TUTELA_WEBHOOKS": json.dumps({"platform": {"url": self.platform.url, "secrets": [self.platform.secret]}}),
             "TUTELA_CASES": json.dumps({"default": {"on_outcome": {"confirm": ["suspend"], "reject": ["restore"]}}}),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from playwright.sync_api import Browser
 
 from tests.support.browser import Somebody, open_browser
 from tests.support.console import Desk
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.slow
 class Room:
     """A console in this process, served to a browser."""
 
-    def __init__(self, folder: Path, browser: object) -> None:
+    def __init__(self, folder: Path, browser: Browser) -> None:
         with socket.create_server(("localhost", 0)) as probe:
             self.port = probe.getsockname()[1]
         self.origin = f"http://localhost:{self.port}"
@@ -83,8 +84,7 @@ def reviewer(room: Room) -> Somebody:
 
 def sign_in(somebody: Somebody, token: str | None) -> None:
     """The cookie of a session; browsers take localhost for as good as https."""
-    cookie = {"name": "__Host-tutela", "value": token, "url": "https://localhost/"}
-    somebody.context.add_cookies([cookie])
+    somebody.context.add_cookies([{"name": "__Host-tutela", "value": token, "url": "https://localhost/"}])
 
 
 def claim(somebody: Somebody, case: Case) -> None:

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
 
-from tests.support.console import Desk
+from tests.support.console import Desk, Visitor
 from tests.support.contact_cases import raised
 from tutela.console.conversation_lines import MASK, masked
 from tutela.console.roles import Role
@@ -23,7 +22,7 @@ def words_of(page: str) -> list[str]:
     return re.findall(r'<span translate="no" data-words>(.*?)</span>', page)
 
 
-def post(client: TestClient, address: str, **fields: str):
+def post(client: Visitor, address: str, **fields: str):
     return client.post(address, data={"csrf": client.csrf, **fields})
 
 

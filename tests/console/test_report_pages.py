@@ -12,7 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.support.browser import SCREENSHOTS, open_browser
 from tests.support.incidents import US, InMemory, decided_case
-from tutela.api.app import ApiOptions, create_app
+from tutela.api.app import create_app
+from tutela.api.options import ApiOptions
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import new_identity
 from tutela.casework.reports.incident import incident_of
@@ -60,7 +61,7 @@ def test_the_pages_are_accessible_and_the_public_reports_by_keyboard(address, tm
             page = browser.new_context(color_scheme=scheme, viewport={"width": 1000, "height": 900}).new_page()
             page.set_default_timeout(60_000)
             asked: list[str] = []
-            page.on("request", lambda request, asked=asked: asked.append(request.url))
+            page.on("request", lambda request, asked=asked: asked.append(request.url))  # type: ignore[call-overload]
             page.goto(f"{address}/report")
             assert serious(page) == []
             keep(page, f"intake-{scheme}")

@@ -14,6 +14,7 @@ import pytest
 import zstandard
 
 from tests.support.containers import (
+    TarMode,
     cabs_of,
     every_container,
     rar5_of,
@@ -27,6 +28,7 @@ from tests.support.looked import KNOWN, OTHER, outcome
 from tests.support.pictures import file_of
 from tutela.content.media.confined.accounting import gaps, rest, searched
 from tutela.content.media.confined.containers import libarchive
+from tutela.content.media.confined.containers.base import Unread
 
 COPY = file_of(KNOWN, "JPEG", quality=80)
 PICTURE = file_of(OTHER, "JPEG")
@@ -80,7 +82,7 @@ def test_a_file_put_anywhere_into_a_container_is_found_or_the_content_is_held(ki
                 assert verdict != "allow", (at, len(container))
 
 
-def joined(mode: str) -> bytes:
+def joined(mode: TarMode) -> bytes:
     return tar_of({"u.jpg": PICTURE}, mode) + tar_of({"k.jpg": COPY}, mode)
 
 
@@ -214,4 +216,5 @@ def test_padding_counts_as_nothing_and_unknown_bytes_count():
     assert searched(memoryview(noise), "x")[1] == 6_000
     assert len(list(rest(memoryview(noise), [(0, 3_000)], "x"))) == 0
     (held,) = rest(memoryview(noise), [], "x")
+    assert isinstance(held, Unread)
     assert held.error.reason == "trailing-data"

@@ -3,6 +3,7 @@
 import io
 import random
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from tests.support.pictures import file_of, photos
 from tutela import _native
 
 MUTATIONS = effort(2000, 50_000)
-ORDINARY = {
+ORDINARY: dict[str, dict[str, Any]] = {
     "4:2:0": {"subsampling": 2},
     "4:2:2": {"subsampling": 1},
     "4:4:4": {"subsampling": 0},
@@ -27,7 +28,7 @@ ORDINARY = {
 }
 
 
-def saved(width: int, height: int, mode: str = "RGB", **options: object) -> bytes:
+def saved(width: int, height: int, mode: str = "RGB", **options: Any) -> bytes:
     return file_of(photos()[0].resize((width, height)).convert(mode), "JPEG", **options)
 
 

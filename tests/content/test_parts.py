@@ -476,9 +476,9 @@ def test_an_archive_that_holds_itself_ends(known):
         assert len(places) <= 3
         assert [place.error for place in places if place.error] == []
         assert known.screener.screen(quine).decision is Decision.ALLOW
-    places = walked(zip_of({"a.zip": zipped, "b.gz": packed, "c.jpg": COPY}))
-    assert "c.jpg" in places
-    assert len(places) <= 7
+    found = walked(zip_of({"a.zip": zipped, "b.gz": packed, "c.jpg": COPY}))
+    assert "c.jpg" in found
+    assert len(found) <= 7
 
 
 def pdf_bomb(width: int, height: int) -> bytes:
@@ -507,8 +507,8 @@ def test_a_document_that_unpacks_without_end_stops_at_its_limit():
     assert len(bomb) < 3_000
     errors = {place.path: place.error.reason for place in places_in(bomb, max_pixels=50_000_000) if place.error}
     assert errors["page 1 › picture 1"] == "too-many-pixels"
-    errors = {place.error.reason for place in places_in(bomb, max_expanded_bytes=4 * 1024**2) if place.error}
-    assert errors == {"expands-too-far"}
+    reasons = {place.error.reason for place in places_in(bomb, max_expanded_bytes=4 * 1024**2) if place.error}
+    assert reasons == {"expands-too-far"}
     many = FPDF(unit="pt", format=(600, 800))
     for number in range(60):
         many.add_page()

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pillow_heif
@@ -26,7 +27,7 @@ OTHER = photos()[2].resize((240, 180))
 GREY = KNOWN.convert("L")
 NEGATIVE = hostile.negative(KNOWN)
 ORDINARY = {"plain": lambda x: x**2.2, "inverse": hostile.inverse}
-ODD = {
+ODD: dict[str, dict[str, Any]] = {
     "version 5": {"version": 0x05000000},
     "length too long": {"more": 100},
     "an abstract class": {"kind": b"abst"},
@@ -47,7 +48,7 @@ def decoded(data: bytes) -> Picture:
     return decode_picture(data, sniff(data), Mode.FAST, Limits())
 
 
-def saved(picture: Image.Image, form: str, **options: object) -> bytes:
+def saved(picture: Image.Image, form: str, **options: Any) -> bytes:
     lossy = {"quality": 90} if form in ("JPEG", "WEBP", "AVIF") else {}
     return file_of(picture, form, **{**lossy, **options})
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tutela import _native
 from tutela.content.signals.base import Computable, Digesting, Sample, SignalType
-from tutela.content.signals.digests import digest_samples
+from tutela.content.signals.digests import Digest, digest_samples
 from tutela.content.signals.pdq import shows_enough
 from tutela.content.signals.photodna import PHOTODNA
 from tutela.content.signals.registry import signal_type, signal_types
@@ -39,6 +39,7 @@ def test_an_unknown_type_is_refused_with_the_known_ones():
 @given(st.binary(max_size=200))
 def test_digests_are_those_of_the_standard_library(name, data):
     kind = signal_type(name)
+    assert isinstance(kind, Digest)
     assert kind.format(kind.digest(data)) == hashlib.new(name, data).hexdigest()
     assert kind.parse(kind.format(kind.digest(memoryview(data)))) == kind.digest(data)
 

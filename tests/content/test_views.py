@@ -282,7 +282,11 @@ def test_a_picture_on_white_is_found_between_others_on_white():
             page.paste(picture, (400 * i, 0))
         pieces = [sample for sample in samples(page, ViewSet.STANDARD) if sample.view == "piece"]
         whole = [sample for sample in listed if sample.view in ("whole", "inset")]
-        return tuple(min(distance(a.value, b.value) for a in pieces for b in wanted) for wanted in (trimmed, whole))
+
+        def least(wanted) -> int:
+            return min(distance(a.value, b.value) for a in pieces for b in wanted)
+
+        return least(trimmed), least(whole)
 
     without_ground, as_it_is = nearest((others[0], known, others[1]))
     assert without_ground <= need("trimmed").ceiling < as_it_is

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.core
@@ -67,7 +68,7 @@ def test_the_library_is_used_as_the_page_shows(page, tmp_path):
     (block,) = blocks(ROOT / page, "python")
     published: list[bytes] = []
     upload = file_of(draw_scene(3), "JPEG")
-    names: dict[str, object] = {"upload": upload, "publish": published.append}
+    names: dict[str, Any] = {"upload": upload, "publish": published.append}
     exec(block.replace("/var/lib/tutela", str(tmp_path / "home")), names)
     assert names["verdict"].decision is tutela.Decision.ALLOW
     assert published == ([upload] if page == "README.md" else [])
@@ -90,7 +91,7 @@ def commands_shown() -> Iterator[tuple[Path, str]]:
 
 def fault_of(line: str) -> str | None:
     """What is wrong with a call: a command or an option that does not exist."""
-    command: typer.core.TyperGroup | typer.core.TyperCommand = typer.main.get_command(app)
+    command = typer.main.get_command(app)
     known: set[str] = {"--help"}
     for word in shlex.split(re.split(r" [|<>&#…]|  ·", line)[0])[1:]:
         known |= {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}

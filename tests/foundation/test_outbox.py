@@ -63,7 +63,7 @@ def test_what_was_taken_or_put_off_while_a_clock_was_wrong_is_due(outbox, monkey
         for key in ("written", "taken", "failed"):
             outbox.enqueue("t", key, {})
         _, failed = outbox.take(("t",), lease_s=60, limit=2)
-        outbox.fail(failed, "no answer", service.now() + 5_000_000)
+        outbox.fail(failed, "no answer", database.now() + 100 * 86_400 * 1_000_000 + 5_000_000)
     assert {delivery.key for delivery in outbox.take(("t",), lease_s=60, limit=10)} == {"written", "taken", "failed"}
     assert outbox.take(("t",), lease_s=60, limit=10) == []
 

@@ -16,7 +16,12 @@ async def app(scope, receive, send):
     while more:
         message = await receive()
         body, more = body + message.get("body", b""), message.get("more_body", False)
-    parts = {"/whole": [body], "/parts": [b"HTTP/1.1 ", memoryview(b"two "), b"three"], "/none": []}[scope["path"]]
+    bodies: dict[str, list[bytes | memoryview]] = {
+        "/whole": [body],
+        "/parts": [b"HTTP/1.1 ", memoryview(b"two "), b"three"],
+        "/none": [],
+    }
+    parts = bodies[scope["path"]]
     length = [(b"content-length", str(sum(map(len, parts))).encode())]
     await send({"type": "http.response.start", "status": 200 if parts else 204, "headers": length if parts else []})
     if scope["path"] == "/none":
@@ -28,7 +33,15 @@ async def app(scope, receive, send):
 
 async def talk(request: bytes, done: Callable[[bytes], bool]) -> list[bytes]:
     """What comes back, by the pieces in which it was received, until it is all there."""
-    config = uvicorn.Config(app, port=0, http=Receiver, ws="none", lifespan="off", log_config=None, access_log=False)
+    config = uvicorn.Config(
+        app,
+        port=0,
+        http=Receiver,  # type: ignore[arg-type]
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+    )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:

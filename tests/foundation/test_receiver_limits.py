@@ -28,7 +28,15 @@ async def served(most: int = 100, pace: Pace | None = None) -> AsyncIterator[tup
     loop = asyncio.get_running_loop()
     clients = Clients.of(loop)
     clients.connections = Connections(most, pace)
-    config = uvicorn.Config(app, port=0, http=Receiver, ws="none", lifespan="off", log_config=None, access_log=False)
+    config = uvicorn.Config(
+        app,
+        port=0,
+        http=Receiver,  # type: ignore[arg-type]
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+    )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:

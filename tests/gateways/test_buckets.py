@@ -144,7 +144,7 @@ def test_an_object_is_tagged_with_its_verdict_and_only_what_is_allowed_is_copied
         ):
             key = f"{bucket}/{name}"
             store.put(bucket, key, content, Tagging="mine=1")
-            wait_until(lambda bucket=bucket, key=key: STATUS in store.tags(bucket, key), f"{key} is tagged")
+            wait_until(lambda bucket=bucket, key=key: STATUS in store.tags(bucket, key), f"{key} is tagged")  # type: ignore[misc]
             tags = store.tags(bucket, key)
             assert (tags["mine"], tags[STATUS], tags[GUARD_DUTY]) == ("1", status, word)
     wait_until(lambda: "Contents" in store.s3.list_objects_v2(Bucket="public"), "what is allowed is copied")

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -52,7 +53,7 @@ class Clamd:
         self.gateway = self.running.gateways._gateways[0]
 
     def connections(self) -> int:
-        return len(self.gateway._connections)
+        return len(cast(Any, self.gateway)._connections)
 
 
 @pytest.fixture(scope="module")
@@ -174,8 +175,8 @@ def test_paths_are_read_below_the_roots_only_and_no_link_is_followed(clamd, tmp_
     for name in ("link.jpg", "pipe"):
         assert b": Tutela.Held." in talk(clamd.path, f"nSCAN {root}/{name}\n".encode())[0]
     for path in (outside, f"{root}/../clamd.sock", f"{root}/away/outside.jpg", f"{root}/none", "etc/passwd", "/"):
-        answer = talk(clamd.path, f"nCONTSCAN {path}\n".encode())[0]
-        assert answer.endswith(b" ERROR\n") and b"OK" not in answer, path
+        said = talk(clamd.path, f"nCONTSCAN {path}\n".encode())[0]
+        assert said.endswith(b" ERROR\n") and b"OK" not in said, path
     assert talk(clamd.port, f"nSCAN {root}/other.jpg\n".encode())[0] == b"COMMAND UNAVAILABLE\n"
     for name in ("link.jpg", "away", "pipe"):
         (root / name).unlink()

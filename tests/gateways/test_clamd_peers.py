@@ -16,6 +16,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pyzipper
@@ -116,7 +117,7 @@ def real(folder: Path) -> Iterator[str]:
     process.wait(30)
 
 
-def cases(files: Path) -> dict[str, tuple[list[object], bool]]:
+def cases(files: Path) -> dict[str, tuple[list[Any], bool]]:
     """Raw conversations by name: the packets, and whether the gateway may be stricter."""
     listed, words, empty = files / "listed", files / "tree" / "words.txt", files / "empty"
     stream = frames(LISTED) + END
@@ -510,7 +511,7 @@ def written_down(deployment: Deployment) -> set[str]:
     return {row.id[:12] for table in ("verdict", "job") for row in rows(deployment, table)}
 
 
-def rows(deployment: Deployment, table: str) -> list[object]:
+def rows(deployment: Deployment, table: str) -> list[Any]:
     with deployment.store.read() as connection:
         return list(connection.exec_driver_sql(f"select id from {table}").all())
 

@@ -148,9 +148,8 @@ def test_only_who_signs_is_answered_and_nothing_but_the_zone_is(banks, tmp_path)
     with served(Zone(banks, tmp_path / "serial"), options):
         with pytest.raises(dns.exception.DNSException):
             transferred(options, signed=False)
-        where = {"where": "127.0.0.1", "port": options.listen.port, "timeout": 5}
         for name, kind in ((options.zone, "SOA"), ("listed.example", "A"), (options.zone, "TXT")):
-            answer = dns.query.udp(dns.message.make_query(name, kind), **where)
+            answer = dns.query.udp(dns.message.make_query(name, kind), "127.0.0.1", 5, options.listen.port)
             assert answer.rcode() == dns.rcode.REFUSED
             assert not answer.answer
         for junk in (b"", b"\0", b"\xff" * 11, b"\0" * 12, secrets.token_bytes(300)):

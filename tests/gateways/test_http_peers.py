@@ -10,6 +10,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -74,7 +75,7 @@ def answers(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def program(*command: str, port: int, **options: object) -> Iterator[int]:
+def program(*command: str, port: int, **options: Any) -> Iterator[int]:
     """A server that runs while it is needed, at that port."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, **options)
 

@@ -15,6 +15,7 @@ from tests.support.waiting import wait_until
 from tutela.deployment.composition import Deployment
 from tutela.gateways.icap.messages import BadRequestError, check_http_head, parse_chunk, parse_encapsulated, parse_head
 from tutela.gateways.icap.service import KIND, IcapOptions
+from tutela.gateways.listeners import ListenAddress
 from tutela.lists.banks.model import NewEntry
 
 POST = b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\n\r\n"
@@ -181,7 +182,7 @@ def test_a_part_of_a_file_and_what_is_too_long_are_held(icap):
 
 
 def test_a_running_gateway_is_checked_through_its_protocol(icap):
-    asking = KIND.asking(IcapOptions(kind="icap", listen=[icap]))
+    asking = KIND.asking(IcapOptions(kind="icap", listen=(ListenAddress(path=icap),)))
     assert asking(OTHER) is True
     assert asking(DAMAGED) is False
 

@@ -5,6 +5,7 @@ import hmac
 import json
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -44,7 +45,7 @@ def client(running: Running) -> Iterator[httpx.Client]:
         yield client
 
 
-def sealed_for(public_key: str, document: object, *, empty_mac: bool) -> dict[str, object]:
+def sealed_for(public_key: str, document: object, *, empty_mac: bool) -> dict[str, Any]:
     """What a client encrypts for the scanner alone, written after the specification of key backups."""
     ours = X25519PrivateKey.generate()
     shared = ours.exchange(X25519PublicKey.from_public_bytes(base64.b64decode(public_key + "=")))
@@ -127,7 +128,7 @@ def test_a_file_that_is_not_the_one_of_its_hash_is_not_handed_on(client, home):
 
 def test_what_cannot_be_read_is_an_answer(client, home):
     file = home.keep_encrypted(OTHER)
-    for wrong in (
+    wrongs: tuple[dict[str, Any], ...] = (
         {},
         {"file": {}},
         {"file": file | {"url": "mxc://example.org/../x"}},
@@ -138,7 +139,8 @@ def test_what_cannot_be_read_is_an_answer(client, home):
         {"file": file | {"key": {"alg": "A256CTR", "k": "AAAA"}}},
         {"encrypted_body": {"ciphertext": "!", "mac": "", "ephemeral": ""}},
         {"file": "x" * 70_000},
-    ):
+    )
+    for wrong in wrongs:
         answer = client.post("/scan_encrypted", json=wrong)
         assert (answer.status_code, answer.json()["reason"]) == (400, "MCS_MALFORMED_JSON"), wrong
         assert file["key"]["k"] not in answer.text

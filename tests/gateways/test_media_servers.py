@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlencode
 
 import pytest
@@ -23,7 +24,7 @@ from starlette.responses import Response
 from tutela.foundation.http import HttpError
 from tutela.gateways.streams.base import Door, Hook, purge_folder
 from tutela.gateways.streams.registry import KINDS, kind
-from tutela.screening.streams import Admission, Channel, Publication, Refusal, Running
+from tutela.screening.streams import Admission, Channel, Publication, Refusal, Running, StreamGate
 
 SECRET = "a-secret-of-the-media-server-it-is-long-enough"
 
@@ -34,7 +35,7 @@ def secret(monkeypatch):
 
 
 @dataclass
-class Asked:
+class Asked(StreamGate):
     """What a gate is asked, and what it says."""
 
     allows: bool = True
@@ -124,7 +125,7 @@ def form(path: str = "", **fields: str) -> Hook:
     return Hook(path, {}, {}, urlencode(fields).encode(), "127.0.0.1")
 
 
-def said(answer: Response) -> object:
+def said(answer: Response) -> Any:
     return json.loads(bytes(answer.body))
 
 
@@ -315,7 +316,7 @@ def test_srs_is_answered_by_status_and_code_and_ends_clients(served):
 
 def test_ovenmediaengine_is_heard_only_where_it_signed():
     gate, ome = Asked(), door("ovenmediaengine", publisher="user", address="rtmp://127.0.0.1")
-    body = {
+    body: dict[str, Any] = {
         "client": {"address": "192.0.2.1", "port": 5, "real_ip": "198.51.100.7"},
         "request": {
             "direction": "incoming",
@@ -449,7 +450,7 @@ def test_janus_takes_the_token_from_the_room_before_it_kicks(served):
     janus = door("janus", served(api), room_secret="env:MEDIA_SECRET", api_secret="env:MEDIA_SECRET")
     channel, gate = Channel("main", "1234", "77"), Asked(allows=False)
     assert janus.server.running() == [Running(channel)]
-    plugin = {"type": 64, "event": {"plugin": "janus.plugin.videoroom"}}
+    plugin: dict[str, Any] = {"type": 64, "event": {"plugin": "janus.plugin.videoroom"}}
     joined = {"event": "joined", "room": 1234, "id": 77, "token": "t"}
     published = {"event": "published", "room": 1234, "id": 77}
     events = [plugin | {"event": plugin["event"] | {"data": data}} for data in (joined, published)]

@@ -172,10 +172,11 @@ def test_half_a_mail_and_a_silent_server_get_no_answer(running):
 
 
 def test_the_gateway_is_checked_through_its_own_protocol(running):
-    options = KIND.options(kind="milter", listen=[f"127.0.0.1:{running.ports['mail'][0]}"])
+    options = KIND.options.model_validate({"kind": "milter", "listen": [f"127.0.0.1:{running.ports['mail'][0]}"]})
     asks = KIND.asking(options)
     assert asks(OTHER) and not asks(COPY) and not asks(DAMAGED)
-    assert len(KIND.options(kind="milter", listen=["127.0.0.1:1"], clients=["postfix", "sendmail"]).warnings()) == 2
+    careless = {"kind": "milter", "listen": ["127.0.0.1:1"], "clients": ["postfix", "sendmail"]}
+    assert len(KIND.options.model_validate(careless).warnings()) == 2
 
 
 @given(st.binary(max_size=60))

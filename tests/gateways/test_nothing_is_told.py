@@ -50,7 +50,7 @@ def secrets_of(deployment: Deployment) -> list[bytes]:
 def test_nothing_is_told_but_a_number(deployment, caplog, capfd):
     caplog.set_level(logging.DEBUG)
     with home_server() as home:
-        kinds = {
+        kinds: dict[str, dict[str, object]] = {
             "clamd": {},
             "icap": {"details": {"uploader": "X-User"}},
             "proxy": {"application": "127.0.0.1:1"},

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -210,14 +211,21 @@ def test_without_a_way_to_seal_no_form_is_shown_but_where_to_write(tmp_path):
 
 
 def test_options_that_would_put_markup_or_a_path_into_the_page_are_refused():
-    for wrong in (
+    markup: tuple[dict[str, Any], ...] = (
         {"address": "javascript:x"},
         {"address": "http://a.example/path"},
         {"site": "http://x/\r\nSet-Cookie:a"},
-    ):
+    )
+    for wrong in markup:
         with pytest.raises(OptionError):
             StopPageOptions(**wrong)
-    for wrong in ({"port": 0}, {"country": "Atlantis"}, {"contact": "nobody"}, {"appeals_rate": "often"}):
+    values: tuple[dict[str, Any], ...] = (
+        {"port": 0},
+        {"country": "Atlantis"},
+        {"contact": "nobody"},
+        {"appeals_rate": "often"},
+    )
+    for wrong in values:
         with pytest.raises(InputError):
             StopPageOptions(**wrong)
     assert texts_for(languages_of("xx;q=0.9, de;q=0.1, en;q=0")).code == "de"
@@ -266,7 +274,8 @@ def test_a_person_reads_the_page_and_appeals_by_keyboard_alone(lists):
 
 
 def test_the_helper_answers_every_line_of_squid(lists):
-    (entry, _) = (*lists.add("url", PAGE), *lists.add("domain", "listed.example"))
+    (entry,) = lists.add("url", PAGE)
+    lists.add("domain", "listed.example")
     number = lists.edge.appeals.references.of(entry)
     helper = SquidHelper(lists.edge.rule, lists.edge.reference)
     assert helper.answer(b"0 http://free.example/ GET\n") == b"0 OK"

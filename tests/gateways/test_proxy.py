@@ -174,7 +174,7 @@ def test_an_application_that_is_away_is_said_to_be(knowing, tmp_path):
         with httpx.Client(transport=transport, base_url="http://x", timeout=PATIENCE_S) as client:
             assert client.post("/", content=OTHER).status_code == 502
             assert client.post("/", content=COPY).status_code == 422
-        asking = proxy.KIND.asking(proxy.ProxyOptions(**settings))
+        asking = proxy.KIND.asking(proxy.ProxyOptions.model_validate(settings))
         assert asking(OTHER) is True
         assert asking(DAMAGED) is False
     finally:

@@ -272,7 +272,7 @@ def test_after_a_cut_nothing_that_was_not_cleared_can_be_fetched_and_the_clip_op
     item = deployment.casework.cases.of_verdict(facts.verdict or "")
     assert item is not None
     clip = deployment.casework.vault.content(item.evidence_id, ReviewKey(key[0]), actor="test", purpose="test")
-    with av.open(io.BytesIO(clip)) as container:
+    with av.open(io.BytesIO(clip), "r") as container:
         times = [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
     assert times[-1] - times[0] >= 6.0
     assert shows_listed(clip)
@@ -283,7 +283,7 @@ def test_after_a_cut_nothing_that_was_not_cleared_can_be_fetched_and_the_clip_op
 
 
 def shows_listed(content: bytes) -> bool:
-    with av.open(io.BytesIO(content)) as container:
+    with av.open(io.BytesIO(content), "r") as container:
         return any(
             np.abs(frame.to_ndarray(format="rgb24").astype(int) - scene(LISTED).astype(int)).mean() < 20
             for frame in container.decode(video=0)

@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -146,7 +147,7 @@ def test_an_exported_video_reads_back_the_same(banks, format):
 def test_published_lines_are_one_video_until_the_frames_are_numbered_anew(banks):
     text = "# two videos\n" + lines_of(HASHES[:4]) + lines_of(HASHES[4:6]) + "\n\n" + lines_of(HASHES[6:9])
     broken = text.replace(HASHES[1].hex(), "no hash")
-    lines = list(read_list(io.BytesIO(text.encode()), format=Format.TEXT, source="s", signal="vpdq"))
+    lines: list[Any] = list(read_list(io.BytesIO(text.encode()), format=Format.TEXT, source="s", signal="vpdq"))
     assert [[value.value for value in line[1].values] for line in lines] == [HASHES[:4], HASHES[4:6], HASHES[6:9]]
     assert [line[0] for line in lines] == [5, 7, 12]
     bad, *good = read_list(io.BytesIO(broken.encode()), format=Format.TEXT, source="s", signal="vpdq")
@@ -179,14 +180,14 @@ def test_the_exchanged_json_form_is_read():
         (HASHES[0], 99, 1.5),
     ]
     item = json.dumps([{"signal": "vpdq", "value": text, "reference": "7"}])
-    ((_, listed),) = read_list(io.BytesIO(item.encode()), format=Format.JSON, source="s")
+    ((_, listed),) = cast(Any, read_list(io.BytesIO(item.encode()), format=Format.JSON, source="s"))
     assert listed == new_entry("vpdq", text, "s", "7")
 
 
 def test_the_published_lists_are_read_whole(shared_media):
     for path in sorted((shared_media / "vpdq-hashes").glob("*.txt")):
         with path.open("rb") as file:
-            ((_, entry),) = read_list(file, format=Format.TEXT, source="s", signal="vpdq")
+            ((_, entry),) = cast(Any, read_list(file, format=Format.TEXT, source="s", signal="vpdq"))
         assert len(entry.values) == len(path.read_text().splitlines())
         assert all(value.quality is not None and value.seconds is not None for value in entry.values)
 

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from tests.support.exchange_tools import QUICK
 from tutela.api.app import create_app
 from tutela.api.keys import Keys, Scope
-from tutela.console.oidc import OidcOptions
+from tutela.console.options import OidcOptions
 from tutela.console.roles import Role
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.errors import InputError

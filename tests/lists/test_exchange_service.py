@@ -501,7 +501,7 @@ def detailed_pictures(rng: np.random.Generator) -> Iterator[Image.Image]:
         yield photo
         for _ in range(25):
             width, height = (int(side * rng.uniform(0.5, 0.9)) for side in photo.size)
-            left, top = rng.integers(photo.width - width), rng.integers(photo.height - height)
+            left, top = int(rng.integers(photo.width - width)), int(rng.integers(photo.height - height))
             yield photo.crop((left, top, left + width, top + height))
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tutela.lists.banks.lines import BadLine
 from tutela.lists.banks.model import BankUse
 from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges.growth import GrownError
-from tutela.lists.exchanges.puller import Puller
+from tutela.lists.exchanges.puller import Puller, PullResult
 from tutela.lists.exchanges.service import Exchanges
 
 TOKEN = "1234|secret"
@@ -40,7 +41,7 @@ def clear(exchanges: Exchanges, signal: str, use: BankUse = BankUse.PROXY) -> se
     return {text for _, _, text in exchanges.banks.names_in_clear(signal, use)}
 
 
-def pull(exchanges: Exchanges, name: str, **accepted: bool) -> object:
+def pull(exchanges: Exchanges, name: str, **accepted: Any) -> PullResult:
     return Puller(exchanges).pull(name, actor="test", **accepted)
 
 

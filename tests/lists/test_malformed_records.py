@@ -17,6 +17,7 @@ from tests.support.standins.threatexchange import TOKEN, ThreatExchangeStandIn
 from tutela.cli.commands import app as command_line
 from tutela.lists.banks.model import EntryState
 from tutela.lists.exchanges import feed_wire, feeds, tutela_feed
+from tutela.lists.exchanges.answers import read_each
 from tutela.lists.exchanges.ncmec import NAMESPACE
 from tutela.lists.exchanges.registry import kinds
 from tutela.lists.exchanges.service import Exchanges
@@ -194,5 +195,5 @@ def test_a_time_to_come_does_not_pass_over_what_comes_before_it(tmp_path: Path) 
 
 
 def test_the_feeds_own_record_is_what_the_service_writes():
-    assert tutela_feed.read_each([feeds_record(1, GOOD[0])], tutela_feed._listing, "page").rejected == 0
+    assert read_each([feeds_record(1, GOOD[0])], tutela_feed._listing, "page").rejected == 0
     assert feeds.read_record(feeds_record(1, GOOD[0]))["value"] == GOOD[0]

@@ -157,11 +157,12 @@ def test_state_is_the_snapshot_and_the_ledger_after_it(tmp_path: Path, desk: Des
     assert again.drain() == len(events) - 40
     assert again.digest() == digest
     again.close()
-    whole = opened(tmp_path / "other", Desk())
+    apart = Desk()
+    whole = opened(tmp_path / "other", apart)
     whole.observe(events)
     whole.drain()
     assert {one.key.partition("/")[0] for one in desk.alarms.values()} == {
-        one.key.partition("/")[0] for one in whole._sink.alarms.values()
+        one.key.partition("/")[0] for one in apart.alarms.values()
     }
     whole.close()
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -20,7 +21,8 @@ from tests.screening.test_screening import list_in
 from tests.support.pictures import file_of, photos
 from tests.support.service import Service
 from tests.support.waiting import wait_until
-from tutela.api.app import ApiOptions, create_app
+from tutela.api.app import create_app
+from tutela.api.options import ApiOptions
 from tutela.content.media.content import Limits
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, compose_deployment
@@ -324,7 +326,7 @@ def test_a_full_disk_and_too_many_jobs_are_said(client, monkeypatch):
 class Receiver(BaseHTTPRequestHandler):
     """A platform that takes webhooks."""
 
-    received: list[tuple[dict[str, str], bytes]]
+    received: ClassVar[list[tuple[dict[str, str], bytes]]]
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
@@ -338,8 +340,11 @@ class Receiver(BaseHTTPRequestHandler):
 
 def test_jobs_survive_kill_nine_and_the_platform_is_told_with_a_signature(tmp_path):
     secret = new_secret()
-    handler = type("Handler", (Receiver,), {"received": []})
-    server = HTTPServer(("127.0.0.1", 0), handler)
+
+    class Platform(Receiver):
+        received: ClassVar = []
+
+    server = HTTPServer(("127.0.0.1", 0), Platform)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     hook = {"platform": {"url": f"http://127.0.0.1:{server.server_port}/hook", "secrets": [secret]}}
     home = tmp_path / "home"
@@ -365,7 +370,7 @@ def test_jobs_survive_kill_nine_and_the_platform_is_told_with_a_signature(tmp_pa
         told: set[str] = set()
 
         def all_told() -> bool:
-            for headers, body in handler.received:
+            for headers, body in Platform.received:
                 verify([read_secret(secret)], headers, body)
                 told.add(json.loads(body)["data"]["job"])
             return told == {job.rpartition("/")[2] for job in jobs}

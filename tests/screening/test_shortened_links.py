@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,7 +128,7 @@ def test_a_name_that_changes_its_address_is_asked_where_it_was_checked(hostile, 
     answers = iter([("127.0.0.1", hostile.port), ("127.0.0.1", inner.port)])
     real = socket.getaddrinfo
 
-    def rebinding(host: str, *rest: object, **more: object) -> object:
+    def rebinding(host: str, *rest: Any, **more: Any) -> object:
         if host == "rebinding.example":
             resolved.append(host)
             return real(next(answers)[0], *rest, **more)

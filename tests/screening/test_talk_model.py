@@ -210,7 +210,9 @@ def test_who_somebody_is_moves_no_score(world: World, terms: tuple[str, str]):
 
 def test_other_languages_raise_no_more_alarms(world: World):
     pytest.importorskip("yaml")
-    english = np.mean([world.height(talk) for talk in world.test]) / np.mean([len(talk.lines) for talk in world.test])
+    english = float(
+        np.mean([world.height(talk) for talk in world.test]) / np.mean([len(talk.lines) for talk in world.test])
+    )
     lines = list(_chatterbot_lines())
     assert len(lines) > 5_000
     scores = world.model.score(lines).trust
@@ -311,7 +313,7 @@ def test_budgets_hold_over_twenty_splits(budget: int):
     chance = np.random.default_rng(budget)
     over, trials = 0, 0
     for _ in range(20):
-        everybody = chance.gamma(0.5, 2.0, 6_000)
+        everybody = chance.gamma(0.5, 2.0, 6_000).astype(np.float32)
         found = threshold(everybody[:3_000], budget)
         over += int((everybody[3_000:] >= found.value).sum())
         trials += 3_000
@@ -321,16 +323,16 @@ def test_budgets_hold_over_twenty_splits(budget: int):
 
 def test_a_budget_that_the_accounts_cannot_support_is_refused_with_how_many_can():
     with pytest.raises(BudgetError, match="9,999") as refused:
-        threshold(np.zeros(400), 100)
+        threshold(np.zeros(400, np.float32), 100)
     assert refused.value.needed == needed_for(100) == 9_999
-    assert threshold(np.arange(10_000), 1_000).over <= 10
+    assert threshold(np.arange(10_000, dtype=np.float32), 1_000).over <= 10
     with pytest.raises(InputError):
         needed_for(0)
 
 
 def test_many_looks_at_one_account_do_not_inflate_what_is_calibrated_by_the_highest():
     chance = np.random.default_rng(4)
-    looks = np.cumsum(chance.normal(0, 1, (4_000, 50)), axis=1)
+    looks = np.cumsum(chance.normal(0, 1, (4_000, 50)), axis=1).astype(np.float32)
     highest = looks.max(axis=1)
     found = threshold(highest[:2_000], 10_000)
     assert float((looks[2_000:] >= found.value).any(axis=1).mean()) <= 0.02

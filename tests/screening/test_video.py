@@ -239,6 +239,7 @@ def of_frames(codec: str, form: str, pix_fmt: str, frame: av.VideoFrame, **optio
     file = io.BytesIO()
     with av.open(file, "w", format=form) as container:
         stream = container.add_stream(codec, rate=RATE)
+        assert isinstance(stream, av.VideoStream)
         stream.height, stream.width, stream.pix_fmt = frame.height, frame.width, pix_fmt
         stream.options = dict(options)
         for number in range(4 * RATE):

@@ -26,7 +26,7 @@ _FLAGS = [
 
 
 @contextlib.contextmanager
-def open_browser() -> Iterator["object"]:
+def open_browser() -> Iterator["Browser"]:
     """A running Chromium; the test is skipped where there is none."""
     if CHROMIUM is None:
         pytest.skip("there is no Chromium (apt-get install chromium, or `make test` as root)")

@@ -12,6 +12,7 @@ from tutela.casework.reports.incident import Organisation
 from tutela.casework.reports.options import ReportOptions
 from tutela.console.app import create_console
 from tutela.console.options import ConsoleOptions
+from tutela.console.people import Person
 from tutela.console.roles import Role
 from tutela.console.service import Console
 from tutela.deployment.casework import CaseworkOptions, open_casework
@@ -20,6 +21,13 @@ from tutela.lists.banks.model import NewEntry
 from tutela.lists.banks.service import Banks
 
 ORIGIN = "https://console.test"
+
+
+class Visitor(TestClient):
+    """A browser; with who is signed in, and what their forms carry."""
+
+    person: Person
+    csrf: str
 
 
 class Desk:
@@ -42,9 +50,9 @@ class Desk:
         self.console = Console(casework, home, ConsoleOptions(origin=origin, **settings))
         self.app = create_console(self.console)
 
-    def client(self) -> TestClient:
+    def client(self) -> Visitor:
         """A browser that nobody is signed in with."""
-        return TestClient(
+        return Visitor(
             self.app,
             base_url=ORIGIN,
             follow_redirects=False,
@@ -52,13 +60,13 @@ class Desk:
             raise_server_exceptions=False,
         )
 
-    def signed_in(self, *roles: Role) -> TestClient:
+    def signed_in(self, *roles: Role) -> Visitor:
         """A browser of a new person with these roles."""
         person = self.console.people.add(f"A {'-'.join(roles)}", roles, by="test")
         session = self.console.sessions.begin(person, "test")
         client = self.client()
         client.cookies.set("__Host-tutela", session.token or "")
-        client.person, client.csrf = person, session.csrf  # type: ignore[attr-defined]
+        client.person, client.csrf = person, session.csrf
         return client
 
     def close(self) -> None:

@@ -19,6 +19,8 @@ from PIL import Image
 
 from tests.support.pictures import draw_scene, file_of
 
+TarMode = Literal["w", "w:gz", "w:bz2", "w:xz"]
+
 
 def zip_of(members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
     file = io.BytesIO()
@@ -28,7 +30,7 @@ def zip_of(members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -
     return file.getvalue()
 
 
-def tar_of(members: dict[str, bytes], mode: Literal["w", "w:gz", "w:bz2", "w:xz"] = "w") -> bytes:
+def tar_of(members: dict[str, bytes], mode: TarMode = "w") -> bytes:
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode=mode) as archive:
         for name, data in members.items():

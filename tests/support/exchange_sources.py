@@ -71,7 +71,7 @@ class Ncmec:
                 case _:
                     self.service.put(entry)
 
-    def wanted(self) -> set[tuple[object, ...]]:
+    def wanted(self) -> set[tuple[str, str, bytes, str | None]]:
         return expected(self.service.current())
 
     def _entry(self, number: int, at: int) -> NcmecEntry:
@@ -102,7 +102,7 @@ class StopNcii:
         if self.rng.random() < 0.2:
             self.service.epoch += 1
 
-    def wanted(self) -> set[tuple[object, ...]]:
+    def wanted(self) -> set[tuple[str, str, bytes, str | None]]:
         records = [r for r in self.service.records.values() if r["hashStatus"] in ("Active", "Received")]
         return {(f"ImagePDQ:{r['hashValue']}", "pdq", bytes.fromhex(r["hashValue"]), None) for r in records}
 
@@ -125,7 +125,7 @@ class ThreatExchange:
         for _ in range(CHANGES):
             self._put(self.rng.randrange(3 * SIZE), moment(), deleted=self.rng.random() < 0.3)
 
-    def wanted(self) -> set[tuple[object, ...]]:
+    def wanted(self) -> set[tuple[str, str, bytes, str | None]]:
         updates = [u for u in self.service.updates.values() if not u["should_delete"]]
         return {(u["id"], "pdq", bytes.fromhex(u["indicator"]), self._label(u)) for u in updates}
 
@@ -163,7 +163,7 @@ class Files:
         self.rng.shuffle(kept)
         self.service.lines = kept
 
-    def wanted(self) -> set[tuple[object, ...]]:
+    def wanted(self) -> set[tuple[str, str, bytes, str | None]]:
         fields = [line.split(",") for line in self.service.lines]
         return {(f"list.csv/{r}#{s}:{value}", s, bytes.fromhex(value), label or None) for r, s, value, label in fields}
 
@@ -204,7 +204,7 @@ class Feed:
             state = self.rng.choice(list(EntryState))
             self.banks.set_state(entry.id, state, reason="a test", actor="test")
 
-    def wanted(self) -> set[tuple[object, ...]]:
+    def wanted(self) -> set[tuple[str, str, bytes, str | None]]:
         found = self.banks.entries("confirmed", state=EntryState.ACTIVE, limit=10_000)
         return {(str(entry.id), entry.signal, entry.value, entry.label) for entry in found}
 

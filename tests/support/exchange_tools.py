@@ -36,9 +36,9 @@ def puller(exchanges: Exchanges) -> Puller:
 
 def listed(
     exchanges: Exchanges, bank: str = "known", state: EntryState | None = EntryState.ACTIVE
-) -> set[tuple[object, ...]]:
+) -> set[tuple[str, str, bytes, str | None]]:
     """What a bank holds: (reference, signal, value, label)."""
-    found: set[tuple[object, ...]] = set()
+    found: set[tuple[str, str, bytes, str | None]] = set()
     after = 0
     while page := exchanges.banks.entries(bank, state=state, after=after, limit=5000):
         found |= {(entry.reference, entry.signal, entry.value, entry.label) for entry in page}
@@ -46,7 +46,7 @@ def listed(
     return found
 
 
-def expected(entries: Mapping[str, NcmecEntry]) -> set[tuple[object, ...]]:
+def expected(entries: Mapping[str, NcmecEntry]) -> set[tuple[str, str, bytes, str | None]]:
     """What a bank should hold of NCMEC's entries."""
     types = signal_types()
     return {
