@@ -26,9 +26,9 @@ from tests.support.containers import (
 from tests.support.effort import effort
 from tests.support.looked import KNOWN, OTHER, outcome
 from tests.support.pictures import file_of
+from tutela.content.media import system_libarchive as libarchive
 from tutela.content.media.confined.accounting import gaps, rest, searched
-from tutela.content.media.confined.containers import libarchive
-from tutela.content.media.confined.containers.base import Unread
+from tutela.content.media.confined.parts import Unread
 
 COPY = file_of(KNOWN, "JPEG", quality=80)
 PICTURE = file_of(OTHER, "JPEG")

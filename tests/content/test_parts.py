@@ -42,8 +42,9 @@ from tests.support.containers import (
 from tests.support.effort import effort
 from tests.support.pictures import draw_scene, file_of, mutations, photos
 from tests.support.quines import gzip_quine, zip_quine
+from tutela.content.media import system_libarchive as libarchive
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.containers import CONTAINERS, libarchive
+from tutela.content.media.confined.containers import CONTAINERS
 from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.confined.walk import Place, walk
 from tutela.content.media.content import Limits, Mode

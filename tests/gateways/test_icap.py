@@ -14,7 +14,8 @@ from tests.support.gateways import COPY, DAMAGED, OTHER, Running, connected, eve
 from tests.support.waiting import wait_until
 from tutela.deployment.composition import Deployment
 from tutela.gateways.icap.messages import BadRequestError, check_http_head, parse_chunk, parse_encapsulated, parse_head
-from tutela.gateways.icap.service import KIND, IcapOptions
+from tutela.gateways.icap.options import IcapOptions
+from tutela.gateways.icap.service import KIND
 from tutela.gateways.listeners import ListenAddress
 from tutela.lists.banks.model import NewEntry
 
