@@ -224,7 +224,7 @@ def test_a_stream_is_watched_from_its_first_frame_and_cut_when_it_shows_what_is_
     assert case.uploader is not None
     assert [found.bank for found in item.matches] == ["known"]
     clip = listing.casework.vault.content(item.evidence_id, ReviewKey(identity[0]), actor="test", purpose="test")
-    with av.open(io.BytesIO(clip)) as container:
+    with av.open(io.BytesIO(clip), "r") as container:
         assert sum(1 for _ in container.decode(video=0)) > RATE
     # Whoever was cut is refused, by another name of the channel too; a person lets them come again.
     again = Publication(Channel("stand-in", "live", "other"), "member-1")
@@ -480,6 +480,6 @@ def test_a_cut_while_the_database_is_away_is_made_at_once_and_its_clip_waits_sea
     item = listing.casework.cases.of_verdict(facts.verdict or "")
     assert item is not None
     clip = listing.casework.vault.content(item.evidence_id, ReviewKey(identity[0]), actor="test", purpose="test")
-    with av.open(io.BytesIO(clip)) as container:
+    with av.open(io.BytesIO(clip), "r") as container:
         assert sum(1 for _ in container.decode(video=0)) > RATE
     assert not list(folder.iterdir())
