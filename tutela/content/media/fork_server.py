@@ -88,7 +88,7 @@ class ForkServer:
             raise EOFError("the fork server has ended")
         answer = json.loads(received)
         if "failed" in answer:
-            raise TutelaError(f"a decoding worker did not start: {answer['failed']}")
+            raise TutelaError("a decoding worker did not start: {why}", why=answer["failed"])
         return ForkedProcess(int(answer["process"]))
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ def start_worker(arguments: Mapping[str, str | int], connection: int, memory: in
             return server.fork(arguments, connection, memory)
         except (OSError, EOFError, ValueError) as error:  # killed, perhaps for memory: another is started
             if last:
-                raise TutelaError(f"a decoding worker did not start: {error!r}; see the log") from error
+                raise TutelaError("a decoding worker did not start: {error!r}; see the log", error=error) from error
             _forget(server)
         except TutelaError:
             _forget(server)

@@ -73,12 +73,14 @@ class WorkerPool:
         if len(content) > self.limits.max_bytes:
             raise UnscreenableError(
                 Shortcoming.TOO_MANY_BYTES,
-                f"{len(content):,} bytes are over the limit of {self.limits.max_bytes:,}",
+                "{data:,} bytes are over the limit of {max_bytes:,}",
+                data=len(content),
+                max_bytes=self.limits.max_bytes,
             )
         wait_s = self._wait_s if wait_s is None else wait_s
         turn = self._lanes.enter(asker or Asker(), wait_s)
         if turn is None:
-            raise UnscreenableError(Shortcoming.BUSY, f"no worker was free within {wait_s:g} s")
+            raise UnscreenableError(Shortcoming.BUSY, "no worker was free within {wait_s:g} s", wait_s=wait_s)
         task = _Task(self._lanes, turn, self.limits.timeout_s if timeout_s is None else timeout_s, self._replace)
         try:
             return self._run(task, content, options, receive)

@@ -80,10 +80,10 @@ class WorkerProcess:
                 self.pid = int(message["process"])
                 message = self._receive(watch)
             if "failed" in message:
-                raise TutelaError(f"a decoding worker did not start: {message['failed']}")
+                raise TutelaError("a decoding worker did not start: {why}", why=message["failed"])
             self.refusals = {str(name): str(why) for name, why in message["refusals"].items()}
         except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise TutelaError(f"a decoding worker did not start: {error!r}; see the log") from error
+            raise TutelaError("a decoding worker did not start: {error!r}; see the log", error=error) from error
         self.reusable = True
 
     def stand_back(self) -> None:
@@ -141,20 +141,24 @@ class WorkerProcess:
             if not isinstance(content, ContentFile):
                 self._wipe(len(content))
         except TimeoutError:
-            raise UnscreenableError(Shortcoming.TIMEOUT, f"decoding took longer than {timeout_s:g} s") from None
+            raise UnscreenableError(
+                Shortcoming.TIMEOUT, "decoding took longer than {timeout_s:g} s", timeout_s=timeout_s
+            ) from None
         except (OSError, EOFError):
             self._process.kill()
             status = self._process.wait()
             raise UnscreenableError(
-                Shortcoming.DECODER_CRASH, f"the decoder process ended (status {status}) on this content"
+                Shortcoming.DECODER_CRASH,
+                "the decoder process ended (status {ended}) on this content",
+                ended=status,
             ) from None
         except ValueError as error:
-            raise TutelaError(f"a decoding worker's answer is not of its form: {error}") from error
+            raise TutelaError("a decoding worker's answer is not of its form: {error}", error=error) from error
         self.reusable = True
         if "unscreenable" in answer:
             raise UnscreenableError(str(answer["unscreenable"][0]), str(answer["unscreenable"][1]))
         if "fault" in answer:
-            raise TutelaError(f"the task failed in its worker: {answer['fault']}")
+            raise TutelaError("the task failed in its worker: {fault}", fault=answer["fault"])
         return answer.get("result")
 
     def _answer(self, receive: Callable[[Any], object], watch: Callable[[], None]) -> dict[str, Any]:
