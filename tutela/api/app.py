@@ -170,7 +170,7 @@ def create_app(
         app.include_router(exchange_routes.router, dependencies=strictly)
         app.include_router(feed_routes.router, dependencies=strictly)
     _add_operations(app, deployment)
-    _describe_keys(app)
+    _describe_problems(app)
     # The page of the API comes from this process: an operator's browser asks nobody else.
     patch_fastapi(app, redirect_from_root_to_docs=False, swagger_ui_parameters={"persistAuthorization": False})
     app.add_middleware(BodyLimit)
@@ -203,17 +203,15 @@ def _add_operations(app: FastAPI, deployment: Deployment) -> None:
         return Response(metrics.exposition(deployment), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _describe_keys(app: FastAPI) -> None:
-    """Say in the OpenAPI document that routes under /v1 take a bearer key, and which problems they answer."""
+def _describe_problems(app: FastAPI) -> None:
+    """Say in the OpenAPI document which problems routes under /v1 answer."""
     build = app.openapi
 
     def described() -> dict[str, object]:
         document = build()
-        document.setdefault("components", {})["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         for path, operations in document["paths"].items():
             if path.startswith("/v1/"):
                 for method, operation in operations.items():
-                    operation["security"] = [{"key": []}]
                     statuses = [400, 401, 403, 429, 503]
                     statuses += [404] if "{" in path else []
                     statuses += [409, 413] if method != "get" else []

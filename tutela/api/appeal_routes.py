@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from tutela.api.keys import Scope
@@ -12,7 +12,7 @@ from tutela.casework.appeals import Appeal, Appeals, AppealState, Sign
 from tutela.deployment.composition import Deployment
 
 router = APIRouter(prefix="/v1/appeals", tags=["cases"])
-Reviewer = Annotated[str, Depends(needs(Scope.REVIEW))]
+Reviewer = Annotated[str, needs(Scope.REVIEW)]
 
 
 class AppealOut(BaseModel):

@@ -3,7 +3,7 @@
 import tempfile
 from typing import Annotated, Any, BinaryIO, cast
 
-from fastapi import APIRouter, Depends, Query, Request, status
+from fastapi import APIRouter, Query, Request, status
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
@@ -34,7 +34,7 @@ from tutela.lists.banks.transfer import Importer, export_list
 from tutela.lists.banks.values import new_entry
 
 router = APIRouter(prefix="/v1", tags=["banks"])
-Curator = Annotated[str, Depends(needs(Scope.CURATE))]
+Curator = Annotated[str, needs(Scope.CURATE)]
 
 MAX_LIST_BYTES = 4 * 1024**3
 _MEDIA_TYPES = {
@@ -203,7 +203,7 @@ def export(
 
 
 @router.get("/signals", operation_id="list_signals", tags=["reference"])
-def list_signals(_: Annotated[str, Depends(needs(Scope.SCREEN))]) -> list[dict[str, Any]]:
+def list_signals(_: Annotated[str, needs(Scope.SCREEN)]) -> list[dict[str, Any]]:
     """The signal types of this installation."""
     return [
         {
@@ -219,7 +219,7 @@ def list_signals(_: Annotated[str, Depends(needs(Scope.SCREEN))]) -> list[dict[s
 
 
 @router.get("/labels", operation_id="list_labels", tags=["reference"])
-def list_labels(request: Request, _: Annotated[str, Depends(needs(Scope.SCREEN))]) -> list[dict[str, Any]]:
+def list_labels(request: Request, _: Annotated[str, needs(Scope.SCREEN)]) -> list[dict[str, Any]]:
     """The labels that banks and entries may carry, severest first in each scheme."""
     return [_fields(label) for label in _banks(request).labels().values()]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import Field, StringConstraints
 
 from tutela.api.keys import Scope
@@ -16,8 +16,8 @@ from tutela.casework.cases.service import UNDECIDED, Cases
 from tutela.deployment.composition import Deployment
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
-Reviewer = Annotated[str, Depends(needs(Scope.REVIEW))]
-Lead = Annotated[str, Depends(needs(Scope.LEAD))]
+Reviewer = Annotated[str, needs(Scope.REVIEW)]
+Lead = Annotated[str, needs(Scope.LEAD)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
 
 

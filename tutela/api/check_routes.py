@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, Field, StringConstraints
 
 from tutela.api.keys import Scope
@@ -72,7 +72,7 @@ class CheckOut(BaseModel):
 def check(
     request: Request,
     body: CheckIn,
-    _: Annotated[str, Depends(needs(Scope.SCREEN))],
+    _: Annotated[str, needs(Scope.SCREEN)],
     accept_language: Annotated[str, Header(max_length=1_000)] = "",
 ) -> CheckOut:
     """Check links and words before they are posted or sent, or a search before it is answered."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, status
+from fastapi import APIRouter, Request, status
 
 from tutela.api.exchange_models import (
     ExchangeChange,
@@ -24,7 +24,7 @@ from tutela.lists.exchanges.remote_options import check_remote_options
 from tutela.lists.exchanges.service import Exchanges
 
 router = APIRouter(prefix="/v1/exchanges", tags=["exchanges"])
-Admin = Annotated[str, Depends(needs(Scope.ADMIN))]
+Admin = Annotated[str, needs(Scope.ADMIN)]
 
 
 @router.get("", operation_id="list_exchanges")

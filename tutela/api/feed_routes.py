@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request, status
+from fastapi import APIRouter, Header, Query, Request, status
 from starlette.responses import Response
 
 from tutela.api.exchange_models import FeedbackIn, FeedIn, FeedOut, ReturnOut, ShareIn
@@ -15,8 +15,8 @@ from tutela.lists.exchanges.feeds import MAX_PAGE, Feeds
 from tutela.lists.exchanges.remote_options import check_reference_from_afar
 
 router = APIRouter(prefix="/v1/feeds", tags=["feeds"])
-Admin = Annotated[str, Depends(needs(Scope.ADMIN))]
-Member = Annotated[str, Depends(needs(Scope.FOLLOW))]
+Admin = Annotated[str, needs(Scope.ADMIN)]
+Member = Annotated[str, needs(Scope.FOLLOW)]
 Idempotency = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=128)]
 
 

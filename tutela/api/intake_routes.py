@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Depends, Request, status
+from fastapi import APIRouter, Request, Security, status
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -17,6 +17,7 @@ from tutela.api.bodies import limited
 from tutela.api.keys import Scope
 from tutela.api.problems import Problem
 from tutela.api.report_models import IntakeIn, ReceiptOut
+from tutela.api.security import Admission
 from tutela.casework.reports.intake import Category, IntakeReport, PublicIntake
 from tutela.casework.reports.pages import page
 from tutela.deployment.composition import Deployment
@@ -56,14 +57,23 @@ class IntakeBrake:
             raise Problem(429, "rate-limited", "too many reports came from there; try later", {"Retry-After": "3600"})
 
 
-async def flagger(request: Request) -> str:
-    """A dependency that admits keys of trusted flaggers and gives the flagger's name."""
-    key = await request.app.state.gate.admit(request, Scope.FLAG)
-    return key.name if key else "anonymous"
+class FlaggerAdmission(Admission):
+    """Admits keys of trusted flaggers, and gives the flagger's name."""
+
+    async def __call__(self, request: Request) -> str:
+        key = await self.key(request)
+        return key.name if key else "anonymous"
+
+
+Flagger = Annotated[str, Security(FlaggerAdmission(Scope.FLAG), scopes=[Scope.FLAG.value])]
 
 
 @router.post("/v1/intake", operation_id="report_as_flagger", status_code=status.HTTP_201_CREATED)
-def receive(request: Request, body: IntakeIn, name: Annotated[str, Depends(flagger)]) -> ReceiptOut:
+def receive(
+    request: Request,
+    body: IntakeIn,
+    name: Flagger,
+) -> ReceiptOut:
     """Report as a trusted flagger; it opens a case that is looked at before those of the public."""
     report = IntakeReport(body.category, body.links, body.text, body.contact, body.danger_now)
     receipt = _intake(request).receive(report, flagger=name)

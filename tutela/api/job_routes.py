@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -21,7 +21,7 @@ _RETRY_S = 2
 
 
 @router.get("/jobs/{job_id}", operation_id="get_job", responses={200: {"model": JobOut}})
-def get_job(request: Request, job_id: str, actor: Annotated[str, Depends(needs(Scope.SCREEN))]) -> Response:
+def get_job(request: Request, job_id: str, actor: Annotated[str, needs(Scope.SCREEN)]) -> Response:
     """A screening that is answered later, with its verdict once it is done. Only for the key that sent the content."""
     deployment: Deployment = request.app.state.deployment
     job = deployment.jobs.get(job_id[:64])

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response, status
+from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import AwareDatetime
 
 from tutela.api.keys import Scope
@@ -28,7 +28,7 @@ from tutela.deployment.casework import Casework
 from tutela.deployment.composition import Deployment
 
 router = APIRouter(prefix="/v1")
-Reporter = Annotated[str, Depends(needs(Scope.REPORT))]
+Reporter = Annotated[str, needs(Scope.REPORT)]
 
 
 class Form(StrEnum):

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/v1", tags=["conversations"])
 
 MAX_EVENTS = 1_000
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Sending = Annotated[str, Depends(needs(Scope.SCREEN))]
+Sending = Annotated[str, needs(Scope.SCREEN)]
 
 
 class Band(StrEnum):
@@ -116,14 +116,14 @@ async def observe(request: Request, _: Sending) -> Response:
 
 
 @router.get("/risk/{account}", operation_id="risk_of_account")
-def risk(request: Request, account: str, _: Annotated[str, Depends(needs(Scope.RISK))]) -> dict[str, Any]:
+def risk(request: Request, account: str, _: Annotated[str, needs(Scope.RISK)]) -> dict[str, Any]:
     """What is known of an account: level, reasons, versions. A low score clears nobody; no score is a penalty."""
     deployment: Deployment = request.app.state.deployment
     return deployment.conversations.risk(account[:MAX_ID]).document()
 
 
 @router.get("/cases/{case_id}/alarms", operation_id="alarms_of_case")
-def alarms(request: Request, case_id: str, _: Annotated[str, Depends(needs(Scope.REVIEW))]) -> dict[str, Any]:
+def alarms(request: Request, case_id: str, _: Annotated[str, needs(Scope.REVIEW)]) -> dict[str, Any]:
     """The alarms of a contact case: reasons with counts and times, no text."""
     case = request.app.state.deployment.casework.cases.get(case_id)
     return {"alarms": [{"id": one.id, **one.document} for one in _contacts(request).of_case(case.id)]}

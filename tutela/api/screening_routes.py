@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from pydantic_core import to_json
 from starlette.responses import Response
@@ -15,7 +15,7 @@ from tutela.api.job_routes import accept
 from tutela.api.keys import Scope
 from tutela.api.models import EXAMPLE_PDQ, HashesIn, HashIn, JobOut, LookupIn, LookupOut, VerdictOut
 from tutela.api.problems import Problem, refuse_unknown_parameters
-from tutela.api.security import needs
+from tutela.api.security import Admission, needs
 from tutela.api.uploads import receive
 from tutela.content.signals.base import Sample
 from tutela.content.signals.registry import composite_type, signal_type
@@ -25,7 +25,7 @@ from tutela.screening.jobs.spool import Upload
 from tutela.screening.verdict import Context, Verdict
 
 router = APIRouter(prefix="/v1", tags=["screening"])
-Asker = Annotated[str, Depends(needs(Scope.SCREEN))]
+Asker = Annotated[str, needs(Scope.SCREEN)]
 
 _BODY = {
     "requestBody": {
@@ -113,7 +113,7 @@ class _UploadRoute(APIRoute):
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        admitted = needs(Scope.SCREEN)
+        admitted = Admission(Scope.SCREEN)
 
         async def handle(request: Request) -> Response:
             actor = await admitted(request)
@@ -154,7 +154,7 @@ async def screen(request: Request, actor: Asker) -> Response:
 
 
 @router.post("/screen/hashes", operation_id="screen_hashes", responses=_VERDICT)
-def screen_hashes(request: Request, body: HashesIn, _: Annotated[str, Depends(needs(Scope.SCREEN))]) -> Response:
+def screen_hashes(request: Request, body: HashesIn, _: Annotated[str, needs(Scope.SCREEN)]) -> Response:
     """Screen content that you hashed yourself."""
     deployment: Deployment = request.app.state.deployment
     context = Context(body.context.item, body.context.details) if body.context else Context()
@@ -165,7 +165,7 @@ def screen_hashes(request: Request, body: HashesIn, _: Annotated[str, Depends(ne
 
 
 @router.post("/lookup", operation_id="lookup", response_model=LookupOut)
-def lookup(request: Request, body: LookupIn, _: Annotated[str, Depends(needs(Scope.SCREEN))]) -> Any:
+def lookup(request: Request, body: LookupIn, _: Annotated[str, needs(Scope.SCREEN)]) -> Any:
     """Look up many hashes at once, each on its own. Nothing is decided and nothing is written down."""
     deployment: Deployment = request.app.state.deployment
     results = deployment.screener.lookup_each([_samples(item) for item in body.hashes])
@@ -173,7 +173,7 @@ def lookup(request: Request, body: LookupIn, _: Annotated[str, Depends(needs(Sco
 
 
 @router.get("/verdicts/{verdict_id}", operation_id="get_verdict", responses=_VERDICT)
-def get_verdict(request: Request, verdict_id: str, _: Annotated[str, Depends(needs(Scope.CURATE))]) -> Response:
+def get_verdict(request: Request, verdict_id: str, _: Annotated[str, needs(Scope.CURATE)]) -> Response:
     """A verdict that was written down: every one that matched anything or fell short."""
     if not verdict_id.isalnum() or len(verdict_id) > 32:
         raise Problem(404, "not-found", "a verdict's id has 32 hexadecimal digits")

@@ -1,8 +1,10 @@
 """Who may do what: bearer keys with scopes, a rate limit a key, and a brake on guessing."""
 
-from collections.abc import Awaitable, Callable
+from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Security
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 from starlette.concurrency import run_in_threadpool
 
 from tutela.api.keys import ApiKey, Keys, Scope
@@ -46,15 +48,28 @@ class Gate:
         return key
 
 
-def needs(scope: Scope) -> Callable[[Request], Awaitable[str]]:
+class Admission(SecurityBase):
     """A dependency that admits keys of a scope and gives the actor's name for the history."""
 
-    async def admitted(request: Request) -> str:
-        gate: Gate = request.app.state.gate
-        key = await gate.admit(request, scope)
+    model = HTTPBearer()
+    scheme_name = "key"
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    async def __call__(self, request: Request) -> str:
+        key = await self.key(request)
         return key.actor if key else "anonymous"
 
-    return admitted
+    async def key(self, request: Request) -> ApiKey | None:
+        """The request's key; None where none is needed."""
+        gate: Gate = request.app.state.gate
+        return await gate.admit(request, self.scope)
+
+
+def needs(scope: Scope) -> Any:
+    """The actor's name, from keys of a scope; the OpenAPI document says which."""
+    return Security(Admission(scope), scopes=[scope.value])
 
 
 def has(request: Request, scope: Scope) -> bool:

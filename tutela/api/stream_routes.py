@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from tutela.api.keys import Scope
@@ -15,8 +15,8 @@ from tutela.screening.streams.model import LIVE, StreamFacts, stream_document
 from tutela.screening.streams.records import StreamRecords
 
 router = APIRouter(prefix="/v1/streams", tags=["streams"])
-Reviewer = Annotated[str, Depends(needs(Scope.REVIEW))]
-Platform = Annotated[str, Depends(needs(Scope.SCREEN))]
+Reviewer = Annotated[str, needs(Scope.REVIEW)]
+Platform = Annotated[str, needs(Scope.SCREEN)]
 
 
 class SignalIn(Strict):
