@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from tutela.content.signals.registry import signal_type
+from tutela.foundation.moments import EARLIEST, LATEST
 from tutela.lists.banks.model import (
     USUAL_USES,
     Action,
@@ -24,6 +25,9 @@ ListedValue = Annotated[str, StringConstraints(max_length=4_000_000)]
 """As long as a video's list of frames."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 MAX_BATCH = 10_000
+
+Moment = Annotated[AwareDatetime, Field(ge=EARLIEST, lt=LATEST)]
+"""A time with its zone, within what can be counted from."""
 
 EXAMPLE_PDQ = "d8f8f0cee0f4a84f0637022a078f67f0b36e2ed596621e1d33e6339c4e9c9b22"
 

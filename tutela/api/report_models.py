@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
-from tutela.api.models import Strict
+from tutela.api.models import Moment, Strict
 from tutela.casework.reports.alarms import Alarm
 from tutela.casework.reports.held_content import FoundContent
 from tutela.casework.reports.intake import MAX_LINK, MAX_LINKS, MAX_TEXT, Category
@@ -107,9 +107,7 @@ class NoticeIn(Strict):
     targets: list[TargetIn] = Field(min_length=1, max_length=MAX_TARGETS)
     law: Annotated[str, StringConstraints(max_length=255)] = ""
     text: Annotated[str, StringConstraints(max_length=10_000)] = ""
-    received_at: AwareDatetime | None = Field(
-        None, description="When it came; now by default. The clock runs from there."
-    )
+    received_at: Moment | None = Field(None, description="When it came; now by default. The clock runs from there.")
 
 
 class TargetOut(BaseModel):

@@ -4,9 +4,9 @@ from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response, status
-from pydantic import AwareDatetime
 
 from tutela.api.keys import Scope
+from tutela.api.models import Moment
 from tutela.api.report_models import (
     AlarmOut,
     AnswerIn,
@@ -159,9 +159,7 @@ def withdraw(request: Request, notice_id: str, body: ReasonIn, actor: Reporter) 
 
 
 @router.get("/transparency", operation_id="get_transparency", tags=["transparency"], response_class=Response)
-def get_transparency(
-    request: Request, _: Reporter, since: AwareDatetime, until: AwareDatetime, form: Form = Form.JSON
-) -> Response:
+def get_transparency(request: Request, _: Reporter, since: Moment, until: Moment, form: Form = Form.JSON) -> Response:
     """Figures of a period, counted from the audit log; `until` is the first moment after it."""
     deployment: Deployment = request.app.state.deployment
     figures = transparency(deployment.casework.audit, since, until)

@@ -3,7 +3,6 @@
 `POST /v1/events` tells no score: whoever sends events learns nothing from the answer.
 """
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -14,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from tutela.api.bodies import MAX_JSON_BYTES, limited
 from tutela.api.keys import Scope
-from tutela.api.models import Strict
+from tutela.api.models import Moment, Strict
 from tutela.api.problems import Problem
 from tutela.api.security import needs
 from tutela.casework.cases.contacts import ContactCases, Line
@@ -61,7 +60,7 @@ class EventIn(BaseModel):
 
     id: Id
     type: EventKind
-    at: datetime
+    at: Moment
     sender: Id = Field(alias="from")
     recipient: Id | None = Field(default=None, alias="to")
     conversation: Id | None = None
@@ -91,7 +90,7 @@ class LineIn(Strict):
     """One message of a conversation that a case asks for."""
 
     id: Id
-    at: datetime
+    at: Moment
     by_suspect: bool = Field(description="Whether the account that the alarm is about sent it.")
     text: str = Field(max_length=MAX_TEXT)
 

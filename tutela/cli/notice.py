@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tutela.cli.state import actor
+from tutela.foundation.moments import read_moment
 
 if TYPE_CHECKING:
     from tutela.casework.reports.notices import Notice, Notices
@@ -47,7 +47,7 @@ def add(
             within=read_clock(within),
             law=law,
             text=text,
-            received_at=_time(received) if received else None,
+            received_at=read_moment(received) if received else None,
             actor=actor(),
         )
     typer.echo(f"notice {made.id} is due {made.due_at.isoformat(timespec='minutes')}")
@@ -154,16 +154,6 @@ def withdraw(
 def _notices(context: typer.Context) -> Iterator["Notices"]:
     with context.obj.casework() as casework:
         yield casework.notices
-
-
-def _time(text: str) -> datetime:
-    from tutela.errors import InputError
-
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError("{text!r} is no time; write it as 2026-03-01T12:00:00+00:00", text=text) from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _document(notice: "Notice") -> dict[str, Any]:

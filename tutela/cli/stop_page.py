@@ -82,16 +82,11 @@ def counts(
     json: Annotated[bool, typer.Option("--json", help="JSON lines.")] = False,
 ) -> None:
     """Print requests by hour and list. Nothing under 20 is there, and nothing of who asked or for what."""
-    from datetime import UTC, datetime
-
     from tutela.cli.output import print_json, print_table
-    from tutela.errors import InputError
+    from tutela.foundation.moments import read_moment
     from tutela.screening.check.counts import read_counts
 
-    try:
-        begin = datetime.fromisoformat(since).replace(tzinfo=UTC) if since else None
-    except ValueError:
-        raise InputError("{since!r} is not a day; write it as 2026-11-01", since=since) from None
+    begin = read_moment(since) if since else None
     with context.obj.banks() as banks:
         found = read_counts(banks.store, begin)
     if json:

@@ -152,7 +152,10 @@ class Cases:
         limit: int = 100,
         after: str | None = None,
     ) -> list[CaseSummary]:
-        """A page of cases, the most urgent first and then the oldest; `after` is the last id of the page before."""
+        """A page of cases, the most urgent first and then the oldest; `after` is the last id of the page before.
+
+        Raises InputError where `after` is no case.
+        """
         query = select(cases).where(or_(*(_in_state(state) for state in states)))
         if queue is not None:
             query = query.where(cases.c.queue == queue.value)
@@ -160,7 +163,9 @@ class Cases:
             query = query.where(cases.c.label == label)
         with self.store.read() as connection:
             if after is not None:
-                last = _found(case_row(connection, after), after)
+                last = case_row(connection, after)
+                if last is None:
+                    raise InputError("there is no case {case_id!r}", case_id=after, field="after")
                 place = tuple_(-cases.c.urgency, cases.c.opened_at, cases.c.id)
                 query = query.where(place > tuple_(-last.urgency, last.opened_at, last.id))
             ordered = query.order_by((-cases.c.urgency), cases.c.opened_at, cases.c.id).limit(limit)
