@@ -83,6 +83,9 @@ def test_events_become_a_case_with_reasons_and_the_answer_tells_no_score(service
         {"id": "x", "type": "message", "at": "2026-11-30T12:00:00Z", "from": "a", "to": "a"},
         {"id": "x", "type": "message", "at": "2026-11-30T12:00:00Z", "from": "a\u0007", "to": "b"},
         {"id": "x", "type": "message", "at": "2026-11-30T12:00:00Z", "from": "a", "to": "b", "score": 1},
+        {"id": "x", "type": "message", "at": "2026-11-30T12:00:00", "from": "a", "to": "b"},
+        {"id": "x", "type": "message", "at": "0001-01-01T00:00:00+14:00", "from": "a", "to": "b"},
+        {"id": "x", "type": "message", "at": "9999-12-31T23:59:59-14:00", "from": "a", "to": "b"},
         {"id": "x" * 129, "type": "message", "at": "2026-11-30T12:00:00Z", "from": "a", "to": "b"},
     ],
 )

@@ -3,7 +3,7 @@
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from tests.support.console import Desk
+from tests.support.description import Description, with_value
 from tutela.api.app import create_app
 from tutela.api.keys import Keys, Scope
 from tutela.api.options import ServiceOptions
@@ -42,72 +43,6 @@ def client(deployment: Deployment) -> Iterator[TestClient]:
         yield client
 
 
-class Description:
-    """The OpenAPI document of the service, as far as it says what a request is made of."""
-
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self.document = document
-
-    def operations(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-        for path, methods in self.document["paths"].items():
-            for method, operation in methods.items():
-                yield method, path, operation
-
-    def schema(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What a reference, or the first of several forms that says anything, stands for."""
-        if "$ref" in schema:
-            return self.schema(self.document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
-        for forms in ("anyOf", "allOf", "oneOf"):
-            if forms in schema:
-                return self.schema(next(one for one in schema[forms] if one.get("type") != "null"))
-        return schema
-
-    def example(self, schema: Mapping[str, Any]) -> object:
-        schema = self.schema(schema)
-        if "const" in schema or "enum" in schema:
-            return schema.get("const") or schema["enum"][0]
-        match schema.get("type"):
-            case "object":
-                fields = schema.get("properties", {})
-                return {name: self.example(fields[name]) for name in schema.get("required", ())}
-            case "array":
-                return [self.example(schema.get("items", {}))]
-            case "integer" | "number":
-                return schema.get("minimum", 1)
-            case "boolean":
-                return True
-        examples = schema.get("examples") or ["known"]
-        return str(examples[0])
-
-    def integers(self, schema: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str | int, ...]]:
-        """The places of integers in a body."""
-        schema = self.schema(schema)
-        if depth > 6:
-            return
-        if schema.get("type") == "integer":
-            yield ()
-        for name, inner in schema.get("properties", {}).items():
-            for place in self.integers(inner, depth + 1):
-                yield (name, *place)
-        if schema.get("type") == "array":
-            for place in self.integers(schema.get("items", {}), depth + 1):
-                yield (0, *place)
-        if isinstance(inner := schema.get("additionalProperties"), Mapping):
-            for place in self.integers(inner, depth + 1):
-                yield ("known", *place)
-
-
-def with_value(example: object, place: Sequence[str | int], value: int) -> object:
-    """The example with the value at that place."""
-    if not place:
-        return value
-    first, *rest = place
-    if isinstance(first, int):
-        return [with_value((example or [None])[0] if isinstance(example, list) else None, rest, value)]
-    fields = dict(example) if isinstance(example, dict) else {}
-    return fields | {first: with_value(fields.get(first), rest, value)}
-
-
 def test_every_integer_of_every_route_is_answered(client: TestClient) -> None:
     described, tried = Description(client.get("/openapi.json").json()), 0
     for method, path, operation in described.operations():
@@ -129,7 +64,7 @@ def test_every_integer_of_every_route_is_answered(client: TestClient) -> None:
                 query = needed | ({one["name"]: str(value)} if one["in"] == "query" else {})
                 answer = client.request(method, path.format(**inside), params=query, json=body)
                 assert 400 <= answer.status_code < 500, f"{method} {path} {one['name']}={value}: {answer.text}"
-            for place in described.integers(schema or {}):
+            for place in described.places(schema or {}, "type", "integer"):
                 tried += 1
                 sent = json.dumps(with_value(body, place, value))
                 answer = client.request(method, path.format(**chosen), params=needed, content=sent)
