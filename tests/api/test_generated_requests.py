@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import schemathesis
+from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.core.result import Ok
 from starlette.testclient import TestClient
@@ -22,7 +23,7 @@ from tutela.api.keys import Keys, Scope
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import new_identity
 from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import open_deployment
+from tutela.deployment.composition import compose_deployment
 
 EXAMPLES = effort(6, 55)
 """Right and wrong requests of each operation; 55 make more than 5,456 in all."""
@@ -31,8 +32,8 @@ EXAMPLES = effort(6, 55)
 class Site:
     """A service in this process with one of each thing that a path may name."""
 
-    def __init__(self, client: TestClient) -> None:
-        self.app, self.headers = client.app, dict(client.headers)
+    def __init__(self, app: FastAPI, client: TestClient) -> None:
+        self.app, self.headers = app, dict(client.headers)
         self.answers: collections.Counter[int] = collections.Counter()
         client.post("/v1/banks", json={"name": "known", "policy": {"action": "block"}})
         entries = {"entries": [{"signal": "md5", "value": "d" * 32}]}
@@ -47,11 +48,12 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     casework = CaseworkOptions(EvidenceOptions((new_identity()[1],)))
-    with open_deployment(tmp_path_factory.mktemp("requests") / "home", decoders=1, casework=casework) as deployment:
+    with compose_deployment(tmp_path_factory.mktemp("requests") / "home", decoders=1, casework=casework) as deployment:
         _, secret = Keys(deployment.store).create("admin", [Scope.ADMIN], by="test")
         headers = {"Authorization": f"Bearer {secret}"}
-        with TestClient(create_app(deployment), headers=headers) as client:
-            yield Site(client)
+        app = create_app(deployment)
+        with TestClient(app, headers=headers) as client:
+            yield Site(app, client)
 
 
 def test_every_request_is_answered_as_the_document_says(site: Site) -> None:

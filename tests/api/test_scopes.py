@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
-import httpx
 import pytest
 from starlette.testclient import TestClient
 
 from tutela.api.app import create_app
 from tutela.api.keys import Keys, Scope
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 
 NEEDS = {
     Scope.SCREEN: """
@@ -56,7 +56,7 @@ OPEN = {"GET /healthz", "GET /readyz", "GET /metrics"}
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with open_deployment(tmp_path_factory.mktemp("scopes") / "home", decoders=1) as deployment:
+    with compose_deployment(tmp_path_factory.mktemp("scopes") / "home", decoders=1) as deployment:
         yield deployment
 
 
@@ -99,7 +99,7 @@ def test_without_a_key_nothing_is_opened(client: TestClient, header: str | None)
         assert (answer.status_code, answer.headers.get("www-authenticate")) == (401, 'Bearer realm="tutela"'), operation
 
 
-def ask(client: TestClient, operation: str, authorization: str | None) -> httpx.Response:
+def ask(client: TestClient, operation: str, authorization: str | None) -> Any:
     """The answer to an operation with something in the places of its address."""
     method, path = operation.split()
     headers = {} if authorization is None else {"Authorization": authorization}

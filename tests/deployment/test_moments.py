@@ -13,7 +13,7 @@ from tests.support.description import Description, with_value
 from tutela.api.app import create_app
 from tutela.api.keys import Keys, Scope
 from tutela.cli.commands import app as command_line
-from tutela.deployment.composition import Deployment, open_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.errors import InputError
 from tutela.foundation.moments import EARLIEST, LATEST, in_range, read_moment
 
@@ -27,7 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def client(home: Path) -> Iterator[TestClient]:
-    with open_deployment(home, decoders=1) as deployment, TestClient(create_app(deployment)) as client:
+    with compose_deployment(home, decoders=1) as deployment, TestClient(create_app(deployment)) as client:
         client.headers["Authorization"] = f"Bearer {admin(deployment)}"
         yield client
 
