@@ -1,14 +1,20 @@
 """Live streams with real media servers and publishers that push to them in real time: `make test-peers`."""
 
+import contextlib
 import io
 import os
 import random
 import shutil
 import signal
 import subprocess
+import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from pathlib import Path
 
 import av
@@ -36,8 +42,9 @@ from tutela.gateways.streams.node_media_server import KIND as NODE
 from tutela.gateways.streams.node_media_server import NodeMediaServerOptions
 from tutela.gateways.streams.process import Open
 from tutela.lists.banks.model import Action, NewEntry, Policy
-from tutela.screening.streams import Channel, Publication, StreamFacts, StreamOptions, StreamState
+from tutela.screening.streams import Channel, Publication, Running, StreamFacts, StreamOptions, StreamState
 from tutela.screening.streams.watch import Watch
+from tutela.screening.verdict import Context, Decision
 
 pytestmark = pytest.mark.peers
 
@@ -227,8 +234,6 @@ def viewer(url: str) -> "subprocess.Popen[bytes]":
         "    pass\n"
         "print(count)\n"
     )
-    import sys
-
     return subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
@@ -431,19 +436,16 @@ def test_a_stream_that_begins_while_no_hook_is_answered_is_found_and_ended(deplo
         assert running.streams.totals().unknown == 1
 
 
-# --- SRT, through ffmpeg
+# --- other ways in: SRT through ffmpeg, RTSP, HLS, and WHIP before nginx
 
 
-class SrtSource(HttpServer):
-    """A publisher who is called by SRT: stands for a server that gives its streams out so."""
+class PulledSource(HttpServer):
+    """A media server from which a stream can only be read: its publisher is a process."""
 
-    def __init__(self, port: int) -> None:
-        super().__init__("srt", ServerOptions(kind="srt", address=""))
-        self.port = port
+    def __init__(self, address: str) -> None:
+        super().__init__("pulled", ServerOptions(kind="pulled", address=address))
+        self.channel = Channel("pulled", "live", f"s{next(_numbers)}")
         self.publisher: subprocess.Popen[bytes] | None = None
-
-    def address(self, channel: Channel, token: str) -> str:
-        return f"srt://127.0.0.1:{self.port}?mode=caller&transtype=live&latency=120000"
 
     def cut(self, channel: Channel, session: str) -> int:
         if self.publisher is None or self.publisher.poll() is not None:
@@ -451,20 +453,221 @@ class SrtSource(HttpServer):
         self.publisher.kill()
         return 1
 
+    def running(self) -> Sequence[Running]:
+        runs = self.publisher is not None and self.publisher.poll() is None
+        return [Running(self.channel)] if runs else []
 
-def test_a_stream_that_is_read_by_srt_is_cut(deployment, tmp_path):
+
+def cut_from(deployment: Deployment, server: PulledSource, command: list[str], lease_s: float = 3.0) -> StreamFacts:
+    """What becomes of a stream that a process publishes and that is pulled from there."""
+    door = Door(server, lambda hook, gate: Response(status_code=403))
+    with watching(
+        deployment, {"pulled": door}, free_port(), StreamOptions(first_frame_s=30.0, lease_s=lease_s)
+    ) as running:
+        assert running.streams.gate.admit(Publication(server.channel)).allowed
+        server.publisher = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            facts = ended(running, server.channel.name)
+            assert server.publisher.wait(10) != 0
+            assert "cleared" in kinds(running, facts.id)
+        finally:
+            server.publisher.kill()
+            server.publisher.wait()
+    return facts
+
+
+def ffmpeg() -> str:
     program = shutil.which("ffmpeg")
     if program is None:
         pytest.skip("ffmpeg is not installed")
+    return program
+
+
+def test_a_stream_that_is_read_by_srt_is_cut(deployment, tmp_path):
     path = film(tmp_path / "film.mkv", with_listed(150, 240, 390), range(0, 400, 60))
-    server = SrtSource(free_port())
-    door = Door(server, lambda hook, gate: Response(status_code=403))
-    with watching(deployment, {"srt": door}, free_port(), StreamOptions(first_frame_s=30.0)) as running:
-        url = f"srt://127.0.0.1:{server.port}?mode=listener&transtype=live&latency=120000"
-        command = [program, "-loglevel", "error", "-re", "-i", str(path), "-c", "copy", "-f", "mpegts", url]
-        admission = running.streams.gate.admit(Publication(Channel("srt", "live", "cam")))
-        assert admission.allowed
-        server.publisher = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        facts = ended(running, "cam")
-        assert (facts.state, facts.why) == (StreamState.CUT, "certain-match")
-        assert server.publisher.wait(10) != 0
+    place = f"srt://127.0.0.1:{free_port()}"
+    server = PulledSource(f"{place}?mode=caller&transtype=live&latency=120000&streamid={{name}}")
+    listening = f"{place}?mode=listener&transtype=live&latency=120000"
+    command = [ffmpeg(), "-loglevel", "error", "-re", "-i", str(path), "-c", "copy", "-f", "mpegts", listening]
+    facts = cut_from(deployment, server, command)
+    assert (facts.state, facts.why) == (StreamState.CUT, "certain-match")
+
+
+RTSP_SERVER = """
+import sys, gi
+gi.require_version("Gst", "1.0"); gi.require_version("GstRtspServer", "1.0")
+from gi.repository import Gst, GstRtspServer, GLib
+Gst.init(None)
+server, factory = GstRtspServer.RTSPServer(), GstRtspServer.RTSPMediaFactory()
+server.set_address("127.0.0.1"); server.set_service(sys.argv[2])
+factory.set_launch(f"( filesrc location={sys.argv[1]} ! matroskademux ! h264parse ! rtph264pay name=pay0 pt=96 )")
+server.get_mount_points().add_factory(sys.argv[3], factory)
+server.attach(None)
+GLib.MainLoop().run()
+"""
+
+
+def test_a_stream_that_is_read_by_rtsp_is_cut(deployment, tmp_path):
+    """From GStreamer's server (Debian: gir1.2-gst-rtsp-server-1.0)."""
+    python = "/usr/bin/python3"
+    needs = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
+    if not Path(python).exists() or subprocess.run([python, "-c", needs], capture_output=True, check=False).returncode:
+        pytest.skip("GStreamer's RTSP server is not installed: run .ci/peers")
+    path = film(tmp_path / "film.mkv", with_listed(150, 240, 390), range(0, 400, 60))
+    port = free_port()
+    server = PulledSource(f"rtsp://127.0.0.1:{port}")
+    facts = cut_from(
+        deployment, server, [python, "-c", RTSP_SERVER, str(path), str(port), f"/live/{server.channel.name}"]
+    )
+    assert (facts.state, facts.why) == (StreamState.CUT, "certain-match")
+
+
+@pytest.fixture
+def folder_served(tmp_path) -> Iterator[tuple[Path, str]]:
+    """A folder behind a plain HTTP server, and its address."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield folder, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def segmenting(path: Path, to: str, *more: str) -> list[str]:
+    """ffmpeg as a publisher of HLS."""
+    hls = ["-f", "hls", "-hls_time", "1", "-hls_list_size", "6", *more, to]
+    return [ffmpeg(), "-loglevel", "error", "-re", "-i", str(path), "-c", "copy", *hls]
+
+
+def test_a_stream_that_is_pulled_by_hls_is_cut(deployment, tmp_path, folder_served):
+    folder, address = folder_served
+    path = film(tmp_path / "film.mkv", with_listed(180, 420, 600), range(0, 600, 30))
+    server = PulledSource(f"{address}/{{app}}/{{name}}.m3u8")
+    (folder / "live").mkdir()
+    # A segment holds a second, and comes when it is whole: what came is examined later than a lease of three seconds.
+    facts = cut_from(
+        deployment, server, segmenting(path, str(folder / "live" / f"{server.channel.name}.m3u8")), lease_s=8.0
+    )
+    assert (facts.state, facts.why) == (StreamState.CUT, "certain-match")
+
+
+def test_segments_that_are_pushed_are_screened_as_the_uploads_that_they_are(deployment, tmp_path):
+    """Before one stands in a play list: whatever shows what is listed is blocked, all others are not."""
+    path = film(tmp_path / "film.mkv", with_listed(90, 60, 210), range(0, 210, 30))
+    verdicts: dict[str, Decision] = {}
+
+    class Taking(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            body = read_chunks(self.rfile) if self.headers.get("transfer-encoding") == "chunked" else b""
+            if self.path.endswith(".ts"):
+                verdicts[self.path] = deployment.screener.screen(body, Context(self.path)).decision
+            self.send_response(201)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        do_POST = do_PUT
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Taking)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    to = f"http://127.0.0.1:{server.server_port}/cam.m3u8"
+    done = subprocess.run(segmenting(path, to, "-method", "PUT"), capture_output=True, check=False)
+    server.shutdown()
+    server.server_close()
+    assert done.returncode == 0, done.stderr
+    assert [verdicts[name] for name in sorted(verdicts)] == [
+        *[Decision.ALLOW] * 3,
+        *[Decision.BLOCK] * 2,
+        *[Decision.ALLOW] * 2,
+    ]
+
+
+def read_chunks(file: BufferedIOBase) -> bytes:
+    """A body in chunks (RFC 9112, 7.1)."""
+    body = b""
+    while size := int(file.readline().split(b";")[0], 16):
+        body += file.read(size)
+        file.readline()
+    file.readline()
+    return body
+
+
+class Whip:
+    """`tutela stream whip` before a media server."""
+
+    TOKEN = "a-token-of-the-tests"
+
+    def __init__(self, to: str) -> None:
+        self.port = free_port()
+        arguments = ["-m", "tutela", "stream", "whip", "--to", to, "--token", "env:WHIP_TOKEN"]
+        self.process = subprocess.Popen(
+            [sys.executable, *arguments, "--port", str(self.port)],
+            env=os.environ | {"WHIP_TOKEN": self.TOKEN},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until(self._answers, "it takes publishers")
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.post(f"http://127.0.0.1:{self.port}/x").status_code == 401
+        return False
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{name}?user=member-{name}"
+
+
+@pytest.fixture
+def whip(nginx) -> Iterator[Whip]:
+    pytest.importorskip("aiortc")
+    ffmpeg()
+    server = Whip(f"rtmp://127.0.0.1:{nginx.port}/live")
+    yield server
+    server.process.kill()
+    server.process.wait()
+
+
+def test_a_stream_that_comes_by_whip_is_cut_like_any_other(running, nginx, whip, tmp_path):
+    path = film(tmp_path / "film.mkv", with_listed(180, 300, 480), range(0, 480, 60))
+    name = f"s{next(_numbers)}"
+    publisher = Publisher(path, whip.url(name), Whip.TOKEN, "whip_publisher").wait()
+    facts = ended(running, name)
+    assert (facts.state, publisher.broken) == (StreamState.CUT, True)
+    assert publisher.ended_at is not None
+    print(f"WHIP: cut {publisher.ended_at - publisher.sent_at[180]:.3f} s after the listed frame")
+    assert "cleared" in kinds(running, facts.id)
+    # Whoever was cut is refused when they come again: the server does not take what is handed on.
+    assert running.streams.records.refused(Publication(Channel("main", "live", "other"), f"member-{name}"))
+
+
+def test_a_benign_stream_that_comes_by_whip_is_shown_to_its_end(running, nginx, whip, tmp_path):
+    path = film(tmp_path / "film.mkv", moving(BENIGN[0], 300), range(0, 300, 60))
+    name = f"s{next(_numbers)}"
+    publisher = Publisher(path, whip.url(name), Whip.TOKEN, "whip_publisher").wait()
+    assert not publisher.broken
+    facts = ended(running, name)
+    assert (facts.state, facts.hits) == (StreamState.ENDED, 0)
+    assert facts.samples >= 3
+
+
+def test_whip_refuses_strangers_and_what_is_no_offer(whip):
+    url, sdp = whip.url("x"), {"Content-Type": "application/sdp"}
+    bearer = {"Authorization": f"Bearer {Whip.TOKEN}"}
+    assert httpx.post(url, headers=sdp).headers["www-authenticate"] == "Bearer"
+    assert httpx.post(url, headers=sdp | {"Authorization": "Bearer other"}).status_code == 401
+    assert httpx.post(url, headers=bearer, json={}).status_code == 415
+    for wrong in (b"", b"v=0", b"\xff\xfe", b"v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"):
+        assert httpx.post(url, headers=bearer | sdp, content=wrong).status_code == 400, wrong
+    assert httpx.post(url, headers=bearer | sdp, content=bytes(100_000)).status_code == 413
+    assert httpx.delete(url.replace("x?", "sessions/none?"), headers=bearer).status_code == 404
+    assert whip.process.poll() is None

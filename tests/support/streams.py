@@ -43,9 +43,9 @@ RATE = 30
 class Publisher:
     """A process that pushes a file in real time."""
 
-    def __init__(self, file: Path, url: str, form: str = "flv") -> None:
+    def __init__(self, file: Path, url: str, form: str = "flv", module: str = "stream_publisher") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.stream_publisher", str(file), url, form],
+            [sys.executable, "-m", f"tests.support.{module}", str(file), url, form],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

@@ -103,6 +103,22 @@ def release(context: typer.Context, stream: Id, by: By = "command line") -> None
     typer.echo(f"stream {facts.id}: {'released' if facts.state in LIVE else 'its publisher may come again'}")
 
 
+@app.command(epilog="tutela stream whip --to rtmp://127.0.0.1:1935/live --token env:WHIP_TOKEN")
+def whip(
+    to: Annotated[str, typer.Option(help="The media server's application, which takes RTMP.")],
+    token: Annotated[str, typer.Option(help="What publishers carry as bearer token, as env:NAME or file:/path.")] = "",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8084,
+) -> None:
+    """Take publishers by WebRTC (WHIP) and hand them on to a media server, where they are watched and cut."""
+    from tutela.foundation.secrets import check_reference, resolve
+    from tutela.gateways.streams.whip import WhipOptions, run
+
+    if token:
+        check_reference(token, "token")
+    run(WhipOptions(to, resolve(token, "token") if token else ""), host, port)
+
+
 @app.command(epilog="tutela stream check")
 def check(context: typer.Context, json: Json = False) -> None:
     """Ask each media server what it runs, and the gate whether it is ready; say which servers fail open.

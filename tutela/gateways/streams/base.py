@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.responses import Response
 
 from tutela.foundation.http import Http, HttpError, Patience
@@ -31,7 +32,20 @@ class ServerOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str
-    address: str = Field(description="Where its streams are read: rtmp://host:1935, https://host/hls, …")
+    address: str = Field(
+        description="Where its streams are read: rtmp://host:1935, or with places, https://host/hls/{app}/{name}.m3u8"
+    )
+
+    @field_validator("address")
+    @classmethod
+    def _places(cls, address: str) -> str:
+        if "{" in address:
+            try:
+                address.format(app="app", name="name")
+            except (KeyError, IndexError, ValueError):
+                raise ValueError("has places {app} and {name}, and no other braces") from None
+        return address
+
     control: str = Field(default="", description="Where its publishers are listed and cut: http://host:port/…")
     publisher: str = Field(
         default="", description="Parameter of the publisher's address that carries the platform's own opaque id of it."
@@ -110,6 +124,8 @@ class HttpServer:
 
     def address(self, channel: Channel, token: str) -> str:
         """As `MediaServer.address`."""
+        if "{name}" in self.options.address:
+            return self.options.address.format(app=quote(channel.app), name=quote(channel.name))
         return f"{self.options.address.rstrip('/')}/{channel.app}/{channel.name}"
 
     def ask(

@@ -53,5 +53,8 @@ def pipe_of(url: str) -> tuple[str, ...]:
     program = shutil.which("ffmpeg")
     if program is None:
         raise TutelaError("SRT is read through the program ffmpeg, which is not installed")
-    quietly = ("-nostdin", "-loglevel", "quiet", "-fflags", "+nobuffer+flush_packets")
-    return (program, *quietly, "-i", url, "-map", "0", "-c", "copy", "-f", "mpegts", "pipe:1")
+    quietly = ("-nostdin", "-loglevel", "quiet")
+    # Little is read to find out what a stream is, and none of it is thrown away, as `nobuffer` does: that hid up to
+    # five seconds at the beginning.
+    probing = ("-probesize", "65536", "-analyzeduration", "200000", "-fflags", "+flush_packets")
+    return (program, *quietly, *probing, "-i", url, "-map", "0", "-c", "copy", "-f", "mpegts", "pipe:1")
