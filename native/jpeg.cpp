@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 
 #include "jpeg_bits.hpp"
 #include "jpeg_file.hpp"
@@ -66,9 +67,13 @@ class Decoder {
     bool find_starts(size_t stretch, size_t blocks) {
         const size_t begin = stretch == 0 ? 0 : file_.ends[stretch - 1] * 8, end = file_.ends[stretch] * 8;
         if (end - begin < blocks * Walk::least_bits) return false;
-        starts_.resize(blocks + 1 + Walk::margin);
+        const size_t places = blocks + 1 + Walk::margin;
+        if (places > places_) {
+            starts_ = std::make_unique_for_overwrite<uint32_t[]>(places);
+            places_ = places;
+        }
         starts_[0] = static_cast<uint32_t>(begin);
-        return walk_.find_starts(starts_.data(), blocks, end) && end - starts_[blocks] < 8;
+        return walk_.find_starts(starts_.get(), blocks, end) && end - starts_[blocks] < 8;
     }
 
     // The values of so many units, from one on: the means of the blocks first, then what else is wanted of several
@@ -119,10 +124,8 @@ class Decoder {
     }
 
     void show_blocks(size_t unit, size_t units) {
-        int* const means = shown_->luma_means();
-        const size_t blocks = units * component_.across * component_.down;
-        for (size_t block = 0; block < blocks; ++block) means[block] = blocks_[block].values[0];
-        shown_->add(&starts_[(unit - first_) * walk_.blocks()], units, unit == first_);
+        const LumaMeans means{blocks_[0].values.data(), sizeof(LumaBlock) / sizeof(int)};
+        shown_->add(&starts_[(unit - first_) * walk_.blocks()], units, means, unit == first_);
     }
 
     // The samples of so many units, from a column of units on.
@@ -162,10 +165,11 @@ class Decoder {
     const Differences& differences_;
     const Codes& ac_;
     const InverseTransform<Eighths> inverse_;
-    std::vector<uint32_t> starts_;     // of the blocks of a stretch, in bits
-    size_t first_ = 0;                 // unit of it
-    std::vector<LumaBlock> blocks_;    // of a row
-    std::vector<size_t> frequencies_;  // of these, where the values behind their means start, in bits
+    std::unique_ptr<uint32_t[]> starts_;  // of the blocks of a stretch, in bits
+    size_t places_ = 0;                   // for them
+    size_t first_ = 0;                    // unit of it
+    std::vector<LumaBlock> blocks_;       // of a row
+    std::vector<size_t> frequencies_;     // of these, where the values behind their means start, in bits
     std::optional<ShownLuma> shown_;
     int mean_ = 0;                // of the last block
     std::vector<float> samples_;  // of a row

@@ -128,12 +128,20 @@ class Differences {
 
     // The one that starts at a bit of the data. `end` gets where it ends.
     int read(const uint8_t* data, size_t start, size_t& end) const {
-        const uint64_t word = big_endian(data + start / 8) << start % 8;
-        const Difference difference = by_bits_[word >> (64 - short_look)];
+        const Difference difference = at(data, start);
         if (difference.bits == 0) [[unlikely]]
             return read_long(data, start, end);
         end = start + difference.bits;
         return difference.value;
+    }
+
+    // The same where nobody asks where it ends.
+    int read(const uint8_t* data, size_t start) const {
+        const Difference difference = at(data, start);
+        if (difference.bits != 0) [[likely]]
+            return difference.value;
+        size_t end;
+        return read_long(data, start, end);
     }
 
    private:
@@ -141,6 +149,9 @@ class Differences {
         int16_t value = 0;
         uint16_t bits = 0;  // 0 where they are too many
     };
+    Difference at(const uint8_t* data, size_t start) const {
+        return by_bits_[big_endian(data + start / 8) << start % 8 >> (64 - short_look)];
+    }
     static constexpr size_t short_look = 10;
 
     [[gnu::noinline]] int read_long(const uint8_t* data, size_t start, size_t& end) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 #include <tuple>
 
 #include "jpeg_transform.hpp"
@@ -18,6 +19,9 @@ constexpr size_t units_a_mean = 4, units_a_look = 128, fewest_looks = 24, most_l
 
 // Not std::clamp, whose references keep the compiler from taking several values at once.
 [[gnu::always_inline]] inline float cut_off(float value) { return std::min(std::max(value, -128.0f), 127.0f); }
+
+// No channel has more of a colour's difference than this.
+constexpr float most_of_blue = 1.772f, most_of_red = 1.402f;
 
 // The luma of red, green and blue as they are shown; all values less 128 (JFIF 1.02).
 [[gnu::always_inline]] inline float luma_shown(float luma, float blue, float red) {
@@ -42,6 +46,7 @@ const std::array<std::array<float, 8>, 8>& waves() {
 }  // namespace
 
 ShownLuma::ShownLuma(const JpegFile& file, const Walk& walk, uint64_t seed) : file_(file), random_(seed) {
+    const size_t across = file.units_across(), units = across * file.units_down();
     for (const JpegComponent& component : file.components) {
         const size_t blocks = size_t{component.across} * component.down;
         components_.push_back({component.across,
@@ -52,7 +57,7 @@ ShownLuma::ShownLuma(const JpegFile& file, const Walk& walk, uint64_t seed) : fi
                                &walk.ac(component),
                                &walk.differences(component),
                                0,
-                               std::vector<int>(blocks * file.units_across()),
+                               std::vector<int>(blocks * across),
                                std::vector<float>(64 * blocks),
                                {},
                                {}});
@@ -62,19 +67,22 @@ ShownLuma::ShownLuma(const JpegFile& file, const Walk& walk, uint64_t seed) : fi
         }
         unit_blocks_ += blocks;
     }
-    const size_t units = file.units_across() * file.units_down();
     distance_ = std::max<size_t>(1, units / std::clamp(units / units_a_look, fewest_looks, most_looks));
 }
 
-void ShownLuma::add(const uint32_t* starts, size_t units, bool anew) {
+void ShownLuma::add(const uint32_t* starts, size_t units, LumaMeans luma, bool anew) {
     const uint32_t* own = starts + components_[0].blocks;
     for (size_t i = 1; i < components_.size(); own += components_[i++].blocks) {
         if (anew) components_[i].mean = 0;
         read_means(components_[i], own, units);
     }
-    if (components_.size() == 3) compare_means(units);
+    if (components_.size() == 3) compare_means(units, luma);
     for (; next_look_ < units_ + units; next_look_ += 1 + random() % (2 * distance_)) {
-        look_at(starts + (next_look_ - units_) * unit_blocks_, next_look_ - units_);
+        const size_t unit = next_look_ - units_, first = unit * components_[0].blocks;
+        for (size_t block = 0; block < components_[0].blocks; ++block) {
+            components_[0].means[first + block] = luma[first + block];
+        }
+        look_at(starts + unit * unit_blocks_, unit);
     }
     units_ += units;
 }
@@ -90,32 +98,33 @@ void ShownLuma::read_means(Component& component, const uint32_t* starts, size_t 
     int mean = component.mean;
     int* means = component.means.data();
     const size_t blocks = component.blocks, unit_blocks = unit_blocks_;
-    size_t end;
     if (blocks == 1) {
-        for (size_t unit = 0; unit < units; ++unit) {
-            means[unit] = mean += differences.read(data, starts[unit * unit_blocks], end);
+        for (const uint32_t* last = starts + units * unit_blocks; starts != last; starts += unit_blocks) {
+            *means++ = mean += differences.read(data, *starts);
         }
     } else {
         for (size_t unit = 0; unit < units; ++unit, starts += unit_blocks) {
-            for (size_t block = 0; block < blocks; ++block)
-                *means++ = mean += differences.read(data, starts[block], end);
+            for (size_t block = 0; block < blocks; ++block) *means++ = mean += differences.read(data, starts[block]);
         }
     }
     component.mean = mean;
 }
 
-void ShownLuma::compare_means(size_t units) {
+// Of a colour that has several blocks in a unit, the first.
+void ShownLuma::compare_means(size_t units, LumaMeans means) {
     const auto& [luma, blue, red] = std::tie(components_[0], components_[1], components_[2]);
     const float luma_level = luma.level(1) / static_cast<float>(luma.blocks), blue_level = blue.level(1),
                 red_level = red.level(1);
     for (; next_mean_ < units_ + units; next_mean_ += 1 + random() % (2 * units_a_mean - 1), ++means_) {
         const size_t unit = next_mean_ - units_;
         int sum = 0;
-        for (size_t block = 0; block < luma.blocks; ++block) sum += luma.means[unit * luma.blocks + block];
-        const float mean = cut_off(static_cast<float>(sum) * luma_level);
-        const float shown = luma_shown(mean, static_cast<float>(blue.means[unit * blue.blocks]) * blue_level,
-                                       static_cast<float>(red.means[unit * red.blocks]) * red_level);
-        cut_means_ += std::abs(shown - mean) > material;
+        for (size_t block = 0; block < luma.blocks; ++block) sum += means[unit * luma.blocks + block];
+        const float mean = static_cast<float>(sum) * luma_level,
+                    blueness = static_cast<float>(blue.means[unit * blue.blocks]) * blue_level,
+                    redness = static_cast<float>(red.means[unit * red.blocks]) * red_level;
+        if (std::abs(mean) + most_of_blue * std::abs(blueness) + most_of_red * std::abs(redness) <= 127) continue;
+        const float luma_mean = cut_off(mean);
+        cut_means_ += std::abs(luma_shown(luma_mean, blueness, redness) - luma_mean) > material;
     }
 }
 
@@ -161,25 +170,41 @@ void ShownLuma::look_at(const uint32_t* starts, size_t unit) {
         starts += component.blocks;
     }
     const Component& luma = components_[0];
-    for (size_t block = 0; block < luma.blocks; ++block) {
-        const size_t top = block / luma.across * 8, left = block % luma.across * 8;
-        float shown = 0;
-        for (size_t y = top; y < top + 8; ++y) {
-            std::array<std::array<float, 8>, 3> samples{};
-            for (size_t i = 0; i < components_.size(); ++i) {
-                const Component& component = components_[i];
-                const float* from = &component.plane[component.lines[y] * component.across * 8];
-                for (size_t x = 0; x < 8; ++x) samples[i][x] = cut_off(from[component.columns[left + x]]);
+    const size_t length = luma.across * 8;
+    std::array<std::array<float, 32>, 2> colours{};
+    for (size_t down = 0; down < luma.down; ++down) {
+        std::array<float, 32> shown{};
+        for (size_t y = down * 8; y < down * 8 + 8; ++y) {
+            for (size_t i = 1; i < components_.size(); ++i) {
+                if (y == 0 || components_[i].lines[y] != components_[i].lines[y - 1]) {
+                    spread(components_[i], y, colours[i - 1]);
+                }
             }
-            std::array<float, 8> line;
-            for (size_t x = 0; x < 8; ++x) line[x] = luma_shown(samples[0][x], samples[1][x], samples[2][x]);
-            shown += ((line[0] + line[1]) + (line[2] + line[3])) + ((line[4] + line[5]) + (line[6] + line[7]));
+            const float* line = &luma.plane[y * length];
+            for (size_t left = 0; left < length; left += 8) {
+                for (size_t x = left; x < left + 8; ++x) {
+                    shown[x] += luma_shown(cut_off(line[x]), colours[0][x], colours[1][x]);
+                }
+            }
         }
-        const float cut = std::abs(shown / 64 - cut_off(luma.level(luma.means[unit * luma.blocks + block])));
-        cut_ += cut;
-        cut_blocks_ += cut > material;
-        ++blocks_;
+        for (size_t across = 0; across < luma.across; ++across) {
+            const size_t block = down * luma.across + across;
+            judge(std::accumulate(&shown[across * 8], &shown[across * 8] + 8, 0.0f) / 64,
+                  luma.level(luma.means[unit * luma.blocks + block]));
+        }
     }
+}
+
+void ShownLuma::spread(const Component& component, size_t y, std::array<float, 32>& colours) {
+    const float* from = &component.plane[component.lines[y] * component.across * 8];
+    for (size_t x = 0; x < components_[0].across * 8; ++x) colours[x] = cut_off(from[component.columns[x]]);
+}
+
+void ShownLuma::judge(float shown, float mean) {
+    const float cut = std::abs(shown - cut_off(mean));
+    cut_ += cut;
+    cut_blocks_ += cut > material;
+    ++blocks_;
 }
 
 bool ShownLuma::is_luma() const {

@@ -15,17 +15,22 @@
 
 namespace tutela {
 
+// The means of luma blocks as the file has them: one in so many numbers.
+struct LumaMeans {
+    const int* first;
+    size_t stride;
+
+    int operator[](size_t block) const { return first[block * stride]; }
+};
+
 // Is told of all units of a scan, in their order.
 class ShownLuma {
    public:
     // `seed` chooses the units that are decoded whole.
     ShownLuma(const JpegFile& file, const Walk& walk, uint64_t seed);
 
-    // Where the means of the luma blocks of the next units go, as the file has them: of a row of units at most.
-    int* luma_means() { return components_[0].means.data(); }
-
-    // The next units: where their blocks start, in bits. Their luma means are there already. `anew` behind a restart.
-    void add(const uint32_t* starts, size_t units, bool anew);
+    // The next units, of one row at most: where their blocks start, in bits. `anew` behind a restart.
+    void add(const uint32_t* starts, size_t units, LumaMeans luma, bool anew);
 
     // Whether so little was cut off that the means of the luma are those that a viewer shows.
     bool is_luma() const;
@@ -46,9 +51,11 @@ class ShownLuma {
 
     size_t random();
     void read_means(Component& component, const uint32_t* starts, size_t units);
-    void compare_means(size_t units);
+    void compare_means(size_t units, LumaMeans means);
     void decode(Component& component, const uint32_t* starts, const int* means);
     void look_at(const uint32_t* starts, size_t unit);
+    void spread(const Component& component, size_t y, std::array<float, 32>& colours);
+    void judge(float shown, float mean);
 
     const JpegFile& file_;
     std::vector<Component> components_;

@@ -1,7 +1,7 @@
 #include "jpeg_walk.hpp"
 
 #include <algorithm>
-#include <vector>
+#include <memory>
 
 #include "jpeg_bits.hpp"
 
@@ -166,11 +166,13 @@ bool Walk::find_starts(uint32_t* starts, size_t count, size_t end) const {
 // that the second knew as the same block of a unit, it knows all that follow. Should it never, it walks the whole way
 // itself.
 bool Walk::find_by_two(uint32_t* starts, size_t count, size_t end) const {
-    std::vector<uint32_t> known(count + 1 + margin);
-    const uint32_t *const last = starts + count, *const last_known = known.data() + count;
+    // Not filled with zeros, which would take longer than looking at all colours.
+    const auto places = std::make_unique_for_overwrite<uint32_t[]>(count + 1 + margin);
+    uint32_t* const known = places.get();
+    const uint32_t *const last = starts + count, *const last_known = known + count;
     const size_t middle = starts[0] + (end - starts[0]) / 2;
     known[0] = static_cast<uint32_t>(middle);
-    Walker first(*this, starts, 0), second(*this, known.data(), 0);
+    Walker first(*this, starts, 0), second(*this, known, 0);
     const auto at_end = [end](const Walker& walker) { return *walker.start + 8 > end; };
     while (first.bits.at() < middle && first.start < last && !at_end(second) && second.start < last_known) {
         first.bits.refill();
@@ -185,16 +187,16 @@ bool Walk::find_by_two(uint32_t* starts, size_t count, size_t end) const {
         if (second.broken) [[unlikely]] {
             if (at_end(second)) break;
             known[0] = static_cast<uint32_t>(second.bits.at() + 1);
-            second = Walker(*this, known.data(), 0);
+            second = Walker(*this, known, 0);
         }
     }
     while (!at_end(second) && second.start < last_known && !second.broken) second.walk();
-    const uint32_t* same = known.data();
+    const uint32_t* same = known;
     while (first.start < last) {
         if (first.broken || first.bits.at() > end) return false;
         first.walk();
         while (same < second.start && *same < *first.start) ++same;
-        const auto ours = static_cast<size_t>(first.start - starts), theirs = static_cast<size_t>(same - known.data());
+        const auto ours = static_cast<size_t>(first.start - starts), theirs = static_cast<size_t>(same - known);
         if (*same != *first.start || ours % blocks_ != theirs % blocks_ || ours >= count) continue;
         const size_t more = std::min(static_cast<size_t>(second.start - same), count - ours);
         std::copy_n(same + 1, more, first.start + 1);
