@@ -3,30 +3,40 @@
 No picture is in a bank, so every match is a false one. What a view set finds is counted picture by picture, so that two
 sets are compared on the same ones; and by how much wider or narrower the thresholds are, so that one sees more than one
 point. There are two banks: plain hashes of a million pictures, as outside lists are, and the hashes that
-`tutela bank add` lists of some thousands.
+`tutela bank add` lists of some thousands. A quarter as many pictures are looked up once more with a transparent ground, by
+every reading: on white, on black, on greys and without transparency.
 """
 
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
+from PIL import Image
 
 from benchmarks.generic_pictures import FAMILIES, draw_generic
 from benchmarks.report import Scale, Table
 from tutela import _native
+from tutela.content.media.confined.opened import OpenedContent
+from tutela.content.media.content import Limits, Mode
+from tutela.content.signals.base import Sample
+from tutela.content.signals.pdq import PDQ
 from tutela.content.views.view_set import ViewSet
 from tutela.lists.banks.values import MIN_LISTED_QUALITY, can_match
 from tutela.screening.evaluation.attacks.base import Encoding
 from tutela.screening.evaluation.attacks.catalogue import encoded
 from tutela.screening.evaluation.intervals import interval, ratio_interval
 from tutela.screening.evaluation.subjects import TrialListing, listed_samples
-from tutela.screening.evaluation.trials import ASKED
+from tutela.screening.evaluation.trials import ASKED, limit_of
 from tutela.screening.evaluation.unrelated import MARGINS, SearchedBank, Unrelated, able_samples, count_one, searched
 
 _SCALES = {Scale.TINY: (1, 300), Scale.USUAL: (20, 100_000), Scale.FULL: (1_000, 1_000_000)}
 """Pictures of each family that are looked up, hashes in each bank."""
 _ASKED_FROM, _LIST_FROM, _BANK_FROM = 1_000_000_000, 2_000_000_000, 3_000_000_000
 """The first seeds of what is looked up and of the two banks. Those under 1,000,000,000 served to choose thresholds."""
+_SAME_COLOUR = 12
+"""Of 255 steps: so far from the first corner's colour, a pixel belongs to the ground."""
 _SMALL = 0.3
 """Pictures that only their plain hash is listed of are drawn smaller: it is nearly the same, and they are a million."""
 
@@ -43,9 +53,11 @@ def run(scale: Scale) -> Iterator[Table]:
     }
     with ExitStack() as stack:
         banks = {name: stack.enter_context(searched(listing)) for name, listing in listings.items()}
-        found = look_up(banks, range(_ASKED_FROM, _ASKED_FROM + each))
+        found = look_up(banks, range(_ASKED_FROM, _ASKED_FROM + each), as_photo)
+        seen_through = look_up(banks, range(_ASKED_FROM, _ASKED_FROM + max(1, each // 4)), seen_through_samples)
     for name, counts in found.items():
         yield _by_family(name, counts, size)
+        yield _by_family(f"{name}, grounds transparent,", seen_through[name], size)
         yield _by_threshold(name, counts)
         yield _by_view(name, counts)
 
@@ -77,12 +89,37 @@ def own_bank(size: int, first_seed: int) -> TrialListing:
     return TrialListing.together(parts, size)
 
 
-def look_up(banks: Mapping[str, SearchedBank], seeds: range) -> Mapping[str, _Counts]:
+def as_photo(picture: Image.Image) -> Mapping[ViewSet, Sequence[Sample]]:
+    """What is looked up of it as a JPEG."""
+    return able_samples(encoded(picture, Encoding("JPEG", 85)))
+
+
+def seen_through_samples(picture: Image.Image) -> Mapping[ViewSet, Sequence[Sample]]:
+    """What is looked up of it where the colour of its first corner is transparent: of each ground that shines through."""
+    colours = np.asarray(picture.convert("RGB")).astype(np.int16)
+    alpha = np.where(np.abs(colours - colours[0, 0]).max(axis=2) <= _SAME_COLOUR, 0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(np.dstack([colours.astype(np.uint8), alpha])).save(file, "PNG")
+    return {views: _of_readings(file.getvalue(), Limits(views=views)) for views in ASKED}
+
+
+def _of_readings(data: bytes, limits: Limits) -> list[Sample]:
+    whole = OpenedContent(data, Mode.FAST, limits)
+    ways = [replace(whole.picture, pixels=pixels, readings=()) for _, pixels in whole.picture.readings]
+    contents = [whole, *(OpenedContent.of_picture(way, Mode.FAST, limits) for way in ways)]
+    return [sample for content in contents for sample in PDQ.compute(content) if limit_of(sample) >= 0]
+
+
+def look_up(
+    banks: Mapping[str, SearchedBank],
+    seeds: range,
+    samples_of: Callable[[Image.Image], Mapping[ViewSet, Sequence[Sample]]],
+) -> Mapping[str, _Counts]:
     """Every family's pictures of these seeds, in each bank by every view set."""
     found = {name: {family: {views: Unrelated() for views in ASKED} for family in FAMILIES} for name in banks}
     for family in FAMILIES:
         for seed in seeds:
-            samples = able_samples(encoded(draw_generic(family, seed), Encoding("JPEG", 85)))
+            samples = samples_of(draw_generic(family, seed))
             for name, bank in banks.items():
                 count_one(samples, bank, found[name][family])
     return found
