@@ -3,8 +3,8 @@
 No picture is in a bank, so every match is a false one. What a view set finds is counted picture by picture, so that two
 sets are compared on the same ones; and by how much wider or narrower the thresholds are, so that one sees more than one
 point. There are two banks: plain hashes of a million pictures, as outside lists are, and the hashes that
-`tutela bank add` lists of some thousands. A quarter as many pictures are looked up once more with a transparent ground, by
-every reading: on white, on black, on greys and without transparency.
+`tutela bank add` lists of some thousands. A quarter as many pictures are looked up once more with a transparent ground,
+by every reading: on white, on black, on greys and without transparency.
 """
 
 import io
@@ -95,7 +95,7 @@ def as_photo(picture: Image.Image) -> Mapping[ViewSet, Sequence[Sample]]:
 
 
 def seen_through_samples(picture: Image.Image) -> Mapping[ViewSet, Sequence[Sample]]:
-    """What is looked up of it where the colour of its first corner is transparent: of each ground that shines through."""
+    """What is looked up of it where its first corner's colour is transparent: of each ground that shines through."""
     colours = np.asarray(picture.convert("RGB")).astype(np.int16)
     alpha = np.where(np.abs(colours - colours[0, 0]).max(axis=2) <= _SAME_COLOUR, 0, 255).astype(np.uint8)
     file = io.BytesIO()

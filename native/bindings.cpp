@@ -15,6 +15,7 @@ void bind_views(nb::module_& m);
 void bind_words(nb::module_& m);
 
 NB_MODULE(_native, m) {
+    nb::set_leak_warnings(false);  // a process that ends with something open says nothing of it
     m.doc() = "Tutela's native core: digests, luma from JPEG, PDQ from luma, exact Hamming range search; confinement.";
     bind_confinement(m);
     bind_digests(m);

@@ -21,9 +21,11 @@ import typer
 from typer.testing import CliRunner
 
 from tests.support.waiting import PATIENCE_S
+from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.review_key import DESCRIPTOR, read_review_key
 from tutela.casework.evidence.seal import EvidenceError, lock_with_passphrase, new_identity
 from tutela.cli.commands import app as command_line
+from tutela.deployment.casework import CaseworkOptions, opened_casework
 from tutela.errors import InputError
 
 SECRET, PUBLIC = new_identity()
@@ -171,6 +173,48 @@ def test_every_command_that_takes_the_key_asks_for_its_passphrase(locked, home, 
     answer = CliRunner().invoke(command_line, arguments)
     assert isinstance(answer.exception, InputError), f"{answer.output} {answer.exception!r}"
     assert str(answer.exception) == f"{DESCRIPTOR}='99' is not an open descriptor with a passphrase"
+
+
+@pytest.mark.parametrize("known_by", ["the settings", "what is kept"])
+@pytest.mark.parametrize("command", commands_with_the_key())
+def test_every_command_that_takes_the_key_refuses_a_wrong_one_at_its_start(
+    home, tmp_path, monkeypatch, command, known_by
+):
+    wrong, out = tmp_path / "wrong.key", tmp_path / "out"
+    wrong.write_text(new_identity()[0])
+    monkeypatch.setenv("TUTELA_REPORTS", json.dumps({"organisation": {"name": "Test Company"}}))
+    monkeypatch.setenv("TUTELA_EVIDENCE", json.dumps({"recipients": [PUBLIC]}))
+    if known_by == "what is kept":
+        if not command.startswith("evidence "):
+            pytest.skip("the other commands work only where new items can be kept")
+        keep_one_item(home)
+        monkeypatch.delenv("TUTELA_EVIDENCE")
+    arguments = ["--home", str(home), *command.split(), *filled(command, out), "--key", str(wrong)]
+    answer = CliRunner().invoke(command_line, arguments)
+    assert isinstance(answer.exception, InputError), f"{answer.output} {answer.exception!r}"
+    assert "does not open evidence" in str(answer.exception)
+    assert answer.output == "", "nothing was done before"
+
+
+def keep_one_item(home: Path) -> None:
+    """An item sealed to the known key."""
+    options = CaseworkOptions(EvidenceOptions((PUBLIC,)))
+    with opened_casework(home, None, options) as casework:
+        assert casework.vault is not None
+        sealed = casework.vault.seal(b"content", b"{}")
+        with casework.store.write() as connection:
+            casework.vault.record(connection, sealed, content_sha256=None, actor="test")
+
+
+def test_a_key_of_before_opens_what_was_sealed_before(home, tmp_path, monkeypatch):
+    """Keys are changed in the settings first: the old one is then no recipient, and still rotates what is kept."""
+    keep_one_item(home)
+    monkeypatch.setenv("TUTELA_EVIDENCE", json.dumps({"recipients": [new_identity()[1]]}))
+    old = tmp_path / "old.key"
+    old.write_text(SECRET)
+    arguments = ["--home", str(home), "evidence", "rotate", "--key", str(old), "--to", new_identity()[1]]
+    answer = CliRunner().invoke(command_line, arguments)
+    assert (answer.exit_code, answer.output) == (0, "1 items are sealed to the new keys\n"), answer.exception
 
 
 def test_the_commands_that_take_the_key_are_those():

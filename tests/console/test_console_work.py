@@ -14,6 +14,7 @@ from tests.support.browser import Somebody, open_browser
 from tests.support.console import Desk
 from tests.support.held_items import a_held_verdict, a_match
 from tests.support.pictures import draw_scene, file_of
+from tests.support.videos import encode, scene
 from tests.support.waiting import wait_until
 from tutela.casework.cases.model import Case, CaseState, Outcome, Queue
 from tutela.casework.reports.intake import Category, IntakeReport
@@ -248,6 +249,55 @@ def test_nothing_is_uncovered_or_counted_outside_the_window(room, reviewer):
     page.keyboard.up(" ")
 
 
+def test_the_sheet_of_a_film_shows_different_frames_with_their_times(room, reviewer):
+    """Each tile another frame: uncovered to the last step, at least six of nine differ."""
+    verdict = replace(a_held_verdict("film", "u-film"), matches=(a_match(1, label=None),), media_type="video/mp4")
+    case = room.desk.cases.get(room.desk.custody.keep(encode(scene(1), key_frames_every=80), verdict).case_id)
+    page = reviewer.page
+    claim(reviewer, case)
+    page.keyboard.down(" ")
+    page.wait_for_selector(".reveal[data-state=open]")
+    says = page.locator("[data-says]").first
+    wait_until(lambda: "5 / 5" in says.inner_text(), "it is uncovered to the last step")
+    tiles = page.evaluate(TILES)
+    reviewer.keep_screenshot("film-sheet")
+    page.keyboard.up(" ")
+    assert len(tiles) == 9
+    distinct: list[list[int]] = []
+    for tile in tiles:
+        if all(sum(abs(a - b) for a, b in zip(tile, other, strict=True)) > 4 * len(tile) for other in distinct):
+            distinct.append(tile)
+    assert len(distinct) >= 6
+
+
+TILES = """() => {
+  const picture = document.querySelector(".reveal img"), canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [48, 48];
+  const drawing = canvas.getContext("2d");
+  return [...Array(9).keys()].map((tile) => {
+    const [width, height] = [picture.naturalWidth / 3, picture.naturalHeight / 3];
+    drawing.drawImage(picture, (tile % 3) * width, Math.floor(tile / 3) * height, width, height, 0, 0, 48, 48);
+    return [...drawing.getImageData(0, 0, 48, 48).data].filter((_, at) => at % 4 === 0);
+  });
+}"""
+
+
+def test_no_page_scrolls_sideways_and_the_open_one_is_in_the_row_of_pages(room):
+    """On a telephone and a small window, for whoever may do everything: tables scroll in their own frames."""
+    everything = room.somebody(*Role)
+    page = everything.page
+    notice = room.desk.console.notices.register(
+        "Authority", "wide", [NewTarget("url", "https://platform.example/1")], within=read_clock("24h"), actor="t"
+    )
+    for width in (390, 1024):
+        page.set_viewport_size({"width": width, "height": 800})
+        for path in (f"notices/{notice.id}", "notices", "reports", "streams", "appeals", "cases", "settings", "audit"):
+            page.goto(f"/{path}")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (width, path)
+            box = page.locator("header.top [aria-current=page]").bounding_box()
+            assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= width, (width, path)
+
+
 # --- reports, notices, the way in
 
 
@@ -258,7 +308,10 @@ def test_a_report_of_the_public_is_read_and_decided_as_a_report(room, reviewer):
     case = room.desk.cases.get(str(console.intake.case_of(receipt.id)))
     page = reviewer.page
     claim(reviewer, case)
-    assert "somebody pretends to be a child" in page.locator(".words").inner_text()
+    words = page.locator(".words").inner_text()
+    assert words.startswith("What was said\nsomebody pretends to be a child")
+    assert "somebody of the public" in words
+    assert "received_at" not in words and "danger_now" not in words
     offered = page.locator("input[name=outcome]").evaluate_all("all => all.map((one) => one.value)")
     assert offered == ["confirm", "not-ours", "pass-on", "no-ground", "escalate"]
     page.keyboard.press("2")

@@ -92,7 +92,7 @@ def open_(
         raise InputError("--what is content or context")
     with _vault(context) as vault:
         opening = vault.content if what == "content" else vault.context
-        data = opening(item, _review_key(context, key), actor=actor(), purpose=purpose)
+        data = opening(item, _review_key(context, key, vault), actor=actor(), purpose=purpose)
     try:
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
@@ -190,7 +190,7 @@ def rotate(
     from tutela.casework.evidence.seal import Recipients
 
     with _vault(context) as vault:
-        count = seal_anew(vault, _review_key(context, key), Recipients(to), actor=actor())
+        count = seal_anew(vault, _review_key(context, key, vault), Recipients(to), actor=actor())
     typer.echo(f"{count:,} items are sealed to the new keys")
 
 
@@ -225,16 +225,19 @@ def drill(
     from tutela.casework.evidence.drill import try_restored
 
     with _vault(context) as vault:
-        found = try_restored(vault, _review_key(context, key), sample=sample, actor=actor())
+        found = try_restored(vault, _review_key(context, key, vault), sample=sample, actor=actor())
     for line in found.lines():
         typer.echo(line)
     raise typer.Exit(0 if found.sound else 1)
 
 
-def _review_key(context: typer.Context, path: Path) -> "ReviewKey":
+def _review_key(context: typer.Context, path: Path, vault: "Vault") -> "ReviewKey":
+    """A key that opens something: what is sealed now, or an item that was sealed before the keys were changed."""
     from tutela.casework.evidence.review_key import read_review_key
 
-    return read_review_key(path, context.obj.settings().home)
+    settings = context.obj.settings()
+    now = settings.casework.evidence.recipients if settings.casework.evidence is not None else ()
+    return read_review_key(path, settings.home, recipients=(*now, *vault.recipients()))
 
 
 @contextmanager

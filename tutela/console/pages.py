@@ -1,6 +1,7 @@
 """Templates to pages: what every page shares, and errors as pages (or as JSON for our own scripts)."""
 
 import logging
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,7 @@ def _environment(language: Language) -> Environment:
     )
     environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
     environment.filters |= {"moment": language.moment, "ago": language.ago, "number": language.number}
+    environment.filters |= {"instant": datetime.fromisoformat}
     environment.filters |= {
         "word": language.word,
         "told": language.told,

@@ -46,7 +46,7 @@ def draw(chart: Chart, *, dark: bool) -> bytes:
             bottom = [below + value for below, value in zip(bottom, values, strict=True)]
         _label(axes, chart, ink, line)
         if list(chart.series) != [chart.unit]:
-            figure.legend(loc="outside upper left", frameon=False, labelcolor=ink, ncols=5)
+            figure.legend(loc="outside upper left", frameon=False, labelcolor=ink, ncols=3)
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Title": chart.title})
     return out.getvalue()

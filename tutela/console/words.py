@@ -33,6 +33,7 @@ WORDS: Mapping[str, str] = {
     "match": message("match"),
     "unscreened": message("could not be screened"),
     "intake": message("reported to us"),
+    "public": message("somebody of the public"),
     "contact": message("contacts and conversations"),
     "appeal": message("appeal against a block"),
     # what an account did

@@ -4,13 +4,14 @@ The serving process puts evidence in and cannot take it out. Whoever opens an it
 in the audit log before the first byte is read.
 """
 
+import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, String, cast, insert, select
 
 from tutela.casework.audit.log import append
 from tutela.casework.evidence.age_header import split_headers
@@ -112,6 +113,12 @@ class Vault:
     def get(self, evidence_id: str) -> Evidence:
         """What is known of an item. Raises NotFoundError."""
         return evidence_of(self._row(evidence_id))
+
+    def recipients(self) -> frozenset[str]:
+        """The public keys that something kept is sealed to."""
+        sealed_to = select(cast(table.c.recipients, String)).where(table.c.wrapped_key.is_not(None)).distinct()
+        with self.store.read() as connection:
+            return frozenset(key for text in connection.execute(sealed_to).scalars() for key in json.loads(text))
 
     def content(self, evidence_id: str, key: ReviewKey, *, actor: str, purpose: str) -> bytes:
         """The content, opened; the audit log knows it first. Raises NotFoundError, ConflictError, EvidenceError."""

@@ -26,6 +26,9 @@ function nearest(targets) {
   return [...targets].reduce((best, one) => (best && shown(best) >= shown(one) ? best : one), null);
 }
 
+// The pages stand in one row that scrolls on a narrow screen: the one that is open is in it.
+document.querySelector("header.top [aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !document.querySelector("dialog[open]")) document.activeElement.blur();
   if (!shortcuts || event.ctrlKey || event.metaKey || event.altKey || event.repeat || typing(event.target)) return;
