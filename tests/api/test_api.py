@@ -1,6 +1,9 @@
 """The HTTP service, run as operators run it: a real server, real keys, hostile clients."""
 
+import collections
 import contextlib
+import hashlib
+import itertools
 import json
 import os
 import random
@@ -21,6 +24,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from tests.support.effort import effort
 from tests.support.feeds import random_hashes
@@ -30,12 +34,18 @@ from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.api.bodies import read_context
 from tutela.api.keys import Scope
 from tutela.api.problems import Problem
+from tutela.casework.evidence.objects import Objects
+from tutela.casework.evidence.seal import ReviewKey, new_identity
+from tutela.casework.evidence.vault import Vault
+from tutela.foundation.store.case_tables import case_item
+from tutela.foundation.store.database import Store
 
 HEX = [row.tobytes().hex() for row in random_hashes(500, seed=21)]
 PICTURE = file_of(photos()[0], "JPEG")
 COPY = file_of(photos()[0].resize((300, 280)), "WEBP")
 MUTATIONS = effort(600, 10_500)
-KILLS = effort(12, 50)
+KILLS = effort(2, 80)
+"""On each of the two databases."""
 
 
 @pytest.fixture(scope="module")
@@ -592,21 +602,29 @@ def test_a_change_through_one_process_is_seen_by_all(tmp_path):
         assert service.stop() in (0, -signal.SIGTERM)
 
 
-def test_what_was_answered_survives_kill_nine(tmp_path):
-    service, rng, accepted = Service(tmp_path / "home"), random.Random(5), []
+def test_what_was_answered_survives_kill_nine(tmp_path, database):
+    """The whole service, under load: what it answered is there, once, and the evidence of what it blocked."""
+    secret, public = new_identity()
+    service = Service(tmp_path / "home", database=database, TUTELA_EVIDENCE__RECIPIENTS=f'["{public}"]')
+    rng, accepted, verdicts, blocked = random.Random(5), [], [], []
     with service.client() as client:
         client.post("/v1/banks", json={"name": "known", "policy": {"action": "block"}})
-    verdicts: list[str] = []
+        known = {"signal": "md5", "value": hashlib.md5(b"known words").hexdigest()}
+        client.post("/v1/banks/known/entries", json={"entries": [known]})
     for round_ in range(KILLS):
         answered, killed = threading.Event(), threading.Event()
 
         def write(number: int, round_: int, answered: threading.Event, killed: threading.Event) -> None:
             with service.client() as client, contextlib.suppress(httpx.HTTPError):
-                while not killed.is_set():
-                    value = HEX[rng.randrange(500)]
-                    body = {"entries": [{"signal": "pdq", "value": value, "reference": f"{round_}-{number}"}]}
+                for turn in itertools.takewhile(lambda _: not killed.is_set(), itertools.count()):
+                    value, name = HEX[rng.randrange(500)], f"{round_}-{number}-{turn}"
+                    body = {"entries": [{"signal": "pdq", "value": value, "reference": name}]}
                     if client.post("/v1/banks/known/entries", json=body).status_code == 201:
-                        accepted.append((value, f"{round_}-{number}"))
+                        accepted.append((value, name))
+                    context = {"Tutela-Context": json.dumps({"item": name})}
+                    answer = client.post("/v1/screen", content=b"known words", headers=context)
+                    if answer.status_code == 200 and answer.json()["decision"] == "block":
+                        blocked.append(answer.json()["id"])
                     answer = client.post("/v1/screen", content=b"words")
                     if answer.status_code == 200:
                         verdicts.append(answer.json()["id"])
@@ -623,11 +641,29 @@ def test_what_was_answered_survives_kill_nine(tmp_path):
         service.start()
     with service.client() as client:
         text = client.get("/v1/banks/known/export", params={"format": "jsonl"}).text
-        kept = {(item["value"], item["reference"]) for item in map(json.loads, text.splitlines())}
+        kept = collections.Counter((item["value"], item["reference"]) for item in map(json.loads, text.splitlines()))
         assert len(accepted) >= KILLS
-        assert set(accepted) <= kept
+        assert all(kept[each] == 1 for each in accepted)
+        assert max(kept.values()) == 1
         assert len(verdicts) >= KILLS
         assert all(client.get(f"/v1/verdicts/{each}").status_code == 200 for each in rng.sample(verdicts, KILLS))
         queries = {"hashes": [{"signal": "pdq", "value": value} for value, _ in accepted[-200:]]}
         assert all(client.post("/v1/lookup", json=queries).json()["results"])
     assert service.stop() in (0, -signal.SIGTERM)
+    evidence_is_whole(service, blocked, secret)
+    print(f"{KILLS} kills: {len(accepted)} entries, {len(verdicts)} verdicts and {len(blocked)} blocks were answered")
+
+
+def evidence_is_whole(service: Service, blocked: list[str], secret: str) -> None:
+    """Every block that was answered has one item of a case with sealed evidence that opens; no upload has two."""
+    store = Store.open(service.database)
+    vault = Vault(store, Objects(f"file://{service.home / 'evidence'}"), None)
+    with store.read() as connection:
+        items = connection.execute(select(case_item)).all()
+    assert len(blocked) >= KILLS
+    found = {row.verdict_id: row.evidence_id for row in items}
+    assert set(blocked) <= found.keys()
+    assert max(collections.Counter(row.item for row in items if row.item).values()) == 1
+    for each in blocked[:: max(1, len(blocked) // 10)]:
+        assert vault.content(found[each], ReviewKey(secret), actor="t", purpose="t") == b"known words"
+    store.close()

@@ -20,13 +20,15 @@ from tutela.foundation.store.database import Store
 class Service:
     """A service process and a client with an admin's key."""
 
-    def __init__(self, home: Path, *, workers: int = 1, **environment: str) -> None:
+    def __init__(self, home: Path, *, workers: int = 1, database: str | None = None, **environment: str) -> None:
+        """`database` is a URL; a file in the home by default."""
         self.home = home
         home.mkdir(mode=0o700, exist_ok=True)
-        store = Store.create(f"sqlite:///{home / 'tutela.db'}")
+        self.database = database or f"sqlite:///{home / 'tutela.db'}"
+        store = Store.create(self.database)
         self.keys = Keys(store)
         self.workers = workers
-        self.environment = os.environ | {"TUTELA_DECODERS": "2"} | environment
+        self.environment = os.environ | {"TUTELA_DECODERS": "2", "TUTELA_DATABASE": self.database} | environment
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.admin = self.keys.create("admin", [Scope.ADMIN], by="test")[1]
