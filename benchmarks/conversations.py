@@ -23,11 +23,17 @@ from tests.support.recruiter import WORDING_A, WORDING_B, Talk, benign_talks, fi
 from tutela.screening.conversations.ledger import ConversationLedger
 from tutela.screening.conversations.model import TalkModel
 from tutela.screening.conversations.records import Heard, Pseudonyms, names_of, pack
+from tutela.screening.conversations.scorers.embedding import EmbeddingScorer
 from tutela.screening.conversations.state import RiskState
 from tutela.screening.conversations.training import Labelled, train
 from tutela.screening.conversations.vectors import Encoder, VectorModel, Vectors, learn
 
 ORDINARY = 6_000
+LARGE = (5_000, 25_000)
+"""An index of the size that Sentinel advises."""
+BATCH = 1_000
+ROUNDS = 3
+"""Each way is timed so often, in turns; its best round counts, as others use the machine."""
 CELLS = (("A", WORDING_A, (0.1, 0.25, 0.8)), ("B", WORDING_B, (0.25, 0.5, 0.8)))
 SAYING = "Designs on made-up lines: it says nothing about grooming."
 Height = Callable[[Talk], float]
@@ -46,13 +52,15 @@ def run(scale: Scale) -> Iterator[Table]:
     texts = [line for talk in benign for line in talk.lines]
     folder = minilm.package()
     if folder is None or scale is Scale.TINY:
-        yield _speed({"n-grams": (len(texts), _timed(lambda: model.score(texts)))})
+        yield _speed(len(texts), {"n-grams": lambda: model.score(texts)})
         yield _recall({"n-grams alone": lambda talk: float(model.score(talk.lines).trust.sum())}, benign, test, 30)
         return
     with tempfile.TemporaryDirectory() as place:
-        minilm.export(folder, Path(place))
-        known = Known(Encoder(Path(place)), model, ordinary)
-    yield known.speed(texts)
+        whole, small = Path(place) / "whole", Path(place) / "small"
+        minilm.export(folder, whole)
+        minilm.quantise(whole, small)
+        known = Known(Encoder(small), Encoder(whole), model, ordinary)
+    yield known.speed(random.Random(9).sample(texts, 1_000 if scale is Scale.USUAL else 4_000))
     known.encode(
         {line for talk in benign for line in talk.lines}
         | {line for w in (WORDING_A, WORDING_B) for line, _ in positives(w)}
@@ -74,12 +82,14 @@ def run(scale: Scale) -> Iterator[Table]:
 class Known:
     """What is known of each line, encoded once for everybody."""
 
-    def __init__(self, encoder: Encoder, model: TalkModel, ordinary: Sequence[str]) -> None:
-        self._encoder = encoder
+    def __init__(self, encoder: Encoder, theirs: Encoder, model: TalkModel, ordinary: Sequence[str]) -> None:
+        """`encoder` is ours, of eight bits; `theirs` the same with all its bits, which Sentinel reads."""
+        self._encoder, self._theirs = encoder, theirs
         self._model = model
-        self._positive = encoder.encode([line for line, _ in positives(WORDING_A)])
-        self._ordinary = encoder.encode(ordinary)
-        self._vectors: VectorModel = learn(self._positive, self._ordinary)
+        confirmed = [line for line, _ in positives(WORDING_A)]
+        self._positive, self._ordinary = theirs.encode(confirmed), theirs.encode(ordinary)
+        self._vectors: VectorModel = learn(encoder.encode(confirmed), encoder.encode(ordinary))
+        self._sides = (self._positive, self._ordinary)
         self._of: dict[str, tuple[float, float, bool, float]] = {}
         self.peer = "its own formulas" if _formulas() is not None else "its formulas, restated"
 
@@ -90,7 +100,7 @@ class Known:
         near = self._vectors.score(vectors).trust
         cheap = self._model.score(ordered).trust
         ranks = self._model.sums(ordered) >= self._model.gate
-        theirs = sentinel_scores(vectors, self._positive, self._ordinary)
+        theirs = sentinel_scores(self._theirs.encode(ordered), self._positive, self._ordinary)
         for place, line in enumerate(ordered):
             self._of[line] = (float(cheap[place]), float(near[place]), bool(ranks[place]), float(theirs[place]))
 
@@ -108,22 +118,28 @@ class Known:
 
     def speed(self, texts: Sequence[str]) -> Table:
         """Messages a second of each way, on the same messages."""
-        few = texts[:300]
+        large = [np.resize(side, (count, side.shape[1])) for side, count in zip(self._sides, LARGE, strict=True)]
 
         def cascade() -> None:
-            closer = np.flatnonzero(self._model.sums(few) >= self._model.gate)
-            self._model.score(few)
-            self._vectors.score(self._encoder.encode([few[place] for place in closer]))
+            embedding = EmbeddingScorer(self._encoder, self._vectors)  # it has seen no text before
+            for begin in range(0, len(texts), BATCH):
+                batch = texts[begin : begin + BATCH]
+                self._model.score(batch)
+                closer = np.flatnonzero(self._model.sums(batch) >= self._model.gate)
+                embedding.score([batch[place] for place in closer])
 
-        def theirs() -> None:
-            sentinel_scores(self._encoder.encode(few), self._positive, self._ordinary)
+        def theirs(positive: Vectors, ordinary: Vectors) -> None:
+            for begin in range(0, len(texts), BATCH):
+                sentinel_scores(self._theirs.encode(texts[begin : begin + BATCH]), positive, ordinary)
 
         return _speed(
+            len(texts),
             {
-                "n-grams": (len(texts), _timed(lambda: self._model.score(texts))),
-                "cascade": (len(few), _timed(cascade)),
-                "Sentinel's way, the same encoder": (len(few), _timed(theirs)),
-            }
+                "n-grams": lambda: self._model.score(texts),
+                "cascade": cascade,
+                "Sentinel's way, the same examples": lambda: theirs(*self._sides),
+                "Sentinel's way, 5,000 and 25,000 examples": lambda: theirs(*large),
+            },
         )
 
 
@@ -184,11 +200,16 @@ def _recall(designs: dict[str, Height], benign: Sequence[Talk], test: Sequence[T
     return Table(title, ("design", *names), SAYING, rows)
 
 
-def _speed(ways: dict[str, tuple[int, float]]) -> Table:
+def _speed(count: int, ways: dict[str, Callable[[], object]]) -> Table:
+    best = dict.fromkeys(ways, np.inf)
+    for _ in range(ROUNDS):
+        for name, way in ways.items():
+            best[name] = min(best[name], _timed(way))
     rows: list[Sequence[str]] = [
-        [name, f"{count:,}", f"{count / seconds:,.0f}"] for name, (count, seconds) in ways.items()
+        [name, f"{count / seconds:,.0f}", f"{max(best.values()) / seconds:,.1f}"] for name, seconds in best.items()
     ]
-    return Table("Messages a processor second, one thread", ("way", "messages", "a second"), SAYING, rows)
+    title = f"Messages a processor second, one thread; {count:,} messages, 8 bits in ours, 32 in Sentinel's encoder"
+    return Table(title, ("way", "a second", "ratio"), SAYING, rows)
 
 
 def _events(count: int) -> Table:

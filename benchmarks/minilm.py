@@ -31,6 +31,16 @@ def export(folder: Path, target: Path) -> None:
     onnx.save(Graph(_weights(folder / "model.safetensors")).model(), str(target / "model.onnx"))
 
 
+def quantise(folder: Path, target: Path) -> None:
+    """The same model with weights of eight bits, a scale for each channel: a quarter of the bytes, nearly the same."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes())
+    model, weights = target / "model.onnx", QuantType.QInt8
+    quantize_dynamic(str(folder / "model.onnx"), str(model), per_channel=True, weight_type=weights)
+
+
 def _weights(path: Path) -> dict[str, npt.NDArray[np.float32]]:
     data = path.read_bytes()
     length = int.from_bytes(data[:8], "little")

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.recruiter import WORDING_A, benign_talks, first, positives, split
+from tests.support.effort import effort
+from tests.support.recruiter import WORDING_A, WORDING_B, benign_talks, first, positives, split
 from tutela.casework.cases.model import Effect
 from tutela.casework.cases.safety_notices import ACCUSING, read_notices
 from tutela.errors import InputError
@@ -121,16 +122,34 @@ def test_a_worse_model_is_refused_and_the_one_before_stays(ordinary: list[str], 
         take_back(tmp_path / FILE)
 
 
-def test_five_percent_of_flipped_decisions_change_little(ordinary: list[str]):
-    lines = [Labelled(*one) for one in positives(WORDING_A)]
-    clean = train(lines, ordinary)
-    flipped = train(lines + [Labelled(text, ConversationStage.TRUST) for text in ordinary[1:4]], ordinary)
-    _, _, test = split(benign_talks())
-    benign = [line for talk in test[:150] for line in first(talk).lines]
-    alarms = [float(model.score(benign).trust.sum()) for model in (clean, flipped)]
-    assert alarms[1] <= 1.2 * alarms[0]
-    found = [float((model.score([one.text for one in lines]).trust > 0).mean()) for model in (clean, flipped)]
+@pytest.mark.parametrize("seed", range(effort(2, 8)))
+def test_five_percent_of_flipped_decisions_raise_benign_alarms_by_a_tenth_at_most(ordinary: list[str], seed: int):
+    learnt, _, test = split(benign_talks())
+    shown = set(ordinary)
+    others = [line for talk in learnt for line in talk.lines if line not in shown and len(line.split()) >= 3]
+    flipped = [(line, ConversationStage.TRUST) for line in random.Random(seed).sample(others, 4)]
+    lines = positives(WORDING_A)
+    clean = train([Labelled(*one) for one in lines], ordinary)
+    model = train(weigh(given(lines + flipped), ordinary), ordinary)
+    benign = [line for talk in test for line in first(talk).lines]
+    alarms = [float(one.score(benign).trust.sum()) for one in (clean, model)]
+    assert alarms[1] <= 1.1 * alarms[0]
+    found = [float((one.score([text for text, _ in lines]).trust > 0).mean()) for one in (clean, model)]
     assert found[1] >= found[0] - 0.05
+
+
+def test_lessons_that_are_mostly_like_ordinary_talk_are_refused(ordinary: list[str]):
+    learnt, _, _ = split(benign_talks())
+    shown = set(ordinary)
+    others = [line for talk in learnt for line in talk.lines if line not in shown and len(line.split()) >= 3]
+    flipped = [(line, ConversationStage.TRUST) for line in random.Random(1).sample(others, 80)]
+    with pytest.raises(InputError, match="like ordinary talk"):
+        weigh(given(positives(WORDING_A) + flipped), ordinary)
+
+
+def test_a_new_wording_of_several_accounts_is_learnt(ordinary: list[str]):
+    lines = positives(WORDING_A) + positives(WORDING_B)[::2]
+    assert len(weigh(given(lines), ordinary)) >= 0.9 * len(lines)
 
 
 def test_a_model_without_a_withdrawn_lesson_is_one_that_never_saw_it(ordinary: list[str]):

@@ -1,7 +1,8 @@
 """Guards of learning: what no single hand may teach, and what a new model must not do worse than the one before.
 
 A lesson counts where two people confirmed it, once for all its near copies, and at most so much from one account or one
-reviewer. What ordinary people say is no lesson; where many such are given, it is a campaign, and nothing is learnt.
+reviewer. What ordinary people say is no lesson, nor is what stands among it and is like nothing that was confirmed of
+anybody else; where many such are given, it is a campaign, and nothing is learnt.
 """
 
 import tomllib
@@ -15,13 +16,17 @@ from tutela.content.words import fold
 from tutela.errors import InputError
 from tutela.screening.conversations.events import ConversationStage
 from tutela.screening.conversations.model import TalkModel
-from tutela.screening.conversations.training import Labelled
+from tutela.screening.conversations.training import Labelled, standings
 
 MOST_OF_ACCOUNT = 1 / 20
 MOST_OF_REVIEWER = 1 / 4
 """Of the weight of all lessons. Two people confirm each, so that one alone teaches nothing."""
 MOST_ORDINARY = 0.05
 """Of the lessons may be what ordinary people say as well; they are left out."""
+LEAST_STANDING = 0.6
+"""The share of ordinary messages that a lesson must be over, by a head that was shown no lesson of its account."""
+MOST_STANDING_LOW = 1 / 3
+"""Of the lessons may stand lower; they are left out."""
 _ROUNDS = 60
 _MORE_ALARMS = 1.1
 _LESS_RECALL = 0.05
@@ -57,7 +62,7 @@ def canaries() -> Canaries:
     return Canaries(tuple(read["hard"]), tuple(swaps))
 
 
-def weigh(lessons: Sequence[Lesson], ordinary: Iterable[str]) -> list[Labelled]:
+def weigh(lessons: Sequence[Lesson], ordinary: Sequence[str]) -> list[Labelled]:
     """The lessons that count, with their weights. Raises InputError where nothing may be learnt from them."""
     confirmed = [one for one in lessons if len(one.reviewers) >= 2]
     said = {fold(text) for text in ordinary}
@@ -72,6 +77,7 @@ def weigh(lessons: Sequence[Lesson], ordinary: Iterable[str]) -> list[Labelled]:
             count=len(by_form) - len(unusual),
             all=len(by_form),
         )
+    unusual = _standing_out(unusual, ordinary)
     least = round(1 / MOST_OF_ACCOUNT)
     if (accounts := len({lesson.account for lesson in unusual})) < least:
         raise InputError(
@@ -81,6 +87,22 @@ def weigh(lessons: Sequence[Lesson], ordinary: Iterable[str]) -> list[Labelled]:
         )
     weights = _capped(unusual)
     return [Labelled(one.text, one.stage, float(weight)) for one, weight in zip(unusual, weights, strict=True)]
+
+
+def _standing_out(lessons: list[Lesson], ordinary: Sequence[str]) -> list[Lesson]:
+    """The lessons without those that stand among ordinary talk: decisions that were flipped are of that kind."""
+    if not lessons or not ordinary:
+        return lessons
+    given = [Labelled(one.text, one.stage) for one in lessons]
+    low = standings(given, [one.account for one in lessons], ordinary) < LEAST_STANDING
+    if low.mean() > MOST_STANDING_LOW:
+        raise InputError(
+            "{count} of {all} lessons are like ordinary talk, and like nothing that was confirmed of anybody else:"
+            " nothing is learnt from them",
+            count=int(low.sum()),
+            all=len(lessons),
+        )
+    return [one for one, among in zip(lessons, low, strict=True) if not among]
 
 
 def compare(before: TalkModel | None, after: TalkModel, held_out: Sequence[str], benign: Canaries) -> None:

@@ -62,6 +62,12 @@ class TalkModel:
     made_from: Mapping[str, str] = field(default_factory=dict)
     """Counts and digests of what it was trained on."""
 
+    @classmethod
+    def bare(cls, main: npt.NDArray[np.int8]) -> "TalkModel":
+        """A main head alone, for its sums."""
+        nothing = np.zeros((1 << OTHER_BITS) * OTHERS, np.int8)
+        return cls(main, nothing, np.zeros(1 << (WORD_BITS - 3), np.uint8), 0.0, 0.0, 1.0, 0.0)
+
     @cached_property
     def heads(self) -> _native.TalkHeads:
         """The weights, in the native core."""

@@ -25,6 +25,7 @@ _HELD_OUT = 5
 """Every fifth ordinary message is not learnt from, but tells how ordinary talk scores."""
 _MOST_WEIGHT = 10.0
 _MOST_WORDS = 50_000
+_FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,12 @@ def train(positives: Sequence[Labelled], ordinary: Sequence[str], *, least_ordin
     learnt = [text for place, text in enumerate(ordinary) if place % _HELD_OUT]
     held_out = [text for place, text in enumerate(ordinary) if place % _HELD_OUT == 0]
     texts = [one.text for one in positives] + learnt
-    targets = np.array([1.0] * len(positives) + [0.0] * len(learnt), np.float32)
-    balance = min(_MOST_WEIGHT, len(learnt) / len(positives))
-    weights = np.array([one.weight * balance for one in positives] + [1.0] * len(learnt), np.float32)
-    main = _whole(_head(texts, targets, weights, MAIN_BITS)[:-1])
+    main = _main(positives, learnt)
     other = _stages(positives, learnt)
     words = _words(texts)
     strange = _native.familiarity(held_out, folding(), words)[:, :2].sum(axis=0)
     share = float(strange[1] / max(1, strange[0]))
-    bare = TalkModel(main, other, words, share, 0.0, 1.0, 0.0)
-    sums = bare.sums(held_out)
+    sums = TalkModel.bare(main).sums(held_out)
     sums = sums[sums > -1e8]
     made_from = {
         "positive": str(len(positives)),
@@ -80,6 +77,34 @@ def _words(texts: Sequence[str]) -> npt.NDArray[np.uint8]:
     known = sorted((word for word, count in counts.items() if count >= 2), key=lambda word: (-counts[word], word))
     known = known[:_MOST_WORDS]
     return _native.known_words([*known, *sorted({letter for word in known for letter in word})])
+
+
+def standings(positives: Sequence[Labelled], groups: Sequence[str], ordinary: Sequence[str]) -> npt.NDArray[np.float64]:
+    """For each message which share of ordinary ones scores less, by a head that was shown nothing of its group; shape
+    (positives,). One that stands among the ordinary is like nothing that was confirmed of anybody else.
+    """
+    folds = {group: place % _FOLDS for place, group in enumerate(dict.fromkeys(groups))}
+    fold_of = np.array([folds[group] for group in groups])
+    learnt = [text for place, text in enumerate(ordinary) if place % _HELD_OUT]
+    held_out = [text for place, text in enumerate(ordinary) if place % _HELD_OUT == 0]
+    found = np.zeros(len(positives))
+    for part in range(_FOLDS):
+        shown = [one for one, its in zip(positives, fold_of, strict=True) if its != part]
+        rows = np.flatnonzero(fold_of == part).tolist()
+        if not rows or not shown:
+            continue
+        head = TalkModel.bare(_main(shown, learnt))
+        sums = np.sort(head.sums(held_out))
+        found[rows] = np.searchsorted(sums, head.sums([positives[row].text for row in rows])) / max(1, len(sums))
+    return found
+
+
+def _main(positives: Sequence[Labelled], learnt: Sequence[str]) -> npt.NDArray[np.int8]:
+    """The main head: what was confirmed, told from ordinary talk."""
+    targets = np.array([1.0] * len(positives) + [0.0] * len(learnt), np.float32)
+    balance = min(_MOST_WEIGHT, len(learnt) / len(positives))
+    weights = np.array([one.weight * balance for one in positives] + [1.0] * len(learnt), np.float32)
+    return _whole(_head([*(one.text for one in positives), *learnt], targets, weights, MAIN_BITS)[:-1])
 
 
 def _once(positives: Sequence[Labelled]) -> list[Labelled]:

@@ -5,6 +5,7 @@ of those that people did. Vectors can be inverted into texts: at rest they are s
 import json
 import secrets
 import struct
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,7 @@ FOLDER = "encoder"
 MODEL, TOKENIZER, MEMORY = "model.onnx", "tokenizer.json", "memory.risk"
 NEAREST = 5
 MAX_TOKENS = 128
-_BATCH = 32
+_BATCH = 16
 _DRIFT_SHARE = 0.97
 _RIDGE = 1.0
 _SHARPNESS = 20.0
@@ -29,6 +30,11 @@ _MAGIC = b"TUTVECT1"
 _LENGTH = struct.Struct("<8sI")
 _NONCE = 12
 Vectors = npt.NDArray[np.float32]
+
+
+def plain(text: str) -> str:
+    """A text as encoders read it: in one case and width, with single spaces."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 class Encoder:
@@ -52,18 +58,18 @@ class Encoder:
         self._tokenizer.enable_padding()
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, shape (texts, width)."""
-        order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+        """Unit vectors, shape (texts, width); of texts that differ by case, width and spaces only, the same one."""
+        said = [plain(text) for text in texts]
+        order = sorted(set(said), key=lambda text: (len(text), text))
         found: list[Vectors] = []
         for begin in range(0, len(order), _BATCH):
-            encoded = self._tokenizer.encode_batch([texts[place] for place in order[begin : begin + _BATCH]])
+            encoded = self._tokenizer.encode_batch(order[begin : begin + _BATCH])
             ids = np.array([one.ids for one in encoded], np.int64)
             mask = np.array([one.attention_mask for one in encoded], np.int64)
             found.append(self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0])
         vectors = np.concatenate(found) if found else np.zeros((0, 1), np.float32)
-        back = np.empty(len(order), np.int64)
-        back[order] = np.arange(len(order))
-        return vectors[back].astype(np.float32)
+        places = {text: place for place, text in enumerate(order)}
+        return vectors[[places[text] for text in said]].astype(np.float32)
 
 
 @dataclass(frozen=True)
