@@ -32,14 +32,14 @@ from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges.puller import Puller
 from tutela.lists.exchanges.service import Exchanges
 
-_BOTH = {Scale.TINY: [2_000], Scale.USUAL: [50_000], Scale.FULL: [50_000, 1_000_000]}
+_BOTH = {Scale.TINY: [1_000], Scale.USUAL: [50_000], Scale.FULL: [50_000, 1_000_000]}
 _OURS = {Scale.TINY: [], Scale.USUAL: [], Scale.FULL: [5_000_000]}
 _TURNS = {Scale.TINY: 1, Scale.USUAL: 5, Scale.FULL: 5}
 _ALTERNATED = 100_000
 """Larger lists are pulled once each way."""
-_BANK = {Scale.TINY: 10_000, Scale.USUAL: 1_000_000, Scale.FULL: 10_000_000}
+_BANK = {Scale.TINY: 2_000, Scale.USUAL: 1_000_000, Scale.FULL: 10_000_000}
 _CHANGES = 1_000
-_PULLS = 10
+_PULLS = {Scale.TINY: 1, Scale.USUAL: 10, Scale.FULL: 10}
 _ENTRY_COLUMNS = (
     *("id", "bank_id", "signal_id", "source", "reference", "label", "state", "created_by"),
     *("created_at", "updated_at"),
@@ -159,7 +159,7 @@ def _changes(scale: Scale) -> Table:
     table = Table(
         f"{_CHANGES:,} changes pulled into a bank of {count:,}, until a running deployment matches by them",
         ("what", "median", "longest", "first"),
-        f"{_PULLS} pulls. A third of the changes are new entries, a third are withdrawn, a third have another "
+        f"{_PULLS[scale]} pulls. A third of the changes are new entries, a third are withdrawn, a third have another "
         "classification. Matched by: a deployment that runs beside the pull finds the last new value, and no "
         "longer the first withdrawn one.",
     )
@@ -169,7 +169,7 @@ def _changes(scale: Scale) -> Table:
         with compose_deployment(folder, decoders=1) as deployment:
             while deployment.shortcomings() and deployment.indexes.faults():
                 deployment.indexes.build("pdq")
-            pulls = [_follow(deployment, count, number) for number in range(_PULLS)]
+            pulls = [_follow(deployment, count, number) for number in range(_PULLS[scale])]
         for what, seconds in zip(("pulled", "matched by, since the pull began"), zip(*pulls, strict=True), strict=True):
             table.add(what, *(duration(found) for found in (median(seconds), max(seconds), seconds[0])))
     finally:

@@ -32,7 +32,8 @@ from benchmarks.report import Scale, Table, duration, ratio
 from tutela.deployment.composition import compose_deployment
 from tutela.lists.banks.model import Action, NewEntry, Policy
 
-_FILES = {Scale.TINY: 2, Scale.USUAL: 20, Scale.FULL: 80}
+_DRAWN = {Scale.TINY: 1, Scale.USUAL: 4, Scale.FULL: 4}
+_FILES = {Scale.TINY: 1, Scale.USUAL: 20, Scale.FULL: 80}
 _ROUNDS = {Scale.TINY: 1, Scale.USUAL: 3, Scale.FULL: 3}
 _HASHES = {Scale.TINY: 100, Scale.USUAL: 100_000, Scale.FULL: 100_000}
 _LONG_RUN = {Scale.TINY: 5, Scale.USUAL: 500, Scale.FULL: 5_000}
@@ -47,7 +48,7 @@ def run(scale: Scale) -> Iterator[Table]:
         "JPEG of 3 MP": lambda: _marked(next(pictures)),
         "1 MB of words": lambda: _words(),
     }
-    drawn = [file_of(mosaic(SIZES["3 MP"], seed), "JPEG", quality=88) for seed in range(4)]
+    drawn = [file_of(mosaic(SIZES["3 MP"], seed), "JPEG", quality=88) for seed in range(_DRAWN[scale])]
     pictures = itertools.cycle(drawn)
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)

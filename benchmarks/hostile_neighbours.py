@@ -26,7 +26,7 @@ from benchmarks.report import Scale, Table
 from tutela.api.keys import Keys, Scope
 from tutela.deployment.composition import compose_deployment
 
-_UPLOADS = {Scale.TINY: 20, Scale.USUAL: 300, Scale.FULL: 2_000}
+_UPLOADS = {Scale.TINY: 3, Scale.USUAL: 300, Scale.FULL: 2_000}
 _SETTLE_S = {Scale.TINY: 0.5, Scale.USUAL: 4.0, Scale.FULL: 10.0}
 
 

@@ -29,6 +29,8 @@ from tutela.lists.banks.model import Action, NewEntry, Policy
 
 _HASHES = {Scale.TINY: 1000, Scale.USUAL: 100_000, Scale.FULL: 1_000_000}
 _REQUESTS = {Scale.TINY: 5, Scale.USUAL: 200, Scale.FULL: 600}
+_THREE = ("plain", "standard", "thorough")
+_VIEWS = {Scale.TINY: _THREE[:2], Scale.USUAL: _THREE, Scale.FULL: _THREE}
 _CLIENTS = 4
 Ask = Callable[[httpx.Client, bytes], None]
 
@@ -53,7 +55,7 @@ def run(scale: Scale) -> Iterator[Table]:
         home = Path(folder) / "home"
         key = _fill(home, hashes)
         measured: dict[tuple[str, str], _Measured] = {}
-        for name in ("plain", "standard", "thorough"):
+        for name in _VIEWS[scale]:
             with _our_service(home, key, name) as served:
                 for kind, files in (("pages of photos", pictures), ("single photos", singles)):
                     measured[kind, name] = _measure(served, _screen, files, _REQUESTS[scale])

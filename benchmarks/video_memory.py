@@ -25,7 +25,7 @@ from tutela.screening.jobs.limits import JobLimits
 from tutela.screening.jobs.service import JobState
 from tutela.screening.verdict import Context
 
-_LONG_MIN = {Scale.TINY: 2, Scale.USUAL: 20, Scale.FULL: 120}
+_LONG_MIN = {Scale.TINY: 1, Scale.USUAL: 20, Scale.FULL: 120}
 _PIECE_S = 20
 _BLOCK = 1 << 20
 

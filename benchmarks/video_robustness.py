@@ -18,9 +18,9 @@ from tutela.content.media.content import Limits
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.screening.video.listed import entry_of, frames_of
 
-_FILMS = {Scale.TINY: 2, Scale.USUAL: 5, Scale.FULL: 1000}
-_ATTACKS = {Scale.TINY: 4, Scale.USUAL: len(ATTACKS), Scale.FULL: len(ATTACKS)}
-_LONG_S = {Scale.TINY: 20, Scale.USUAL: 600, Scale.FULL: 600}
+_FILMS = {Scale.TINY: 1, Scale.USUAL: 5, Scale.FULL: 1000}
+_ATTACKS = {Scale.TINY: 1, Scale.USUAL: len(ATTACKS), Scale.FULL: len(ATTACKS)}
+_LONG_S = {Scale.TINY: 4, Scale.USUAL: 600, Scale.FULL: 600}
 CLIP = "3-second clip in 10 minutes"
 COMPILATION = "compilation of 3-second clips of all of them, 20 at most"
 _MIN_QUALITY, _DISTANCE, _SHARE = 50, 31, 0.8
