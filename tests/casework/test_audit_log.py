@@ -73,7 +73,7 @@ def _plain_root(leaves: list[bytes]) -> bytes:
     return hashlib.sha256(b"\x01" + _plain_root(leaves[:split]) + _plain_root(leaves[split:])).digest()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(30, 300), deadline=None)
 @given(st.integers(1, 70), st.data())
 def test_proofs_hold_for_what_they_prove_and_for_nothing_else(size, data):
     leaves = [leaf_hash(str(number).encode()) for number in range(size)]
@@ -167,6 +167,7 @@ for number in range(int(sys.argv[2])):
 """
 
 
+@pytest.mark.slow
 def test_many_processes_and_threads_append_without_a_gap(log, database):
     writers = [
         subprocess.Popen([sys.executable, "-c", _WRITER, database, "15", f"process-{number}"], cwd=ROOT)
@@ -299,7 +300,7 @@ def test_a_note_of_another_implementation_is_read():
     assert PublicKey("PeterNeumann", key.raw).hint.hex() == "c74f20a3"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort(50, 500), deadline=None)
 @given(st.data())
 def test_a_note_with_any_change_is_refused(data):
     key = _KEY
@@ -343,11 +344,12 @@ def test_a_proof_shows_a_row_to_whoever_has_the_key_and_nothing_that_is_not_ther
         prove_row(log, 35, note, key.public)
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_a_whole_log(tmp_path):
     url, rng = f"sqlite:///{tmp_path / 'k.db'}", random.Random(5)
     store = Store.create(url)
     log, size = AuditLog(store), 0
-    for _ in range(effort(6, 200)):
+    for _ in range(effort(4, 200)):
         command = [sys.executable, "-c", _WRITER, url, "100000", "p"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
         assert process.stdout is not None

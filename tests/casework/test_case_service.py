@@ -261,6 +261,7 @@ class Shell:
         return done.stdout
 
 
+@pytest.mark.slow
 def test_from_the_key_ceremony_to_the_restore_drill(tmp_path):
     """What an officer and an operator do, in its order, with the commands that the pages show."""
     home, officer = tmp_path / "home", tmp_path / "officer"

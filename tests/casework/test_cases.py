@@ -828,7 +828,7 @@ def test_kill_nine_leaves_no_evidence_without_a_case_and_no_case_without_evidenc
     """What was answered is there, whenever the kill came."""
     store, folder, out = Store.create(database), tmp_path / "evidence", tmp_path / "acts"
     vault = Vault(store, Objects(f"file://{folder}"), Recipients([PUBLIC]))
-    kills, rng = effort(6, 200), random.Random(11)
+    kills, rng = effort(4, 200), random.Random(11)
     interrupted: Counter[str] = Counter()
     Banks(store).create("known", label="A1", policy=Policy(Action.BLOCK), actor="t")
     arguments = (database, str(folder), str(out), PUBLIC)

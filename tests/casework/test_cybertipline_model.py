@@ -41,7 +41,7 @@ from tutela.casework.reports.cybertipline.vocabulary import (
 from tutela.casework.reports.draft import Draft, DraftFile
 from tutela.errors import InputError, TutelaError
 
-EXAMPLES = effort(60, 2_000)
+EXAMPLES = effort(40, 2_000)
 """How many reports the property tests make."""
 XS = "{http://www.w3.org/2001/XMLSchema}"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

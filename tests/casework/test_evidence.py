@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from tests.support.effort import effort
 from tutela.casework.audit.log import AuditLog
 from tutela.casework.audit.verification import verify_log
 from tutela.casework.evidence.age_header import HeaderError, split_headers
@@ -91,7 +92,7 @@ def actions(vault: Vault, evidence_id: str) -> list[str]:
 # --- sealing
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=effort(30, 300), deadline=None)
 @given(st.one_of(st.none(), st.binary(max_size=200_000)), st.binary(max_size=500))
 def test_what_is_sealed_comes_back_as_it_was_and_only_with_the_key(content, context):
     officer, other = Officer(), Officer()
@@ -171,6 +172,7 @@ def test_a_review_key_file_may_have_comments_and_several_keys(officer):
     assert officer.secret not in repr(both)
 
 
+@pytest.mark.slow
 def test_a_key_is_locked_with_a_passphrase():
     locked = lock_with_passphrase(b"key", "correct horse")
     assert unlock_with_passphrase(locked, "correct horse") == b"key"

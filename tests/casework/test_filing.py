@@ -32,7 +32,7 @@ from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.store.database import Store
 
 ROOT = Path(__file__).parents[2]
-KILLS = effort(10, 200)
+KILLS = effort(6, 200)
 """How often a filing process is killed while it files."""
 PATIENCE_S = 120.0
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from tests.casework.test_cybertipline_model import schema  # noqa: F401  (a fixture)
+from tests.support.effort import effort
 from tests.support.incidents import DETAILS, NOON, US, InMemory, decided_case
 from tutela.casework.audit.log import AuditLog
 from tutela.casework.cases.model import Outcome
@@ -104,7 +105,7 @@ def test_a_platform_that_says_nothing_still_gets_a_report(evidence, schema):  # 
     assert draft.report.incident_summary.incident_date_time == NOON
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=effort(40, 400), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     details=st.dictionaries(
         st.sampled_from(sorted(KNOWN_DETAILS)) | st.text(max_size=20), st.text(max_size=1000), max_size=30

@@ -221,6 +221,7 @@ def test_the_commands_that_take_the_key_are_those():
     assert {"evidence open", "evidence drill", "report preview", "report file"} <= set(commands_with_the_key())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "said"), [("locked", "is not an open descriptor"), ("another", "does not open evidence")]
 )

@@ -579,7 +579,7 @@ def test_members_that_the_directory_does_not_name_are_found(known):
 def test_random_bytes_in_every_shape_end_in_places():
     """The walk raises nothing, whatever the bytes."""
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=effort(50, 500), deadline=None)
     @given(st.sampled_from(HEADS), st.binary(max_size=400))
     def check(head: bytes, rest: bytes) -> None:
         assert list(places_in(head + rest))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
 from benchmarks.generic_pictures import draw_generic
+from tests.support.effort import effort
 from tests.support.pictures import draw_scene, file_of, photos
 from tutela import _native
 from tutela.content.media.confined.opened import OpenedContent
@@ -315,7 +316,7 @@ def test_lattices_do_not_match_each_other():
                 assert not near, (name, other, near[0].view)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=effort(20, 200), deadline=None)
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**32 - 1), st.sampled_from(["noise", "flat", "steps"]))
 def test_any_picture_has_views_that_lie_in_it(height, width, seed, kind):
     source = np.random.default_rng(seed)

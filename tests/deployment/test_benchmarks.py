@@ -8,8 +8,13 @@ import pytest
 
 from benchmarks.__main__ import NAMES
 
+QUICK = {"index_speed", "links", "words"}
+"""What takes a second or two."""
 
-@pytest.mark.parametrize("name", NAMES)
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+)
 def test_it_runs_and_prints_its_table(name):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("HMA_")}
     finished = subprocess.run(

@@ -221,6 +221,7 @@ def builders(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     return started
 
 
+@pytest.mark.slow
 def test_many_changes_are_built_into_the_index_by_a_process_aside(deployment, many, builders):
     deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="me")
     deployment.banks.add(
@@ -296,6 +297,7 @@ def rebuild(home: Path, database: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_the_rebuild_process_builds_what_is_due_and_only_that(tmp_path):
     home, database = tmp_path / "home", f"sqlite:///{tmp_path / 'home' / 'tutela.db'}"
     with compose_deployment(home, decoders=1) as deployment:

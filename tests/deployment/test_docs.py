@@ -20,6 +20,7 @@ from tutela.cli.commands import app
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+COMMAND = typer.main.get_command(app)
 _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -44,15 +45,26 @@ def test_the_python_page_names_everything_that_the_package_offers():
     assert all(f"::: tutela.{name}\n" in page for name in tutela.__all__ if name != "__version__")
 
 
-@pytest.mark.parametrize("page", ["docs/settings.md", "docs/exchanges.md"])
-def test_what_pages_show_of_commands_is_what_they_print(page):
-    shown = reference("--outputs", page)
-    assert shown.returncode == 0, shown.stderr
+def pages_with_outputs() -> Iterator[object]:
+    """The pages by what they begin with: those that begin with a demonstration share one, any other is run apart."""
+    begun: list[str] = []
+    for page in PAGES:
+        name = str(page.relative_to(ROOT))
+        match re.search(r"<!-- output: (\w+)", page.read_text()):
+            case None:
+                continue
+            case start if start[1] == "site":
+                yield pytest.param([name], id=name)
+            case start if start[1] == "nothing":
+                yield pytest.param([name], id=name, marks=pytest.mark.slow)
+            case _:
+                begun.append(name)
+    yield pytest.param(begun, id="+".join(begun), marks=pytest.mark.slow)
 
 
-@pytest.mark.slow
-def test_what_every_page_shows_of_commands_is_what_they_print():
-    shown = reference("--outputs")
+@pytest.mark.parametrize("pages", list(pages_with_outputs()))
+def test_what_pages_show_of_commands_is_what_they_print(pages):
+    shown = reference("--outputs", *pages)
     assert shown.returncode == 0, shown.stderr
 
 
@@ -91,7 +103,7 @@ def commands_shown() -> Iterator[tuple[Path, str]]:
 
 def fault_of(line: str) -> str | None:
     """What is wrong with a call: a command or an option that does not exist."""
-    command = typer.main.get_command(app)
+    command = COMMAND
     known: set[str] = {"--help"}
     for word in shlex.split(re.split(r" [|<>&#…]|  ·", line)[0])[1:]:
         known |= {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}

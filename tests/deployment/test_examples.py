@@ -343,6 +343,7 @@ def test_a_service_that_does_not_answer_clearly_is_a_hold(tmp_path, misbehaviour
             assert site.kept("public") == []
 
 
+@pytest.mark.slow
 def test_a_wrong_key_and_a_service_that_is_down_are_holds(tmp_path, home):
     service = Service(home)
     for site in ask_fastapi_app(tmp_path, service.address):

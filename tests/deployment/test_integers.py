@@ -75,6 +75,7 @@ def test_every_integer_of_every_route_is_answered(client: TestClient) -> None:
 # --- the console, by the numbers in its addresses and forms
 
 
+@pytest.mark.slow
 def test_every_number_of_the_console_is_answered(tmp_path) -> None:
     with Desk(tmp_path) as desk:
         described, tried = Description(desk.app.openapi()), 0

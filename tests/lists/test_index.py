@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.effort import effort
 from tests.support.feeds import FileFeed, MemoryFeed, random_hashes
 from tutela import _native
 from tutela.content.signals.registry import signal_type, signal_types
@@ -45,7 +46,7 @@ def found(index: SignalIndex, query: bytes, radius: int) -> list[tuple[int, int]
     return sorted((hit.key, hit.distance) for hit in index.search_many([query], radius)[0])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(30, 300), deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     count=st.one_of(st.integers(0, 300), st.integers(8000, 12_000)),  # below and above what has tables

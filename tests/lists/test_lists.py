@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.effort import effort
 from tests.support.feeds import random_hashes
 from tutela.errors import InputError, NotFoundError
 from tutela.foundation.store.database import Store
@@ -466,7 +467,7 @@ def test_an_export_of_nothing_and_of_no_bank(banks):
         export_list(banks, "nothing", Format.CSV)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=effort(25, 250))
 @given(note=st.text(max_size=60), reference=st.text(max_size=30))
 def test_any_note_and_reference_survive_csv(note, reference):
     store = Store.create("sqlite://")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.effort import effort
 from tests.support.waiting import wait_until
 from tutela.casework.cases.model import Outcome
 from tutela.casework.cases.options import EvidenceOptions
@@ -90,7 +91,7 @@ def _entry(number: int, bank: str, signal: str, value: bytes) -> Entry:
 bits = st.lists(st.integers(0, 255), max_size=40, unique=True)
 
 
-@settings(max_examples=300)
+@settings(max_examples=effort(100, 300))
 @given(known=st.lists(bits, min_size=1, max_size=3), allowed=st.lists(bits, max_size=3), seen=bits)
 def test_only_what_is_more_like_an_allowed_value_than_any_listed_one_by_a_margin_is_let_through(known, allowed, seen):
     listed = [flipped(LISTED, *some) for some in known]
