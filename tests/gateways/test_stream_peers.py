@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -26,7 +27,7 @@ from starlette.responses import Response
 
 from tests.support.effort import effort
 from tests.support.service import free_port
-from tests.support.streams import NginxRtmp, NodeMediaServer, Publisher, film, watching
+from tests.support.streams import NginxRtmp, NodeMediaServer, Publisher, Serving, film, watching
 from tests.support.videos import Pictures
 from tests.support.waiting import wait_until
 from tutela.casework.cases.options import EvidenceOptions
@@ -36,13 +37,22 @@ from tutela.cli.screening import samples_of
 from tutela.content.media.content import Mode
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, compose_deployment
+from tutela.foundation.store.database import Store
 from tutela.gateways.streams.base import Door, HttpServer, ServerOptions
 from tutela.gateways.streams.nginx_rtmp import KIND, NginxRtmpOptions
 from tutela.gateways.streams.node_media_server import KIND as NODE
 from tutela.gateways.streams.node_media_server import NodeMediaServerOptions
 from tutela.gateways.streams.process import Open
 from tutela.lists.banks.model import Action, NewEntry, Policy
-from tutela.screening.streams import Channel, Publication, Running, StreamFacts, StreamOptions, StreamState
+from tutela.screening.streams import (
+    Channel,
+    Publication,
+    Running,
+    StreamFacts,
+    StreamOptions,
+    StreamRecords,
+    StreamState,
+)
 from tutela.screening.streams.watch import Watch
 from tutela.screening.verdict import Context, Decision
 
@@ -76,12 +86,16 @@ def key() -> tuple[str, str]:
 def deployment(tmp_path_factory, key) -> Iterator[Deployment]:
     options = CaseworkOptions(evidence=EvidenceOptions(recipients=(key[1],)))
     with compose_deployment(tmp_path_factory.mktemp("peers") / "home", decoders=2, casework=options) as opened:
-        picture = encoded(draw_scene(LISTED, SIZE), "PNG")
-        (sample,), _ = samples_of(picture, opened.pool, opened.screener.limits, Mode.EXACT, ["pdq"])
-        opened.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
-        opened.banks.add("known", [NewEntry("pdq", sample.value, "operator", "x")], actor="test")
-        opened.refresh()
+        list_picture(opened)
         yield opened
+
+
+def list_picture(opened: Deployment) -> None:
+    picture = encoded(draw_scene(LISTED, SIZE), "PNG")
+    (sample,), _ = samples_of(picture, opened.pool, opened.screener.limits, Mode.EXACT, ["pdq"])
+    opened.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
+    opened.banks.add("known", [NewEntry("pdq", sample.value, "operator", "x")], actor="test")
+    opened.refresh()
 
 
 @pytest.fixture(scope="module")
@@ -380,6 +394,144 @@ def test_whatever_is_killed_no_stream_goes_on_unwatched(running, nginx, tmp_path
         publisher.stop()
         facts = ended(running, name)
         assert facts.unwatched_s <= 5.0
+
+
+# --- the process that watches dies, with its gate, its index and all that it started
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A home that lists the picture, and a database that anybody may hold."""
+
+    home: Path
+    recipient: str
+
+    @contextlib.contextmanager
+    def database_held(self) -> Iterator[None]:
+        connection = sqlite3.connect(self.home / "tutela.db", isolation_level=None)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")
+            connection.close()
+
+    def records(self) -> contextlib.closing[Store]:
+        return contextlib.closing(Store.open(f"sqlite:///{self.home / 'tutela.db'}"))
+
+
+@pytest.fixture
+def ground(tmp_path, key) -> Ground:
+    home = tmp_path / "home"
+    with compose_deployment(home, decoders=1) as opened:
+        list_picture(opened)
+    return Ground(home, key[1])
+
+
+@contextlib.contextmanager
+def nginx_served(ground: Ground) -> Iterator[tuple[Serving, NginxRtmp]]:
+    folder = ground.home.parent / "nginx"
+    folder.mkdir()
+    ports = {"rtmp": free_port(), "http": free_port()}
+    serving = Serving(
+        ground.home,
+        ground.recipient,
+        f"""kind = "nginx-rtmp"
+address = "rtmp://127.0.0.1:{ports["rtmp"]}"
+control = "http://127.0.0.1:{ports["http"]}"
+publisher = "user"
+""",
+    )
+    server = NginxRtmp(folder, f"http://127.0.0.1:{serving.port}/main/", ports=(ports["rtmp"], ports["http"]))
+    try:
+        serving.start()
+        yield serving, server
+    finally:
+        serving.kill()
+        server.stop()
+
+
+def is_clear(ground: Ground, name: str) -> bool:
+    with ground.records() as store:
+        live = StreamRecords(store).all()
+    return any(facts.channel.name == name and facts.cleared_at for facts in live)
+
+
+def test_when_the_process_that_watches_dies_its_streams_are_cut_off(ground, tmp_path):
+    """Gate, watcher, workers, receivers and index at once, at any moment; the next process admits again."""
+    path = film(tmp_path / "film.mkv", moving(BENIGN[0], 600), range(0, 600, 60))
+    dice = random.Random(11)
+    with nginx_served(ground) as (serving, server):
+        for number in range(effort(2, 20)):
+            publisher = Publisher(path, server.url(f"k{number}", f"?user=m{number}"))
+            wait_until(partial(is_clear, ground, f"k{number}"), "it runs")
+            time.sleep(dice.uniform(0.0, 2.0))
+            serving.kill()
+            killed_at = time.monotonic()
+            publisher.wait()
+            assert publisher.broken
+            assert publisher.ended_at is not None
+            after_s = publisher.ended_at - killed_at
+            print(f"the watching process killed: cut off {after_s:.2f} s later")
+            assert after_s <= 5.0
+            serving.start()
+
+
+def test_a_clip_that_was_sealed_while_the_database_was_away_is_brought_in_by_the_next_process(ground, tmp_path, key):
+    path = film(tmp_path / "film.mkv", with_listed(120, 600, 720), range(0, 720, 60))
+    with nginx_served(ground) as (serving, server):
+        publisher = Publisher(path, server.url("away", "?user=m1"))
+        wait_until(lambda: is_clear(ground, "away"), "it runs")
+        with ground.database_held():
+            assert publisher.wait().broken
+            wait_until(lambda: list((ground.home / "streams").glob("*.sealed")), "its clip waits")
+            serving.kill()
+        serving.start()
+        with ground.records() as store:
+            records = StreamRecords(store)
+            wait_until(lambda: records.all(live=False), "its end is written down")
+            (facts,) = records.all(live=False)
+            wait_until(lambda: records.is_kept(facts.id), "its clip is brought in")
+            assert (facts.state, facts.why) == (StreamState.CUT, "certain-match")
+            assert records.refused(Publication(Channel("main", "live", "other"), "m1"))
+        serving.kill()
+    options = CaseworkOptions(evidence=EvidenceOptions(recipients=(key[1],)))
+    with compose_deployment(ground.home, decoders=1, casework=options) as opened:
+        item = opened.casework.cases.of_verdict(facts.verdict or "")
+        assert item is not None
+        clip = opened.casework.vault.content(item.evidence_id, ReviewKey(key[0]), actor="test", purpose="test")
+    assert shows_listed(clip)
+
+
+def test_what_runs_on_where_a_server_fails_open_is_ended_by_the_next_process(ground, tmp_path, monkeypatch):
+    """node-media-server runs its streams on; the next process ends what it did not admit before anything else."""
+    monkeypatch.setenv("NODE_MEDIA_PASSWORD", NodeMediaServer.PASSWORD)
+    path = film(tmp_path / "film.mkv", moving(BENIGN[0], 1800), range(0, 1800, 60))
+    ports = (free_port(), free_port())
+    serving = Serving(
+        ground.home,
+        ground.recipient,
+        f"""kind = "node-media-server"
+address = "rtmp://127.0.0.1:{ports[0]}"
+control = "http://127.0.0.1:{ports[1]}"
+password = "env:NODE_MEDIA_PASSWORD"
+""",
+    )
+    (tmp_path / "node").mkdir()
+    server = NodeMediaServer(tmp_path / "node", f"http://127.0.0.1:{serving.port}/main/", ports=ports)
+    try:
+        serving.start()
+        publisher = Publisher(path, server.url("cam"))
+        wait_until(lambda: is_clear(ground, "cam"), "it runs")
+        serving.kill()
+        killed_at = time.monotonic()
+        serving.begin()
+        assert publisher.wait().broken
+        assert publisher.ended_at is not None
+        print(f"node-media-server: ended {publisher.ended_at - killed_at:.2f} s after the watching process was killed")
+    finally:
+        serving.kill()
+        server.stop()
 
 
 # --- node-media-server, which fails open

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.feeds import random_hashes
+from tutela.content.signals.base import Region
 from tutela.errors import TutelaError
 from tutela.foundation.options import OptionError
 from tutela.lists.banks.model import Action
@@ -30,7 +31,7 @@ from tutela.screening.streams.options import StreamOptions
 from tutela.screening.streams.ruling import Standing, overdue, rule
 from tutela.screening.streams.sampling import TOLERANCE, Sampler, SamplingPlan, begins_anew
 from tutela.screening.streams.wire import Message, packet_fields, read_codec, read_look
-from tutela.screening.verdict import Decision, Match, Reason
+from tutela.screening.verdict import Decision, Match, Reason, TimeSpan
 
 OPTIONS = StreamOptions()
 RATE = 30
@@ -274,7 +275,9 @@ def ending() -> Ending:
     )  # fmt: skip
     publication = Publication(facts.channel, "member-1", "session-1", "192.0.2.7")
     clip = ClipFacts.of(b"G a clip")
-    return Ending(facts, publication, (match(3),), (Reason("x", "y"),), clip, {"bytes": 8}, b"sealed to the key")
+    span = TimeSpan(1.0, 2.0, None, None, None, 1, 1.0, None)
+    matched = match(3, span=span, region=Region(1, 2, 3, 4))
+    return Ending(facts, publication, (matched,), (Reason("x", "y"),), clip, {"bytes": 8}, b"sealed to the key")
 
 
 def test_an_ending_is_read_back_by_whoever_has_the_key_and_by_nobody_else(tmp_path):

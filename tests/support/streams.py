@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import cast
 
 import av
+import httpx
 import numpy as np
 import pytest
 import uvicorn
@@ -122,10 +124,12 @@ def film(
 class NginxRtmp:
     """A real nginx with its RTMP module in a folder."""
 
-    def __init__(self, folder: Path, hooks: str, *, application: str = "") -> None:
+    def __init__(
+        self, folder: Path, hooks: str, *, application: str = "", ports: tuple[int, int] | None = None
+    ) -> None:
         if not MODULE.exists() or (nginx := shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")) is None:
             pytest.skip("nginx or its RTMP module (libnginx-mod-rtmp) is not installed")
-        self.folder, self.port, self.http_port = folder, free_port(), free_port()
+        self.folder, (self.port, self.http_port) = folder, ports or (free_port(), free_port())
         self.hls = folder / "hls"
         self.hls.mkdir(parents=True)
         self.hls.chmod(0o777)
@@ -202,12 +206,12 @@ class NodeMediaServer:
 
     PASSWORD = "a-password-of-the-tests"
 
-    def __init__(self, folder: Path, hooks: str) -> None:
+    def __init__(self, folder: Path, hooks: str, *, ports: tuple[int, int] | None = None) -> None:
         program = PEERS / "node" / "node_modules" / "node-media-server" / "bin" / "app.js"
         node = shutil.which("node")
         if node is None or not program.exists():
             pytest.skip("node-media-server is not installed: run .ci/peers")
-        self.port, self.http_port = free_port(), free_port()
+        self.port, self.http_port = ports or (free_port(), free_port())
         user = {"username": "admin", "password": self.PASSWORD, "role": "admin"}
         settings = {
             "bind": "127.0.0.1",
@@ -273,3 +277,55 @@ def put_down(
         until = time.time() + refused_s if refused_s else None
         records.ended(dataclasses.replace(facts, refused_until=until))
     return watch.id
+
+
+class Serving:
+    """`tutela stream serve` as a process, with one media server's table in its settings."""
+
+    def __init__(self, home: Path, recipient: str, media_server: str) -> None:
+        self.home, self.port = home, free_port()
+        self.config = home.parent / "tutela.toml"
+        self.config.write_text(f"""
+[evidence]
+recipients = ["{recipient}"]
+[stream_hooks]
+port = {self.port}
+[streams]
+refused_minutes = 60
+second_hit_s = 3
+[media_servers.main]
+{media_server}
+""")
+        self.log = (home.parent / "serve.log").open("ab")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Return when it answers."""
+        self.begin()
+        wait_until(self._answers, "it watches")
+
+    def begin(self) -> None:
+        """Start it, and wait for nothing."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tutela", "--home", str(self.home), "stream", "serve"],
+            env=os.environ | {"TUTELA_CONFIG": str(self.config), "TUTELA_DECODERS": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,
+        )
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, Path(self.log.name).read_text()[-3000:]
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"http://127.0.0.1:{self.port}/readyz").status_code == 200
+        return False
+
+    def kill(self) -> None:
+        """End it with everything that it started, as a machine does that loses its power."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None

@@ -110,8 +110,9 @@ class Match:
     def read(cls, document: Mapping[str, Any]) -> "Match":
         """The match of a document that `document` made, of this version or an earlier one."""
         known = {name: document[name] for name in cls.__slots__ if name in document}
-        region = document.get("region")
-        return cls(**known | {"action": Action(document["action"]), "region": region and Region(**region)})
+        region, span = document.get("region"), document.get("span")
+        known |= {"region": region and Region(**region), "span": span and TimeSpan(**span)}
+        return cls(**known | {"action": Action(document["action"])})
 
 
 @dataclass(frozen=True, slots=True)

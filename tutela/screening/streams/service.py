@@ -122,8 +122,7 @@ class Streams:
         self._around = around
         self._secret = around.records.secret("sampling")
         self._purges: deque[_Purge] = deque()
-        self._reconciled_at = float("-inf")
-        """At once: what a process before this one watched runs on where servers fail open."""
+        self._reconciled_at = time.monotonic()
         self._finished_at = float("-inf")
         self._seen_unknown: dict[Channel, float] = {}
         self._closing = False
@@ -161,6 +160,7 @@ class Streams:
 
     def start(self) -> None:
         """Load everything, and begin. Raises TutelaError where workers cannot be started."""
+        self.reconcile()  # what a process before this one watched runs on where servers fail open
         self.nursery.start()
         self.examiner.warm()
         if left := self._endings.load():
