@@ -81,6 +81,7 @@ def served(zone: Zone, options: DnsOptions) -> Iterator[Primary]:
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(30)
+        assert not asyncio.all_tasks(loop), "whoever was connected is sent away"
         loop.close()
 
 
@@ -132,6 +133,19 @@ def test_the_zone_is_transferred_whole_then_by_differences(banks, tmp_path):
         wait_until(lambda: names_of(transferred(options)) == set(), "the bank is off")
         transferred(options, copy)
         assert names_of(copy) == set()
+
+
+def test_a_primary_that_stops_sends_away_who_is_connected(banks, tmp_path):
+    options = options_of()
+    with served(Zone(banks, tmp_path / "serial"), options):
+        idle = socket.create_connection((options.listen.host, options.listen.port))
+        asking = socket.create_connection((options.listen.host, options.listen.port))
+        asking.sendall(b"\x01")
+        wait_until(lambda: transferred(options) is not None, "others are answered")
+    for connection in (idle, asking):
+        connection.settimeout(20)
+        assert connection.recv(1) == b""
+        connection.close()
 
 
 def test_a_long_zone_travels_in_many_signed_messages(banks, tmp_path):

@@ -10,7 +10,7 @@ import logging
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from ipaddress import ip_address, ip_network
-from typing import cast
+from typing import Any, cast
 
 import dns.asyncquery
 import dns.exception
@@ -51,8 +51,8 @@ class Primary:
         self._records = Records(options)
         self._keyring = options.keyring()
         self._networks = [ip_network(network) for network in options.allow]
-        self._connections = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._watch = CanaryWatch(options, on_change)
 
     @property
@@ -76,11 +76,12 @@ class Primary:
             self._notify()
             yield ListenAddress(listen.host, port)
         finally:
-            for task in (*tasks, *self._tasks):
-                task.cancel()
-            await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
             transport.close()
             server.close()
+            ended = (*tasks, *self._tasks, *self._connections)
+            for task in ended:
+                task.cancel()
+            await asyncio.gather(*ended, return_exceptions=True)
             await server.wait_closed()
 
     async def _refresh(self) -> None:
@@ -176,15 +177,15 @@ class Primary:
             yield wire[:2] + flags.to_bytes(2) + bytes(8)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = writer.get_extra_info("peername")
-        self._connections += 1
+        peer, task = writer.get_extra_info("peername"), cast("asyncio.Task[Any]", asyncio.current_task())
+        self._connections.add(task)
         try:
-            if self.hears(str(peer[0])) and self._connections <= _MAX_CONNECTIONS:
+            if self.hears(str(peer[0])) and len(self._connections) <= _MAX_CONNECTIONS:
                 await self._answer_all(reader, writer)
         except (OSError, EOFError, TimeoutError):
             pass
         finally:
-            self._connections -= 1
+            self._connections.discard(task)
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
