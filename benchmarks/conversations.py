@@ -9,7 +9,7 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -20,8 +20,9 @@ import numpy.typing as npt
 from benchmarks import minilm
 from benchmarks.report import Scale, Table
 from tests.support.recruiter import WORDING_A, WORDING_B, Talk, benign_talks, first, plant, positives, split
+from tests.support.talk_world import alarm_at, f_latency
+from tutela.screening.conversations.events import ConversationStage
 from tutela.screening.conversations.ledger import ConversationLedger
-from tutela.screening.conversations.model import TalkModel
 from tutela.screening.conversations.records import Heard, Pseudonyms, names_of, pack
 from tutela.screening.conversations.scorers.embedding import EmbeddingScorer
 from tutela.screening.conversations.state import RiskState
@@ -34,9 +35,11 @@ LARGE = (5_000, 25_000)
 BATCH = 1_000
 ROUNDS = 3
 """Each way is timed so often, in turns; its best round counts, as others use the machine."""
-CELLS = (("A", WORDING_A, (0.1, 0.25, 0.8)), ("B", WORDING_B, (0.25, 0.5, 0.8)))
 SAYING = "Designs on made-up lines: it says nothing about grooming."
-Height = Callable[[Talk], float]
+Along = Callable[[Talk], npt.NDArray[np.float64]]
+"""What an account has come to at each of its messages."""
+Cell = tuple[str, dict[ConversationStage, tuple[str, ...]], tuple[float, ...]]
+CELLS: Sequence[Cell] = (("A", WORDING_A, (0.1, 0.25, 0.8)), ("B", WORDING_B, (0.25, 0.5, 0.8)))
 
 
 def run(scale: Scale) -> Iterator[Table]:
@@ -48,73 +51,71 @@ def run(scale: Scale) -> Iterator[Table]:
     ordinary = [line for talk in learnt for line in talk.lines]
     random.Random(3).shuffle(ordinary)
     ordinary = ordinary[:ORDINARY]
-    model = train([Labelled(*one) for one in positives(WORDING_A)], ordinary)
     texts = [line for talk in benign for line in talk.lines]
     folder = minilm.package()
     if folder is None or scale is Scale.TINY:
+        model = train([Labelled(*one) for one in positives(WORDING_A)], ordinary)
         yield _speed(len(texts), {"n-grams": lambda: model.score(texts)})
-        yield _recall({"n-grams alone": lambda talk: float(model.score(talk.lines).trust.sum())}, benign, test, 30)
+        alone = {"n-grams alone": lambda talk: np.cumsum(model.score(talk.lines).trust)}
+        yield from _found(alone, CELLS, benign, test, 30)
         return
     with tempfile.TemporaryDirectory() as place:
         whole, small = Path(place) / "whole", Path(place) / "small"
         minilm.export(folder, whole)
         minilm.quantise(whole, small)
-        known = Known(Encoder(small), Encoder(whole), model, ordinary)
+        encoders = Encoder(small), Encoder(whole)
+    known = Known(encoders, positives(WORDING_A), ordinary)
     yield known.speed(random.Random(9).sample(texts, 1_000 if scale is Scale.USUAL else 4_000))
-    known.encode(
-        {line for talk in benign for line in talk.lines}
-        | {line for w in (WORDING_A, WORDING_B) for line, _ in positives(w)}
-    )
+    lines = sorted({*texts, *(line for wording in (WORDING_A, WORDING_B) for line, _ in positives(wording))})
+    vectors = encoders[0].encode(lines), encoders[1].encode(lines)
     count = {Scale.USUAL: 150, Scale.FULL: 600}[scale]
-    yield _recall(
-        {
-            "n-grams alone": lambda talk: float(model.score(talk.lines).trust.sum()),
-            "cascade: vectors of the tenth that n-grams rank": known.cascade,
-            "n-grams, head and memory": known.everything,
-            f"Sentinel's scores ({known.peer}), 6,000 ordinary": known.sentinel,
-        },
-        benign,
-        test,
-        count,
-    )
+    yield from _found(known.designs(lines, vectors), CELLS, benign, test, count)
+    # Half of the second wording is confirmed; the other half attacks.
+    confirmed = [one for place, one in enumerate(positives(WORDING_B)) if place % 2 == 0]
+    attacks = {
+        stage: tuple(line for line in said if (line, stage) not in confirmed) for stage, said in WORDING_B.items()
+    }
+    after = Known(encoders, positives(WORDING_A) + confirmed, ordinary)
+    cells = (("B, half confirmed,", attacks, (0.25, 0.5)),)
+    yield from _found(after.designs(lines, vectors), cells, benign, test, count)
 
 
 class Known:
-    """What is known of each line, encoded once for everybody."""
+    """What is known once some messages were confirmed: by our scorers, and by Sentinel's."""
 
-    def __init__(self, encoder: Encoder, theirs: Encoder, model: TalkModel, ordinary: Sequence[str]) -> None:
-        """`encoder` is ours, of eight bits; `theirs` the same with all its bits, which Sentinel reads."""
-        self._encoder, self._theirs = encoder, theirs
-        self._model = model
-        confirmed = [line for line, _ in positives(WORDING_A)]
-        self._positive, self._ordinary = theirs.encode(confirmed), theirs.encode(ordinary)
-        self._vectors: VectorModel = learn(encoder.encode(confirmed), encoder.encode(ordinary))
-        self._sides = (self._positive, self._ordinary)
-        self._of: dict[str, tuple[float, float, bool, float]] = {}
-        self.peer = "its own formulas" if _formulas() is not None else "its formulas, restated"
+    def __init__(
+        self, encoders: tuple[Encoder, Encoder], confirmed: Sequence[tuple[str, ConversationStage]],
+        ordinary: Sequence[str],
+    ) -> None:  # fmt: skip
+        """The first encoder is ours, of eight bits; the second the same with all its bits, which Sentinel reads."""
+        self._encoder, self._theirs = encoders
+        self._model = train([Labelled(*one) for one in confirmed], ordinary)
+        said = [line for line, _ in confirmed]
+        self._sides = self._theirs.encode(said), self._theirs.encode(ordinary)
+        self._vectors: VectorModel = learn(self._encoder.encode(said), self._encoder.encode(ordinary))
 
-    def encode(self, lines: set[str]) -> None:
-        """Score lines by every design."""
-        ordered = sorted(lines)
-        vectors = self._encoder.encode(ordered)
-        near = self._vectors.score(vectors).trust
-        cheap = self._model.score(ordered).trust
-        ranks = self._model.sums(ordered) >= self._model.gate
-        theirs = sentinel_scores(self._theirs.encode(ordered), self._positive, self._ordinary)
-        for place, line in enumerate(ordered):
-            self._of[line] = (float(cheap[place]), float(near[place]), bool(ranks[place]), float(theirs[place]))
+    def designs(self, lines: Sequence[str], vectors: tuple[Vectors, Vectors]) -> dict[str, Along]:
+        """What each design makes of a talk, message by message. `vectors` are those of all lines, by each encoder."""
+        near = self._vectors.score(vectors[0]).trust
+        cheap = self._model.score(lines).trust
+        ranked = cheap + near * (self._model.sums(lines) >= self._model.gate)
+        own = [dict(zip(lines, map(float, scores), strict=True)) for scores in (cheap, ranked, cheap + near)]
+        theirs = dict(zip(lines, map(float, sentinel_scores(vectors[1], *self._sides)), strict=True))
+        peer = "its own formulas" if _formulas() is not None else "its formulas, restated"
 
-    def everything(self, talk: Talk) -> float:
-        """All scorers of all lines."""
-        return sum(self._of[line][0] + self._of[line][1] for line in talk.lines)
+        def summed(scores: Mapping[str, float]) -> Along:
+            return lambda talk: np.cumsum([scores[line] for line in talk.lines])
 
-    def cascade(self, talk: Talk) -> float:
-        """Vectors only of lines that the n-grams rank in the top tenth."""
-        return sum(self._of[line][0] + self._of[line][1] * self._of[line][2] for line in talk.lines)
+        def skewed(talk: Talk) -> npt.NDArray[np.float64]:
+            said = [talk.lines[: count + 1] for count in range(len(talk.lines))]
+            return np.array([skewness(np.array([theirs[line] for line in dict.fromkeys(few)])) for few in said])
 
-    def sentinel(self, talk: Talk) -> float:
-        """Sentinel's default score of a person: the skewness of the distinct messages' scores."""
-        return skewness(np.array([self._of[line][3] for line in dict.fromkeys(talk.lines)]))
+        return {
+            "n-grams alone": summed(own[0]),
+            "cascade: vectors of the twelfth that n-grams rank": summed(own[1]),
+            "n-grams, head and memory": summed(own[2]),
+            f"Sentinel's scores ({peer}), 6,000 ordinary": skewed,
+        }
 
     def speed(self, texts: Sequence[str]) -> Table:
         """Messages a second of each way, on the same messages."""
@@ -183,21 +184,38 @@ def _formulas() -> ModuleType | None:
     return module
 
 
-def _recall(designs: dict[str, Height], benign: Sequence[Talk], test: Sequence[Talk], count: int) -> Table:
-    names = [f"{name} {share:.0%}" for name, _, shares in CELLS for share in shares]
-    rows: list[Sequence[str]] = []
-    for design, height in designs.items():
-        heights = sorted((height(talk) for talk in benign), reverse=True)
-        bar = heights[len(heights) // 100]
-        row = [design]
-        for name, wording, shares in CELLS:
+def _found(
+    designs: dict[str, Along], cells: Sequence[Cell], benign: Sequence[Talk], test: Sequence[Talk], count: int
+) -> Iterator[Table]:
+    """How much is found, how early, and how often before the ask to meet, at one in a hundred benign accounts: by the
+    highest that each came to, however often it was looked at."""
+    names = [f"{name} {share:.0%}" for name, _, shares in cells for share in shares]
+    rows: list[list[list[str]]] = [[], [], []]
+    for design, along in designs.items():
+        highest = np.array([along(talk).max() for talk in benign])
+        bar = float(np.sort(highest)[::-1][len(benign) // 100])
+        of_design: list[list[str]] = [[design], [design], [design]]
+        for name, wording, shares in cells:
+            asks = set(wording[ConversationStage.MEETING])
             for share in shares:
                 chance = random.Random(f"{name}{share}")
                 talks = [plant(chance.choice(test), wording, share, chance) for _ in range(count)]
-                row.append(f"{np.mean([height(talk) > bar for talk in talks]):.2f}")
-        rows.append(row)
-    title = f"Accounts found at 1 % of {len(benign)} benign ones; wording A is known, B is not; {count} a cell"
-    return Table(title, ("design", *names), SAYING, rows)
+                alarms = [alarm_at(along(talk), bar) for talk in talks]
+                asked = [next((at for at, line in enumerate(talk.lines, 1) if line in asks), None) for talk in talks]
+                early = [
+                    alarm is not None and alarm <= ask
+                    for alarm, ask in zip(alarms, asked, strict=True)
+                    if ask is not None
+                ]
+                of_design[0].append(f"{np.mean([at is not None for at in alarms]):.2f}")
+                of_design[1].append(f"{f_latency(alarms, int((highest > bar).sum()), len(benign)):.2f}")
+                of_design[2].append(f"{np.mean(early):.2f}" if early else "")
+        for table, row in zip(rows, of_design, strict=True):
+            table.append(row)
+    told = f"at 1 % of {len(benign)} benign accounts; wording A is known, B is not; {count} a cell"
+    for title, table in zip(("Accounts found", "F-latency, half speed at message 40,", "Alarm before the ask to meet"),
+                            rows, strict=True):  # fmt: skip
+        yield Table(f"{title} {told}", ("design", *names), SAYING, table)
 
 
 def _speed(count: int, ways: dict[str, Callable[[], object]]) -> Table:

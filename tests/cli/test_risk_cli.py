@@ -58,6 +58,7 @@ def test_an_account_is_explained_and_forgotten(home: Path):
     shown = risk(home, "explain", "adult").output
     assert "minors-contacted" in shown
     assert "never a ground for a penalty" in shown
+    assert "89 of 100 are wrong" in shown
     assert "records of the ledger" in risk(home, "forget", "adult").output
     assert isinstance(risk(home, "explain", "adult").exception, NotFoundError)
 

@@ -406,6 +406,46 @@ def test_people_who_reach_many_young_people_for_a_reason_stay_under_review(kind:
     assert read_policy(None).judge(state_of(teacher).table.features(NAMES.of("t"))).level is Level.NONE
 
 
+def test_between_minors_words_of_trust_are_never_evidence():
+    """Whatever two minors write to each other; what an adult writes to one is."""
+    for sender, trusted in ((AgeBand.FROM_13, False), (AgeBand.FROM_16, False), (AgeBand.ADULT, True)):
+        events = [Event(f"p{i}", EventKind.MESSAGE, START + i, "x", "y", band=sender, **MINOR) for i in range(20)]
+        heard = Heard.nothing(len(events))
+        heard.trust[:], heard.stage[:] = 3.0, 1
+        records = pack(events, heard, NAMES, NOW)
+        records["position"] = np.arange(len(events))
+        state = RiskState()
+        state.apply(records)
+        assert (features(state, "x")["trust"] > 0) is trusted
+
+
+def test_what_a_policy_would_raise_is_told_by_age_with_an_interval(talk: Conversations):
+    talk.observe([event for i in range(5) for event in requests(f"adult{i}", 25, accepted=5, moves=6)])
+    talk.drain()
+    by_age = talk.replay().by_age
+    assert (by_age["adult"].alarmed, by_age["adult"].accounts) == (5, 5)
+    assert (by_age["from-13"].alarmed, by_age["from-13"].accounts) == (0, 125)
+    assert by_age["adult"].least > 1 > by_age["from-13"].most
+
+
+def test_what_a_rule_in_shadow_would_raise_holds_the_next_day(tmp_path: Path, clock: None):
+    """The forecast of one day has the next day's rate in its interval: people who act alike, other accounts."""
+    rates = []
+    for day in (1, 2):
+        chance, talk = random.Random(day), opened(tmp_path / f"day{day}", Desk())
+        acts = [
+            event
+            for i in range(effort(300, 2_000))
+            for event in requests(f"d{day}-{i}", chance.choice((1, 2, 2, 3, 4, 12)), accepted=chance.randint(0, 2))
+        ]
+        talk.observe(acts)
+        rule = {"name": "r", "when": "minors_day >= 8", "level": "notice", "reason": "minors-contacted"}
+        rates.append(talk.replay(RiskPolicy(PolicyText.model_validate({"rule": [rule]}), "v")).rules["r"])
+        talk.close()
+    assert rates[0].least_per_million <= rates[1].per_million <= rates[0].most_per_million
+    assert rates[0].accounts > 20
+
+
 def test_a_thousand_reports_of_one_person_never_pass_a_notice():
     contacted = [
         Event(f"m{i}", EventKind.MESSAGE, START + i * 9_000, "x", f"k{i}", band=AgeBand.ADULT, **MINOR)

@@ -3,9 +3,9 @@ that hold, and what it must not react to. It compares designs on made-up lines a
 """
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -14,13 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.effort import effort
-from tests.support.recruiter import WORDING_A, WORDING_B, Talk, benign_talks, first, plant, positives, split
+from tests.support.recruiter import WORDING_A, WORDING_B, Talk, benign_talks, first, positives
+from tests.support.talk_world import World, alarm_at, f_latency
 from tutela import _native
 from tutela.content.words import folding
 from tutela.errors import InputError
 from tutela.screening.conversations.calibration import (
     BudgetError,
     needed_for,
+    ratio,
     threshold,
     wrong_of_hundred,
 )
@@ -82,47 +84,58 @@ def test_a_hundred_thousand_random_texts_are_brought_into_form_quickly():
     assert np.median(times) < 20_000
 
 
-@dataclass(frozen=True)
-class World:
-    """A model, and benign accounts that it never saw."""
-
-    model: TalkModel
-    calibration: list[Talk]
-    test: list[Talk]
-    threshold: float
-
-    def height(self, talk: Talk) -> float:
-        return float(self.model.score(talk.lines).trust.sum())
-
-    def recall(self, talks: list[Talk]) -> float:
-        return float(np.mean([self.height(talk) > self.threshold for talk in talks]))
-
-
 @pytest.fixture(scope="module")
 def world() -> World:
-    learnt, calibration, test = split(benign_talks())
-    ordinary = [line for talk in learnt for line in talk.lines]
-    random.Random(3).shuffle(ordinary)
-    model = train([Labelled(*one) for one in positives(WORDING_A)], ordinary[:6_000])
-    calibration, test = [[first(talk) for talk in talks] for talks in (calibration, test)]
-    bare = World(model, calibration, test, 0.0)
-    heights = sorted((bare.height(talk) for talk in calibration + test), reverse=True)
-    return World(model, calibration, test, heights[len(heights) // 100])
+    return World.made()
 
 
-def planted(world: World, share: float, count: int, disguise: Callable[[str], str] = str) -> list[Talk]:
-    chance = random.Random(int(share * 100))
-    talks = [plant(chance.choice(world.test), WORDING_A, share, chance) for _ in range(count)]
-    lines = [
-        tuple(disguise(line) if hidden else line for line, hidden in zip(talk.lines, talk.planted, strict=True))
-        for talk in talks
-    ]
-    return [Talk(talk.account, those, talk.planted) for talk, those in zip(talks, lines, strict=True)]
-
-
-@pytest.mark.parametrize(("share", "least"), [(0.1, 0.75), (0.25, 0.95), (0.8, 0.98)])
+@pytest.mark.parametrize(("share", "least"), [(0.1, 0.8), (0.25, 0.98), (0.8, 0.98)])
 def test_a_known_wording_is_found_at_one_percent_of_benign_accounts(world: World, share: float, least: float):
-    assert world.recall(planted(world, share, effort(100, 600))) >= least
+    assert world.recall(world.planted(share, effort(100, 600))) >= least
+
+
+@pytest.mark.parametrize(("share", "least"), [(0.1, 0.62), (0.25, 0.82), (0.8, 0.9)])
+def test_a_known_wording_is_found_early(world: World, share: float, least: float):
+    """F-latency with half of the speed at message 40; n-grams alone."""
+    wrong = sum(world.alarm_at(talk) is not None for talk in world.test)
+    alarms = [world.alarm_at(talk) for talk in world.planted(share, effort(150, 600))]
+    assert f_latency(alarms, wrong, len(world.test)) >= least
+
+
+@pytest.mark.parametrize("share", [0.25, 0.8])
+def test_the_alarm_comes_before_the_ask_to_meet(world: World, share: float):
+    asks = set(WORDING_A[ConversationStage.MEETING])
+    before = []
+    for talk in world.planted(share, effort(150, 600)):
+        meeting = next((place + 1 for place, line in enumerate(talk.lines) if line in asks), None)
+        if meeting is not None:
+            at = world.alarm_at(talk)
+            before.append(at is not None and at <= meeting)
+    assert len(before) > 50
+    assert np.mean(before) >= 0.95
+
+
+def test_latency_is_one_at_once_a_half_at_the_fortieth_message_and_nothing_without_alarms():
+    assert f_latency([1] * 10, 0, 10) == pytest.approx(1.0)
+    assert f_latency([40] * 10, 0, 10) == pytest.approx(0.5)
+    assert f_latency([None] * 10, 0, 10) == 0.0
+    assert alarm_at(np.array([0.0, 2.0, 3.0]), 1.0) == 2
+
+
+_ASKS = re.compile(
+    r"where (do|are) you (live|from|stay)|your (number|insta\w*|snap\w*|address|phone)|(meet|hang out|come over)\b",
+    re.IGNORECASE,
+)
+
+
+def test_people_who_ask_for_places_contacts_and_meetings_alarm_at_most_thrice_as_often(world: World):
+    """By what they say: benign conversations that ask for such things, and accounts with many partners."""
+    everybody = benign_talks(least=5)
+    hard = [first(talk) for talk in everybody if any(_ASKS.search(line) for line in talk.lines)]
+    rest = [first(talk) for talk in everybody if not any(_ASKS.search(line) for line in talk.lines)]
+    assert min(len(hard), len(rest)) >= 150
+    alarmed = [1 - float(np.mean([world.height(one) <= world.threshold for one in talks])) for talks in (hard, rest)]
+    assert alarmed[0] <= 3 * max(alarmed[1], 0.01)
 
 
 LEET = str.maketrans("aeiost", "4310$7")
@@ -143,8 +156,8 @@ DISGUISES: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("disguise", DISGUISES)
 def test_disguises_hide_little(world: World, disguise: str):
-    plain = world.recall(planted(world, 0.25, 60))
-    assert world.recall(planted(world, 0.25, 60, DISGUISES[disguise])) >= 0.95 * plain
+    plain = world.recall(world.planted(0.25, 60))
+    assert world.recall(world.planted(0.25, 60, DISGUISES[disguise])) >= 0.95 * plain
 
 
 def test_evidence_is_never_negative_and_a_planted_line_only_adds(world: World):
@@ -308,6 +321,17 @@ def test_planted_lines_in_another_language_are_found_or_said_not_to_be_covered(w
 # --- budgets
 
 
+def test_a_budget_holds_over_twenty_splits_of_real_accounts(world: World):
+    """Realised alarms of accounts that nobody calibrated by, within the binomial bound of 95 %."""
+    heights = np.array([world.height(first(talk)) for talk in benign_talks(least=10)])
+    chance, half, over = np.random.default_rng(1), len(heights) // 2, 0
+    for _ in range(20):
+        mixed = chance.permutation(heights)
+        over += int((mixed[half:] >= threshold(mixed[:half], 20_000).value).sum())
+    share, trials = 0.02, 20 * (len(heights) - half)
+    assert over / trials <= share + 2 * np.sqrt(share * (1 - share) / (trials / 20))
+
+
 @pytest.mark.parametrize("budget", [1_000, 10_000])
 def test_budgets_hold_over_twenty_splits(budget: int):
     chance = np.random.default_rng(budget)
@@ -342,3 +366,11 @@ def test_many_looks_at_one_account_do_not_inflate_what_is_calibrated_by_the_high
 
 def test_the_expected_wrong_alarms_of_a_hundred():
     assert [round(wrong_of_hundred(budget)) for budget in (10, 100, 1_000)] == [45, 89, 99]
+
+
+def test_a_ratio_of_alarm_rates_has_an_interval_that_narrows_with_accounts():
+    even, few = ratio((10, 1_000), (100, 10_000)), ratio((1, 100), (10, 1_000))
+    assert even[1] < 1 < even[2]
+    assert few[2] / few[1] > even[2] / even[1]
+    assert ratio((50, 1_000), (100, 10_000))[1] > 1
+    assert ratio((0, 100), (0, 100))[0] == pytest.approx(1)

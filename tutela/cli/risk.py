@@ -65,6 +65,7 @@ def replay(
     ] = None,
 ) -> None:
     """Say what a policy would have made of the events of the last 30 days. Nothing is raised."""
+    from tutela.cli.output import print_table
     from tutela.errors import InputError
     from tutela.screening.conversations.policy import read_policy
 
@@ -74,6 +75,11 @@ def replay(
         found = deployment.conversations.replay(read_policy(policy) if policy is not None else None)
     typer.echo(f"{found.accounts:,} accounts, {found.events:,} events, {found.days:.1f} days")
     _print_would_be({**{f"level {name}": one for name, one in found.levels.items()}, **found.rules})
+    ages = [
+        [name, f"{one.alarmed:,} of {one.accounts:,}", f"{one.ratio:.2g}", f"{one.least:.2g} to {one.most:.2g}"]
+        for name, one in found.by_age.items()
+    ]
+    print_table(("age", "alarmed", "times the others", "95 %"), ages)
     for name, count in found.unknown.items():
         typer.echo(f"rule {name} could not be told {count:,} times")
 

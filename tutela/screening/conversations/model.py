@@ -22,7 +22,7 @@ from tutela.screening.conversations.evidence import CAP, Scores
 
 FILE = "model.risk"
 MAIN_BITS, OTHER_BITS, OTHERS, WORD_BITS = 20, 17, 16, 20
-DRIFT_SHARE, GATE_SHARE = 0.97, 0.9
+DRIFT_SHARE, GATE_SHARE = 0.97, 0.92
 """What this share of ordinary messages is under adds no evidence."""
 _MAGIC = b"TUTTALK2"
 _LENGTH = struct.Struct("<8sI")
@@ -58,7 +58,7 @@ class TalkModel:
     drift: float
     """… and the 97th percentile."""
     gate: float = -np.inf
-    """The 90th percentile: what is under it is not looked at closer."""
+    """The 92nd percentile: what is under it is not looked at closer."""
     made_from: Mapping[str, str] = field(default_factory=dict)
     """Counts and digests of what it was trained on."""
 

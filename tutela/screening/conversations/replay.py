@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tutela.screening.conversations.calibration import MILLION
+from tutela.screening.conversations.calibration import MILLION, ratio
+from tutela.screening.conversations.events import AgeBand
 from tutela.screening.conversations.ledger import ConversationLedger
 from tutela.screening.conversations.levels import Level
 from tutela.screening.conversations.policy import RiskPolicy
 from tutela.screening.conversations.scorers.contacts import CONTACTS
-from tutela.screening.conversations.state import FEATURES, RiskState
+from tutela.screening.conversations.state import ACCOUNT, FEATURES, RiskState
 from tutela.screening.evaluation.intervals import interval
 
 
@@ -26,6 +27,19 @@ class WouldBe:
 
 
 @dataclass(frozen=True, slots=True)
+class Stratum:
+    """A group of accounts, beside all others."""
+
+    alarmed: int
+    accounts: int
+    ratio: float
+    """How many times as often as all others."""
+    least: float
+    most: float
+    """What 95 % confidence leaves open."""
+
+
+@dataclass(frozen=True, slots=True)
 class Replayed:
     """What a policy would have made of the ledger."""
 
@@ -37,6 +51,8 @@ class Replayed:
     """Rules in shadow too."""
     unknown: Mapping[str, int]
     """Rules that could not be told, and how often."""
+    by_age: Mapping[str, Stratum]
+    """How often accounts of each age band would have been alarmed about."""
 
 
 def replay(ledger: ConversationLedger, policy: RiskPolicy) -> Replayed:
@@ -63,7 +79,27 @@ def replay(ledger: ConversationLedger, policy: RiskPolicy) -> Replayed:
         for level in (Level.NOTICE, Level.REVIEW, Level.URGENT)
     }
     rules = {name: _would_be(len(found), accounts) for name, found in by_rule.items()}
-    return Replayed(accounts, events, (last_ms - (first_ms or 0)) / 86_400, levels, rules, unknown)
+    days = (last_ms - (first_ms or 0)) / 86_400
+    return Replayed(accounts, events, days, levels, rules, unknown, _by_age(state, highest))
+
+
+def _by_age(state: RiskState, highest: Mapping[int, Level]) -> dict[str, Stratum]:
+    alarmed, everybody = np.zeros(len(AgeBand), np.int64), np.zeros(len(AgeBand), np.int64)
+    for number in range(state.table.account_chunks()):
+        everybody += np.bincount(
+            np.frombuffer(state.table.account_chunk(number), ACCOUNT)["band"], minlength=len(AgeBand)
+        )
+    for account, level in highest.items():
+        known = state.account(account)
+        if level is not Level.NONE and known is not None:
+            alarmed[known["band"]] += 1
+    found = {}
+    for band in AgeBand:
+        own, of_own = int(alarmed[band]), int(everybody[band])
+        if of_own:
+            rest = int(alarmed.sum()) - own, int(everybody.sum()) - of_own
+            found[band.name.lower().replace("_", "-")] = Stratum(own, of_own, *ratio((own, of_own), rest))
+    return found
 
 
 def heights(ledger: ConversationLedger, feature: str) -> npt.NDArray[np.float32]:

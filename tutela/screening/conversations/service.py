@@ -19,7 +19,7 @@ from tutela.errors import InputError, NotFoundError, NotReadyError
 from tutela.foundation.background import BackgroundLoop
 from tutela.screening.conversations.alarms import AlarmReason, AlarmSink, Coverage, RiskAlarm
 from tutela.screening.conversations.approval import Approval, approve, read_approval
-from tutela.screening.conversations.calibration import Threshold, threshold
+from tutela.screening.conversations.calibration import Threshold, threshold, wrong_of_hundred
 from tutela.screening.conversations.drift import FILE as DRIFT_FILE
 from tutela.screening.conversations.drift import DriftWatch
 from tutela.screening.conversations.events import CLEARED, FORGOTTEN, RESTORED, Event, EventKind
@@ -51,6 +51,7 @@ LIMITS = (
     "ages may be false",
     "never a ground for a penalty by itself",
     "whoever knows the signals can avoid them",
+    f"at 100 alarms a million accounts, {wrong_of_hundred(100):.0f} of 100 are wrong, if 20 of a million are right",
 )
 """What is said beside every score."""
 

@@ -25,7 +25,7 @@ class Ngrams:
         return Ngrams(read_model(path, secret)) if path.exists() else self
 
     def unusual(self, texts: Sequence[str]) -> npt.NDArray[np.bool_] | None:
-        """The tenth of texts that the model finds least ordinary; None without a model."""
+        """The twelfth of texts that the model finds least ordinary; None without a model."""
         return None if self._model is None else self._model.sums(texts) >= self._model.gate
 
     def score(self, texts: Sequence[str]) -> Scores:
