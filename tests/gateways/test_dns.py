@@ -7,9 +7,6 @@ import os
 import secrets
 import shutil
 import socket
-import subprocess
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import dns.exception
@@ -22,6 +19,7 @@ import dns.xfr
 import dns.zone
 import pytest
 
+from tests.support.resolvers import looked_up, resolver, served
 from tests.support.service import free_port
 from tests.support.waiting import wait_until
 from tutela.errors import InputError
@@ -30,7 +28,6 @@ from tutela.gateways.dns import DnsOptions, Zone
 from tutela.gateways.dns.canary import applies
 from tutela.gateways.dns.dialects import Dialect, zone_file
 from tutela.gateways.dns.options import WEEK_S, Resolver
-from tutela.gateways.dns.primary import Primary
 from tutela.gateways.dns.zone import newer
 from tutela.gateways.listeners import ListenAddress
 from tutela.lists.banks.model import BankUse, EntryState
@@ -60,29 +57,6 @@ def withdraw(banks: Banks, name: str) -> None:
     value = new_entry("domain", name).value
     for entry in banks.find("domain", value):
         banks.set_state(entry.id, EntryState.WITHDRAWN, reason="for the test", actor="test")
-
-
-@contextlib.contextmanager
-def served(zone: Zone, options: DnsOptions) -> Iterator[Primary]:
-    """A primary in a thread of its own, at the address of its options."""
-    primary = Primary(zone, options)
-    loop, up, stop = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
-
-    async def run() -> None:
-        async with primary.serving():
-            up.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
-    thread.start()
-    try:
-        assert up.wait(30)
-        yield primary
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(30)
-        assert not asyncio.all_tasks(loop), "whoever was connected is sent away"
-        loop.close()
 
 
 def transferred(options: DnsOptions, zone: dns.zone.Zone | None = None, *, signed: bool = True) -> dns.zone.Zone:
@@ -213,35 +187,6 @@ def test_files_for_resolvers_that_transfer_nothing(banks):
 
 
 # --- real resolvers
-
-
-@contextlib.contextmanager
-def resolver(command: list[str], port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A resolver that runs, once it answers."""
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
-        try:
-
-            def answers() -> bool:
-                assert process.poll() is None, (folder / "log").read_text()[-2000:]
-                with contextlib.suppress(dns.exception.DNSException, OSError):
-                    dns.query.udp(dns.message.make_query("localhost", "A"), "127.0.0.1", port=port, timeout=2)
-                    return True
-                return False
-
-            wait_until(answers, "the resolver answers")
-            yield process
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def looked_up(name: str, port: int) -> set[str]:
-    """The addresses that a resolver gives for a name."""
-    with contextlib.suppress(dns.exception.DNSException, OSError):
-        answer = dns.query.udp(dns.message.make_query(name, "A"), "127.0.0.1", port=port, timeout=2)
-        return {rdata.address for rrset in answer.answer for rdata in rrset if rrset.rdtype == dns.rdatatype.A}
-    return set()
 
 
 def bind(folder: Path, port: int, options: DnsOptions) -> list[str]:

@@ -5,9 +5,7 @@ import base64
 import contextlib
 import os
 import secrets
-import shutil
 import socket
-import subprocess
 import tempfile
 import threading
 import time
@@ -22,6 +20,7 @@ import dns.query
 import dns.rdatatype
 import pytest
 
+from tests.support.resolvers import asked, looked_up, resolver, served
 from tests.support.service import free_port
 from tests.support.waiting import wait_until
 from tutela.foundation.store.database import Store
@@ -29,7 +28,6 @@ from tutela.gateways.dns import DnsOptions, Zone
 from tutela.gateways.dns.canary import CanaryWatch, applies
 from tutela.gateways.dns.dialects import Dialect, zone_file
 from tutela.gateways.dns.options import Resolver
-from tutela.gateways.dns.primary import Primary
 from tutela.gateways.listeners import ListenAddress
 from tutela.lists.banks.model import BankUse, EntryState
 from tutela.lists.banks.service import Banks
@@ -73,64 +71,6 @@ def options_of(port: int, name: str, *, signed: bool, **more: object) -> DnsOpti
     listen = ListenAddress("127.0.0.1", free_port())
     given = {"listen": listen, "keys": keys, "garden": [GARDEN], "resolvers": resolvers, "canary_every_s": 1}
     return DnsOptions.model_validate(given).model_copy(update=more)
-
-
-@contextlib.contextmanager
-def served(zone: Zone, options: DnsOptions) -> Iterator[Primary]:
-    """A primary in a thread of its own, at the address of its options."""
-    primary = Primary(zone, options)
-    loop, up, stop = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
-
-    async def run() -> None:
-        async with primary.serving():
-            up.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
-    thread.start()
-    try:
-        assert up.wait(30)
-        yield primary
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(30)
-        loop.close()
-
-
-@contextlib.contextmanager
-def resolver(command: list[str], port: int, folder: Path) -> Iterator[None]:
-    """A resolver that runs, once it answers."""
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is not installed: .ci/peers")
-    with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
-        try:
-
-            def answers() -> bool:
-                assert process.poll() is None, (folder / "log").read_text()[-2000:]
-                with contextlib.suppress(dns.exception.DNSException, OSError):
-                    dns.query.udp(dns.message.make_query("localhost", "A"), "127.0.0.1", port=port, timeout=1)
-                    return True
-                return False
-
-            wait_until(answers, "the resolver answers")
-            yield
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def asked(name: str, port: int) -> dns.message.Message | None:
-    with contextlib.suppress(dns.exception.DNSException, OSError):
-        return dns.query.udp(dns.message.make_query(name, "A", use_edns=0), "127.0.0.1", port=port, timeout=2)
-    return None
-
-
-def looked_up(name: str, port: int) -> set[str]:
-    """The addresses that a resolver gives for a name."""
-    answer = asked(name, port)
-    found = answer.answer if answer is not None else []
-    return {rdata.address for rrset in found for rdata in rrset if rrset.rdtype == dns.rdatatype.A}
 
 
 def bind(folder: Path, port: int, options: DnsOptions, primary: int = 0) -> list[str]:

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import re
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -17,7 +16,8 @@ import pytest
 
 from tests.support.applications import Application, application
 from tests.support.clamd_clients import PEERS, needs
-from tests.support.gateways import COPY, DAMAGED, OTHER, PATIENT, GatewayProcess, Running, list_known
+from tests.support.gateways import COPY, DAMAGED, OTHER, PATIENT, GatewayProcess, Running, form, list_known
+from tests.support.mail_server import answers
 from tests.support.service import free_port
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.deployment.composition import Deployment, compose_deployment
@@ -27,11 +27,6 @@ pytestmark = pytest.mark.peers
 
 FORM = {"Content-Type": "multipart/form-data; boundary=xyz"}
 LOOSE = {"overrides": {"unknown-type": "allow"}, "answer_s": 170}
-
-
-def form(*contents: bytes) -> bytes:
-    head = b'--xyz\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n'
-    return b"".join(head + content + b"\r\n" for content in contents) + b"--xyz--\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +59,6 @@ def running(deployment: Deployment, behind: Application, uploads: Path) -> Itera
     running = Running(deployment, settings)
     yield running
     running.stop()
-
-
-def answers(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 5).close()
-    except OSError:
-        return False
-    return True
 
 
 @contextlib.contextmanager

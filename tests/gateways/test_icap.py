@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.gateways.conftest import MAX_BYTES
-from tests.support.gateways import COPY, DAMAGED, OTHER, Running, connected, everything, talk
+from tests.support.gateways import COPY, DAMAGED, OTHER, Running, connected, everything, form, talk
 from tests.support.waiting import wait_until
 from tutela.deployment.composition import Deployment
 from tutela.gateways.icap.messages import BadRequestError, check_http_head, parse_chunk, parse_encapsulated, parse_head
@@ -23,11 +23,6 @@ POST = b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\n\r\n"
 FORM = POST % b"multipart/form-data; boundary=xyz"
 PLAIN = POST % b"application/octet-stream"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n"
-
-
-def form(*contents: bytes) -> bytes:
-    head = b'--xyz\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n'
-    return b"".join(head + content + b"\r\n" for content in contents) + b"--xyz--\r\n"
 
 
 def chunks(content: bytes, size: int = 4096, end: bytes = b"0\r\n\r\n") -> bytes:

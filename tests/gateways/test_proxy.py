@@ -12,18 +12,13 @@ import pytest
 
 from tests.gateways.conftest import MAX_BYTES
 from tests.support.applications import Application, application
-from tests.support.gateways import COPY, DAMAGED, OTHER, Running, talk
+from tests.support.gateways import COPY, DAMAGED, OTHER, Running, form, talk
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.deployment.composition import Deployment
 from tutela.gateways import proxy
 from tutela.screening.jobs.service import JobState
 
 FORM = {"Content-Type": "multipart/form-data; boundary=xyz"}
-
-
-def form(*contents: bytes) -> bytes:
-    head = b'--xyz\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n'
-    return b"".join(head + content + b"\r\n" for content in contents) + b"--xyz--\r\n"
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import random
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from starlette.routing import Route
 from threatexchange.exchanges.clients.fb_threatexchange.api import ThreatExchangeAPI
 from threatexchange.exchanges.clients.stopncii.api import StopNCIIAPI, StopNCIICaseStatus
 
-from tests.support.exchange_tools import QUICK, exported, listed, opened, puller
+from tests.support.exchange_tools import QUICK, exported, listed, puller
 from tests.support.feeds import random_hashes
 from tests.support.standins.arachnid import ArachnidStandIn
 from tests.support.standins.server import Fault, Faulty, served
@@ -35,12 +34,6 @@ from tutela.lists.exchanges.service import Exchanges
 
 PDQ = [row.tobytes().hex() for row in random_hashes(1000, seed=77)]
 T0 = 1_700_000_000
-
-
-@pytest.fixture
-def exchanges(tmp_path: Path) -> Iterator[Exchanges]:
-    with opened(f"sqlite:///{tmp_path / 'test.db'}") as exchanges:
-        yield exchanges
 
 
 @pytest.fixture(autouse=True)

@@ -15,22 +15,15 @@ from cryptography.x509.oid import NameOID
 from starlette.types import ASGIApp
 
 from tests.support.exchange_sources import SECRETS, Feed, Files, Ncmec, StopNcii, ThreatExchange
-from tests.support.exchange_tools import QUICK, listed, opened, puller
+from tests.support.exchange_tools import QUICK, listed, puller
 from tests.support.standins.arachnid import ArachnidStandIn
 from tests.support.standins.proxy import Proxy, running
 from tests.support.standins.server import served
 from tutela.foundation.http import HttpError
 from tutela.lists.exchanges.inquiry import look_up
 from tutela.lists.exchanges.registry import kinds
-from tutela.lists.exchanges.service import Exchanges
 
 PICTURE = bytes(range(32))
-
-
-@pytest.fixture
-def exchanges(tmp_path: Path) -> Iterator[Exchanges]:
-    with opened(f"sqlite:///{tmp_path / 'test.db'}") as exchanges:
-        yield exchanges
 
 
 @pytest.fixture

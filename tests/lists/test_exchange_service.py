@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pdqhash
@@ -70,12 +69,6 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     for prefix in ("", "TUTELA_SECRET_"):
         monkeypatch.setenv(f"{prefix}NCMEC_USER", "esp")
         monkeypatch.setenv(f"{prefix}NCMEC_PASSWORD", "right-password")
-
-
-@pytest.fixture
-def exchanges(tmp_path: Path) -> Iterator[Exchanges]:
-    with opened(f"sqlite:///{tmp_path / 'test.db'}") as exchanges:
-        yield exchanges
 
 
 def ncmec_options(address: str, prefix: str = "") -> dict[str, str]:

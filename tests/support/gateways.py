@@ -41,6 +41,12 @@ OTHER = file_of(photos()[1].resize((300, 300)), "JPEG", quality=80)
 DAMAGED = OTHER[: len(OTHER) // 2]
 
 
+def form(*contents: bytes) -> bytes:
+    """A form of the boundary `xyz` with each content as a file."""
+    head = b'--xyz\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n'
+    return b"".join(head + content + b"\r\n" for content in contents) + b"--xyz--\r\n"
+
+
 def described(gateways: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Options]:
     """The options of gateways, as settings have them."""
     return load_settings(environment={"TUTELA_GATEWAYS": json.dumps(gateways)}).named("gateways")
