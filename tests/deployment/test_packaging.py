@@ -22,8 +22,8 @@ from packaging.utils import canonicalize_name
 
 import tutela
 from tutela import _native
-from tutela.cli.doctor_libraries import native_versions, serving_versions
 from tutela.content.signals.registry import GROUP, signal_types
+from tutela.deployment.doctor.libraries import native_versions, serving_versions
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

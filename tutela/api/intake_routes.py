@@ -17,7 +17,7 @@ from tutela.api.bodies import limited
 from tutela.api.keys import Scope
 from tutela.api.problems import Problem
 from tutela.api.report_models import IntakeIn, ReceiptOut
-from tutela.api.security import Admission
+from tutela.api.security import KeyAdmission
 from tutela.casework.reports.intake import Category, IntakeReport, PublicIntake
 from tutela.casework.reports.pages import page
 from tutela.deployment.composition import Deployment
@@ -57,7 +57,7 @@ class IntakeBrake:
             raise Problem(429, "rate-limited", "too many reports came from there; try later", {"Retry-After": "3600"})
 
 
-class FlaggerAdmission(Admission):
+class FlaggerAdmission(KeyAdmission):
     """Admits keys of trusted flaggers, and gives the flagger's name."""
 
     async def __call__(self, request: Request) -> str:

@@ -15,7 +15,7 @@ from tutela.api.job_routes import accept
 from tutela.api.keys import Scope
 from tutela.api.models import EXAMPLE_PDQ, HashesIn, HashIn, JobOut, LookupIn, LookupOut, VerdictOut
 from tutela.api.problems import Problem, refuse_unknown_parameters
-from tutela.api.security import Admission, needs
+from tutela.api.security import KeyAdmission, needs
 from tutela.api.uploads import receive
 from tutela.content.signals.base import Sample
 from tutela.content.signals.registry import composite_type, signal_type
@@ -113,7 +113,7 @@ class _UploadRoute(APIRoute):
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        admitted = Admission(Scope.SCREEN)
+        admitted = KeyAdmission(Scope.SCREEN)
 
         async def handle(request: Request) -> Response:
             actor = await admitted(request)

@@ -48,7 +48,7 @@ class Gate:
         return key
 
 
-class Admission(SecurityBase):
+class KeyAdmission(SecurityBase):
     """A dependency that admits keys of a scope and gives the actor's name for the history."""
 
     model = HTTPBearer()
@@ -69,7 +69,7 @@ class Admission(SecurityBase):
 
 def needs(scope: Scope) -> Any:
     """The actor's name, from keys of a scope; the OpenAPI document says which."""
-    return Security(Admission(scope), scopes=[scope.value])
+    return Security(KeyAdmission(scope), scopes=[scope.value])
 
 
 def has(request: Request, scope: Scope) -> bool:

@@ -9,6 +9,7 @@ __all__ = [
     "http",
     "leases",
     "logs",
+    "moments",
     "options",
     "outbox",
     "outward",

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tutela.screening.conversations.model import FILE, TalkModel, read_model
 
 
-class Language:
+class LanguageCoverage:
     """Tells coverage. Thread-safe."""
 
     name = "language"
@@ -20,14 +20,14 @@ class Language:
         self._model = model
         self.version = "none" if model is None else model.version
 
-    def of(self, home: Path, secret: bytes) -> "Language":
+    def of(self, home: Path, secret: bytes) -> "LanguageCoverage":
         """With the model that the home holds. Raises InputError."""
         path = home / FILE
-        return Language(read_model(path, secret)) if path.exists() else self
+        return LanguageCoverage(read_model(path, secret)) if path.exists() else self
 
     def covers(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Whether each text is in a language of the model; without a model none is known to be."""
         return np.zeros(len(texts), bool) if self._model is None else self._model.covers(texts)
 
 
-LANGUAGE = Language()
+LANGUAGE = LanguageCoverage()
