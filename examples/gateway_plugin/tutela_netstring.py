@@ -7,7 +7,7 @@ import asyncio
 
 from pydantic import Field
 
-from tutela.gateways.base import GatewayKind, ListenerOptions, Opening
+from tutela.plugins.gateways import GatewayKind, ListenerOptions, Opening
 
 _BLOCK = 64 * 1024
 

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tutela.content.media.content import Content
-from tutela.content.signals.base import Sample, SignalKind
-from tutela.errors import InvalidSignalError
+from tutela.plugins.signals import Content, InvalidSignalError, Sample, SignalKind
 
 GRID = 16
 
@@ -32,7 +30,8 @@ class AverageHash:
         except ValueError:
             value = b""
         if len(value) != self.width:
-            raise InvalidSignalError(f"averagehash needs {2 * self.width} hexadecimal digits, got {text[:80]!r}")
+            sentence = "averagehash needs {digits} hexadecimal digits, got {text!r}"
+            raise InvalidSignalError(sentence, digits=2 * self.width, text=text[:80])
         return value
 
     def format(self, value: bytes) -> str:

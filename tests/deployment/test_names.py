@@ -114,3 +114,21 @@ def test_what_a_room_offers_is_listed_in_order(path):
             case ast.Assign(targets=[ast.Name("__all__")], value=ast.List(elts=listed)):
                 names = [ast.literal_eval(name) for name in listed]
                 assert names == sorted(set(names))
+
+
+# --- the face for plug-ins
+
+
+@pytest.mark.parametrize("kind", ["exchanges", "gateways", "scorers", "signals"])
+def test_what_plug_ins_are_offered_is_there(kind):
+    face = import_module(f"tutela.plugins.{kind}")
+    assert len(face.__all__) > 5
+    assert [name for name in face.__all__ if not hasattr(face, name)] == []
+
+
+@pytest.mark.parametrize(
+    "path", [*sorted((ROOT / "examples").glob("*_plugin/*.py")), *sorted((ROOT / "docs").glob("add-*.md"))], ids=str
+)
+def test_plug_ins_are_shown_with_their_face_alone(path):
+    imported = set(re.findall(r"^from (tutela\S*) import", path.read_text(), re.MULTILINE))
+    assert all(module.startswith("tutela.plugins.") for module in imported), imported

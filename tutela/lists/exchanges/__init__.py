@@ -4,6 +4,7 @@ from functools import cache
 from importlib.util import find_spec
 
 __all__ = [
+    "answers",
     "base",
     "feed_wire",
     "feedback",

@@ -25,6 +25,7 @@ __all__ = [
     "model",
     "policy",
     "replay",
+    "scorers",
     "service",
     "training",
 ]

@@ -1,0 +1,15 @@
+"""For gateways, the entry points of the group `tutela.gateways`: a `GatewayKind` with options, gateway and asker."""
+
+from tutela.gateways.base import Gateway, GatewayKind, ListenerOptions, Opening, Options, Passes
+from tutela.gateways.outcome import GatewayFault, GatewayOutcome
+
+__all__ = [
+    "Gateway",
+    "GatewayFault",
+    "GatewayKind",
+    "GatewayOutcome",
+    "ListenerOptions",
+    "Opening",
+    "Options",
+    "Passes",
+]
