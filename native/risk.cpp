@@ -203,11 +203,19 @@ void RiskTable::take(const RiskEvent& event, std::vector<Crossing>& crossings) {
 void RiskTable::approach(const RiskEvent& event, uint32_t at_s) {
     Account& from = touch(event.sender, at_s);
     if (event.recipient == 0) return;
+    const Pair* known = pair(event.sender, event.recipient);
+    const uint32_t known_s = known == nullptr ? 0 : known->last_s;
     Pair& to = touch_pair(event.sender, event.recipient, at_s);
     const bool minor = is_minor(band_of(event.recipient));
     if (event.flags & RiskFlag::acquainted) to.flags |= acquainted;
     if (event.flags & RiskFlag::group) {
         to.flags |= in_group;
+        if ((to.flags & counted) && at_s <= to.first_s) {
+            // It came late: they were in a group before one wrote to the other alone.
+            count_contact(from, to, to.flags & to_minor_flag, -1);
+            to.flags &= uint16_t(~counted);
+            if (to.flags & to_minor_flag) add(from, private_week, to.first_s, 1);
+        }
         return;
     }
     to.sent = uint16_t(std::min(65535, to.sent + 1));
@@ -234,6 +242,15 @@ void RiskTable::approach(const RiskEvent& event, uint32_t at_s) {
             }
         }
         if (stranger && minor && (to.flags & in_group) && !answers) add(from, private_week, at_s, 1);
+        if (at_s <= known_s && minor && stranger) {
+            // It came late: what the other one answered stands there already.
+            if (to.flags & answered_yes) add(from, accepted_week, known_s, 1);
+            if (to.flags & answered_no) add(from, refused_week, known_s, 1);
+            if ((to.flags & turned_away_from) && (to.flags & counted) && !is_minor(from.band))
+                add(from, rejected_month, known_s, 1);
+        } else {
+            to.flags &= uint16_t(~(answered_yes | answered_no | turned_away_from));  // to nothing that was asked
+        }
     }
     const bool own_age = is_minor(from.band);
     if (minor && stranger && !own_age) said(event, from, to, at_s);
@@ -301,10 +318,14 @@ void RiskTable::said(const RiskEvent& event, Account& from, Pair& to, uint32_t a
 }
 
 void RiskTable::answered(const RiskEvent& event, uint32_t at_s) {
-    Pair* asker = pair(event.recipient, event.sender);
-    if (asker == nullptr || !(asker->flags & contacted) || !is_minor(band_of(event.sender))) return;
     const uint16_t flag = (event.flags & RiskFlag::asked) ? answered_yes : answered_no;
-    if (asker->flags & flag) return;
+    if (event.recipient == 0) return;
+    Pair* asker = pair(event.recipient, event.sender);
+    if (asker == nullptr || !(asker->flags & contacted)) {  // it may have come before what it answers
+        touch_pair(event.recipient, event.sender, at_s).flags |= flag;
+        return;
+    }
+    if ((asker->flags & flag) || !is_minor(band_of(event.sender))) return;
     asker->flags |= flag;
     if (asker->flags & acquainted) return;
     add(touch(event.recipient, at_s), flag == answered_yes ? accepted_week : refused_week, at_s, 1);
@@ -312,7 +333,12 @@ void RiskTable::answered(const RiskEvent& event, uint32_t at_s) {
 
 void RiskTable::turned_away(const RiskEvent& event, uint32_t at_s) {
     // It counts where the other one came first, and once; a crowd that nobody wrote to has no voice.
+    if (event.recipient == 0) return;
     Pair* came = pair(event.recipient, event.sender);
+    if (came == nullptr || !(came->flags & contacted)) {  // it may have come before what it turns away
+        touch_pair(event.recipient, event.sender, at_s).flags |= turned_away_from;
+        return;
+    }
     const bool counts = came != nullptr && (came->flags & counted) && !(came->flags & turned_away_from);
     if (!counts || !is_minor(band_of(event.sender)) || is_minor(band_of(event.recipient))) return;
     came->flags |= turned_away_from;

@@ -249,7 +249,7 @@ def test_order_within_a_minute_and_lateness_change_no_level():
     plain = state_of(events)
     wanted = {name: policy.judge(plain.table.features(NAMES.of(name))).level for name in ("adult", "coach")}
     assert wanted["adult"] is Level.REVIEW
-    for seed in range(effort(5, 100)):
+    for seed in range(effort(30, 300)):
         other = state_of(shuffled(events, seed) + events[:7])
         found = {name: policy.judge(other.table.features(NAMES.of(name))).level for name in wanted}
         assert found == wanted
