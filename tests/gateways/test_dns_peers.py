@@ -3,9 +3,12 @@
 import asyncio
 import base64
 import contextlib
+import json
 import os
 import secrets
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -18,16 +21,20 @@ import dns.exception
 import dns.message
 import dns.query
 import dns.rdatatype
+import dns.tsigkeyring
 import pytest
 
 from tests.support.resolvers import asked, looked_up, resolver, served
 from tests.support.service import free_port
 from tests.support.waiting import wait_until
+from tutela.foundation.outbox.service import Outbox
+from tutela.foundation.outbox.webhooks import new_secret
 from tutela.foundation.store.database import Store
 from tutela.gateways.dns import DnsOptions, Zone
 from tutela.gateways.dns.canary import CanaryWatch, applies
 from tutela.gateways.dns.dialects import Dialect, zone_file
 from tutela.gateways.dns.options import Resolver
+from tutela.gateways.dns.zone import newer
 from tutela.gateways.listeners import ListenAddress
 from tutela.lists.banks.model import BankUse, EntryState
 from tutela.lists.banks.service import Banks
@@ -36,6 +43,7 @@ from tutela.lists.banks.values import new_entry
 pytestmark = pytest.mark.peers
 KEY = base64.b64encode(secrets.token_bytes(32)).decode()
 os.environ["TEST_TSIG_OF_PEERS"] = KEY
+os.environ["TEST_HOOK_OF_PEERS"] = new_secret()
 GARDEN = "192.0.2.80"
 NAMES = ("listed.example", "other.example")
 
@@ -222,12 +230,15 @@ def test_dnsmasq_applies_every_rule_of_its_file(lists):
 
 
 class Torn:
-    """Between a resolver and the primary: passes everything on, or cuts each transfer in its middle."""
+    """Between a resolver and the primary: passes everything on, or cuts each transfer in its middle, or stalls it."""
 
     def __init__(self, to: int) -> None:
         self._to = to
         self.cut = False
         self.cuts = 0
+        self.stall = threading.Event()
+        """Set: a transfer stands still in its middle until this is clear."""
+        self.stalled = threading.Event()
         self._tcp = socket.create_server(("127.0.0.1", 0))
         self.port = self._tcp.getsockname()[1]
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -251,6 +262,9 @@ class Torn:
             passed = 0
             while part := primary.recv(4096):
                 passed += len(part)
+                if self.stall.is_set() and passed > 100_000:
+                    self.stalled.set()
+                    wait_until(lambda: not self.stall.is_set(), "the transfer may go on")
                 if self.cut and passed > 200:
                     connection.sendall(part[: len(part) // 2])
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -296,6 +310,119 @@ def test_a_torn_transfer_leaves_the_old_zone(lists, configure: Configure, signed
             wait_until(lambda: looked_up("new299.example", port) == {GARDEN}, "the next transfer is whole")
             holds(port, garden=("host1999.example",))
         torn.close()
+
+
+@contextlib.contextmanager
+def program(home: Path, options: DnsOptions, command: str, *, expect: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`tutela dns COMMAND` as operators run it, once it says what is expected; all of it is in `COMMAND.log`."""
+    given = options.model_dump(
+        mode="json", include={"listen", "keys", "garden", "refresh_s", "retry_s", "canary_every_s"}
+    )
+    lines = [f"{key} = {json.dumps(value)}" for key, value in given.items() if not isinstance(value, dict)]
+    lines += ["keys = {" + ", ".join(f'{name} = "{at}"' for name, at in options.keys.items()) + "}"]
+    for name, found in options.resolvers.items():
+        lines += [f"[dns.isp.resolvers.{name}]"]
+        lines += [f'asked_at = "{found.asked_at}"', f'notified_at = "{found.notified_at}"']
+    lines += [
+        "[webhooks.operator]",
+        'url = "https://operator.example.org/hook"',
+        'secrets = ["env:TEST_HOOK_OF_PEERS"]',
+    ]
+    (home / "tutela.toml").write_text("\n".join(["[dns.isp]", *lines]) + "\n")
+    file = home / f"{command}.log"
+    begin = file.stat().st_size if file.exists() else 0
+    with file.open("ab") as log:
+        arguments = ["-m", "tutela", "--home", str(home), "dns", command]
+        process = subprocess.Popen([sys.executable, *arguments], stdout=log, stderr=log)
+    try:
+
+        def said() -> bool:
+            text = file.read_bytes()[begin:].decode()
+            assert process.poll() is None, text[-3000:]
+            return expect in text
+
+        wait_until(said, f"tutela dns {command} says {expect!r}")
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def serial_at(options: DnsOptions) -> int:
+    """The serial that a primary gives."""
+    question = dns.message.make_query(options.zone, "SOA")
+    if options.keys:
+        question.use_tsig(dns.tsigkeyring.from_text({"k": KEY}))
+    answer = dns.query.udp(question, options.listen.host, 20, options.listen.port)
+    return int(answer.answer[0][0].serial)
+
+
+@pytest.mark.parametrize(("configure", "signed"), [(bind, True), (unbound, False)])
+def test_a_primary_killed_in_the_middle_of_a_transfer_leaves_the_old_zone(
+    lists, tmp_path, configure: Configure, signed
+):
+    """The real process, by SIGKILL. A process started anew knows no differences, so what it sends is the whole zone."""
+    port = free_port()
+    options = options_of(port, configure.__name__, signed=signed, refresh_s=1, retry_s=1)
+    torn = Torn(options.listen.port)
+    many = [f"host{number}.example" for number in range(20_000)]
+    with contextlib.closing(torn), contextlib.ExitStack() as stack:
+        with program(tmp_path, options, "serve", expect="the zone is served"):
+            stack.enter_context(resolver(configure(lists.folder, port, options, torn.port), port, lists.folder))
+            wait_until(lambda: looked_up("listed.example", port) == {GARDEN}, "the first zone is applied")
+            before = serial_at(options)
+        lists.add("new.example", *many)
+        lists.withdraw("other.example")
+        torn.stall.set()
+        with program(tmp_path, options, "serve", expect="the zone is served") as process:
+            assert newer(middle := serial_at(options), before)
+            wait_until(torn.stalled.is_set, "a transfer is in its middle")
+            process.kill()
+            process.wait()
+        torn.stall.clear()
+        time.sleep(3)  # what came of the transfer could be taken for the zone, or the zone given up
+        holds(port, garden=NAMES, free=("new.example", many[0], many[-1]))
+        assert asyncio.run(applies(ListenAddress("127.0.0.1", port), options))
+        with program(tmp_path, options, "serve", expect="the zone is served"):
+            assert not newer(middle, serial_at(options)), "the serial went back"
+            wait_until(lambda: looked_up(many[-1], port) == {GARDEN}, "the change arrives after the restart")
+            holds(port, garden=("listed.example", "new.example", many[0]), free=("other.example",))
+
+
+def without_primary(configure: Callable[..., list[str]], folder: Path) -> None:
+    """Take a resolver's saved copy away, but BIND's: that one drops it when it has expired."""
+    if configure is not bind:
+        for file in folder.glob("*.zone"):
+            file.unlink()
+
+
+@pytest.mark.parametrize(("configure", "signed"), [(bind, True), (unbound, False), (powerdns, True)])
+def test_the_watch_alarms_for_a_resolver_restarted_after_its_zone_expired(
+    lists, tmp_path, configure: Callable[..., list[str]], signed
+):
+    """`tutela dns watch` beside a primary that is dead: its log and a message to webhooks."""
+    port = free_port()
+    options = options_of(port, configure.__name__, signed=signed, expire_s=6, refresh_s=2, retry_s=1)
+    command = configure(lists.folder, port, options)
+    log = tmp_path / "watch.log"
+    with contextlib.ExitStack() as stack:
+        running = stack.enter_context(contextlib.ExitStack())
+        with served(lists.zone, options):
+            running.enter_context(resolver(command, port, lists.folder))
+            wait_until(lambda: asyncio.run(applies(ListenAddress("127.0.0.1", port), options)), "the policy is applied")
+            stack.enter_context(program(tmp_path, options, "watch", expect="asking"))
+            time.sleep(3)
+            assert "does not apply" not in log.read_text()
+        time.sleep(options.expire_s + 2)
+        running.close()
+        without_primary(configure, lists.folder)
+        running.enter_context(resolver(command, port, lists.folder))
+        started, said = time.monotonic(), log.stat().st_size
+        wait_until(lambda: b"does not apply the policy" in log.read_bytes()[said:], "the alarm")
+        assert time.monotonic() - started <= 30
+        assert looked_up("listed.example", port) != {GARDEN}, "and the alarm is right"
+        outbox = Outbox(Store.create(f"sqlite:///{tmp_path / 'tutela.db'}"))
+        wait_until(lambda: any("dns.policy-lost" in str(each.payload) for each in outbox.all()), "webhooks hear of it")
 
 
 def test_a_resolver_that_lost_its_policy_is_alarmed_within_thirty_seconds(lists):

@@ -69,6 +69,7 @@ def watch(context: typer.Context, name: Name = None) -> None:
 
     async def run(watching: CanaryWatch) -> None:
         task = asyncio.create_task(watching.run())
+        typer.echo(f"asking {', '.join(options.resolvers)} for {options.canary}")
         await _told_to_stop()
         task.cancel()
 
