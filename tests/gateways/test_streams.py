@@ -14,7 +14,9 @@ import socket
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import av
@@ -23,6 +25,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import update
 
+from tests.support.effort import effort
 from tests.support.streams import RATE, film, put_down
 from tests.support.videos import Pictures
 from tests.support.waiting import wait_until
@@ -67,17 +70,17 @@ class StandIn:
     def __init__(self) -> None:
         self.films: dict[str, bytes] = {}
         self.published: dict[str, float] = {}
+        self.sent: set[str] = set()
+        """Whose films were sent to their end."""
         self.cuts: list[tuple[str, float]] = []
         self.dismissed: list[str] = []
         self.purged: list[tuple[str, float]] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(0.2)
         self._closing = False
-        threading.Thread(target=self._accept, daemon=True).start()
 
     def address(self, channel: Channel, token: str) -> str:
-        self._next = channel.name
-        return f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
+        listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._accept, args=(listener, channel.name), daemon=True).start()
+        return f"tcp://127.0.0.1:{listener.getsockname()[1]}"
 
     def publish(self, channel: Channel, film: bytes) -> None:
         self.films[channel.name] = film
@@ -99,17 +102,16 @@ class StandIn:
 
     def close(self) -> None:
         self._closing = True
-        self._listener.close()
 
-    def _accept(self) -> None:
-        while not self._closing:
-            try:
-                connection, _ = self._listener.accept()
-            except TimeoutError:
-                continue
-            except OSError:
-                return
-            threading.Thread(target=self._send, args=(connection, self._next), daemon=True).start()
+    def _accept(self, listener: socket.socket, name: str) -> None:
+        """The one watcher of a stream. It may come again where what it read so far told it nothing."""
+        listener.settimeout(0.2)
+        with listener:
+            deadline = time.monotonic() + 30
+            while not self._closing and time.monotonic() < deadline:
+                with contextlib.suppress(TimeoutError):
+                    connection, _ = listener.accept()
+                    threading.Thread(target=self._send, args=(connection, name), daemon=True).start()
 
     def _send(self, connection: socket.socket, name: str) -> None:
         wait_until(lambda: name in self.published or self._closing, "it is published")
@@ -119,6 +121,7 @@ class StandIn:
                     while time.monotonic() < self.published[name] + at:
                         time.sleep(0.002)
                     connection.sendall(part)
+                self.sent.add(name)
                 while name in self.published:
                     time.sleep(0.01)
             except (KeyError, OSError):
@@ -382,6 +385,89 @@ def test_a_cut_whose_process_died_before_it_sealed_anything_becomes_a_case_all_t
     item = listing.casework.cases.of_verdict("d" * 32)
     assert item is not None
     assert streams.records.unfinished() == []
+
+
+# --- mutated streams
+
+
+def torn(content: bytes, dice: random.Random) -> bytes:
+    """A stream as a hostile or broken sender gives it: bytes, packets and tags changed, left out, repeated, moved."""
+    changed = bytearray(content)
+    unit = 188 if content[:1] == b"G" else dice.choice([11, 64, 512])
+    for _ in range(dice.choice([1, 3, 10, 40])):
+        at = dice.randrange(0, max(1, len(changed) - unit)) // unit * unit
+        match dice.randrange(7):
+            case 0:
+                changed[at + dice.randrange(unit)] = dice.randrange(256)
+            case 1:
+                changed[at : at + unit] = dice.randbytes(unit)
+            case 2:
+                del changed[at : at + unit * dice.randrange(1, 20)]
+            case 3:
+                changed[at:at] = changed[at : at + unit * dice.randrange(1, 20)]
+            case 4:
+                other = dice.randrange(0, max(1, len(changed) - unit)) // unit * unit
+                changed[at : at + unit], changed[other : other + unit] = (
+                    changed[other : other + unit],
+                    changed[at : at + unit],
+                )
+            case 5:
+                field_at = at + dice.randrange(12)
+                changed[field_at : field_at + 4] = dice.choice([b"\xff" * 4, bytes(4), dice.randbytes(4)])
+            case _:
+                changed[at:at] = dice.randbytes(dice.randrange(1, 4 * unit))
+    return bytes(changed[: dice.choice([len(changed), dice.randrange(1, len(changed) + 1)])])
+
+
+@pytest.fixture(scope="module")
+def sound_films(tmp_path_factory) -> list[bytes]:
+    """The same film as a transport stream and as FLV."""
+    folder = tmp_path_factory.mktemp("sound")
+    whole = transport_stream(folder / "f.mkv", shown((11, 1), (12, 1)), [15, 30, 45])
+    file = io.BytesIO()
+    with av.open(str(folder / "f.mkv")) as source, av.open(file, "w", format="flv") as output:
+        stream = output.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                output.mux(packet)
+    return [whole, file.getvalue()]
+
+
+def test_no_torn_stream_harms_anything_or_stays(streams, stand_in, sound_films, tmp_path):
+    """Each is ended or cut, and what is listed is found afterwards as before."""
+    dice = random.Random(17)
+    outcomes: Counter[str] = Counter()
+    nursery, starts = streams.nursery.pid, streams.examiner.pool.starts
+    count = effort(16, 1_000)
+
+    def one(number: int) -> None:
+        content = b"torn %d" % number
+        STAMPS[content] = [(0.0, torn(sound_films[number % 2], random.Random(number)))]
+        channel = Channel("stand-in", "live", f"torn-{number}")
+        admission = streams.gate.admit(Publication(channel, f"member-torn-{number}"))
+        assert admission.allowed, admission
+        stand_in.publish(channel, content)
+        ended = streams.records.get
+        wait_until(
+            lambda: channel.name in stand_in.sent or ended(admission.stream_id).ended_at is not None, "it is sent"
+        )
+        stand_in.published.pop(channel.name, None)  # the connection ends, and what came is examined
+        state, why = outcome(streams, admission.stream_id)
+        assert not streams.gate.shows(channel)
+        outcomes[f"{state.value} {why}"] += 1
+        outcomes["samples"] += streams.records.get(admission.stream_id).samples
+        del STAMPS[content]
+
+    with ThreadPoolExecutor(4) as several:
+        list(several.map(one, (dice.randrange(2**32) for _ in range(count))))
+    print(dict(outcomes), f"{streams.examiner.pool.starts - starts} workers were started anew")
+    assert outcomes.pop("samples") > count
+    assert outcomes.total() == count
+    assert streams.nursery.pid == nursery
+    wait_until(lambda: streams.hindrance() is None, "all is well")
+    listed = transport_stream(tmp_path / "after.mkv", shown((11, 1), (LISTED, 2)), range(0, 90, 15))
+    assert outcome(streams, admitted(streams, stand_in, "after", listed)) == (StreamState.CUT, "certain-match")
 
 
 # --- the machine lags
