@@ -27,6 +27,7 @@ NAMES = (
     "video_speed",
     "video_memory",
     "streams",
+    "benign_streams",
     "gateways",
     "links",
     "words",
