@@ -503,8 +503,10 @@ def test_a_clip_that_was_sealed_while_the_database_was_away_is_brought_in_by_the
     assert shows_listed(clip)
 
 
-def test_what_runs_on_where_a_server_fails_open_is_ended_by_the_next_process(ground, tmp_path, monkeypatch):
-    """node-media-server runs its streams on; the next process ends what it did not admit before anything else."""
+@pytest.mark.parametrize("what", ["process", "machine"])
+def test_what_runs_on_where_a_server_fails_open_is_ended(ground, tmp_path, monkeypatch, what):
+    """node-media-server runs its streams on. A child that the process leaves ends them within seconds; where everything
+    has died, the next process does, before anything else."""
     monkeypatch.setenv("NODE_MEDIA_PASSWORD", NodeMediaServer.PASSWORD)
     path = film(tmp_path / "film.mkv", moving(BENIGN[0], 1800), range(0, 1800, 60))
     ports = (free_port(), free_port())
@@ -523,12 +525,25 @@ password = "env:NODE_MEDIA_PASSWORD"
         serving.start()
         publisher = Publisher(path, server.url("cam"))
         wait_until(lambda: is_clear(ground, "cam"), "it runs")
-        serving.kill()
+        if what == "machine":
+            serving.kill()
+        else:
+            serving.kill_process()
         killed_at = time.monotonic()
-        serving.begin()
+        if what == "machine":
+            serving.begin()
         assert publisher.wait().broken
         assert publisher.ended_at is not None
-        print(f"node-media-server: ended {publisher.ended_at - killed_at:.2f} s after the watching process was killed")
+        after_s = publisher.ended_at - killed_at
+        print(f"node-media-server: ended {after_s:.2f} s after the watching {what} was killed")
+        if what == "process":
+            assert after_s <= 5.0
+            again = Publisher(path, server.url("again")).wait()  # and so is who comes before the next process
+            assert again.broken or again.refused
+            serving.start()
+            third = Publisher(path, server.url("third"))
+            wait_until(lambda: is_clear(ground, "third") or third.ended, "it is watched again")
+            third.stop()
     finally:
         serving.kill()
         server.stop()

@@ -322,6 +322,12 @@ second_hit_s = 3
             return httpx.get(f"http://127.0.0.1:{self.port}/readyz").status_code == 200
         return False
 
+    def kill_process(self) -> None:
+        """Kill it alone."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
     def kill(self) -> None:
         """End it with everything that it started, as a machine does that loses its power."""
         if self.process is not None:

@@ -21,6 +21,7 @@ from tutela.gateways.streams.hooks import hook_application
 from tutela.gateways.streams.metrics import exposition
 from tutela.gateways.streams.options import HookOptions
 from tutela.gateways.streams.registry import open_servers
+from tutela.gateways.streams.warden import guarded
 from tutela.screening.streams import StreamOptions, Streams
 
 log = structlog.get_logger(__name__)
@@ -85,7 +86,8 @@ def run(settings: Settings) -> None:
     configure_logs()
     options = settings.door(HookOptions)
     doors = open_servers(servers)
-    with _taken(options), settings.open() as deployment:
+    # An error that ends the process leaves its streams to the warden, too.
+    with _taken(options), guarded(doors, f"http://{options.host}:{options.port}/readyz"), settings.open() as deployment:
         guard_memory()
         with opened(deployment, settings.streams, doors) as running:
             asyncio.run(_serve(hook_server(running, options)))
