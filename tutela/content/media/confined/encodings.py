@@ -25,8 +25,22 @@ _BREAK = rb"(?:\"\s*\+\s*\"|'\s*\+\s*'|\\[nrt]|&#(?:1[03]|x[aAdD]);|%0[aAdD]|%2[
 _BASE64 = re.compile(
     rb"(?:(?:[A-Za-z0-9+/_-]{16,}+" + _BREAK + rb"){4,}+|[A-Za-z0-9+/_-]{240,}+)[A-Za-z0-9+/_-]*+(?:=|%3[dD]){0,2}"
 )
-_HEXADECIMAL = re.compile(rb"(?:(?:0[xX]|\\x|%|\\')?[0-9a-fA-F]{2}[\s,;:]{0,4}){192,}")
+_HEXADECIMAL = re.compile(rb"(?<![0-9a-fA-F])(?:(?:0[xX]|\\x|%|\\')?[0-9a-fA-F]{2}[\s,;:]{0,4}+){192,}+")
 _NUMBERS = re.compile(rb"(?:\d{1,3}\s{0,8},\s{0,8}){192,}\d{1,3}")
+_OCTAL = re.compile(rb"(?:\\[0-3]?[0-7]{1,2}){192,}")
+_DUMPED = re.compile(
+    rb"^(?:0[xX])?([0-9a-fA-F]{4,16}+):?[ \t]{1,4}+((?:(?:[0-9a-fA-F]{2}){1,4}+[ \t]{1,2}+){2,16}+)", re.MULTILINE
+)
+"""A line of xxd, `hexdump -C` and the like: where it begins, its bytes; their letters follow."""
+_DUMPED_LINE, _DUMPED_LETTERS, _MOST_REPEATED = 32, 120, 64 * 1024
+"""Digits of bytes in a line; and so many letters at most lie between the bytes of two."""
+_BASE32 = re.compile(rb"(?:[A-Z2-7]{8}[\r\n]{0,2}){40,}+[A-Z2-7=]{0,8}")
+_TIGHT = re.compile(rb"[!-~]{480,}")
+"""A run without a space: base85 without marks, RFC 1924's or ZeroMQ's."""
+_Z85 = bytes.maketrans(
+    b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#",
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~",
+)
 _UU = re.compile(rb"^begin(?:-base64)? [0-7]{3,4} ([^\r\n]{1,200})\r?\n((?:[^\r\n]{0,100}\r?\n)+)", re.MULTILINE)
 _YENC = re.compile(
     rb"^=ybegin [^\r\n]*?name=([^\r\n]{1,200})\r?\n(?:=ypart[^\r\n]*\r?\n)?(.*?)\r?\n=yend", re.MULTILINE | re.DOTALL
@@ -42,6 +56,7 @@ _SCHEME = re.compile(rb":(?<=[dD][aA][tT][aA]:)")
 _LETTERS_IN_A_ROW = 16
 """So many letters of base64 stand in a row somewhere in every run of it."""
 _IN_BASE64 = bytes((chr(n).isalnum() and n < 128) or n in b"+/_-" for n in range(256))
+_NO_SPACE = bytes(0x21 <= n <= 0x7E for n in range(256))
 _IN_HEXADECIMAL = bytes(n in b"0123456789abcdefABCDEFxX\\%' \t\n\r\f\v,;:" for n in range(256))
 """Numbers, too, are of these."""
 _DIB_HEADERS = frozenset({40, 52, 56, 108, 124})
@@ -84,6 +99,26 @@ def files_in(text: bytes) -> Iterator[tuple[str, bytes]]:
     for found in _BASE85.finditer(text):
         with contextlib.suppress(ValueError):
             yield "base85", base64.a85decode(found[1])
+    yield from _dumps_in(text)
+
+
+def _dumps_in(text: bytes) -> Iterator[tuple[str, bytes]]:
+    """Bytes as programs print them, and in rare alphabets, where they begin like a file of a known type."""
+    in_rows = text.translate(_IN_HEXADECIMAL)
+    for digits in _dumped(text) if text.count(b"\n") >= _FEWEST // 16 - 1 and b"\x01" * 20 in in_rows else ():
+        if len(digits) >= 2 * _FEWEST and sniff(data := binascii.unhexlify(digits)) is not None:
+            yield "dump", data
+    has_row = b"\x01" * _LETTERS_IN_A_ROW in text.translate(_IN_BASE64)
+    for found in _BASE32.finditer(text) if has_row else ():
+        letters = re.sub(rb"[\r\n=]", b"", found.group())
+        with contextlib.suppress(binascii.Error):
+            if sniff(data := base64.b32decode(letters + b"=" * (-len(letters) % 8))) is not None:
+                yield "base32", data
+    for found in _TIGHT.finditer(text) if b"\x01" * 480 in text.translate(_NO_SPACE) else ():
+        for run in (found.group(), found.group().translate(_Z85)):
+            with contextlib.suppress(ValueError):
+                if sniff(base64.b85decode(run[:480])) is not None:
+                    yield "base85", base64.b85decode(run[: len(run) // 5 * 5])
 
 
 def runs_in(text: bytes) -> Iterator[bytes]:
@@ -95,6 +130,7 @@ def runs_in(text: bytes) -> Iterator[bytes]:
         (_BASE64, has_base64, from_base64, _letter_by_letter),
         (_HEXADECIMAL, has_digits, _from_hexadecimal, _word_by_word),
         (_NUMBERS, has_digits, _from_numbers, _word_by_word),
+        (_OCTAL, has_digits, _from_octal, _word_by_word),
     ):
         for found in pattern.finditer(text) if may_be else ():
             for run in beginnings(found.group()):
@@ -144,6 +180,27 @@ def _from_hexadecimal(text: bytes) -> bytes:
 
 def _from_numbers(text: bytes) -> bytes:
     return bytes(number for number in map(int, text.split(b",")) if number < 256)
+
+
+def _dumped(text: bytes) -> Iterator[bytes]:
+    """The digits of each dump in the text."""
+    digits: list[bytes] = []
+    end = next_place = 0
+    for line in _DUMPED.finditer(text):
+        if line.start() - end > _DUMPED_LETTERS and digits:
+            yield b"".join(digits)
+            digits.clear()
+        place, shown = int(line[1], 16), re.sub(rb"\s", b"", line[2])[:_DUMPED_LINE]
+        if digits and 0 < place - next_place <= _MOST_REPEATED:  # lines like the one before are left out
+            digits.append(digits[-1] * ((place - next_place) * 2 // len(digits[-1])))
+        next_place = place + len(shown) // 2
+        digits.append(shown)
+        end = line.end()
+    yield b"".join(digits)
+
+
+def _from_octal(text: bytes) -> bytes:
+    return bytes(number for number in (int(digits, 8) for digits in text.split(b"\\")[1:]) if number < 256)
 
 
 def _from_uu(lines: bytes) -> bytes:

@@ -33,13 +33,31 @@ _CHECKED_ROWS = 32
 _MOST_CLIPPED = 2.0
 """Of 255 steps: where clipping moves luma by more on the mean, the frame is converted to RGB."""
 _GROUNDS = (255, 0, 128)
+_OTHER_FIELD = 12.0
+"""Of 255 steps, on the mean."""
 
 
 def readings(frame: VideoFrame, chance: Random) -> Sequence[Plane]:
     """The luma that viewers show of a frame, (height, width) each: one, or one a ground where it is transparent.
 
-    Raises UnscreenableError for a pixel format that cannot be converted.
+    Of interlaced frames whose two fields show different things each field too: some players show them in turn. Raises
+    UnscreenableError for a pixel format that cannot be converted.
     """
+    shown = _as_frame(frame, chance)
+    if not frame.interlaced_frame:
+        return shown
+    return [*shown, *(field for plane in shown for field in _fields(plane))]
+
+
+def _fields(plane: Plane) -> Sequence[Plane]:
+    """The two fields where they differ by more than what moves between them makes."""
+    height = plane.shape[0] // 2
+    upper, lower = plane[0 : 2 * height : 2], plane[1 : 2 * height : 2]
+    differ = height > 0 and float(np.abs(upper.astype(np.int16) - lower).mean()) > _OTHER_FIELD
+    return [np.ascontiguousarray(upper), np.ascontiguousarray(lower)] if differ else []
+
+
+def _as_frame(frame: VideoFrame, chance: Random) -> Sequence[Plane]:
     if any(component.is_alpha for component in frame.format.components) or frame.format.has_palette:
         return _on_grounds(converted(frame, "rgba"))
     if frame.format.name not in _EIGHT_BITS:

@@ -14,7 +14,7 @@ __all__ = ["CONTAINERS", "containers_for"]
 
 _PICTURE = ("metadata:MetadataBlocks", "trailing:Trailing")
 _ANIMATED = ("frames:Frames", *_PICTURE)
-_TEXT = ("page:WebPage", "text:EncodedText")
+_TEXT = ("page:WebPage", "drawn_text:DrawnText", "text:EncodedText")
 _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.JPEG: _PICTURE,
     MediaType.BMP: ("trailing:Trailing",),
@@ -28,10 +28,10 @@ _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.PSD: ("frames:Frames", "carved:Carved"),
     MediaType.ICO: ("icons:Icons", "carved:Carved"),
     **dict.fromkeys((MediaType.JPEG2000, MediaType.TGA, MediaType.PNM, MediaType.QOI), ("carved:Carved",)),
-    **dict.fromkeys(VIDEOS, ("covers:Covers", "metadata:MetadataBlocks")),
-    MediaType.MP4: ("covers:Covers", *_PICTURE, "unused:Unused"),
+    **dict.fromkeys(VIDEOS, ("covers:Covers", "subtitles:Subtitles", "metadata:MetadataBlocks")),
+    MediaType.MP4: ("covers:Covers", "subtitles:Subtitles", *_PICTURE, "unused:Unused"),
     MediaType.AVI: ("covers:Covers", *_PICTURE, "unused:Unused"),
-    MediaType.WEBM: ("covers:Covers", "metadata:MetadataBlocks", "unused:Unused"),
+    MediaType.WEBM: ("covers:Covers", "subtitles:Subtitles", "metadata:MetadataBlocks", "unused:Unused"),
     MediaType.ZIP: ("zip:Zip",),
     MediaType.TAR: ("tar:Tar",),
     MediaType.GZIP: ("compressed:Compressed",),

@@ -5,10 +5,14 @@ from dataclasses import replace
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
+from tutela.content.media.confined.containers.resources import bitmaps, of_font
 from tutela.content.media.confined.encodings import files_in
+from tutela.content.media.confined.netpbm import behind_first
 from tutela.content.media.confined.ordinary import ordinary
 from tutela.content.media.confined.parts import InnerFile, Part
 from tutela.content.media.content import Content
+from tutela.content.media.profile import FileKind
+from tutela.content.media.sniff import MediaType
 
 
 class Carved:
@@ -17,9 +21,15 @@ class Carved:
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
         budget.check_time()
         # A program that reads a format has its signature in it.
-        known = content.media_type is None and ordinary(content.data) is not None
+        kind = ordinary(content.data) if content.media_type is None else None
         for part in carve(memoryview(content.data), begin=1):  # never itself
-            yield replace(part, speculative=part.speculative or known)
+            yield replace(part, speculative=part.speculative or kind is not None)
+        if kind is not None and kind[1] in ("font/woff", "font/woff2"):
+            yield from of_font(memoryview(content.data), budget)
+        if kind is not None and kind[0] is FileKind.PROGRAM:
+            yield from bitmaps(memoryview(content.data))
+        if content.media_type is MediaType.PNM and (rest := behind_first(memoryview(content.data))):
+            yield InnerFile("next picture", rest)
         if b"=ybegin " in bytes(content.data):
             for name, data in files_in(bytes(content.data)):
                 budget.spend_bytes(len(data))

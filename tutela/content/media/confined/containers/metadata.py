@@ -3,18 +3,26 @@
 A thumbnail may show what the picture itself no longer does, or never did.
 """
 
+import zlib
 from collections.abc import Iterator
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
+from tutela.content.media.confined.encodings import runs_in
 from tutela.content.media.confined.endings import boxes
 from tutela.content.media.confined.parts import InnerFile, Part
 from tutela.content.media.content import Content
 from tutela.content.media.sniff import PICTURES, VIDEOS, MediaType, sniff
 
 _MIN_BYTES = 128
+_MOST_LETTERS = 4 * 1024 * 1024
 _ENDS = 16 * 1024 * 1024
 """At the beginning and the end of a film lie the pictures that are attached to it."""
+
+
+_COMMENT = b""
+_EXTENDED = b"http://ns.adobe.com/xmp/extension/\0"
+"""Before each piece of a long XMP packet, its digest and two numbers (XMP specification, part 3, 1.1.3.1)."""
 
 
 class MetadataBlocks:
@@ -27,7 +35,8 @@ class MetadataBlocks:
             if len(block) < _MIN_BYTES:
                 continue
             budget.check_time()
-            for part in carve(block):
+            letters = runs_in(bytes(block)) if len(block) <= _MOST_LETTERS else ()
+            for part in (*carve(block), *(InnerFile("letters", run) for run in letters)):
                 kind = sniff(part.data)
                 if kind is MediaType.TIFF:  # EXIF itself begins like one
                     continue
@@ -42,6 +51,8 @@ def _blocks(data: memoryview, media_type: MediaType | None) -> Iterator[memoryvi
             return _jpeg(data)
         case MediaType.PNG:
             return _png(data)
+        case MediaType.GIF:
+            return _gif(data)
         case MediaType.WEBP:
             return _webp(data)
         case MediaType.HEIC | MediaType.AVIF | MediaType.MP4:
@@ -53,13 +64,22 @@ def _blocks(data: memoryview, media_type: MediaType | None) -> Iterator[memoryvi
 
 
 def _jpeg(data: memoryview) -> Iterator[memoryview]:
-    """APPn and COM segments before the pixels."""
+    """APPn and COM segments before the pixels, and as one what goes on over several of them."""
     at = 2
+    joined: dict[bytes, list[memoryview]] = {_EXTENDED: [], _COMMENT: []}
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] not in (0xD9, 0xDA):
         length = int.from_bytes(data[at + 2 : at + 4])
         if 0xE0 <= data[at + 1] <= 0xEF or data[at + 1] == 0xFE:
-            yield data[at + 4 : at + 2 + length]
+            segment = data[at + 4 : at + 2 + length]
+            yield segment
+            if data[at + 1] == 0xFE:
+                joined[_COMMENT].append(segment)
+            elif bytes(segment[: len(_EXTENDED)]) == _EXTENDED:
+                joined[_EXTENDED].append(segment[len(_EXTENDED) + 40 :])
         at += 1 if data[at + 1] == 0xFF else 2 + length
+    for segments in joined.values():
+        if len(segments) > 1:
+            yield memoryview(b"".join(segments))
 
 
 def _png(data: memoryview) -> Iterator[memoryview]:
@@ -67,8 +87,37 @@ def _png(data: memoryview) -> Iterator[memoryview]:
     while at + 12 <= len(data):
         length, kind = int.from_bytes(data[at : at + 4]), bytes(data[at + 4 : at + 8])
         if kind not in (b"IDAT", b"fdAT", b"IHDR", b"PLTE"):
-            yield data[at + 8 : at + 8 + length]
+            block = data[at + 8 : at + 8 + length]
+            yield block
+            if kind in (b"zTXt", b"iTXt", b"iCCP"):
+                yield from _unpacked(block)
         at += 12 + length
+
+
+def _gif(data: memoryview) -> Iterator[memoryview]:
+    """Comments and what applications put there, each as one (GIF89a, 24 and 26)."""
+    content = bytes(data)
+    for marked in (b"\x21\xfe", b"\x21\xff"):
+        at = content.find(marked)
+        while at >= 0:
+            blocks, at = [], at + 2
+            while at < len(content) and content[at]:
+                blocks.append(content[at + 1 : at + 1 + content[at]])
+                at += 1 + content[at]
+            if len(blocks) > 1:
+                yield memoryview(b"".join(blocks))
+            at = content.find(marked, at)
+
+
+def _unpacked(block: memoryview) -> Iterator[memoryview]:
+    """What a compressed text or profile holds, wherever in the chunk it begins (PNG, 11.3.3)."""
+    begin = bytes(block[:512]).find(b"\x00x")
+    while begin >= 0:
+        try:
+            yield memoryview(zlib.decompressobj().decompress(block[begin + 1 :], _MOST_LETTERS))
+            return
+        except zlib.error:
+            begin = bytes(block[:512]).find(b"\x00x", begin + 1)
 
 
 def _webp(data: memoryview) -> Iterator[memoryview]:

@@ -63,6 +63,8 @@ _FIELD_COLOUR = re.compile(
     rb"""(?:bgcolor\s*=\s*["']?|background(?:-color)?\s*:\s*|fill\s*[:=]\s*["']?)\s*(#[0-9a-f]{3,8}|\w+\([^)]*\))""",
     re.IGNORECASE,
 )
+_CLOSED = b"<style>table { border-spacing: 0 !important }</style>"
+"""Cells with gaps between them do not touch, and are one picture to who looks at them."""
 _BLOCK = re.compile(r"[\u2580-\u259f\u25a0-\u25ff\u2b1b\u2b1c\U0001f7e0-\U0001f7eb]")
 _STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
 _PAINTED = re.compile(rb"[\d.]+ (?:[\d.]+ [\d.]+ rg|g)\b")
@@ -79,7 +81,8 @@ class WebPage:
             yield InnerFile("page within", _unescaped(source[1][1:-1]), speculative=True)
         if not may_draw(text):
             return
-        for reading in dict.fromkeys((text, _unwrapped(text))):
+        closed = (text + _CLOSED,) if len(_FIELD_COLOUR.findall(text)) >= _MANY_FIELDS else ()
+        for reading in dict.fromkeys((text, _unwrapped(text), *closed)):
             budget.check_time()
             document = _laid_out(reading)
             budget.spend_bytes(len(document))

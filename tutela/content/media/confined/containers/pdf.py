@@ -51,6 +51,9 @@ class Pdf:
         try:
             streams = PdfStreams(data, budget)
             yield from _Reading(document, streams, content.mode, budget).parts()
+            if (layered := streams.with_all_layers()) is not None:
+                budget.spend_bytes(len(layered))
+                yield InnerFile("all layers", layered)
         finally:
             if streams is not None:
                 streams.close()

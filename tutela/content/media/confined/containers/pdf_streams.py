@@ -92,6 +92,21 @@ class PdfStreams:
         )
         return file.getvalue()
 
+    def with_all_layers(self) -> bytes | None:
+        """The document with every layer on; None where none is off at first (ISO 32000-1, 8.11.4.3)."""
+        layers = self._pdf.Root.get("/OCProperties")
+        if not isinstance(layers, pikepdf.Dictionary) or self._pdf.is_encrypted:
+            return None
+        first = layers.get("/D")
+        hides = isinstance(first, pikepdf.Dictionary) and (first.get("/OFF") or first.get("/BaseState") == "/OFF")
+        if not hides:
+            return None
+        file = io.BytesIO()
+        with pikepdf.open(io.BytesIO(self._data)) as whole:
+            del whole.Root["/OCProperties"]
+            whole.save(file, static_id=True)
+        return file.getvalue()
+
     def traits(self) -> Traits:
         """What the whole document has, on whichever page."""
         letters = patterns = annotations = False

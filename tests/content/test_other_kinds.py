@@ -1,0 +1,233 @@
+"""Kinds that an enemy thought of: formulas, terminals, stickers, fields of films, subtitles, fonts, programs, layers.
+
+Each shows or carries the known picture in one viewer or another: it is matched, or held by what is in it.
+"""
+
+import base64
+import gzip
+import io
+import json
+import struct
+import zlib
+from collections.abc import Callable
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.containers import zip_of
+from tests.support.looked import KNOWN, OTHER, outcome
+from tests.support.pictures import file_of
+from tutela.content.media.profile import Profile
+
+JPEG = file_of(KNOWN, "JPEG", quality=85)
+OTHER_JPEG, OTHER_PNG = file_of(OTHER, "JPEG", quality=85), file_of(OTHER, "PNG")
+FIELDS = np.asarray(KNOWN.resize((60, 45), Image.Resampling.BOX)).tolist()
+PLACES = [(x, y, *FIELDS[y][x]) for y in range(45) for x in range(60)]
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def with_chunk(kind: bytes, data: bytes) -> bytes:
+    return OTHER_PNG[:-12] + chunk(kind, data) + OTHER_PNG[-12:]
+
+
+def segments(marker: bytes, pieces: list[bytes]) -> bytes:
+    put = b"".join(marker + struct.pack(">H", len(piece) + 2) + piece for piece in pieces)
+    return OTHER_JPEG[:2] + put + OTHER_JPEG[2:]
+
+
+def cut(data: bytes, length: int) -> list[bytes]:
+    return [data[at : at + length] for at in range(0, len(data), length)]
+
+
+def extended_xmp() -> bytes:
+    packet = b"<x:xmpmeta GImage:Data='" + base64.b64encode(JPEG) + b"'/>"
+    head = b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32
+    pieces = [head + struct.pack(">II", len(packet), 4_000 * at) + piece for at, piece in enumerate(cut(packet, 4_000))]
+    return segments(b"\xff\xe1", pieces)
+
+
+def gif_comment() -> bytes:
+    blocks = b"".join(bytes([len(piece)]) + piece for piece in cut(JPEG, 255))
+    return file_of(OTHER, "GIF")[:-1] + b"\x21\xfe" + blocks + b"\0;"
+
+
+def html_rows(cell: str) -> str:
+    return "".join("<tr>" + "".join(cell.format(*colour) for colour in row) + "</tr>" for row in FIELDS)
+
+
+def formulas() -> bytes:
+    rows = html_rows("<mtd mathbackground='#{:02x}{:02x}{:02x}'> </mtd>").replace("tr>", "mtr>")
+    return f"<html><math><mtable>{rows}</mtable></math></html>".encode()
+
+
+def foreign() -> bytes:
+    rows = html_rows("<td style='background:#{:02x}{:02x}{:02x};width:8px;height:8px'/>")
+    page = f"<foreignObject width='480' height='360'><table xmlns='http://www.w3.org/1999/xhtml'>{rows}</table>"
+    return f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 480 360'>{page}</foreignObject></svg>".encode()
+
+
+def terminal() -> bytes:
+    rows = ("".join(f"\x1b[48;2;{r};{g};{b}m  " for r, g, b in row) + "\x1b[0m" for row in FIELDS)
+    return "\n".join(rows).encode()
+
+
+def sixels() -> bytes:
+    return b"\x1bPq#0;2;0;0;0" + b"#0" + b"?@AB" * 1_000 + b"\x1b\\"
+
+
+def sticker() -> bytes:
+    shapes = [
+        {"ty": "gr", "it": [{"ty": "rc", "p": {"k": [x, y]}}, {"ty": "fl", "c": {"k": [r / 255, g / 255, b / 255]}}]}
+        for x, y, r, g, b in PLACES
+    ]
+    return gzip.compress(json.dumps({"v": "5.5.2", "tgs": 1, "layers": [{"ty": 4, "shapes": shapes}]}).encode())
+
+
+def rtf() -> bytes:
+    colours: dict[tuple[int, ...], int] = {}
+    rows = ""
+    for row in FIELDS:
+        numbers = [colours.setdefault(tuple(colour), len(colours) + 1) for colour in row]
+        rows += "\\trowd" + "".join(f"\\clcbpat{number}\\cellx{at * 200}" for at, number in enumerate(numbers, 1))
+        rows += "\\cell" * len(row) + "\\row\n"
+    table = "".join(f"\\red{r}\\green{g}\\blue{b};" for r, g, b in colours)
+    return f"{{\\rtf1{{\\colortbl;{table}}}{rows}}}".encode()
+
+
+def woff() -> bytes:
+    table = file_of(KNOWN, "TIFF")
+    packed = zlib.compress(table)
+    entry = b"sbix" + struct.pack(">IIII", 64, len(packed), len(table), 0)
+    counts = struct.pack(">IHHIHHIIIII", 64 + len(packed), 1, 0, 999, 1, 0, 0, 0, 0, 0, 0)
+    return b"wOFF\0\1\0\0" + counts + entry + packed
+
+
+def woff_2() -> bytes:
+    head = b"wOF2\0\1\0\0" + struct.pack(">IHHIIHHIIIII", 400, 2, 0, 999, 300, 1, 0, 0, 0, 0, 0, 0)
+    return head + b"\x00\x10" + b"\x25\x81\x10" + bytes(341)
+
+
+def program(icon: bool) -> bytes:
+    bitmap = bytearray(file_of(KNOWN.resize((256, 256)), "BMP")[14:])
+    if icon:
+        bitmap[8:12] = struct.pack("<i", 512)
+    stub = b"MZ" + bytes(58) + struct.pack("<I", 64) + b"PE\0\0"
+    return stub + bytes(400) + bytes(bitmap) + bytes(256 * 32)
+
+
+def dump(repeated: bool = False) -> bytes:
+    data = file_of(KNOWN.resize((160, 120)), "BMP") if repeated else JPEG
+    lines, last = [], b""
+    for at in range(0, len(data), 16):
+        piece = data[at : at + 16]
+        if not repeated:
+            lines.append(
+                f"{at:08x}: " + " ".join(piece[i : i + 2].hex() for i in range(0, 16, 2)) + "  ................"
+            )
+        elif piece != last:
+            lines.append(f"{at:08x}  " + " ".join(f"{byte:02x}" for byte in piece) + "  |................|")
+        elif lines[-1] != "*":
+            lines.append("*")
+        last = piece
+    return "\n".join(lines).encode() + b"\n"
+
+
+def layered() -> bytes:
+    """A page whose only layer is off at first."""
+    boxes = b"".join(
+        b"%.3f %.3f %.3f rg %d %d 8 8 re f " % (r / 255, g / 255, b / 255, 8 * x, 352 - 8 * y)
+        for x, y, r, g, b in PLACES
+    )
+    content = b"/OC /O BDC " + boxes + b"EMC"
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R/OCProperties<</OCGs[5 0 R]/D<</OFF[5 0 R]>>>>>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 480 360]/Contents 4 0 R/Resources<</Properties<</O 5 0 R>>>>>>",
+        b"<</Length %d>>stream\n" % len(content) + content + b"\nendstream",
+        b"<</Type/OCG/Name(x)>>",
+    ]
+    file, places = b"%PDF-1.7\n", []
+    for number, item in enumerate(objects, 1):
+        places.append(len(file))
+        file += b"%d 0 obj\n" % number + item + b"\nendobj\n"
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    end = b"trailer <</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % len(file)
+    return file + b"xref\n0 6\n0000000000 65535 f \n" + table + end
+
+
+def interlaced() -> bytes:
+    """One field the known picture, one the other."""
+    both = np.asarray(OTHER.resize((640, 480)).convert("RGB")).copy()
+    both[::2] = np.asarray(KNOWN.resize((640, 480)).convert("RGB"))[::2]
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=10)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
+        stream.options = {"crf": "12", "x264-params": "tff=1", "preset": "fast"}
+        for number in range(20):
+            frame = av.VideoFrame.from_ndarray(both, "rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def octal() -> bytes:
+    return b"printf '" + b"".join(b"\\%03o" % byte for byte in JPEG) + b"'"
+
+
+KINDS: dict[str, Callable[[], bytes]] = {
+    "formulas": formulas,
+    "a page within a drawing": foreign,
+    "cells with gaps": lambda: f"<html><table>{html_rows('<td bgcolor=#{:02x}{:02x}{:02x}>')}</table></html>".encode(),
+    "terminal": terminal,
+    "sixels": sixels,
+    "sticker": sticker,
+    "cells of RTF": rtf,
+    "WOFF": woff,
+    "WOFF 2": woff_2,
+    "bitmap of a program": lambda: program(icon=False),
+    "icon of a program": lambda: program(icon=True),
+    "several Netpbm pictures": lambda: file_of(OTHER, "PPM") + file_of(KNOWN, "PPM"),
+    "a layer that is off": layered,
+    "one field of a film": interlaced,
+    "octal": octal,
+    "xxd": dump,
+    "hexdump -C, lines left out": lambda: dump(repeated=True),
+    "base32": lambda: base64.b32encode(JPEG),
+    "base85": lambda: base64.b85encode(JPEG),
+    "text of a PNG": lambda: with_chunk(b"tEXt", b"Comment\0" + base64.b64encode(JPEG)),
+    "packed text of a PNG": lambda: with_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(base64.b64encode(JPEG))),
+    "comments of a JPEG": lambda: segments(b"\xff\xfe", cut(JPEG, 3_000)),
+    "extended XMP": extended_xmp,
+    "comment of a GIF": gif_comment,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_shows_or_carries_the_picture_is_matched_or_held(kind: str) -> None:
+    data = KINDS[kind]()
+    assert outcome(zip_of({"a": data}), profile=Profile.FILES) in ("block", "hold")
+
+
+ORDINARY: dict[str, bytes] = {
+    "sticker": gzip.compress(json.dumps({"tgs": 1, "layers": [{"shapes": [{"ty": "fl"}] * 200}]}).encode()),
+    "coloured log": b"\n".join(b"\x1b[32mok\x1b[0m test %d" % number for number in range(2_000)),
+    "WOFF 2 of letters": b"wOF2\0\1\0\0" + struct.pack(">IHHIIHHIIIII", 400, 1, 0, 999, 300, 1, 0, 0, 0, 0, 0, 0)
+    + b"\x00\x10" + bytes(341),
+    "program": b"MZ" + bytes(58) + struct.pack("<I", 64) + b"PE\0\0" + bytes(range(256)) * 40,
+    "rich text": b"{\\rtf1 " + b"\\highlight1 word \\highlight0 " * 50 + b"}",
+    "random words of digits": b" ".join(b"%x" % (number * 7**40 % 16 ** (1 + number % 12)) for number in range(20_000)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ORDINARY)
+def test_what_is_like_these_and_ordinary_passes(kind: str) -> None:
+    assert outcome(zip_of({"a": ORDINARY[kind]}), profile=Profile.FILES) == "allow"

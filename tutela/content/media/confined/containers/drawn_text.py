@@ -1,0 +1,43 @@
+"""Text that other programs than browsers draw: stickers (Lottie), terminals, cells of RTF, formulas with grounds.
+
+None of these is drawn here: a text with enough colours for a picture is held, by what is in it.
+"""
+
+import re
+from collections.abc import Iterator
+
+from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.parts import Part, Unread
+from tutela.content.media.content import Content, Shortcoming
+from tutela.content.media.plain import as_utf8
+from tutela.errors import UnscreenableError
+
+_MOST = 400
+"""Coloured things that draw nothing yet: a picture of fewer shows less than PDQ looks at."""
+_KINDS = (
+    (b'"ty"', re.compile(rb'"ty"\s*:\s*"(?:fl|gf|st|gs)"'), "it draws {count:,} shapes"),
+    (b"\x1b[", re.compile(rb"\x1b\[[\d;:]*?(?:4[0-7]|10[0-7]|[34]8[;:][25][;:][\d;:]+)m"), "a terminal draws it"),
+    (b"\\cell", re.compile(rb"\\(?:clcbpat|cbpat|chcbpat|highlight)[1-9]"), "it draws {count:,} coloured cells"),
+    (b"mathbackground", re.compile(rb"mathbackground", re.IGNORECASE), "it draws {count:,} coloured formulas"),
+)
+"""What the text must have in it, what is counted then, and what is said of so much of it."""
+_SIXELS = re.compile(rb"(?:\x1bP|\xc2\x90)[\d;]*q[^\x1b]{1024}")
+"""DEC's pictures for terminals, and xterm's."""
+
+
+class DrawnText:
+    """Nothing but a word where it draws."""
+
+    def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
+        budget.check_time()
+        text = as_utf8(content.data)
+        for mark, pattern, reason in _KINDS:
+            if mark in text and (count := len(pattern.findall(text))) >= _MOST:
+                yield _held(reason, count)
+        if _SIXELS.search(text):
+            yield _held("a terminal draws it", 1)
+
+
+def _held(reason: str, count: int) -> Unread:
+    said = reason + ", and is not drawn here"
+    return Unread("drawing", UnscreenableError(Shortcoming.NOT_RENDERED, said, count=count))
