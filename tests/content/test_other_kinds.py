@@ -179,6 +179,48 @@ def interlaced() -> bytes:
     return file.getvalue()
 
 
+def subtitled() -> bytes:
+    """A film of the other picture, with a Blu-ray subtitle in 255 colours over it."""
+    mapped = KNOWN.resize((320, 240)).convert("L").quantize(255)
+    palette = (mapped.getpalette() or [])[: 3 * 255 : 3]
+    places = np.random.default_rng(1).permutation(255)  # numbers in no order of brightness
+    numbers = places[np.asarray(mapped)] + 1
+    lines = b"".join(bytes(line) + b"\0\0" for line in numbers.astype(np.uint8))
+    entries = b"".join(bytes([places[at] + 1, luma, 128, 128, 255]) for at, luma in enumerate(palette))
+    shown = struct.pack(">HH", 320, 240) + lines
+    parts = [
+        (0x16, struct.pack(">HHBHBBBB", 640, 480, 16, 0, 128, 0, 0, 1) + struct.pack(">HBBHH", 0, 0, 0, 100, 100)),
+        (0x17, b"\1" + struct.pack(">BHHHH", 0, 100, 100, 320, 240)),
+        (0x14, b"\0\0" + entries),
+        *(
+            (
+                0x15,
+                struct.pack(">HBB", 0, 0, mark) + (struct.pack(">I", len(shown))[1:] if mark & 0x80 else b"") + piece,
+            )
+            for mark, piece in ((0x80, shown[:60_000]), (0x40, shown[60_000:]))
+        ),
+        (0x80, b""),
+    ]
+    sup = b"".join(b"PG" + struct.pack(">IIBH", 9_000, 0, kind, len(data)) + data for kind, data in parts)
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as container, av.open(io.BytesIO(sup), format="sup") as subtitles:
+        film = container.add_stream("libx264", rate=10)
+        assert isinstance(film, av.VideoStream)
+        film.width, film.height, film.pix_fmt = 640, 480, "yuv420p"
+        assert isinstance(subtitles, av.container.InputContainer)
+        words = container.add_stream_from_template(subtitles.streams.subtitles[0])
+        for number in range(20):
+            frame = av.VideoFrame.from_image(OTHER.resize((640, 480)))
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            container.mux(film.encode(frame))
+        container.mux(film.encode(None))
+        for packet in subtitles.demux(subtitles.streams.subtitles[0]):
+            if packet.size:
+                packet.stream = words
+                container.mux(packet)
+    return file.getvalue()
+
+
 def octal() -> bytes:
     return b"printf '" + b"".join(b"\\%03o" % byte for byte in JPEG) + b"'"
 
@@ -198,6 +240,7 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "several Netpbm pictures": lambda: file_of(OTHER, "PPM") + file_of(KNOWN, "PPM"),
     "a layer that is off": layered,
     "one field of a film": interlaced,
+    "subtitle of a film": subtitled,
     "octal": octal,
     "xxd": dump,
     "hexdump -C, lines left out": lambda: dump(repeated=True),

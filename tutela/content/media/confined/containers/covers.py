@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Iterator
 
 from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.containers.subtitles import drawn_subtitles
 from tutela.content.media.confined.ffmpeg import OPENING
 from tutela.content.media.confined.parts import InnerFile, Part, file_over
 from tutela.content.media.content import Content
@@ -15,6 +16,7 @@ from tutela.content.media.content import Content
 _FAILURES: tuple[type[Exception], ...] = (NameError, ValueError)
 with contextlib.suppress(ImportError):
     import av
+    from av.container import InputContainer
     from av.stream import Disposition
 
     _FAILURES = (av.FFmpegError, ValueError)
@@ -23,28 +25,32 @@ _MOST = 64
 
 
 class Covers:
-    """Every picture that is attached to the file."""
+    """Every picture that is attached to the file, and the subtitles of a film that are pictures."""
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
         budget.check_time()
-        for number, data in enumerate(_attached(memoryview(content.data)), start=1):
-            budget.spend_bytes(len(data))
-            yield InnerFile(f"cover {number}", data)
+        try:
+            container = av.open(file_over(memoryview(content.data)), "r", metadata_errors="ignore", options=OPENING)
+        except _FAILURES:
+            return  # said where the file itself is looked at
+        with container:
+            for number, data in enumerate(_attached(container), start=1):
+                budget.spend_bytes(len(data))
+                yield InnerFile(f"cover {number}", data)
+            if container.streams.subtitles:
+                with contextlib.suppress(*_FAILURES):
+                    container.seek(0)
+                    yield from drawn_subtitles(container, budget)
 
 
-def _attached(data: memoryview) -> Iterator[bytes]:
-    try:
-        container = av.open(file_over(data), "r", metadata_errors="ignore", options=OPENING)
-    except _FAILURES:
-        return  # said where the file itself is looked at
-    with container:
-        attached = [stream for stream in container.streams.video if stream.disposition & Disposition.attached_pic]
-        with contextlib.suppress(av.FFmpegError):
-            for stream in attached[:_MOST]:
-                for packet in container.demux(stream):
-                    if packet.size:
-                        yield bytes(packet)
-                        break
-        for attachment in container.streams.attachments[:_MOST]:
-            if attachment.data:
-                yield bytes(attachment.data)
+def _attached(container: "InputContainer") -> Iterator[bytes]:
+    attached = [stream for stream in container.streams.video if stream.disposition & Disposition.attached_pic]
+    with contextlib.suppress(av.FFmpegError):
+        for stream in attached[:_MOST]:
+            for packet in container.demux(stream):
+                if packet.size:
+                    yield bytes(packet)
+                    break
+    for attachment in container.streams.attachments[:_MOST]:
+        if attachment.data:
+            yield bytes(attachment.data)

@@ -2,21 +2,21 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.ffmpeg import OPENING
-from tutela.content.media.confined.parts import InnerPicture, Part, Unread, file_over
-from tutela.content.media.content import Content, Picture, Shortcoming
+from tutela.content.media.confined.parts import InnerPicture, Part, Unread
+from tutela.content.media.content import Picture, Shortcoming
 from tutela.errors import UnscreenableError
 
-_FAILURES: tuple[type[Exception], ...] = (NameError, ValueError)
-with contextlib.suppress(ImportError):
-    import av
-    from av.subtitles.subtitle import BitmapSubtitle
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
-    _FAILURES = (av.FFmpegError, ValueError)
+with contextlib.suppress(ImportError):
+    from av.container import InputContainer
+    from av.subtitles.subtitle import BitmapSubtitle
 
 _PGS = frozenset({"hdmv_pgs_subtitle", "pgssub"})
 _DRAWN = _PGS | {"dvd_subtitle", "dvdsub", "dvb_subtitle", "dvbsub", "xsub"}
@@ -26,43 +26,34 @@ _SMALLEST = 64
 _PALETTE = 0x14
 
 
-class Subtitles:
-    """Every subtitle that is a picture, up to a limit. One whose colours are not known here is held where it is too
-    high for words."""
-
-    def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
-        budget.check_time()
-        try:
-            container = av.open(file_over(memoryview(content.data)), "r", metadata_errors="ignore", options=OPENING)
-        except _FAILURES:
-            return  # said where the file itself is looked at
-        with container:
-            streams = [stream for stream in container.streams.subtitles if stream.codec_context.name in _DRAWN]
-            if not streams:
+def drawn_subtitles(container: "InputContainer", budget: Budget) -> Iterator[Part]:
+    """Every subtitle of an opened film that is a picture, up to a limit. One whose colours are not known here is held
+    where it is too high for words."""
+    streams = [stream for stream in container.streams.subtitles if stream.codec_context.name in _DRAWN]
+    if not streams:
+        return
+    height = max((stream.height for stream in container.streams.video), default=0)
+    number = 0
+    lumas = np.zeros(256, np.uint8)
+    for packet in container.demux(streams):
+        is_pgs = packet.stream.codec_context.name in _PGS
+        if is_pgs:
+            _read_palette(bytes(packet), lumas)
+        for shown in packet.decode():
+            if not isinstance(shown, BitmapSubtitle) or min(shown.width, shown.height) < _SMALLEST:
+                continue
+            budget.check_time()
+            number += 1
+            if number > _MOST:
+                reason = "it has more subtitles that are pictures than are looked at"
+                yield Unread("subtitles", UnscreenableError(Shortcoming.PARTLY_SCREENED, reason))
                 return
-            height = max((stream.height for stream in container.streams.video), default=0)
-            number = 0
-            lumas = np.zeros(256, np.uint8)
-            with contextlib.suppress(*_FAILURES):
-                for packet in container.demux(streams):
-                    is_pgs = packet.stream.codec_context.name in _PGS
-                    if is_pgs:
-                        _read_palette(bytes(packet), lumas)
-                    for shown in packet.decode():
-                        if not isinstance(shown, BitmapSubtitle) or min(shown.width, shown.height) < _SMALLEST:
-                            continue
-                        budget.check_time()
-                        number += 1
-                        if number > _MOST:
-                            reason = "it has more subtitles that are pictures than are looked at"
-                            yield Unread("subtitles", UnscreenableError(Shortcoming.PARTLY_SCREENED, reason))
-                            return
-                        if is_pgs:
-                            yield InnerPicture(f"subtitle {number}", _picture(shown, lumas))
-                        elif shown.height > 0.4 * height:
-                            reason = "a subtitle is a picture, and is not drawn here"
-                            yield Unread("subtitles", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
-                            return
+            if is_pgs:
+                yield InnerPicture(f"subtitle {number}", _picture(shown, lumas))
+            elif shown.height > 0.4 * height:
+                reason = "a subtitle is a picture, and is not drawn here"
+                yield Unread("subtitles", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
+                return
 
 
 def _read_palette(segments: bytes, lumas: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> None:
@@ -78,5 +69,6 @@ def _read_palette(segments: bytes, lumas: np.ndarray[tuple[int], np.dtype[np.uin
 
 
 def _picture(shown: "BitmapSubtitle", lumas: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> Picture:
-    lines = np.frombuffer(bytes(shown.planes[0]), np.uint8).reshape(shown.height, -1)[:, : shown.width]
+    numbers: Buffer = shown.planes[0]  # type: ignore[assignment]  # its stub does not say that it is one
+    lines = np.frombuffer(memoryview(numbers), np.uint8).reshape(shown.height, -1)[:, : shown.width]
     return Picture(np.ascontiguousarray(lumas[lines]), shown.width, shown.height)
