@@ -14,7 +14,7 @@ class ApiOptions:
     rate: str = "1000/second"
     """Requests that one key may make, all routes together, over all service processes."""
     max_in_flight: int = 64
-    """Screenings under way at once in a service process; one more is answered 503 at once instead of waiting."""
+    """Screenings in progress at once in a service process; one more is answered 503 at once instead of waiting."""
     max_upload_memory_bytes: int = 1024**3
     """Memory of a service process for uploads that are received or screened; what comes beyond it is answered 503."""
     pulls_exchanges: bool = field(default=False, metadata=NOT_A_KEY)

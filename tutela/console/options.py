@@ -51,7 +51,7 @@ class ExposurePolicy:
 
 @dataclass(frozen=True, slots=True)
 class OidcOptions:
-    """An OpenID Connect provider, beside passkeys."""
+    """An OpenID Connect provider, in addition to passkeys."""
 
     issuer: str
     """Its address."""
@@ -83,7 +83,7 @@ class ConsoleOptions:
     identity: Path | None = None
     """File of the review key (an age identity). It is read at the start and not copied."""
     severe_labels: frozenset[str] = frozenset({"A1", "A2", "A"})
-    """Labels that count as the severest."""
+    """Labels that count as the most severe."""
     two_person: bool = False
     """Whether the severest labels become clear only with a second person's consent."""
     sessions: Lifetimes = field(default_factory=Lifetimes)
@@ -91,7 +91,7 @@ class ConsoleOptions:
     exposure: ExposurePolicy = field(default_factory=ExposurePolicy)
     """How much one person may be shown."""
     oidc: OidcOptions | None = None
-    """An OpenID Connect provider, beside passkeys."""
+    """An OpenID Connect provider, in addition to passkeys."""
 
     def __post_init__(self) -> None:
         require(1 <= self.port <= 65535, "port", "must be from 1 to 65535")

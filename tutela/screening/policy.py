@@ -25,11 +25,11 @@ class VideoRule:
     min_entry_share: float = 0.0
     """Share of the entry's frames that must match, beside the upload's share."""
     min_run_s: float = 2.0
-    """Or a run of so many seconds in both videos, ..."""
+    """Or a run of this many seconds in both videos, ..."""
     min_run_frames: int = 3
-    """... of so many matching frames, ..."""
+    """... with this many matching frames, ..."""
     min_run_pictures: int = 2
-    """... that show so many pictures which differ."""
+    """... that show this many different pictures."""
     max_window_distance: int = 18
     """A run that is seen through windows around landmarks alone needs frames that come so near on the median, ..."""
     min_window_frames: int = 12

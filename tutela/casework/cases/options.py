@@ -27,9 +27,9 @@ class EvidenceOptions:
     store: str | None = None
     """file:///folder or s3://bucket/prefix; a folder in the home by default."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """Of an S3 store, what is no secret: endpoint, region."""
+    """For an S3 store, what is not secret: endpoint, region."""
     secrets: Mapping[str, Secret] = field(default_factory=dict)
-    """Of an S3 store: access_key_id and secret_access_key, each as env:NAME or file:path."""
+    """For an S3 store: access_key_id and secret_access_key, each as env:NAME or file:path."""
 
     def __post_init__(self) -> None:
         secret = [name for name in self.options if any(word in name.lower() for word in _SECRET)]

@@ -17,11 +17,11 @@ class CasePolicy:
     """What a match, and each outcome, ask of the platform and of people. Raises InputError."""
 
     on_match: tuple[Effect, ...] = (Effect.HIDE,)
-    """Asked at match time, before anybody looked: effects on content only."""
+    """Effects requested at match time, before anyone has looked: on content only."""
     on_outcome: Mapping[Outcome, tuple[Effect, ...]] = field(
         default_factory=lambda: {Outcome.REJECT: (Effect.RESTORE,)}
     )
-    """Asked when a decision is final, by its outcome."""
+    """Effects requested when a decision is final, by its outcome."""
     second_opinion: frozenset[Outcome] = frozenset()
     """Outcomes that two people must agree on."""
     alarm_after_hours: float = 24.0

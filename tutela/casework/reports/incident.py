@@ -47,13 +47,13 @@ class Organisation:
     service: str | None = None
     """The name of the application, as its users know it."""
     contact_first_name: str | None = None
-    """Of the person whom authorities ask."""
+    """First name of the contact person for authorities."""
     contact_last_name: str | None = None
-    """Of the same person."""
+    """Their last name."""
     contact_email: str | None = None
-    """Of the same person."""
+    """Their e-mail address."""
     contact_phone: str | None = None
-    """Of the same person."""
+    """Their telephone number."""
     legal_url: str | None = None
     """Where law enforcement sends its requests."""
     terms_of_service: str | None = None

@@ -26,17 +26,17 @@ class ReportOptions:
     environment: Environment = Environment.TEST
     """test, whose reports reach nobody, or production."""
     address: str | None = None
-    """Of the CyberTipline, instead of the environment's own."""
+    """Address of the CyberTipline, instead of the environment's own."""
     xsd: Path | None = None
     """File of the CyberTipline schema; fetched from NCMEC without it."""
     at_match: frozenset[str] = frozenset()
-    """Banks whose matches are filed before anybody looked: none unless the operator says so."""
+    """Banks whose matches are reported before anyone has looked: none by default."""
     public_intake: bool = False
-    """Whether anybody may report, by the form at /report."""
+    """Whether anyone may report, with the form at /report."""
     intake_rate: str = "10/hour"
     """Reports that one address of the network may make."""
     mail: tuple[str, ...] = ()
-    """Who gets mail about clocks that run out."""
+    """Who gets mail about deadlines that are running out."""
 
     def __post_init__(self) -> None:
         require(self.organisation is None or bool(self.organisation.name), "organisation", "must have a name")

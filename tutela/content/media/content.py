@@ -47,11 +47,11 @@ class Limits:
     max_expanded_bytes: int = 512 * 1024 * 1024
     """Bytes that come out of containers, at every depth together."""
     max_ratio: int = 100
-    """How many times the content's own bytes may come out of it, once that is more than 64 MiB."""
+    """How many times the content's own length may come out of it, once that is more than 64 MiB."""
     video_timeout_s: float = 300.0
-    """Seconds that one video may take, over all workers that are at it."""
+    """Seconds that one video may take, over all workers that examine it."""
     max_gap_s: float = 2.0
-    """Seconds: samples of a video are never further apart; in a short video they are nearer."""
+    """Most seconds between two samples of a video; in a short video they are closer."""
     profile: Profile = Profile.PICTURES
     """What uploads are expected to be: `pictures` (and films), or `files` of every kind. What shows nothing passes or
     is held by it."""

@@ -68,7 +68,7 @@ class Settings:
     decoders: int | None = None
     """Decoding workers of a service process; by default the machine's cores, divided by the processes."""
     private_networks: tuple[str, ...] = ()
-    """Networks that are not public and where exchanges may be all the same: ["10.0.0.0/8"]."""
+    """Private networks that exchanges may connect to: ["10.0.0.0/8"]."""
     limits: Limits = field(default_factory=Limits)
     screening: ScreeningPolicy = field(default_factory=ScreeningPolicy)
     jobs: JobLimits = field(default_factory=JobLimits)

@@ -40,13 +40,13 @@ class MailServer:
     host: str
     """Its name or address."""
     sender: str
-    """The address that mail is from."""
+    """The sender's address."""
     port: int = 587
     """Its port."""
     security: Security = Security.STARTTLS
     """How the connection is protected: starttls, tls, or none on this machine."""
     user: str | None = None
-    """Who signs in there."""
+    """The user name there."""
     password: Secret | None = None
     """The password, as env:NAME or file:path."""
 

@@ -77,14 +77,14 @@ def _fault_of(url: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class WebhookOptions:
-    """Where the platform wants to be told what happens."""
+    """Where the platform is notified of what happens."""
 
     url: str
     """https://…, or http:// on this machine."""
     secrets: tuple[Secret, ...]
-    """What signs, each as env:NAME or file:path: the current one; while it changes, the former too."""
+    """Signing secrets, each as env:NAME or file:path: the current one and, while it is changed, the former one too."""
     events: frozenset[str] = frozenset()
-    """Event types that are wanted; all when empty."""
+    """Event types to send; all if empty."""
 
     def __post_init__(self) -> None:
         require(bool(self.secrets), "secrets", "must have one at least; make it: tutela outbox secret")

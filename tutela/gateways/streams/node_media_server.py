@@ -33,7 +33,7 @@ class NodeMediaServerOptions(ServerOptions):
 
     address: str = Field(default="rtmp://127.0.0.1:1935", description="Where its streams are read.")
     control: str = Field(default="http://127.0.0.1:8000", description="Where its API answers.")
-    user: str = Field(default="admin", description="Who signs in there.")
+    user: str = Field(default="admin", description="The user name there.")
     password: str = Field(description="The password, as env:NAME or file:/path.")
 
 

@@ -15,7 +15,7 @@ class HookOptions:
     port: int = 8083
     """Port that the gate listens on."""
     allow: tuple[str, ...] = ()
-    """Networks whose media servers are heard, beside this machine."""
+    """Networks whose media servers are answered, besides this machine."""
     secret: Secret | None = None
     """What hooks must carry as the parameter `secret`, as env:NAME or file:path; needed where others can reach it."""
 

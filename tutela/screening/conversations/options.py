@@ -17,9 +17,9 @@ class ConversationOptions:
     content: bool = False
     """Whether the text of messages is scored. Not without a legal basis: read docs/conversations.md first."""
     legal_basis: str = ""
-    """By which law the text of messages may be scored; written into the audit log."""
+    """The law by which the text of messages may be scored; recorded in the audit log."""
     legal_basis_since: str = ""
-    """The day on which somebody answerable checked that: 2026-11-30."""
+    """The day on which someone responsible checked that: 2026-11-30."""
     snapshot_every_s: float = 60.0
     """Seconds between snapshots of the state."""
     notices: bool = False

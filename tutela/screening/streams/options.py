@@ -24,15 +24,15 @@ class StreamOptions:
     certain_quality: int = 50
     """... where the frame has at least this quality."""
     lease_s: float = 3.0
-    """A stream of which something was left unexamined for so long is no longer allowed to run."""
+    """Seconds after which a stream is ended if part of it was left unexamined."""
     admit_s: float = 4.0
     """Seconds that a publisher waits for its watcher before it is refused; shorter than the server's own patience."""
     first_frame_s: float = 15.0
-    """A stream of which nothing was cleared so long after it was admitted is ended."""
+    """Seconds after admission within which a first frame must be cleared; otherwise the stream is ended."""
     refused_minutes: float = 15.0
-    """A publisher that was cut is refused for so long. Anything longer is a person's decision."""
+    """Minutes for which a publisher that was cut is refused. Anything longer is a person's decision."""
     reconcile_s: float = 5.0
-    """How often each media server is asked what runs there: a stream without a watcher is ended."""
+    """Seconds between questions to each media server about what runs there; a stream without a watcher is ended."""
     clip_s: float = 30.0
     """Seconds before the cut that are sealed as evidence."""
     max_followed: int = 8
