@@ -292,14 +292,17 @@ def test_nothing_is_lost_and_no_step_is_forgotten_when_dispatchers_are_killed(da
     outbox, journal, rng = Outbox(store), tmp_path / "made", random.Random(7)
     for number in range(40):
         outbox.enqueue("t", str(number), {})
-    kills = 0
-    while outbox.counts() != {("t", DeliveryState.DONE): 40}:
+    done, kills = {("t", DeliveryState.DONE): 40}, 0
+    while outbox.counts() != done:
         process = subprocess.Popen(
             [sys.executable, "-c", _KILLED, database, str(journal)], stdout=subprocess.PIPE, cwd=ROOT
         )
         assert process.stdout is not None
         assert process.stdout.readline() == b"up\n"
-        time.sleep(rng.random() * 0.25 if kills < 6 else 5)
+        if kills < 6:
+            time.sleep(rng.random() * 0.25)
+        else:
+            wait_until(lambda: outbox.counts() == done, "everything is delivered")
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()

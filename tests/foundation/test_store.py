@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import insert, select, text
 
 import tutela.foundation.store
+from tests.support.effort import effort
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.errors import StoreError
 from tutela.foundation.outbox.service import enqueue
@@ -168,7 +169,7 @@ while True:
 """
     url, rng, accepted = f"sqlite:///{tmp_path / 'k.db'}", random.Random(3), 0
     Store.create(url).close()
-    for _ in range(12):
+    for _ in range(effort(5, 100)):
         process = subprocess.Popen(
             [sys.executable, "-c", script, url, str(accepted + 1000)], stdout=subprocess.PIPE, cwd=ROOT, text=True
         )

@@ -349,7 +349,7 @@ def test_a_build_killed_at_any_moment_leaves_a_whole_index(tmp_path):
     rng = random.Random(9)
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     process = None
-    for _ in range(50):
+    for _ in range(effort(10, 200)):
         if process is None or process.poll() is not None:
             process = subprocess.Popen(
                 [sys.executable, "-c", _BUILD, str(tmp_path)], stdout=subprocess.PIPE, env=environment
