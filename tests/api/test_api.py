@@ -43,7 +43,7 @@ from tutela.foundation.store.database import Store
 HEX = [row.tobytes().hex() for row in random_hashes(500, seed=21)]
 PICTURE = file_of(photos()[0], "JPEG")
 COPY = file_of(photos()[0].resize((300, 280)), "WEBP")
-MUTATIONS = effort(600, 10_500)
+MUTATIONS = effort(300, 10_500)
 KILLS = effort(2, 80)
 """On each of the two databases."""
 

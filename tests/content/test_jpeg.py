@@ -16,7 +16,7 @@ from tests.support.effort import effort
 from tests.support.pictures import file_of, photos
 from tutela import _native
 
-MUTATIONS = effort(2000, 50_000)
+MUTATIONS = effort(1_000, 50_000)
 ORDINARY: dict[str, dict[str, Any]] = {
     "4:2:0": {"subsampling": 2},
     "4:2:2": {"subsampling": 1},
