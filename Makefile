@@ -45,7 +45,8 @@ check: setup-test ## The quick tests, in two minutes; what a push is held to
 
 coverage: setup-test ## Which branches of casework its tests take
 	@mkdir -p build/coverage && rm -f build/coverage/data*
-	$(BIN)/coverage run -m pytest -q tests/casework tests/deployment/test_every_door.py
+	TUTELA_TEST_EFFORT=quick $(BIN)/coverage run -m pytest -q tests/casework tests/deployment/test_every_door.py \
+	  tests/screening/test_conversations.py tests/api/test_risk_api.py tests/console/test_contact_pages.py
 	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
 test-peers: setup-test ## Test the gateways with the real programs that ask them

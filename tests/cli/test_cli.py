@@ -156,6 +156,7 @@ def banks_of(home: Path) -> Banks:
 # --- exit codes and JSON lines
 
 
+@pytest.mark.slow
 def test_screening_says_by_its_exit_code_and_json_lines_what_matched(filled, pictures):
     files = [pictures / name for name in ("other.png", "copy.jpg", "text.jpg", "known.png")]
     answer = tutela_run(filled, "screen", "--json", *files)
@@ -378,6 +379,7 @@ def many(pictures: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("screen", "--json", "--profile", "files"), ("hash",)])
 def test_no_library_says_anything_on_standard_error(filled, tmp_path, command):
     """Decoders warn of what is broken in a file; what a person reads there is ours."""
@@ -388,6 +390,7 @@ def test_no_library_says_anything_on_standard_error(filled, tmp_path, command):
     assert [line for line in answer.err.splitlines() if not line.startswith("tutela: ")] == []
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_a_screening_before_its_next_files(filled, many):
     process = tutela_process(filled, "screen", "--json", many, bufsize=0)
     first = process.stdout.readline()
@@ -419,6 +422,7 @@ def test_an_interrupt_ends_the_wait_for_standard_input(filled):
     assert (process.returncode, process.stderr.read()) == (130, b"")
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_neither_a_match_nor_none(filled, many):
     process = tutela_process(filled, "screen", "--json", many)
     assert json.loads(process.stdout.readline())["decision"] == "block"
@@ -491,6 +495,7 @@ def run_as_nobody_special(home: Path, *args: str | Path) -> Answer:
     return answer
 
 
+@pytest.mark.slow
 def test_what_may_not_be_read_is_reported_and_never_passed_over(filled, pictures, tmp_path, closed):
     folder = tmp_path / "uploads"
     for below in ("closed", "unsearchable"):
@@ -550,6 +555,7 @@ def test_hostile_names_do_not_garble_the_table(filled, hostile):
     assert {row[1] for row in answer.rows} == {"block"}
 
 
+@pytest.mark.slow
 def test_hostile_names_come_back_whole_from_json(filled, hostile):
     answer = tutela_run(filled, "screen", "--json", hostile, env=STRICT)
     assert (answer.code, answer.err) == (1, "")
@@ -806,6 +812,7 @@ def test_a_list_is_imported_from_standard_input(filled, packed):
     assert found == [(value, "exchange") for value in LIST]
 
 
+@pytest.mark.slow
 def test_a_piped_list_needs_its_format_and_is_told_from_a_torn_one(filled, tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -840,6 +847,7 @@ def test_a_compressed_list_that_is_damaged_inside_is_wrong_input(call, filled, t
     assert f"tutela: {path} is torn: " in answer.err
 
 
+@pytest.mark.slow
 def test_an_import_that_was_killed_goes_on_where_it_was(call, filled, tmp_path):
     path = tmp_path / "list.csv"
     hashes = random_hashes(45_000, seed=72)
@@ -1092,6 +1100,7 @@ def children(pid: int) -> list[int]:
     ]
 
 
+@pytest.mark.slow
 def test_the_demonstration_screens_altered_copies_and_stops(home, tmp_path):
     port = free_port()
     # Neither a proxy in the environment nor a database outside the home may come between.

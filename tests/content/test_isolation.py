@@ -185,6 +185,7 @@ _DRAWINGS = {
 }
 
 
+@pytest.mark.slow
 def test_a_worker_finds_what_is_found_without_confinement_and_asks_for_nothing_more():
     """Whatever content of any kind needs is loaded before; what is refused later would be a hold for no reason."""
     limits = Limits(timeout_s=PATIENCE_S)
@@ -435,6 +436,7 @@ def left_in_a_worker(names: Iterable[str]) -> dict[str, list[bytes]]:
     return {name: traces for name, traces in found.items() if traces}
 
 
+@pytest.mark.slow
 @needs_root
 def test_a_worker_that_waits_has_nothing_of_what_it_decoded(monkeypatch):
     monkeypatch.setenv("PYTHONMALLOC", "malloc")  # as a service that keeps evidence has it

@@ -253,6 +253,7 @@ def test_closing_while_the_index_is_built_ends_the_builder(tmp_path, many, build
         assert deployment.indexes.faults() == {}
 
 
+@pytest.mark.slow
 def test_a_damaged_index_is_never_served_and_heals_by_itself(tmp_path):
     home = tmp_path / "home"
     with compose_deployment(home, decoders=1) as deployment:

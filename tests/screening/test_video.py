@@ -699,6 +699,7 @@ def test_frames_that_the_caller_hashed_are_aligned_too(films):
     assert films.screener.screen_hashes(VPDQ.read(VPDQ.write(frames_of(OTHER)))).decision is Decision.ALLOW
 
 
+@pytest.mark.slow
 def test_the_command_line_lists_a_video_and_finds_its_copy_and_its_crop(tmp_path):
     def tutela(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "tutela", "--home", str(tmp_path / "home"), *arguments]
