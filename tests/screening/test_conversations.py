@@ -28,7 +28,7 @@ from tutela.foundation.store.database import moment
 from tutela.screening.conversations import AgeBand, ConversationOptions, Event, EventKind, Level
 from tutela.screening.conversations.alarms import RiskAlarm
 from tutela.screening.conversations.ledger import ConversationLedger
-from tutela.screening.conversations.model import FILE, write_model
+from tutela.screening.conversations.model import FILE, signed
 from tutela.screening.conversations.policy import PolicyText, RiskPolicy, read_policy
 from tutela.screening.conversations.records import RECORD, Heard, Pseudonyms, names_of, pack
 from tutela.screening.conversations.scorers.contacts import CONTACTS
@@ -229,7 +229,9 @@ def test_messages_in_a_language_that_no_scorer_reads_are_said_not_to_be_covered(
     options = ConversationOptions(enabled=True, content=True, legal_basis="test", legal_basis_since="2026-11-30")
     english = [f"the weather in our town was rather fine on day {i} of the week" for i in range(300)]
     learnt = [Labelled(*one) for one in positives(WORDING_A)]
-    write_model(home / FILE, train(learnt, english, least_ordinary=300), b"conversations-memory".ljust(32, b"."))
+    (home / FILE).write_bytes(
+        signed(train(learnt, english, least_ordinary=300), b"conversations-memory".ljust(32, b"."))
+    )
     conversations = opened(home, desk, options)
     said = ["the weather is fine", "das Wetter ist heute wirklich schön", "wir gehen morgen zusammen wandern", "ok"]
     conversations.observe(

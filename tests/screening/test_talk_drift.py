@@ -11,7 +11,7 @@ from tests.support.recruiter import WORDING_A, benign_talks, positives, split
 from tutela.screening.conversations import ConversationOptions, Event, EventKind
 from tutela.screening.conversations.drift import USUAL, WINDOW, Drifted, DriftWatch
 from tutela.screening.conversations.hearing import Hearing
-from tutela.screening.conversations.model import FILE, write_model
+from tutela.screening.conversations.model import FILE, signed
 from tutela.screening.conversations.records import Pseudonyms, pack
 from tutela.screening.conversations.training import Labelled, train
 
@@ -26,7 +26,7 @@ def hearing(tmp_path_factory: pytest.TempPathFactory) -> Hearing:
     learnt, _, _ = split(benign_talks())
     ordinary = [line for talk in learnt for line in talk.lines]
     random.Random(3).shuffle(ordinary)
-    write_model(home / FILE, train([Labelled(*one) for one in positives(WORDING_A)], ordinary[:6_000]), SECRET)
+    (home / FILE).write_bytes(signed(train([Labelled(*one) for one in positives(WORDING_A)], ordinary[:6_000]), SECRET))
     return Hearing(home, CONTENT, NAMES, SECRET)
 
 

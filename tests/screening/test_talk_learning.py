@@ -17,8 +17,13 @@ import pytest
 from tests.support.effort import effort
 from tests.support.recruiter import WORDING_A, WORDING_B, benign_talks, first, positives, split
 from tutela.casework.cases.model import Effect
+from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.cases.safety_notices import ACCUSING, read_notices
+from tutela.casework.evidence.seal import ReviewKey, new_identity
+from tutela.deployment.casework import CaseworkOptions, open_casework
 from tutela.errors import InputError
+from tutela.foundation.store.database import Store
+from tutela.lists.banks.service import Banks
 from tutela.screening.conversations import ConversationOptions, Event, EventKind
 from tutela.screening.conversations.edge import edge_bytes
 from tutela.screening.conversations.events import ConversationStage
@@ -32,10 +37,22 @@ from tutela.screening.conversations.guard import (
     weigh,
 )
 from tutela.screening.conversations.hearing import Hearing
-from tutela.screening.conversations.model import FILE, read_model, take_back, write_model
+from tutela.screening.conversations.model import FILE, read_model, signed
 from tutela.screening.conversations.records import Pseudonyms
+from tutela.screening.conversations.scorers.embedding import EmbeddingScorer
 from tutela.screening.conversations.training import Labelled, train
-from tutela.screening.conversations.vectors import Standard, VectorModel, learn
+from tutela.screening.conversations.vectors import (
+    FOLDER,
+    MEMORY,
+    MODEL,
+    TOKENIZER,
+    Encoder,
+    Standard,
+    VectorModel,
+    learn,
+    plain,
+)
+from tutela.screening.conversations.versions import put_in_place, take_back
 
 ROOT = Path(__file__).parents[2]
 SECRET = bytes(32)
@@ -113,13 +130,25 @@ def test_a_worse_model_is_refused_and_the_one_before_stays(ordinary: list[str], 
             [],
             swapped,
         )
-    write_model(tmp_path / FILE, good, SECRET)
-    write_model(tmp_path / FILE, poisoned, SECRET)
+    put_in_place(tmp_path, {FILE: signed(good, SECRET), MEMORY: b"of the good one"})
+    put_in_place(tmp_path, {FILE: signed(poisoned, SECRET), MEMORY: b"of the poisoned one"})
     assert read_model(tmp_path / FILE, SECRET).version == poisoned.version
-    take_back(tmp_path / FILE)
+    take_back(tmp_path)
+    assert (tmp_path / MEMORY).read_bytes() == b"of the good one"
     assert read_model(tmp_path / FILE, SECRET).version == good.version
     with pytest.raises(InputError, match="no model before"):
-        take_back(tmp_path / FILE)
+        take_back(tmp_path)
+
+
+def test_what_had_no_memory_before_has_none_after_a_return(tmp_path: Path):
+    put_in_place(tmp_path, {FILE: b"first"})
+    put_in_place(tmp_path, {FILE: b"second", MEMORY: b"new"})
+    take_back(tmp_path)
+    assert ((tmp_path / FILE).read_bytes(), (tmp_path / MEMORY).exists()) == (b"first", False)
+    put_in_place(tmp_path, {FILE: b"third", MEMORY: b"kept"})
+    put_in_place(tmp_path, {FILE: b"fourth"})
+    take_back(tmp_path)
+    assert ((tmp_path / FILE).read_bytes(), (tmp_path / MEMORY).read_bytes()) == (b"third", b"kept")
 
 
 @pytest.mark.parametrize("seed", range(effort(2, 8)))
@@ -160,7 +189,7 @@ def test_a_model_without_a_withdrawn_lesson_is_one_that_never_saw_it(ordinary: l
 
 def test_a_model_that_this_deployment_did_not_sign_is_not_read(ordinary: list[str], tmp_path: Path):
     model = train([Labelled(*one) for one in positives(WORDING_A)], ordinary)
-    write_model(tmp_path / FILE, model, SECRET)
+    (tmp_path / FILE).write_bytes(signed(model, SECRET))
     with pytest.raises(InputError, match="was not made by this deployment"):
         read_model(tmp_path / FILE, b"x" * 32)
     data = bytearray((tmp_path / FILE).read_bytes())
@@ -199,6 +228,72 @@ def test_the_memory_is_sealed_for_its_deployment():
         VectorModel.opened(sealed, b"y" * 32)
 
 
+def small_encoder(folder: Path, lines: Sequence[str]) -> None:
+    """An encoder whose vector of a text is the mean of random ones of its words."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = sorted({word for line in lines for word in plain(line).split()})
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(["?", *words])}, unk_token="?"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    table = np.random.default_rng(1).normal(size=(len(words) + 1, 16)).astype(np.float32)
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["each"]),
+        helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["mask", "last"], ["wide"]),
+        helper.make_node("Mul", ["each", "wide"], ["kept"]),
+        helper.make_node("ReduceSum", ["kept", "middle"], ["sum"], keepdims=0),
+        helper.make_node("LpNormalization", ["sum"], ["vectors"], axis=1, p=2),
+    ]
+    inputs = [helper.make_tensor_value_info(n, TensorProto.INT64, ["t", "n"]) for n in ("input_ids", "attention_mask")]
+    outputs = [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["t", 16])]
+    constants: dict[str, np.ndarray] = {
+        "table": table,
+        "last": np.array([2], np.int64),
+        "middle": np.array([1], np.int64),
+    }
+    graph = helper.make_graph(
+        nodes, "small", inputs, outputs, [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    )
+    folder.mkdir()
+    opset = helper.make_opsetid("", 18)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=9), str(folder / MODEL))
+    tokenizer.save(str(folder / TOKENIZER))
+
+
+def test_training_remembers_what_was_confirmed_as_vectors_and_equal_texts_are_encoded_once(
+    ordinary: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    confirmed = given(positives(WORDING_A))
+    monkeypatch.setattr("tutela.casework.cases.lessons.lessons", lambda *_, **__: iter(confirmed))
+    secret, public = new_identity()
+    store = Store.create(f"sqlite:///{tmp_path / 'store.db'}")
+    options = CaseworkOptions(EvidenceOptions((public,)))
+    casework = open_casework(store, Banks(store), tmp_path, options, ReviewKey(secret))
+    casework.train(tmp_path, ordinary, actor="test")
+    assert not (tmp_path / MEMORY).exists()
+    small_encoder(tmp_path / FOLDER, [*ordinary, *(one.text for one in confirmed)])
+    casework.train(tmp_path, ordinary, actor="test")
+    scorer = EmbeddingScorer().of(tmp_path, store.secret("conversations-memory"))
+    encoded: list[str] = []
+    encode = Encoder.encode
+
+    def counted(self: Encoder, texts: Sequence[str]) -> np.ndarray:
+        encoded.extend(texts)
+        return encode(self, texts)
+
+    monkeypatch.setattr(Encoder, "encode", counted)
+    texts = [one.text for one in confirmed[:20]] + ordinary[:20]
+    first_, second = scorer.score(texts), scorer.score([text.upper() for text in texts])
+    assert float(first_.trust[:20].mean()) > 1 > float(first_.trust[20:].mean())
+    assert np.array_equal(first_.trust, second.trust)
+    assert len(encoded) == len(texts)
+    assert not any(text in str(vars(scorer)["_known"]) for text in texts)
+    take_back(tmp_path)
+    assert not (tmp_path / MEMORY).exists()
+
+
 def test_costly_scorers_are_asked_of_the_unusual_tenth_only(ordinary: list[str], tmp_path: Path):
     asked: list[str] = []
 
@@ -211,7 +306,7 @@ def test_costly_scorers_are_asked_of_the_unusual_tenth_only(ordinary: list[str],
             scores.trust[:] = 1
             return scores
 
-    write_model(tmp_path / FILE, train([Labelled(*one) for one in positives(WORDING_A)], ordinary), SECRET)
+    (tmp_path / FILE).write_bytes(signed(train([Labelled(*one) for one in positives(WORDING_A)], ordinary), SECRET))
     options = ConversationOptions(enabled=True, content=True, legal_basis="test", legal_basis_since="2026-11-30")
     hearing = Hearing(tmp_path, options, Pseudonyms(bytes(16)), SECRET)
     hearing._scorers = [*hearing._scorers, Slow()]

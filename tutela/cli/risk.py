@@ -119,14 +119,17 @@ def train(
     key: Annotated[Path | None, typer.Option(help="The review key, which opens what people confirmed.")] = None,
     back: Annotated[bool, typer.Option("--back", help="Put the model before the present one in its place.")] = False,
 ) -> None:
-    """Make a model of messages from finally confirmed cases; a worse one is refused, and the one before stays."""
+    """Make a model of messages from finally confirmed cases; a worse one is refused, and the one before stays.
+
+    With an encoder in the home, what was confirmed is remembered as vectors too, sealed.
+    """
     from tutela.cli.state import actor
     from tutela.errors import InputError
-    from tutela.screening.conversations.model import FILE, take_back
+    from tutela.screening.conversations.versions import take_back
 
     home = context.obj.settings().home
     if back:
-        take_back(home / FILE)
+        take_back(home)
         typer.echo("the model before is in place; start the service again")
         return
     if ordinary is None or key is None:

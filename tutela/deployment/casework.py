@@ -116,22 +116,31 @@ class Casework:
 
     def train(self, home: Path, ordinary: Sequence[str], *, actor: str) -> "TalkModel":
         """Make a model of messages from what people finally confirmed, compare it with the one before, and put it in
-        its place. Raises InputError where there is too little, a campaign, or a worse model; the one before stays."""
+        its place; with an encoder in the home, a memory of their vectors too.
+
+        Raises InputError where there is too little, a campaign, or a worse model; the one before stays.
+        """
         from tutela.casework.cases.lessons import lessons
         from tutela.screening.conversations.guard import canaries, compare, weigh
-        from tutela.screening.conversations.model import FILE, read_model, write_model
+        from tutela.screening.conversations.model import FILE, read_model, signed
         from tutela.screening.conversations.training import train
+        from tutela.screening.conversations.vectors import FOLDER, MEMORY, MOST_ENCODED, Encoder, learn
+        from tutela.screening.conversations.versions import put_in_place
 
         if self.vault is None or self.key is None or self.contacts is None:
             raise InputError("this needs the review key: give --key FILE")
         secret, path = self.store.secret("conversations-memory"), home / FILE
         found = list(lessons(self.store, self.cases, self.contacts, self.vault, self.key, actor=actor))
         counted = weigh(found, ordinary)
-        shown, held_out = [one for place, one in enumerate(counted) if place % 5], counted[::5]
         before = read_model(path, secret) if path.exists() else None
-        compare(before, train(shown, ordinary), [one.text for one in held_out], canaries())
         model = train(counted, ordinary)
-        write_model(path, model, secret)
+        compare(before, model, [one.text for one in counted], canaries())
+        files = {FILE: signed(model, secret)}
+        if (home / FOLDER).exists():
+            encoder = Encoder(home / FOLDER)
+            vectors = learn(encoder.encode([one.text for one in counted]), encoder.encode(ordinary[:MOST_ENCODED]))
+            files[MEMORY] = vectors.sealed(secret)
+        put_in_place(home, files)
         detail = {"version": model.version, **model.made_from}
         self.audit.record(actor, "risk.model.trained", f"model:{model.version}", detail)
         return model

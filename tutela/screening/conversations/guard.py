@@ -105,9 +105,9 @@ def _standing_out(lessons: list[Lesson], ordinary: Sequence[str]) -> list[Lesson
     return [one for one, among in zip(lessons, low, strict=True) if not among]
 
 
-def compare(before: TalkModel | None, after: TalkModel, held_out: Sequence[str], benign: Canaries) -> None:
-    """Raise InputError where a new model is worse: it alarms more about benign talk, finds less of what was confirmed
-    and not shown to it, or moves with who somebody is."""
+def compare(before: TalkModel | None, after: TalkModel, confirmed: Sequence[str], benign: Canaries) -> None:
+    """Raise InputError where a new model is worse: it alarms more about benign talk, finds less of what was
+    confirmed, or moves with who somebody is."""
     hard_after = float(after.score(benign.hard).trust.sum())
     hard_before = float(before.score(benign.hard).trust.sum()) if before is not None else 0.25 * len(benign.hard)
     if hard_after > _MORE_ALARMS * hard_before + 1.0:
@@ -115,8 +115,8 @@ def compare(before: TalkModel | None, after: TalkModel, held_out: Sequence[str],
     first, second = (after.score([pair[side] for pair in benign.swaps]).trust for side in (0, 1))
     if len(first) and float(np.abs(first - second).mean()) > _MOVED_BY_IDENTITY:
         raise InputError("the new model moves with who somebody is: the one before stays")
-    if before is not None and len(held_out):
-        found = [float((model.score(held_out).trust > 0).mean()) for model in (before, after)]
+    if before is not None and len(confirmed):
+        found = [float((model.score(confirmed).trust > 0).mean()) for model in (before, after)]
         if found[1] < found[0] - _LESS_RECALL:
             raise InputError("the new model finds less of what was confirmed: the one before stays")
 

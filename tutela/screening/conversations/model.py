@@ -32,7 +32,6 @@ _FAR_LIKELIER = 100.0
 """How much likelier a text must be in another language to be called uncovered: ordinary talk is so in 4 of 1,000."""
 _LEAST_WORDS, _LEAST_LETTERS = 3, 4
 _SIGNATURE = 32
-PREVIOUS = ".previous"
 
 
 def _signature(data: bytes, secret: bytes) -> bytes:
@@ -153,20 +152,7 @@ def read_model(path: Path, secret: bytes) -> TalkModel:
         raise InputError("the model {path} cannot be read: {why}", path=path, why=error.strerror) from None
 
 
-def write_model(path: Path, model: TalkModel, secret: bytes) -> None:
-    """Put a model in place, signed and whole; the one before stays beside it for `take_back`."""
+def signed(model: TalkModel, secret: bytes) -> bytes:
+    """The file of a model as `read_model` takes it."""
     data = model.to_bytes()
-    beside = path.with_suffix(".new")
-    beside.write_bytes(data + _signature(data, secret))
-    beside.chmod(0o600)
-    if path.exists():
-        path.replace(path.with_suffix(PREVIOUS))
-    beside.replace(path)
-
-
-def take_back(path: Path) -> None:
-    """Put the model before the present one in its place. Raises InputError where there is none."""
-    before = path.with_suffix(PREVIOUS)
-    if not before.exists():
-        raise InputError("there is no model before this one")
-    before.replace(path)
+    return data + _signature(data, secret)

@@ -21,6 +21,8 @@ FOLDER = "encoder"
 MODEL, TOKENIZER, MEMORY = "model.onnx", "tokenizer.json", "memory.risk"
 NEAREST = 5
 MAX_TOKENS = 128
+MOST_ENCODED = 20_000
+"""Ordinary messages that are remembered at most."""
 _BATCH = 16
 _DRIFT_SHARE = 0.97
 _RIDGE = 1.0
