@@ -144,6 +144,11 @@ def test_a_page_a_folder_and_a_domain_cover_what_they_say_and_nothing_else():
         ("domain", "org", "single label"),
         ("url-tree", "example.org/page", "a folder ends with"),
         ("url", "mailto:a@example.org", "is not a link"),
+        ("url", "example.org/a?b=1 keys=c", "must have each of c once"),
+        ("url", "example.org/a keys=c", "must have each of c once"),
+        ("url", "example.org/a?b=1&b=2 keys=b", "must have each of b once"),
+        ("url", "example.org/a?b=1 keys=", "does not name the parameters"),
+        ("url", "example.org/a?a&b&c&d&e keys=a,b,c,d,e", "one to 4 names"),
     ],
 )
 def test_nothing_turns_one_type_into_another(signal, text, why):

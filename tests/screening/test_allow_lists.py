@@ -78,6 +78,10 @@ class Lists:
     def extent(self, entry_id: int, min_quality: int) -> Extent:
         raise AssertionError("no videos here")
 
+    @property
+    def query_keys(self) -> Sequence[tuple[str, ...]]:
+        return ()
+
 
 def _bank(number: int, kind: BankKind, policy: Policy) -> Bank:
     return Bank(number, kind.value, kind, None, "", policy, True, moment(now()), moment(now()))

@@ -1,14 +1,19 @@
 """Checks of links and text: the same verdict and evidence as of an upload, and help for who searches."""
 
 import json
+from io import BytesIO
 
 import pytest
 from sqlalchemy import text as sql
 
+from tutela.content.links.query_keys import MAX_SETS
 from tutela.content.signals.registry import signal_type
 from tutela.deployment.composition import Deployment
 from tutela.errors import InputError
+from tutela.lists.banks.files import Format
 from tutela.lists.banks.model import Action, BankUse, EntryState, NewEntry, Policy
+from tutela.lists.banks.transfer import Importer, export_list
+from tutela.lists.banks.values import new_entry
 from tutela.screening.check import CheckQuestion, Purpose
 from tutela.screening.check.deterrence import Deterrences
 from tutela.screening.check.service import MAX_TEXT
@@ -41,6 +46,49 @@ def test_a_listed_page_is_blocked_wherever_it_stands_and_no_other_page_is(deploy
         assert decide(deployment, f"see {other} there") is Decision.ALLOW, other
     assert decide(deployment, "", "http://EXAMPLE.org:80/#top") is Decision.BLOCK
     assert decide(deployment, "no link at all") is Decision.ALLOW
+
+
+def test_a_page_listed_with_the_parameters_that_count_is_found_whatever_else_its_query_has(deployment):
+    deployment.banks.create("links", policy=Policy(Action.BLOCK), actor="test")
+    texts = ("Example.org/page?lang=en&id=1 keys=id", "example.net/?b=2&a=1 keys=b, a", "example.com/?id=7")
+    hashed = new_entry("url", "example.org/hashed?v=9 keys=v").value.hex() + " keys=v"
+    added = deployment.banks.add("links", [new_entry("url", text) for text in (*texts, hashed)], actor="test")
+    deployment.refresh()
+    found = ("org/page?id=1", "org/page?utm=x&id=1", "org/page?i%64=1&x", "net/?c&a=1&b=2&a=3", "org/hashed?q&v=9")
+    for url in found:
+        assert decide(deployment, "", f"http://example.{url}") is Decision.BLOCK, url
+    assert decide(deployment, "http:\\\\example.org\\page?a&id=1") is Decision.BLOCK
+    other = ("org/page", "org/page?id=2", "org/page?ID=1", "org/page?xid=1", "org/pages?id=1", "org/page?lang=en")
+    for url in (*other, "com/?id=7&x", "net/?a=1", "net/?a=2&b=2"):
+        assert decide(deployment, "", f"http://example.{url}") is Decision.ALLOW, url
+    deployment.banks.set_state(added.entry_ids[0], EntryState.WITHDRAWN, reason="for the test", actor="test")
+    deployment.refresh()
+    assert ("id",) not in deployment.banks.query_keys
+    assert decide(deployment, "", "http://example.org/page?id=1&x") is Decision.ALLOW
+
+
+def test_parameters_that_count_come_back_from_an_exported_list(deployment):
+    for bank in ("first", "second"):
+        deployment.banks.create(bank, policy=Policy(Action.BLOCK), actor="test")
+    text = b"example.org/page?id=1&lang=en keys=id\n"
+    Importer(deployment.banks).import_stream(
+        BytesIO(text), "first", actor="test", format=Format.TEXT, source="a", signal="url"
+    )
+    for format in Format:
+        exported = "".join(export_list(deployment.banks, "first", format)).encode()
+        done = Importer(deployment.banks).import_stream(
+            BytesIO(exported), "second", actor="test", format=format, source=format.value, signal="url"
+        )
+        assert (done.added, done.rejected) == (1, 0), done.rejects
+    assert {entry.keys for entry in deployment.banks.entries("second")} == {("id",)}
+
+
+def test_lists_use_a_bounded_number_of_sets_of_parameters(deployment):
+    deployment.banks.create("links", policy=Policy(Action.BLOCK), actor="test")
+    entries = [new_entry("url", f"example.org/?k{number}=1 keys=k{number}") for number in range(MAX_SETS + 1)]
+    deployment.banks.add("links", entries[:-1], actor="test")
+    with pytest.raises(InputError, match="different sets"):
+        deployment.banks.add("links", entries[-1:], actor="test")
 
 
 def test_a_folder_and_a_domain_cover_what_is_below_them(deployment):

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from tutela.content.links.link import with_keys
 from tutela.content.signals.registry import signal_type
 from tutela.foundation.moments import EARLIEST, LATEST
 from tutela.lists.banks.model import (
@@ -304,7 +305,7 @@ class EntryOut(BaseModel):
             id=entry.id,
             bank=entry.bank,
             signal=entry.signal,
-            value=signal_type(entry.signal).format(entry.value),
+            value=with_keys(signal_type(entry.signal).format(entry.value), entry.keys),
             source=entry.source,
             reference=entry.reference,
             label=entry.label,

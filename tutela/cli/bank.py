@@ -206,6 +206,7 @@ def entries(
     from rich.markup import escape
 
     from tutela.cli.output import print_table
+    from tutela.content.links.link import with_keys
     from tutela.content.signals.registry import signal_type
 
     with _banks(context) as (banks, _):
@@ -213,7 +214,7 @@ def entries(
             [
                 str(entry.id),
                 entry.signal,
-                signal_type(entry.signal).format(entry.value),
+                with_keys(signal_type(entry.signal).format(entry.value), entry.keys),
                 entry.state.value,
                 escape(entry.label or ""),
                 escape(entry.source),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
 
+from tutela.content.links.link import QueryKeys
 from tutela.content.media.content import SEPARATOR
 from tutela.content.signals.base import STORED, WHOLE, OnlyHolding, Region, Sample, SignalKind
 from tutela.content.signals.pdq import shows_enough
@@ -50,6 +51,10 @@ class Catalogue(Protocol):
 
     def extent(self, entry_id: int, min_quality: int) -> Extent:
         """How much a video entry stands for."""
+
+    @property
+    def query_keys(self) -> Sequence[QueryKeys]:
+        """The sets of query parameters that pages are listed by, from memory."""
 
 
 _SEVEREST_FIRST = (Action.BLOCK, Action.HOLD, Action.LOG)

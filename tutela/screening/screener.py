@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from tutela._version import __version__
-from tutela.content.links.link import LINK_TYPES, link_samples
+from tutela.content.links.link import LINK_TYPES, QueryKeys, link_samples
 from tutela.content.media.content import Limits, Mode, Shortcoming
 from tutela.content.media.content_file import ContentFile
 from tutela.content.media.isolation import PoolOfAsker, WorkerPool
@@ -282,6 +282,11 @@ class Screener:
         )
         return examination, _Search(lists, matching.matches)
 
+    @property
+    def query_keys(self) -> Sequence[QueryKeys]:
+        """The sets of query parameters that pages are listed by."""
+        return self._catalogue.query_keys
+
     def _lists_links(self) -> bool:
         """Whether any list has, or had, links: without one, nobody looks for them."""
         sequences = self._searcher.sequences
@@ -299,7 +304,7 @@ class Screener:
         found: list[Sample] = []
         for url, part in examination.links:
             by_signal: dict[str, list[Sample]] = {}
-            for sample in link_samples(url, part):
+            for sample in link_samples(url, part, self._catalogue.query_keys):
                 by_signal.setdefault(sample.signal, []).append(sample)
             for signal, samples in by_signal.items():
                 hits = self._searcher.search_many(signal, [sample.value for sample in samples], 0)
@@ -439,6 +444,11 @@ class _Counting:
     def extent(self, entry_id: int, min_quality: int) -> Extent:
         """As `Catalogue.extent`."""
         return self._catalogue.extent(entry_id, min_quality)
+
+    @property
+    def query_keys(self) -> Sequence[QueryKeys]:
+        """As `Catalogue.query_keys`."""
+        return self._catalogue.query_keys
 
 
 @dataclass(frozen=True, slots=True)

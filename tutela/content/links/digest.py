@@ -11,6 +11,11 @@ from tutela.errors import InvalidSignalError
 _WIDTH = 32
 
 
+def is_digest(text: str) -> bool:
+    """Whether a text is a value already: 64 hexadecimal digits."""
+    return len(text) == 2 * _WIDTH and all(digit in "0123456789abcdefABCDEF" for digit in text)
+
+
 @dataclass(frozen=True, slots=True)
 class LinkDigest:
     """A signal type whose value is the SHA-256 of a canonical text. Text form: 64 lower-case hexadecimal digits."""
@@ -24,7 +29,7 @@ class LinkDigest:
     def parse(self, text: str) -> bytes:
         """The value of a link in clear, or of the 64 hexadecimal digits of a list that comes hashed."""
         stripped = text.strip()
-        if len(stripped) == 2 * _WIDTH and all(digit in "0123456789abcdefABCDEF" for digit in stripped):
+        if is_digest(stripped):
             return parse_hexadecimal(self.name, stripped, _WIDTH)
         return _native.sha256(self.canonical(stripped).encode())
 

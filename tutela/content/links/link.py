@@ -5,7 +5,9 @@ scheme, user, port and fragment. Text is read as browsers do (WHATWG URL); where
 as with backslashes or several @, both are looked up.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import idna
 
@@ -22,6 +24,11 @@ DOMAIN = "domain"
 LINK_TYPES = (URL, URL_TREE, DOMAIN)
 """The signal types of links."""
 _WIDTH = 32
+
+QueryKeys = tuple[str, ...]
+"""Names of a query's parameters, each once and in order."""
+KEYS_MARK = " keys="
+"""Between a page's text and the names of the parameters that count there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +48,34 @@ class Link:
         """The text whose SHA-256 stands for the page: `example.org/a?b`."""
         return f"{self.host}{self.path}" + (f"?{self.query}" if self.query is not None else "")
 
+    def pages_by(self, sets: Sequence[QueryKeys]) -> Iterator[str]:
+        """The text of the page for each of these sets of names that its query has whole: `example.org/a?b=1 keys=b`.
 
-def parse_link(text: str) -> Link | None:
-    """The link that a text is, as a browser reads it; None where it names no host."""
+        Of a parameter that stands there several times, the first and the last count: servers take one or the other.
+        """
+        if not sets or self.query is None:
+            return
+        found: dict[str, list[str]] = {}
+        for parameter in self.query.split("&"):
+            found.setdefault(parameter.partition("=")[0], []).append(parameter)
+        for keys in sets:
+            if all(name in found for name in keys):
+                for chosen in product(*(dict.fromkeys((found[name][0], found[name][-1])) for name in keys)):
+                    yield with_keys(f"{self.host}{self.path}?{'&'.join(chosen)}", keys)
+
+
+def with_keys(text: str, keys: QueryKeys) -> str:
+    """A page's text, or its digest, with the names of the parameters that count."""
+    return f"{text}{KEYS_MARK}{','.join(keys)}" if keys else text
+
+
+def parse_link(text: str, *, as_browser: bool = True) -> Link | None:
+    """The link that a text is, as a browser reads it, or as older parsers do; None where it names no host."""
     encoded = text.encode("utf-8", "surrogatepass")
-    parsed = _native.parse_link(encoded)
+    parsed = _native.parse_link(encoded, as_browser)
     if isinstance(parsed, bytes):
-        parsed = _native.parse_link(encoded, mapped_host=ascii_host(parsed.decode("utf-8", "replace")).encode())
+        mapped = ascii_host(parsed.decode("utf-8", "replace")).encode()
+        parsed = _native.parse_link(encoded, as_browser, mapped)
     if parsed is None or isinstance(parsed, bytes):
         return None
     return Link(*parsed)
@@ -66,16 +94,27 @@ def lookups(text: str) -> tuple[bytes, bytes, bytes] | None:
     return None if isinstance(found, bytes) else found
 
 
-def link_samples(text: str, part: str = "") -> tuple[Sample, ...]:
-    """The samples of a link, which lies in `part` of the content. Empty where the text is no link."""
+def link_samples(text: str, part: str = "", keys: Sequence[QueryKeys] = ()) -> tuple[Sample, ...]:
+    """The samples of a link, which lies in `part` of the content. Empty where the text is no link.
+
+    `keys` are the sets of query parameters that lists use: `Banks.query_keys`.
+    """
     found = lookups(text)
     if found is None:
         return ()
-    return tuple(
+    samples = tuple(
         Sample(signal, joined[at : at + _WIDTH], part=part)
         for signal, joined in zip(LINK_TYPES, found, strict=True)
         for at in range(0, len(joined), _WIDTH)
     )
+    return samples + tuple(Sample(URL, value, part=part) for value in _by_keys(text, keys))
+
+
+def _by_keys(text: str, keys: Sequence[QueryKeys]) -> list[bytes]:
+    """The digests of a link's page by the parameters that count, in either reading."""
+    links = [parse_link(text), parse_link(text, as_browser=False)]
+    pages = dict.fromkeys(page for link in links if link is not None for page in link.pages_by(keys))
+    return [_native.sha256(page.encode()) for page in pages]
 
 
 def ascii_host(host: str) -> str:

@@ -18,6 +18,14 @@ entry_value = Table(
     comment="What an entry stands for beside its own value. A signal is active while an active entry has it here too.",
 )
 
+entry_keys = Table(
+    "entry_keys",
+    metadata,
+    Column("entry_id", Id, ForeignKey("entry.id"), primary_key=True, autoincrement=False),
+    Column("keys", String(2048), nullable=False),
+    comment="keys: the names of a page's query parameters that count, in order, with commas between.",
+)
+
 entry_text = Table(
     "entry_text",
     metadata,

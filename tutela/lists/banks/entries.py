@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, func, insert, select, update
 
+from tutela.content.links.query_keys import MAX_SETS
+from tutela.errors import InputError
 from tutela.foundation.store import tables
 from tutela.foundation.store.bulk import CHUNK, insert_rows, select_in
 from tutela.foundation.store.database import advance_sequence
-from tutela.foundation.store.entry_tables import entry_text, entry_value
+from tutela.foundation.store.entry_tables import entry_keys, entry_text, entry_value
 from tutela.lists.banks.model import CLEAR_USES, EntryState, NewEntry
 
 Item = TypeVar("Item")
@@ -76,7 +78,9 @@ def list_entries(
             revived.append(found[0])
         ids.append(found[0])
     insert_rows(connection, tables.entry, _ENTRY_COLUMNS, rows)
-    _keep_texts(connection, bank_id, {row[0] for row in rows}, zip(ids, entries, strict=True))
+    fresh = {row[0] for row in rows}
+    _keep_texts(connection, bank_id, fresh, zip(ids, entries, strict=True))
+    _keep_keys(connection, fresh, zip(ids, entries, strict=True))
     for chunk in chunks(revived):
         connection.execute(
             update(tables.entry).where(tables.entry.c.id.in_(chunk)).values(state=active, reason=reason, updated_at=at)
@@ -116,6 +120,19 @@ def _keep_texts(
     uses = connection.execute(select(tables.bank.c.uses).where(tables.bank.c.id == bank_id)).scalar_one()
     if CLEAR_USES & frozenset(uses):
         insert_rows(connection, entry_text, ("entry_id", "text"), list(texts.items()))
+
+
+def _keep_keys(connection: Connection, fresh: Collection[int], entries: Iterable[tuple[int, NewEntry]]) -> None:
+    """Keep which parameters count in the queries of fresh entries. Raises InputError for too many different sets."""
+    keys = {entry_id: ",".join(new.keys) for entry_id, new in entries if entry_id in fresh and new.keys}
+    if not keys:
+        return
+    insert_rows(connection, entry_keys, ("entry_id", "keys"), list(keys.items()))
+    sets = connection.execute(select(func.count(entry_keys.c["keys"].distinct()))).scalar_one()
+    if sets > MAX_SETS:
+        raise InputError(
+            "the lists use more than {most} different sets of query parameters (keys=): use fewer", most=MAX_SETS
+        )
 
 
 def set_entry_state(

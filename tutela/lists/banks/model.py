@@ -110,6 +110,8 @@ class Entry:
     created_by: str
     created_at: datetime
     updated_at: datetime
+    keys: tuple[str, ...] = ()
+    """Of a page: the names of the query's parameters that count, in order; all of them by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +185,5 @@ class NewEntry:
     """What else the entry stands for; found in the index like `value` itself."""
     text: str | None = None
     """What the value is the digest of; kept only in banks that serve DNS or a proxy."""
+    keys: tuple[str, ...] = ()
+    """Of a page: the names of the query's parameters that count, in order; all of them by default."""

@@ -14,12 +14,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
 
+from tutela.content.links.link import QueryKeys
 from tutela.content.signals.base import WHOLE
 from tutela.content.signals.registry import composite_type, signal_type, signal_types
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.store import tables
 from tutela.foundation.store.database import Store, advance_banks, moment, now
-from tutela.foundation.store.entry_tables import entry_text, entry_value
+from tutela.foundation.store.entry_tables import entry_keys, entry_text, entry_value
 from tutela.lists.banks.entries import ListingOutcome, chunks, list_entries, set_entry_state
 from tutela.lists.banks.labels import Label, labels_of
 from tutela.lists.banks.model import (
@@ -57,8 +58,9 @@ class Banks:
         self.searcher: Lists | None = None
         """Where allow lists are compared with what is listed; the process's own indexes where it has some."""
         self.home = home
-        self._version = -1
+        self._version = self._sequence = -1
         self._enabled: tuple[Bank, ...] = ()
+        self._query_keys: tuple[QueryKeys, ...] = ()
         self.refresh()
 
     # --- banks
@@ -313,10 +315,18 @@ class Banks:
         """The enabled banks, from memory."""
         return self._enabled
 
+    @property
+    def query_keys(self) -> Sequence[QueryKeys]:
+        """The sets of query parameters that enabled banks list pages by, from memory."""
+        return self._query_keys
+
     def refresh(self) -> None:
         """Notice changes of banks that other processes made. Raises StoreError."""
         with self.store.read() as connection:
-            version = connection.execute(select(tables.clock.c.banks)).scalar_one()
+            version, sequence = connection.execute(select(tables.clock.c.banks, tables.clock.c.sequence)).one()
+            if (version, sequence) != (self._version, self._sequence):
+                self._query_keys = _query_keys(connection)
+                self._sequence = sequence
             if version != self._version:
                 rows = connection.execute(
                     select(tables.bank).where(tables.bank.c.enabled.is_(True)).order_by(tables.bank.c.name)
@@ -502,10 +512,24 @@ def _entries() -> Select[Any]:
             signal.c.type.label("type"),
             signal.c.value.label("value"),
             tables.bank.c.name.label("bank"),
+            entry_keys.c["keys"].label("query_keys"),
         )
         .join(signal, signal.c.id == entry.c.signal_id)
         .join(tables.bank, tables.bank.c.id == entry.c.bank_id)
+        .outerjoin(entry_keys, entry_keys.c.entry_id == entry.c.id)
     )
+
+
+def _query_keys(connection: Connection) -> tuple[QueryKeys, ...]:
+    entry, bank = tables.entry, tables.bank
+    query = (
+        select(entry_keys.c["keys"])
+        .distinct()
+        .join(entry, entry.c.id == entry_keys.c.entry_id)
+        .join(bank, bank.c.id == entry.c.bank_id)
+        .where(entry.c.state == EntryState.ACTIVE.value, bank.c.enabled.is_(True))
+    )
+    return tuple(sorted(tuple(keys.split(",")) for keys in connection.execute(query).scalars()))
 
 
 def _bank_row(connection: Connection, name: str) -> Row[Any] | None:
@@ -567,4 +591,5 @@ def _entry(row: Row[Any]) -> Entry:
         created_by=row.created_by,
         created_at=moment(row.created_at),
         updated_at=moment(row.updated_at),
+        keys=tuple(row.query_keys.split(",")) if row.query_keys else (),
     )

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from tutela.content.links.link import URL, QueryKeys, with_keys
+from tutela.content.links.query_keys import split_keys
 from tutela.content.signals.base import WHOLE, InClear, Sample
 from tutela.content.signals.pdq import shows_enough
 from tutela.content.signals.registry import composite_type, signal_type
@@ -23,13 +25,19 @@ def new_entry(
 ) -> NewEntry:
     """The entry whose value a text stands for. Raises InvalidSignalError, and InputError for an unknown type."""
     value, values = read_value(signal, text)
-    return NewEntry(signal, value, source, reference, label, note, values, clear_text(signal, value, text))
+    clear, keys = clear_text(signal, value, text), keys_of(signal, text)
+    return NewEntry(signal, value, source, reference, label, note, values, clear, keys)
+
+
+def keys_of(signal: str, text: str) -> QueryKeys:
+    """The names of the parameters that count in a page's query, as its text names them. Raises InvalidSignalError."""
+    return split_keys(text)[1] if signal == URL else ()
 
 
 def clear_text(signal: str, value: bytes, text: str) -> str | None:
     """What a value is the digest of, in its one form; None where the text is a digest already, or none is needed."""
     kind = signal_type(signal)
-    if not isinstance(kind, InClear) or kind.format(value) == text.strip().lower():
+    if not isinstance(kind, InClear) or kind.format(value) == text.lower().strip().partition(" ")[0]:
         return None
     return kind.canonical(text)
 
@@ -105,4 +113,4 @@ def text_of(entry: Entry, values: Sequence[EntryValue]) -> str:
     composite = composite_type(entry.signal)
     if composite is not None:
         return composite.write([value.sample() for value in values if value.view == WHOLE])
-    return signal_type(entry.signal).format(entry.value)
+    return with_keys(signal_type(entry.signal).format(entry.value), entry.keys)

@@ -13,13 +13,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from tutela.content.links.link import KEYS_MARK
 from tutela.content.signals.registry import signal_type
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.secrets import check_reference, resolve
 from tutela.foundation.store import tables
 from tutela.foundation.store.bulk import insert_rows, select_in
 from tutela.foundation.store.database import advance_sequence, moment, now
-from tutela.foundation.store.entry_tables import entry_text
+from tutela.foundation.store.entry_tables import entry_keys, entry_text
 from tutela.foundation.store.exchange_tables import feed as table
 from tutela.foundation.store.exchange_tables import feed_member, feed_record, feed_return
 from tutela.lists.banks.model import EntryState
@@ -279,11 +280,9 @@ def _documents(connection: Connection, feed: Feed, entry_ids: Sequence[int]) -> 
         row[0]: (row[1], bytes(row[2]))
         for row in select_in(connection, (signal.id, signal.type, signal.value), signal.id, signal_ids)
     }
-    texts = dict(
-        select_in(
-            connection, (entry_text.c.entry_id, entry_text.c.text), entry_text.c.entry_id, [row[0] for row in rows]
-        )
-    )
+    ids = [row[0] for row in rows]
+    texts = dict(select_in(connection, (entry_text.c.entry_id, entry_text.c.text), entry_text.c.entry_id, ids))
+    keys = dict(select_in(connection, (entry_keys.c.entry_id, entry_keys.c["keys"]), entry_keys.c.entry_id, ids))
     documents = []
     for entry_id, signal_id, label, state, updated_at in sorted(rows, key=lambda row: int(row[0])):
         name, value = values[signal_id]
@@ -291,7 +290,8 @@ def _documents(connection: Connection, feed: Feed, entry_ids: Sequence[int]) -> 
         fields: list[tuple[str, object]] = [("entry", entry_id), ("at", updated_at // 1_000_000), ("withdrawn", gone)]
         if not gone:
             # Whoever serves DNS or a proxy over there needs what is listed in clear, as we did.
-            text = texts.get(entry_id) or signal_type(name).format(value)
+            hashed = signal_type(name).format(value) + (KEYS_MARK + keys[entry_id] if entry_id in keys else "")
+            text = texts.get(entry_id) or hashed
             fields += [("signal", name), ("value", text), ("label", label)]
         documents.append(record_text(fields))
     return documents

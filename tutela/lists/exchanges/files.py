@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import urlsplit
 
+from tutela.content.links.link import with_keys
 from tutela.content.signals.registry import signal_type
 from tutela.errors import InputError
 from tutela.foundation.http import Answer, Http
@@ -272,7 +273,7 @@ def _listing(file: str, entry: NewEntry) -> Listing:
         owner=file,
         id=name,
         labels=(entry.label,) if entry.label else (),
-        fingerprints=((entry.signal, text if entry.text is None else entry.text),),
+        fingerprints=((entry.signal, with_keys(text, entry.keys) if entry.text is None else entry.text),),
         note=entry.note or "",
     )
 

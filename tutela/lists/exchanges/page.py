@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import xxhash
 from sqlalchemy import Connection, func, select
 
+from tutela.content.links.link import QueryKeys
 from tutela.content.signals.registry import signal_types
 from tutela.errors import InvalidSignalError
 from tutela.foundation.store.bulk import execute_many, insert_rows, select_in
@@ -21,7 +22,7 @@ from tutela.lists.banks.entries import list_entries
 from tutela.lists.banks.foreign import is_foreign, read_foreign
 from tutela.lists.banks.model import EntryValue, NewEntry
 from tutela.lists.banks.revisions import relabel_entries, withdraw_entries
-from tutela.lists.banks.values import clear_text, read_value
+from tutela.lists.banks.values import clear_text, keys_of, read_value
 from tutela.lists.exchanges.base import Listing
 from tutela.lists.exchanges.hygiene import NewValue
 from tutela.lists.exchanges.service import ExchangeRow
@@ -33,6 +34,10 @@ _COLUMNS = (
     *("id", "exchange_id", "key", "media", "labels", "listed", "remote_at", "generation", "digest", "entries"),
     *("unknown", "upvotes", "downvotes"),
 )
+
+
+_Meant = tuple[str, bytes, tuple[EntryValue, ...], str | None, QueryKeys]
+"""Signal, value, what else the entry stands for, its text in clear, and the parameters that count in its query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class _Read(NamedTuple):
     key: str
     listing: Listing
     digest: bytes
-    values: tuple[tuple[str, bytes, tuple[EntryValue, ...], str | None], ...]
+    values: tuple[_Meant, ...]
     """Signal type, value, what a composite one such as vPDQ stands for, and what the value is the digest of."""
     unknown: tuple[tuple[str, str], ...]
 
@@ -160,7 +165,7 @@ class Applier:
         return {row[0]: _Known(row[1], bool(row[2]), row[3], row[4], bytes(row[5]), _ids(row[6])) for row in rows}
 
     def _read(self, key: str, listing: Listing) -> _Read:
-        values: list[tuple[str, bytes, tuple[EntryValue, ...], str | None]] = []
+        values: list[_Meant] = []
         unknown: list[tuple[str, str]] = []
         for name, text in listing.fingerprints:
             try:
@@ -172,14 +177,14 @@ class Applier:
         digest = xxhash.xxh3_128_digest(text.encode())
         return _Read(key, listing, digest, tuple(dict.fromkeys(values)), tuple(unknown))
 
-    def _values(self, name: str, text: str) -> list[tuple[str, bytes, tuple[EntryValue, ...], str | None]]:
+    def _values(self, name: str, text: str) -> list[_Meant]:
         """What a fingerprint means here: one value, or several for a trend query. Raises InvalidSignalError."""
         if name not in self._types and not is_foreign(name):
             raise InvalidSignalError(name)
         found = []
         for signal, said in [(name, text)] if name in self._types else read_foreign(name, text):
             value, among = read_value(signal, said)
-            found.append((signal, value, among, clear_text(signal, value, said)))
+            found.append((signal, value, among, clear_text(signal, value, said), keys_of(signal, said)))
         return found
 
     def _list(
@@ -197,8 +202,8 @@ class Applier:
             label, note = self._label_and_note(read.listing)
             begin = len(entries)
             entries += [
-                NewEntry(name, value, self._exchange.source, read.key, label, note, among, clear)
-                for name, value, among, clear in read.values
+                NewEntry(name, value, self._exchange.source, read.key, label, note, among, clear, keys)
+                for name, value, among, clear, keys in read.values
             ]
             places.append(slice(begin, len(entries)))
         outcome = list_entries(connection, self._exchange.bank_id, entries, actor=self._actor, at=at)

@@ -16,6 +16,7 @@ from statistics import median
 from typing import Protocol
 
 from tutela.content.links import link_samples, parse_link
+from tutela.content.links.link import QueryKeys
 from tutela.content.signals.base import Sample
 from tutela.lists.banks.guard import ListingGuard
 from tutela.lists.banks.model import Action, Bank, BankKind, BankUse, Entry, Listed
@@ -82,6 +83,10 @@ class CheckCatalogue(Protocol):
     def listed(self, signal_ids: Sequence[int]) -> Sequence[Listed]:
         """The active entries, in enabled banks, of these signal rows."""
 
+    @property
+    def query_keys(self) -> Sequence[QueryKeys]:
+        """The sets of query parameters that pages are listed by, from memory."""
+
 
 class Requests:
     """Rules on requests by the banks of one use. Thread-safe."""
@@ -105,7 +110,7 @@ class Requests:
 
     def rule(self, url: str, use: BankUse) -> Ruled:
         """What is done with a request for a link. Raises NotReadyError where lists cannot be searched, StoreError."""
-        samples = link_samples(url)
+        samples = link_samples(url, keys=self._catalogue.query_keys)
         found = [listed for listed in self._listed(samples) if use in listed.bank.uses]
         if not found:
             return PASSED

@@ -131,7 +131,7 @@ class Checker:
 
     def _of_link(self, url: str, part: str) -> Iterator[Sample]:
         by_signal: dict[str, list[Sample]] = {}
-        for sample in link_samples(url, part):
+        for sample in link_samples(url, part, self._screener.query_keys):
             by_signal.setdefault(sample.signal, []).append(sample)
         for signal, samples in by_signal.items():
             if self._index.may_hold(signal, [sample.value for sample in samples]):
