@@ -96,6 +96,22 @@ def test_proofs_hold_for_what_they_prove_and_for_nothing_else(size, data):
         assert not proves_consistency(former, size, former_root, root, grown[:-1])
 
 
+def test_a_proof_of_what_is_in_no_tree_proves_nothing():
+    leaves = [leaf_hash(bytes([number])) for number in range(4)]
+    root, two = _plain_root(leaves), _plain_root(leaves[:2])
+    assert not proves_inclusion(leaves[0], -1, 4, inclusion_proof(leaves, 0), root)
+    assert not proves_inclusion(leaves[0], 4, 4, inclusion_proof(leaves, 0), root)
+    grown = consistency_proof(leaves, 2)
+    assert proves_consistency(2, 4, two, root, grown)
+    assert consistency_proof(leaves, 0) == consistency_proof(leaves, 5) == []
+    assert not proves_consistency(0, 4, two, root, []), "an empty tree has one root"
+    assert not proves_consistency(0, 4, two, root, grown)
+    assert not proves_consistency(5, 4, two, root, grown)
+    assert not proves_consistency(2, 4, two, root, [])
+    assert not proves_consistency(2, 4, two, root, [*grown, root])
+    assert not proves_consistency(4, 4, root, root, grown)
+
+
 def test_a_frontier_gives_the_same_roots_as_the_whole_tree():
     frontier: list[bytes] = []
     leaves = [leaf_hash(str(number).encode()) for number in range(200)]

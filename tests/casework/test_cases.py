@@ -48,6 +48,7 @@ from tutela.casework.cases.options import CaseOptions, EvidenceOptions
 from tutela.casework.cases.policy import CasePolicy, Policies
 from tutela.casework.cases.rules import Stage, is_final, stage_of, state_for
 from tutela.casework.cases.service import Cases
+from tutela.casework.cases.upkeep import Upkeep
 from tutela.casework.evidence.objects import Objects
 from tutela.casework.evidence.reconciliation import reconcile
 from tutela.casework.evidence.retention import Retention, keep_until
@@ -822,6 +823,20 @@ def test_metrics_count_what_waits_for_people_and_for_the_outside(kept, listed):
 
 
 # --- kill -9
+
+
+def test_a_step_of_the_upkeep_that_fails_holds_up_no_other(house):
+    done: list[str] = []
+
+    def fail() -> None:
+        raise StoreError("the database does not answer")
+
+    upkeep = Upkeep(house.cases)
+    upkeep.also(fail)
+    upkeep.also(lambda: done.append("after it"))
+    with pytest.raises(StoreError):
+        upkeep.run_due()
+    assert done == ["after it"]
 
 
 def test_kill_nine_leaves_no_evidence_without_a_case_and_no_case_without_evidence(database, tmp_path):

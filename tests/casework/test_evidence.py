@@ -16,6 +16,7 @@ from sqlalchemy import select
 from tests.support.effort import effort
 from tutela.casework.audit.log import AuditLog
 from tutela.casework.audit.verification import verify_log
+from tutela.casework.evidence import drill
 from tutela.casework.evidence.age_header import HeaderError, split_headers
 from tutela.casework.evidence.horizon import STEADY_S, Clocks, Horizon
 from tutela.casework.evidence.memory import overwrite
@@ -243,6 +244,33 @@ def test_a_stored_object_that_was_changed_or_is_missing_is_said(vault, officer, 
     assert reconcile(vault, actor="a").missing == (evidence_id,)
     path.write_bytes(whole)
     assert reconcile(vault, actor="a").missing == ()
+
+
+def test_a_drill_of_a_restored_copy_says_what_it_lacks(vault, officer):
+    kept, lost = keep(vault), keep(vault, b"another content " * 4_000)
+    whole = drill.try_restored(vault, officer.key, sample=10, actor="d")
+    assert (whole.sound, whole.opened) == (True, 2)
+    elsewhere = drill.try_restored(vault, Officer().key, sample=10, actor="d")
+    assert (elsewhere.sound, elsewhere.opened, len(elsewhere.unopened)) == (False, 0, 2)
+    vault.objects.delete(vault.get(lost).content_object)
+    torn = drill.try_restored(vault, officer.key, sample=10, actor="d")
+    assert (torn.sound, torn.missing, torn.opened) == (False, (lost,), 1)
+    (fault,) = torn.unopened
+    assert fault.startswith(f"{lost}: ")
+    lines = list(torn.lines())
+    assert lost in lines and fault in lines
+    assert not any(kept in line for line in lines)
+
+
+def test_a_store_that_is_gone_is_never_taken_for_an_object_that_is_not_there(vault, tmp_path):
+    evidence_id = keep(vault)
+    name = vault.get(evidence_id).content_object
+    shutil.rmtree(tmp_path / "evidence")
+    (tmp_path / "evidence").write_bytes(b"")
+    with pytest.raises(EvidenceError):
+        vault.objects.put(SealedObject.of(b"x"))
+    with pytest.raises(EvidenceError):
+        vault.objects.delete(name)
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passwd", "nothing", "0" * 64])
