@@ -249,6 +249,7 @@ def test_nothing_is_left_open_by_any_way_a_connection_ends(clamd, tmp_path):
     assert clamd.running.capacity.held_bytes == 0
 
 
+@pytest.mark.slow
 def test_who_says_nothing_or_trickles_is_let_go_of_by_an_absolute_deadline(knowing, tmp_path):
     impatient = Clamd(knowing, tmp_path, first_s=0.5, body_s=1.5)
     try:

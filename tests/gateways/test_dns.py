@@ -236,6 +236,7 @@ rpz:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["named", "unbound"])
 def test_a_real_resolver_applies_every_rule_and_follows_changes(banks, tmp_path, program):
     if shutil.which(program, path="/usr/sbin:/usr/bin") is None:

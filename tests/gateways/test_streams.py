@@ -199,6 +199,7 @@ def streams(listing, stand_in) -> Iterator[Streams]:
     running.stop()
 
 
+@pytest.mark.slow
 def test_a_stream_is_watched_from_its_first_frame_and_cut_when_it_shows_what_is_listed(
     streams, stand_in, listing, identity, tmp_path
 ):
@@ -323,6 +324,7 @@ def test_what_runs_without_a_watch_is_ended_and_said(streams, stand_in):
     assert "stranger" not in stand_in.published
 
 
+@pytest.mark.slow
 def test_a_stream_too_many_is_refused_and_none_is_sampled_less(streams, stand_in, tmp_path, monkeypatch):
     content = transport_stream(tmp_path / "f.mkv", shown((11, 4)), range(0, 200, 30))
     first = admitted(streams, stand_in, "one", content)
@@ -335,6 +337,7 @@ def test_a_stream_too_many_is_refused_and_none_is_sampled_less(streams, stand_in
     assert streams.records.get(first).samples >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["garbage", "audio-less-header", "mutated", "larger-frames"])
 def test_a_hostile_stream_is_never_shown_unseen_and_harms_nothing(streams, stand_in, tmp_path, kind):
     """Nothing that opens, bytes changed at random, and a switch to far larger frames in mid-stream."""

@@ -21,7 +21,7 @@ from tests.support.standins.server import Fault, Faulty, served
 from tutela.lists.exchanges import feeds
 from tutela.lists.exchanges.service import Exchanges
 
-KILLS = effort(6, 200)
+KILLS = effort(10, 200)
 
 
 @dataclass
