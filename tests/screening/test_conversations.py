@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.support.effort import effort
 from tests.support.recruiter import WORDING_A, positives
-from tests.support.talk import MINOR, START, group_leader, requests, shuffled
+from tests.support.talk import MINOR, ON, START, Desk, group_leader, opened, requests, shuffled
 from tutela.casework.cases.contacts import Line, read_lines
 from tutela.casework.cases.model import CaseState, Outcome, Queue
 from tutela.casework.cases.options import EvidenceOptions
@@ -26,7 +26,6 @@ from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.errors import ConflictError, InputError, NotFoundError, NotReadyError
 from tutela.foundation.store.database import moment
 from tutela.screening.conversations import AgeBand, ConversationOptions, Event, EventKind, Level
-from tutela.screening.conversations.alarms import RiskAlarm
 from tutela.screening.conversations.ledger import ConversationLedger
 from tutela.screening.conversations.model import FILE, signed
 from tutela.screening.conversations.policy import PolicyText, RiskPolicy, read_policy
@@ -38,53 +37,13 @@ from tutela.screening.conversations.training import Labelled, train
 
 SECRET, PUBLIC = new_identity()
 NAMES = Pseudonyms(b"0123456789abcdef")
-ON = ConversationOptions(enabled=True)
 NOW = int(START) + 100_000
-
-
-class Desk:
-    """Takes alarms, and decides of them when it is told to."""
-
-    def __init__(self) -> None:
-        self.alarms: dict[str, RiskAlarm] = {}
-        self.clearing: list[tuple[str, int]] = []
-        self.restoring: list[tuple[str, int]] = []
-        self.warnings: list[tuple[str, dict[str, float | str]]] = []
-        self.broken = False
-
-    def sound(self, alarm: RiskAlarm) -> bool:
-        if self.broken:
-            raise OSError("nothing can be written")
-        return self.alarms.setdefault(alarm.key, alarm) is alarm
-
-    def level_of(self, account: int) -> Level:
-        return max((one.level for one in self.alarms.values() if one.pseudonym == account), default=Level.NONE)
-
-    def to_clear(self) -> Sequence[tuple[str, int]]:
-        return self.clearing
-
-    def cleared(self, alarm_ids: Sequence[str]) -> None:
-        self.clearing = []
-
-    def warn(self, event: str, key: str, facts: Mapping[str, float | str]) -> None:
-        self.warnings.append((event, dict(facts)))
-
-    def to_restore(self) -> Sequence[tuple[str, int]]:
-        return self.restoring
-
-    def restored(self, alarm_ids: Sequence[str]) -> None:
-        self.restoring = []
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger takes everything shortly after it happened."""
     monkeypatch.setattr("tutela.screening.conversations.service.received_now_s", lambda: NOW)
-
-
-def opened(home: Path, desk: Desk | None, options: ConversationOptions = ON) -> Conversations:
-    home.mkdir(exist_ok=True)
-    return Conversations(home, lambda name: name.encode().ljust(32, b".")[:32], options, desk)
 
 
 @pytest.fixture
@@ -700,32 +659,15 @@ def test_words_of_a_conversation_are_taken_for_an_open_case_and_sealed(house: De
 
 # --- kills
 
-_WRITER = """
-import sys
-from pathlib import Path
-from tests.screening.test_conversations import Desk, opened
-from tutela.screening.conversations import Event, EventKind
-conversations = opened(Path(sys.argv[1]), Desk())
-first = int(sys.argv[2])
-number = first
-while True:
-    numbers = range(number, number + 20)
-    batch = [Event(f"e{i}", EventKind.MESSAGE, 1790000000.0 + i, f"u{i % 50}", f"v{i % 70}") for i in numbers]
-    conversations.observe(batch)
-    number += 20
-    print(number, flush=True)
-    conversations.drain()
-    if number % 200 == 0:
-        conversations._save()
-"""
-
 
 @pytest.mark.slow
 def test_whatever_was_answered_before_a_kill_is_in_state_exactly_once(tmp_path: Path):
     home, number, chance = tmp_path / "home", 0, random.Random(7)
     for _ in range(effort(4, 200)):
         process = subprocess.Popen(
-            [sys.executable, "-c", _WRITER, str(home), str(number)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "tests.support.observe_until_killed", str(home), str(number)],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         process.stdout.readline()
         time.sleep(chance.uniform(0.0, 0.3))

@@ -3,11 +3,15 @@ words, and accounts that do what coaches, teachers and newcomers do. None of it 
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from tutela.screening.conversations import AgeBand, AgeSource, Event, EventKind
+from tutela.screening.conversations import AgeBand, AgeSource, ConversationOptions, Event, EventKind, Level
+from tutela.screening.conversations.alarms import RiskAlarm
+from tutela.screening.conversations.service import Conversations
 
+ON = ConversationOptions(enabled=True)
 START = 1_790_000_000.0
 """A moment before all of it."""
 MINOR: Any = {"recipient_band": AgeBand.FROM_13, "recipient_known": AgeSource.DECLARED}
@@ -50,3 +54,42 @@ def shuffled(events: Sequence[Event], seed: int, within_s: float = 60.0) -> list
     """The events as they come when each is late by up to so many seconds."""
     chance = random.Random(seed)
     return sorted(events, key=lambda event: event.at + chance.uniform(0, within_s))
+
+
+class Desk:
+    """Takes alarms, and decides of them when it is told to."""
+
+    def __init__(self) -> None:
+        self.alarms: dict[str, RiskAlarm] = {}
+        self.clearing: list[tuple[str, int]] = []
+        self.restoring: list[tuple[str, int]] = []
+        self.warnings: list[tuple[str, dict[str, float | str]]] = []
+        self.broken = False
+
+    def sound(self, alarm: RiskAlarm) -> bool:
+        if self.broken:
+            raise OSError("nothing can be written")
+        return self.alarms.setdefault(alarm.key, alarm) is alarm
+
+    def level_of(self, account: int) -> Level:
+        return max((one.level for one in self.alarms.values() if one.pseudonym == account), default=Level.NONE)
+
+    def to_clear(self) -> Sequence[tuple[str, int]]:
+        return self.clearing
+
+    def cleared(self, alarm_ids: Sequence[str]) -> None:
+        self.clearing = []
+
+    def warn(self, event: str, key: str, facts: Mapping[str, float | str]) -> None:
+        self.warnings.append((event, dict(facts)))
+
+    def to_restore(self) -> Sequence[tuple[str, int]]:
+        return self.restoring
+
+    def restored(self, alarm_ids: Sequence[str]) -> None:
+        self.restoring = []
+
+
+def opened(home: Path, desk: Desk | None, options: ConversationOptions = ON) -> Conversations:
+    home.mkdir(exist_ok=True)
+    return Conversations(home, lambda name: name.encode().ljust(32, b".")[:32], options, desk)
