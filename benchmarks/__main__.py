@@ -10,6 +10,7 @@ from benchmarks.report import Scale, machine
 
 NAMES = (
     "pdq_speed",
+    "parts",
     "fast_mode",
     "index_speed",
     "http_screening",
