@@ -56,6 +56,7 @@ _SCHEME = re.compile(rb":(?<=[dD][aA][tT][aA]:)")
 _LETTERS_IN_A_ROW = 16
 """So many letters of base64 stand in a row somewhere in every run of it."""
 _IN_BASE64 = bytes((chr(n).isalnum() and n < 128) or n in b"+/_-" for n in range(256))
+_IN_BASE32 = bytes((chr(n).isupper() and n < 128) or n in b"234567\r\n" for n in range(256))
 _NO_SPACE = bytes(0x21 <= n <= 0x7E for n in range(256))
 _IN_HEXADECIMAL = bytes(n in b"0123456789abcdefABCDEFxX\\%' \t\n\r\f\v,;:" for n in range(256))
 """Numbers, too, are of these."""
@@ -108,7 +109,7 @@ def _dumps_in(text: bytes) -> Iterator[tuple[str, bytes]]:
     for digits in _dumped(text) if text.count(b"\n") >= _FEWEST // 16 - 1 and b"\x01" * 20 in in_rows else ():
         if len(digits) >= 2 * _FEWEST and sniff(data := binascii.unhexlify(digits)) is not None:
             yield "dump", data
-    has_row = b"\x01" * _LETTERS_IN_A_ROW in text.translate(_IN_BASE64)
+    has_row = b"\x01" * _FEWEST in text.translate(_IN_BASE32)
     for found in _BASE32.finditer(text) if has_row else ():
         letters = re.sub(rb"[\r\n=]", b"", found.group())
         with contextlib.suppress(binascii.Error):
