@@ -16,10 +16,11 @@ from tutela.errors import InvalidSignalError
 from tutela.foundation.store.database import Store
 from tutela.lists.banks.files import Format, read_list
 from tutela.lists.banks.foreign import read_foreign
+from tutela.lists.banks.growth import GrownError
 from tutela.lists.banks.lines import BadLine
 from tutela.lists.banks.model import BankUse
 from tutela.lists.banks.service import Banks
-from tutela.lists.exchanges.growth import GrownError
+from tutela.lists.banks.transfer import Importer
 from tutela.lists.exchanges.puller import Puller, PullResult
 from tutela.lists.exchanges.service import Exchanges
 
@@ -93,6 +94,45 @@ def test_a_list_that_turned_pages_into_domains_is_not_applied(exchanges, tmp_pat
     with pytest.raises(GrownError, match="domains of which it named pages"):
         pull(exchanges, "list")
     assert clear(exchanges, DOMAIN) == {"host1.example"} and len(clear(exchanges, URL)) == 50
+
+
+def import_text(exchanges, text: str, *, bank: str = "edge", **more):
+    """Import a CSV of links as the command line and the API do, from a file of a new name each time."""
+    stream = BytesIO(f"type,value\n{text}".encode())
+    return Importer(exchanges.banks).import_stream(
+        stream, bank, actor="test", format=Format.CSV, source=f"file of {len(text)} letters", **more
+    )
+
+
+def test_an_import_that_grew_or_widened_as_no_list_does_is_not_applied_until_a_person_says_so(exchanges):
+    pages = "".join(f"url,host{number}.example/page\n" for number in range(500))
+    assert import_text(exchanges, pages).added == 500, "the first list of a bank is believed"
+    assert import_text(exchanges, pages + "domain,host1.example\n").added == 501
+    grown = "".join(f"url,host{number}.example/other\n" for number in range(5_000))
+    with pytest.raises(GrownError, match="accept-growth"):
+        import_text(exchanges, grown)
+    assert clear(exchanges, URL) == {f"host{number}.example/page" for number in range(500)}
+    with pytest.raises(GrownError, match="domains of which it named pages"):
+        import_text(exchanges, "".join(f"domain,host{number}.example\n" for number in range(50)))
+    assert clear(exchanges, DOMAIN) == {"host1.example"}
+    assert import_text(exchanges, grown, accept_growth=True).added == 5_000
+
+
+def test_a_first_import_that_was_killed_is_taken_up_whole(exchanges, tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("".join(f"example.org/{number}\n" for number in range(1_000)))
+
+    def killed(result, position):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Importer(exchanges.banks).import_file(path, "edge", actor="test", signal=URL, batch=200, on_progress=killed)
+    assert Importer(exchanges.banks).import_file(path, "edge", actor="test", signal=URL).added == 1_000
+    with pytest.raises(GrownError):
+        path.write_text("".join(f"example.org/{number}\n" for number in range(1_000, 2_000)))
+        Importer(exchanges.banks).import_file(path, "edge", actor="test", signal=URL)
+    with pytest.raises(GrownError):  # a part of it is no list that was cut off: what is new in all counts
+        Importer(exchanges.banks).import_file(path, "edge", actor="test", signal=URL)
 
 
 def test_a_list_for_posts_may_grow_as_it_likes(exchanges, tmp_path):

@@ -163,8 +163,13 @@ async def import_list(
     source: Annotated[str, Query(min_length=1, max_length=255)],
     signal: str | None = None,
     reason: str | None = None,
+    accept_growth: bool = False,
 ) -> ImportOut:
-    """Import a list; bad lines are reported with their numbers and the rest is imported."""
+    """Import a list; bad lines are reported with their numbers and the rest is imported.
+
+    409 where the bank is for DNS or a proxy and the list grew, or turned pages into domains, as none does: look at it,
+    then import it again with `accept_growth`.
+    """
     deployment: Deployment = request.app.state.deployment
     await run_in_threadpool(deployment.banks.get, name)
     # A list is hashes, not content: it may wait on the disk while it is read.
@@ -181,6 +186,7 @@ async def import_list(
             source=source,
             signal=signal,
             reason=reason,
+            accept_growth=accept_growth,
         )
     rejects = [BadLineOut(line=bad.line, reason=bad.reason) for bad in result.rejects]
     return ImportOut(

@@ -300,6 +300,10 @@ def import_(
     source: Annotated[str | None, typer.Option(help="Who made the list; the file's name by default.")] = None,
     reason: Annotated[str | None, typer.Option(help="Needed for an allow list.")] = None,
     resume: Annotated[bool, typer.Option(help="Take up an import of this file that was cut off.")] = True,
+    accept_growth: Annotated[
+        bool,
+        typer.Option("--accept-growth", help="Even if a bank that networks block by grows or widens as none does."),
+    ] = False,
     rejects: Annotated[Path | None, typer.Option(help="Write every bad line's number and reason to this file.")] = None,
 ) -> None:
     """Import a list. Bad lines are reported and the rest is taken; exit code 1 when there were any."""
@@ -348,6 +352,7 @@ def import_(
                     source=source,
                     reason=reason,
                     resume=resume,
+                    accept_growth=accept_growth,
                     on_progress=show,
                     on_reject=reject,
                 )
@@ -362,6 +367,7 @@ def import_(
                     columns=columns,
                     source=source,
                     reason=reason,
+                    accept_growth=accept_growth,
                     on_progress=show,
                     on_reject=reject,
                 )

@@ -13,15 +13,18 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import xxhash
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
+from tutela.content.links.link import DOMAIN
 from tutela.content.signals.registry import composite_type
 from tutela.errors import InputError
 from tutela.foundation.store import tables
+from tutela.foundation.store.bulk import select_in
 from tutela.foundation.store.database import now
 from tutela.lists.banks.columns import Columns
-from tutela.lists.banks.entries import list_entries
+from tutela.lists.banks.entries import ListingOutcome, list_entries
 from tutela.lists.banks.files import Format, Line, read_list, write_list
+from tutela.lists.banks.growth import Growth
 from tutela.lists.banks.lines import BadLine
 from tutela.lists.banks.model import Bank, BankKind, Entry, EntryState, EntryValue, NewEntry
 from tutela.lists.banks.overlaps import refusal, values_of
@@ -76,13 +79,15 @@ class Importer:
         source: str | None = None,
         reason: str | None = None,
         resume: bool = True,
+        accept_growth: bool = False,
         batch: int = BATCH,
         on_progress: Progress | None = None,
         on_reject: Callable[[BadLine], None] | None = None,
     ) -> ImportResult:
         """List a file's values in a bank; `.gz` is read too. Takes up an import of the same file that did not end.
 
-        Raises NotFoundError, InputError (the file as a whole cannot be read), StoreError.
+        Raises NotFoundError, InputError (the file as a whole cannot be read), StoreError, GrownError (the bank is for
+        DNS or a proxy and grew or widened as no list does; `accept_growth` applies it).
         """
         try:
             with path.open("rb") as raw:
@@ -99,6 +104,7 @@ class Importer:
                     source=source or path.name,
                     reason=reason,
                     fingerprint=_fingerprint(path) if resume else "",
+                    accept_growth=accept_growth,
                     batch=batch,
                     position=raw.tell,
                     on_progress=on_progress,
@@ -119,6 +125,7 @@ class Importer:
         columns: Columns | None = None,
         reason: str | None = None,
         fingerprint: str = "",
+        accept_growth: bool = False,
         batch: int = BATCH,
         position: Callable[[], int] = lambda: 0,
         on_progress: Progress | None = None,
@@ -131,6 +138,7 @@ class Importer:
                 "bank {bank!r} is an allow list: give the reason why these are known false matches", bank=bank
             )
         run_id, result = self._begin(target, source, fingerprint, actor)
+        growth = self._growth(target, run_id, accepted=accept_growth)
         left_out: list[str] = []
         lines = read_list(
             stream,
@@ -148,7 +156,7 @@ class Importer:
             for line in bad:
                 if on_reject is not None:
                     on_reject(line)
-            result = self._apply(target, run_id, result, entries, bad, last_line, actor, reason)
+            result = self._apply(target, run_id, result, entries, bad, last_line, actor, reason, growth)
             result = replace(result, left_out=tuple(left_out), plain=result.plain + sum(plain_entries(entries)))
             if on_progress is not None:
                 on_progress(result, position())
@@ -211,10 +219,12 @@ class Importer:
         last_line: int,
         actor: str,
         reason: str | None,
+        growth: Growth,
     ) -> ImportResult:
         at = now()
         with self._store.write() as connection:
             outcome = list_entries(connection, bank.id, entries, actor=actor, at=at, import_id=run_id, reason=reason)
+            _check_growth(connection, growth, bank, run_id, entries, outcome)
             result = replace(
                 before,
                 lines=last_line,
@@ -236,10 +246,49 @@ class Importer:
             )
         return result
 
+    def _growth(self, bank: Bank, run_id: int, *, accepted: bool) -> Growth:
+        """What watches this import. The list is the whole bank: every file has a name of its own, and what another file
+        named already is not new."""
+        entry = tables.entry
+        values = select(func.count(entry.c.signal_id.distinct())).where(
+            entry.c.bank_id == bank.id, entry.c.state == EntryState.ACTIVE.value
+        )
+        others = or_(entry.c.import_id.is_(None), entry.c.import_id != run_id)
+        with self._store.read() as connection:
+            before = connection.execute(values.where(others)).scalar_one()
+            new = connection.execute(values).scalar_one() - before
+        remedy = f"tutela bank import {bank.name} … --accept-growth"
+        return Growth(bank, before, accepted=accepted, remedy=remedy, new=new)
+
     def _finish(self, run_id: int) -> None:
         run = tables.import_run
         with self._store.write() as connection:
             connection.execute(update(run).where(run.c.id == run_id).values(finished=True, updated_at=now()))
+
+
+def _check_growth(
+    connection: Connection,
+    growth: Growth,
+    bank: Bank,
+    run_id: int,
+    entries: Sequence[NewEntry],
+    outcome: ListingOutcome,
+) -> None:
+    """Have a batch watched: the values that the bank did not list before. Raises GrownError."""
+    if not growth.watches:
+        return
+    entry = tables.entry.c
+    made = select_in(
+        connection, (entry.id, entry.signal_id), entry.id, sorted({*outcome.entry_ids}), {"import_id": run_id}
+    )
+    fresh = {row[0]: row[1] for row in made}
+    columns = (entry.signal_id, entry.import_id, entry.state)
+    rows = select_in(connection, columns, entry.signal_id, sorted({*fresh.values()}), {"bank_id": bank.id})
+    known = {row[0] for row in rows if row[1] != run_id and row[2] == EntryState.ACTIVE.value}
+    new = {entry_id for entry_id, signal_id in fresh.items() if signal_id not in known}
+    domains = {at for at, item in zip(outcome.entry_ids, entries, strict=True) if item.signal == DOMAIN}
+    again = outcome.added - len(fresh)
+    growth.check(connection, len({fresh[entry_id] for entry_id in new}) + again, sorted(new & domains))
 
 
 def export_list(banks: Banks, bank: str, format: Format, *, state: EntryState | None = None) -> Iterator[str]:

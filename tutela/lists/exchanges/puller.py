@@ -13,14 +13,15 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, update
 
+from tutela.content.links.link import DOMAIN
 from tutela.errors import ConflictError, TutelaError
 from tutela.foundation.backoff import BackOff, around
 from tutela.foundation.http import HttpError, Patience
 from tutela.foundation.store.database import microseconds, now
 from tutela.foundation.store.exchange_tables import exchange as table
+from tutela.lists.banks.growth import Growth
 from tutela.lists.exchanges.answers import MAX_UNREADABLE_NAMED
 from tutela.lists.exchanges.base import RestartError
-from tutela.lists.exchanges.growth import Growth
 from tutela.lists.exchanges.hygiene import Hygiene
 from tutela.lists.exchanges.page import Applied, Applier
 from tutela.lists.exchanges.prefetch import Batch, read_ahead
@@ -179,7 +180,8 @@ class _Run:
         self._store = exchanges.store
         self._accepted = accepted
         bank = exchanges.banks.get(row.bank)
-        self._growth = Growth(row.name, bank, row.source, row.listed, accepted=accepted.growth)
+        remedy = f"tutela exchange pull {row.name} --accept-growth"
+        self._growth = Growth(bank, row.listed, accepted=accepted.growth, remedy=remedy, source=row.source)
         self._on_page = on_page
         self._applier = Applier(row, exchanges.banks.labels(), actor)
         self._hygiene = Hygiene(exchanges.banks)
@@ -220,7 +222,8 @@ class _Run:
         with self._store.write() as connection:
             at = now()
             applied = self._applier.apply(connection, page.listings, at=at, generation=generation, whole=sweeping)
-            self._growth.check(connection, applied.listed, applied.values)
+            domains = [item.entry_id for item in applied.values if item.signal == DOMAIN]
+            self._growth.check(connection, applied.listed, domains)
             flagged = self._hygiene.examine(connection, applied.values, at)
             row = replace(
                 self.row,
