@@ -42,7 +42,16 @@ from tutela.foundation.store.database import now
 from tutela.foundation.store.stream_tables import stream
 from tutela.gateways.streams.metrics import exposition
 from tutela.lists.banks.model import Action, NewEntry, Policy
-from tutela.screening.streams import Channel, Publication, Refusal, Running, StreamOptions, Streams, StreamState
+from tutela.screening.streams import (
+    Admission,
+    Channel,
+    Publication,
+    Refusal,
+    Running,
+    StreamOptions,
+    Streams,
+    StreamState,
+)
 
 SIZE = (320, 180)
 LISTED = 3
@@ -245,10 +254,22 @@ def kinds(streams: Streams, stream_id: str) -> list[str]:
 def admitted(streams: Streams, stand_in: StandIn, name: str, content: bytes) -> str:
     """A stream of that content, published; its id."""
     channel = Channel("stand-in", "live", name)
-    admission = streams.gate.admit(Publication(channel, f"member-{name}"))
-    assert admission.allowed
+    stream_id = let_in(streams, Publication(channel, f"member-{name}"))
     stand_in.publish(channel, content)
-    return admission.stream_id
+    return stream_id
+
+
+def let_in(streams: Streams, publication: Publication) -> str:
+    """The id of a stream that is admitted; on a machine that lags its publisher tries again, as encoders do."""
+    answers: list[Admission] = []
+
+    def is_answered() -> bool:
+        answers[:] = [streams.gate.admit(publication)]
+        return answers[0].refusal is not Refusal.OVERLOADED
+
+    wait_until(is_answered, "the machine has caught up")
+    assert answers[0].allowed, answers[0]
+    return answers[0].stream_id
 
 
 def outcome(streams: Streams, stream_id: str) -> tuple[StreamState, str]:
@@ -448,18 +469,15 @@ def test_no_torn_stream_harms_anything_or_stays(streams, stand_in, sound_films, 
         content = b"torn %d" % number
         STAMPS[content] = [(0.0, torn(sound_films[number % 2], random.Random(number)))]
         channel = Channel("stand-in", "live", f"torn-{number}")
-        admission = streams.gate.admit(Publication(channel, f"member-torn-{number}"))
-        assert admission.allowed, admission
+        stream_id = let_in(streams, Publication(channel, f"member-torn-{number}"))
         stand_in.publish(channel, content)
         ended = streams.records.get
-        wait_until(
-            lambda: channel.name in stand_in.sent or ended(admission.stream_id).ended_at is not None, "it is sent"
-        )
+        wait_until(lambda: channel.name in stand_in.sent or ended(stream_id).ended_at is not None, "it is sent")
         stand_in.published.pop(channel.name, None)  # the connection ends, and what came is examined
-        state, why = outcome(streams, admission.stream_id)
+        state, why = outcome(streams, stream_id)
         assert not streams.gate.shows(channel)
         outcomes[f"{state.value} {why}"] += 1
-        outcomes["samples"] += streams.records.get(admission.stream_id).samples
+        outcomes["samples"] += streams.records.get(stream_id).samples
         del STAMPS[content]
 
     with ThreadPoolExecutor(4) as several:
