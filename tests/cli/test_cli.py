@@ -105,6 +105,7 @@ def call(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
     def run(*args: str | Path) -> Answer:
         monkeypatch.setattr(sys, "argv", ["tutela", *map(str, args)])
+        monkeypatch.setattr(sys.modules["__main__"], "__package__", None)  # of `python -m pytest` usage would say so
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()
@@ -260,7 +261,7 @@ def test_every_bad_file_is_reported_and_the_others_are_screened(call, filled, pi
         (["bank", "add", "known", "text.jpg"], "text.jpg: the content is of no known type"),
         (
             ["key", "create", "k", "--scope", "everything"],
-            "scopes are screen, curate, review, lead, report, flag, risk, follow, admin",
+            "scopes are screen, curate, follow, review, lead, risk, report, flag, admin",
         ),
         (["key", "create", "\x1b[31m", "--scope", "screen"], "printable name"),
         (["key", "revoke", "nothing"], "no API key 'nothing'"),

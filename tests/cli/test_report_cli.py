@@ -179,7 +179,7 @@ def test_credentials_and_schema_are_checked(desk, ncmec):
         (["report", "preview", "CASE", "--key", "/nowhere"], {}, "cannot be read"),
         (["report", "list", "--state", "lost"], {}, "no state"),
         (["report", "show", "nothing"], {}, "no report"),
-        (["transparency", "--since", "x", "--until", "y"], {}, "no day"),
+        (["transparency", "--since", "x", "--until", "y"], {}, "no time"),
         (["transparency", "--since", "2026-01-02", "--until", "2026-01-01"], {}, "period"),
         (["transparency", "--since", "2026-01-01", "--until", "2026-02-01", "--form", "pdf"], {}, "form"),
         (["notice", "show", "nothing"], {}, "no notice"),

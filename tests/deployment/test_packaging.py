@@ -358,7 +358,7 @@ def library_modules() -> Iterator[str]:
     """Every module, but for those that only an extra uses."""
     rooms_of_extras = {"api", "cli", "console", "gateways", "exchanges", "reports", "migrations", "__main__"}
     rooms_of_extras |= {"pinned", "receiver", "bodies", "redirects", "metrics", "conversations"}
-    films = {"video", "video_file", "covers", "unused", "groups", "frame_luma"}
+    films = {"video", "video_file", "covers", "subtitles", "unused", "groups", "frame_luma", "parameter_sets"}
     for path in sorted((ROOT / "tutela").rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
         if "confined" in parts and parts[-1] in films:
