@@ -7,4 +7,14 @@ parsing and the digests are native (`native/urls.cpp`); hosts beyond ASCII are m
 from tutela.content.links.finder import FoundLink, find_links
 from tutela.content.links.link import Link, link_samples, parse_link
 
-__all__ = ["FoundLink", "Link", "confusables", "find_links", "finder", "link", "link_samples", "parse_link"]
+__all__ = [
+    "FoundLink",
+    "Link",
+    "confusables",
+    "find_links",
+    "finder",
+    "link",
+    "link_samples",
+    "parse_link",
+    "query_keys",
+]

@@ -28,4 +28,6 @@ __all__ = [
     "scorers",
     "service",
     "training",
+    "vectors",
+    "versions",
 ]
