@@ -11,15 +11,23 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import dns.message
+import dns.query
+import dns.zone
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from prometheus_client import generate_latest
 
 from tests.support.browser import SCREENSHOTS, open_browser
 from tests.support.edges import ORGANISATION, Lists, edge_of, stop_page
+from tests.support.resolvers import served
+from tests.support.service import free_port
 from tutela.casework.appeals import AppealState
 from tutela.errors import InputError, NotReadyError
 from tutela.foundation.options import OptionError
+from tutela.gateways.dns import DnsOptions, Zone
+from tutela.gateways.listeners import ListenAddress
 from tutela.gateways.pages import StopPageOptions
 from tutela.gateways.pages.squid import SquidHelper, run, template
 from tutela.gateways.pages.suspects import SuspectForm, Suspects, resolve, suspect_hosts, written
@@ -138,20 +146,42 @@ def test_counts_are_of_hours_and_lists_and_nothing_under_twenty_is_written(lists
 
 
 def test_after_ten_thousand_refusals_from_a_hundred_addresses_nothing_personal_is_anywhere(lists, caplog):
+    """By the proxy's helper, the stop page and the zone: no file, row, log or metric has an address, name or link."""
     caplog.set_level(logging.DEBUG)
     lists.add("url", PAGE)
+    lists.add("domain", "listed.example", bank="names")
     helper = SquidHelper(lists.edge.rule, lists.edge.reference)
     for number in range(10_000):
         line = f"{number} {PAGE} GET 198.51.100.{number % 100} customer{number % 100}.example\n".encode()
         assert b"ERR message=" in helper.answer(line)
+    with stop_page(lists) as options, httpx.Client(base_url=options.address) as client:
+        for number in range(100):
+            headers = {"Host": f"sub{number}.listed.example", "X-Forwarded-For": f"198.51.100.{number}"}
+            headers |= {"User-Agent": f"customer{number}", "Cookie": f"id=customer{number}"}
+            assert client.get(f"/secret-path?customer={number}", headers=headers).status_code == 451
+        assert [client.get("/help/0", headers=headers).status_code for _ in range(19)] == [302] * 19
+    zone = Zone(lists.edge.banks, lists.home / "serial")
+    listen = ListenAddress("127.0.0.1", free_port())
+    with served(zone, DnsOptions(listen=listen)):
+        for name in ("customer1.example", "rpz.tutela.invalid"):
+            dns.query.udp(dns.message.make_query(name, "SOA"), "127.0.0.1", 30, listen.port)
+        copy = dns.zone.Zone("rpz.tutela.invalid", relativize=False)
+        dns.query.inbound_xfr("127.0.0.1", copy, port=listen.port, timeout=30, lifetime=60)
+        assert len(copy.nodes) > 1
     lists.edge.counts._clock = lambda: int((datetime.now(UTC) + 2 * HOUR).timestamp() * 1e6)
     lists.edge.counts.write()
-    assert [one.count for one in read_counts(lists.edge.store) if one.what is What.REFUSED] == [10_000]
+    found = {(one.rule_set, one.what): one.count for one in read_counts(lists.edge.store)}
+    assert found[("pages", What.REFUSED)] == 10_000 and found[("names", What.REFUSED)] == 100, found
+    assert What.HELP not in {what for _, what in found}, "nothing below twenty is shown"
     lists.edge.store.close()
+    personal = ("198.51.100.", "customer", "secret-path", ".listed.example")
     for path in lists.home.rglob("*"):
         seen = path.read_bytes() if path.is_file() else b""
-        assert b"198.51.100." not in seen and b"customer" not in seen, path
-    assert "198.51.100" not in caplog.text and "gardens" not in caplog.text
+        assert not any(one.encode() in seen for one in personal), path
+    measured = generate_latest().decode()
+    ours = "\n".join(line for line in caplog.text.splitlines() if "HTTP Request" not in line)  # the test's own client
+    for text in (measured, ours):
+        assert not any(one in text for one in (*personal, "gardens", "listed.example")), text[-2000:]
 
 
 # --- the stop page
