@@ -287,8 +287,9 @@ def _check_growth(
     known = {row[0] for row in rows if row[1] != run_id and row[2] == EntryState.ACTIVE.value}
     new = {entry_id for entry_id, signal_id in fresh.items() if signal_id not in known}
     domains = {at for at, item in zip(outcome.entry_ids, entries, strict=True) if item.signal == DOMAIN}
-    again = outcome.added - len(fresh)
-    growth.check(connection, len({fresh[entry_id] for entry_id in new}) + again, sorted(new & domains))
+    again = max(0, outcome.added - len(fresh))
+    grown = min(outcome.added, len({fresh[entry_id] for entry_id in new}) + again)
+    growth.check(connection, grown, sorted(new & domains))
 
 
 def export_list(banks: Banks, bank: str, format: Format, *, state: EntryState | None = None) -> Iterator[str]:
