@@ -6,7 +6,7 @@ decoding workers and its database share one core; the client has another where t
 
 import contextlib
 import os
-import signal
+import signal as signals
 import socket
 import subprocess
 import sys
@@ -88,7 +88,9 @@ class _Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class _Served:
+class Served:
+    """A service that runs: its process, and a client of it."""
+
     process: int
     client: httpx.Client
 
@@ -99,9 +101,9 @@ def _cells(measured: _Measured, ours: _Measured) -> tuple[str, ...]:
     return rate, duration(measured.p50), duration(measured.p99), slower, duration(measured.processor_s), dearer
 
 
-def _measure(served: _Served, ask: Ask, pictures: list[bytes], requests: int) -> _Measured:
+def _measure(served: Served, ask: Ask, pictures: list[bytes], requests: int) -> _Measured:
     client = served.client
-    with _on_the_other_core():
+    with on_the_other_core():
         for picture in pictures:
             ask(client, picture)
         seconds = []
@@ -154,28 +156,28 @@ def _fill(home: Path, hashes: np.ndarray) -> str:
 
 
 @contextlib.contextmanager
-def _our_service(home: Path, key: str, views: str) -> Iterator[_Served]:
+def _our_service(home: Path, key: str, views: str) -> Iterator[Served]:
     port = free_port()
     command = [sys.executable, "-m", "tutela", "--home", str(home), "serve", "--port", str(port)]
-    with _started(command, port, "/readyz", TUTELA_DECODERS="1", TUTELA_LIMITS__VIEWS=views) as served:
+    with started_service(command, port, "/readyz", TUTELA_DECODERS="1", TUTELA_LIMITS__VIEWS=views) as served:
         served.client.headers["Authorization"] = f"Bearer {key}"
         yield served
 
 
 @contextlib.contextmanager
-def _hma(folder: Path, python: str, source: str) -> Iterator[_Served]:
+def _hma(folder: Path, python: str, source: str) -> Iterator[Served]:
     port = free_port()
     script = str(Path(__file__).with_name("peer_hma.py"))
     state = folder / "hma"
     try:
         command = [python, script, source, str(state), str(folder / "hashes"), str(port)]
-        with _started(command, port, "/status") as served:
+        with started_service(command, port, "/status") as served:
             yield served
     finally:
         # Its PostgreSQL has a session of its own, and removes this file when it has ended.
         process_file = state / "postgres" / "postmaster.pid"
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            os.kill(int(process_file.read_text().split()[0]), signal.SIGINT)
+            os.kill(int(process_file.read_text().split()[0]), signals.SIGINT)
             while process_file.exists():
                 time.sleep(0.1)
 
@@ -183,12 +185,13 @@ def _hma(folder: Path, python: str, source: str) -> Iterator[_Served]:
 @contextlib.contextmanager
 def running(command: list[str], port: int, ready: str, **environment: str) -> Iterator[httpx.Client]:
     """A client of the service that the command starts, once the path answers 200; the service ends with the block."""
-    with _started(command, port, ready, **environment) as served:
+    with started_service(command, port, ready, **environment) as served:
         yield served.client
 
 
 @contextlib.contextmanager
-def _started(command: list[str], port: int, ready: str, **environment: str) -> Iterator[_Served]:
+def started_service(command: list[str], port: int, ready: str, **environment: str) -> Iterator[Served]:
+    """As `running`, with the process beside the client."""
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True
@@ -196,14 +199,14 @@ def _started(command: list[str], port: int, ready: str, **environment: str) -> I
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
                 _wait(process, client, ready)
-                yield _Served(process.pid, client)
+                yield Served(process.pid, client)
         except BaseException:
             log.seek(0)
             sys.stderr.write(log.read().decode(errors="replace")[-4000:])
             raise
         finally:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
+                os.killpg(process.pid, signals.SIGTERM)
             process.wait()
 
 
@@ -217,7 +220,8 @@ def _wait(process: subprocess.Popen[bytes], client: httpx.Client, ready: str) ->
 
 
 @contextlib.contextmanager
-def _on_the_other_core() -> Iterator[None]:
+def on_the_other_core() -> Iterator[None]:
+    """Keep this process off the core that the services have, where there is another."""
     own = os.sched_getaffinity(0)
     every = set(range(os.cpu_count() or 1))
     os.sched_setaffinity(0, (every - own) or own)
@@ -227,9 +231,9 @@ def _on_the_other_core() -> Iterator[None]:
         os.sched_setaffinity(0, own)
 
 
-def build_index(home: Path) -> None:
+def build_index(home: Path, signal: str = "pdq") -> None:
     """Build what is due now, by the command line."""
-    build = [sys.executable, "-m", "tutela", "--home", str(home), "index", "build", "--signal", "pdq"]
+    build = [sys.executable, "-m", "tutela", "--home", str(home), "index", "build", "--signal", signal]
     subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
 
 

@@ -6,9 +6,10 @@ string. What each finds of listed pages in other spellings is told beside, becau
 """
 
 import random
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,25 @@ from threatexchange.signal_type.signal_base import SignalType
 from threatexchange.signal_type.url import URLSignal
 from threatexchange.signal_type.url_md5 import UrlMD5Signal
 
+from benchmarks.http_screening import Served, build_index, free_port, on_the_other_core, processor_s, started_service
 from benchmarks.report import Scale, Table, duration, ratio
 from tutela import _native
+from tutela.api.keys import Keys, Scope
 from tutela.content.links.link import lookups
 from tutela.content.signals.registry import signal_type
+from tutela.deployment.composition import compose_deployment
+from tutela.lists.banks.model import Action, Policy
+from tutela.lists.banks.values import new_entry
 
 _COUNTS = {Scale.TINY: [20_000], Scale.USUAL: [1_000_000], Scale.FULL: [1_000_000, 10_000_000]}
 _PEERS_UP_TO = 1_000_000
 _REAL = 1_000
+_LISTED_OVER_HTTP = {Scale.TINY: 100, Scale.USUAL: 10_000, Scale.FULL: 100_000}
+_QUESTIONS: Mapping[str, Mapping[str, object]] = {
+    "a link": {"urls": ["https://host1.example/other"]},
+    "a link with a query": {"urls": ["https://host1.example/page?utm=x&id=2"]},
+    "a post of 200 letters with a link": {"text": "so many words " * 12 + "host1[.]example/other there"},
+}
 _COLUMNS = (
     "links",
     "index",
@@ -49,6 +61,58 @@ def run(scale: Scale) -> Iterator[Table]:
         for row in _of_size(count, 500 if scale is Scale.TINY else 10_000):
             table.add(*row)
     yield table
+    yield _over_http(scale)
+
+
+def _over_http(scale: Scale) -> Table:
+    """`POST /v1/check` as platforms call it: one link, a post with one, and a link that is asked for by parameters."""
+    count = _LISTED_OVER_HTTP[scale]
+    table = Table(
+        f"POST /v1/check over HTTP, {count:,} links listed, one core",
+        ("asked for", "p50", "p99", "processor time"),
+        "One client on a kept connection, from another core where there is one; nothing that is asked for is listed. "
+        "Processor time is that of the service for a request. Half of the listed pages name a parameter that counts.",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        home, port = Path(folder) / "home", free_port()
+        key = _listed(home, count)
+        command = [sys.executable, "-m", "tutela", "--home", str(home), "serve", "--port", str(port)]
+        with started_service(command, port, "/readyz", TUTELA_DECODERS="1") as served, on_the_other_core():
+            served.client.headers["Authorization"] = f"Bearer {key}"
+            for name, body in _QUESTIONS.items():
+                p50, p99, processor = _asked(served, body, 50 if scale is Scale.TINY else 3_000)
+                table.add(name, duration(p50), duration(p99), duration(processor))
+    return table
+
+
+def _listed(home: Path, count: int) -> str:
+    """The key to a home that lists so many pages."""
+    with compose_deployment(home, decoders=1) as deployment:
+        deployment.banks.create("pages", policy=Policy(action=Action.BLOCK), actor="benchmark")
+        for begin in range(0, count, 10_000):
+            numbers = range(begin, min(begin + 10_000, count))
+            pages = [f"host{number}.example/page?id={number}" + " keys=id" * (number % 2) for number in numbers]
+            deployment.banks.add("pages", [new_entry("url", page) for page in pages], actor="benchmark")
+        key = Keys(deployment.store).create("benchmark", [Scope.SCREEN], by="benchmark")[1]
+    build_index(home, "url")
+    return key
+
+
+def _asked(served: Served, body: Mapping[str, object], requests: int) -> tuple[float, float, float]:
+    """p50 and p99 of the time that an answer takes, and the processor time of one, in seconds."""
+    seconds = np.empty(requests)
+    for _ in range(20):
+        served.client.post("/v1/check", json=body)
+    before = processor_s(served.process)
+    for number in range(requests):
+        began = time.perf_counter()
+        answer = served.client.post("/v1/check", json=body)
+        seconds[number] = time.perf_counter() - began
+        if answer.json()["answer"] != "allow":
+            raise AssertionError(answer.text)
+    used = processor_s(served.process) - before
+    p50, p99 = np.percentile(seconds, (50, 99))
+    return float(p50), float(p99), used / requests
 
 
 def spellings(page: str) -> list[str]:

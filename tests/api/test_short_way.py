@@ -61,6 +61,37 @@ def test_both_ways_give_the_same_answers(deployment):
             assert told[0].get("type") == told[1].get("type")
 
 
+def test_both_ways_check_alike(deployment):
+    short, long = application(deployment), application(deployment)
+    open_short, open_long = (application(deployment, auth_required=False) for _ in range(2))
+    for app in (long, open_long):
+        app.user_middleware = [layer for layer in app.user_middleware if layer.cls is not ShortWay]
+    good = {"urls": ["https://example.org/"], "purpose": "search"}
+    requests: list[tuple[str, dict[str, Any]]] = [
+        ("/v1/check", {"json": good}),
+        ("/v1/check", {"json": good, "headers": {"Content-Type": "application/problem+json; charset=utf-8"}}),
+        ("/v1/check", {"json": good, "headers": {"Content-Type": "text/plain"}}),
+        ("/v1/check", {"json": good, "headers": {"Accept-Language": "a" * 1_001}}),
+        ("/v1/check", {"json": good | {"more": 1}}),
+        ("/v1/check", {"json": []}),
+        ("/v1/check", {"content": b"{", "headers": {"Content-Type": "application/json"}}),
+        ("/v1/check", {"content": b'{"text": "\xff"}', "headers": {"Content-Type": "application/json"}}),
+        ("/v1/check", {"content": b" " * 17_000_000, "headers": {"Content-Type": "application/json"}}),
+        ("/v1/check?purpose=search", {"json": good}),
+        ("/v1/check", {}),
+    ]
+    expected = [200, 200, 422, 422, 422, 422, 422, 422, 413, 422, 422]
+    for one, other in ((short, long), (open_short, open_long)):
+        found = []
+        for path, options in requests:
+            first, second = (TestClient(app).post(path, **options) for app in (one, other))
+            assert first.status_code == second.status_code, options
+            assert first.headers["content-type"] == second.headers["content-type"]
+            assert first.json().keys() == second.json().keys()
+            found.append(first.status_code)
+        assert found == (expected if one is open_short else [401] * len(expected))
+
+
 def test_a_layer_that_an_embedding_application_added_sees_every_upload(deployment):
     app = application(deployment, auth_required=False)
     app.add_middleware(CountingLayer)

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.__main__ import NAMES
 
-QUICK = {"index_speed", "links", "words"}
+QUICK = {"index_speed", "words"}
 """What takes a second or two."""
 
 

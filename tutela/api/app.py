@@ -154,7 +154,7 @@ def create_app(
     strictly = [Depends(refuse_unknown_parameters)]
     app.include_router(screening_routes.uploads)
     app.include_router(screening_routes.router, dependencies=strictly)
-    app.include_router(check_routes.router, dependencies=strictly)
+    app.include_router(check_routes.router)
     app.include_router(job_routes.router, dependencies=strictly)
     app.include_router(bank_routes.router, dependencies=strictly)
     app.include_router(case_routes.router, dependencies=strictly)
@@ -175,7 +175,7 @@ def create_app(
     patch_fastapi(app, redirect_from_root_to_docs=False, swagger_ui_parameters={"persistAuthorization": False})
     app.add_middleware(BodyLimit)
     app.add_middleware(AccessLog)
-    app.add_middleware(ShortWay, router=screening_routes.uploads)  # the last of our own layers
+    app.add_middleware(ShortWay, routers=(screening_routes.uploads, check_routes.router))  # the last of our own layers
     return app
 
 

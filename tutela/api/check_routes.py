@@ -1,20 +1,25 @@
 """The route that checks links and words."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Request
-from pydantic import BaseModel, Field, StringConstraints
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from tutela.api.keys import Scope
 from tutela.api.models import ContextIn, Strict, VerdictOut
-from tutela.api.security import needs
+from tutela.api.problems import refuse_unknown_parameters
+from tutela.api.security import KeyAdmission, needs
 from tutela.deployment.composition import Deployment
 from tutela.deployment.metrics import count_verdict
 from tutela.screening.check import CheckQuestion, Purpose
 from tutela.screening.check.deterrence import Deterrence
 from tutela.screening.verdict import Context
 
-router = APIRouter(prefix="/v1", tags=["screening"])
+_MAX_LANGUAGES = 1_000
 Url = Annotated[str, StringConstraints(max_length=16_384)]
 
 
@@ -68,12 +73,53 @@ class CheckOut(BaseModel):
     deterrence: DeterrenceOut | None = None
 
 
+class _CheckRoute(APIRoute):
+    """Checks key and body and calls the endpoint, without the framework's solving of dependencies.
+
+    A platform asks once for each message: what the framework does around it takes ten times as long as the look-up.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        admitted = KeyAdmission(Scope.SCREEN)
+
+        async def handle(request: Request) -> Response:
+            actor = await admitted(request)
+            refuse_unknown_parameters(request)
+            body, languages = await _read(request), request.headers.get("accept-language", "")
+            if len(languages) > _MAX_LANGUAGES:
+                said = f"String should have at most {_MAX_LANGUAGES} characters"
+                raise _invalid(("header", "accept-language"), said)
+            answer: CheckOut = await run_in_threadpool(self.endpoint, request, body, actor, languages)
+            return Response(answer.model_dump_json(), media_type="application/json")
+
+        return handle
+
+
+async def _read(request: Request) -> CheckIn:
+    """The body. Raises RequestValidationError."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise _invalid(("body",), "Input should be JSON, with a Content-Type that says so")
+    try:
+        return CheckIn.model_validate_json(await request.body())
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError([{**item, "loc": ("body", *item["loc"])} for item in found]) from None
+
+
+def _invalid(where: tuple[str, ...], what: str) -> RequestValidationError:
+    return RequestValidationError([{"loc": where, "msg": what, "type": "value_error"}])
+
+
+router = APIRouter(prefix="/v1", tags=["screening"], route_class=_CheckRoute)
+
+
 @router.post("/check", operation_id="check")
 def check(
     request: Request,
     body: CheckIn,
     _: Annotated[str, needs(Scope.SCREEN)],
-    accept_language: Annotated[str, Header(max_length=1_000)] = "",
+    accept_language: Annotated[str, Header(max_length=_MAX_LANGUAGES)] = "",
 ) -> CheckOut:
     """Check links and words before they are posted or sent, or a search before it is answered."""
     deployment: Deployment = request.app.state.deployment

@@ -1,29 +1,33 @@
-"""The short way of uploads: from the server to their route and back, past the framework's layers.
+"""The short way of uploads and checks: from the server to their route and back, past the framework's layers.
 
-Uploads are what the service is asked for all day, and the layers take longer than a search among a million hashes.
+They are what the service is asked for all day, and the layers take longer than a search among a million hashes.
 Log, key, limits and problem documents are the same on both ways; the framework describes the route, and answers other
 methods.
 """
+
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tutela.api.access import AccessLog
+from tutela.api.bodies import BodyLimit
 from tutela.api.problems import answer_to
 
 
 class ShortWay:
-    """ASGI middleware: what is asked of a router's routes is answered here, and goes no further in.
+    """ASGI middleware: what is asked of some routers' routes is answered here, and goes no further in.
 
     Add it after every layer of the application's own. A layer that an embedding application adds later lies around it,
     and is never passed by.
     """
 
-    def __init__(self, app: ASGIApp, *, router: APIRouter) -> None:
+    def __init__(self, app: ASGIApp, *, routers: Sequence[APIRouter]) -> None:
         self._app = app
         self._routes = {
-            (method, route.path): AccessLog(_Answering(route))
+            (method, route.path): AccessLog(BodyLimit(_Answering(route)))
+            for router in routers
             for route in router.routes
             if isinstance(route, APIRoute)
             for method in route.methods or ()
