@@ -17,8 +17,6 @@ void bind_words(nb::module_& m);
 NB_MODULE(_native, m) {
     nb::set_leak_warnings(false);  // a process that ends with something open says nothing of it
     m.doc() = "Tutela's native core: digests, luma from JPEG, PDQ from luma, exact Hamming range search; confinement.";
-    nb::set_leak_warnings(
-        false);  // what a program holds at its exit is its own affair: nothing is said on its standard error
     bind_confinement(m);
     bind_digests(m);
     bind_jpeg(m);
