@@ -5,6 +5,7 @@ __all__ = [
     "entries",
     "files",
     "foreign",
+    "growth",
     "guard",
     "labels",
     "lines",
