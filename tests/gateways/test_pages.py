@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import shutil
 import subprocess
 from collections import Counter
@@ -343,5 +344,22 @@ def test_suspects_are_hosts_and_public_addresses_in_the_words_of_routers(lists):
     assert "elements = { 8.8.8.8 }" in tables and "type ipv6_addr" in tables
     routes = "\n".join(written(shown, SuspectForm.BIRD))
     assert "route 8.8.8.8/32 blackhole;" in routes and "route 2606:4700::1111/128 blackhole;" in routes
-    if shutil.which("nft"):
-        subprocess.run(["nft", "--check", "-f", "-"], input=tables.encode(), check=True)
+
+
+@pytest.mark.parametrize(
+    ("program", "form", "arguments", "before"),
+    [
+        ("nft", SuspectForm.NFTABLES, ["--check", "-f"], ""),
+        ("bird", SuspectForm.BIRD, ["-p", "-c"], "router id 192.0.2.1;\nprotocol device {}\n"),
+    ],
+)
+@pytest.mark.parametrize("addresses", [(), ("8.8.8.8", "9.9.9.9", "2606:4700::1111")])
+def test_routers_take_the_suspects_as_they_are_written(tmp_path, program, form, arguments, before, addresses):
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    if (found := shutil.which(program, path=path)) is None:
+        pytest.skip(f"{program} is not installed: .ci/peers")
+    file = tmp_path / "suspects"
+    for lines, taken in ((written(Suspects((), addresses, 60), form), True), (["nonsense;"], False)):
+        file.write_text(before + "\n".join(lines) + "\n")
+        done = subprocess.run([found, *arguments, str(file)], capture_output=True, text=True)
+        assert (done.returncode == 0) is taken, done.stderr
