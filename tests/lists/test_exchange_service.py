@@ -41,8 +41,9 @@ from tutela.foundation.leases import Leases
 from tutela.foundation.outbox.service import DeliveryState, Outbox
 from tutela.foundation.outbox.worker import Dispatcher
 from tutela.foundation.store.exchange_tables import entry_opinion
-from tutela.lists.banks.model import BankKind, EntryState, NewEntry
+from tutela.lists.banks.model import BankKind, BankUse, EntryState, NewEntry
 from tutela.lists.banks.plain_pictures import low_detail
+from tutela.lists.banks.values import new_entry
 from tutela.lists.exchanges.base import Opinion
 from tutela.lists.exchanges.feed_wire import (
     BEGINNING,
@@ -56,7 +57,7 @@ from tutela.lists.exchanges.feed_wire import (
     verify,
 )
 from tutela.lists.exchanges.feedback import Decided, Deliveries, feedback_for, share_new
-from tutela.lists.exchanges.feeds import Feeds
+from tutela.lists.exchanges.feeds import Feeds, read_record
 from tutela.lists.exchanges.hygiene import Flag, clear_flag, note_opinion
 from tutela.lists.exchanges.service import Exchanges, Giving
 from tutela.screening.verdict import Decision
@@ -256,6 +257,28 @@ def test_a_page_that_a_middleman_touched_is_refused(feed):
         verify(body, signature, public, feed="hotline", nonce="nonce-two")
     with pytest.raises(FeedError, match="not signed"):
         verify(body, signature, Ed25519PrivateKey.generate().public_key(), feed="hotline", nonce="nonce-one")
+
+
+def test_a_signed_feed_carries_links_in_clear_where_resolvers_and_proxies_need_them(feed, exchanges, tmp_path):
+    feeds, key = feed
+    entries = [new_entry("domain", "Listed.example"), new_entry("url", "example.org/page?x&id=1 keys=id")]
+    values = {}
+    for bank, uses in (("edge", {BankUse.DNS, BankUse.PROXY}), ("posts", {BankUse.PLATFORM})):
+        exchanges.banks.create(bank, uses=uses, actor="test")
+        exchanges.banks.add(bank, entries, actor="test")
+        feeds.create(bank, bank, f"file:{tmp_path / 'feed.key'}", actor="test")
+        body, signature = feeds.page(bank, 0, "nonce-one")
+        page = verify(body, signature, public_key(public_text(key)), feed=bank, nonce="nonce-one")
+        found = [read_record(record) for record in page.records]
+        values[bank] = [str(record["value"]) for record in found]
+        read = [new_entry(str(record["signal"]), str(record["value"])) for record in found]
+        assert [(one.value, one.keys) for one in read] == [(one.value, one.keys) for one in entries]
+    assert values["edge"] == ["listed.example", "example.org/page?id=1 keys=id"]
+    assert values["posts"] == [entries[0].value.hex(), f"{entries[1].value.hex()} keys=id"]
+    body, signature = feeds.page("edge", 0, "nonce-one")
+    with pytest.raises(FeedError, match="not signed"):
+        changed = body.replace(b"listed.example", b"lasted.example")
+        verify(changed, signature, public_key(public_text(key)), feed="edge", nonce="nonce-one")
 
 
 def test_a_page_that_does_not_follow_what_is_known_is_refused(feed):
