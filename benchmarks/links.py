@@ -6,11 +6,14 @@ string. What each finds of listed pages in other spellings is told beside, becau
 """
 
 import random
+import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from threatexchange.signal_type.signal_base import SignalType
@@ -24,12 +27,13 @@ from tutela.api.keys import Keys, Scope
 from tutela.content.links.link import lookups
 from tutela.content.signals.registry import signal_type
 from tutela.deployment.composition import compose_deployment
-from tutela.lists.banks.model import Action, Policy
+from tutela.lists.banks.model import Action, BankUse, Policy
 from tutela.lists.banks.values import new_entry
 
 _COUNTS = {Scale.TINY: [20_000], Scale.USUAL: [1_000_000], Scale.FULL: [1_000_000, 10_000_000]}
 _PEERS_UP_TO = 1_000_000
 _REAL = 1_000
+_REQUESTS_A_S = 2_000
 _LISTED_OVER_HTTP = {Scale.TINY: 100, Scale.USUAL: 10_000, Scale.FULL: 100_000}
 _QUESTIONS: Mapping[str, Mapping[str, object]] = {
     "a link": {"urls": ["https://host1.example/other"]},
@@ -62,6 +66,7 @@ def run(scale: Scale) -> Iterator[Table]:
             table.add(*row)
     yield table
     yield _over_http(scale)
+    yield _at_squid(scale)
 
 
 def _over_http(scale: Scale) -> Table:
@@ -85,10 +90,60 @@ def _over_http(scale: Scale) -> Table:
     return table
 
 
-def _listed(home: Path, count: int) -> str:
+def _at_squid(scale: Scale) -> Table:
+    """The helper that squid asks, at a steady rate, as squid talks to it; without squid itself."""
+    count, asked = _LISTED_OVER_HTTP[scale], 200 if scale is Scale.TINY else 20_000
+    table = Table(
+        f"The helper of squid, {count:,} links listed, {_REQUESTS_A_S:,} requests a second",
+        ("requests", "p50", "p99", "processor time"),
+        "From the moment at which a line is due to be written until its answer; nothing that is asked for is listed.",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        _listed(home, count, BankUse.PROXY)
+        command = [sys.executable, "-m", "tutela", "--home", str(home), "stop-page", "squid-helper"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as helper:
+            assert helper.stdin is not None and helper.stdout is not None
+            _ask_steadily(helper.stdin, helper.stdout, 100)
+            before = processor_s(helper.pid)
+            seconds = _ask_steadily(helper.stdin, helper.stdout, asked)
+            used = processor_s(helper.pid) - before
+            helper.stdin.close()
+        p50, p99 = np.percentile(seconds, (50, 99))
+        table.add(f"{asked:,}", duration(float(p50)), duration(float(p99)), duration(used / asked))
+    return table
+
+
+def _ask_steadily(questions: IO[bytes], answers: IO[bytes], count: int) -> list[float]:
+    """How long each answer took, in seconds, when one is asked for at a steady rate, whatever the answers take."""
+    begin = time.perf_counter() + 0.01
+
+    def due(number: int) -> float:
+        return begin + number / _REQUESTS_A_S
+
+    def write() -> None:
+        for number in range(count):
+            time.sleep(max(0.0, due(number) - time.perf_counter()))
+            questions.write(f"{number} http://host{number % 1_000}.example/other GET\n".encode())
+            questions.flush()
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    seconds = []
+    for _ in range(count):
+        channel, said = answers.readline().split(maxsplit=1)
+        seconds.append(time.perf_counter() - due(int(channel)))
+        if not said.startswith(b"OK"):
+            raise AssertionError(said)
+    writing.join()
+    return seconds
+
+
+def _listed(home: Path, count: int, use: BankUse = BankUse.PLATFORM) -> str:
     """The key to a home that lists so many pages."""
     with compose_deployment(home, decoders=1) as deployment:
-        deployment.banks.create("pages", policy=Policy(action=Action.BLOCK), actor="benchmark")
+        policy = Policy(action=Action.BLOCK)
+        deployment.banks.create("pages", policy=policy, uses={use}, actor="benchmark")
         for begin in range(0, count, 10_000):
             numbers = range(begin, min(begin + 10_000, count))
             pages = [f"host{number}.example/page?id={number}" + " keys=id" * (number % 2) for number in numbers]
