@@ -468,7 +468,7 @@ def test_the_description_has_examples_and_unique_names(service):
     names = [operation["operationId"] for operation in operations]
     assert len(set(names)) == len(names)
     screen = document["paths"]["/v1/screen"]["post"]
-    assert screen["security"] == [{"key": []}]
+    assert screen["security"] == [{"key": ["screen"]}]
     assert screen["responses"]["200"]["content"]["application/json"]["example"]["decision"] == "block"
     page = httpx.get(f"{service.address}/docs")
     assert page.status_code == 200
