@@ -158,7 +158,8 @@ def _told(context: typer.Context, options: "DnsOptions") -> "Iterator[Callable[[
             data = {"zone": options.zone, "resolver": resolver}
             try:
                 with casework.store.write() as connection:
-                    key = f"{event}/{options.zone}/{resolver}/{int(time.time()) // 60}"
+                    # Primary and watch see the same change; a second loss is at least two questions later.
+                    key = f"{event}/{options.zone}/{resolver}/{int(time.time() // options.canary_every_s)}"
                     casework.webhooks.announce(connection, event, key, data, lane=f"dns/{resolver}")
             except TutelaError as error:
                 typer.echo(f"webhooks could not be told: {error}", err=True)
