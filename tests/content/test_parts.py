@@ -42,9 +42,9 @@ from tests.support.containers import (
 from tests.support.effort import effort
 from tests.support.pictures import draw_scene, file_of, mutations, photos
 from tests.support.quines import gzip_quine, zip_quine
-from tutela.content.media import system_libarchive as libarchive
+from tutela.content.media import system_libarchive
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.containers import CONTAINERS
+from tutela.content.media.confined.containers import CONTAINERS, libarchive
 from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.confined.walk import Place, walk
 from tutela.content.media.content import Limits, Mode
@@ -148,7 +148,7 @@ ARCHIVES = {
 
 @pytest.mark.parametrize("kind", ARCHIVES)
 def test_archives_of_every_kind_are_gone_through(known, kind):
-    if kind == "rar" and libarchive.load() is None:
+    if kind == "rar" and system_libarchive.load() is None:
         pytest.skip("this system has no libarchive")
     archive = ARCHIVES[kind]({"other.jpg": OTHER, "sub/beach.jpg": COPY, "notes.txt": b"words"})
     verdict = known.screener.screen(archive)
