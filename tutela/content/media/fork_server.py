@@ -48,6 +48,14 @@ class ForkedProcess:
             if self._status is None:
                 os.kill(self.pid, signal.SIGKILL)
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended yet; asks, and does not wait."""
+        with self._lock:
+            if self._status is not None:
+                return False
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None
+
     def wait(self) -> int:
         """Its exit status once it has ended; the number of a signal, negated, where that ended it."""
         with contextlib.suppress(ChildProcessError):  # another thread was faster

@@ -170,9 +170,16 @@ class WorkerPool:
             self._give_back(worker, task.turn.lane)
 
     def _take(self, lane: Lane) -> WorkerProcess:
-        with self._lock:
-            worker = self._idle[lane].pop() if self._idle[lane] else None
-        worker = worker or self._started(lane)
+        """An idle worker, or a new one. One that died while it was idle has nothing to do with what is asked now."""
+        worker = None
+        while worker is None:
+            with self._lock:
+                worker = self._idle[lane].pop() if self._idle[lane] else None
+            if worker is None:
+                worker = self._started(lane)
+            elif not worker.alive:
+                worker.kill()
+                worker = None
         with self._lock:
             self._busy.add(worker)
         return worker

@@ -86,6 +86,11 @@ class WorkerProcess:
             raise TutelaError("a decoding worker did not start: {error!r}; see the log", error=error) from error
         self.reusable = True
 
+    @property
+    def alive(self) -> bool:
+        """Whether the process is still there."""
+        return self._process.alive
+
     def stand_back(self) -> None:
         """Give way, from now on, to every other process that wants a processor.
 
