@@ -24,8 +24,9 @@ _IN_ORDER = b"."
 
 @contextlib.contextmanager
 def guarded(doors: Mapping[str, Door], gate: str) -> Iterator[None]:
-    """Within the block, a death of this process ends what runs on servers that fail open, again and again, until a gate
-    answers at that address. To be entered before the process has threads: it is forked."""
+    """A death of this process within the block, or an error that ends the block, ends what runs on servers that fail
+    open, again and again, until a gate answers at that address. To be entered before the process has threads: it is
+    forked."""
     servers = [door.server for door in doors.values() if door.server.fails_open]
     if not servers:
         yield
@@ -44,10 +45,11 @@ def guarded(doors: Mapping[str, Door], gate: str) -> Iterator[None]:
     os.close(heard)
     try:
         yield
-        os.write(tell, _IN_ORDER)
+        with contextlib.suppress(BrokenPipeError):  # it was killed
+            os.write(tell, _IN_ORDER)
+            os.waitpid(child, 0)
     finally:
-        os.close(tell)
-        os.waitpid(child, 0)
+        os.close(tell)  # after an error the child has work to do, and nobody waits for it: its parent is to start anew
 
 
 def _end_all(servers: Sequence[MediaServer], gate: str) -> None:

@@ -26,7 +26,7 @@ from tutela.lists.banks.entries import ListingOutcome, list_entries
 from tutela.lists.banks.files import Format, Line, read_list, write_list
 from tutela.lists.banks.growth import Growth
 from tutela.lists.banks.lines import BadLine
-from tutela.lists.banks.model import Bank, BankKind, Entry, EntryState, EntryValue, NewEntry
+from tutela.lists.banks.model import CLEAR_USES, Bank, BankKind, Entry, EntryState, EntryValue, NewEntry
 from tutela.lists.banks.overlaps import refusal, values_of
 from tutela.lists.banks.plain_pictures import plain_entries
 from tutela.lists.banks.service import Banks
@@ -249,6 +249,9 @@ class Importer:
     def _growth(self, bank: Bank, run_id: int, *, accepted: bool) -> Growth:
         """What watches this import. The list is the whole bank: every file has a name of its own, and what another file
         named already is not new."""
+        remedy = f"tutela bank import {bank.name} … --accept-growth"
+        if accepted or not CLEAR_USES & bank.uses:  # nothing is watched, so nothing is counted
+            return Growth(bank, 0, accepted=accepted, remedy=remedy)
         entry = tables.entry
         values = select(func.count(entry.c.signal_id.distinct())).where(
             entry.c.bank_id == bank.id, entry.c.state == EntryState.ACTIVE.value
@@ -257,7 +260,6 @@ class Importer:
         with self._store.read() as connection:
             before = connection.execute(values.where(others)).scalar_one()
             new = connection.execute(values).scalar_one() - before
-        remedy = f"tutela bank import {bank.name} … --accept-growth"
         return Growth(bank, before, accepted=accepted, remedy=remedy, new=new)
 
     def _finish(self, run_id: int) -> None:
