@@ -153,6 +153,7 @@ class WhipPublisher:
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._tasks: list[asyncio.Task[None]] = []
         self._program: asyncio.subprocess.Process | None = None
+        self._starting = asyncio.Lock()
         self._stream: TransportStream | None = None
         self.ended = asyncio.Event()
 
@@ -218,14 +219,15 @@ class WhipPublisher:
     async def _write(self, part: bytes) -> None:
         if not part:
             return
-        if self._program is None:
-            self._program = await asyncio.create_subprocess_exec(
-                *_handing_on(self._url),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
-            self._tasks.append(asyncio.create_task(self._end_with(self._program)))
+        async with self._starting:  # picture and sound come at once, and are one stream
+            if self._program is None:
+                self._program = await asyncio.create_subprocess_exec(
+                    *_handing_on(self._url),
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    stderr=asyncio.subprocess.DEVNULL,
+                )
+                self._tasks.append(asyncio.create_task(self._end_with(self._program)))
         stdin = self._program.stdin
         assert stdin is not None
         if stdin.transport.get_write_buffer_size() > _UNREAD_BYTES:
