@@ -1,6 +1,8 @@
 # Two commands on a fresh machine: `make run` and `make test`. Needs git, make, a C++20 compiler and Python >= 3.11 with
 # venv; everything else, cmake and ninja too, comes from requirements/ into .venv, for each use what it needs.
 export PYTHON ?= python3
+# Byte code is kept, whatever the surroundings say: without it each process compiles its imports anew, a second or two.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 HOME_DIR := .tutela/home
