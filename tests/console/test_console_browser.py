@@ -11,9 +11,9 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ from sqlalchemy import select
 from tests.support.browser import Somebody, open_browser
 from tests.support.pictures import draw_scene, file_of
 from tests.support.service import Service
+from tests.support.serving import serving
 from tests.support.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.casework.evidence.seal import new_identity
@@ -65,9 +66,12 @@ class Platform:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hooks"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self._running = ExitStack()
+        server = self._running.enter_context(serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)))
+        self.url = f"http://127.0.0.1:{server.server_port}/hooks"
+
+    def close(self) -> None:
+        self._running.close()
 
     def types(self) -> list[str]:
         return [told["type"] for told in self.told]
@@ -187,7 +191,7 @@ class House:
         self.log.close()
         self.store.close()
         self.service.stop()
-        self.platform.server.shutdown()
+        self.platform.close()
 
 
 @pytest.fixture(scope="module")

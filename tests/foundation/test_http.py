@@ -1,12 +1,12 @@
 """The one HTTP client: credentials go to the address that the operator named."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.support.serving import serving
 from tutela.foundation.http import Http, HttpError, Patience
 
 
@@ -30,10 +30,8 @@ def listening(status: int, **headers: str) -> Iterator[tuple[str, list[dict[str,
         def log_message(self, *_: object) -> None:
             """Nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
         yield f"http://127.0.0.1:{server.server_port}", asked
-        server.shutdown()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -22,6 +22,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.serving import serving
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.outbox import service
 from tutela.foundation.outbox.service import DeliveryState, LeaseLostError, Outbox, enqueue
@@ -356,12 +357,8 @@ class _Receiving(BaseHTTPRequestHandler):
 
 @contextmanager
 def receiving() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        thread = threading.Thread(target=receiver.serve_forever, args=(0.02,))
-        thread.start()
+    with serving(Receiver()) as receiver:
         yield receiver
-        receiver.shutdown()
-        thread.join()
 
 
 def one_endpoint(url: str) -> Webhooks:

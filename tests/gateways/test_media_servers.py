@@ -7,9 +7,9 @@ import hmac
 import json
 import os
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +21,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 from starlette.responses import Response
 
+from tests.support.serving import serving
 from tutela.foundation.http import HttpError
 from tutela.gateways.streams.base import Door, Hook, purge_folder
 from tutela.gateways.streams.registry import KINDS, kind
@@ -72,7 +73,6 @@ Api = Callable[[str, str, dict[str, str], bytes], tuple[int, object]]
 @pytest.fixture
 def served() -> Iterator[Callable[[Api], str]]:
     """Serves a stand-in; its address."""
-    servers = []
 
     def serve(api: Api) -> str:
         class Handler(BaseHTTPRequestHandler):
@@ -94,15 +94,11 @@ def served() -> Iterator[Callable[[Api], str]]:
             def log_message(self, *_: object) -> None:
                 pass
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
+        server = running.enter_context(serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)))
         return f"http://127.0.0.1:{server.server_port}"
 
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    with ExitStack() as running:
+        yield serve
 
 
 def door(name: str, control: str = "http://127.0.0.1:9", **options: object) -> Door:

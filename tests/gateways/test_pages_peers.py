@@ -10,7 +10,6 @@ import signal
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import pytest
 from tests.support.edges import Lists, edge_of, stop_page
 from tests.support.gateways import GatewayProcess
 from tests.support.service import free_port
+from tests.support.serving import serving
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.peers
@@ -45,10 +45,8 @@ def origin() -> Iterator[int]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_port
-    server.shutdown()
+    with serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+        yield server.server_port
 
 
 @dataclass

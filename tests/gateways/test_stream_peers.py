@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from starlette.responses import Response
 
 from tests.support.effort import effort
 from tests.support.service import free_port
+from tests.support.serving import serving
 from tests.support.streams import NginxRtmp, NodeMediaServer, Publisher, Serving, film, watching
 from tests.support.videos import Pictures
 from tests.support.waiting import wait_until
@@ -699,11 +699,8 @@ def folder_served(tmp_path) -> Iterator[tuple[Path, str]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield folder, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))) as server:
+        yield folder, f"http://127.0.0.1:{server.server_port}"
 
 
 def segmenting(path: Path, to: str, *more: str) -> list[str]:
@@ -744,12 +741,9 @@ def test_segments_that_are_pushed_are_screened_as_the_uploads_that_they_are(depl
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Taking)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    to = f"http://127.0.0.1:{server.server_port}/cam.m3u8"
-    done = subprocess.run(segmenting(path, to, "-method", "PUT"), capture_output=True, check=False)
-    server.shutdown()
-    server.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Taking)) as server:
+        to = f"http://127.0.0.1:{server.server_port}/cam.m3u8"
+        done = subprocess.run(segmenting(path, to, "-method", "PUT"), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert [verdicts[name] for name in sorted(verdicts)] == [
         *[Decision.ALLOW] * 3,

@@ -8,6 +8,7 @@ import secrets
 import tarfile
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -20,6 +21,7 @@ from tests.content.test_parts import gif_without_end
 from tests.screening.test_screening import list_in
 from tests.support.pictures import file_of, photos
 from tests.support.service import Service
+from tests.support.serving import serving
 from tests.support.waiting import wait_until
 from tutela.api.app import create_app
 from tutela.api.options import ApiOptions
@@ -344,8 +346,8 @@ def test_jobs_survive_kill_nine_and_the_platform_is_told_with_a_signature(tmp_pa
     class Platform(Receiver):
         received: ClassVar = []
 
-    server = HTTPServer(("127.0.0.1", 0), Platform)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    platform = ExitStack()
+    server = platform.enter_context(serving(HTTPServer(("127.0.0.1", 0), Platform)))
     hook = {"platform": {"url": f"http://127.0.0.1:{server.server_port}/hook", "secrets": [secret]}}
     home = tmp_path / "home"
     with compose_deployment(home, decoders=1) as deployment:
@@ -379,5 +381,4 @@ def test_jobs_survive_kill_nine_and_the_platform_is_told_with_a_signature(tmp_pa
         assert list((home / "jobs").glob("*.sealed")) == []
     finally:
         service.stop()
-        server.shutdown()
-        server.server_close()
+        platform.close()

@@ -1,10 +1,11 @@
 """An HTTP application that takes uploads and remembers what it got, byte for byte."""
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.serving import serving
 
 
 @dataclass
@@ -61,10 +62,6 @@ def application() -> Iterator[Application]:
         daemon_threads = True
         request_queue_size = 128
 
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with serving(Server(("127.0.0.1", 0), Handler)) as server:
         running = Application(server.server_port)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
         yield running
-        server.shutdown()
-        thread.join()

@@ -2,12 +2,12 @@
 
 import contextlib
 import hashlib
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.support.encrypted_attachments import encrypted
+from tests.support.serving import serving
 
 TOKEN = "Bearer syt_of_a_user"
 
@@ -64,8 +64,6 @@ def home_server() -> Iterator[HomeServer]:
         def log_message(self, *arguments: object) -> None:
             return
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
         home.port = server.server_port
-        threading.Thread(target=server.serve_forever, daemon=True).start()
         yield home
-        server.shutdown()

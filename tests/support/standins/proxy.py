@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from tests.support.serving import serving
+
 _BLOCK = 64 * 1024
 
 
@@ -41,15 +43,9 @@ def running(hosts: Mapping[str, tuple[str, int]]) -> Iterator[Proxy]:
 
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
     proxy.address = f"http://{proxy.user}:{proxy.password}@127.0.0.1:{server.server_address[1]}"
-    try:
+    with serving(server):
         yield proxy
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class _Handler(socketserver.StreamRequestHandler):
