@@ -21,7 +21,8 @@ from tutela.casework.reports.model import FilingState
 from tutela.deployment.casework import CaseworkOptions, opened_casework
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.errors import StoreError
-from tutela.foundation.store.database import Store, head_revision
+from tutela.foundation.store.database import Store
+from tutela.foundation.store.revisions import head_revision
 from tutela.foundation.store.tables import metadata
 from tutela.screening.jobs.service import JobState
 

@@ -29,11 +29,12 @@ from tutela.foundation.store.database import (
     Store,
     advance_banks,
     advance_sequence,
-    head_revision,
     microseconds,
     moment,
     now,
 )
+from tutela.foundation.store.revisions import current_revision, head_revision
+from tutela.foundation.store.revisions import revisions as known_revisions
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,14 +43,15 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_describes(store):
     with store.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.metadata) == []
-        assert context.get_current_revision() == head_revision()
+        assert current_revision(connection) == context.get_current_revision() == head_revision()
 
 
 def test_every_revision_but_the_first_builds_on_another():
     directory = ScriptDirectory(str(Path(tutela.foundation.store.__file__).parent / "migrations"))
     revisions = list(directory.walk_revisions())
     assert [revision.revision for revision in revisions if revision.down_revision is None] == ["0001"]
-    assert directory.get_current_head() == revisions[0].revision
+    assert directory.get_current_head() == revisions[0].revision == head_revision()
+    assert [revision.revision for revision in reversed(revisions)] == known_revisions()
 
 
 def test_opening_a_database_of_no_or_another_version_says_what_to_do(database):

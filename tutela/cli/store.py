@@ -22,7 +22,7 @@ def open_store(settings: "Settings") -> "Store":
 @app.command()
 def migrate(context: typer.Context) -> None:
     """Make the tables, or bring those of an earlier version up to this one."""
-    from tutela.foundation.store.database import head_revision
+    from tutela.foundation.store.revisions import head_revision
 
     open_store(context.obj.settings()).close()
     typer.echo(f"the database is at revision {head_revision()}")

@@ -10,12 +10,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, OperationalError, SQLAlchemyError
@@ -23,11 +18,11 @@ from sqlalchemy.pool import PoolProxiedConnection, StaticPool
 
 from tutela.errors import NotFoundError, StoreError
 from tutela.foundation.store.announcements import Listener, announce
+from tutela.foundation.store.revisions import MIGRATIONS, current_revision, head_revision, refuse_later
 from tutela.foundation.store.tables import clock, meta
 
 BUSY_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 5
-_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Store:
@@ -49,8 +44,8 @@ class Store:
         engine = _engine(url)
         try:
             with _answering(engine), engine.connect() as connection:
-                found, wanted = MigrationContext.configure(connection).get_current_revision(), head_revision()
-            _refuse_later(found)
+                found, wanted = current_revision(connection), head_revision()
+            refuse_later(found)
             if found != wanted:
                 raise StoreError(
                     "the database is at revision {found}, this version needs {wanted}: run `tutela store migrate`",
@@ -229,41 +224,20 @@ def moment(value: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
 
 
-def head_revision() -> str:
-    """The schema revision that this version reads."""
-    revision = _scripts().get_current_head()
-    assert revision is not None
-    return revision
-
-
-def _refuse_later(revision: str | None) -> None:
-    if revision is not None and revision not in {script.revision for script in _scripts().walk_revisions()}:
-        raise StoreError(
-            "the database is of a later version of Tutela (revision {revision}): update this one", revision=revision
-        )
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(str(_MIGRATIONS))
-
-
 def migrate(engine: Engine) -> None:
     """Make the tables, or bring earlier ones up, in one transaction. Raises StoreError."""
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     with _answering(engine), engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
+        current = current_revision(connection)
         if current == head_revision():
             return
-        _refuse_later(current)
+        refuse_later(current)
         connection.rollback()
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
             connection.begin()
             connection.execute(text("SELECT pg_advisory_xact_lock(7846185)"))  # one process migrates at a time
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        _upgrade(connection)
         if connection.execute(select(meta.c.value).where(meta.c.name == "identity")).first() is None:
             connection.execute(insert(meta).values(name="identity", value=uuid.uuid4().hex))
             connection.execute(insert(clock).values(id=1, sequence=0, banks=0))
@@ -271,6 +245,15 @@ def migrate(engine: Engine) -> None:
             connection.exec_driver_sql("COMMIT")
         else:
             connection.commit()
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # every process opens a database, few migrate one
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    command.upgrade(config, "head")
 
 
 def _engine(url: str) -> Engine:
