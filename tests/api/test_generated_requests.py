@@ -56,6 +56,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             yield Site(app, client)
 
 
+@pytest.mark.slow
 def test_every_request_is_answered_as_the_document_says(site: Site) -> None:
     schema, faults = schemathesis.openapi.from_dict(without_keys(site.app.openapi())), []
     schema.app = site.app

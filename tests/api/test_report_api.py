@@ -69,6 +69,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 # --- who may
 
 
+@pytest.mark.slow
 def test_only_keys_of_the_right_scope_get_in(site):
     paths = [
         path for path in site.app.openapi()["paths"] if re.match(r"/v1/(reports|notices|transparency|intake)", path)

@@ -330,6 +330,7 @@ def test_from_the_key_ceremony_to_the_restore_drill(tmp_path):
     store.close()
 
 
+@pytest.mark.slow
 def test_a_locked_review_key_asks_for_its_passphrase(tmp_path):
     tutela = Shell(tmp_path / "home")
     words = "a long passphrase"

@@ -672,6 +672,7 @@ def test_a_rejected_match_suppresses_its_repeats_and_the_callback_hears_of_it(ke
     assert kept.screener.screen(listed).decision is Screened.BLOCK
 
 
+@pytest.mark.slow
 def test_a_rejected_video_lets_through_its_file_and_none_of_its_frames(kept):
     """A known clip that was hidden in a harmless film stays known, whoever rejected the film without seeing it."""
     clip = scene(0)
@@ -715,6 +716,7 @@ def test_what_is_allowed_leaves_no_evidence(kept):
     assert kept.casework.cases.queue() == []
 
 
+@pytest.mark.slow
 def test_where_evidence_cannot_be_sealed_the_content_is_held_and_the_verdict_says_so(kept, listed, monkeypatch, caplog):
     def fail(*_: object) -> None:
         raise EvidenceError("the store is away")
@@ -728,6 +730,7 @@ def test_where_evidence_cannot_be_sealed_the_content_is_held_and_the_verdict_say
     assert "could not be kept" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_job_whose_evidence_cannot_be_sealed_comes_again(kept, listed, monkeypatch):
     """Its platform has let go of the content, so that only the job has it."""
 

@@ -501,6 +501,7 @@ def test_evidence_lies_in_an_s3_store_as_well(s3, officer, tmp_path):
     store.close()
 
 
+@pytest.mark.slow
 def test_an_s3_store_that_does_not_answer_is_an_error(s3, officer, tmp_path):
     gone = s3 | {"endpoint": "http://127.0.0.1:1"}
     with pytest.raises(EvidenceError):

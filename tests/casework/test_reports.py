@@ -230,6 +230,7 @@ def test_a_package_with_a_password_is_an_aes_zip(incident, evidence, audit, tmp_
         assert not any("holiday" in name for name in archive.namelist()), "names are not encrypted in a zip"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{}, {"password": "short"}, {"recipients": ["age1x"]}, {"recipients": ["age1x"], "password": "x" * 20}]
 )
@@ -324,6 +325,7 @@ def test_the_vics_document_has_each_file_by_its_hashes(incident):
     assert case["CaseID"] == json.loads(vics(incident, US))["value"][0]["CaseID"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [{}, {"ip_address": "2001:db8::1", "uploader": "", "file_name": 'a\nb"c'}],
@@ -338,6 +340,7 @@ def test_the_case_graph_conforms_to_the_ontology(evidence, tmp_path, changes):
     assert "Warning" not in result.stdout + result.stderr
 
 
+@pytest.mark.slow
 def test_a_wrong_graph_does_not_conform(incident, tmp_path):
     graph = json.loads(case_uco(incident, US))
     for node in graph["@graph"]:

@@ -28,6 +28,8 @@ from tutela.cli.commands import app as command_line
 from tutela.deployment.casework import CaseworkOptions, opened_casework
 from tutela.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 SECRET, PUBLIC = new_identity()
 WORDS = "correct horse battery staple"
 

@@ -174,6 +174,7 @@ def test_screening_says_by_its_exit_code_and_json_lines_what_matched(filled, pic
     assert known["sha256"] == hashlib.sha256(files[3].read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_screening_exits_0_where_nothing_matched(filled, pictures):
     answer = tutela_run(filled, "screen", pictures / "other.png")
     assert (answer.code, answer.err) == (0, "")
@@ -216,6 +217,7 @@ def test_every_bad_file_is_reported_and_the_others_are_screened(call, filled, pi
         assert complaint.startswith(f"tutela: {path} cannot be read: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "message"),
     [
@@ -566,6 +568,7 @@ def test_hostile_names_come_back_whole_from_json(filled, hostile):
     assert {line["decision"] for line in answer.documents} == {"block"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
 def test_hostile_names_do_not_garble_hashes(filled, hostile, pictures, encoding):
     answer = tutela_run(filled, "hash", "--signal", "md5", hostile, env={"PYTHONIOENCODING": encoding})
@@ -800,6 +803,7 @@ def test_columns_format_and_source_can_be_said(call, filled, tmp_path):
     assert [row[5:] for row in call("bank", "entries", "known", "--after", "2").rows] == [[r"list\udcff.data", "7"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_list_is_imported_from_standard_input(filled, packed):
     text = "\n".join(LIST).encode()
@@ -1168,6 +1172,7 @@ def test_the_demonstration_screens_altered_copies_and_stops(home, tmp_path):
     assert tutela_run(home, "demo", "--stop").out == "no demonstration is running\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", ["{pid}", "-{pid}", "0", "", "99999999999"])
 def test_stopping_the_demonstration_ends_no_process_of_somebody_else(home, number):
     def block_signals() -> None:
@@ -1199,6 +1204,7 @@ def commands() -> Iterator[tuple[str, ...]]:
     yield from below(typer.main.get_command(app), ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", list(commands()), ids=" ".join)
 def test_help_explains_every_option(path):
     command: Any = typer.main.get_command(app)

@@ -274,6 +274,7 @@ PASS: dict[str, bytes] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", DRAWN)
 def test_what_draws_or_carries_the_picture_is_matched_in_whatever_it_comes(kind):
     for data in (DRAWN[kind], zip_of({"a": DRAWN[kind]})):
@@ -322,6 +323,7 @@ def test_nothing_is_fetched_from_elsewhere(tmp_path):
         assert not found or found[0][0] > 40
 
 
+@pytest.mark.slow
 def test_damaged_drawings_end_in_an_answer():
     for data in (*DRAWN.values(), *HELD.values()):
         for cut in (len(data) // 3, len(data) - 7):

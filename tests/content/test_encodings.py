@@ -19,6 +19,7 @@ FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FILES)
 @pytest.mark.parametrize("shift", [b"", b"ab"])
 def test_a_long_file_is_found_in_its_letters(kind, shift):

@@ -40,6 +40,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
         yield deployment
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "decisions"), cases())
 def test_a_file_of_the_field_gets_what_it_should(known: Deployment, name: str, decisions: frozenset[str]) -> None:
     verdict = known.screener.screen((FOLDER / name).read_bytes())

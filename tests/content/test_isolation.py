@@ -58,6 +58,7 @@ def test_a_worker_that_fails_holds_its_content_and_the_next_one_answers(pool, be
     assert pool.run(b"fine", {}) == "fine"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("behaviour", ["sleep", "spin"])
 def test_a_worker_that_does_not_end_is_ended_and_the_next_one_answers(pool, behaviour):
     patient = pool.limits

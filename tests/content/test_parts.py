@@ -454,6 +454,7 @@ def deep_chain(levels: int) -> bytes:
     return data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_ends_at_its_limit_and_says_which(name):
     make, code = BOMBS[name]

@@ -102,6 +102,7 @@ with tutela.open_deployment(tempfile.mkdtemp(), decoders=1) as t:
 """
 
 
+@pytest.mark.slow
 def test_a_plug_in_of_one_file_is_installed_and_matches(tmp_path):
     """As the example's README says, but into a folder of the test's own."""
     site = tmp_path / "site"

@@ -34,6 +34,7 @@ def reference(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_what_is_made_from_the_source_is_fresh():
     """Settings, commands, codes, routes, tables of files, decisions, problems, names: `make reference` writes them."""
     checked = reference()
@@ -62,6 +63,7 @@ def pages_with_outputs() -> Iterator[object]:
     yield pytest.param(begun, id="+".join(begun), marks=pytest.mark.slow)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pages", list(pages_with_outputs()))
 def test_what_pages_show_of_commands_is_what_they_print(pages):
     shown = reference("--outputs", *pages)

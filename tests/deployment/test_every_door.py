@@ -325,6 +325,7 @@ REPORTS: Sequence[tuple[str, Act, Mapping[str, int]]] = (
 )
 
 
+@pytest.mark.slow
 def test_what_a_decision_leaves_is_the_same_through_every_door(held, tmp_path):
     left = {}
     for kind in (Http, Pages, Shell):

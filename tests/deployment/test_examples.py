@@ -31,6 +31,8 @@ from tutela.deployment.settings import load_settings
 from tutela.foundation.outbox.webhooks import new_secret, read_secret, signed_headers
 from tutela.lists.banks.model import Action, NewEntry, Policy
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 KNOWN = photos()[0]

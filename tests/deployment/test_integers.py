@@ -115,6 +115,7 @@ def numbers() -> list[tuple[str, str]]:
     return list(below(TREE, ()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "name"), numbers())
 def test_every_number_of_the_command_line_has_bounds_that_the_database_holds(command: str, name: str) -> None:
     """So what is beyond them is refused where it is read, with the bounds, before anything is opened."""

@@ -212,6 +212,7 @@ def test_a_delivery_whose_holder_fell_silent_is_taken_by_another_and_the_first_f
     assert outbox.get(other.id).progress == {}
 
 
+@pytest.mark.slow
 def test_a_long_delivery_is_kept_while_it_works(outbox):
     outbox.enqueue("t", "one", {})
     release, calls = threading.Event(), []
@@ -495,6 +496,7 @@ def test_secrets_are_long_and_are_not_shown():
     assert repr(SECRET) not in repr(Endpoint("p", "https://p.example", [SECRET]))
 
 
+@pytest.mark.slow
 def test_the_command_line_lists_and_retries(tmp_path):
     home = tmp_path / "home"
     home.mkdir()

@@ -106,6 +106,7 @@ def test_many_that_ask_nothing_keep_no_other_out():
     assert ended >= 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "begun",
     [
@@ -132,6 +133,7 @@ def test_whoever_does_not_go_on_is_sent_away(begun, monkeypatch):
     assert asyncio.run(ask())
 
 
+@pytest.mark.slow
 def test_a_body_that_comes_fast_enough_may_take_long(monkeypatch):
     monkeypatch.setattr(receiver, "_SWEEP_S", 0.1)
 

@@ -195,6 +195,7 @@ def test_tags_that_an_uploader_sends_along_are_not_believed(store):
     assert store.tags("quiet", "forged-2")[STATUS] == "block"
 
 
+@pytest.mark.slow
 def test_what_is_gone_unknown_or_not_told_by_a_token_is_answered(store):
     assert store.tell("quiet", "never-there").status_code == 200
     port = store.running.ports["store"][0]

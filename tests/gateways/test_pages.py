@@ -146,6 +146,7 @@ def test_counts_are_of_hours_and_lists_and_nothing_under_twenty_is_written(lists
     assert [rounded(count) for count in (20, 24, 25, 99, 100, 101)] == [20, 20, 30, 100, 100, 101]
 
 
+@pytest.mark.slow
 def test_after_ten_thousand_refusals_from_a_hundred_addresses_nothing_personal_is_anywhere(lists, caplog):
     """By the proxy's helper, the stop page and the zone: no file, row, log or metric has an address, name or link."""
     caplog.set_level(logging.DEBUG)

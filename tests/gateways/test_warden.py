@@ -10,6 +10,8 @@ import pytest
 from tests.support.service import free_port
 from tests.support.waiting import PATIENCE_S, wait_until
 
+pytestmark = pytest.mark.slow
+
 PROCESS = """
 import os, pathlib, sys
 from types import SimpleNamespace

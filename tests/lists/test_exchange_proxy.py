@@ -68,6 +68,7 @@ def behind_a_proxy(apps: dict[str, ASGIApp], certificate: Path | None = None) ->
         yield stack.enter_context(running(places))
 
 
+@pytest.mark.slow
 def test_every_kind_goes_through_the_proxy(exchanges, rng, deployment, tmp_path, monkeypatch):
     feed, shield = Feed(rng, deployment, tmp_path), ArachnidStandIn(known={PICTURE: ("0a" * 20, "0b" * 32)})
     monkeypatch.setenv("FEED_MEMBER", feed.secret)

@@ -167,6 +167,7 @@ def test_of_two_pulls_of_one_exchange_only_the_later_one_writes(exchanges):
         assert exchanges.get("ncmec").error is None
 
 
+@pytest.mark.slow
 def test_a_list_that_was_not_pulled_for_too_long_is_an_alarm(tmp_path, monkeypatch):
     home = tmp_path / "home"
     home.mkdir(mode=0o700)

@@ -150,6 +150,7 @@ def test_what_the_service_forgot_to_withdraw_goes_when_everything_is_pulled_agai
         assert listed(sqlite) == expected(service.current())
 
 
+@pytest.mark.slow
 def test_an_entry_that_moves_while_the_whole_list_is_read_is_not_taken_for_gone(sqlite):
     service, moved = filled(200, page_size=20), []
     with served(service.app()) as address:
@@ -267,6 +268,7 @@ def test_a_page_that_is_no_longer_known_makes_the_range_begin_anew(sqlite):
     assert listed(sqlite) == expected(service.current())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hours", [-3, 3])
 def test_a_clock_of_ours_that_is_wrong_loses_nothing(sqlite, monkeypatch, hours):
     service, real = filled(20), time.time
@@ -280,6 +282,7 @@ def test_a_clock_of_ours_that_is_wrong_loses_nothing(sqlite, monkeypatch, hours)
     assert listed(sqlite) == expected(service.current())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", list(Fault))
 def test_a_fault_on_the_wire_never_makes_the_bank_differ(sqlite, fault):
     service = filled(450, page_size=50, repeats_pages=True)

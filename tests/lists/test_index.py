@@ -85,6 +85,7 @@ def test_an_equal_hash_is_found_among_rows_that_begin_alike(tmp_path):
         assert sorted(segment.search(query, 0)) == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("radius", [0, 1, 2, 15, 30, 31, 32, 47, 64, 256])
 def test_a_segment_large_enough_for_its_bucket_tables_finds_what_brute_force_finds(tmp_path, radius):
     rng = random.Random(radius)

@@ -146,6 +146,7 @@ def test_every_kind_that_is_pulled_is_among_them():
     assert {name for name, _ in MALFORMED} == set(SERVICES) == set(kinds()) - NOT_PULLED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "bad"), MALFORMED)
 def test_a_malformed_record_is_counted_and_named_and_the_others_are_listed(tmp_path, caplog, kind, bad):
     with opened(f"sqlite:///{tmp_path / 'tutela.db'}") as exchanges, served(SERVICES[kind](bad)) as address:

@@ -17,6 +17,8 @@ from tutela.content.media.content import Limits
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.screening.verdict import Decision
 
+pytestmark = pytest.mark.slow
+
 MUCH = 120 * 1024**2
 """Bytes that the packed ones become; more than the limit of the deployment here."""
 SIDE = 60_000

@@ -396,7 +396,7 @@ def test_what_a_rule_in_shadow_would_raise_holds_the_next_day(tmp_path: Path, cl
         chance, talk = random.Random(day), opened(tmp_path / f"day{day}", Desk())
         acts = [
             event
-            for i in range(effort(300, 2_000))
+            for i in range(effort(300, 2_000, least=300))
             for event in requests(f"d{day}-{i}", chance.choice((1, 2, 2, 3, 4, 12)), accepted=chance.randint(0, 2))
         ]
         talk.observe(acts)

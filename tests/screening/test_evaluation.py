@@ -69,6 +69,7 @@ def test_intervals_are_those_of_the_textbooks(hits, trials, low, high):
     assert interval(hits, trials) == pytest.approx((low, high), abs=5e-4)
 
 
+@pytest.mark.slow
 def test_a_report_counts_every_trial_and_a_second_run_makes_none(folder, tmp_path):
     plan = EvaluationPlan(
         folder, tmp_path / "results", ["turn", "crop-placed"], per_strength=3, bank_size=2_000, size=256

@@ -194,6 +194,7 @@ def test_a_zip_behind_anything_is_told_as_a_zip(files):
     assert sniff(prefix + archive[:-30]) is None
 
 
+@pytest.mark.slow
 def test_of_a_thousand_ordinary_files_at_most_one_in_a_hundred_is_held_and_says_why(files):
     listed = list(made.ordinary_files(COUNT))
     assert len(listed) == COUNT

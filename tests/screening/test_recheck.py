@@ -174,6 +174,7 @@ def test_what_shield_lists_is_no_false_match_any_more(deployment, shield):
     assert deployment.second_opinions.turn() == 0, "a further verdict asks no further question"
 
 
+@pytest.mark.slow
 def test_a_running_deployment_asks_by_itself(deployment, shield):
     know(shield, deployment, PICTURE)
     with served(shield.app()) as address:

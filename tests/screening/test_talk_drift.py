@@ -15,6 +15,8 @@ from tutela.screening.conversations.model import FILE, signed
 from tutela.screening.conversations.records import Pseudonyms, pack
 from tutela.screening.conversations.training import Labelled, train
 
+pytestmark = pytest.mark.slow
+
 NAMES = Pseudonyms(bytes(16))
 SECRET = bytes(32)
 CONTENT = ConversationOptions(enabled=True, content=True, legal_basis="test", legal_basis_since="2026-11-30")

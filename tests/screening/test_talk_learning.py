@@ -54,6 +54,8 @@ from tutela.screening.conversations.vectors import (
 )
 from tutela.screening.conversations.versions import put_in_place, take_back
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SECRET = bytes(32)
 

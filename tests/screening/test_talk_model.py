@@ -30,6 +30,8 @@ from tutela.screening.conversations.events import ConversationStage
 from tutela.screening.conversations.model import TalkModel
 from tutela.screening.conversations.training import Labelled, train
 
+pytestmark = pytest.mark.slow
+
 
 def form(text: str) -> str:
     return _native.normal_form(text, folding())[0]
@@ -98,7 +100,7 @@ def test_a_known_wording_is_found_at_one_percent_of_benign_accounts(world: World
 def test_a_known_wording_is_found_early(world: World, share: float, least: float):
     """F-latency with half of the speed at message 40; n-grams alone."""
     wrong = sum(world.alarm_at(talk) is not None for talk in world.test)
-    alarms = [world.alarm_at(talk) for talk in world.planted(share, effort(150, 600))]
+    alarms = [world.alarm_at(talk) for talk in world.planted(share, effort(150, 600, least=150))]
     assert f_latency(alarms, wrong, len(world.test)) >= least
 
 
@@ -106,7 +108,7 @@ def test_a_known_wording_is_found_early(world: World, share: float, least: float
 def test_the_alarm_comes_before_the_ask_to_meet(world: World, share: float):
     asks = set(WORDING_A[ConversationStage.MEETING])
     before = []
-    for talk in world.planted(share, effort(150, 600)):
+    for talk in world.planted(share, effort(150, 600, least=150)):
         meeting = next((place + 1 for place, line in enumerate(talk.lines) if line in asks), None)
         if meeting is not None:
             at = world.alarm_at(talk)

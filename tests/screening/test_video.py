@@ -38,6 +38,8 @@ from tutela.screening.policy import ScreeningPolicy, VideoRule
 from tutela.screening.verdict import Decision, Verdict
 from tutela.screening.video import survey as viewing
 
+pytestmark = pytest.mark.slow
+
 FILM = encode(scene(0))
 OTHER = encode(scene(1))
 

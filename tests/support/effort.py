@@ -7,11 +7,11 @@ in the documentation say.
 import os
 
 
-def effort(usual: int, full: int) -> int:
-    """How often to try: `usual` times, or what TUTELA_TEST_EFFORT makes of it."""
+def effort(usual: int, full: int, *, least: int = 1) -> int:
+    """How often to try: `usual` times, or what TUTELA_TEST_EFFORT makes of it; fewer than `least` would show nothing."""
     match os.environ.get("TUTELA_TEST_EFFORT", "usual"):
         case "quick":
-            return max(1, usual // 10)
+            return max(least, usual // 10)
         case "usual":
             return usual
         case "full":
