@@ -8,7 +8,7 @@ import os
 
 
 def effort(usual: int, full: int, *, least: int = 1) -> int:
-    """How often to try: `usual` times, or what TUTELA_TEST_EFFORT makes of it; fewer than `least` would show nothing."""
+    """How often to try: `usual` times, or what TUTELA_TEST_EFFORT says; fewer than `least` would show nothing."""
     match os.environ.get("TUTELA_TEST_EFFORT", "usual"):
         case "quick":
             return max(least, usual // 10)
