@@ -6,6 +6,7 @@ namespace nb = nanobind;
 void bind_confinement(nb::module_& m);
 void bind_digests(nb::module_& m);
 void bind_jpeg(nb::module_& m);
+void bind_letters(nb::module_& m);
 void bind_links(nb::module_& m);
 void bind_pdq(nb::module_& m);
 void bind_risk(nb::module_& m);
@@ -20,6 +21,7 @@ NB_MODULE(_native, m) {
     bind_confinement(m);
     bind_digests(m);
     bind_jpeg(m);
+    bind_letters(m);
     bind_links(m);
     bind_pdq(m);
     bind_risk(m);

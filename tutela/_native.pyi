@@ -53,6 +53,12 @@ def end_on_alarm() -> int:
 def digests(data: bytes | memoryview) -> tuple[bytes, bytes, bytes] | None:
     """(MD5, SHA-1, SHA-256) of all the data, in one pass; None where the processor has no instructions for SHA."""
 
+def is_text(data: bytes | memoryview) -> bool:
+    """Whether no byte is a control character but tabs, ends of lines and pages, and escapes."""
+
+def has_row(data: bytes | memoryview, letters: bytes, length: int) -> bool:
+    """Whether so many bytes in a row are among the letters: 256 bytes, 1 for each that is. Raises ValueError."""
+
 def pdq(pixels: Pixels, source: Source | None = None) -> tuple[bytes, int]:
     """The 32-byte hash and the quality 0-100 of (h, w) luma, uint8 or float32, or (h, w, 3) RGB, uint8.
 

@@ -49,7 +49,7 @@ from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.confined.walk import Place, walk
 from tutela.content.media.content import Limits, Mode
 from tutela.content.media.isolation import WorkerPool
-from tutela.content.media.sniff import sniff
+from tutela.content.media.sniff import PICTURES, sniff
 from tutela.deployment.composition import compose_deployment
 from tutela.errors import UnscreenableError
 from tutela.lists.banks.model import BankKind
@@ -270,9 +270,8 @@ def test_an_office_document_with_fonts_is_screened_and_other_unknown_parts_of_it
 
 def test_a_thumbnail_of_the_picture_itself_costs_no_further_views(known):
     exif = Image.Exif().tobytes() + bytes(8) + file_of(photos()[1].resize((120, 80)), "JPEG")
-    examination = examine_isolated(
-        known.pool, file_of(photos()[1].resize((240, 160)), "JPEG", exif=exif), options(Mode.FAST, Limits())
-    )
+    picture = file_of(photos()[1].resize((240, 160)), "JPEG", exif=exif)
+    examination = examine_isolated(known.pool, picture, options(Mode.FAST, Limits()), is_picture=True)
     assert {sample.view for sample in examination.samples if sample.part == "thumbnail 1"} == {"whole"}
 
 
@@ -596,7 +595,8 @@ def test_mutated_containers_and_videos_all_get_an_answer():
     with WorkerPool(TASK, size=2, limits=limits, wait_s=600) as pool:
 
         def one(data: bytes) -> bool:
-            examination = examine_isolated(pool, data, options(Mode.FAST, limits))
+            is_picture = sniff(data) in PICTURES
+            examination = examine_isolated(pool, data, options(Mode.FAST, limits), is_picture=is_picture)
             assert examination.samples or examination.shortcomings or sniff(data) in CONTAINERS
             assert not {"timeout", "busy"} & {reason.code for reason in examination.shortcomings}
             return not examination.shortcomings

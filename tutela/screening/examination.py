@@ -11,7 +11,6 @@ from typing import Any
 from tutela.content.media.content import Limits, Mode
 from tutela.content.media.content_file import ContentFile
 from tutela.content.media.isolation import PoolOfAsker, WorkerPool
-from tutela.content.media.sniff import PICTURES, sniff
 from tutela.content.signals.base import Region, Sample
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.screening.verdict import Reason
@@ -59,7 +58,11 @@ def read_examination(document: Any) -> Examination:
 
 
 def examine_isolated(
-    pool: WorkerPool | PoolOfAsker, content: bytes | memoryview | ContentFile, task_options: Mapping[str, Any]
+    pool: WorkerPool | PoolOfAsker,
+    content: bytes | memoryview | ContentFile,
+    task_options: Mapping[str, Any],
+    *,
+    is_picture: bool,
 ) -> Examination:
     """The examination of content in a worker. Where the worker does not come to an end, what it found until then, with
     the reason.
@@ -70,7 +73,6 @@ def examine_isolated(
     """
     limits = task_options["limits"]
     most_s = max(limits["timeout_s"], limits["video_timeout_s"])
-    is_picture = sniff(content.view() if isinstance(content, ContentFile) else content) in PICTURES
     rate = BYTES_A_SECOND if is_picture else _OTHER_BYTES_A_SECOND
     longer_s = min(most_s, limits["timeout_s"] + len(content) / rate)
     return _examine(pool, content, {**task_options, "limits": {**limits, "timeout_s": longer_s}}, longer_s)

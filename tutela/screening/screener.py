@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Protocol
 
 from tutela._version import __version__
@@ -25,7 +26,7 @@ from tutela.content.media.content_file import ContentFile
 from tutela.content.media.isolation import PoolOfAsker, WorkerPool
 from tutela.content.media.lanes import Asker, Lane, masked
 from tutela.content.media.profile import Profile
-from tutela.content.media.sniff import VIDEOS, MediaType, sniff
+from tutela.content.media.sniff import PICTURES, VIDEOS, MediaType, sniff
 from tutela.content.signals.base import Sample
 from tutela.content.signals.digests import digest_in_turn
 from tutela.content.signals.registry import signal_type
@@ -111,7 +112,6 @@ class Screener:
         """Whether nobody has said yet that what is blocked is not kept."""
         self._secret = secret or os.urandom(32)
         self._on_allowed = on_allowed
-        self._options = options(Mode.FAST, self.limits)
 
     def screen(
         self,
@@ -140,10 +140,7 @@ class Screener:
         started = time.perf_counter()
         seen = content.view() if isinstance(content, ContentFile) else content
         digests = digest_in_turn(seen)
-        limits = self.limits
-        if views is not None or profile is not None:
-            limits = replace(limits, views=views or limits.views, profile=profile or limits.profile)
-        task_options = self._options if limits is self.limits else options(Mode.FAST, limits)
+        limits, task_options = _asked(self.limits, views, profile)
         sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
         seed = hmac.digest(self._secret, sha256.encode(), "sha256").hex()
         search: _Search | None = None
@@ -154,7 +151,7 @@ class Screener:
             samples = examination.samples
         else:
             asked = {**task_options, "seed": seed, "links": self._lists_links()}
-            examination = self._examine(pool, content, asked)
+            examination = self._examine(pool, content, asked, media_type)
             examination, linked = self._with_links(examination)
             samples = (*digests, *examination.samples, *linked)
         examination = replace(examination, shortcomings=(*examination.shortcomings, *shortcomings))
@@ -187,7 +184,6 @@ class Screener:
         other = copy.copy(self)
         other.limits = limits
         other._pool = pool
-        other._options = options(Mode.FAST, limits)
         return other
 
     def without_custody(self) -> "Screener":
@@ -265,7 +261,8 @@ class Screener:
             with contextlib.ExitStack() as stack:
                 file = content if isinstance(content, ContentFile) else stack.enter_context(_as_file(content))
                 if not audience.take(digests):
-                    inside = self._examine(pool, file, {**options(Mode.FAST, limits), "watched": True, "seed": seed})
+                    asked = {**options(Mode.FAST, limits), "watched": True, "seed": seed}
+                    inside = self._examine(pool, file, asked, media_type)
                     if not audience.take(inside.samples):
                         viewed = view(file, pool, limits, audience, on_progress, seed)
         except NotReadyError:
@@ -321,10 +318,14 @@ class Screener:
         return _Search(dict(self._searcher.sequences), search)
 
     def _examine(
-        self, pool: PoolOfAsker, content: bytes | memoryview | ContentFile, task_options: Mapping[str, Any]
+        self,
+        pool: PoolOfAsker,
+        content: bytes | memoryview | ContentFile,
+        task_options: Mapping[str, Any],
+        media_type: MediaType | None,
     ) -> Examination:
         try:
-            return examine_isolated(pool, content, task_options)
+            return examine_isolated(pool, content, task_options, is_picture=media_type in PICTURES)
         except NotReadyError:
             raise
         except Exception:
@@ -464,6 +465,13 @@ _NOT_KEPT = Reason(
     ReasonCode.EVIDENCE_NOT_KEPT, "the evidence could not be sealed, so keep the content; see the service's log"
 )
 _FAULT = Reason(ReasonCode.ENGINE_FAULT, "the engine failed while screening; see the service's log")
+
+
+@lru_cache(maxsize=64)
+def _asked(limits: Limits, views: ViewSet | None, profile: Profile | None) -> tuple[Limits, Mapping[str, Any]]:
+    """The limits with what one caller asks for in its stead, and the task's options with them."""
+    wanted = replace(limits, views=views or limits.views, profile=profile or limits.profile)
+    return wanted, options(Mode.FAST, wanted)
 
 
 def _asker(asked_by: str, context: Context | None, media_type: MediaType | None) -> Asker:

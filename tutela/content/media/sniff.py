@@ -7,6 +7,7 @@ ZIP is one: programs that unpack it look there.
 
 import re
 import struct
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from tutela.content.media.markup import is_html, root_of
@@ -141,6 +142,10 @@ _SIGNATURES = (
     (b"\xed\xab\xee\xdb", MediaType.RPM),
 )
 
+_BEGINNINGS: Mapping[int, Sequence[tuple[bytes, MediaType]]] = {
+    first: tuple(each for each in _SIGNATURES if each[0][0] == first) for first in {each[0][0] for each in _SIGNATURES}
+}
+"""The same by their first byte."""
 _EMAIL = re.compile(rb"(From .*\n)?([!-9;-~]+:.*\n([ \t].*\n)*)*?(MIME-Version|Content-Type|Received):", re.IGNORECASE)
 """Header fields from the first byte on, one of those that say what it is among them (RFC 5322, RFC 2045)."""
 _PNM = re.compile(rb"P[1-6fF](\s|#[^\n]*\n)+[0-9]+\s")
@@ -159,7 +164,9 @@ _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 def sniff(data: bytes | memoryview) -> MediaType | None:
     """The type of the content, or None where its first bytes say nothing."""
     head = bytes(data[:512])
-    for signature, media_type in _SIGNATURES:
+    if not head:
+        return None
+    for signature, media_type in _BEGINNINGS.get(head[0], ()):
         if head.startswith(signature) and not (media_type in _WORDS and is_text(head)):
             return media_type
     if head[:4] == b"RIFF":
@@ -197,7 +204,7 @@ def _ends_as_zip(data: bytes | memoryview) -> bool:
     """Behind a program or a script that unpacks it: the record at the end, its comment reaching to the last byte, and
     the directory right before it (APPNOTE.TXT, 4.3)."""
     tail = bytes(data[-_LONGEST_ZIP_END:])
-    at = tail.rfind(b"PK\x05\x06")
+    at = tail.rfind(b"PK\x05\x06") if b"\x05" in tail else -1
     if at < 0 or len(tail) - at < 22 or at + 22 + int.from_bytes(tail[at + 20 : at + 22], "little") != len(tail):
         return False
     directory = len(data) - len(tail) + at - int.from_bytes(tail[at + 12 : at + 16], "little")
@@ -245,9 +252,10 @@ def _is_transport_stream(data: bytes | memoryview) -> bool:
     """Sync bytes at the start of its packets, of 188 bytes or of 192 with a time before each (ISO/IEC 13818-1). A
     recording may begin inside a packet: then more of them tell."""
     head = bytes(data[: (_SYNCS + 1) * 192])
-    begins = (head[begin::size][:_SYNCS] for size, begin in ((188, 0), (192, 4)))
-    if any(len(syncs) > 1 and not syncs.strip(b"G") for syncs in begins):
-        return True
+    if b"G" in (head[:1], head[4:5]):
+        begins = (head[begin::size][:_SYNCS] for size, begin in ((188, 0), (192, 4)))
+        if any(len(syncs) > 1 and not syncs.strip(b"G") for syncs in begins):
+            return True
     inside = (head[begin::size][:_SYNCS] for size in (188, 192) for begin in range(size))
     return head.count(b"G") >= _SYNCS and b"G" * _SYNCS in inside and not is_text(head)
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote_to_bytes
 
+from tutela._native import has_row
 from tutela.content.media.sniff import sniff
 
 _HEAD = 160 * 1024
@@ -83,7 +84,7 @@ def _character(escape: re.Match[bytes]) -> bytes:
 
 def addresses_in(text: bytes) -> Iterator[tuple[bytes, bytes]]:
     """(what it is said to be, bytes) of every `data:` address (RFC 2397)."""
-    for found in _ADDRESS.finditer(text) if _SCHEME.search(text) else ():
+    for found in _ADDRESS.finditer(text) if b":" in text and _SCHEME.search(text) else ():
         said, is_base64, data = found.groups()
         plain = unquote_to_bytes(data)
         if decoded := from_base64(plain) if is_base64 else plain:
@@ -92,12 +93,12 @@ def addresses_in(text: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def files_in(text: bytes) -> Iterator[tuple[str, bytes]]:
     """(name, bytes) of everything that is put into letters with a beginning and an end."""
-    for found in _UU.finditer(text) if b"begin" in text else ():
+    for found in _UU.finditer(text) if b"\n" in text and b"begin" in text else ():
         if data := _from_uu(found[2]):
             yield found[1].decode("utf-8", "replace").strip(), data
-    for found in _YENC.finditer(text) if b"=ybegin " in text else ():
+    for found in _YENC.finditer(text) if b"=" in text and b"=ybegin " in text else ():
         yield found[1].decode("utf-8", "replace").strip(), _from_yenc(found[2])
-    for found in _BASE85.finditer(text):
+    for found in _BASE85.finditer(text) if b"<" in text else ():
         with contextlib.suppress(ValueError):
             yield "base85", base64.a85decode(found[1])
     yield from _dumps_in(text)
@@ -105,17 +106,16 @@ def files_in(text: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _dumps_in(text: bytes) -> Iterator[tuple[str, bytes]]:
     """Bytes as programs print them, and in rare alphabets, where they begin like a file of a known type."""
-    in_rows = text.translate(_IN_HEXADECIMAL)
-    for digits in _dumped(text) if text.count(b"\n") >= _FEWEST // 16 - 1 and b"\x01" * 20 in in_rows else ():
+    may_be_dumped = b"\n" in text and has_row(text, _IN_HEXADECIMAL, 20) and text.count(b"\n") >= _FEWEST // 16 - 1
+    for digits in _dumped(text) if may_be_dumped else ():
         if len(digits) >= 2 * _FEWEST and sniff(data := binascii.unhexlify(digits)) is not None:
             yield "dump", data
-    has_row = b"\x01" * _FEWEST in text.translate(_IN_BASE32)
-    for found in _BASE32.finditer(text) if has_row else ():
+    for found in _BASE32.finditer(text) if has_row(text, _IN_BASE32, _FEWEST) else ():
         letters = re.sub(rb"[\r\n=]", b"", found.group())
         with contextlib.suppress(binascii.Error):
             if sniff(data := base64.b32decode(letters + b"=" * (-len(letters) % 8))) is not None:
                 yield "base32", data
-    for found in _TIGHT.finditer(text) if b"\x01" * 480 in text.translate(_NO_SPACE) else ():
+    for found in _TIGHT.finditer(text) if has_row(text, _NO_SPACE, 480) else ():
         for run in (found.group(), found.group().translate(_Z85)):
             with contextlib.suppress(ValueError):
                 if sniff(base64.b85decode(run[:480])) is not None:
@@ -125,8 +125,8 @@ def _dumps_in(text: bytes) -> Iterator[tuple[str, bytes]]:
 def runs_in(text: bytes) -> Iterator[bytes]:
     """What long runs of letters and numbers stand for, where it begins like a file of a known type."""
     # Of ordinary words the patterns, which look at each letter many times, find nothing; there are none of these rows.
-    has_base64 = b"\x01" * _LETTERS_IN_A_ROW in text.translate(_IN_BASE64)
-    has_digits = b"\x01" * 2 * _FEWEST in text.translate(_IN_HEXADECIMAL)
+    has_base64 = has_row(text, _IN_BASE64, _LETTERS_IN_A_ROW)
+    has_digits = has_row(text, _IN_HEXADECIMAL, 2 * _FEWEST)
     for pattern, may_be, decode, beginnings in (
         (_BASE64, has_base64, from_base64, _letter_by_letter),
         (_HEXADECIMAL, has_digits, _from_hexadecimal, _word_by_word),

@@ -32,9 +32,9 @@ class DrawnText:
         budget.check_time()
         text = as_utf8(content.data)
         for mark, pattern, reason in _KINDS:
-            if mark in text and (count := len(pattern.findall(text))) >= _MOST:
+            if mark[:1] in text and mark in text and (count := len(pattern.findall(text))) >= _MOST:
                 yield _held(reason, count)
-        if _SIXELS.search(text):
+        if (b"\x1b" in text or b"\xc2" in text) and _SIXELS.search(text):
             yield _held("a terminal draws it", 1)
 
 

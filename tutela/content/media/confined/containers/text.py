@@ -20,11 +20,12 @@ class EncodedText:
     """Whatever is encoded in the text, as it stands and as a browser reads it."""
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
-        for number, found in enumerate(_found(as_utf8(content.data), content.media_type), start=1):
+        text = as_utf8(content.data)
+        for number, found in enumerate(_found(text, content.media_type), start=1):
             name, data, speculative = found
             budget.spend_bytes(len(data))
             yield InnerFile(name or f"embedded {number}", data, speculative=speculative)
-        if _LOCKED.search(content.data):
+        if b"-" in text and _LOCKED.search(text):
             yield Unread("message", encrypted())
         if not is_text(content.data):  # it begins like text, and goes on otherwise
             yield from carve(memoryview(content.data))
@@ -47,6 +48,6 @@ def _in_reading(text: bytes, media_type: MediaType | None) -> Iterator[tuple[str
         yield "", data, not said.startswith(_PICTURES)
     for data in runs_in(text):
         yield "", data, True
-    if media_type is not MediaType.SVG:
+    if media_type is not MediaType.SVG and b"<" in text:
         for drawing in _DRAWING.finditer(text):
             yield "", drawing.group(), True

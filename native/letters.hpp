@@ -1,0 +1,20 @@
+// What text is made of: whether it is text at all, and whether so many letters of one kind stand in a row. Both are
+// asked of every text, long before any pattern looks at it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace tutela {
+
+using Letters = std::array<uint8_t, 256>;
+
+// Whether every byte is one that text has: no control characters but white space and escapes.
+bool is_text(std::span<const uint8_t> data);
+
+// Whether `length` bytes in a row are among the letters (1; 0 are the others). `length` is at least 1.
+bool has_row(std::span<const uint8_t> data, const Letters& letters, size_t length);
+
+}  // namespace tutela

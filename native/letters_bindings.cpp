@@ -1,0 +1,36 @@
+// The Python face of what text is made of. The lock is released meanwhile.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "letters.hpp"
+
+namespace nb = nanobind;
+using namespace tutela;
+
+namespace {
+
+using Data = nb::ndarray<nb::ro, const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+bool text(const Data& data) {
+    nb::gil_scoped_release unlocked;
+    return is_text({data.data(), data.size()});
+}
+
+bool row(const Data& data, const nb::bytes& letters, size_t length) {
+    Letters table;
+    if (letters.size() != table.size()) throw std::invalid_argument("letters: give 256 bytes, each 0 or 1");
+    if (length == 0) throw std::invalid_argument("length: give at least 1");
+    std::copy_n(reinterpret_cast<const uint8_t*>(letters.c_str()), table.size(), table.begin());
+    nb::gil_scoped_release unlocked;
+    return has_row({data.data(), data.size()}, table, length);
+}
+
+}  // namespace
+
+void bind_letters(nb::module_& m) {
+    m.def("is_text", &text, nb::arg("data"));
+    m.def("has_row", &row, nb::arg("data"), nb::arg("letters"), nb::arg("length"));
+}
