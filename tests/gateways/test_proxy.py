@@ -118,6 +118,19 @@ def test_smuggled_requests_reach_nobody(front, behind):
     assert not any(target == "/inner" for _, target, _, _ in behind.requests)
 
 
+def test_requests_behind_each_other_keep_their_bodies_apart(front, behind):
+    behind.requests.clear()
+    port = ("127.0.0.1", front.ports["uploads"][0])
+    head = b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n"
+    first = head % len(OTHER) + b"\r\n" + OTHER
+    last = head % len(COPY) + b"Connection: close\r\n\r\n" + COPY
+    for at in (len(first), len(first) + 10, len(first) + len(last) - 1_000):
+        answer, how = talk(port, (first + last)[:at], (first + last)[at:], gap_s=0.05)
+        assert how == "closed"
+        assert re.findall(rb"HTTP/1\.1 (\d+)", answer) == [b"201", b"422"], at
+    assert behind.bodies == [OTHER] * 3
+
+
 def test_requests_without_a_body_pass_and_some_methods_never(client, behind):
     assert client.get("/page").text == "taken 0"
     assert client.head("/page").status_code == 200

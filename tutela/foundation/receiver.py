@@ -8,6 +8,7 @@ alone.
 import asyncio
 import resource
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -25,10 +26,23 @@ _OTHER_FILES = 256
 _SWEEP_S = 1.0
 _TOO_LONG = f"a head has at most {MAX_HEAD_BYTES:,} bytes"
 
+BODY_TAP = "tutela.body"
+"""Among the extensions of an ASGI scope: the `BodyTap` of the request."""
+
 _BUFFER = memoryview(bytearray(256 * 1024))
 """For all connections of the process: between `get_buffer` and `buffer_updated` the loop does nothing else."""
 _ZEROS = memoryview(bytes(len(_BUFFER)))
 _HEAD = b"HTTP/1.1 "
+
+
+class BodyTap:
+    """A request's body without the application: set `take`, and each part goes there as it is parsed, in the order in
+    which it came. The application is woken where `take` says that it should be, and at the end."""
+
+    __slots__ = ("take",)
+
+    def __init__(self) -> None:
+        self.take: Callable[[bytes], bool] | None = None
 
 
 class Clients:
@@ -127,6 +141,7 @@ class _Http(HttpToolsProtocol):
         """Received since the head began, or since a byte of the body came."""
         self._refusal = (HTTPStatus.BAD_REQUEST, "the request is not HTTP/1.1 as RFC 9112 has it")
         self._rested_at: float | None = None
+        self._tap = BodyTap()
 
     def received(self, data: memoryview) -> None:
         """What a client sent."""
@@ -199,12 +214,19 @@ class _Http(HttpToolsProtocol):
         self._in_head = False
         self._beside_bytes = 0
         self._connections.sends(self._receiver)
+        # One for each request: while an application is at one, another may come behind it.
+        self._tap = BodyTap()
+        self.scope["extensions"] = {BODY_TAP: self._tap}  # type: ignore[typeddict-item]
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._beside_bytes = 0
         self._connections.sends(self._receiver, len(body))
-        super().on_body(body)
+        if self._tap.take is None or self.cycle.response_complete:
+            super().on_body(body)
+        elif self._tap.take(body):
+            self.flow.pause_reading()
+            self.cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         self._in_head = True

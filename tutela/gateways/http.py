@@ -6,16 +6,17 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Generator, Mapping
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 import uvicorn
 from pydantic import Field, field_validator
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tutela.foundation.receiver import Receiver
+from tutela.foundation.receiver import BODY_TAP, BodyTap, Receiver
 from tutela.gateways.base import ListenerOptions, Opening
 from tutela.gateways.intake import Body, Intake
 from tutela.gateways.outcome import GatewayFault
@@ -80,6 +81,7 @@ class HttpGateway:
     def __init__(self, opening: Opening[Any], app: ASGIApp) -> None:
         self._opening = opening
         self._app = app
+        self._heard_networks = (*opening.options.allow, *opening.options.trusted)
         self._server = InnerServer(self._heard)
         self._serving: asyncio.Task[None] | None = None
 
@@ -100,8 +102,7 @@ class HttpGateway:
         if scope["type"] != "http":
             return
         self._opening.intake.counts.connections.inc()
-        networks = [*self._opening.options.allow, *self._opening.options.trusted]
-        if not _within(scope, networks):
+        if not _within(scope, self._heard_networks):
             await PlainTextResponse("not for this network\n", 403)(scope, receive, send)
             return
         await self._app(scope, receive, send)
@@ -121,19 +122,32 @@ async def take_body(request: Request, intake: Intake, options: HttpOptions, item
     """
     body = intake.begin(item, **details_of(request, options))
     began = time.monotonic()
+
+    def is_slow() -> bool:
+        elapsed_s = time.monotonic() - began
+        return elapsed_s > _RATED_AFTER_S and body.length < options.min_rate * elapsed_s
+
+    def take(part: bytes) -> bool:
+        body.write(memoryview(part))
+        return body.stalled or body.fault is not None or intake.stopping or is_slow()
+
+    tap = request.scope.get("extensions", {}).get(BODY_TAP) or BodyTap()
+    tap.take = take
     try:
         async with asyncio.timeout(options.body_s):
-            async for part in request.stream():
-                body.write(memoryview(part))
+            while True:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                if part := message.get("body", b""):
+                    body.write(memoryview(part))
                 if body.stalled:
                     await body.settle()
-                elapsed_s = time.monotonic() - began
-                if elapsed_s > _RATED_AFTER_S and body.length < options.min_rate * elapsed_s:
+                if is_slow():
                     raise TooSlowError
                 if intake.stopping:
                     body.fault = GatewayFault.INTERRUPTED
-                    break
-                if body.fault is not None:
+                if body.fault is not None or not message.get("more_body", False):
                     break
     except BaseException as error:
         intake.counts.cut.inc()
@@ -141,6 +155,8 @@ async def take_body(request: Request, intake: Intake, options: HttpOptions, item
         if isinstance(error, TimeoutError):
             raise TooSlowError from None
         raise
+    finally:
+        tap.take = None
     return body
 
 
@@ -154,12 +170,15 @@ def too_slow() -> Response:
     return PlainTextResponse("the body did not come in time\n", 408, {"Connection": "close"})
 
 
-def _within(scope: Scope, networks: tuple[str, ...] | list[str]) -> bool:
+def _within(scope: Scope, networks: tuple[str, ...]) -> bool:
     client = scope.get("client")
-    if not client:
-        return True  # at a UNIX socket
+    return not client or _is_within(str(client[0]), networks)  # no client: at a UNIX socket
+
+
+@lru_cache(maxsize=1024)
+def _is_within(host: str, networks: tuple[str, ...]) -> bool:
     try:
-        address = ip_address(str(client[0]).partition("%")[0])
+        address = ip_address(host.partition("%")[0])
     except ValueError:
         return True
     address = getattr(address, "ipv4_mapped", None) or address

@@ -196,7 +196,9 @@ class Intake:
         self.terms = terms or Terms()
         self.counts = metrics.of(name)
         self._screener = screener
-        self._stopping = asyncio.Event()
+        self._stopping = False
+        self._waiting: set[asyncio.Timeout] = set()
+        """Of every body that is being screened: when it is answered at the latest."""
 
     @property
     def max_bytes(self) -> int:
@@ -238,12 +240,16 @@ class Intake:
 
     def stop(self) -> None:
         """Whoever waits for a verdict waits no longer: it is held, and screened later."""
-        self._stopping.set()
+        self._stopping = True
+        latest = asyncio.get_running_loop().time() + STOP_GRACE_S
+        for waiting in self._waiting:
+            if not waiting.expired() and (waiting.when() or latest) > latest:
+                waiting.reschedule(latest)
 
     @property
     def stopping(self) -> bool:
         """Whether `stop` was called."""
-        return self._stopping.is_set()
+        return self._stopping
 
     async def on_disk(self, call: Callable[..., Result], *arguments: object) -> Result:
         """A call in a thread that never stands behind a screening."""
@@ -270,18 +276,15 @@ class Intake:
         return outcome
 
     async def _screened(self, body: Body, unwrap: Unwrap | None) -> GatewayOutcome:
-        work = asyncio.ensure_future(self._screen(body, unwrap))
-        stop = asyncio.ensure_future(self._stopped())
+        waiting = asyncio.timeout(STOP_GRACE_S if self._stopping else self.terms.answer_s)
         try:
-            await asyncio.wait({work, stop}, timeout=self.terms.answer_s, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stop.cancel()
-        if not work.done():
-            work.cancel()
-            return await self._later(body)
-        try:
-            verdict = work.result()
-        except NotReadyError:
+            async with waiting:
+                self._waiting.add(waiting)
+                try:
+                    verdict = await self._screen(body, unwrap)
+                finally:
+                    self._waiting.discard(waiting)
+        except (NotReadyError, TimeoutError):
             return await self._later(body)
         except InputError:
             return await self._held(body, GatewayFault.NOT_GIVEN)
@@ -293,18 +296,13 @@ class Intake:
             return await self._later(body)
         return outcome_of(verdict) if verdict is not None else GatewayOutcome(Decision.ALLOW, uuid.uuid4().hex)
 
-    async def _stopped(self) -> None:
-        await self._stopping.wait()
-        await asyncio.sleep(STOP_GRACE_S)
-
     async def _screen(self, body: Body, unwrap: Unwrap | None) -> Verdict | None:
         cut = tuple(reason(doubt) for doubt in body.doubts)
         if body.length in self.terms.cut_at:
             cut = (*cut, reason(GatewayFault.CUT_SHORT))
         async with self.capacity.places.waited():
             future = self.capacity.threads.submit(self._screen_now, body.content, body.context, cut, unwrap)
-            _share(body, future)
-            return await asyncio.wrap_future(future)
+            return await _shared(body, future)
 
     def _screen_now(
         self, content: ContentFile, context: Context, shortcomings: tuple[Reason, ...], unwrap: Unwrap | None
@@ -366,18 +364,30 @@ class Intake:
         return outcome_of(verdict)
 
 
-def _share(body: Body, future: Future[Verdict | None]) -> None:
-    """Keep the content until a thread is through with it, even where nobody waits for the thread any more."""
+async def _shared(body: Body, future: Future[Result]) -> Result:
+    """What comes of a thread. The content is kept until it is through, even where nobody waits for it any more."""
     loop = asyncio.get_running_loop()
+    through = loop.create_future()
     body.share()
 
-    def done(_: Future[Verdict | None]) -> None:
+    def end() -> None:
+        body.close()
+        if not through.done():
+            through.set_result(None)
+
+    def done(_: Future[Result]) -> None:
         try:
-            loop.call_soon_threadsafe(body.close)
+            loop.call_soon_threadsafe(end)
         except RuntimeError:  # the loop is closed: the process ends
             body.content.close()
 
     future.add_done_callback(done)
+    try:
+        await through
+    except asyncio.CancelledError:
+        future.cancel()
+        raise
+    return future.result()
 
 
 def _copy(content: ContentFile, upload: Upload) -> None:

@@ -66,8 +66,7 @@ class Upstream:
             raise UpstreamError("the application does not answer") from error
         try:
             async with asyncio.timeout(self._timeout_s):
-                loop = asyncio.get_running_loop()
-                await loop.sock_sendall(connection, _head(method, target, headers, length))
+                await _send_head(connection, _head(method, target, headers, length), more=bool(length))
                 if content is not None and length:
                     await _send_content(connection, content)
                 while not reading.has_head:
@@ -183,6 +182,16 @@ def _head(method: bytes, target: bytes, headers: Headers, length: int | None) ->
     if length is not None:
         lines.append(b"content-length: %d" % length)
     return b"\r\n".join([*lines, b"connection: close", b"", b""])
+
+
+async def _send_head(connection: socket.socket, head: bytes, *, more: bool) -> None:
+    """In one packet with the first of the content, where more follows."""
+    try:
+        sent = connection.send(head, socket.MSG_MORE if more else 0)
+    except BlockingIOError:
+        sent = 0
+    if sent < len(head):
+        await asyncio.get_running_loop().sock_sendall(connection, head[sent:])
 
 
 async def _send_content(connection: socket.socket, content: ContentFile) -> None:

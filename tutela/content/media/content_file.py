@@ -21,8 +21,9 @@ class ContentFile:
         """Add to the end."""
         rest = memoryview(data)
         while rest:
-            rest = rest[os.pwrite(self.descriptor, rest, self.length) :]
-            self.length = os.fstat(self.descriptor).st_size
+            written = os.pwrite(self.descriptor, rest, self.length)
+            self.length += written
+            rest = rest[written:]
 
     def view(self) -> memoryview:
         """The content in this process, to be read. Write nothing more once it was asked for."""
