@@ -216,7 +216,7 @@ class _Http(HttpToolsProtocol):
         self._connections.sends(self._receiver)
         # One for each request: while an application is at one, another may come behind it.
         self._tap = BodyTap()
-        self.scope["extensions"] = {BODY_TAP: self._tap}  # type: ignore[typeddict-item]
+        self.scope["extensions"] = {BODY_TAP: self._tap}  # type: ignore[dict-item]
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
