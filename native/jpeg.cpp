@@ -6,6 +6,8 @@
 
 #include "jpeg_bits.hpp"
 #include "jpeg_file.hpp"
+#include "jpeg_progressive.hpp"
+#include "jpeg_samples.hpp"
 #include "jpeg_shown.hpp"
 #include "jpeg_transform.hpp"
 #include "jpeg_walk.hpp"
@@ -26,15 +28,10 @@ class Decoder {
           walk_(file),
           differences_(walk_.differences(component_)),
           ac_(walk_.ac(component_)),
-          inverse_(*file.quantisation[component_.quantisation]),
-          luma_{{}, (file.height * Eighths + 7) / 8, (file.width * Eighths + 7) / 8} {
+          samples_(file) {
         if (seed) shown_.emplace(file, walk_, *seed);
-        luma_.pixels.resize(luma_.height * luma_.width);
         blocks_.resize(file.units_across() * component_.across * component_.down);
         frequencies_.resize(blocks_.size());
-        samples_across_ = file.units_across() * component_.across * Eighths;
-        line_length_ = samples_across_ + lanes;
-        samples_.resize(component_.down * Eighths * line_length_);
     }
 
     std::optional<DecodedLuma> decode() && {
@@ -51,12 +48,12 @@ class Decoder {
             const size_t next = std::min({units, first_ + interval, (unit / across + 1) * across});
             read_blocks(unit, next - unit);
             if (shown_) show_blocks(unit, next - unit);
-            transform_blocks(unit % across, next - unit);
+            samples_.transform(blocks_.data(), unit % across, next - unit);
             unit = next;
-            if (unit % across == 0 && !finish_row(unit / across - 1)) return std::nullopt;
+            if (unit % across == 0 && !samples_.finish_row(unit / across - 1)) return std::nullopt;
         }
         if (shown_ && !shown_->is_luma()) return std::nullopt;
-        return std::move(luma_);
+        return samples_.take();
     }
 
    private:
@@ -128,53 +125,19 @@ class Decoder {
         shown_->add(&starts_[(unit - first_) * walk_.blocks()], units, means, unit == first_);
     }
 
-    // The samples of so many units, from a column of units on.
-    void transform_blocks(size_t column, size_t units) {
-        const LumaBlock* block = blocks_.data();
-        for (size_t unit = column; unit < column + units; ++unit) {
-            for (size_t down = 0; down < component_.down; ++down) {
-                float* samples = samples_.data() + down * Eighths * line_length_ + unit * component_.across * Eighths;
-                for (size_t across = 0; across < component_.across; ++across) {
-                    inverse_(*block++, samples + across * Eighths, line_length_);
-                }
-            }
-        }
-    }
-
-    // The pixels of a row of units. False where a sample is so far out of range that decoders would differ about it. No
-    // value beyond those of eight-bit pictures gets past this: it makes the samples of its block, in the root mean
-    // square, an eighth of itself darker and brighter than grey.
-    bool finish_row(size_t row) {
-        unsigned wild = 0;
-        for (size_t y = 0; y < component_.down * Eighths; ++y) {
-            const float* samples = samples_.data() + y * line_length_;
-            for (size_t x = 0; x < samples_across_; ++x) wild |= (samples[x] <= -256.0f) | (samples[x] >= 512.0f);
-            const size_t line = row * component_.down * Eighths + y, width = luma_.width;
-            if (line >= luma_.height) continue;
-            uint8_t* pixels = luma_.pixels.data() + line * width;
-            for (size_t x = 0; x < width; ++x) {
-                pixels[x] = static_cast<uint8_t>(static_cast<int>(std::min(std::max(samples[x], 0.0f), 255.0f)));
-            }
-        }
-        return wild == 0;
-    }
-
     const JpegFile& file_;
     const JpegComponent& component_;
     const Walk walk_;
     const Differences& differences_;
     const Codes& ac_;
-    const InverseTransform<Eighths> inverse_;
+    Samples<Eighths> samples_;
     std::unique_ptr<uint32_t[]> starts_;  // of the blocks of a stretch, in bits
     size_t places_ = 0;                   // for them
     size_t first_ = 0;                    // unit of it
     std::vector<LumaBlock> blocks_;       // of a row
     std::vector<size_t> frequencies_;     // of these, where the values behind their means start, in bits
-    std::optional<ShownLuma> shown_;
-    int mean_ = 0;                // of the last block
-    std::vector<float> samples_;  // of a row
-    size_t samples_across_, line_length_;
-    DecodedLuma luma_;
+    std::optional<ScanColours> shown_;
+    int mean_ = 0;  // of the last block
 };
 
 template <size_t Eighths>
@@ -191,6 +154,7 @@ std::optional<DecodedLuma> jpeg_luma(std::span<const uint8_t> data, size_t min_s
     size_t eighths = 1;
     while (eighths <= most_eighths && (side * eighths + 7) / 8 < min_side) ++eighths;
     if (eighths > most_eighths) return std::nullopt;
+    if (file->progressive) return progressive_luma(*file, eighths, seed);
     using Decode = std::optional<DecodedLuma> (*)(const JpegFile&, std::optional<uint64_t>);
     constexpr std::array<Decode, most_eighths> decode = {&decoded<1>, &decoded<2>, &decoded<3>, &decoded<4>};
     return decode[eighths - 1](*file, seed);

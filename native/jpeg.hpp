@@ -19,7 +19,7 @@ struct DecodedLuma {
 };
 
 // The luma at the fewest eighths that leave the short side min_side pixels, or at its own size. Nothing where the file
-// is not baseline, or its bits are not from the first to the last as T.81 says: that is for another decoder to judge. With a
+// is neither baseline nor a whole progressive one, or its bits are not from the first to the last as T.81 says: that is for another decoder to judge. With a
 // seed, nothing either where viewers show other greys than the luma's: see ShownLuma.
 std::optional<DecodedLuma> jpeg_luma(std::span<const uint8_t> file, size_t min_side, std::optional<uint64_t> seed = {});
 

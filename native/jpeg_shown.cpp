@@ -5,6 +5,7 @@
 #include <numbers>
 #include <numeric>
 #include <tuple>
+#include <utility>
 
 #include "jpeg_transform.hpp"
 
@@ -45,46 +46,24 @@ const std::array<std::array<float, 8>, 8>& waves() {
 
 }  // namespace
 
-ShownLuma::ShownLuma(const JpegFile& file, const Walk& walk, uint64_t seed) : file_(file), random_(seed) {
-    const size_t across = file.units_across(), units = across * file.units_down();
+ShownLuma::ShownLuma(const JpegFile& file, uint64_t seed)
+    : all_units_(file.units_across() * file.units_down()), random_(seed) {
+    const JpegComponent& luma = file.components.front();
     for (const JpegComponent& component : file.components) {
         const size_t blocks = size_t{component.across} * component.down;
         components_.push_back({component.across,
                                component.down,
                                blocks,
                                &*file.quantisation[component.quantisation],
-                               &walk.dc(component),
-                               &walk.ac(component),
-                               &walk.differences(component),
-                               0,
-                               std::vector<int>(blocks * across),
                                std::vector<float>(64 * blocks),
                                {},
                                {}});
         for (size_t at = 0; at < 32; ++at) {
-            components_.back().columns[at] = static_cast<uint8_t>(at * component.across / file.components[0].across);
-            components_.back().lines[at] = static_cast<uint8_t>(at * component.down / file.components[0].down);
+            components_.back().columns[at] = static_cast<uint8_t>(at * component.across / luma.across);
+            components_.back().lines[at] = static_cast<uint8_t>(at * component.down / luma.down);
         }
-        unit_blocks_ += blocks;
     }
-    distance_ = std::max<size_t>(1, units / std::clamp(units / units_a_look, fewest_looks, most_looks));
-}
-
-void ShownLuma::add(const uint32_t* starts, size_t units, LumaMeans luma, bool anew) {
-    const uint32_t* own = starts + components_[0].blocks;
-    for (size_t i = 1; i < components_.size(); own += components_[i++].blocks) {
-        if (anew) components_[i].mean = 0;
-        read_means(components_[i], own, units);
-    }
-    if (components_.size() == 3) compare_means(units, luma);
-    for (; next_look_ < units_ + units; next_look_ += 1 + random() % (2 * distance_)) {
-        const size_t unit = next_look_ - units_, first = unit * components_[0].blocks;
-        for (size_t block = 0; block < components_[0].blocks; ++block) {
-            components_[0].means[first + block] = luma[first + block];
-        }
-        look_at(starts + unit * unit_blocks_, unit);
-    }
-    units_ += units;
+    distance_ = std::max<size_t>(1, all_units_ / std::clamp(all_units_ / units_a_look, fewest_looks, most_looks));
 }
 
 size_t ShownLuma::random() {
@@ -92,62 +71,51 @@ size_t ShownLuma::random() {
     return random_ >> 33;
 }
 
-void ShownLuma::read_means(Component& component, const uint32_t* starts, size_t units) {
-    const Differences& differences = *component.differences;
-    const uint8_t* const data = file_.bits.get();
-    int mean = component.mean;
-    int* means = component.means.data();
-    const size_t blocks = component.blocks, unit_blocks = unit_blocks_;
-    if (blocks == 1) {
-        for (const uint32_t* last = starts + units * unit_blocks; starts != last; starts += unit_blocks) {
-            *means++ = mean += differences.read(data, *starts);
-        }
-    } else {
-        for (size_t unit = 0; unit < units; ++unit, starts += unit_blocks) {
-            for (size_t block = 0; block < blocks; ++block) *means++ = mean += differences.read(data, starts[block]);
-        }
-    }
-    component.mean = mean;
+std::optional<size_t> ShownLuma::next_unit(size_t units) {
+    if (next_look_ >= units) return std::nullopt;
+    const size_t unit = next_look_;
+    next_look_ += 1 + random() % (2 * distance_);
+    return unit;
+}
+
+std::vector<size_t> ShownLuma::choose_units() {
+    std::vector<size_t> chosen;
+    while (const auto unit = next_unit(all_units_)) chosen.push_back(*unit);
+    return chosen;
 }
 
 // Of a colour that has several blocks in a unit, the first.
-void ShownLuma::compare_means(size_t units, LumaMeans means) {
+void ShownLuma::compare_means(size_t units, LumaMeans means, std::array<const int*, 2> colours) {
+    const size_t first = std::exchange(units_, units_ + units);
+    if (components_.size() != 3) return;
     const auto& [luma, blue, red] = std::tie(components_[0], components_[1], components_[2]);
     const float luma_level = luma.level(1) / static_cast<float>(luma.blocks), blue_level = blue.level(1),
                 red_level = red.level(1);
-    for (; next_mean_ < units_ + units; next_mean_ += 1 + random() % (2 * units_a_mean - 1), ++means_) {
-        const size_t unit = next_mean_ - units_;
+    for (; next_mean_ < units_; next_mean_ += 1 + random() % (2 * units_a_mean - 1), ++means_) {
+        const size_t unit = next_mean_ - first;
         int sum = 0;
         for (size_t block = 0; block < luma.blocks; ++block) sum += means[unit * luma.blocks + block];
         const float mean = static_cast<float>(sum) * luma_level,
-                    blueness = static_cast<float>(blue.means[unit * blue.blocks]) * blue_level,
-                    redness = static_cast<float>(red.means[unit * red.blocks]) * red_level;
+                    blueness = static_cast<float>(colours[0][unit * blue.blocks]) * blue_level,
+                    redness = static_cast<float>(colours[1][unit * red.blocks]) * red_level;
         if (std::abs(mean) + most_of_blue * std::abs(blueness) + most_of_red * std::abs(redness) <= 127) continue;
         const float luma_mean = cut_off(mean);
         cut_means_ += std::abs(luma_shown(luma_mean, blueness, redness) - luma_mean) > material;
     }
 }
 
-void ShownLuma::decode(Component& component, const uint32_t* starts, const int* means) {
+void ShownLuma::transform(Component& component, const BlockValues* blocks) {
     const size_t line = component.across * 8;
+    const auto& wave = waves();
     for (size_t block = 0; block < component.blocks; ++block) {
-        Bits bits(file_.bits.get(), starts[block]);
-        bits.skip(component.dc->next(bits).bits);
         std::array<float, 64> values{};
         std::array<bool, 8> filled{true};  // columns
-        values[0] = static_cast<float>(means[block] * (*component.steps)[0]);
-        for (size_t position = 1; position < 64; ++position) {
-            bits.refill();
-            const Code code = component.ac->next(bits);
-            position += code.run;
-            if (position >= 64) break;
-            const size_t place = zigzag[position];
-            values[place] =
-                static_cast<float>(extended(bits.behind(code.length), code.size) * (*component.steps)[position]);
-            filled[place % 8] = true;
-            bits.skip(code.bits);
+        for (size_t position = 0; position < 64; ++position) {
+            const int value = blocks[block][position];
+            if (value == 0) continue;
+            values[zigzag[position]] = static_cast<float>(value * (*component.steps)[position]);
+            filled[zigzag[position] % 8] = true;
         }
-        const auto& wave = waves();
         std::array<std::array<float, 8>, 8> lines{};
         for (size_t u = 0; u < 8; ++u) {
             if (!filled[u]) continue;
@@ -164,10 +132,11 @@ void ShownLuma::decode(Component& component, const uint32_t* starts, const int* 
     }
 }
 
-void ShownLuma::look_at(const uint32_t* starts, size_t unit) {
+void ShownLuma::look_at(const BlockValues* blocks) {
+    const BlockValues* const luma_blocks = blocks;
     for (Component& component : components_) {
-        decode(component, starts, component.means.data() + unit * component.blocks);
-        starts += component.blocks;
+        transform(component, blocks);
+        blocks += component.blocks;
     }
     const Component& luma = components_[0];
     const size_t length = luma.across * 8;
@@ -190,7 +159,7 @@ void ShownLuma::look_at(const uint32_t* starts, size_t unit) {
         for (size_t across = 0; across < luma.across; ++across) {
             const size_t block = down * luma.across + across;
             judge(std::accumulate(&shown[across * 8], &shown[across * 8] + 8, 0.0f) / 64,
-                  luma.level(luma.means[unit * luma.blocks + block]));
+                  luma.level(luma_blocks[block][0]));
         }
     }
 }
@@ -210,6 +179,70 @@ void ShownLuma::judge(float shown, float mean) {
 bool ShownLuma::is_luma() const {
     return cut_means_ * share_of_means <= means_ && cut_blocks_ * share_of_blocks <= blocks_ &&
            cut_ <= material_mean * static_cast<float>(blocks_);
+}
+
+ScanColours::ScanColours(const JpegFile& file, const Walk& walk, uint64_t seed)
+    : file_(file), values_(walk.blocks()), shown_(file, seed) {
+    for (const JpegComponent& component : file.components) {
+        const size_t blocks = size_t{component.across} * component.down;
+        components_.push_back({blocks, &walk.dc(component), &walk.ac(component), &walk.differences(component), 0,
+                               std::vector<int>(blocks * file.units_across())});
+    }
+}
+
+void ScanColours::add(const uint32_t* starts, size_t units, LumaMeans luma, bool anew) {
+    const uint32_t* own = starts + components_[0].blocks;
+    for (size_t i = 1; i < components_.size(); own += components_[i++].blocks) {
+        if (anew) components_[i].mean = 0;
+        read_means(components_[i], own, units);
+    }
+    std::array<const int*, 2> colours{};
+    for (size_t i = 1; i < components_.size(); ++i) colours[i - 1] = components_[i].means.data();
+    shown_.compare_means(units, luma, colours);
+    while (const auto unit = shown_.next_unit(units_ + units)) {
+        look_at(starts + (*unit - units_) * values_.size(), *unit - units_, luma);
+    }
+    units_ += units;
+}
+
+void ScanColours::read_means(Component& component, const uint32_t* starts, size_t units) {
+    const Differences& differences = *component.differences;
+    const uint8_t* const data = file_.bits.get();
+    int mean = component.mean;
+    int* means = component.means.data();
+    const size_t blocks = component.blocks, unit_blocks = values_.size();
+    if (blocks == 1) {
+        for (const uint32_t* last = starts + units * unit_blocks; starts != last; starts += unit_blocks) {
+            *means++ = mean += differences.read(data, *starts);
+        }
+    } else {
+        for (size_t unit = 0; unit < units; ++unit, starts += unit_blocks) {
+            for (size_t block = 0; block < blocks; ++block) *means++ = mean += differences.read(data, starts[block]);
+        }
+    }
+    component.mean = mean;
+}
+
+void ScanColours::look_at(const uint32_t* starts, size_t unit, LumaMeans luma) {
+    BlockValues* to = values_.data();
+    for (Component& component : components_) {
+        for (size_t block = 0; block < component.blocks; ++block, ++starts, ++to) {
+            const size_t number = unit * component.blocks + block;
+            to->fill(0);
+            (*to)[0] = &component == components_.data() ? luma[number] : component.means[number];
+            Bits bits(file_.bits.get(), *starts);
+            bits.skip(component.dc->next(bits).bits);
+            for (size_t position = 1; position < 64; ++position) {
+                bits.refill();
+                const Code code = component.ac->next(bits);
+                position += code.run;
+                if (position >= 64) break;
+                (*to)[position] = extended(bits.behind(code.length), code.size);
+                bits.skip(code.bits);
+            }
+        }
+    }
+    shown_.look_at(values_.data());
 }
 
 }  // namespace tutela

@@ -25,6 +25,10 @@ ORDINARY: dict[str, dict[str, Any]] = {
     "fine": {"quality": 98},
     "its own tables": {"optimize": True},
     "restarts": {"restart_marker_blocks": 3},
+    "progressive": {"progressive": True},
+    "progressive 4:4:4": {"progressive": True, "subsampling": 0, "quality": 98},
+    "progressive 4:2:2, coarse": {"progressive": True, "subsampling": 1, "quality": 20},
+    "progressive, restarts": {"progressive": True, "restart_marker_blocks": 3},
 }
 
 
@@ -57,9 +61,10 @@ def test_the_luma_is_that_of_libjpeg(name, size, eighths):
     assert_alike(ours, by_libjpeg(data, min_side))
 
 
+@pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("eighths", [1, 3])
-def test_a_grey_file_is_its_luma(eighths):
-    data = saved(333, 241, "L")
+def test_a_grey_file_is_its_luma(eighths, progressive):
+    data = saved(333, 241, "L", progressive=progressive)
     min_side = -(-241 * eighths // 8)
     assert_alike(_native.jpeg_luma(data, min_side), by_libjpeg(data, min_side))
 
@@ -73,12 +78,12 @@ def test_a_half_and_a_quarter_are_close_to_the_mean_of_the_pixels_they_cover(eig
     assert np.abs(ours - means).mean() < 3
 
 
-@pytest.mark.parametrize("tables", ["the usual tables", "its own tables"])
+@pytest.mark.parametrize("options", [{}, {"optimize": True}, {"progressive": True}], ids=str)
 @pytest.mark.parametrize("eighths", [1, 3])
-def test_noise_is_its_luma(eighths, tables):
+def test_noise_is_its_luma(eighths, options):
     """Its blocks fill up without a code for their end, and have the longest codes and values."""
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (120, 160, 3), np.uint8))
-    data = file_of(noise, "JPEG", quality=100, optimize=tables == "its own tables")
+    data = file_of(noise, "JPEG", quality=100, **options)
     assert_alike(_native.jpeg_luma(data, 15 * eighths), by_libjpeg(data, 15 * eighths))
 
 
@@ -103,10 +108,29 @@ def test_a_blank_picture_keeps_its_grey(luma):
     assert (_native.jpeg_luma(data, 25) == luma).all()
 
 
+def scans_of(data: bytes) -> list[int]:
+    """Where each scan of a progressive file begins, with the tables before it, and where the last one ends."""
+    starts = [found.start() for found in re.finditer(rb"\xff\xda", data)]
+    ends = [re.compile(rb"\xff[^\x00\xd0-\xd7]").search(data, start + 2) for start in starts]
+    return [end.start() for end in ends if end is not None]
+
+
+def without_last_scan(data: bytes) -> bytes:
+    """Browsers show it, smoothed over: the values that it lacks are guessed."""
+    return data[: scans_of(data)[-2]] + data[-2:]
+
+
+def with_a_scan_twice(data: bytes) -> bytes:
+    before, last = scans_of(data)[-2:]
+    return data[:last] + data[before:]
+
+
 def test_what_is_not_ordinary_is_left_to_another_decoder():
     whole = saved(320, 240)
     others = {
-        "progressive": saved(320, 240, progressive=True),
+        "without its last scan": without_last_scan(saved(320, 240, progressive=True)),
+        "progressive, cut short": saved(320, 240, progressive=True)[:-400],
+        "a scan twice": with_a_scan_twice(saved(320, 240, progressive=True)),
         "four colours": saved(320, 240, "CMYK"),
         "red, green and blue": file_of(photos()[0].resize((320, 240)), "JPEG", keep_rgb=True),
         "cut short": whole[: len(whole) // 2],
