@@ -1,12 +1,19 @@
-// The Python face of the JPEG decoder: bytes in, luma or None out. The lock is released while it decodes.
+// The Python face of what reads files: the JPEG decoder, bytes in, luma or None out; and the search for beginnings. The
+// lock is released while they work.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/vector.h>
 
 #include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "jpeg.hpp"
 #include "jpeg_file.hpp"
+#include "literals.hpp"
 
 namespace nb = nanobind;
 using namespace tutela;
@@ -32,9 +39,20 @@ std::optional<size_t> marker(const File& file, size_t from) {
     return found < file.size() ? std::optional(found) : std::nullopt;
 }
 
+std::vector<std::pair<size_t, size_t>> literals_in(const File& data, const std::vector<nb::bytes>& literals) {
+    std::vector<std::string_view> views;
+    for (const nb::bytes& literal : literals) {
+        if (literal.size() < 2) throw nb::value_error("a literal has two bytes at least");
+        views.emplace_back(literal.c_str(), literal.size());
+    }
+    nb::gil_scoped_release unlocked;
+    return find_literals({data.data(), data.size()}, views);
+}
+
 }  // namespace
 
 void bind_jpeg(nb::module_& m) {
     m.def("jpeg_luma", &luma, nb::arg("file"), nb::arg("min_side"), nb::arg("seed") = nb::none());
     m.def("jpeg_marker", &marker, nb::arg("file"), nb::arg("begin"));
+    m.def("find_literals", &literals_in, nb::arg("data"), nb::arg("literals"));
 }

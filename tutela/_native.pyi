@@ -94,6 +94,9 @@ def jpeg_luma(file: bytes | memoryview, min_side: int, seed: int | None = None) 
     first bit of its scan to the last.
     """
 
+def find_literals(data: bytes | memoryview, literals: list[bytes]) -> list[tuple[int, int]]:
+    """(place, number of the literal) in order, of each literal of two bytes at least. Overlapping ones are found."""
+
 def jpeg_marker(file: bytes | memoryview, begin: int) -> int | None:
     """Where the next marker in a scan is, from a byte on: no stuffing, restart or fill byte. None where none is."""
 

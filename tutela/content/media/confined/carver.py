@@ -6,11 +6,11 @@ A short signature proves nothing, so what it gives away is speculative: where it
 import re
 from collections.abc import Iterator
 
+from tutela import _native
 from tutela.content.media.confined.endings import end_of
 from tutela.content.media.confined.parts import InnerFile
 from tutela.content.media.sniff import MediaType, sniff
 
-_WINDOW = 16 * 1024 * 1024
 _LITERALS = (
     (b"\xff\xd8\xff", 0),
     (b"\x89PNG\r\n\x1a\n", 0),
@@ -38,10 +38,8 @@ _LITERALS = (
     (b" EMF\x00\x00\x01\x00", 40),
 )
 """What is searched for, and how many bytes before it a file begins."""
-_SIGNATURE = re.compile(b"|".join(re.escape(literal) for literal, _ in _LITERALS))
-_BEFORE = dict(_LITERALS)
+_SIGNATURES = [literal for literal, _ in _LITERALS]
 _BITMAP = re.compile(rb"BM.{4}\x00\x00\x00\x00.{3}\x00[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00", re.DOTALL)
-_LONGEST = 32
 _CERTAIN = frozenset(
     {
         MediaType.PNG,
@@ -96,12 +94,7 @@ def carve(data: memoryview, begin: int = 0) -> Iterator[InnerFile]:
 
 def signatures(data: memoryview) -> list[int]:
     """Where files may begin, in order."""
-    found: set[int] = set()
-    for base in range(0, len(data), _WINDOW):
-        window = bytes(data[base : base + _WINDOW + _LONGEST])
-        for match in _SIGNATURE.finditer(window):
-            begin = base + match.start() - _BEFORE[match.group()]
-            if begin >= 0:
-                found.add(begin)
-        found.update(base + match.start() for match in _BITMAP.finditer(window))
+    begins = (place - _LITERALS[number][1] for place, number in _native.find_literals(data, _SIGNATURES))
+    found = {begin for begin in begins if begin >= 0}
+    found.update(match.start() for match in _BITMAP.finditer(data))
     return sorted(found)

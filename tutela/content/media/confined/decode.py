@@ -5,7 +5,8 @@ decoded and marked; what nothing can be made of raises UnscreenableError.
 """
 
 import io
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib import import_module
 
@@ -122,9 +123,14 @@ class FrameReader:
         self._mode = content.mode
         self._limits = content.limits
         self._ways = tones(self._image, memoryview(content.data), content.media_type)
-        first = 0 if content.media_type is MediaType.PSD else self._image.tell() + 1
-        self.numbers = range(first or 1, getattr(self._image, "n_frames", 1) + (first == 0))
-        """Of all but the one that is the picture itself; of a PSD, the layers beneath it."""
+        self.numbers: Iterable[int]
+        """Of all but the one that is the picture itself; of a PSD, the layers beneath it. Of a GIF all that may be: the
+        decoder would read through it to count them."""
+        if content.media_type is MediaType.GIF:
+            self.numbers = itertools.count(1)
+        else:
+            first = 0 if content.media_type is MediaType.PSD else self._image.tell() + 1
+            self.numbers = range(first or 1, getattr(self._image, "n_frames", 1) + (first == 0))
         if content.media_type in _TIMED_ON_LOAD:
             self._image.load()
         self._shown_at_ms = float(self._image.info.get("duration") or 0)

@@ -9,7 +9,7 @@ import binascii
 import contextlib
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from urllib.parse import unquote_to_bytes
 
 from tutela._native import has_row
@@ -48,7 +48,11 @@ _YENC = re.compile(
 )
 _BASE85 = re.compile(rb"<~([!-uz\s]{240,}?)~>")
 _BETWEEN = re.compile(rb"&#(?:1[03]|x[aAdD]);|%0[aAdD]|\\[nrt]|\"\s*\+\s*\"|'\s*\+\s*'")
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+_BEGIN_BETWEEN = b"&%\\\"'"
+_NOT_BASE64 = bytes(n for n in range(256) if not (chr(n).isalnum() and n < 128) and n not in b"+/_-")
+_IN_STANDARD_BASE64 = bytes.maketrans(b"-_", b"+/")
+_BOUNDARY = b"-=\r\n"
+"""What ends a body in base64, and begins the next part of a mail."""
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(/))")
 _CSS_ESCAPE = re.compile(rb"\\([0-9a-fA-F]{1,6})[ \t\r\n\f]?")
 _ADDRESS = re.compile(rb"""data:([^,"'<>\s]{0,200}?)(;base64)?,\s*([^"'<>)]+)""", re.IGNORECASE)
@@ -122,8 +126,12 @@ def _dumps_in(text: bytes) -> Iterator[tuple[str, bytes]]:
                     yield "base85", base64.b85decode(run[: len(run) // 5 * 5])
 
 
-def runs_in(text: bytes) -> Iterator[bytes]:
-    """What long runs of letters and numbers stand for, where it begins like a file of a known type."""
+def runs_in(text: bytes, decoded: Collection[bytes] = ()) -> Iterator[bytes]:
+    """What long runs of letters and numbers stand for, where it begins like a file of a known type.
+
+    Not once more what `decoded`, texts in base64 that begin like such a file, stand for.
+    """
+    known = {letters.rstrip(_BOUNDARY) for letters in decoded}
     # Of ordinary words the patterns, which look at each letter many times, find nothing; there are none of these rows.
     has_base64 = has_row(text, _IN_BASE64, _LETTERS_IN_A_ROW)
     has_digits = has_row(text, _IN_HEXADECIMAL, 2 * _FEWEST)
@@ -134,6 +142,8 @@ def runs_in(text: bytes) -> Iterator[bytes]:
         (_OCTAL, has_digits, _from_octal, _word_by_word),
     ):
         for found in pattern.finditer(text) if may_be else ():
+            if found.group().rstrip(_BOUNDARY) in known:
+                continue
             for run in beginnings(found.group()):
                 if not _may_be_a_file(run, decode):
                     continue
@@ -167,9 +177,10 @@ def _word_by_word(run: bytes) -> Iterator[bytes]:
 
 def from_base64(text: bytes) -> bytes:
     """The bytes that base64 stands for, as far as they go; whatever stands between its letters is passed over."""
-    text = text.replace(b"-", b"+").replace(b"_", b"/").replace(b"%2B", b"+").replace(b"%2F", b"/")
-    text = _BETWEEN.sub(b"", text)
-    letters = _NOT_BASE64.sub(b"", text)
+    text = text.replace(b"%2B", b"+").replace(b"%2F", b"/")
+    if len(text.translate(None, _BEGIN_BETWEEN)) < len(text):
+        text = _BETWEEN.sub(b"", text.replace(b"-", b"+"))
+    letters = text.translate(_IN_STANDARD_BASE64, _NOT_BASE64)
     letters = letters[: len(letters) - 1] if len(letters) % 4 == 1 else letters
     return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
 

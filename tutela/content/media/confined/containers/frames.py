@@ -60,23 +60,29 @@ class _Reading:
         self._closely = [_fields(first)]
         self._chosen = _longest_shown(seconds or [0.0] * first.frames, MOST_CLOSELY)
         self._passed_over = 0
+        numbers = self._reader.numbers
+        self._counted = numbers.stop if isinstance(numbers, range) else first.frames
 
     def parts(self) -> Iterator[Part]:
         for number in self._reader.numbers:
             name = f"{self._kind} {number + 1}"
-            self._budget.spend_part()
+            if number < self._counted:
+                self._budget.spend_part()
             try:
                 picture, seconds = self._reader.frame(number)
             except BudgetSpentError:
                 raise
             except EOFError:
-                yield _counted_otherwise(number, len(self._reader.numbers) + 1)
-                return
+                if number != self._counted:
+                    yield _counted_otherwise(number, self._counted)
+                break
             except Exception as error:
                 yield Unread(name, unreadable(f"the {self._kind}", error))
                 if self._kind == "frame":
                     return  # each frame is drawn upon the one before
                 continue
+            if number >= self._counted:
+                self._budget.spend_part()
             if (digest := _digest(picture)) not in self._seen:
                 self._seen.add(digest)
                 yield InnerPicture(name, picture, seconds, alike=not self._is_news(number, picture))

@@ -38,7 +38,8 @@ _SHOWS_NOTHING = 1024
 _IN_LINE = re.compile(rb"(?<!\S)BI\s.{4,4000}?\sID\s", re.DOTALL)
 _PAINTED = re.compile(rb"/([^\s/\[\]<>(){}%]+)\s+Do(?!\S)")
 _LETTER_BOX = re.compile(rb"\s+".join([rb"[-+.\d]+"] * 2 + [rb"([-+.\d]+)"] * 4) + rb"\s+d1")
-_STREAM = re.compile(rb"(?<![A-Za-z])stream(?:\r\n|\n|\r)")
+_STREAM = re.compile(rb"stream(?<![A-Za-z]stream)(?:\r\n|\n|\r)")
+"""Begins with what it is found by: a look back first would be taken at every byte of the document."""
 _MARKUP = re.compile(rb"\s*(?:\xef\xbb\xbf)?<")
 _DEVICES = frozenset({"/DeviceRGB", "/DeviceGray", "/CalRGB", "/CalGray"})
 _STRUCTURE = frozenset({"/XRef", "/ObjStm"})
@@ -152,10 +153,10 @@ class PdfStreams:
         if self._pdf.is_encrypted:
             return
         yield from self._between()
-        if self._unseen():
+        if any(self._unseen()):
             yield from self._earlier()
-        for start, raw in self._unseen():
-            yield from self._orphan(start, raw)
+            for start, raw in self._unseen():
+                yield from self._orphan(start, raw)
 
     def _between(self) -> Iterator[Part]:
         """Files that stand between the objects, in no stream."""
@@ -197,15 +198,13 @@ class PdfStreams:
         if there > named:
             raise encrypted()
 
-    def _unseen(self) -> list[tuple[int, bytes]]:
+    def _unseen(self) -> Iterator[tuple[int, bytes]]:
         """(where, bytes) of every stream in the file that was not come by."""
-        found = []
         for match in _STREAM.finditer(self._data):
             end = self._data.find(b"endstream", match.end())
             raw = self._data[match.end() : end if end >= 0 else len(self._data)]
             if raw.strip() and _digest(raw) not in self._seen:
-                found.append((match.start(), raw))
-        return found
+                yield match.start(), raw
 
     def _orphan(self, start: int, raw: bytes) -> Iterator[Part]:
         """A stream that nothing names: unpacked where that is simple, and searched."""
