@@ -2,8 +2,11 @@
 
 import base64
 import os
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.pictures import draw_scene, file_of
 from tutela.content.media.confined import encodings
@@ -42,3 +45,45 @@ def test_letters_that_stand_for_nothing_are_not_decoded_whole(monkeypatch):
     text = b" ".join(os.urandom(2).hex().encode() for _ in range(200_000))
     assert list(runs_in(text)) == []
     assert sum(decoded) < len(text)
+
+
+def test_what_a_mail_was_decoded_into_is_not_decoded_once_more():
+    picture, other = (file_of(draw_scene(number), "JPEG") for number in (1, 2))
+    body, more = base64.encodebytes(picture), base64.encodebytes(other)
+    mail = b"name=x\n\n" + body + b"\n--==--\n\n" + more
+    assert len(list(runs_in(mail))) == 2
+    (found,) = runs_in(mail, [body.strip()])
+    assert found.startswith(other)
+    assert len(list(runs_in(mail, [body[:-40].strip()]))) == 2  # not the whole of it
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                b"A",
+                b"z0",
+                b"-",
+                b"_",
+                b"/+",
+                b"%2F",
+                b"%2B",
+                b"%0A",
+                b"&#10;",
+                b"' + '",
+                b"\\n",
+                b" ",
+                b"\n",
+                b"=",
+                b'"',
+                b"%",
+            ]
+        )
+    )
+)
+def test_letters_of_base64_are_kept_and_what_stands_between_them_is_not(pieces):
+    text = b"".join(pieces)
+    plain = re.sub(rb"&#10;|%0A|\\n|' \+ '", b"", text.replace(b"-", b"+").replace(b"%2B", b"+").replace(b"%2F", b"/"))
+    letters = re.sub(rb"[^A-Za-z0-9+/]", b"", plain.replace(b"_", b"/"))
+    letters = letters[: len(letters) - (len(letters) % 4 == 1)]
+    assert encodings.from_base64(text) == base64.b64decode(letters + b"=" * (-len(letters) % 4))

@@ -175,3 +175,18 @@ def test_a_damaged_file_is_either_left_to_libjpeg_or_decoded_as_it_would(size, s
 def test_the_next_marker_is_no_stuffing_restart_or_fill_byte(data, begin):
     found = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL).search(data, begin)
     assert _native.jpeg_marker(data, begin) == (found.start() if found else None)
+
+
+LITERALS = [b"ab", b"abc", b"\x00\x00", b"ca"]
+
+
+@given(st.text("abc\x00", max_size=60).map(str.encode))
+def test_literals_are_found_wherever_they_stand(data):
+    places = range(len(data))
+    brute = [(at, number) for at in places for number, one in enumerate(LITERALS) if data.startswith(one, at)]
+    assert _native.find_literals(data, LITERALS) == brute
+
+
+def test_a_literal_of_one_byte_is_refused():
+    with pytest.raises(ValueError, match="two bytes"):
+        _native.find_literals(b"a", [b"a"])

@@ -59,7 +59,8 @@ def test_no_picture_makes_pdq_leave_its_bounds(build: Path) -> None:
 
 def test_no_file_makes_the_jpeg_decoder_leave_its_bounds(build: Path, tmp_path: Path) -> None:
     kinds = ({}, {"subsampling": 0}, {"restart_marker_blocks": 2}, {"optimize": True}, {"quality": 100})
-    for number, options in enumerate(kinds):
+    progressive = [{"progressive": True, **kind} for kind in kinds]
+    for number, options in enumerate([*kinds, *progressive]):
         (tmp_path / f"{number}.jpg").write_bytes(file_of(photos()[0].resize((150, 110)), "JPEG", **options))
     (tmp_path / "long.jpg").write_bytes(file_of(photos()[0].resize((320, 240)), "JPEG", quality=98))
     assert run(build / "fuzz_jpeg", str(ROUNDS), "1", *sorted(tmp_path.glob("*.jpg"))) == f"{ROUNDS} rounds\n"
