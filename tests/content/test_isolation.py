@@ -27,6 +27,7 @@ from tutela.content.media.content import Limits, Mode
 from tutela.content.media.hostile import attempt_everything
 from tutela.content.media.isolation import WorkerPool
 from tutela.content.media.sniff import VIDEOS, sniff
+from tutela.content.media.worker_process import WorkerProcess
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.screening.examination import TASK, options, read_examination
 
@@ -115,6 +116,17 @@ def test_a_worker_reaches_no_network(pool):
         pytest.skip("this system gives no network namespaces to this user")
     with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(TutelaError):
         pool.run(b"connect", {"port": server.getsockname()[1]})
+
+
+def test_a_worker_that_starts_says_everything_at_once():
+    """Two messages of two processes came in any order, and the later one was taken for an answer on a busy machine."""
+    worker = WorkerProcess("tests.support.isolated_tasks:misbehave", Limits())
+    try:
+        said = worker._receive(lambda: None)
+        assert set(said) == {"process", "refusals"}
+        assert Path(f"/proc/{said['process']}").is_dir() or sys.platform != "linux"
+    finally:
+        worker.kill()
 
 
 def test_the_protections_are_named(pool):

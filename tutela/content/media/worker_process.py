@@ -75,11 +75,9 @@ class WorkerProcess:
 
         try:
             message = self._receive(watch)
-            if "process" in message:
-                self.pid = int(message["process"])
-                message = self._receive(watch)
             if "failed" in message:
                 raise TutelaError("a decoding worker did not start: {why}", why=message["failed"])
+            self.pid = int(message["process"])
             self.refusals = {str(name): str(why) for name, why in message["refusals"].items()}
         except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise TutelaError("a decoding worker did not start: {error!r}; see the log", error=error) from error

@@ -23,6 +23,7 @@ from tutela.content.media.confined.confinement import confine, leave_processes
 from tutela.errors import UnscreenableError
 
 _LENGTH = struct.Struct("<I")
+_NUMBER = struct.Struct("<q")
 _MAX_RESULT_BYTES = 1024 * 1024
 _ONE_READ = 64 * 1024
 """Bytes of a request that are read at once; no next one comes before the answer."""
@@ -34,11 +35,7 @@ def work(task: str, max_memory_bytes: int, connection: socket.socket, memory: in
     On Linux that is done by a child, so that it is the first process of a namespace; this one ends as its child does.
     """
     left = leave_processes()
-    if sys.platform == "linux" and (child := os.fork()):
-        os.close(memory)
-        _end_as(child, connection)
-    if sys.platform == "linux":
-        _native.end_with_parent()
+    process = _in_a_child(connection, memory) if sys.platform == "linux" else os.getpid()
     with connection:
         try:
             function = _load(task)
@@ -46,8 +43,27 @@ def work(task: str, max_memory_bytes: int, connection: socket.socket, memory: in
         except Exception as error:
             _answer(connection, {"failed": f"{type(error).__name__}: {error}"})
             raise
-        _answer(connection, {"refusals": refusals})
+        _answer(connection, {"process": process, "refusals": refusals})
         _serve(connection, memory, function)
+
+
+def _in_a_child(connection: socket.socket, memory: int) -> int:
+    """Go on in a child, which returns with the number it has outside its namespace and cannot see there.
+
+    The child alone speaks on the connection: of two that do, the second could be taken for the answer to a task.
+    """
+    told, tell = os.pipe()
+    if child := os.fork():
+        connection.close()
+        os.close(memory)
+        os.write(tell, _NUMBER.pack(child))
+        _end_as(child)
+    _native.end_with_parent()
+    os.close(tell)
+    with os.fdopen(told, "rb") as pipe:
+        (process,) = _NUMBER.unpack(pipe.read(_NUMBER.size))
+    number: int = process
+    return number
 
 
 def _load(name: str) -> Any:
@@ -59,10 +75,8 @@ def _load(name: str) -> Any:
     return task
 
 
-def _end_as(child: int, connection: socket.socket) -> NoReturn:
-    """Outside the child's namespace: say its number, which it does not know, and end as it does."""
-    with connection:
-        _answer(connection, {"process": child})
+def _end_as(child: int) -> NoReturn:
+    """End as the child does."""
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status < 0:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
