@@ -61,7 +61,8 @@ def run(scale: Scale) -> Iterator[Table]:
         yield _beside(servers, files, scale)
         yield _added(folder, servers["Tutela"], files, scale)
         yield _memory(servers["Tutela"], files["photo, JPEG of 3 MP"], scale)
-    yield _proxy(scale)
+    yield _proxy(scale, apart=False)
+    yield _proxy(scale, apart=True)
 
 
 class _Server:
@@ -158,28 +159,67 @@ def _memory(ours: _Server, make: Callable[[], bytes], scale: Scale) -> Table:
     return table
 
 
-def _proxy(scale: Scale) -> Table:
+def _proxy(scale: Scale, *, apart: bool) -> Table:
+    cores = sorted(os.sched_getaffinity(0))
+    where = "the gateway and its worker on a core of their own" if apart else "everything on the same two cores"
     table = Table(
-        "100 KB of text to an application",
-        ("way", "requests/s", "of bare"),
-        "nginx before a small application in Python, four clients, everything on one core.",
+        f"100 KB of text to an application: {where}",
+        ("way", "requests/s", "of bare", "gateway", "its worker"),
+        "nginx before a small application in Python, four clients"
+        + (", these three on one core both times." if apart else ".")
+        + f" Medians of {_ROUNDS[scale]} rounds in turns; processor time a request.",
     )
     if not shutil.which("nginx", path="/usr/sbin:/usr/bin"):
-        table.add("nginx is not installed", "", "")
+        table.add("nginx is not installed", "", "", "", "")
         return table
+    if len(cores) < 2:
+        table.add("there is one core only", "", "", "", "")
+        return table
+    others, ours = ({cores[0]}, {cores[1]}) if apart else ({*cores[:2]}, {*cores[:2]})
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
+        stack.enter_context(_on(others))  # and with this thread, whatever it starts
         application = stack.enter_context(_application())
-        proxy = stack.enter_context(_our_proxy(folder, application))
-        rates = {}
-        for way, upstream in (("nginx, proxy_pass", application), ("nginx, upload proxy", proxy)):
-            port = stack.enter_context(_nginx(folder, upstream))
-            _upload_rate(port, 10)
-            rates[way] = _upload_rate(port, _UPLOADS[scale])
-        bare = rates["nginx, proxy_pass"]
-        for way, rate in rates.items():
-            table.add(way, f"{rate:.0f}", "" if rate == bare else f"{rate / bare:.2f} ×")
+        with _on(ours):
+            port, process = stack.enter_context(_our_proxy(folder, application))
+        bare = stack.enter_context(_nginx(folder, application))
+        screened = stack.enter_context(_nginx(folder, port))
+        rates: dict[int, list[float]] = {bare: [], screened: []}
+        spent: list[tuple[float, float]] = []
+        for round_ in range(_ROUNDS[scale] + 1):
+            for front, measured in rates.items():
+                before = _own_and_below(process)
+                rate = _upload_rate(front, _UPLOADS[scale] if round_ else 10)
+                if round_:  # the first warms up
+                    measured.append(rate)
+                if round_ and front == screened:
+                    after = _own_and_below(process)
+                    spent.append(tuple((b - a) / _UPLOADS[scale] for a, b in zip(before, after, strict=True)))
+        alone, through = statistics.median(rates[bare]), statistics.median(rates[screened])
+        gateway, worker = (statistics.median(each) for each in zip(*spent, strict=True))
+        table.add("nginx, proxy_pass", f"{alone:.0f}", "", "", "")
+        table.add(
+            "nginx, upload proxy", f"{through:.0f}", f"{through / alone:.2f} ×", duration(gateway), duration(worker)
+        )
     return table
+
+
+@contextlib.contextmanager
+def _on(cores: set[int]) -> Iterator[None]:
+    """Run this thread, and whatever it starts, on those processors."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _own_and_below(process: int) -> tuple[float, float]:
+    """Processor time of a process, and of all below it."""
+    tasks = list(Path(f"/proc/{process}/task").iterdir())
+    own = sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+    return own, processor_s(process) - own
 
 
 def _upload_rate(port: int, count: int) -> float:
@@ -243,14 +283,15 @@ def _real(folder: Path, fuzzy: str) -> Iterator[_Server]:
 
 
 @contextlib.contextmanager
-def _our_proxy(folder: Path, application: int) -> Iterator[int]:
+def _our_proxy(folder: Path, application: int) -> Iterator[tuple[int, int]]:
+    """Its port and its process."""
     port = _free_port()
     options = {"kind": "proxy", "listen": [f"127.0.0.1:{port}"], "application": f"127.0.0.1:{application}"}
     settings = json.dumps({"up": options | {"overrides": {"unknown-type": "allow"}, "answer_s": 600}})
     environment = os.environ | {"TUTELA_GATEWAYS": settings, "TUTELA_DECODERS": "1"}
     command = [sys.executable, "-m", "tutela", "--home", str(folder / "proxy"), "gateway", "run", "up"]
-    with _started(command, ("127.0.0.1", port), env=environment):
-        yield port
+    with _started(command, ("127.0.0.1", port), env=environment) as process:
+        yield port, process
 
 
 @contextlib.contextmanager

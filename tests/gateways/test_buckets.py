@@ -18,7 +18,8 @@ from tests.support.gateways import COPY, DAMAGED, OTHER, Running
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.deployment.composition import Deployment
 from tutela.gateways.buckets.events import NewObject, UnknownEventError, read_events
-from tutela.gateways.buckets.service import GUARD_DUTY, STATUS, VERDICT
+from tutela.gateways.buckets.options import STATUS, VERDICT
+from tutela.gateways.buckets.service import GUARD_DUTY
 
 KEYS = ("plain.jpg", "a b+c", "ü/%2F", "x//y", "a/../b", "./dot", "trail/", "q?#&=", "\t")
 

@@ -24,7 +24,7 @@ from tests.support.service import free_port
 from tests.support.waiting import wait_until
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.gateways import metrics
-from tutela.gateways.buckets.service import STATUS, VERDICT
+from tutela.gateways.buckets.options import STATUS, VERDICT
 
 pytestmark = pytest.mark.peers
 

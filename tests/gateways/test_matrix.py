@@ -14,11 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from tests.support.gateways import COPY, DAMAGED, OTHER, Running
+from tests.support.gateways import COPY, DAMAGED, OTHER, Running, described
 from tests.support.home_server import TOKEN, HomeServer, home_server
 from tests.support.service import free_port
 from tests.support.waiting import PATIENCE_S
 from tutela.deployment.composition import Deployment
+from tutela.deployment.selftest import canary
+from tutela.gateways.check import check_gateways
 
 PREFIX = "/_matrix/media_proxy/unstable"
 
@@ -149,6 +151,24 @@ def test_what_cannot_be_read_is_an_answer(client, home):
     assert client.post("/scan_encrypted", json=short).status_code == 403
     for path in ("/x", "/scan/example.org/a%2Fb/c", "/scan/example.org/..%2F..%2Fx"):
         assert client.get(path).status_code == 404
+
+
+def test_the_gateway_is_checked_with_an_encrypted_file_of_a_user(home, running, monkeypatch):
+    monkeypatch.setenv("TEST_TOKEN", TOKEN.removeprefix("Bearer "))
+    rooms = {"kind": "matrix", "listen": [f"127.0.0.1:{running.ports['rooms'][0]}"]}
+    rooms |= {"homeserver": f"127.0.0.1:{home.port}", "check_token": "env:TEST_TOKEN"}
+    kept = len(home.files)
+    assert [(each.ok, each.detail) for each in check_gateways(described({"rooms": rooms}))] == [
+        (True, "passes"),
+        (True, "is refused"),
+    ]
+    assert len(home.files) == kept + 2 and canary() not in home.files.values()
+    monkeypatch.setenv("TEST_TOKEN", "of nobody")
+    assert [(each.ok, each.detail) for each in check_gateways(described({"rooms": rooms}))] == [
+        (False, "the home server said 401")
+    ] * 2
+    (first, _) = check_gateways(described({"rooms": rooms | {"check_token": ""}}))
+    assert not first.ok and "check_token" in first.detail
 
 
 def test_a_page_of_any_origin_may_ask(client):

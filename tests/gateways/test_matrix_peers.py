@@ -17,6 +17,7 @@ from tests.support.gateways import COPY, DAMAGED, OTHER, PATIENT, Running, descr
 from tests.support.service import free_port
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.deployment.composition import Deployment, compose_deployment
+from tutela.gateways.check import check_gateways
 
 pytestmark = pytest.mark.peers
 
@@ -115,7 +116,7 @@ def test_synapse_keeps_only_what_is_allowed(deployment, synapse):
     assert described({"x": {"kind": "askers", "listen": ["127.0.0.1:1"]}})["x"].warnings() == []
 
 
-def test_of_encrypted_rooms_synapse_keeps_everything_and_clients_are_told(deployment, synapse):
+def test_of_encrypted_rooms_synapse_keeps_everything_and_clients_are_told(deployment, synapse, monkeypatch):
     with asked(deployment, synapse, **LOOSE) as running:
         scanner = f"http://127.0.0.1:{running.ports['rooms'][0]}/_matrix/media_proxy/unstable"
         for content, clean in ((OTHER, True), (COPY, False), (DAMAGED, False)):
@@ -128,5 +129,9 @@ def test_of_encrypted_rooms_synapse_keeps_everything_and_clients_are_told(deploy
             given = httpx.post(f"{scanner}/download_encrypted", json=asked_about, headers=headers, timeout=PATIENCE_S)
             assert given.status_code == (200 if clean else 403)
             assert (given.content == sealed) is clean
+        monkeypatch.setenv("TEST_TOKEN", synapse.client.headers["Authorization"].removeprefix("Bearer "))
+        rooms = {"kind": "matrix", "listen": [f"127.0.0.1:{running.ports['rooms'][0]}"]}
+        rooms |= {"homeserver": f"127.0.0.1:{synapse.port}", "check_token": "env:TEST_TOKEN"}
+        assert all(check.ok for check in check_gateways(described({"rooms": rooms})))
     (warning,) = described({"x": {"kind": "askers", "listen": ["127.0.0.1:1"]} | LOOSE})["x"].warnings()
     assert "unknown-type" in warning

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -41,6 +42,17 @@ def home_server() -> Iterator[HomeServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            good = self.path == "/_matrix/media/v3/upload" and self.headers["Authorization"] == TOKEN
+            said = {"content_uri": f"mxc://example.org/{home.keep(body)}"} if good else {"errcode": "M_UNKNOWN_TOKEN"}
+            answer = json.dumps(said).encode()
+            self.send_response(200 if good else 401)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
 
         def do_GET(self) -> None:
             home.asked.append(self.path)

@@ -1,1 +1,1 @@
-"""S3 buckets: a new object is announced, screened, and tagged, moved or deleted by its verdict."""
+"""Object stores: a new object is announced, screened, and its version is tagged, and copied where it is allowed."""

@@ -1,7 +1,7 @@
 """What object stores say of a new object, each in a shape of its own, as one kind of value.
 
-S3 by SQS, by SNS, by EventBridge; MinIO; SeaweedFS. Told at least once, in no order. What is not about a new object
-(test events, folders, tags: our own ones, too) is nothing.
+S3 by SQS, by SNS, by EventBridge; MinIO; SeaweedFS; Google's by Pub/Sub and Eventarc; Azure's by Event Grid. Told at
+least once, in no order. What is not about a new object (test events, folders, tags: our own ones, too) is nothing.
 """
 
 import json
@@ -13,6 +13,8 @@ from urllib.parse import unquote_plus
 from tutela.errors import InputError
 
 _MAX_NESTED = 4
+_MAX_BATCH = 1_000
+_CONTAINERS = "/blobServices/default/containers/"
 
 
 class UnknownEventError(InputError):
@@ -29,7 +31,7 @@ class NewObject:
     key: str
     version: str = ""
     etag: str = ""
-    """In lower case, without quotes; empty where the store does not say."""
+    """Without quotes; empty where the store does not say."""
 
 
 def read_events(text: str | bytes) -> list[NewObject]:
@@ -40,7 +42,21 @@ def read_events(text: str | bytes) -> list[NewObject]:
         raise UnknownEventError("a message is in none of the shapes that object stores send") from error
 
 
+def validation_code(text: str | bytes) -> str | None:
+    """What Event Grid wants to hear again before it tells of anything; None of any other message."""
+    try:
+        first = json.loads(text)[0]
+        asked = first["eventType"] == "Microsoft.EventGrid.SubscriptionValidationEvent"
+        return str(first["data"]["validationCode"]) if asked else None
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+
+
 def _events(message: Any, depth: int) -> Iterator[NewObject]:
+    if isinstance(message, list) and not depth and 0 < len(message) <= _MAX_BATCH:  # Event Grid
+        for each in message:
+            yield from _events(each, depth + 1)
+        return
     if depth > _MAX_NESTED or not isinstance(message, dict):
         raise UnknownEventError("a message is in none of the shapes that object stores send")
     if message.get("Event") == "s3:TestEvent":
@@ -57,6 +73,12 @@ def _events(message: Any, depth: int) -> Iterator[NewObject]:
         yield from _event_bridge(message)
     elif "event_type" in message:
         yield from _seaweedfs(message)
+    elif "eventType" in message or "specversion" in message:
+        yield from _cloud_event(message)
+    elif isinstance(message.get("message"), dict):
+        yield from _pub_sub(message["message"]["attributes"])
+    elif message.get("kind") == "storage#object":  # Pub/Sub's payload and Eventarc's, without an envelope
+        yield _new(message["bucket"], message["name"], message["generation"], None)
     else:
         raise UnknownEventError("a message is in none of the shapes that object stores send")
 
@@ -66,16 +88,38 @@ def _s3_record(record: Mapping[str, Any]) -> Iterator[NewObject]:
         return
     described = record["s3"]["object"]
     key = unquote_plus(str(described["key"]))  # as a form encodes it
-    yield _new(record["s3"]["bucket"]["name"], key, described.get("versionId"), described.get("eTag"))
+    etag = str(described.get("eTag") or "").lower()
+    yield _new(record["s3"]["bucket"]["name"], key, described.get("versionId"), etag)
 
 
 def _event_bridge(message: Mapping[str, Any]) -> Iterator[NewObject]:
     if message["detail-type"] != "Object Created":
         return
     described = message["detail"]["object"]
-    yield _new(
-        message["detail"]["bucket"]["name"], described["key"], described.get("version-id"), described.get("etag")
-    )
+    etag = str(described.get("etag") or "").lower()
+    yield _new(message["detail"]["bucket"]["name"], described["key"], described.get("version-id"), etag)
+
+
+def _pub_sub(attributes: Mapping[str, Any]) -> Iterator[NewObject]:
+    """Google Cloud Storage, "Pub/Sub notifications": a message's attributes say it all."""
+    if attributes["eventType"] == "OBJECT_FINALIZE":
+        yield _new(attributes["bucketId"], attributes["objectId"], attributes["objectGeneration"], None)
+
+
+def _cloud_event(message: Mapping[str, Any]) -> Iterator[NewObject]:
+    """Event Grid's own form, and CloudEvents 1.0, as Event Grid and Eventarc send them."""
+    match str(message.get("type" if "specversion" in message else "eventType")):
+        case "Microsoft.Storage.BlobCreated":
+            subject = f"/{str(message['subject']).removeprefix('/')}"
+            container, between, key = subject.removeprefix(_CONTAINERS).partition("/blobs/")
+            if not subject.startswith(_CONTAINERS) or not between:
+                raise UnknownEventError("an event's subject names no blob")
+            yield _new(container, key, None, message["data"].get("eTag"))
+        case "google.cloud.storage.object.v1.finalized":
+            data = message["data"]
+            yield _new(data["bucket"], data["name"], data["generation"], None)
+        case kind if not kind.startswith(("Microsoft.", "google.cloud.storage.object.")):
+            raise UnknownEventError("a message is in none of the shapes that object stores send")
 
 
 def _seaweedfs(message: Mapping[str, Any]) -> Iterator[NewObject]:
@@ -104,4 +148,4 @@ def _new(bucket: Any, key: Any, version: Any, etag: Any) -> NewObject:
     if not isinstance(bucket, str) or not isinstance(key, str) or not bucket or not key:
         raise UnknownEventError("a message names no object")
     version = "" if version in (None, "null") else str(version)
-    return NewObject(bucket, key, version, str(etag or "").strip('"').lower())
+    return NewObject(bucket, key, version, str(etag or "").strip('"'))

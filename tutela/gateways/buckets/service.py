@@ -11,27 +11,27 @@ import hashlib
 import hmac
 import json
 import logging
+import time
 from collections.abc import Iterator
 
-from pydantic import Field
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from tutela.errors import TutelaError
 from tutela.foundation.secrets import resolve
 from tutela.gateways.base import GatewayKind, Opening, Passes
-from tutela.gateways.buckets.events import NewObject, UnknownEventError, read_events
-from tutela.gateways.buckets.store import Buckets, ChangedError, GoneError, Pinned
-from tutela.gateways.http import HttpGateway, HttpOptions
-from tutela.gateways.listeners import ListenAddress
+from tutela.gateways.buckets.events import NewObject, UnknownEventError, read_events, validation_code
+from tutela.gateways.buckets.opened import open_store
+from tutela.gateways.buckets.options import STATUS, VERDICT, BucketsOptions
+from tutela.gateways.buckets.store import ChangedError, EventQueue, GoneError, Pinned, QueuedEvent
+from tutela.gateways.http import HttpGateway
 from tutela.gateways.outcome import GatewayOutcome
 from tutela.screening.verdict import Decision
 
 log = logging.getLogger(__name__)
 
-STATUS, VERDICT = "tutela-status", "tutela-verdict"
 GUARD_DUTY = "GuardDutyMalwareScanStatus"
 _GUARD_DUTY_WORDS = {
     Decision.ALLOW: "NO_THREATS_FOUND",
@@ -39,42 +39,9 @@ _GUARD_DUTY_WORDS = {
     Decision.BLOCK: "THREATS_FOUND",
 }
 _MAX_EVENT = 1024 * 1024
-_AT_ONCE = 8
-_WAIT_S = 5
 _STOP_S = 15
 _RETRY_S = 2
-
-
-class BucketsOptions(HttpOptions):
-    """What a gateway of object stores is told."""
-
-    listen: tuple[ListenAddress, ...] = Field(
-        default=(), description="Where webhooks of MinIO and SeaweedFS come in: `/events`."
-    )
-    queue: str = Field(default="", description="Address of an SQS queue that gets the bucket's events.")
-    queue_s: int = Field(
-        default=300,
-        gt=0,
-        le=43_200,
-        description="Seconds until an event comes again that was taken by a process that has ended since.",
-    )
-    endpoint: str | None = Field(default=None, description="Address of the store, where it is not Amazon's.")
-    region: str | None = Field(default=None, description="Region of the store.")
-    access_key: str = Field(default="", description="`env:NAME` or `file:/path`; else the surroundings' own role.")
-    secret_key: str = Field(default="", description="`env:NAME` or `file:/path`.")
-    token: str = Field(default="", description="`env:NAME` or `file:/path` of the bearer token of webhooks.")
-    guard_duty: bool = Field(default=False, description="Whether GuardDuty's tag is written, too, in its words.")
-    copy_to: str = Field(default="", description="Bucket that allowed objects are copied to; none by default.")
-
-    def warnings(self) -> list[str]:
-        """As of every gateway, and what is public before it is screened."""
-        if self.copy_to:
-            return super().warnings()
-        return [
-            *super().warnings(),
-            f"objects are public before they are screened, unless a bucket policy waits for the tag `{STATUS}`, or"
-            " `copy_to` names the public bucket",
-        ]
+_CHECKED_S = 60.0
 
 
 class BucketsGateway:
@@ -84,15 +51,13 @@ class BucketsGateway:
         options = opening.options
         self._intake = opening.intake
         self._options = options
-        keys = None
-        if options.access_key:
-            keys = (resolve(options.access_key, "access_key"), resolve(options.secret_key, "secret_key"))
         self._token = resolve(options.token, "token") if options.token else ""
-        self._buckets = Buckets(options.endpoint, options.region, keys)
+        opened = open_store(options)
+        self._store, self._queue = opened.store, opened.queue
         self._at_work: dict[NewObject, asyncio.Task[None]] = {}
         self._http: HttpGateway | None = None
         if opening.sockets:
-            routes = [Route("/events", self._webhook, methods=["POST"])]
+            routes = [Route("/events", self._webhook, methods=["POST", "OPTIONS"])]
             self._http = HttpGateway(opening, Starlette(routes=routes))
         self._polling: asyncio.Task[None] | None = None
 
@@ -100,8 +65,8 @@ class BucketsGateway:
         """Begin."""
         if self._http is not None:
             await self._http.start()
-        if self._options.queue:
-            self._polling = asyncio.create_task(self._poll())
+        if self._queue is not None:
+            self._polling = asyncio.create_task(self._poll(self._queue))
 
     async def stop(self) -> None:
         """Take no more; what is under way comes again."""
@@ -124,24 +89,29 @@ class BucketsGateway:
     async def _judge(self, new: NewObject) -> None:
         on_disk = self._intake.on_disk
         try:
-            pinned = await on_disk(self._buckets.pin, new)
-            tags = await on_disk(self._buckets.tags, pinned)
+            pinned = await on_disk(self._store.pin, new)
+            tags = await on_disk(self._store.tags, pinned)
             if self._is_ours(tags, pinned):
-                if tags[STATUS] == Decision.ALLOW and self._options.copy_to:
-                    await on_disk(self._buckets.copy, pinned, self._options.copy_to)
+                if tags[STATUS] == Decision.ALLOW:
+                    await self._publish(pinned)
                 return
             outcome = await self._screened(pinned)
-            await on_disk(self._buckets.tag, pinned, self._tags(pinned, outcome))
-            if outcome.allowed and self._options.copy_to:
-                await on_disk(self._buckets.copy, pinned, self._options.copy_to)
+            await on_disk(self._store.tag, pinned, self._tags(pinned, outcome))
+            if outcome.allowed:
+                await self._publish(pinned)
         except GoneError:
             return
         except ChangedError:
             return  # the other version has an event of its own
 
+    async def _publish(self, pinned: Pinned) -> None:
+        """A copy where everybody reads. Where that bucket's events come here, too, a copy is not copied once more."""
+        if self._options.copy_to not in ("", pinned.bucket):
+            await self._intake.on_disk(self._store.copy, pinned, self._options.copy_to)
+
     async def _screened(self, pinned: Pinned) -> GatewayOutcome:
         body = self._intake.begin(pinned.version or pinned.etag)
-        blocks: Iterator[bytes] = self._buckets.read(pinned)
+        blocks: Iterator[bytes] = self._store.read(pinned)
         try:
             while (block := await self._intake.on_disk(next, blocks, None)) is not None:
                 body.write(memoryview(block))
@@ -172,15 +142,26 @@ class BucketsGateway:
         return hmac.new(key, said.encode(), hashlib.sha256).hexdigest()[:32]
 
     async def _webhook(self, request: Request) -> Response:
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if self._token and not hmac.compare_digest(given.encode(), self._token.encode()):
+        if self._token and not self._has_token(request):
             return PlainTextResponse("a token is needed\n", 401)
+        if request.method == "OPTIONS":  # CloudEvents, "HTTP 1.1 Web Hooks", 4: whether events may be sent here at all
+            origin = request.headers.get("webhook-request-origin", "*")
+            return Response(headers={"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*", "Allow": "POST"})
         text = b""
         async for part in request.stream():
             text += part
             if len(text) > _MAX_EVENT:
                 return PlainTextResponse("the event is too long\n", 413)
+        if (code := validation_code(text)) is not None:
+            return JSONResponse({"validationResponse": code})
         return PlainTextResponse("", 200 if await self._told(text) else 503)
+
+    def _has_token(self, request: Request) -> bool:
+        """In the header, or in the address, where Pub/Sub and Event Grid have nowhere else to put it."""
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        wanted = self._token.encode()
+        in_address = request.query_params.get("token", "")
+        return hmac.compare_digest(given.encode(), wanted) or hmac.compare_digest(in_address.encode(), wanted)
 
     async def _told(self, text: str | bytes) -> bool:
         """Do what a message asks; False where it should come again."""
@@ -197,45 +178,49 @@ class BucketsGateway:
                 log.error("an object could not be judged; its event comes again", exc_info=error)
         return not any(done)
 
-    async def _poll(self) -> None:
-        queue, queue_s = self._options.queue, self._options.queue_s
-        client = self._buckets.client("sqs")
-
-        def receive() -> list[dict[str, str]]:
-            answer = client.receive_message(
-                QueueUrl=queue, MaxNumberOfMessages=_AT_ONCE, WaitTimeSeconds=_WAIT_S, VisibilityTimeout=queue_s
-            )
-            return list(answer.get("Messages", ()))
-
-        async def take(message: dict[str, str]) -> None:
-            receipt = message["ReceiptHandle"]
-            if await self._told(message["Body"]):
-                await self._intake.on_disk(lambda: client.delete_message(QueueUrl=queue, ReceiptHandle=receipt))
+    async def _poll(self, queue: EventQueue) -> None:
+        async def take(event: QueuedEvent) -> None:
+            if await self._told(event.text):
+                await self._intake.on_disk(queue.done, event)
             else:
-                await self._intake.on_disk(
-                    lambda: client.change_message_visibility(
-                        QueueUrl=queue, ReceiptHandle=receipt, VisibilityTimeout=_RETRY_S
-                    )
-                )
+                await self._intake.on_disk(queue.again, event, _RETRY_S)
 
         while True:
             try:
-                messages = await asyncio.to_thread(receive)
-                await asyncio.gather(*(take(message) for message in messages))
+                events = await asyncio.to_thread(queue.receive)
+                await asyncio.gather(*(take(event) for event in events))
             except Exception as error:
                 log.error("the queue does not answer: %s", type(error).__name__)
                 await asyncio.sleep(_RETRY_S)
 
 
 class _Asking:
-    """There is nobody to ask: objects come, and are tagged."""
+    """Puts an object into the store, as an uploader does, and waits for its tag."""
+
+    def __init__(self, options: BucketsOptions) -> None:
+        self._options = options
 
     def __call__(self, content: bytes) -> bool:
-        raise ValueError("a gateway of object stores is checked by putting an object into the bucket")
+        bucket, _, key = self._options.check_in.partition("/")
+        if not bucket:
+            raise ValueError("`check_in` names no object that a check may put into the store")
+        try:
+            store = open_store(self._options).store
+            pinned = store.pin(store.put(bucket, key, content))
+            deadline = time.monotonic() + _CHECKED_S
+            while time.monotonic() < deadline:
+                if status := store.tags(pinned).get(STATUS):
+                    return status == Decision.ALLOW
+                time.sleep(0.2)
+        except TutelaError as error:
+            raise ValueError(str(error)) from None
+        raise ValueError(f"the object that was put into the store has no tag after {_CHECKED_S:g} s")
 
 
-def _asking(_: BucketsOptions) -> Passes:
-    return _Asking()
+def _asking(options: BucketsOptions) -> Passes:
+    return _Asking(options)
 
 
-KIND = GatewayKind("buckets", "object stores: S3, MinIO, SeaweedFS", BucketsOptions, BucketsGateway, _asking)
+KIND = GatewayKind(
+    "buckets", "object stores: S3, Google's, Azure's, MinIO, SeaweedFS", BucketsOptions, BucketsGateway, _asking
+)

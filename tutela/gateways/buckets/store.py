@@ -1,22 +1,30 @@
-"""The objects of an S3 store: read in the version that was told of, tagged in that version, copied, never deleted.
-
-By boto3: it sends every key as it is, where faster clients refuse some or read another object.
+"""What an object store is to the gateway: an object is pinned to one version; it is read, tagged and copied in that
+version, never deleted. `s3.py`, `gcs.py` and `azure.py` each speak to one kind.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from enum import StrEnum
+from typing import Protocol
 
 from tutela.errors import TutelaError
 from tutela.gateways.buckets.events import NewObject
 
-_BLOCK = 256 * 1024
+BLOCK = 256 * 1024
+"""Bytes of an object that are read at once."""
 MAX_TAGS = 10
-_GONE = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed", "405"})
-_CHANGED = frozenset({"412", "PreconditionFailed"})
+"""Of one object, with S3 and Azure."""
+
+
+class StoreKind(StrEnum):
+    """Which store."""
+
+    S3 = "s3"
+    """Amazon's, and whatever speaks as it does: MinIO, SeaweedFS, Ceph."""
+    GCS = "gcs"
+    """Google Cloud Storage."""
+    AZURE = "azure"
+    """Azure Blob Storage."""
 
 
 class StoreUnreachableError(TutelaError):
@@ -46,100 +54,45 @@ class Pinned:
     version: str
     etag: str
 
-    @property
-    def named(self) -> dict[str, str]:
-        """As boto3 takes it."""
-        named = {"Bucket": self.bucket, "Key": self.key}
-        return named | ({"VersionId": self.version} if self.version else {})
 
-
-class Buckets:
-    """One S3 store. Calls wait: make them in threads."""
-
-    def __init__(self, endpoint: str | None, region: str | None, keys: tuple[str, str] | None) -> None:
-        """Without keys, those of the surroundings: a role, the environment, a profile."""
-        import boto3
-
-        access, secret = keys or (None, None)
-        self._session = boto3.session.Session(access, secret, region_name=region)
-        self._endpoint = endpoint
-        self._s3 = self.client("s3")
-
-    def client(self, service: str) -> Any:
-        """A client of one of the provider's services."""
-        patience = Config(retries={"mode": "adaptive", "max_attempts": 5}, s3={"addressing_style": "path"})
-        return self._session.client(service, endpoint_url=self._endpoint, config=patience)
+class ObjectStore(Protocol):
+    """One store. Calls wait: make them in threads. Each raises StoreUnreachableError, and what it says."""
 
     def pin(self, new: NewObject) -> Pinned:
-        """The version that an event tells of. Raises GoneError, ChangedError, StoreUnreachableError."""
-        named = {"Bucket": new.bucket, "Key": new.key}
-        if new.version:
-            named["VersionId"] = new.version
-        elif new.etag:
-            named["IfMatch"] = f'"{new.etag}"'
-        head = self._call(self._s3.head_object, **named)
-        version = head.get("VersionId", "")
-        return Pinned(new.bucket, new.key, "" if version == "null" else version, head["ETag"].strip('"'))
+        """The version that an event tells of. Raises GoneError, ChangedError."""
 
     def read(self, pinned: Pinned) -> Iterator[bytes]:
-        """The content of that version, block by block."""
-        answer = self._call(self._s3.get_object, **pinned.named, IfMatch=f'"{pinned.etag}"')
-        with answer["Body"] as stream:
-            while block := self._call(stream.read, _BLOCK):
-                yield block
+        """The content of that version, block by block; it ends only where the object does."""
 
     def tags(self, pinned: Pinned) -> dict[str, str]:
         """The tags of that version."""
-        answer = self._call(self._s3.get_object_tagging, **pinned.named)
-        return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
 
     def tag(self, pinned: Pinned, ours: Mapping[str, str]) -> None:
-        """Set our tags on that version beside those of others.
-
-        Where the bucket keeps no versions, another object may have come in between: then the tags are taken off again.
-        """
-        tags = self.tags(pinned) | dict(ours)
-        if len(tags) > MAX_TAGS:
-            raise StoreUnreachableError(
-                "the object has {tags} tags, and may have {max_tags} in all",
-                tags=len(tags) - len(ours),
-                max_tags=MAX_TAGS,
-            )
-        self._call(self._s3.put_object_tagging, **pinned.named, Tagging=_tag_set(tags))
-        if pinned.version:
-            return
-        head = self._call(self._s3.head_object, **pinned.named)
-        if head["ETag"].strip('"') != pinned.etag:
-            left = {name: value for name, value in self.tags(pinned).items() if name not in ours}
-            self._call(self._s3.put_object_tagging, **pinned.named, Tagging=_tag_set(left))
-            raise ChangedError("another object came meanwhile")
+        """Set our tags on that version beside those of others. Raises ChangedError, GoneError."""
 
     def copy(self, pinned: Pinned, bucket: str) -> None:
         """Copy that version to another bucket, under the same key."""
-        source = pinned.named
-        self._call(
-            self._s3.copy_object,
-            Bucket=bucket,
-            Key=pinned.key,
-            CopySource=source,
-            CopySourceIfMatch=f'"{pinned.etag}"',
-        )
 
-    def _call(self, call: Any, *arguments: Any, **named: Any) -> Any:
-        try:
-            return call(*arguments, **named)
-        except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", ""))
-            if code in _CHANGED:
-                raise ChangedError("another version is there") from None
-            if code in _GONE:
-                raise GoneError("the object is gone") from None
-            raise StoreUnreachableError(
-                "the store refused {operation_name}: {code}", operation_name=error.operation_name, code=code
-            ) from None
-        except (BotoCoreError, OSError) as error:
-            raise StoreUnreachableError("the store does not answer: {kind}", kind=type(error).__name__) from None
+    def put(self, bucket: str, key: str, content: bytes) -> NewObject:
+        """Store a new object, or a new version of one, without tags."""
 
 
-def _tag_set(tags: Mapping[str, str]) -> dict[str, list[dict[str, str]]]:
-    return {"TagSet": [{"Key": name, "Value": value} for name, value in tags.items()]}
+@dataclass(frozen=True, slots=True)
+class QueuedEvent:
+    """A message of a queue, and what proves that it was received."""
+
+    text: str
+    receipt: str
+
+
+class EventQueue(Protocol):
+    """A queue that gets a bucket's events. Calls wait: make them in threads."""
+
+    def receive(self) -> Sequence[QueuedEvent]:
+        """The next messages, hidden from others for a while; none where none came in some seconds."""
+
+    def done(self, event: QueuedEvent) -> None:
+        """It need not come again."""
+
+    def again(self, event: QueuedEvent, after_s: int) -> None:
+        """It should come again."""

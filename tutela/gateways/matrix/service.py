@@ -26,6 +26,7 @@ from tutela.gateways.http import HttpGateway, HttpOptions, details_of
 from tutela.gateways.intake import BUFFER, Body, wipe
 from tutela.gateways.listeners import ListenAddress
 from tutela.gateways.matrix.attachments import Attachment, Mailbox, UndecryptableError, UnreadableError, is_media
+from tutela.gateways.matrix.check import ScanCheck
 from tutela.gateways.outcome import GatewayFault, GatewayOutcome
 from tutela.gateways.upstream import Upstream, UpstreamError
 
@@ -42,6 +43,10 @@ class MatrixOptions(HttpOptions):
 
     homeserver: ListenAddress = Field(description="Where the home server listens: `host:port`, or a UNIX socket.")
     homeserver_s: float = Field(default=60.0, gt=0, description="Seconds that the home server may keep silent.")
+    check_token: str = Field(
+        default="",
+        description="`env:NAME` or `file:/path` of the access token of a user, as whom `tutela gateway check` uploads.",
+    )
 
 
 class MatrixRefusedError(Exception):
@@ -264,15 +269,8 @@ async def _unknown(_: Request, __: Exception) -> Response:
     return JSONResponse({"reason": "M_NOT_FOUND", "info": "there is no such route"}, 404)
 
 
-class _Asking:
-    """Only a home server brings content here."""
-
-    def __call__(self, content: bytes) -> bool:
-        raise ValueError("a gateway of Matrix' clients is checked by asking about a file of the home server")
-
-
-def _asking(_: MatrixOptions) -> Passes:
-    return _Asking()
+def _asking(options: MatrixOptions) -> Passes:
+    return ScanCheck(options.listen[0], options.homeserver, options.check_token)
 
 
 KIND = GatewayKind("matrix", "the content scanner of Element's clients", MatrixOptions, MatrixGateway, _asking)
