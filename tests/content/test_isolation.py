@@ -23,6 +23,7 @@ from tests.support.memory import needs_root, stretches, traces
 from tests.support.pictures import draw_scene, every_format, file_of, mutations, photos
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.content.media import fork_server
+from tutela.content.media.confined.preparation import load
 from tutela.content.media.content import Limits, Mode
 from tutela.content.media.hostile import attempt_everything
 from tutela.content.media.isolation import WorkerPool
@@ -383,6 +384,18 @@ def test_what_keeps_the_fork_server_from_loading_is_said(tmp_path, monkeypatch):
         pytest.raises(TutelaError, match=r"did not start: .*broken_plugin:SIGNAL.* is not a SignalType"),
     ):
         pool.warm()
+
+
+def test_a_part_of_our_own_that_is_missing_is_said_and_a_library_that_is_not_installed_is_passed_over(
+    tmp_path, monkeypatch
+):
+    """A native module of before, say: workers started, then held everything for want of a file they may not open."""
+    (tmp_path / "of_a_library.py").write_text("import no_such_library\n")
+    (tmp_path / "of_ours.py").write_text("from tutela._native import no_such_function\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    load(["of_a_library"])
+    with pytest.raises(TutelaError, match=r"build it anew: .*no_such_function"):
+        load(["of_a_library", "of_ours"])
 
 
 def test_thousands_of_broken_files_are_all_answered():

@@ -7,11 +7,13 @@ enough give the module a function `prepare()` that makes its objects. A signal t
 import contextlib
 import logging
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from types import ModuleType
 
 from PIL import Image
+
+from tutela.errors import TutelaError
 
 _HERE = __package__
 _FORMATS = (
@@ -45,9 +47,7 @@ _WHOLE = ("av", "encodings")
 
 def prepare() -> None:
     """Load it all. Raises TutelaError, as a signal type does whose model cannot be loaded."""
-    for name in _MODULES:
-        with contextlib.suppress(ImportError):
-            _prepare(import_module(name))
+    load(_MODULES)
     _prepare(import_module(_SIGNALS))
     logging.captureWarnings(True)
     logging.getLogger().addHandler(logging.NullHandler())  # what libraries say of hostile content is nobody's log
@@ -59,6 +59,16 @@ def prepare() -> None:
     for name in _WHOLE:
         with contextlib.suppress(ImportError):
             _load_whole(import_module(name))
+
+
+def load(names: Iterable[str]) -> None:
+    """Import and prepare what is installed. Raises TutelaError where what cannot be imported is Tutela's own."""
+    for name in names:
+        try:
+            _prepare(import_module(name))
+        except ImportError as error:
+            if (error.name or "").startswith("tutela"):
+                raise TutelaError("a part of Tutela cannot be loaded, build it anew: {error}", error=error) from error
 
 
 def _prepare(module: ModuleType) -> None:
