@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-import uvicorn
 
-from tutela.foundation.receiver import Receiver
+from tests.support.asgi import behind_the_receiver
 
 
 async def app(scope, receive, send):
@@ -33,28 +32,14 @@ async def app(scope, receive, send):
 
 async def talk(request: bytes, done: Callable[[bytes], bool]) -> list[bytes]:
     """What comes back, by the pieces in which it was received, until it is all there."""
-    config = uvicorn.Config(
-        app,
-        port=0,
-        http=Receiver,  # type: ignore[arg-type]
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname()[:2])
-    writer.write(request)
-    pieces: list[bytes] = []
-    async with asyncio.timeout(20):
-        while not done(b"".join(pieces)) and (piece := await reader.read(1 << 20)):
-            pieces.append(piece)
-    writer.close()
-    server.should_exit = True
-    await serving
+    async with behind_the_receiver(app) as address:
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(request)
+        pieces: list[bytes] = []
+        async with asyncio.timeout(20):
+            while not done(b"".join(pieces)) and (piece := await reader.read(1 << 20)):
+                pieces.append(piece)
+        writer.close()
     return pieces
 
 

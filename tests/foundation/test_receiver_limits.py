@@ -5,11 +5,11 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
-import uvicorn
 
+from tests.support.asgi import behind_the_receiver
 from tutela.foundation import receiver
 from tutela.foundation.connections import Connections, Pace
-from tutela.foundation.receiver import MAX_HEAD_BYTES, Clients, Receiver
+from tutela.foundation.receiver import MAX_HEAD_BYTES, Clients
 
 
 async def app(scope, receive, send):
@@ -28,24 +28,8 @@ async def served(most: int = 100, pace: Pace | None = None) -> AsyncIterator[tup
     loop = asyncio.get_running_loop()
     clients = Clients.of(loop)
     clients.connections = Connections(most, pace)
-    config = uvicorn.Config(
-        app,
-        port=0,
-        http=Receiver,  # type: ignore[arg-type]
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[:2]
-    finally:
-        server.should_exit = True
-        await serving
+    async with behind_the_receiver(app) as address:
+        yield address
 
 
 async def answer(address: tuple[str, int], *parts: bytes) -> bytes:
