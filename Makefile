@@ -51,9 +51,9 @@ coverage: setup-test ## Which branches of casework its tests take
 	  tests/screening/test_conversations.py tests/api/test_risk_api.py tests/console/test_contact_pages.py
 	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
-test-peers: setup-test ## Test the gateways with the real programs that ask them
+test-peers: setup-test ## Test gateways and brokers with the real programs
 	@.ci/peers
-	$(BIN)/python -m pytest -m peers -n 2 --dist loadfile tests/gateways
+	$(BIN)/python -m pytest -m peers -n 2 --dist loadfile tests/gateways tests/deployment/test_risk_brokers.py
 
 lint: setup-test ## Check style and types, and that the docs say what the source says
 	$(BIN)/ruff check .

@@ -193,7 +193,8 @@ void RiskTable::take(const RiskEvent& event, std::vector<Crossing>& crossings) {
         case RiskKind::restored: restore(event.sender); return;
         default: return;
     }
-    const Account* found = judged == 0 ? nullptr : account(judged);
+    const bool ours = judged != 0 && !(event.flags & RiskFlag::elsewhere);
+    const Account* found = ours ? account(judged) : nullptr;
     if (found == nullptr) return;
     const auto values = features(*found);
     const bool crosses = std::ranges::any_of(gates_, [&](const auto& gate) { return values[gate.first] >= gate.second; });

@@ -31,6 +31,7 @@ struct RiskFlag {
     static constexpr uint8_t role = 16;         // the sender has a role that the operator declared
     static constexpr uint8_t uncovered = 32;    // in a language that no scorer reads
     static constexpr uint8_t read = 64;         // its text was scored
+    static constexpr uint8_t elsewhere = 128;   // whom it is about is judged in another shard
 };
 
 // One event as the ledger has it. The Python side packs the same layout.

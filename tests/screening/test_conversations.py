@@ -252,6 +252,26 @@ def test_forgetting_an_account_leaves_what_was_never_shown_it(talk: Conversation
     assert all(NAMES.of("adult") not in batch.records["sender"] for batch in talk._ledger.read())
 
 
+def test_what_another_process_erases_costs_no_later_event(tmp_path: Path):
+    """The command line forgets an account while the service goes on taking events."""
+    service, command = ConversationLedger(tmp_path, bytes(32)), ConversationLedger(tmp_path, bytes(32))
+
+    def take(events: Sequence[Event]) -> None:
+        for event in events:
+            service.append(pack([event], Heard.nothing(1), NAMES, NOW), names_of([event]))
+
+    first, second = requests("adult", 6, accepted=1), group_leader("coach", 4)
+    take(first)
+    *_, last = service.read()
+    for _ in range(3):
+        assert command.erase(NAMES.of("adult")) > 0
+        take(second)
+        following = [service.names(batch)[0].id for batch in service.read(last.following, after=last)]
+        assert following[-len(second) :] == [event.id for event in second]
+        take(first)
+    assert sum(len(batch.records) for batch in command.read()) == 4 * len(first) + 3 * len(second)
+
+
 def resident_bytes() -> int:
     """This process's resident memory."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -600,6 +620,7 @@ def test_a_case_that_is_opened_again_brings_back_what_was_cleared(house: Deploym
     assert len(contacts.of_case(summary.id)) == alarms  # none is raised twice
     clean = RiskState()
     clean.weigh(CONTACTS.scales, CONTACTS.weights)
+    assert isinstance(talk, Conversations)
     for batch in talk._ledger.read():
         clean.apply(batch.records)
     assert features_of(clean, talk, "adult") == pytest.approx(found.features, rel=1e-3, abs=1e-3)

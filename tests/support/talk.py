@@ -2,8 +2,10 @@
 words, and accounts that do what coaches, teachers and newcomers do. None of it says anything about real grooming.
 """
 
+import json
 import random
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +95,67 @@ class Desk:
 def opened(home: Path, desk: Desk | None, options: ConversationOptions = ON) -> Conversations:
     home.mkdir(exist_ok=True)
     return Conversations(home, lambda name: name.encode().ljust(32, b".")[:32], options, desk)
+
+
+def town(seed: int, people: int, start: float) -> list[Event]:
+    """What many accounts do to each other, in the order of time: some of it leads to each level, most to nothing."""
+    chance, events = random.Random(seed), []
+    for number in range(people):
+        name, at = f"p{seed}-{number}", int(start) + chance.randrange(3_000)
+        match number % 6:
+            case 0:
+                events += requests(
+                    name, 25, accepted=chance.randint(2, 7), moves=chance.randint(0, 6), at=at, every_s=60
+                )
+            case 1:
+                events += group_leader(name, 12, at=at)
+            case 2:
+                kid = f"{name}-kid"
+                events += [
+                    Event(f"{name}-1", EventKind.CONTACT_REQUEST, at, name, kid, **MINOR),
+                    Event(f"{name}-2", EventKind.MEDIA, at + 60, name, kid, asked=True),
+                    Event(f"{name}-3", EventKind.PAYMENT, at + 400, name, kid, asked=True),
+                ]
+            case 3:  # ages are told once, and those who are met block
+                events.append(
+                    Event(f"{name}-age", EventKind.PROFILE, at, name, band=AgeBand.ADULT, known=AgeSource.DECLARED)
+                )
+                for other in range(5):
+                    kid = f"{name}-k{other}"
+                    events += [
+                        Event(f"{kid}-age", EventKind.PROFILE, at, kid, band=AgeBand.FROM_13, known=AgeSource.DECLARED),
+                        Event(f"{kid}-m", EventKind.MESSAGE, at + 60 + other, name, kid),
+                        Event(f"{kid}-b", EventKind.BLOCK, at + 90 + other, kid, name),
+                    ]
+            case 4:  # whoever was written to first only answers
+                for other in range(15):
+                    kid = f"{name}-q{other}"
+                    events += [
+                        Event(f"{kid}-q", EventKind.MESSAGE, at + other, kid, name, band=AgeBand.FROM_13),
+                        Event(f"{kid}-s", EventKind.MESSAGE, at + 30 + other, name, kid, band=AgeBand.ADULT),
+                    ]
+            case _:
+                events.append(Event(f"{name}-m", EventKind.MESSAGE, at, name, f"p{seed}-{chance.randrange(people)}-x"))
+    return sorted(events, key=lambda event: event.at)
+
+
+def sent(event: Event) -> bytes:
+    """An event as a service sends it."""
+    document: dict[str, object] = {
+        "id": event.id, "type": event.kind.value, "at": datetime.fromtimestamp(event.at, UTC).isoformat(),
+        "from": event.sender, "from_age": _AGES[event.band], "from_age_known": event.known.name.lower(),
+        "to_age": _AGES[event.recipient_band], "to_age_known": event.recipient_known.name.lower(),
+    }  # fmt: skip
+    document |= {"to": event.recipient} if event.recipient else {}
+    document |= {"text": event.text} if event.text else {}
+    document |= {name: True for name in ("asked", "acquainted", "group", "moves", "role") if getattr(event, name)}
+    return json.dumps(document).encode()
+
+
+_AGES = {
+    AgeBand.UNKNOWN: "unknown",
+    AgeBand.UNDER_13: "under-13",
+    AgeBand.FROM_13: "13-15",
+    AgeBand.FROM_16: "16-17",
+    AgeBand.ADULT: "adult",
+}

@@ -3,11 +3,10 @@
 `POST /v1/events` tells no score: whoever sends events learns nothing from the answer.
 """
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
@@ -18,72 +17,15 @@ from tutela.api.problems import Problem
 from tutela.api.security import needs
 from tutela.casework.cases.contacts import ContactCases, Line
 from tutela.deployment.composition import Deployment
-from tutela.errors import InputError, NotReadyError
-from tutela.screening.conversations import AgeBand, AgeSource, Event, EventKind
-from tutela.screening.conversations.events import MAX_ID, MAX_TEXT, UNKNOWN_MINUTE
+from tutela.errors import NotReadyError
+from tutela.screening.conversations import Event
+from tutela.screening.conversations.events import MAX_ID, MAX_TEXT
+from tutela.screening.conversations.wire import Id, UnreadableEventError, read_event
 
 router = APIRouter(prefix="/v1", tags=["conversations"])
 
 MAX_EVENTS = 1_000
-Id = Annotated[str, Field(min_length=1, max_length=MAX_ID, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Sending = Annotated[str, needs(Scope.SCREEN)]
-
-
-class Band(StrEnum):
-    """Age bands as they are sent."""
-
-    UNKNOWN = "unknown"
-    UNDER_13 = "under-13"
-    FROM_13 = "13-15"
-    FROM_16 = "16-17"
-    ADULT = "adult"
-
-
-class Known(StrEnum):
-    """How an age is known, as it is sent."""
-
-    UNKNOWN = "unknown"
-    DECLARED = "declared"
-    ESTIMATED = "estimated"
-    ASSURED = "assured"
-    DISPUTED = "disputed"
-
-
-_BANDS = {band: AgeBand[band.name] for band in Band}
-_SOURCES = {known: AgeSource[known.name] for known in Known}
-
-
-class EventIn(BaseModel):
-    """One event, a line of the body."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
-    id: Id
-    type: EventKind
-    at: Moment
-    sender: Id = Field(alias="from")
-    recipient: Id | None = Field(default=None, alias="to")
-    conversation: Id | None = None
-    text: str = Field(default="", max_length=MAX_TEXT, description="Scored only where content may be; never kept.")
-    asked: bool = Field(default=False, description="Of an answer: accepted. Of media: asked for. Of payment: demanded.")
-    acquainted: bool = Field(default=False, description="They have a mutual contact, or are family.")
-    group: bool = Field(default=False, description="Said to a group or in public.")
-    moves: bool = Field(default=False, description="A handle, link or contact card of elsewhere is in it.")
-    role: bool = Field(default=False, description="The sender has a declared role: teacher, coach, support.")
-    minute: int = Field(default=UNKNOWN_MINUTE, ge=0, description="Minute of the day at the recipient's place.")
-    from_age: Band = Band.UNKNOWN
-    from_age_known: Known = Known.UNKNOWN
-    to_age: Band = Band.UNKNOWN
-    to_age_known: Known = Known.UNKNOWN
-
-    def event(self) -> Event:
-        """As the room has it. Raises InputError."""
-        return Event(
-            self.id, self.type, self.at.timestamp(), self.sender, self.recipient or "", self.conversation or "",
-            self.text, self.asked, self.acquainted, self.group, self.moves, self.role,
-            self.minute if self.minute < 1440 else UNKNOWN_MINUTE,
-            _BANDS[self.from_age], _SOURCES[self.from_age_known], _BANDS[self.to_age], _SOURCES[self.to_age_known],
-        )  # fmt: skip
 
 
 class LineIn(Strict):
@@ -99,9 +41,6 @@ class WordsIn(Strict):
     """Messages of a conversation, in their order."""
 
     lines: list[LineIn] = Field(min_length=1, max_length=1_000)
-
-
-_EVENT = TypeAdapter(EventIn)
 
 
 @router.post("/events", operation_id="observe_events", status_code=202)
@@ -150,13 +89,10 @@ def _events(body: bytes) -> list[Event]:
     found, errors = [], []
     for number, line in enumerate(lines, 1):
         try:
-            found.append(_EVENT.validate_json(line).event())
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            at = "/".join([f"line {number}", *map(str, first["loc"])])
-            errors.append({"at": at, "what": first["msg"]})
-        except InputError as error:
-            errors.append({"at": f"line {number}", "what": str(error)})
+            found.append(read_event(line))
+        except UnreadableEventError as error:
+            at = f"line {number}/{error.at}" if error.at else f"line {number}"
+            errors.append({"at": at, "what": str(error)})
     if errors:
         raise Problem(422, "invalid-request", "the request is not of the documented form", errors=errors[:50])
     return found

@@ -22,6 +22,8 @@ _EXTRAS = {
     **dict.fromkeys(("fpdf", "pyzipper", "jinja2", "markupsafe", "matplotlib"), "reports"),
     **dict.fromkeys(("boto3", "botocore"), "gateways"),
     "psycopg": "postgres",
+    "confluent_kafka": "kafka",
+    "redis": "redis",
 }
 """Modules that a smaller installation lacks, and the extra that brings each."""
 

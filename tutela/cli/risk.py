@@ -186,6 +186,41 @@ def forget(
     typer.echo(f"forgotten; {erased} records of the ledger are nothing now")
 
 
+@app.command(epilog="tutela risk consume")
+def consume(context: typer.Context) -> None:
+    """Read events from the broker of [conversations.source] and judge them, until told to stop.
+
+    Run it as often as needed, on as many machines: partitions go to whoever is there, and move when a process is gone.
+    """
+    import signal
+    import threading
+
+    from tutela.casework.evidence.memory import start_anew_with_clean_memory
+    from tutela.deployment.conversations import open_conversations
+    from tutela.errors import InputError, NotReadyError
+    from tutela.foundation.logs import configure_logs
+    from tutela.screening.conversations.consumer import EventConsumer
+    from tutela.screening.conversations.fleet import ConversationFleet
+    from tutela.screening.conversations.sources import open_source
+
+    settings = context.obj.settings()
+    start_anew_with_clean_memory()
+    configure_logs()
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    with context.obj.casework() as casework:
+        conversations = open_conversations(settings.home, casework, settings.conversations)
+        if not isinstance(conversations, ConversationFleet):
+            raise InputError("nothing says where events come from: set [conversations.source]")
+        try:
+            if why := conversations.shortcomings():
+                raise NotReadyError("{why}", why="; ".join(why))
+            EventConsumer(open_source(conversations.source), conversations, said=typer.echo).run(stopping)
+        finally:
+            conversations.close()
+
+
 def _print_would_be(found: "Mapping[str, WouldBe]") -> None:
     from tutela.cli.output import print_table
     from tutela.screening.conversations.calibration import wrong_of_hundred

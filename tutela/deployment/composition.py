@@ -13,14 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from tutela.casework.cases.contacts import Protection
 from tutela.casework.cases.effects import TOPIC as EFFECT
 from tutela.casework.cases.effects import CallbackHandler
-from tutela.casework.cases.safety_notices import read_notices
 from tutela.content.media.content import Limits
 from tutela.content.media.isolation import WorkerPool
 from tutela.content.signals.registry import signal_types
 from tutela.deployment.casework import CaseworkOptions, open_casework
+from tutela.deployment.conversations import open_conversations
 from tutela.errors import InputError
 from tutela.foundation.background import BackgroundLoop
 from tutela.foundation.home import database_url, prepare_home
@@ -49,8 +48,8 @@ from tutela.screening.recheck import TOPIC as ASK
 from tutela.screening.recheck import SecondOpinions
 from tutela.screening.screener import UNKEPT, Screener
 
-if TYPE_CHECKING:  # it needs the extra `conversations`
-    from tutela.screening.conversations.service import Conversations
+if TYPE_CHECKING:
+    from tutela.deployment.conversations import AnyConversations
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +156,7 @@ class Deployment:
         self.job_runner = JobRunner(
             self.jobs, self.job_screener, self.journal, ready=self.lists_ready, interrupt=self.job_pool.interrupt
         )
-        self._conversations = self._open_conversations(conversations)
+        self._conversations = open_conversations(home, self.casework, conversations)
         self._refresher = Refresher(self)
         self._refresher.start()
 
@@ -200,25 +199,11 @@ class Deployment:
         return found
 
     @property
-    def conversations(self) -> "Conversations":
+    def conversations(self) -> "AnyConversations":
         """Contacts and conversations over time. Raises InputError where they are not enabled."""
         if self._conversations is None:
             raise InputError("conversations are not enabled: set [conversations] enabled = true")
         return self._conversations
-
-    def _open_conversations(self, options: ConversationOptions) -> "Conversations | None":
-        if not options.enabled:
-            return None
-        from tutela.screening.conversations.service import Conversations
-
-        contacts = self.casework.contacts
-        if contacts is not None:
-            words = read_notices(self.home)
-            contacts.protection = Protection(options.notices, options.deterrence, words)
-        if options.content:
-            basis = {"basis": options.legal_basis, "since": options.legal_basis_since}
-            self.casework.audit.record("deployment", "conversations.content", "conversations", basis)
-        return Conversations(self.home, self.store.secret, options, self.casework.contacts)
 
     def lists_age_s(self) -> float:
         """Seconds since the lists were last known to be current."""

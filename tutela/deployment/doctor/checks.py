@@ -17,6 +17,7 @@ from tutela.content.media.content import Limits, Mode
 from tutela.content.media.isolation import WorkerPool
 from tutela.content.media.system_libarchive import load
 from tutela.content.signals.registry import signal_types
+from tutela.deployment.doctor.conversations import check_conversations
 from tutela.deployment.doctor.evidence import check_evidence, check_outbox
 from tutela.deployment.doctor.libraries import native_versions, serving_versions
 from tutela.deployment.doctor.model import Diagnosis
@@ -57,6 +58,7 @@ def _checks() -> Mapping[str, Callable[[Settings], Iterator[Diagnosis]]]:
         "exchanges": _exchanges,
         "evidence": check_evidence,
         "outbox": check_outbox,
+        "broker of events": check_conversations,
         "gateways": _gateways,
     }
 

@@ -69,11 +69,13 @@ class RiskAlarm:
     lines: tuple[str, ...] = field(default=())
     """Opaque names of the messages with most evidence: the first that are asked for, when a case is open."""
     coverage: Coverage = Coverage()
+    event: int = 0
+    """The number of that event's id."""
 
     @property
     def key(self) -> str:
-        """The alarm's own name: the same however often the ledger is read again."""
-        return f"{self.pseudonym:016x}/{self.position}"
+        """The alarm's own name: the same however often, and in whichever shard, its event is judged again."""
+        return f"{self.pseudonym:016x}/{self.event or self.position:016x}"
 
     def document(self) -> dict[str, Any]:
         """As it is written down beside the case; the account's name is only in what is sealed."""

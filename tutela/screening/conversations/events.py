@@ -42,6 +42,9 @@ FORGOTTEN = 11
 """In the ledger: all that is known of the account goes."""
 RESTORED = 12
 """In the ledger: that decision was taken back; what the account did follows once more, without ids."""
+SOURCE = 13
+"""In the ledger of a shard: where its source goes on, behind what was written with it."""
+_ABOUT_RECIPIENTS = frozenset({EventKind.CONTACT_ANSWER, EventKind.BLOCK, EventKind.REPORT})
 
 
 class AgeBand(IntEnum):
@@ -130,3 +133,8 @@ class Event:
             raise InputError("an event's time is in seconds since 1970")
         if self.sender == self.recipient:
             raise InputError("an event is between two accounts")
+
+    @property
+    def about(self) -> str:
+        """The account that it counts for or against: of answers, blocks and reports the recipient."""
+        return self.recipient if self.kind in _ABOUT_RECIPIENTS else self.sender

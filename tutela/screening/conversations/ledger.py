@@ -42,11 +42,26 @@ class EventBatch:
     segment: int
     offset: int
     """Of the batch, in its file."""
+    head: bytes
+    """As it stands there; another where the file was written anew."""
 
     @property
     def following(self) -> int:
         """The position behind it."""
         return int(self.records["position"][-1]) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Where the next batch goes, with the last one before it, by which that can be told again."""
+
+    segment: int
+    offset: int
+    position: int
+    last: int = 0
+    """The offset of the last batch, ..."""
+    head: bytes = b""
+    """... and how it begins; empty where none is known."""
 
 
 class ConversationLedger:
@@ -57,8 +72,8 @@ class ConversationLedger:
         self._folder = folder
         self._cipher = AESGCM(secret)
         self._lock = threading.Lock()
-        self._end: tuple[int, int, int] | None = None
-        """Segment, offset and position behind the last batch that this process knows of."""
+        self._end: _End | None = None
+        """Behind the last batch that this process knows of."""
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._guard = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -74,7 +89,8 @@ class ConversationLedger:
         """
         with self._alone():
             try:
-                segment, offset, position = self._find_end()
+                end = self._find_end()
+                segment, offset, position = end.segment, end.offset, end.position
                 records["position"] = np.arange(position, position + len(records), dtype=np.uint64)
                 body = records.tobytes() + self._seal(names)
                 header = _header(len(records), len(body) - records.nbytes, position, body)
@@ -84,7 +100,8 @@ class ConversationLedger:
             except OSError as error:
                 self._end = None
                 raise StoreError("the ledger cannot be written: {why}", why=error.strerror) from error
-            self._end = (segment, offset + len(header) + len(body), position + len(records))
+            following = offset + len(header) + len(body)
+            self._end = _End(segment, following, position + len(records), offset, header)
         return position
 
     def read(self, position: int = 0, *, after: EventBatch | None = None) -> Iterator[EventBatch]:
@@ -93,7 +110,8 @@ class ConversationLedger:
         `after` is the batch before it, where that is known: then nothing is read twice.
         """
         segments = self.segments()
-        if after is not None and after.segment == max(segments, default=-1):
+        last = max(segments, default=-1)
+        if after is not None and after.segment == last and self._stands(last, after.offset, after.head):
             found = False
             for batch in self._batches(after.segment, after.offset + _length(after)):
                 found = True
@@ -170,19 +188,27 @@ class ConversationLedger:
             finally:
                 fcntl.flock(self._guard, fcntl.LOCK_UN)
 
-    def _find_end(self) -> tuple[int, int, int]:
+    def _find_end(self) -> _End:
         """Where the next batch goes; what a kill tore behind it is cut off."""
         segments = self.segments()
         if not segments:
-            return 0, 0, 0
+            return _End(0, 0, 0)
         segment = segments[-1]
-        known = self._end if self._end is not None and self._end[0] == segment else (segment, 0, segment)
-        path, (_, offset, position) = self._path(segment), known
-        for batch in self._batches(segment, offset):
-            offset, position = batch.offset + _length(batch), batch.following
-        if path.stat().st_size > offset:
-            os.truncate(path, offset)
-        return segment, offset, position
+        end, known = _End(segment, 0, segment), self._end
+        if known is not None and known.segment == segment and self._stands(segment, known.last, known.head):
+            end = known
+        for batch in self._batches(segment, end.offset):
+            end = _End(segment, batch.offset + _length(batch), batch.following, batch.offset, batch.head)
+        path = self._path(segment)
+        if path.stat().st_size > end.offset:
+            os.truncate(path, end.offset)
+        return end
+
+    def _stands(self, segment: int, offset: int, head: bytes) -> bool:
+        """Whether a batch still stands where it did: `erase` of another process writes files anew."""
+        with self._path(segment).open("rb") as file:
+            file.seek(offset)
+            return len(head) == _HEADER.size and file.read(_HEADER.size) == head
 
     def _batches(self, segment: int, offset: int = 0) -> Iterator[EventBatch]:
         with self._path(segment).open("rb") as file:
@@ -195,7 +221,7 @@ class ConversationLedger:
                 if xxhash.xxh3_64_intdigest(head[:-8] + body) != checksum or count == 0:
                     return
                 records = np.frombuffer(body, RECORD, count)
-                yield EventBatch(records, body[count * RECORD.itemsize :], segment, offset)
+                yield EventBatch(records, body[count * RECORD.itemsize :], segment, offset, head)
                 offset += _HEADER.size + length
 
     def _path(self, segment: int) -> Path:

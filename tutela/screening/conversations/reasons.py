@@ -16,6 +16,7 @@ from tutela.screening.conversations.ledger import EventBatch
 from tutela.screening.conversations.records import (
     ACQUAINTED,
     ASKED,
+    ELSEWHERE,
     GROUP,
     MOVES,
     READ,
@@ -88,6 +89,11 @@ class Story:
         copies = records[rows].copy()
         copies["id"] = 0
         return Story(self.account, copies, [self.names[int(row)] for row in rows])
+
+    def is_judged_here(self) -> bool:
+        """Whether this ledger's shard is the account's."""
+        here = (self.records["flags"] & ELSEWHERE) == 0
+        return bool((_of_state(self.account, self.records) & here).any())
 
     def until(self, position: int) -> "Story":
         """What was there at an event."""

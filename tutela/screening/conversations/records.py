@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tutela import _native
-from tutela.screening.conversations.events import Event
+from tutela.screening.conversations.events import SOURCE, Event
 
 RECORD = np.dtype(
     [
@@ -21,11 +21,12 @@ RECORD = np.dtype(
 )  # fmt: skip
 """`RiskEvent` of native/risk.hpp."""
 Records = npt.NDArray[np.void]
-ASKED, ACQUAINTED, GROUP, MOVES, ROLE, UNCOVERED, READ = (1 << bit for bit in range(7))
+ASKED, ACQUAINTED, GROUP, MOVES, ROLE, UNCOVERED, READ, ELSEWHERE = (1 << bit for bit in range(8))
 _FLAGS = ("asked", "acquainted", "group", "moves", "role")
 _AGES = ("band", "known", "recipient_band", "recipient_known")
 _NAMED = ("id", "sender", "recipient", "conversation")
 _BETWEEN, _APART = "\x1f", "\x1e"
+_NOBODY = _BETWEEN.encode() * 3
 
 
 class Pseudonyms:
@@ -102,6 +103,19 @@ def marker(kind: int, account: int, received_s: int) -> Records:
         received_s * 1000,
     )
     return record
+
+
+def with_source(records: Records, names: bytes, following: int, received_s: int) -> tuple[Records, bytes]:
+    """Records and names with, behind them, where their source goes on: durable together, or not at all."""
+    mark = marker(SOURCE, 0, received_s)
+    mark["conversation"] = following
+    return np.concatenate([records, mark]), names + _APART.encode() + _NOBODY if names else b""
+
+
+def source_of(records: Records) -> int | None:
+    """Where a source goes on behind these records; None where they are not from one."""
+    marks = records["conversation"][records["kind"] == SOURCE]
+    return int(marks[-1]) if len(marks) else None
 
 
 def names_of(events: Sequence[Event]) -> bytes:

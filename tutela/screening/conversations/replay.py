@@ -1,19 +1,29 @@
 """Replay: the ledger's last days once more, by another policy. Nothing is raised; what would have been is counted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from tutela.screening.conversations.calibration import MILLION, ratio
-from tutela.screening.conversations.events import AgeBand
-from tutela.screening.conversations.ledger import ConversationLedger
+from tutela.errors import InputError
+from tutela.screening.conversations.calibration import MILLION, Threshold, ratio, threshold
+from tutela.screening.conversations.events import CLEARED, AgeBand
+from tutela.screening.conversations.ledger import EventBatch
 from tutela.screening.conversations.levels import Level
 from tutela.screening.conversations.policy import RiskPolicy
 from tutela.screening.conversations.scorers.contacts import CONTACTS
 from tutela.screening.conversations.state import ACCOUNT, FEATURES, RiskState
 from tutela.screening.evaluation.intervals import interval
+
+
+class Batches(Protocol):
+    """A ledger, or several that are read as one."""
+
+    def read(self) -> Iterator[EventBatch]:
+        """Every batch, in its order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,7 @@ class Replayed:
     """How often accounts of each age band would have been alarmed about."""
 
 
-def replay(ledger: ConversationLedger, policy: RiskPolicy) -> Replayed:
+def replay(ledger: Batches, policy: RiskPolicy) -> Replayed:
     """Judge every event of the ledger by a policy. An account counts once for each rule and for its highest level."""
     state = _state(policy.gates)
     highest: dict[int, Level] = {}
@@ -63,7 +73,7 @@ def replay(ledger: ConversationLedger, policy: RiskPolicy) -> Replayed:
     unknown: dict[str, int] = {}
     events, first_ms, last_ms = 0, None, 0
     for batch in ledger.read():
-        events += len(batch.records)
+        events += int(((batch.records["kind"] > 0) & (batch.records["kind"] < CLEARED)).sum())
         first_ms = int(batch.records["received_s"][0]) if first_ms is None else first_ms
         last_ms = int(batch.records["received_s"][-1])
         for crossing in state.apply(batch.records):
@@ -80,7 +90,7 @@ def replay(ledger: ConversationLedger, policy: RiskPolicy) -> Replayed:
     }
     rules = {name: _would_be(len(found), accounts) for name, found in by_rule.items()}
     days = (last_ms - (first_ms or 0)) / 86_400
-    return Replayed(accounts, events, days, levels, rules, unknown, _by_age(state, highest))
+    return Replayed(accounts, events - state.table.odd[0], days, levels, rules, unknown, _by_age(state, highest))
 
 
 def _by_age(state: RiskState, highest: Mapping[int, Level]) -> dict[str, Stratum]:
@@ -102,7 +112,19 @@ def _by_age(state: RiskState, highest: Mapping[int, Level]) -> dict[str, Stratum
     return found
 
 
-def heights(ledger: ConversationLedger, feature: str) -> npt.NDArray[np.float32]:
+def calibrated(ledger: Batches, feature: str, budget_per_million: float) -> Threshold:
+    """The threshold of a feature that keeps a budget, by what accounts of the ledger came to.
+
+    Raises InputError for an unknown feature, BudgetError where there are too few accounts.
+    """
+    if feature not in FEATURES:
+        raise InputError(
+            "there is no feature {feature!r}; there are {features}", feature=feature, features=", ".join(FEATURES)
+        )
+    return threshold(heights(ledger, feature), budget_per_million)
+
+
+def heights(ledger: Batches, feature: str) -> npt.NDArray[np.float32]:
     """The highest value of a feature that each account came to, shape (accounts,); those without any are 0."""
     state, place = _state([(feature, np.nextafter(np.float32(0), np.float32(1)))]), FEATURES.index(feature)
     found: dict[int, float] = {}

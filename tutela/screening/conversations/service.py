@@ -8,7 +8,8 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tutela.errors import InputError, NotFoundError, NotReadyError
 from tutela.foundation.background import BackgroundLoop
 from tutela.screening.conversations.alarms import AlarmReason, AlarmSink, Coverage, RiskAlarm
 from tutela.screening.conversations.approval import Approval, approve, read_approval
-from tutela.screening.conversations.calibration import Threshold, threshold, wrong_of_hundred
+from tutela.screening.conversations.calibration import Threshold, wrong_of_hundred
 from tutela.screening.conversations.drift import FILE as DRIFT_FILE
 from tutela.screening.conversations.drift import DriftWatch
 from tutela.screening.conversations.events import CLEARED, FORGOTTEN, RESTORED, Event, EventKind
@@ -29,9 +30,19 @@ from tutela.screening.conversations.levels import Level
 from tutela.screening.conversations.options import ConversationOptions
 from tutela.screening.conversations.policy import FILE, Judgement, RiskPolicy, read_policy
 from tutela.screening.conversations.reasons import Reasons, Story, coverage, weightiest
-from tutela.screening.conversations.records import Names, Pseudonyms, marker, names_of, pack, written_names
-from tutela.screening.conversations.replay import Replayed, heights, replay
+from tutela.screening.conversations.records import (
+    ELSEWHERE,
+    Names,
+    Pseudonyms,
+    marker,
+    names_of,
+    pack,
+    with_source,
+    written_names,
+)
+from tutela.screening.conversations.replay import Replayed, calibrated, replay
 from tutela.screening.conversations.scorers.contacts import CONTACTS
+from tutela.screening.conversations.shards import Part
 from tutela.screening.conversations.state import FEATURES, FORGET_S, Crossing, RiskState
 
 log = logging.getLogger(__name__)
@@ -81,18 +92,29 @@ class Conversations:
     """The conversations of one deployment. Thread-safe; many processes may take events, one judges."""
 
     def __init__(
-        self, home: Path, secret: Callable[[str], bytes], options: ConversationOptions, sink: AlarmSink | None
+        self,
+        home: Path,
+        secret: Callable[[str], bytes],
+        options: ConversationOptions,
+        sink: AlarmSink | None,
+        part: Part | None = None,
     ) -> None:
-        """`secret` gives the deployment's own keys by name. Raises InputError for a wrong policy or wrong phrases."""
+        """`secret` gives the deployment's own keys by name; `part` says which shard this is, where there are several.
+
+        Raises InputError for a wrong policy or wrong phrases.
+        """
         self.options = options
-        self._folder = home / FOLDER
-        self.policy = self._approved(read_policy(home / FILE), own=(home / FILE).exists())
+        self._place = home / FOLDER
+        self._part = part
+        self._folder = self._place if part is None else part.folder
+        self.policy = policy_of(home)
         self._sink = sink
         self._names = Pseudonyms(secret("conversations-names"))
-        self._hearing = Hearing(home, options, self._names, secret("conversations-memory"))
-        self._ledger: ConversationLedger | None = ConversationLedger(
-            self._folder / "ledger", secret("conversations-ledger")
-        )
+        self._hearing = part.hearing if part else Hearing(home, options, self._names, secret("conversations-memory"))
+        self._ledger_secret = secret("conversations-ledger")
+        self._ledger: ConversationLedger | None = ConversationLedger(self._folder / "ledger", self._ledger_secret)
+        self._judges = part is None
+        """Whether this process may be the one that judges; of a shard once it has taken it over."""
         self._lock = threading.RLock()
         self._state = self._fresh()
         self._last: EventBatch | None = None
@@ -109,14 +131,6 @@ class Conversations:
             self.drain, name="tutela-conversations", every_s=lambda: IDLE_S, failed="events could not be judged"
         )
 
-    def _approved(self, policy: RiskPolicy, *, own: bool) -> RiskPolicy:
-        """The policy with its effects where it is the one that is shipped, or another than its author approved it."""
-        approval = read_approval(self._folder)
-        if not own or (approval is not None and approval.version == policy.version):
-            return policy
-        log.warning("the policy %s waits for an approval: its rules are in shadow", policy.version)
-        return policy.in_shadow()
-
     @property
     def versions(self) -> Mapping[str, str]:
         """Of the policy and of each scorer."""
@@ -124,18 +138,37 @@ class Conversations:
 
     # --- events
 
-    def observe(self, events: Event | Sequence[Event]) -> int:
+    def observe(self, events: Event | Sequence[Event], *, following: int | None = None) -> int:
         """Take events; return how many, once they are durable. What was taken before is taken once.
 
+        `following` is where the source of a shard goes on behind them; it is written with them, or not at all.
         Raises StoreError where nothing could be written.
         """
         batch = [events] if isinstance(events, Event) else events
-        ledger = self._open_ledger()
-        if batch:
-            records = pack(batch, self._hearing.hear(batch), self._names, received_now_s())
-            ledger.append(records, names_of(batch))
+        ledger, received_s = self._open_ledger(), received_now_s()
+        records, names = pack(batch, self._hearing.hear(batch), self._names, received_s), names_of(batch)
+        if self._part is not None:
+            elsewhere = [not self._part.shard.owns(event.about) for event in batch]
+            records["flags"] |= np.array(elsewhere, np.uint8) * ELSEWHERE
+        if following is not None:
+            records, names = with_source(records, names, following, received_s)
+        if len(records):
+            ledger.append(records, names)
             self._loop.wake()
         return len(batch)
+
+    def take_over(self) -> int | None:
+        """Judge this shard from here on, up to what its ledger holds; return where its source goes on.
+
+        None while another process judges it. Raises NotReadyError, StoreError.
+        """
+        with self._lock:
+            self._judges = True
+            if not self._own():
+                self._judges = False
+                return None
+            self.drain()
+            return self._state.source
 
     def drain(self) -> int:
         """Judge what the ledger holds and this process has not read; how many events. 0 where another process does.
@@ -168,10 +201,12 @@ class Conversations:
         assert self._sink is not None
         if drifted := self._drift.take(batch.records):
             facts = {name: round(value, 4) for name, value in asdict(drifted).items()}
-            self._sink.warn("risk.drift", str(batch.following), facts)
+            self._sink.warn("risk.drift", f"{self._folder.name}/{batch.following}", facts)
         late = self.delayed_s > DELAYED_S
         if late and not self._delay_told:
-            self._sink.warn("risk.delayed", str(batch.following), {"seconds": round(self.delayed_s, 1)})
+            self._sink.warn(
+                "risk.delayed", f"{self._folder.name}/{batch.following}", {"seconds": round(self.delayed_s, 1)}
+            )
         self._delay_told = late
 
     def _judge_crossed(self, ledger: ConversationLedger) -> None:
@@ -181,19 +216,41 @@ class Conversations:
             self._crossed.popleft()
 
     def _follow_decisions(self, ledger: ConversationLedger) -> None:
-        """Write down what people decided, and what they took back: state follows from the ledger alone."""
+        """Write down what people decided, and what they took back: state follows from the ledger alone.
+
+        Of many shards the first does it for all, as no number of an account says whose it is.
+        """
         assert self._sink is not None
+        if self._part is not None and self._part.shard.number != 0:
+            return
         if decided := self._sink.to_clear():
-            for account in dict.fromkeys(account for _, account in decided):
-                ledger.append(marker(CLEARED, account, received_now_s()))
+            with self._every(ledger) as ledgers:
+                for account in dict.fromkeys(account for _, account in decided):
+                    for one in ledgers:
+                        one.append(marker(CLEARED, account, received_now_s()))
             self._sink.cleared([alarm_id for alarm_id, _ in decided])
         if reopened := self._sink.to_restore():
-            for account in dict.fromkeys(account for _, account in reopened):
-                self._restore(account, ledger)
+            with self._every(ledger) as ledgers:
+                for account in dict.fromkeys(account for _, account in reopened):
+                    for one in ledgers:
+                        self._restore(account, one)
             self._sink.restored([alarm_id for alarm_id, _ in reopened])
+
+    @contextmanager
+    def _every(self, ledger: ConversationLedger) -> Iterator[list[ConversationLedger]]:
+        """This ledger, with those of the other shards."""
+        with ExitStack() as stack:
+            found = [ledger]
+            for folder in () if self._part is None else self._part.folders:
+                if folder != self._folder:
+                    found.append(ConversationLedger(folder / "ledger", self._ledger_secret))
+                    stack.callback(found[-1].close)
+            yield found
 
     def _restore(self, account: int, ledger: ConversationLedger) -> None:
         story = Story.read(account, ledger.of_account(account), ledger.names)
+        if not story.is_judged_here():
+            return
         marks = story.records["kind"][np.isin(story.records["kind"], [CLEARED, RESTORED])]
         if not len(marks) or marks[-1] == RESTORED:
             return
@@ -229,6 +286,7 @@ class Conversations:
             others=_others(story),
             lines=weightiest(story),
             coverage=coverage(story),
+            event=int(batch.records["id"][row]),
         )
         self._sink.sound(alarm)
         self._state.table.set_level(crossing.account, judgement.level, crossing.at_s)
@@ -280,15 +338,11 @@ class Conversations:
 
         Raises InputError for an unknown feature, BudgetError where there are too few accounts.
         """
-        if feature not in FEATURES:
-            raise InputError(
-                "there is no feature {feature!r}; there are {features}", feature=feature, features=", ".join(FEATURES)
-            )
-        return threshold(heights(self._open_ledger(), feature), budget_per_million)
+        return calibrated(self._open_ledger(), feature, budget_per_million)
 
     def approve(self, by: str) -> Approval:
         """Give the home's own policy its effects; they begin when the service is started again. Raises InputError."""
-        return approve(self._folder, self.policy, by)
+        return approve(self._place, self.policy, by)
 
     # --- people
 
@@ -359,6 +413,8 @@ class Conversations:
         """Whether this process is the one that judges; it becomes so where no other is."""
         if self._owned is not None:
             return True
+        if not self._judges:
+            return False
         descriptor = os.open(self._folder / "judging", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -417,6 +473,31 @@ class Conversations:
         if self._ledger is None:
             raise NotReadyError("the conversations are closed")
         return self._ledger
+
+
+def policy_of(home: Path) -> RiskPolicy:
+    """The home's own policy, or the one that is shipped; an own one has effects once another than its author approved
+    it. Raises InputError."""
+    policy, approval = read_policy(home / FILE), read_approval(home / FOLDER)
+    if not (home / FILE).exists() or (approval is not None and approval.version == policy.version):
+        return policy
+    log.warning("the policy %s waits for an approval: its rules are in shadow", policy.version)
+    return policy.in_shadow()
+
+
+def is_judged(folder: Path) -> bool:
+    """Whether some process judges what lies in a folder."""
+    try:
+        descriptor = os.open(folder / "judging", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _others(story: Story) -> tuple[str, ...]:

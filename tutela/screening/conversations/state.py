@@ -15,7 +15,7 @@ import xxhash
 
 from tutela import _native
 from tutela.screening.conversations.ledger import sync_folder
-from tutela.screening.conversations.records import Records
+from tutela.screening.conversations.records import Records, source_of
 
 FEATURES: tuple[str, ...] = tuple(_native.risk_feature_names())
 """What rules can ask of an account, in the native order."""
@@ -38,7 +38,9 @@ PAIR = np.dtype(
 COUNTED, TO_MINOR, PRIVATE_AFTER = 2, 1024, 512
 FORGET_S = 30 * 86_400
 _HEADER = struct.Struct("<8sQ6Q")
-_MAGIC = b"TUTSTAT1"
+_MAGIC = b"TUTSTAT2"
+_BEFORE = b"TUTSTAT1"
+"""Of snapshots without a source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class RiskState:
         self.table = _native.RiskTable()
         self.position = 0
         """The ledger's position up to which events were taken."""
+        self.source = 0
+        """Where the source of a shard goes on."""
 
     def weigh(self, scales: Mapping[str, float], weights: Mapping[str, float]) -> None:
         """Say how much each counter is worth, and where that is full."""
@@ -76,6 +80,8 @@ class RiskState:
             return []
         accounts, positions, times, features = self.table.apply(records.tobytes())
         self.position = int(records["position"][-1]) + 1
+        if (following := source_of(records)) is not None:
+            self.source = following
         return [Crossing(int(accounts[i]), int(positions[i]), int(times[i]), features[i]) for i in range(len(accounts))]
 
     def account(self, key: int) -> np.void | None:
@@ -109,7 +115,7 @@ class RiskState:
                     _MAGIC, self.position, table.accounts, table.pairs, len(seen[0]), len(seen[1]), first, since_s
                 )
             )
-            put(second.to_bytes(8, "little"))
+            put(second.to_bytes(8, "little") + self.source.to_bytes(8, "little"))
             for number in range(table.account_chunks()):
                 put(table.account_chunk(number))
             for number in range(table.pair_chunks()):
@@ -129,15 +135,16 @@ class RiskState:
         if not path.exists() or not _is_whole(path):
             return state
         with path.open("rb") as file:
-            _, position, accounts, pairs, first_ids, second_ids, first, since_s = _HEADER.unpack(
+            magic, position, accounts, pairs, first_ids, second_ids, first, since_s = _HEADER.unpack(
                 file.read(_HEADER.size)
             )
             second = int.from_bytes(file.read(8), "little")
+            source = int.from_bytes(file.read(8), "little") if magic == _MAGIC else 0
             _load(file.read, accounts * ACCOUNT.itemsize, ACCOUNT.itemsize, state.table.load_accounts)
             _load(file.read, pairs * PAIR.itemsize, PAIR.itemsize, state.table.load_pairs)
             state.table.load_seen_ids(0, file.read(first_ids), first, since_s)
             state.table.load_seen_ids(1, file.read(second_ids), second, since_s)
-        state.position = position
+        state.position, state.source = position, source
         return state
 
 
@@ -151,7 +158,7 @@ def _load(read: Callable[[int], bytes], length: int, width: int, take: Callable[
 def _is_whole(path: Path) -> bool:
     checksum, left = xxhash.xxh3_64(), path.stat().st_size - 8
     with path.open("rb") as file:
-        if left < _HEADER.size or file.read(8) != _MAGIC:
+        if left < _HEADER.size or file.read(8) not in (_MAGIC, _BEFORE):
             return False
         file.seek(0)
         while left > 0:

@@ -1,0 +1,218 @@
+"""Events from a broker: three processes on its partitions, one killed, raise the alarms that one process raises.
+
+Kafka is librdkafka's own cluster, which speaks the real protocol; a real one where `.ci/peers` has put it.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from tests.support.brokers import PARTITIONS, TOPIC, Broker, RedisServer, mock_kafka, redis_server
+from tests.support.talk import ON, Desk, sent, town
+from tests.support.waiting import wait_until
+from tutela.casework.cases.options import EvidenceOptions
+from tutela.casework.evidence.seal import new_identity
+from tutela.deployment.casework import CaseworkOptions, opened_casework
+from tutela.deployment.conversations import open_conversations
+from tutela.foundation.store.database import Store
+from tutela.foundation.store.risk_tables import risk_alarm
+from tutela.screening.conversations import ConversationOptions, Event, EventKind
+from tutela.screening.conversations.consumer import EventConsumer
+from tutela.screening.conversations.fleet import ConversationFleet
+from tutela.screening.conversations.options import SourceKind, SourceOptions
+from tutela.screening.conversations.shards import shards_of
+from tutela.screening.conversations.sources import open_source
+from tutela.screening.conversations.sources.redis_streams import _name, _number, _reader
+
+_, PUBLIC = new_identity()
+CASEWORK = CaseworkOptions(evidence=EvidenceOptions(recipients=(PUBLIC,)))
+
+
+@pytest.fixture(params=["kafka", pytest.param("redis", marks=pytest.mark.peers)])
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
+    with redis_server(tmp_path) if request.param == "redis" else mock_kafka() as broker:
+        yield broker
+
+
+@dataclass
+class Consumer:
+    """`tutela risk consume` in a process of its own."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @classmethod
+    def started(cls, home: Path, broker: Broker, name: str, **changed: str) -> "Consumer":
+        variables = {
+            "TUTELA_MEMORY": "clean",  # it starts twice as fast where freed memory is left as it is
+            "TUTELA_CONVERSATIONS__ENABLED": "true",
+            "TUTELA_CONVERSATIONS__SNAPSHOT_EVERY_S": "0.5",
+            "TUTELA_EVIDENCE__RECIPIENTS": json.dumps([PUBLIC]),
+            "TUTELA_CONVERSATIONS__SOURCE__KIND": broker.kind,
+            "TUTELA_CONVERSATIONS__SOURCE__ADDRESS": broker.address,
+            "TUTELA_CONVERSATIONS__SOURCE__PARTITIONS": str(PARTITIONS),
+            "TUTELA_CONVERSATIONS__SOURCE__SILENT_S": str(broker.silent_s),
+        }
+        log = home / f"{name}.log"
+        with log.open("wb") as file:
+            command = [sys.executable, "-m", "tutela", "--home", str(home), "risk", "consume"]
+            process = subprocess.Popen(command, stdout=file, stderr=file, env=os.environ | variables | changed)
+        return cls(process, log)
+
+    @property
+    def partitions(self) -> set[int]:
+        """Those that it reads now, by what it says."""
+        assert self.process.poll() in (None, -signal.SIGKILL), self.log.read_text()[-3000:]
+        read: set[int] = set()
+        for line in self.log.read_text().splitlines():
+            if line.startswith("partition "):
+                number, said = line.removeprefix("partition ").split(": ", 1)
+                (read.add if said.startswith("from") else read.discard)(int(number))
+        return read
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(60)
+
+
+def alarms(home: Path) -> list[tuple[object, ...]]:
+    """What was brought before people."""
+    store = Store.open(f"sqlite:///{home / 'tutela.db'}")
+    with store.read() as connection:
+        rows = connection.execute(select(risk_alarm).order_by(risk_alarm.c.key)).all()
+    store.close()
+    return [
+        (row.key, row.level, row.at, row.document["rules"], row.document["features"],
+         [(one["code"], one["count"], one["people"]) for one in row.document["reasons"]])
+        for row in rows
+    ]  # fmt: skip
+
+
+def messages(events: Sequence[Event]) -> list[tuple[int, bytes]]:
+    return [(number, sent(event)) for event in events for number in sorted(shards_of(event, PARTITIONS))]
+
+
+@pytest.mark.peers
+def test_three_processes_of_which_one_is_killed_raise_what_one_process_raises(broker: Broker, tmp_path: Path):
+    home, alone = tmp_path / "home", tmp_path / "alone"
+    with opened_casework(home, None, CASEWORK) as casework:
+        open_conversations(home, casework, ON).close()  # makes the keys of the deployment
+    alone.mkdir(mode=0o700)
+    shutil.copy(home / "tutela.db", alone)  # the same keys, so the same names of alarms
+    events = town(1, 30, time.time() - 20_000)
+    first, second = events[: len(events) // 2], events[len(events) // 2 :]
+    broker.send(messages(first))
+    three = [Consumer.started(home, broker, f"c{number}") for number in range(3)]
+    try:
+        wait_until(lambda: set.union(*(one.partitions for one in three)) == set(range(PARTITIONS)), "all are read")
+        broker.send(messages(second[: len(second) // 2]))
+        victim = max(three, key=lambda one: len(one.partitions))
+        lost = victim.partitions
+        assert lost
+        victim.process.send_signal(signal.SIGKILL)
+        victim.process.wait()
+        broker.send(messages(second[len(second) // 2 :]))
+        rest = [one for one in three if one is not victim]
+        wait_until(lambda: lost <= set.union(*(one.partitions for one in rest)), "its partitions moved")
+        with opened_casework(alone, None, CASEWORK) as casework:
+            one_process = open_conversations(alone, casework, ON)
+            for begin in range(0, len(events), 500):
+                one_process.observe(events[begin : begin + 500])
+                one_process.drain()
+            one_process.close()
+        expected = alarms(alone)
+        assert len(expected) >= 10
+        wait_until(lambda: len(alarms(home)) >= len(expected), "every alarm is there")
+        assert [one.stop() for one in rest] == [0, 0]
+        assert alarms(home) == expected
+    finally:
+        for one in three:
+            one.process.kill()
+            one.process.wait()
+
+
+class Turned:
+    """A consumer in this process, a turn at a time."""
+
+    def __init__(self, home: Path, broker: Broker, desk: Desk) -> None:
+        home.mkdir(exist_ok=True)
+        source = SourceOptions(SourceKind(broker.kind), broker.address, partitions=PARTITIONS, silent_s=broker.silent_s)
+        options = ConversationOptions(enabled=True, source=source)
+        self.source = open_source(source)
+        self.fleet = ConversationFleet(home, lambda name: name.encode().ljust(32, b".")[:32], options, desk)
+        self.consumer = EventConsumer(self.source, self.fleet)
+        self.source.join(self.consumer._begin, self.consumer._end)
+
+    def until(self, events: int) -> None:
+        """Until so many were taken."""
+
+        def taken() -> bool:
+            self.consumer.turn()
+            return self.consumer.counted.events + self.consumer.counted.unreadable >= events
+
+        wait_until(taken, f"{events} were taken")
+
+    def close(self) -> None:
+        self.source.close()
+        self.fleet.close()
+
+
+@pytest.mark.slow
+def test_what_is_no_event_is_told_without_its_words_and_stops_nothing(broker: Broker, tmp_path: Path):
+    desk, events = Desk(), town(1, 12, time.time() - 20_000)
+    sent_ones = messages(events)
+    broker.send([*sent_ones[:50], (2, b'{"id": "m", "type": "message", "text": "a blue canary"}'), (3, b"\xff")])
+    broker.send(sent_ones[50:])
+    first = Turned(tmp_path / "home", broker, desk)
+    first.until(len(sent_ones) + 2)
+    assert first.consumer.counted.unreadable == 2
+    assert sorted(name for name, _ in desk.warnings) == ["risk.unreadable"] * 2
+    assert "canary" not in str(desk.warnings)
+    assert desk.alarms
+    first.close()
+    again = Turned(tmp_path / "home", broker, desk)  # it goes on where the shards are, whatever the broker thinks
+    broker.send(
+        [(number, sent(Event(f"late{number}", EventKind.MESSAGE, time.time(), "a", "b"))) for number in range(4)]
+    )
+    again.until(4)
+    assert again.consumer.counted.events == 4
+    again.close()
+
+
+@pytest.mark.parametrize("broker", ["redis"], indirect=True)
+@pytest.mark.peers
+def test_what_was_taken_is_no_longer_in_redis(broker: Broker, tmp_path: Path):
+    assert isinstance(broker, RedisServer)
+    broker.send([(0, sent(Event("m", EventKind.MESSAGE, time.time(), "a", "b", text="a blue canary")))])
+    assert broker.client.xlen(f"{TOPIC}:0") == 1
+    consumer = Turned(tmp_path / "home", broker, Desk())
+    consumer.until(1)
+    assert broker.client.xlen(f"{TOPIC}:0") == 0
+    consumer.close()
+
+
+def test_a_partition_moves_only_from_who_is_gone():
+    members = [f"m{number}" for number in range(5)]
+    before = {partition: _reader(partition, members) for partition in range(100)}
+    assert set(before.values()) == set(members)
+    after = {partition: _reader(partition, members[1:]) for partition in range(100)}
+    assert all(after[partition] == reader for partition, reader in before.items() if reader != "m0")
+
+
+def test_the_place_in_redis_is_one_number_in_the_same_order():
+    entries = ["0-0", "1-0", "1-1", "1796086481976-0", "1796086481976-7", "1796086481977-0"]
+    numbers = [_number(entry) for entry in entries]
+    assert numbers == sorted(set(numbers))
+    assert [_name(number) for number in numbers] == entries
+    assert numbers[-1] < 1 << 63
