@@ -1,12 +1,15 @@
 """`POST /v1/events` and what follows, over HTTP: durable before it is answered, once; who sends is told no score."""
 
 import json
+import os
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import httpx
 import pytest
 
+from tests.support.memory import children_of, needs_root, traces
 from tests.support.service import Service
 from tests.support.waiting import wait_until
 from tutela.api.keys import Scope
@@ -14,14 +17,23 @@ from tutela.casework.audit.log import AuditLog
 from tutela.casework.evidence.seal import new_identity
 
 _, PUBLIC = new_identity()
+CODINGS = ("utf-8", "utf-16-le", "utf-32-le")
+"""As Python holds texts, by their widest letter."""
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    home = tmp_path_factory.mktemp("risk") / "home"
+    home.mkdir(mode=0o700)
+    (home / "phrases.toml").write_text('[[phrase]]\ntext = "blue canary"\nstage = "trust"\n')
     service = Service(
-        tmp_path_factory.mktemp("risk") / "home",
+        home,
         TUTELA_CONVERSATIONS__ENABLED="true",
+        TUTELA_CONVERSATIONS__CONTENT="true",
+        TUTELA_CONVERSATIONS__LEGAL_BASIS="a test",
+        TUTELA_CONVERSATIONS__LEGAL_BASIS_SINCE="2026-11-30",
         TUTELA_EVIDENCE__RECIPIENTS=json.dumps([PUBLIC]),
+        TUTELA_DECODERS="1",
     )
     yield service
     service.stop()
@@ -106,6 +118,40 @@ def test_a_body_has_limits_and_a_key_its_scope(service: Service, client: httpx.C
         assert reader.get("/v1/risk/nobody").status_code == 404
     with service.client(service.keys.create("sender", [Scope.SCREEN], by="test")[1]) as sender:
         assert sender.get("/v1/risk/adult").status_code == 403
+
+
+@needs_root
+@pytest.mark.slow
+def test_words_of_messages_are_nowhere_a_second_after_they_were_scored(service: Service):
+    """Neither in files, logs, metrics and the database, nor in memory: not in the service's, not in its workers'."""
+    marker = os.urandom(8).hex()
+    texts = [
+        f"blue canary {marker}-0",
+        f"blue canary {marker}-1 " + "and more of it " * 250,
+        f"bluе сanary {marker}-2 \U0001f426",  # four bytes a letter in memory
+        f"BLUE canary {marker.upper()}",
+    ]
+    common = {"type": "message", "at": "2026-11-30T12:00:00Z", "to": "b", "from_age": "adult", "to_age": "13-15"}
+    with service.client() as client:
+        for number, text in enumerate(texts):
+            said = lines({"id": f"m{number}", "from": "a", "text": text} | common)
+            assert client.post("/v1/events", content=said).status_code == 202
+        wrong = lines({"id": "wrong", "from": "a", "text": f"blue canary {marker}-4", "score": 1} | common)
+        assert client.post("/v1/events", content=wrong).status_code == 422
+        assert client.post("/v1/check", json={"text": f"blue canary {marker}-5", "purpose": "chat"}).is_success
+        wait_until(lambda: client.get("/v1/risk/a").json().get("features", {}).get("trust", 0) > 0, "they are scored")
+        client.post("/v1/events", content=lines(*pressure("another")))
+        wait_until(lambda: client.get("/v1/cases", params={"queue": "contact"}).json()["cases"], "a case is open")
+        case = client.get("/v1/cases", params={"queue": "contact"}).json()["cases"][0]
+        said = {"id": "m1", "at": common["at"], "by_suspect": True, "text": f"blue canary {marker}-6"}
+        assert client.post(f"/v1/cases/{case['id']}/context", json={"lines": [said]}).is_success
+        time.sleep(1)  # as long as they may stay
+        forms = [form.encode(code) for form in (marker, marker.upper()) for code in CODINGS]
+        for process in (service.process.pid, *children_of(service.process.pid)):
+            assert traces(process, forms) == []
+        assert not any(form in client.get("/metrics").content for form in forms)
+    for path in service.home.rglob("*"):
+        assert not path.is_file() or not any(form in path.read_bytes() for form in forms), path
 
 
 @pytest.mark.slow

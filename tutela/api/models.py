@@ -34,9 +34,12 @@ EXAMPLE_PDQ = "d8f8f0cee0f4a84f0637022a078f67f0b36e2ed596621e1d33e6339c4e9c9b22"
 
 
 class Strict(BaseModel):
-    """A request body: unknown fields are an error, not ignored."""
+    """A request body: unknown fields are an error, not ignored, and none of its texts stays in memory.
 
-    model_config = ConfigDict(extra="forbid")
+    pydantic would keep short texts that it parsed, to share them with those of later requests.
+    """
+
+    model_config = ConfigDict(extra="forbid", cache_strings="keys")
 
 
 class ContextIn(Strict):

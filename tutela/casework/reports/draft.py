@@ -82,9 +82,9 @@ class FileSource(Protocol):
 
 @cache
 def _adapter() -> "TypeAdapter[Draft]":
-    from pydantic import TypeAdapter
+    from pydantic import ConfigDict, TypeAdapter
 
-    return TypeAdapter(Draft)
+    return TypeAdapter(Draft, config=ConfigDict(cache_strings="keys"))  # no text of a report stays in memory
 
 
 def _plain(value: object) -> object:

@@ -54,7 +54,8 @@ _Bytes = Annotated[bytes, PlainValidator(_bytes_of)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    # Keys of files are not kept in memory to be shared with later requests.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, cache_strings="keys")
 
 
 class _Key(_Model):

@@ -36,7 +36,7 @@ class SourceOptions:
     folder: Path | None = None
     """Where the partitions' state lies: shared by all machines, on a file system with locks. In the home by default."""
     silent_s: float = 10.0
-    """Seconds of silence after which the partitions of a process are given to others; Kafka's brokers allow 6 and more."""
+    """Seconds of silence after which a process's partitions are given to others; Kafka's brokers allow 6 and more."""
     options: Mapping[str, str] = field(default_factory=dict)
     """What librdkafka or redis-py is told besides and is not secret: { "security.protocol" = "SASL_SSL" }."""
     secrets: Mapping[str, Secret] = field(default_factory=dict)

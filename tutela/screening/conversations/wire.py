@@ -47,7 +47,8 @@ _SOURCES = {known: AgeSource[known.name] for known in Known}
 class EventIn(BaseModel):
     """One event, as it is sent."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    # pydantic keeps what it parsed last of short texts, to share them; a text of a message must go.
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, cache_strings="keys")
 
     id: Id
     type: EventKind
