@@ -111,7 +111,8 @@ def test_a_shard_that_is_taken_over_goes_on_where_it_was_durable(tmp_path: Path)
         digest = heir._shards[1].digest()
     with clock_at(START + 10_000), sharded(tmp_path / "other", Desk()) as whole:
         whole.begin(1)
-        whole.take(1, mine, following=9)
+        for begin, end in ((0, 200), (200, 250), (250, len(mine))):
+            whole.take(1, mine[begin:end], following=end)
         whole.drain()
         assert whole._shards[1].digest() == digest
 

@@ -3,6 +3,7 @@
 __all__ = [
     "casework",
     "composition",
+    "conversations",
     "doctor",
     "edge",
     "installation",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tutela.errors import StoreError, TutelaError
 from tutela.screening.conversations.fleet import ConversationFleet
-from tutela.screening.conversations.sources.base import Portion, Source
+from tutela.screening.conversations.sources import Portion, Source
 from tutela.screening.conversations.wire import UnreadableEventError, read_event
 
 log = logging.getLogger(__name__)

@@ -1,9 +1,9 @@
 """Sources of events: the adapters of brokers, each an extra of the installation."""
 
 from tutela.screening.conversations.options import SourceKind, SourceOptions
-from tutela.screening.conversations.sources.base import Source
+from tutela.screening.conversations.sources.base import Portion, Source
 
-__all__ = ["Source", "open_source"]
+__all__ = ["Portion", "Source", "open_source"]
 
 
 def open_source(options: SourceOptions) -> Source:
