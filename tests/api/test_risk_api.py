@@ -143,8 +143,8 @@ def test_words_of_messages_are_nowhere_a_second_after_they_were_scored(service: 
         client.post("/v1/events", content=lines(*pressure("another")))
         wait_until(lambda: client.get("/v1/cases", params={"queue": "contact"}).json()["cases"], "a case is open")
         case = client.get("/v1/cases", params={"queue": "contact"}).json()["cases"][0]
-        said = {"id": "m1", "at": common["at"], "by_suspect": True, "text": f"blue canary {marker}-6"}
-        assert client.post(f"/v1/cases/{case['id']}/context", json={"lines": [said]}).is_success
+        line = {"id": "m1", "at": common["at"], "by_suspect": True, "text": f"blue canary {marker}-6"}
+        assert client.post(f"/v1/cases/{case['id']}/context", json={"lines": [line]}).is_success
         time.sleep(1)  # as long as they may stay
         forms = [form.encode(code) for form in (marker, marker.upper()) for code in CODINGS]
         for process in (service.process.pid, *children_of(service.process.pid)):
