@@ -1,4 +1,4 @@
-"""Bytes that text carries as letters: base64, hexadecimal, numbers, uuencode, yEnc, base85.
+"""Bytes that text carries as letters: base64, hexadecimal, numbers, uuencode, yEnc, base85, escapes.
 
 Long runs are decoded whatever they begin with; what comes of them is sniffed, so that a run of letters that stands for
 nothing costs nothing. RFC 4648; POSIX.1-2017, uuencode; yEnc draft 1.3.
@@ -9,10 +9,12 @@ import binascii
 import contextlib
 import html
 import re
+import zlib
 from collections.abc import Callable, Collection, Iterator
 from urllib.parse import unquote_to_bytes
 
 from tutela._native import has_row
+from tutela.content.media.confined.carver import carve
 from tutela.content.media.sniff import sniff
 
 _HEAD = 160 * 1024
@@ -53,6 +55,13 @@ _NOT_BASE64 = bytes(n for n in range(256) if not (chr(n).isalnum() and n < 128) 
 _IN_STANDARD_BASE64 = bytes.maketrans(b"-_", b"+/")
 _BOUNDARY = b"-=\r\n"
 """What ends a body in base64, and begins the next part of a mail."""
+_DEFLATE_PROOF = 512
+_MOST_INFLATED = 64 * 1024 * 1024
+_MIXED = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|u00([0-9a-fA-F]{2})|([nrtfbav0\\'\"/]))")
+_SINGLE = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"f": b"\f", b"b": b"\b", b"a": b"\a", b"v": b"\v", b"0": b"\0"}
+_MANY_ESCAPES = 96
+_NUMBERED = re.compile(rb"^[ \t]{0,8}\d{1,8}[:.)|]?[ \t]{1,8}(?=[A-Za-z0-9+/]{40})", re.MULTILINE)
+"""Before each line of a listing."""
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(/))")
 _CSS_ESCAPE = re.compile(rb"\\([0-9a-fA-F]{1,6})[ \t\r\n\f]?")
 _ADDRESS = re.compile(rb"""data:([^,"'<>\s]{0,200}?)(;base64)?,\s*([^"'<>)]+)""", re.IGNORECASE)
@@ -72,6 +81,8 @@ def readings_of(text: bytes) -> Iterator[bytes]:
     """The text as it stands, and as it is read where that is another: with entities or escapes resolved."""
     yield text
     if b"&" in text and (resolved := html.unescape(text.decode("latin-1")).encode("utf-8")) != text:
+        yield resolved
+    if has_row(text, _IN_BASE64, 40) and (resolved := _NUMBERED.sub(b"", text)) != text:
         yield resolved
     for escape in (_CSS_ESCAPE, _ESCAPE):
         if b"\\" in text and (resolved := escape.sub(_character, text)) != text:
@@ -106,6 +117,9 @@ def files_in(text: bytes) -> Iterator[tuple[str, bytes]]:
         with contextlib.suppress(ValueError):
             yield "base85", base64.a85decode(found[1])
     yield from _dumps_in(text)
+    for plain in _unescaped(text):
+        for part in carve(memoryview(plain)):
+            yield "escaped", bytes(part.data)
 
 
 def _dumps_in(text: bytes) -> Iterator[tuple[str, bytes]]:
@@ -147,8 +161,9 @@ def runs_in(text: bytes, decoded: Collection[bytes] = ()) -> Iterator[bytes]:
             for run in beginnings(found.group()):
                 if not _may_be_a_file(run, decode):
                     continue
-                data = decode(run)
-                if len(data) >= _FEWEST and (sniff(data) is not None or (data := bitmap_file(data) or b"")):
+                data, was_packed = _inflated(decode(run))
+                is_file = was_packed or sniff(data) is not None
+                if len(data) >= _FEWEST and (is_file or (data := bitmap_file(data) or b"")):
                     yield data
                     break
 
@@ -158,10 +173,36 @@ def _may_be_a_file(run: bytes, decode: Callable[[bytes], bytes]) -> bool:
     if len(run) <= 2 * _HEAD:
         return True
     head = decode(run[:_HEAD])
+    if _inflated(head)[1]:
+        return True
     if head.lstrip(_BEFORE_MARKUP)[:1] == b"<" or sniff(head) is not None or bitmap_file(head) is not None:
         return True
     tail = run[-_TAIL:]
     return any(decode(tail[skipped:]).rstrip(b"\0").endswith(_TARGA_END) for skipped in range(4))
+
+
+def _inflated(data: bytes) -> tuple[bytes, bool]:
+    """(what a stream of Deflate without a file around it unpacks to, True): parts of diagrams, tokens, objects of Git.
+    Of anything else the data, False: a few bytes are Deflate by chance, a longer piece is not."""
+    for bits in (zlib.MAX_WBITS, -zlib.MAX_WBITS) if sniff(data) is None else ():
+        with contextlib.suppress(zlib.error):
+            if len(zlib.decompressobj(bits).decompress(data[:4096], 2 * _DEFLATE_PROOF)) >= _DEFLATE_PROOF:
+                return zlib.decompressobj(bits).decompress(data, _MOST_INFLATED), True
+    return data, False
+
+
+def _unescaped(text: bytes) -> Iterator[bytes]:
+    """The bytes that are written as letters and escapes, mixed: by Python, C and JSON; in quoted-printable."""
+    if b"\\" in text and any(text.count(mark) >= _MANY_ESCAPES for mark in (b"\\x", b"\\u00")):
+        yield _MIXED.sub(_byte, text)
+    if b"=" in text and text.count(b"=") >= _MANY_ESCAPES:
+        yield binascii.a2b_qp(text)
+
+
+def _byte(escape: re.Match[bytes]) -> bytes:
+    if digits := escape[1] or escape[2]:
+        return bytes([int(digits, 16)])
+    return _SINGLE.get(escape[3], escape[3])
 
 
 def _letter_by_letter(run: bytes) -> Iterator[bytes]:

@@ -44,6 +44,52 @@ def _jpeg(data: memoryview) -> int | None:
         entropy_coded = marker == 0xDA or entropy_coded
 
 
+def jpeg_segments(data: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """(marker, content) of every segment before the first scan; what stands between them is passed over."""
+    at = 2
+    while 0 <= at < len(data) - 3:
+        if data[at] != 0xFF or data[at + 1] in (0x00, 0xFF):
+            at = _next_mark(data, at + 1)
+            continue
+        if data[at + 1] == 0xDA:
+            return
+        length = 0 if 0xD0 <= data[at + 1] <= 0xD8 else int.from_bytes(data[at + 2 : at + 4])
+        yield data[at + 1], data[at + 4 : at + 2 + length]
+        at += 2 + length
+
+
+def jpeg_between(data: memoryview) -> Iterator[memoryview]:
+    """What stands in a JPEG between the segments before its first scan, and in segments from that scan on."""
+    at, scans = 2, False
+    while at < len(data) - 3:
+        if data[at] != 0xFF or data[at + 1] in (0x00, 0xFF):
+            mark = _next_mark(data, at + 1)
+            mark = len(data) if mark < 0 else mark
+            if data[at] != 0xFF:
+                yield data[at:mark]
+            at = mark
+            continue
+        marker = data[at + 1]
+        if marker == 0xD9:
+            return
+        length = 2 if 0xD0 <= marker <= 0xD8 else 2 + int.from_bytes(data[at + 2 : at + 4])
+        if scans and (0xE0 <= marker <= 0xEF or marker == 0xFE):
+            yield data[at + 4 : at + length]
+        at += length
+        scans = scans or marker == 0xDA
+        if scans:
+            found = _native.jpeg_marker(data, at)
+            if found is None:
+                return
+            at = found
+
+
+def _next_mark(data: memoryview, begin: int) -> int:
+    """Where the next byte 0xFF stands; -1 where there is none."""
+    found = re.compile(b"\xff").search(data, begin)
+    return found.start() if found else -1
+
+
 def _png(data: memoryview) -> int | None:
     at = 8
     while at + 12 <= len(data):

@@ -6,7 +6,7 @@ first warning, behind which a second one may hide.
 """
 
 import os
-from collections.abc import Iterator
+import re
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,15 @@ import simplejpeg
 from PIL import Image
 
 from tutela import _native
-from tutela.content.media.confined.endings import end_of
+from tutela.content.media.confined.endings import end_of, jpeg_segments
 from tutela.content.media.confined.readings import MIN_SIDE
 from tutela.content.media.sniff import MediaType
 
 _SEED = int.from_bytes(os.urandom(7))
 """Which blocks are looked at in whole: nobody who sends a file can know."""
-_BEFORE_THE_END = "extraneous bytes before marker 0xd9"
+_BEFORE_THE_END = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
+_FEW = 256
+"""So many of these are a slip of an encoder's; more may be a file."""
 _SPACES = {"L": "GRAY", "CMYK": "CMYK"}
 _END = b"\xff\xd9"
 
@@ -41,7 +43,8 @@ def decoded(data: bytes | memoryview, mode: str, *, quick: bool) -> tuple[Image.
         try:
             return _whole(candidate, mode, quick=quick, strict=True), False
         except ValueError as error:
-            odd = _BEFORE_THE_END in str(error)
+            found = _BEFORE_THE_END.search(str(error))
+            odd = found is not None and int(found[1]) <= _FEW
         if odd:
             break
     return _whole(candidate, mode, quick=quick, strict=False), not odd
@@ -53,7 +56,7 @@ def other_colours(data: bytes | memoryview, whole: Image.Image) -> Image.Image |
     Luma and two colours, or red, green and blue: JFIF, Adobe's marker and the components' names say so, and where they
     disagree or say nothing, decoders do not agree either.
     """
-    said = _said_of_colours(bytes(data))
+    said = _said_of_colours(data)
     if whole.mode != "RGB" or len(set(said)) == 1:
         return None
     if (said or ["luma"])[0] == "luma":
@@ -61,34 +64,20 @@ def other_colours(data: bytes | memoryview, whole: Image.Image) -> Image.Image |
     return Image.frombytes("YCbCr", whole.size, whole.tobytes()).convert("RGB")
 
 
-def _said_of_colours(data: bytes) -> list[str]:
+def _said_of_colours(data: bytes | memoryview) -> list[str]:
     """`luma` or `colours`, as each marker says of the components; first whom libjpeg believes."""
     jfif: list[str] = []
     adobe: list[str] = []
     named: list[str] = []
-    for marker, segment in _segments(data):
-        if marker == 0xE0 and segment.startswith(b"JFIF\0"):
+    for marker, segment in jpeg_segments(memoryview(data)):
+        if marker == 0xE0 and segment[:5] == b"JFIF\0":
             jfif.append("luma")
-        elif marker == 0xEE and segment.startswith(b"Adobe") and len(segment) >= 12:
+        elif marker == 0xEE and segment[:5] == b"Adobe" and len(segment) >= 12:
             adobe.append("colours" if segment[11] == 0 else "luma")
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and len(segment) >= 15 and segment[5] == 3:
             names = (segment[6], segment[9], segment[12])
             named += {(0x52, 0x47, 0x42): ["colours"], (1, 2, 3): [] if jfif or adobe else ["luma"]}.get(names, [])
     return [*jfif, *adobe, *named]
-
-
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """(marker, content) of every segment before the first scan."""
-    at = 2
-    while 0 <= at < len(data) - 3:
-        if data[at] != 0xFF or data[at + 1] in (0x00, 0xFF):
-            at = data.find(b"\xff", at + 1)
-            continue
-        if data[at + 1] == 0xDA:
-            return
-        length = 0 if 0xD0 <= data[at + 1] <= 0xD8 else int.from_bytes(data[at + 2 : at + 4])
-        yield data[at + 1], data[at + 4 : at + 2 + length]
-        at += 2 + length
 
 
 def mended(data: bytes | memoryview) -> bytes:

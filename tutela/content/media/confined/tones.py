@@ -15,12 +15,14 @@ import numpy.typing as npt
 from PIL import Image
 
 from tutela.content.media.confined import icc
+from tutela.content.media.confined.endings import boxes, jpeg_segments
 from tutela.content.media.sniff import MediaType
 
 Curve = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 """Numbers of the file, 0 to 1, to light."""
 _MOST = 8
 """So many different statements about colour are read of one file."""
+_ICC = b"ICC_PROFILE\0"
 _MAX_PROFILE = 4 * 1024 * 1024
 
 
@@ -59,7 +61,8 @@ def tones(image: Image.Image, data: memoryview, media_type: MediaType) -> list[T
 
 def _profiled(image: Image.Image, data: memoryview, media_type: MediaType, mode: str) -> Iterator[Tone]:
     own = image.info.get("icc_profile")
-    profiles = dict.fromkeys([*([own] if isinstance(own, bytes) else []), *_profiles(data, media_type)])
+    found = [*([own] if isinstance(own, bytes) else []), *_profiles(data, media_type)]
+    profiles = dict.fromkeys(profile for profile in found if profile)
     for number, profile in enumerate(profiles):
         for mended, transform in enumerate(icc.transforms(profile, mode)):
             more = f" {number + 1}" if number else ""
@@ -69,6 +72,8 @@ def _profiled(image: Image.Image, data: memoryview, media_type: MediaType, mode:
 def _profiles(data: memoryview, media_type: MediaType) -> Iterator[bytes]:
     """Those that another viewer may take."""
     match media_type:
+        case MediaType.JPEG:
+            yield from _of_jpeg(data)
         case MediaType.PNG:
             for kind, chunk in png_chunks(data):
                 if kind == b"iCCP":
@@ -90,6 +95,22 @@ def _profiles(data: memoryview, media_type: MediaType) -> Iterator[bytes]:
             yield bytes(data[14 + at : 14 + at + length])
         case _:
             return
+
+
+def _of_jpeg(data: memoryview) -> Iterator[bytes]:
+    """The profile in its pieces, by their numbers and as they stand (ICC.1, B.4): viewers differ about pieces that come
+    twice, are counted wrong or stand behind the frame's header."""
+    pieces = [
+        (segment[len(_ICC)], bytes(segment[len(_ICC) + 2 :]))
+        for marker, segment in jpeg_segments(data)
+        if marker == 0xE2 and len(segment) > len(_ICC) + 2 and segment[: len(_ICC)] == _ICC
+    ]
+    for order in (pieces, pieces[::-1]):  # of those with one number the last, then the first
+        yield b"".join(piece for _, piece in sorted(dict(order).items()))
+    yield b"".join(piece for _, piece in pieces)
+    for _, piece in pieces[:_MOST] if len(pieces) > 1 else ():
+        if piece[36:40] == b"acsp":
+            yield piece
 
 
 def _said(data: memoryview, media_type: MediaType) -> Iterator[Tone]:
@@ -258,12 +279,15 @@ def riff_chunks(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
 
 def _colour_boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     """(type, content) of the boxes that say how colours are meant, wherever they lie."""
-    head = bytes(data[: 1024 * 1024])
-    at = head.find(b"colr")
-    for _ in range(4 * _MOST):
-        if at < 4:
-            return
-        (length,) = struct.unpack_from(">I", head, at - 4)
-        if 12 <= length <= _MAX_PROFILE:
-            yield head[at + 4 : at + 8], data[at + 8 : at - 4 + length]
-        at = head.find(b"colr", at + 4)
+    for kind, box in boxes(data):
+        if kind == b"mdat":  # the pictures themselves
+            continue
+        head = bytes(box[: _MAX_PROFILE * 2])
+        at = head.find(b"colr")
+        for _ in range(4 * _MOST):
+            if at < 4:
+                break
+            (length,) = struct.unpack_from(">I", head, at - 4)
+            if 12 <= length <= _MAX_PROFILE:
+                yield head[at + 4 : at + 8], box[at + 8 : at - 4 + length]
+            at = head.find(b"colr", at + 4)

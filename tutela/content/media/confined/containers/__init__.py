@@ -16,14 +16,14 @@ _PICTURE = ("metadata:MetadataBlocks", "trailing:Trailing")
 _ANIMATED = ("frames:Frames", *_PICTURE)
 _TEXT = ("page:WebPage", "drawn_text:DrawnText", "text:EncodedText")
 _WAYS: Mapping[MediaType, Sequence[str]] = {
-    MediaType.JPEG: _PICTURE,
-    MediaType.BMP: ("trailing:Trailing",),
+    MediaType.JPEG: (*_PICTURE, "gain_map:GainMap"),
+    MediaType.BMP: ("trailing:Trailing", "unsaid:Unsaid"),
     MediaType.PNG: _ANIMATED,
-    MediaType.GIF: (*_ANIMATED, "carved:Carved"),
-    MediaType.WEBP: _ANIMATED,
+    MediaType.GIF: (*_ANIMATED, "carved:Carved", "unsaid:Unsaid"),
+    MediaType.WEBP: (*_ANIMATED, "unsaid:Unsaid"),
     MediaType.AVIF: ("items:Items", *_ANIMATED),
     MediaType.HEIC: ("items:Items", *_PICTURE),
-    MediaType.TIFF: ("frames:Frames", "directories:Directories", "carved:Carved"),
+    MediaType.TIFF: ("frames:Frames", "directories:Directories", "carved:Carved", "unsaid:Unsaid"),
     MediaType.JXL: ("frames:Frames", "carved:Carved"),
     MediaType.PSD: ("frames:Frames", "carved:Carved"),
     MediaType.ICO: ("icons:Icons", "carved:Carved"),

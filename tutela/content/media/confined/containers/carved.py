@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
+from tutela.content.media.confined.containers.database import picture_of, values_of
 from tutela.content.media.confined.containers.resources import bitmaps, of_font
 from tutela.content.media.confined.encodings import files_in
 from tutela.content.media.confined.netpbm import behind_first
@@ -26,6 +27,10 @@ class Carved:
             yield replace(part, speculative=part.speculative or kind is not None)
         if kind is not None and kind[1] in ("font/woff", "font/woff2"):
             yield from of_font(memoryview(content.data), budget)
+        if kind is not None and kind[1] == "application/vnd.sqlite3":
+            yield from values_of(content, budget)
+        if kind is not None and kind[1] == "application/x-npy":
+            yield from picture_of(content, budget)
         if kind is not None and kind[0] is FileKind.PROGRAM:
             yield from bitmaps(memoryview(content.data))
         if content.media_type is MediaType.PNM and (rest := behind_first(memoryview(content.data))):

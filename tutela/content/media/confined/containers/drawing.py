@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from PIL import Image, ImageChops
 
 from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.containers.page import STATES
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
 from tutela.content.media.plain import as_utf8
@@ -28,6 +29,8 @@ _SMALLEST = 64
 _MOVES = re.compile(rb"<(?:\w+:)?(?:animate\w*|set|discard)\b|@keyframes", re.IGNORECASE)
 _SCRIPT = re.compile(rb"<(?:\w+:)?script\b", re.IGNORECASE)
 _FOREIGN = re.compile(rb"<(?:\w+:)?foreignObject\b[^>]*>(.*?)</(?:\w+:)?foreignObject", re.DOTALL | re.IGNORECASE)
+_LANGUAGE = re.compile(rb"""\ssystemLanguage\s*=\s*["']([^"']*)["']""")
+_MOST_LANGUAGES = 8
 _SYMBOL = re.compile(rb"<symbol\b([^>]*)>(.{1024,}?)</symbol>", re.DOTALL | re.IGNORECASE)
 _ELSEWHERE = re.compile(rb"""((?:xlink:)?href|src)\s*=\s*(["'])(?!\s*(?:data:|\#))[^"']*\2""", re.IGNORECASE)
 _NAMESPACE = b'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -44,12 +47,25 @@ class Drawing:
                 yield Unread("drawing", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
         if foreign := b"".join(found[1] for found in _FOREIGN.finditer(text)):
             yield InnerFile("page within", b"<html>" + foreign, speculative=True)
-        for reading in dict.fromkeys((text, _MEDIA.sub(rb"\1", text))):
+        for reading in dict.fromkeys((text, _MEDIA.sub(rb"\1", text), STATES.sub(b"", text), *_in_languages(text))):
             yield from _drawn(reading, "drawing", budget)
+        if len(set(_LANGUAGE.findall(text))) > _MOST_LANGUAGES:
+            reason = "it shows something else in each of many languages"
+            yield Unread("drawing", UnscreenableError(Shortcoming.PARTLY_SCREENED, reason))
         for number, symbol in enumerate(_SYMBOL.finditer(text), start=1):
             budget.spend_part()
             alone = b"<svg %b %b>%b</svg>" % (_NAMESPACE, symbol[1], symbol[2])
             yield from _drawn(alone, f"symbol {number}", budget)
+
+
+def _in_languages(text: bytes) -> Iterator[bytes]:
+    """The drawing as it is for readers of each language that it names (SVG 2, 5.9)."""
+    for language in list(dict.fromkeys(_LANGUAGE.findall(text)))[:_MOST_LANGUAGES]:
+
+        def chosen(found: re.Match[bytes], language: bytes = language) -> bytes:
+            return b"" if found[1] == language else b' systemLanguage="zxx"'
+
+        yield _LANGUAGE.sub(chosen, text)
 
 
 def _drawn(text: bytes, name: str, budget: Budget) -> Iterator[Part]:

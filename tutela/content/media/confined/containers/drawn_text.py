@@ -21,6 +21,10 @@ _KINDS = (
     (b"mathbackground", re.compile(rb"mathbackground", re.IGNORECASE), "it draws {count:,} coloured formulas"),
 )
 """What the text must have in it, what is counted then, and what is said of so much of it."""
+_COLOUR = re.compile(rb"#([0-9a-fA-F]{6})(?:[0-9a-fA-F]{2})?\b")
+_MANY_COLOURS, _DISTINCT = 1_200, 64
+"""Of fields of a map, a diagram or a plot, in whatever language: 40 x 30 of them are a picture. Numbers of six digits
+alone may be those of issues."""
 _SIXELS = re.compile(rb"(?:\x1bP|\xc2\x90)[\d;]*q[^\x1b]{1024}")
 """DEC's pictures for terminals, and xterm's."""
 
@@ -34,8 +38,20 @@ class DrawnText:
         for mark, pattern, reason in _KINDS:
             if mark[:1] in text and mark in text and (count := len(pattern.findall(text))) >= _MOST:
                 yield _held(reason, count)
+        if (count := _coloured(text)) >= _MANY_COLOURS:
+            yield _held("it has {count:,} colours", count)
         if (b"\x1b" in text or b"\xc2" in text) and _SIXELS.search(text):
             yield _held("a terminal draws it", 1)
+
+
+def _coloured(text: bytes) -> int:
+    """How many colours the text has, where they are as different as those of a picture."""
+    if b"#" not in text or text.count(b"#") < _MANY_COLOURS:
+        return 0
+    colours = [colour.lower() for colour in _COLOUR.findall(text)]
+    lettered = [colour for colour in colours if not colour.isdigit()]
+    varied = len(lettered) * 2 > len(colours) and len(set(lettered)) >= _DISTINCT
+    return len(lettered) if varied else 0
 
 
 def _held(reason: str, count: int) -> Unread:

@@ -4,14 +4,17 @@ thumbnails, depth maps and whatever else is a picture, and the film that an imag
 Each is had from a copy of the file in which it is the primary one, and the only one that is not hidden.
 """
 
+import itertools
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.endings import boxes
-from tutela.content.media.confined.parts import InnerFile, Part, Unread
-from tutela.content.media.content import Content, Shortcoming
+from tutela.content.media.confined.parts import InnerFile, InnerPicture, Part, Unread
+from tutela.content.media.content import Content, Picture, Shortcoming
 from tutela.content.media.sniff import MediaType
 from tutela.errors import UnscreenableError
 
@@ -21,6 +24,7 @@ _PICTURES = frozenset(
 )
 _HIDDEN = 1
 _MOST = 1_000
+_MOST_CUTS = 16
 
 
 @dataclass(slots=True)
@@ -55,7 +59,61 @@ class Items:
             yield InnerFile(name, _other_brand(data), seen_otherwise=not has_frames)
         for kind, at, box in _children(data, 0, 0):
             if kind == b"meta":
+                yield from _apertures(content, box, at)
                 yield from _others(data, _read(box, at), budget)
+
+
+def _apertures(content: Content, meta: memoryview, base: int) -> Iterator[Part]:
+    """What only some viewers cut out of the picture (`clap`, ISO/IEC 14496-12, 12.1.4), and the picture whole.
+
+    Our decoder of AVIF does not cut, that of HEIC does.
+    """
+    data = memoryview(content.data)
+    found = list(_properties(meta, base))
+    sizes = [struct.unpack_from(">II", box, 4) for kind, _, box in found if kind == b"ispe" and len(box) >= 12]
+    cuts = [(at, struct.unpack_from(">8i", box)) for kind, at, box in found if kind == b"clap" and len(box) >= 32]
+    if not cuts or not sizes:
+        return
+    if len(cuts) > _MOST_CUTS:
+        reason = "more pieces are cut out of it than are read"
+        yield Unread("cuts", UnscreenableError(Shortcoming.TOO_MANY_PARTS, reason))
+        return
+    if content.media_type is MediaType.HEIC:
+        whole = bytearray(data)
+        for (at, _), (width, height) in itertools.product(cuts, sizes[:1]):
+            struct.pack_into(">8i", whole, at, width, 1, height, 1, 0, 1, 0, 1)
+        yield InnerFile("uncut", bytes(whole), seen_otherwise=True)
+        return
+    picture = content.picture
+    for number, (_, cut) in enumerate(cuts, start=1):
+        if (box := _cut_out(cut, picture)) is None:
+            reason = "a piece is cut out of it that does not lie in it"
+            yield Unread(f"cut {number}", UnscreenableError(Shortcoming.PARTLY_SCREENED, reason))
+            continue
+        left, top, right, bottom = box
+        pixels = np.ascontiguousarray(picture.pixels[top:bottom, left:right])
+        shown = Picture(pixels, pixels.shape[1], pixels.shape[0], orientation=picture.orientation)
+        yield InnerPicture(f"cut {number}", shown)
+
+
+def _cut_out(cut: tuple[int, ...], picture: Picture) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom of a clean aperture in the picture's pixels, which may be brought down."""
+    if any(below <= 0 for below in cut[1::2]):
+        return None
+    width, height, across, down = (over / below for over, below in zip(cut[::2], cut[1::2], strict=True))
+    x, y = (picture.width - width) / 2 + across, (picture.height - height) / 2 + down
+    scale_x, scale_y = picture.pixels.shape[1] / picture.width, picture.pixels.shape[0] / picture.height
+    left, top = max(0, round(x * scale_x)), max(0, round(y * scale_y))
+    right, bottom = round((x + width) * scale_x), round((y + height) * scale_y)
+    return (left, top, right, bottom) if right - left >= 1 and bottom - top >= 1 else None
+
+
+def _properties(meta: memoryview, base: int) -> Iterator[tuple[bytes, int, memoryview]]:
+    for kind, at, box in _children(meta, 4, base):
+        if kind == b"iprp":
+            for inner, inner_at, properties in _children(box, 0, at):
+                if inner == b"ipco":
+                    yield from _children(properties, 0, inner_at)
 
 
 def _others(data: memoryview, items: _Items, budget: Budget) -> Iterator[Part]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.encodings import runs_in
-from tutela.content.media.confined.endings import boxes
+from tutela.content.media.confined.endings import boxes, jpeg_between
 from tutela.content.media.confined.parts import InnerFile, Part
 from tutela.content.media.content import Content
 from tutela.content.media.sniff import PICTURES, VIDEOS, MediaType, sniff
@@ -77,6 +77,7 @@ def _jpeg(data: memoryview) -> Iterator[memoryview]:
             elif bytes(segment[: len(_EXTENDED)]) == _EXTENDED:
                 joined[_EXTENDED].append(segment[len(_EXTENDED) + 40 :])
         at += 1 if data[at + 1] == 0xFF else 2 + length
+    yield from jpeg_between(data)
     for segments in joined.values():
         if len(segments) > 1:
             yield memoryview(b"".join(segments))

@@ -58,14 +58,23 @@ _UNKNOWN_PAINT = re.compile(
 _WRAPPED = re.compile(
     rb"@(?:media|supports|layer|container|scope)\b[^{};]*\{((?:[^{}]*\{[^{}]*\})*[^{}]*)\}", re.IGNORECASE
 )
+STATES = re.compile(rb":(?:hover|active|focus(?:-within|-visible)?|target|checked|visited|link)\b", re.IGNORECASE)
+"""What a rule of style waits for; then it holds, and another part may be shown."""
 _SOURCE = re.compile(rb"""\bsrcdoc\s*=\s*("[^"]*"|'[^']*')""", re.IGNORECASE)
 _FIELD_COLOUR = re.compile(
-    rb"""(?:bgcolor\s*=\s*["']?|background(?:-color)?\s*:\s*|fill\s*[:=]\s*["']?)\s*(#[0-9a-f]{3,8}|\w+\([^)]*\))""",
+    rb"""(?:bgcolor\s*=\s*["']?|background(?:-color)?\s*:\s*|fill(?:color)?\s*[:=]\s*["']?)\s*(#[0-9a-f]{3,8}|\w+\([^)]*\))""",
     re.IGNORECASE,
 )
 _CLOSED = b"<style>table { border-spacing: 0 !important }</style>"
 """Cells with gaps between them do not touch, and are one picture to who looks at them."""
-_BLOCK = re.compile(r"[\u2580-\u259f\u25a0-\u25ff\u2b1b\u2b1c\U0001f7e0-\U0001f7eb]")
+_BLOCK = re.compile(r"[\u2580-\u259f\u25a0-\u25ff\u2801-\u28ff\u2b1b\u2b1c\U0001f7e0-\U0001f7eb\U0001fb00-\U0001fbaf]")
+_EMBEDS = re.compile(rb"<(?:img|image|picture|input|object|embed|svg|video|canvas)\b|url\(", re.IGNORECASE)
+_FILTERS = re.compile(
+    rb"filter\s*:[^;{}\"'<>]{0,200}?\b(?:invert|url)\(|blend-mode\s*:\s*(?!normal|inherit|initial|unset)[a-z]"
+    rb"|object-view-box\s*:",
+    re.IGNORECASE,
+)
+"""Of the ways to show a picture otherwise those after which it has another hash, and that are not drawn here."""
 _STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
 _PAINTED = re.compile(rb"[\d.]+ (?:[\d.]+ [\d.]+ rg|g)\b")
 
@@ -82,7 +91,7 @@ class WebPage:
         if not may_draw(text):
             return
         closed = (text + _CLOSED,) if len(_FIELD_COLOUR.findall(text)) >= _MANY_FIELDS else ()
-        for reading in dict.fromkeys((text, _unwrapped(text), *closed)):
+        for reading in dict.fromkeys((text, _unwrapped(text), STATES.sub(b"", text), *closed)):
             budget.check_time()
             document = _laid_out(reading)
             budget.spend_bytes(len(document))
@@ -109,6 +118,8 @@ def _beyond_us(text: bytes) -> str | None:
     may_paint = b"(" in text or (b"-" in text and b"-shadow" in text.lower())
     if may_paint and _UNKNOWN_PAINT.search(text) and sum(len(paint.split(b",")) for paint in _paints(text)) >= _FEW * 4:
         return "it draws with shadows or gradients"
+    if (_EMBEDS.search(text) if b"<" in text else None) and _FILTERS.search(text):
+        return "it shows pictures through filters"
     if not text.isascii() and len(_BLOCK.findall(text.decode("utf-8", "ignore"))) >= _MANY_BLOCKS:
         return "it draws with letters that are blocks"
     return None

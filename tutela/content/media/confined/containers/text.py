@@ -35,7 +35,7 @@ def _found(text: bytes, media_type: MediaType | None) -> Iterator[tuple[str, byt
     """(name, bytes, whether it is a guess) of everything in every reading of the text; the same bytes come once."""
     seen: set[int] = set()
     for name, data in files_in(text):
-        yield name, data, False
+        yield name, data, name == "escaped"
     for reading in readings_of(text):
         for name, data, speculative in _in_reading(reading, media_type):
             if (digest := hash(data)) not in seen:

@@ -10,13 +10,15 @@ from tutela.content.media.confined.endings import end_of
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
 from tutela.content.media.profile import EXPECTED
-from tutela.content.media.sniff import PICTURES, sniff
+from tutela.content.media.sniff import PICTURES, MediaType, sniff
 from tutela.errors import UnscreenableError
 
 NAME = "trailing data"
 _MAKERS_END = b"SEFT"
 """Ends the trailer that Samsung's phones write: depth maps, sound, notes; what signatures give away in it was found."""
 _HEAD = 16
+_BMP_HEADERS = 54
+"""Bytes of the two headers that every bitmap has; palettes, masks and gaps follow up to the pixels."""
 
 
 class Trailing:
@@ -25,6 +27,8 @@ class Trailing:
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
         budget.check_time()
         data = memoryview(content.data)
+        if content.media_type is MediaType.BMP:
+            yield from searched(data[_BMP_HEADERS : int.from_bytes(data[10:14], "little")], "gap")[0]
         end = end_of(data, content.media_type) if content.media_type else None
         if end is None:  # it has no end: what is behind it may be anywhere
             yield from carve(data[_HEAD:])

@@ -1,0 +1,334 @@
+"""What files leave open and viewers decide otherwise than our decoders, and where files are carried that nobody lists.
+
+The first were shown by Chromium as the known picture while they were allowed: pieces of a profile behind the frame's
+header or twice, a clean aperture, filters of a page.
+"""
+
+import base64
+import io
+import itertools
+import json
+import plistlib
+import quopri
+import sqlite3
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image
+
+from tests.support import hostile_pictures as hostile
+from tests.support.containers import zip_of
+from tests.support.looked import KNOWN, OTHER, looked, outcome
+from tests.support.pictures import file_of
+from tutela.content.media.profile import Profile
+
+JPEG = file_of(KNOWN, "JPEG", quality=85)
+NEGATIVE = hostile.negative(KNOWN)
+SHEET = OTHER.resize((640, 480))
+WIDTH, HEIGHT = KNOWN.size
+FIELDS = np.asarray(KNOWN.resize((60, 45), Image.Resampling.BOX)).tolist()
+PLACES = [(x, y, "#{:02x}{:02x}{:02x}".format(*FIELDS[y][x])) for y in range(45) for x in range(60)]
+WHITE = Image.new("RGB", KNOWN.size, "white")
+
+
+def segment(marker: int, content: bytes) -> bytes:
+    return b"\xff" + bytes([marker]) + struct.pack(">H", len(content) + 2) + content
+
+
+def profile_in_pieces(order: Sequence[int], claimed: int | None = None) -> bytes:
+    """Of five pieces, in an order; `claimed` is how many there are said to be."""
+    profile = hostile.profile(hostile.inverse)
+    size = -(-len(profile) // 5)
+    pieces = [profile[at : at + size] for at in range(0, len(profile), size)]
+    numbers = (bytes([number + 1, claimed or 5]) for number in order)
+    return b"".join(segment(0xE2, b"ICC_PROFILE\0" + next(numbers) + pieces[number]) for number in order)
+
+
+def before(data: bytes, mark: bytes, inserted: bytes) -> bytes:
+    at = data.index(mark)
+    return data[:at] + inserted + data[at:]
+
+
+NEGATIVE_JPEG = file_of(NEGATIVE, "JPEG", quality=90)
+PROFILES = {
+    "twice": before(NEGATIVE_JPEG, b"\xff\xdb", profile_in_pieces([0, 1, 2, 3, 4, 0])),
+    "counted wrong": before(NEGATIVE_JPEG, b"\xff\xdb", profile_in_pieces(range(5), 99)),
+    "the last first": before(NEGATIVE_JPEG, b"\xff\xdb", profile_in_pieces([4, 3, 2, 1, 0])),
+    "behind the frame's header": before(NEGATIVE_JPEG, b"\xff\xda", profile_in_pieces(range(5))),
+}
+
+
+@pytest.mark.parametrize("pieces", PROFILES)
+def test_a_profile_in_pieces_is_put_together_in_each_way(pieces: str) -> None:
+    assert outcome(PROFILES[pieces]) == "block"
+
+
+def with_property(data: bytes, added: bytes) -> bytes:
+    """A HEIC or AVIF with one more property of its first picture; places in the file are moved on."""
+    at = data.index(b"ipco") - 4
+    (length,) = struct.unpack_from(">I", data, at)
+    number, inside = 1, at + 8
+    while inside < at + length:
+        inside += struct.unpack_from(">I", data, inside)[0]
+        number += 1
+    said = data.index(b"ipma") - 4
+    (said_length,) = struct.unpack_from(">I", data, said)
+    told = bytearray(data[said : said + said_length])
+    told[18] += 1
+    told[18 + told[18] : 18 + told[18]] = bytes([0x80 | number])
+    struct.pack_into(">I", told, 0, len(told))
+    grown = len(added) + 1
+    out = bytearray(data[: at + length] + added + data[at + length : said] + told + data[said + said_length :])
+    struct.pack_into(">I", out, at, length + len(added))
+    for name in (b"iprp", b"meta"):
+        box = out.index(name) - 4
+        struct.pack_into(">I", out, box, struct.unpack_from(">I", out, box)[0] + grown)
+    places = out.index(b"iloc") - 4
+    own_number = 2 if out[places + 8] else 0
+    offset_size, length_size, base_size = out[places + 12] >> 4, out[places + 12] & 15, out[places + 13] >> 4
+    (count,) = struct.unpack_from(">H", out, places + 14)
+    entry = places + 16
+    for _ in range(count):
+        entry += 4 + own_number + base_size
+        (extents,) = struct.unpack_from(">H", out, entry)
+        entry += 2
+        for _ in range(extents):
+            offset = int.from_bytes(out[entry : entry + offset_size]) + grown
+            out[entry : entry + offset_size] = offset.to_bytes(offset_size)
+            entry += offset_size + length_size
+    return bytes(out)
+
+
+def cut_out(form: str, whole: Image.Image, box: tuple[int, int, int, int]) -> bytes:
+    """A picture of which viewers that know clean apertures show a part."""
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    across, down = left + right - whole.width, top + bottom - whole.height
+    aperture = struct.pack(">I4s8i", 40, b"clap", width, 1, height, 1, across, 2, down, 2)
+    return with_property(file_of(whole, form, quality=90), aperture)
+
+
+def test_what_a_clean_aperture_cuts_out_is_looked_at_and_so_is_the_whole() -> None:
+    pillow_heif.register_heif_opener()
+    sheet = OTHER.resize((1280, 960))
+    sheet.paste(KNOWN, (400, 200))
+    assert outcome(file_of(sheet, "AVIF", quality=90)) == "allow"
+    assert outcome(cut_out("AVIF", sheet, (400, 200, 400 + WIDTH, 200 + HEIGHT))) == "block"
+    assert outcome(cut_out("HEIF", sheet, (400, 200, 400 + WIDTH, 200 + HEIGHT))) == "block"
+    assert outcome(cut_out("HEIF", KNOWN.resize((960, 720)), (0, 0, 320, 240))) == "block"
+
+
+def test_an_aperture_without_size_holds() -> None:
+    aperture = struct.pack(">I4s8i", 40, b"clap", 10, 0, 10, 1, 0, 1, 0, 1)
+    assert outcome(with_property(file_of(OTHER, "AVIF", quality=80), aperture)) == "hold"
+
+
+def unnamed_channel_of_tiff() -> bytes:
+    """White, with the picture in a channel of which nothing is said."""
+    whole = WHITE.copy()
+    whole.putalpha(KNOWN.convert("L"))
+    data = bytearray(file_of(whole, "TIFF"))
+    (at,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, at)
+    for entry in range(at + 2, at + 2 + 12 * count, 12):
+        if struct.unpack_from("<H", data, entry) == (338,):
+            struct.pack_into("<H", data, entry + 8, 0)
+    return bytes(data)
+
+
+def bitmap(fourth: Image.Image, gap: bytes = b"") -> bytes:
+    """White, in 32 bits, with fourth bytes that are no alpha by its header."""
+    pixels = np.dstack([np.asarray(WHITE), np.asarray(fourth)])[::-1].tobytes()
+    head = b"BM" + struct.pack("<IHHI", 54 + len(gap) + len(pixels), 0, 0, 54 + len(gap))
+    return head + struct.pack("<IiiHHIIiiII", 40, WIDTH, HEIGHT, 1, 32, 0, len(pixels), 0, 0, 0, 0) + gap + pixels
+
+
+def webp_that_denies_its_alpha() -> bytes:
+    whole = WHITE.copy()
+    whole.putalpha(KNOWN.convert("L"))
+    data = bytearray(file_of(whole, "WEBP", quality=90))
+    assert data[12:16] == b"VP8X"
+    data[20] &= ~0x10
+    return bytes(data)
+
+
+def frames_that_leave_the_screen() -> bytes:
+    data = bytearray(file_of(OTHER, "GIF", save_all=True, append_images=[KNOWN], duration=300))
+    struct.pack_into("<HH", data, 6, 60, 45)
+    return bytes(data)
+
+
+def gain_map(base: Image.Image, shown: Image.Image) -> bytes:
+    """Ultra HDR: a dim picture that a map of gains makes another one on bright displays."""
+    light, wanted = (np.asarray(one.convert("L"), float) / 255 for one in (base, shown))
+    dim = light**2.2 * 0.05 + 0.02
+    gains = np.log2((wanted**2.2 * 4 + 1 / 64) / (dim + 1 / 64))
+    least, most = gains.min(), gains.max()
+    described = (
+        f'<rdf:Description xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0" '
+        f'hdrgm:GainMapMin="{least:.4f}" hdrgm:GainMapMax="{most:.4f}"/>'
+    )
+    xmp = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + described.encode())
+    files = (dim ** (1 / 2.2), (gains - least) / (most - least))
+    return b"".join(
+        before(file_of(Image.fromarray((255 * one).astype(np.uint8)), "JPEG", quality=95), b"\xff\xdb", xmp)
+        for one in files
+    )
+
+
+def by_filter(style: str) -> bytes:
+    source = base64.b64encode(file_of(NEGATIVE, "PNG")).decode()
+    return f'<html><body><img style="{style}" src="data:image/png;base64,{source}"></body></html>'.encode()
+
+
+def svg(style: str, known: str, other: str) -> bytes:
+    fields = "".join(f'<rect x="{x}" y="{y}" width="1.05" height="1.05" fill="{c}"/>' for x, y, c in PLACES)
+    known, other = known.replace("FIELDS", fields), other.replace("FIELDS", fields)
+    head = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 45">'
+    return f"{head}<style>{style}</style>{known}{other}</svg>".encode()
+
+
+def braille() -> bytes:
+    """Eight dots a letter."""
+    dots = np.asarray(KNOWN.resize((240, 180)).convert("1"))
+    bits = ((0, 0, 0), (1, 0, 1), (2, 0, 2), (0, 1, 3), (1, 1, 4), (2, 1, 5), (3, 0, 6), (3, 1, 7))
+
+    def letter(x: int, y: int) -> str:
+        return chr(0x2800 + sum(1 << bit for down, across, bit in bits if dots[y + down, x + across]))
+
+    return "\n".join("".join(letter(x, y) for x in range(0, 240, 2)) for y in range(0, 180, 4)).encode()
+
+
+def map_of_fields() -> bytes:
+    def field(x: int, y: int, colour: str) -> dict[str, object]:
+        corners = [[x, -y], [x + 1, -y], [x + 1, -y - 1], [x, -y - 1], [x, -y]]
+        return {"properties": {"fill": colour}, "geometry": {"type": "Polygon", "coordinates": [corners]}}
+
+    return json.dumps({"type": "FeatureCollection", "features": [field(*place) for place in PLACES]}).encode()
+
+
+SHOWN: dict[str, Callable[[], bytes]] = {
+    "TIFF, a channel without a name": unnamed_channel_of_tiff,
+    "BMP, fourth bytes": lambda: bitmap(KNOWN.convert("L")),
+    "WebP that denies its alpha": webp_that_denies_its_alpha,
+    "GIF, frames larger than the screen": frames_that_leave_the_screen,
+    "a gain map": lambda: gain_map(OTHER, KNOWN),
+    "a page that inverts": lambda: by_filter("filter: contrast(1) invert(100%)"),
+    "a page that mixes": lambda: by_filter("mix-blend-mode: difference"),
+    "a drawing for readers of German": lambda: svg(
+        "", '<switch><g systemLanguage="de">FIELDS</g>', '<circle r="20"/></switch>'
+    ),
+    "a drawing under the pointer": lambda: svg(
+        "#k {display: none} svg:hover #k {display: inline}", '<g id="k">FIELDS</g>', ""
+    ),
+    "VML": lambda: "".join(
+        f'<v:rect style="left:{x * 4}pt;top:{y * 4}pt;width:4pt;height:4pt" fillcolor="{c}"/>' for x, y, c in PLACES
+    ).join(('<html xmlns:v="urn:schemas-microsoft-com:vml"><body>', "</body></html>")).encode(),
+    "Braille": braille,
+    "a map": map_of_fields,
+    "a plot": lambda: "\n".join(f"set object rect from {x},{y} fc rgb '{c}'" for x, y, c in PLACES).encode(),
+    "an array": lambda: arrayed(np.asarray(KNOWN)),
+    "an array of fractions, channels first": lambda: arrayed(np.moveaxis(np.asarray(KNOWN) / 255, -1, 0)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SHOWN)
+def test_what_some_viewers_show_is_matched_or_held(kind: str) -> None:
+    assert outcome(SHOWN[kind](), profile=Profile.FILES) in ("block", "hold")
+
+
+def arrayed(values: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, values)
+    return file.getvalue()
+
+
+def packed(data: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+def database(value: bytes | str, rows: int = 1) -> bytes:
+    with sqlite3.connect(":memory:") as connection:
+        connection.execute('create table "a ""quoted"" name" (value)')
+        connection.executemany('insert into "a ""quoted"" name" values (?)', [(value,)] * rows)
+    return connection.serialize()
+
+
+def between_scans(inserted: bytes) -> bytes:
+    data = file_of(SHEET, "JPEG", progressive=True)
+    at = [place for place in range(len(data)) if data.startswith(b"\xff\xda", place)][2]
+    at = data.rindex(b"\xff\xc4", 0, at)
+    return data[:at] + inserted + data[at:]
+
+
+LETTERS = base64.b64encode(JPEG)
+DIAGRAM = b'<mxCell style="shape=image;image=data:image/jpeg,' + LETTERS + b'"/>'
+CARRIED: dict[str, Callable[[], bytes]] = {
+    "a segment between two scans": lambda: between_scans(segment(0xEB, JPEG)),
+    "a comment between two scans": lambda: between_scans(segment(0xFE, LETTERS)),
+    "letters between two segments": lambda: before(file_of(SHEET, "JPEG"), b"\xff\xdb", LETTERS),
+    "letters before the end marker": lambda: file_of(SHEET, "JPEG")[:-2] + LETTERS + b"\xff\xd9",
+    "a gap before the pixels of a BMP": lambda: bitmap(OTHER.convert("L"), zip_of({"a": JPEG})),
+    "a diagram": lambda: b"<mxfile><diagram>" + base64.b64encode(packed(DIAGRAM)) + b"</diagram></mxfile>",
+    "zlib in base64": lambda: b"state: " + base64.b64encode(zlib.compress(JPEG)),
+    "a literal of Python": lambda: b"data = " + repr(JPEG).encode(),
+    "a string of JSON": lambda: json.dumps({"data": JPEG.decode("latin-1")}).encode(),
+    "quoted-printable": lambda: b"a note\n\n" + quopri.encodestring(JPEG),
+    "numbered lines": lambda: b"\n".join(
+        b"%5d  %b" % (number, LETTERS[at : at + 60])
+        for number, at in enumerate(range(0, len(LETTERS), 60), start=1)
+    ),
+    "a value of a database": lambda: database(JPEG),
+    "letters in a database": lambda: database(LETTERS.decode()),
+    "a property list": lambda: plistlib.dumps({"k": JPEG}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CARRIED)
+def test_what_is_carried_where_nobody_lists_it_is_matched_or_held(kind: str) -> None:
+    assert outcome(CARRIED[kind](), profile=Profile.FILES) in ("block", "hold")
+
+
+ORDINARY: dict[str, Callable[[], bytes]] = {
+    "photo with a gain map": lambda: gain_map(OTHER, OTHER),
+    "BMP": lambda: bitmap(Image.new("L", KNOWN.size, 0)),
+    "JPEG with a profile in pieces": lambda: before(file_of(OTHER, "JPEG"), b"\xff\xdb", profile_in_pieces(range(5))),
+    "JPEG with a comment between two scans": lambda: between_scans(segment(0xFE, b"a comment " * 30)),
+    "page with filters": lambda: by_filter("filter: grayscale(1) blur(0)"),
+    "change log": lambda: b"".join(b"- mended (#%06d)\n" % (number * 37) for number in range(3_000)),
+    "map": lambda: json.dumps([{"fill": f"#{step:02x}aa88"} for step in range(12)] * 300).encode(),
+    "database": lambda: database("words and words " * 40, rows=2_000),
+    "array of numbers": lambda: arrayed(np.arange(10_000, dtype=np.float32)),
+    "tokens": lambda: b"\n".join(base64.b64encode(bytes([number % 251] * 400)) for number in range(50)),
+    "quoted-printable": lambda: quopri.encodestring("Grüße aus Köln, schöne Grüße. ".encode() * 60),
+    "names of bytes": lambda: b"x = b'" + b"\\x00\\x01ab" * 300 + b"'",
+}
+
+
+@pytest.mark.parametrize("kind", ORDINARY)
+def test_what_is_like_these_and_ordinary_passes(kind: str) -> None:
+    found, shortcomings = looked(ORDINARY[kind](), profile=Profile.FILES)
+    assert (shortcomings, [near for near in found if near[0] <= 31]) == ([], [])
+
+
+def test_a_database_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A view of its own would count for ever; tables only are read, and the time that there is ends the rest."""
+    with sqlite3.connect(":memory:") as connection:
+        counted = "with recursive n(i) as (select 1 union all select i + 1 from n) select hex(zeroblob(900)) from n"
+        connection.execute(f"create view endless as {counted}")
+        connection.execute("create table held (value)")
+        connection.execute("insert into held values (?)", (JPEG,))
+    assert outcome(connection.serialize(), profile=Profile.FILES, timeout_s=5.0) == "block"
+
+
+def test_each_piece_of_an_aperture_has_a_place() -> None:
+    boxes = list(itertools.product((0, 300), (0, 200)))
+    for left, top in boxes:
+        sheet = OTHER.resize((600, 400))
+        sheet.paste(KNOWN, (left, top))
+        assert outcome(cut_out("AVIF", sheet, (left, top, left + WIDTH, top + HEIGHT))) == "block"
