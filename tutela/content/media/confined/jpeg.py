@@ -70,9 +70,9 @@ def _said_of_colours(data: bytes | memoryview) -> list[str]:
     adobe: list[str] = []
     named: list[str] = []
     for marker, segment in jpeg_segments(memoryview(data)):
-        if marker == 0xE0 and segment[:5] == b"JFIF\0":
+        if marker == 0xE0 and bytes(segment[:5]) == b"JFIF\0":
             jfif.append("luma")
-        elif marker == 0xEE and segment[:5] == b"Adobe" and len(segment) >= 12:
+        elif marker == 0xEE and bytes(segment[:5]) == b"Adobe" and len(segment) >= 12:
             adobe.append("colours" if segment[11] == 0 else "luma")
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and len(segment) >= 15 and segment[5] == 3:
             names = (segment[6], segment[9], segment[12])
