@@ -54,18 +54,17 @@ class Upstream:
 
     def __init__(self, address: ListenAddress, timeout_s: float) -> None:
         self._address = address
+        self._place = address.path or (address.host, address.port)
         self._timeout_s = timeout_s
 
     async def ask(self, method: bytes, target: bytes, headers: Headers, content: ContentFile | None) -> UpstreamAnswer:
         """Send one request with that content. Raises UpstreamError."""
         length = len(content) if content is not None else None
         reading = _Reading()
-        try:
-            connection = await self._connect()
-        except OSError as error:
-            raise UpstreamError("the application does not answer") from error
+        connection = self._socket()
         try:
             async with asyncio.timeout(self._timeout_s):
+                await asyncio.get_running_loop().sock_connect(connection, self._place)
                 await _send_head(connection, _head(method, target, headers, length), more=bool(length))
                 if content is not None and length:
                     await _send_content(connection, content)
@@ -74,6 +73,9 @@ class Upstream:
         except (OSError, TimeoutError, httptools.HttpParserError, EOFError) as error:
             connection.close()
             raise UpstreamError("the application gave no answer") from error
+        except BaseException:
+            connection.close()
+            raise
         headers = ends_here(reading.headers)
         if not reading.is_done or method == b"HEAD" or reading.status in _WITHOUT_BODY:
             return UpstreamAnswer(reading.status, headers, self._body(connection, reading, method))
@@ -81,19 +83,11 @@ class Upstream:
         whole = b"".join(reading.take())
         return UpstreamAnswer(reading.status, headers, _once(whole), whole)
 
-    async def _connect(self) -> socket.socket:
+    def _socket(self) -> socket.socket:
         address = self._address
         family = socket.AF_UNIX if address.path else socket.AF_INET6 if ":" in address.host else socket.AF_INET
         connection = socket.socket(family)
         connection.setblocking(False)
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                await asyncio.get_running_loop().sock_connect(connection, address.path or (address.host, address.port))
-        except BaseException as error:
-            connection.close()
-            if isinstance(error, TimeoutError):
-                raise OSError("connecting took too long") from None
-            raise
         return connection
 
     async def _body(self, connection: socket.socket, reading: "_Reading", method: bytes) -> AsyncGenerator[bytes, None]:

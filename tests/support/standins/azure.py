@@ -143,9 +143,18 @@ class _Handler(BaseHTTPRequestHandler):
             azure.after_tagging.clear()
             self._say(204)
         elif not comp and self.command in ("GET", "HEAD"):
-            self._say(200, blob.content, blob)
+            self._content(blob)
         else:
             self._say(400)
+
+    def _content(self, blob: Blob) -> None:
+        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("x-ms-range", ""))
+        if asked is None:
+            self._say(200, blob.content, blob)
+            return
+        begin, whole = int(asked[1]), len(blob.content)
+        part = blob.content[begin : int(asked[2]) + 1]
+        self._say(206, part, blob, within=f"bytes {begin}-{begin + len(part) - 1}/{whole}")
 
     def _put(self, container: str, name: str, body: bytes) -> None:
         azure = self.azure
@@ -186,13 +195,20 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._say(400)
 
-    def _say(self, status: int, body: bytes = b"", blob: Blob | None = None, *, copied: bool = False) -> None:
+    def _say(
+        self, status: int, body: bytes = b"", blob: Blob | None = None, *, copied: bool = False, within: str = ""
+    ) -> None:
         self.send_response(status)
+        self.send_header("Content-Type", "application/xml" if blob is None else "application/octet-stream")
+        self.send_header("Last-Modified", "Mon, 30 Nov 2026 12:00:00 GMT")
+        self.send_header("x-ms-version", self.headers.get("x-ms-version", ""))
         if blob is not None:
             self.send_header("ETag", f'"{blob.etag}"')
             self.send_header("x-ms-blob-type", "BlockBlob")
             if self.azure.versioned:
                 self.send_header("x-ms-version-id", blob.version)
+        if within:
+            self.send_header("Content-Range", within)
         if copied:
             self.send_header("x-ms-copy-status", "success")
         if status != 204:

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.hashes import MD5, SHA256, Hash
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 ACCOUNT = "screener@example.iam.gserviceaccount.com"
+_GOOGLES_OWN = "https://oauth2.googleapis.com/token"
 SUBSCRIPTION = "projects/example/subscriptions/uploads"
 
 
@@ -159,8 +160,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._queue(parts.path.rpartition(":")[2], json.loads(body))
         elif parts.path.startswith("/upload/storage/v1/b/"):
             self._upload(unquote(parts.path.split("/")[5]), query, body)
-        elif parts.path.startswith("/storage/v1/b/") and "/o/" in parts.path:
-            self._object(parts.path.split("/")[4:], query, body)
+        elif (path := parts.path.removeprefix("/download")).startswith("/storage/v1/b/") and "/o/" in path:
+            self._object(path.split("/")[4:], query, body)
         else:
             self._say(400)
 
@@ -174,7 +175,8 @@ class _Handler(BaseHTTPRequestHandler):
         except InvalidSignature:
             self._say(401)
             return
-        good = claims["iss"] == ACCOUNT and claims["aud"] == f"{self.google.address}/token"
+        # Google's own client names Google's own address, whatever address it asks.
+        good = claims["iss"] == ACCOUNT and claims["aud"] in (f"{self.google.address}/token", _GOOGLES_OWN)
         if not good or not claims["iat"] <= time.time() + 5 <= claims["exp"] + 5 or "devstorage" not in claims["scope"]:
             self._say(400)
             return
@@ -218,11 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
         if made is None:
             self._say(404, {"error": {"code": 404}})
         elif len(parts) == 8 and parts[3] == "rewriteTo" and self.command == "POST":
-            if query.get("rewriteToken") != "half":
-                self._say(200, {"kind": "storage#rewriteResponse", "done": False, "rewriteToken": "half"})
-                return
-            to = self.google.put(unquote(parts[5]), unquote(parts[7]), made.content, made.metadata)
-            self._say(200, {"kind": "storage#rewriteResponse", "done": True, "resource": {"generation": to}})
+            self._rewrite(made, unquote(parts[5]), unquote(parts[7]), query)
         elif len(parts) == 3 and self.command == "PATCH":
             self.google.patched(bucket, name, made, json.loads(body)["metadata"])
             self._say(200, resource(bucket, name, made))
@@ -236,6 +234,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(200, resource(bucket, name, made))
         else:
             self._say(400)
+
+    def _rewrite(self, made: GoogleObject, bucket: str, name: str, query: dict[str, str]) -> None:
+        """In two steps, as Google's does what is long."""
+        length = len(made.content)
+        said = {"kind": "storage#rewriteResponse", "objectSize": str(length), "done": False}
+        if query.get("rewriteToken") != "half":
+            self._say(200, said | {"totalBytesRewritten": str(length // 2), "rewriteToken": "half"})
+            return
+        copy = self.google.find(bucket, name, self.google.put(bucket, name, made.content, made.metadata))
+        assert copy is not None
+        described = resource(bucket, name, copy)
+        self._say(200, said | {"totalBytesRewritten": str(length), "done": True, "resource": described})
 
     def log_message(self, *arguments: object) -> None:
         return

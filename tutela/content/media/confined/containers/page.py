@@ -103,9 +103,11 @@ class WebPage:
 
 def may_draw(text: bytes) -> bool:
     """Whether there is enough of colours or pictures in the text for a picture that is put together."""
+    if b"<" not in text:  # without an element it is nothing but letters in one colour
+        return False
     lower = text.lower()
     coloured = sum(1 for mark, pattern in _COLOURED if mark in lower for _ in pattern.finditer(lower))
-    if coloured >= _FEW or ((b"<" in lower or b"(" in lower) and len(_PICTURE.findall(lower)) >= 2):
+    if coloured >= _FEW or len(_PICTURE.findall(lower)) >= 2:
         return True
     return coloured > 0 and sum(1 for _ in _ELEMENT.finditer(lower)) >= _MANY_FIELDS
 
