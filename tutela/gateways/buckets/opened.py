@@ -8,7 +8,7 @@ from tutela.gateways.buckets.options import BucketsOptions
 from tutela.gateways.buckets.store import EventQueue, ObjectStore, StoreKind
 
 _AT_ONCE = 8
-_WAIT_S = 5.0
+_WAIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
