@@ -22,6 +22,7 @@ from threatexchange.signal_type.url_md5 import UrlMD5Signal
 
 from benchmarks.http_screening import Served, build_index, free_port, on_the_other_core, processor_s, started_service
 from benchmarks.report import Scale, Table, duration, ratio
+from benchmarks.through_squid import NotInstalledError, squid_with_icap
 from tutela import _native
 from tutela.api.keys import Keys, Scope
 from tutela.content.links.link import lookups
@@ -67,6 +68,7 @@ def run(scale: Scale) -> Iterator[Table]:
     yield table
     yield _over_http(scale)
     yield _at_squid(scale)
+    yield _through_squid(scale)
 
 
 def _over_http(scale: Scale) -> Table:
@@ -111,6 +113,35 @@ def _at_squid(scale: Scale) -> Table:
             helper.stdin.close()
         p50, p99 = np.percentile(seconds, (50, 99))
         table.add(f"{asked:,}", duration(float(p50)), duration(float(p99)), duration(used / asked))
+    return table
+
+
+def _through_squid(scale: Scale) -> Table:
+    """squid itself, which asks over ICAP about hosts with a listed page and about no others."""
+    count, asked = _LISTED_OVER_HTTP[scale], 200 if scale is Scale.TINY else 20_000
+    table = Table(
+        f"squid with ICAP, {count:,} links listed, {_REQUESTS_A_S:,} requests a second",
+        ("hosts", "requests", "p50", "p99", "most", "processor time of the gateway", "of squid"),
+        "From the moment at which a request is due to be sent until its answer is there; nothing that is asked for is "
+        "listed. The gateway has one core, squid, the web server behind it and the client the other.",
+    )
+    questions = {
+        "suspect, asked about over ICAP": [f"http://host{number}.example/other" for number in range(1_000)],
+        "others": [f"http://host{number}.example.org/other" for number in range(1_000)],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        _listed(home, count, BankUse.PROXY)
+        try:
+            with squid_with_icap(home, ".example") as squid:
+                for name, urls in questions.items():
+                    squid.asked(urls, asked // 10, _REQUESTS_A_S)
+                    found = squid.asked(urls, asked, _REQUESTS_A_S)
+                    p50, p99 = np.percentile(found.seconds, (50, 99))
+                    times = (float(p50), float(p99), max(found.seconds), found.gateway_s, found.squid_s)
+                    table.add(name, f"{asked:,}", *map(duration, times))
+        except NotInstalledError as error:
+            table.note += f" Not measured: {error} is not installed."
     return table
 
 

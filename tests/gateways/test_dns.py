@@ -7,6 +7,9 @@ import os
 import secrets
 import shutil
 import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dns.exception
@@ -21,7 +24,7 @@ import pytest
 
 from tests.support.resolvers import looked_up, resolver, served
 from tests.support.service import free_port
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.errors import InputError
 from tutela.foundation.store.database import Store
 from tutela.gateways.dns import DnsOptions, Zone
@@ -271,3 +274,28 @@ def test_a_real_resolver_applies_every_rule_and_follows_changes(banks, tmp_path,
         assert looked_up("new.example", port) == {GARDEN}
         assert asyncio.run(applies(at, options))
     assert not asyncio.run(applies(at, options))
+
+
+def test_a_transfer_is_of_one_version_while_the_next_one_is_taken_in(banks, tmp_path, monkeypatch):
+    add(banks, "listed.example")
+    options, zone = options_of(), Zone(banks, tmp_path / "serial")
+    held, goes_on = threading.Event(), threading.Event()
+    advance = Zone._advance
+
+    def slowly(self: Zone, *changes, **more) -> bool:
+        if len(self) > 1:
+            held.set()
+            assert goes_on.wait(PATIENCE_S)
+        return advance(self, *changes, **more)
+
+    monkeypatch.setattr(Zone, "_advance", slowly)
+    with served(zone, options), ThreadPoolExecutor(1) as client:
+        first = zone.serial
+        add(banks, "new.example")
+        assert held.wait(PATIENCE_S)
+        transfer = client.submit(transferred, options)
+        time.sleep(0.2)  # it is asked for while the change is half taken in
+        goes_on.set()
+        copy = transfer.result()
+    names = {first: {"listed.example"}, first + 1: {"listed.example", "new.example"}}
+    assert names_of(copy) == names[copy.get_soa().serial]

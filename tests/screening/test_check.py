@@ -29,7 +29,12 @@ def list_links(deployment: Deployment, signal: str, *texts: str, bank: str = "li
 
 
 def decide(deployment: Deployment, text: str = "", *urls: str, purpose: Purpose = Purpose.POST) -> Decision:
-    return deployment.checker.check(CheckQuestion(text, urls, purpose)).verdict.decision
+    """The decision, which is the same where the question is answered at once."""
+    question = CheckQuestion(text, urls, purpose)
+    at_once = deployment.checker.check_at_once(question)
+    decision = deployment.checker.check(question).verdict.decision
+    assert at_once is None or at_once.verdict.decision is decision
+    return decision
 
 
 def test_a_listed_page_is_blocked_wherever_it_stands_and_no_other_page_is(deployment):
@@ -203,3 +208,32 @@ def test_a_host_that_looks_like_a_listed_one_is_said_and_never_blocks(deployment
     assert all(reason.code == "looks-like" for reason in verdict.reasons)
     assert deployment.checker.check(CheckQuestion("see http://gardens.example/")).verdict.decision is Decision.BLOCK
     assert deployment.checker.check(CheckQuestion("see http://tulips.example/")).verdict.decision is Decision.ALLOW
+
+
+def test_a_short_question_of_which_nothing_is_listed_is_answered_from_memory(deployment, monkeypatch):
+    list_links(deployment, "domain", "listed.example")
+    list_links(deployment, "keyword", "zilpzalp", bank="words")
+
+    def asked(*_: object) -> None:
+        raise AssertionError("the database was asked")
+
+    for method in ("read", "write"):
+        monkeypatch.setattr(deployment.store, method, asked)
+    at_once = deployment.checker.check_at_once
+    for purpose in Purpose:
+        answer = at_once(CheckQuestion("see example[.]org/page there", ("https://example.net/",), purpose))
+        assert answer is not None and not answer.deters
+        assert (answer.verdict.decision, answer.verdict.matches) == (Decision.ALLOW, ())
+    slower = {
+        "a link that is listed": CheckQuestion("", ("https://www.listed.example/",)),
+        "a link in the text": CheckQuestion("see www[.]listed[.]example"),
+        "what looks like it": CheckQuestion("", ("https://1isted.example/",)),
+        "a listed word": CheckQuestion("hear the zilpzalp"),
+        "a long text": CheckQuestion("word " * 200),
+        "many links": CheckQuestion("", ("https://example.org/",) * 50),
+        "nothing": CheckQuestion(),
+    }
+    for name, question in slower.items():
+        assert at_once(question) is None, name
+    monkeypatch.setattr(deployment.screener, "_lists_age_s", lambda: 3600.0)
+    assert at_once(CheckQuestion("", ("https://example.org/",))) is None, "old lists say nothing of it"

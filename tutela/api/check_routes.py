@@ -15,7 +15,7 @@ from tutela.api.problems import refuse_unknown_parameters
 from tutela.api.security import KeyAdmission, needs
 from tutela.deployment.composition import Deployment
 from tutela.deployment.metrics import count_verdict
-from tutela.screening.check import CheckQuestion, Purpose
+from tutela.screening.check import CheckAnswer, CheckQuestion, Purpose
 from tutela.screening.check.deterrence import Deterrence
 from tutela.screening.verdict import Context
 
@@ -89,8 +89,14 @@ class _CheckRoute(APIRoute):
             if len(languages) > _MAX_LANGUAGES:
                 said = f"String should have at most {_MAX_LANGUAGES} characters"
                 raise _invalid(("header", "accept-language"), said)
-            answer: CheckOut = await run_in_threadpool(self.endpoint, request, body, actor, languages)
-            return Response(answer.model_dump_json(), media_type="application/json")
+            # Most questions take less time than to have another thread answer them.
+            deployment: Deployment = request.app.state.deployment
+            answer = deployment.checker.check_at_once(_question(body), _context(body))
+            if answer is not None:
+                shown = _shown(request, body, languages, answer)
+            else:
+                shown = await run_in_threadpool(self.endpoint, request, body, actor, languages)
+            return Response(shown.model_dump_json(), media_type="application/json")
 
         return handle
 
@@ -123,8 +129,19 @@ def check(
 ) -> CheckOut:
     """Check links and words before they are posted or sent, or a search before it is answered."""
     deployment: Deployment = request.app.state.deployment
-    context = Context(body.context.item, body.context.details) if body.context else None
-    answer = deployment.checker.check(CheckQuestion(body.text, tuple(body.urls), body.purpose), context)
+    return _shown(request, body, accept_language, deployment.checker.check(_question(body), _context(body)))
+
+
+def _question(body: CheckIn) -> CheckQuestion:
+    return CheckQuestion(body.text, tuple(body.urls), body.purpose)
+
+
+def _context(body: CheckIn) -> Context | None:
+    return Context(body.context.item, body.context.details) if body.context else None
+
+
+def _shown(request: Request, body: CheckIn, accept_language: str, answer: CheckAnswer) -> CheckOut:
+    """The answer as it is sent, counted and named to the log."""
     count_verdict(answer.verdict)
     request.scope["tutela.verdict"] = answer.verdict.id
     request.scope["tutela.decision"] = answer.verdict.decision.value
@@ -132,5 +149,6 @@ def check(
     if not answer.deters:
         return CheckOut(answer=answer.verdict.decision.value, verdict=verdict)
     languages = [item.split(";")[0].strip() for item in accept_language.split(",")]
+    deployment: Deployment = request.app.state.deployment
     shown = deployment.deterrences.of(languages, body.country)
     return CheckOut(answer="deter", verdict=verdict, deterrence=DeterrenceOut.of(shown))

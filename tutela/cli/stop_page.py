@@ -1,10 +1,12 @@
 """`tutela stop-page`: what people are shown in place of a blocked page, and what a network's proxy and routers ask."""
 
+import contextlib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from tutela.gateways.listeners import ListenAddress
     from tutela.gateways.pages import StopPageOptions
 
 app = typer.Typer(
@@ -55,7 +57,7 @@ def suspects(
     context: typer.Context,
     form: Annotated[str, typer.Option(help="hosts, addresses, nftables or bird.")] = "hosts",
     resolver: Annotated[
-        str | None, typer.Option(help="Address of the resolver to ask; the system's otherwise.")
+        str | None, typer.Option(help="Resolver to ask, as ADDRESS or ADDRESS:PORT; the system's otherwise.")
     ] = None,
 ) -> None:
     """Print the hosts with a listed page, or their addresses, for routers. Never a host that many people share."""
@@ -70,7 +72,8 @@ def suspects(
         from tutela.lists.banks.guard import ListingGuard
 
         hosts = suspect_hosts(banks, ListingGuard(banks))
-    found = Suspects(tuple(hosts), (), 0) if form == SuspectForm.HOSTS else asyncio.run(resolve(hosts, resolver))
+    asked = None if resolver is None else _address(resolver)
+    found = Suspects(tuple(hosts), (), 0) if form == SuspectForm.HOSTS else asyncio.run(resolve(hosts, asked))
     for line in written(found, SuspectForm(form)):
         typer.echo(line)
 
@@ -97,6 +100,23 @@ def counts(
         return
     rows = [[one.hour.isoformat(timespec="minutes"), one.rule_set, one.what.value, str(one.count)] for one in found]
     print_table(("hour", "list", "what", "requests"), rows)
+
+
+def _address(text: str) -> "ListenAddress":
+    """A resolver's address; at port 53 where it names none. Raises InputError."""
+    from ipaddress import ip_address
+
+    from tutela.errors import InputError
+    from tutela.gateways.listeners import ListenAddress
+
+    with contextlib.suppress(ValueError):
+        return ListenAddress(ip_address(text.strip("[]")).compressed, 53)
+    try:
+        return ListenAddress.parse(text)
+    except ValueError:
+        raise InputError(
+            "{text!r} is not a resolver: write an IP address, or an IP address, a colon and a port", text=text
+        ) from None
 
 
 def _options(context: typer.Context) -> "StopPageOptions":

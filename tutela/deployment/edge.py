@@ -62,6 +62,10 @@ class Edge:
             )
         ]
 
+    def passes(self, url: str) -> bool:
+        """As `Requests.passes`: at once, and counted nowhere. Raises NotReadyError."""
+        return self._requests.passes(url)
+
     def rule(self, url: str, use: BankUse) -> Ruled:
         """What is done with a request, counted. Raises NotReadyError where lists cannot be searched, StoreError."""
         ruled = self._requests.rule(url, use)

@@ -280,6 +280,11 @@ class Screener:
         return examination, _Search(lists, matching.matches)
 
     @property
+    def lists_are_current(self) -> bool:
+        """Whether the lists are no older than content may be compared with."""
+        return self._lists_age_s() <= MAX_LISTS_AGE_S
+
+    @property
     def query_keys(self) -> Sequence[QueryKeys]:
         """The sets of query parameters that pages are listed by."""
         return self._catalogue.query_keys
@@ -348,7 +353,7 @@ class Screener:
         examined = time.perf_counter()
         shortcomings = examination.shortcomings
         matches: list[Match] = []
-        if self._lists_age_s() > MAX_LISTS_AGE_S:
+        if not self.lists_are_current:
             shortcomings = (*shortcomings, _STALE)
         try:
             search = search or self._search(samples)

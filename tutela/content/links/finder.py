@@ -6,7 +6,7 @@ each once, with where it begins in the text as it was given. What is found too m
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 MAX_LINKS = 2_000
@@ -68,6 +68,9 @@ class _Text:
             return at
         return self.places[at] if at < len(self.places) else (self.places[-1] + 1 if self.places else 0)
 
+    def _places(self, begin: int, end: int) -> Sequence[int]:
+        return range(begin, end) if self.places is None else self.places[begin:end]
+
     def replaced(self, pattern: re.Pattern[str], by: Callable[[re.Match[str]], str]) -> "_Text":
         """With every hit replaced; itself where there is none."""
         pieces: list[str] = []
@@ -76,13 +79,13 @@ class _Text:
         for hit in pattern.finditer(self.text):
             new = by(hit)
             pieces += (self.text[end : hit.start()], new)
-            places += [self.place(i) for i in range(end, hit.start())]
+            places += self._places(end, hit.start())
             places += [self.place(hit.start())] * len(new)
             end = hit.end()
         if not pieces:
             return self
         pieces.append(self.text[end:])
-        places += [self.place(i) for i in range(end, len(self.text))]
+        places += self._places(end, len(self.text))
         return _Text("".join(pieces), places)
 
     def folded(self) -> "_Text":

@@ -147,7 +147,7 @@ class Primary:
 
     def _whole(self) -> Iterator[bytes]:
         # A copy: the zone may change while it is being sent, and a transfer is of one version.
-        serial, names = self._zone.serial, list(self._zone)
+        serial, names = self._zone.whole()
         yield self._records.soa(serial)
         yield from self._records.fixed()
         yield from self._records.rules(names)
@@ -159,7 +159,7 @@ class Primary:
         if differences is None:
             yield from self._whole()
             return
-        serial = self._zone.serial
+        serial = differences[-1].after if differences else has[0]  # by now there may be a version that is newer still
         yield self._records.soa(serial)
         if not differences:
             return

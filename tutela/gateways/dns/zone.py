@@ -5,8 +5,9 @@ back, whatever database was restored: a resolver that saw a later version would 
 """
 
 import os
+import threading
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from tutela.content.links.link import DOMAIN
 from tutela.lists.banks.guard import ListingGuard
 from tutela.lists.banks.model import BankUse
 from tutela.lists.banks.service import Banks
-from tutela.lists.index.feed import ListChange
 
 KEPT_VERSIONS = 1_000
 """Differences that an incremental transfer can be made of; who is further behind gets the whole zone."""
@@ -34,7 +34,7 @@ class Difference:
 
 
 class Zone:
-    """Not thread-safe: refreshed and read in one thread."""
+    """Refreshed in one thread at a time, and read in any: what is read is of one version."""
 
     def __init__(self, banks: Banks, serial_file: Path) -> None:
         self._banks = banks
@@ -45,6 +45,7 @@ class Zone:
         self._texts: dict[int, str] = {}
         self._names: Counter[str] = Counter()
         self._differences: deque[Difference] = deque(maxlen=KEPT_VERSIONS)
+        self._lock = threading.Lock()
         self.serial = self._stored_serial()
 
     def __len__(self) -> int:
@@ -66,11 +67,17 @@ class Zone:
         self._sequence, self._version = head, version
         return changed
 
+    def whole(self) -> tuple[int, list[str]]:
+        """The serial of the latest version, and its names."""
+        with self._lock:
+            return self.serial, list(self._names)
+
     def since(self, serial: int) -> list[Difference] | None:
         """What changed since a version, version by version; None where that is not known any more."""
-        if serial == self.serial:
-            return []
-        found = [difference for difference in self._differences if newer(difference.after, serial)]
+        with self._lock:
+            if serial == self.serial:
+                return []
+            found = [difference for difference in self._differences if newer(difference.after, serial)]
         return found if found and found[0].before == serial else None
 
     def _all_anew(self) -> bool:
@@ -78,21 +85,25 @@ class Zone:
         names = Counter(texts.values())
         removed, added = self._names.keys() - names.keys(), names.keys() - self._names.keys()
         first = self._sequence < 0
-        self._texts, self._names = texts, names
-        return self._advance(removed, added, first=first)
+        with self._lock:
+            self._texts, self._names = texts, names
+            return self._advance(removed, added, first=first)
 
     def _by_the_feed(self) -> bool:
-        removed: set[str] = set()
-        added: set[str] = set()
+        pages: list[tuple[list[int], dict[int, str]]] = []
         after = self._sequence
         while page := self._banks.changes(DOMAIN, after, _PAGE):
-            self._follow(page, removed, added)
+            keys = [change.key for change in page]
+            pages.append((keys, self._listed(keys)))
             after = page[-1].sequence
-        return self._advance(removed - added, added - removed)
+        removed: set[str] = set()
+        added: set[str] = set()
+        with self._lock:
+            for keys, now in pages:
+                self._follow(keys, now, removed, added)
+            return self._advance(removed - added, added - removed)
 
-    def _follow(self, page: list[ListChange], removed: set[str], added: set[str]) -> None:
-        keys = [change.key for change in page]
-        now = self._listed(keys)
+    def _follow(self, keys: Sequence[int], now: Mapping[int, str], removed: set[str], added: set[str]) -> None:
         for key in keys:
             before, text = self._texts.pop(key, None), now.get(key)
             if text is not None:

@@ -159,9 +159,10 @@ class IcapConnection:
 
     async def _stop_page(self, head: IcapHead, http: HttpHeads) -> bytes | None:
         """The answer to a request for a listed page; None for any other."""
-        if self._gateway.pages is None or head.method != Method.REQMOD:
+        pages = self._gateway.pages
+        if pages is None or head.method != Method.REQMOD or pages.passes(http):
             return None
-        return await asyncio.to_thread(self._gateway.pages.answer, http, self._gateway.tag())
+        return await asyncio.to_thread(pages.answer, http, self._gateway.tag())
 
     async def _judged(self, head: IcapHead, http: HttpHeads, body: Body) -> GatewayOutcome:
         part = "req-hdr" if head.method == Method.REQMOD else "res-hdr"

@@ -32,6 +32,13 @@ class PageGuard:
         """End that."""
         self._edge.stop()
 
+    def passes(self, http: HttpHeads) -> bool:
+        """Whether a request is for nothing that is listed: said at once; False where `answer` must be asked."""
+        try:
+            return all(map(self._edge.passes, _links(http)))
+        except TutelaError:
+            return False
+
     def answer(self, http: HttpHeads, tag: str) -> bytes | None:
         """What a request is answered with; None where it goes on."""
         languages = ", ".join(http.header("accept-language", of="req-hdr"))[:1000]

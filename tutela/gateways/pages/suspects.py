@@ -15,6 +15,7 @@ import dns.exception
 import dns.rdatatype
 
 from tutela.content.links.link import DOMAIN, URL, URL_TREE
+from tutela.gateways.listeners import ListenAddress
 from tutela.lists.banks.guard import ListingGuard
 from tutela.lists.banks.model import BankUse
 from tutela.lists.banks.service import Banks
@@ -58,7 +59,7 @@ def suspect_hosts(banks: Banks, guard: ListingGuard) -> list[str]:
     return sorted(found)
 
 
-async def resolve(hosts: Sequence[str], nameserver: str | None = None, port: int = 53) -> Suspects:
+async def resolve(hosts: Sequence[str], nameserver: ListenAddress | None = None) -> Suspects:
     """The addresses of hosts, from the system's resolver or another. A host that has none is left out.
 
     Private, loopback and link-local addresses are left out, too: whoever owns a listed host's name could otherwise
@@ -66,7 +67,7 @@ async def resolve(hosts: Sequence[str], nameserver: str | None = None, port: int
     """
     resolver = dns.asyncresolver.Resolver(configure=nameserver is None)
     if nameserver is not None:
-        resolver.nameservers, resolver.port = [nameserver], port
+        resolver.nameservers, resolver.port = [nameserver.host], nameserver.port
     resolver.lifetime = _TIMEOUT_S
     places = asyncio.Semaphore(AT_ONCE)
     found: set[str] = set()

@@ -8,7 +8,7 @@ person.
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -108,6 +108,11 @@ class Requests:
         self._dry_run = dry_run
         self._on_surge = on_surge
 
+    def passes(self, url: str) -> bool:
+        """Whether nothing of a link is listed anywhere: from memory, in microseconds; False where that takes longer to
+        say. Raises NotReadyError where lists cannot be searched."""
+        return not self._may_be_listed(_by_signal(link_samples(url, keys=self._catalogue.query_keys)))
+
     def rule(self, url: str, use: BankUse) -> Ruled:
         """What is done with a request for a link. Raises NotReadyError where lists cannot be searched, StoreError."""
         samples = link_samples(url, keys=self._catalogue.query_keys)
@@ -131,17 +136,23 @@ class Requests:
         return Ruled(RequestRuling.REFUSE, entry.id, bank.name)
 
     def _listed(self, samples: Sequence[Sample]) -> Sequence[Listed]:
-        by_signal: dict[str, list[bytes]] = {}
-        for sample in samples:
-            by_signal.setdefault(sample.signal, []).append(sample.value)
         ids = [
             hit.key
-            for signal, values in by_signal.items()
-            if self._index.may_hold(signal, values)
+            for signal, values in self._may_be_listed(_by_signal(samples)).items()
             for hits in self._index.search_many(signal, values, 0)
             for hit in hits
         ]
         return self._catalogue.listed(sorted(set(ids))) if ids else ()
+
+    def _may_be_listed(self, values: Mapping[str, list[bytes]]) -> Mapping[str, list[bytes]]:
+        return {signal: wanted for signal, wanted in values.items() if self._index.may_hold(signal, wanted)}
+
+
+def _by_signal(samples: Sequence[Sample]) -> Mapping[str, list[bytes]]:
+    values: dict[str, list[bytes]] = {}
+    for sample in samples:
+        values.setdefault(sample.signal, []).append(sample.value)
+    return values
 
 
 class Surges:

@@ -31,6 +31,10 @@ MAX_NAMED = 20
 """Links that are named for looking like listed ones."""
 MAX_FOLLOWED = 5
 """Shortened links of one question; more are not followed, and so held."""
+_SHORT = 500
+"""Characters of a text that is read at once."""
+_FEW = 10
+"""Links of a question that are looked up at once."""
 
 
 class Index(Protocol):
@@ -56,8 +60,28 @@ class Checker:
         """The answer. Raises InputError where there is nothing to check, StoreError as `Screener.screen` does."""
         if not question.text and not question.urls:
             raise InputError("there is nothing to check: give urls, text, or both")
-        samples, shortcomings = self._read(question)
+        return self._answer(question, context, *self._read(question))
 
+    def check_at_once(self, question: CheckQuestion, context: Context | None = None) -> CheckAnswer | None:
+        """The answer to a short question of which nothing is listed: from memory, in a fraction of a millisecond. None
+        for any other, which `check` answers. Raises NotReadyError where lists cannot be searched."""
+        text, urls = question.text, question.urls
+        if not (text or urls) or len(text) > _SHORT or len(urls) > _FEW or not self._screener.lists_are_current:
+            return None
+        links = [*urls, *(link.url for link in find_links(text))] if text else urls
+        if len(links) > _FEW or any(map(self._wants_a_look, links)) or any(self._words(text)):
+            return None
+        return self._answer(question, context, [], [])
+
+    def _wants_a_look(self, url: str) -> bool:
+        """Whether a link may be listed, look like one that is, or lead elsewhere."""
+        if self._follow is not None and is_shortened(url):
+            return True
+        return any(self._of_link(url, "")) or any(self._looked_like(url))
+
+    def _answer(
+        self, question: CheckQuestion, context: Context | None, samples: list[Sample], shortcomings: list[Reason]
+    ) -> CheckAnswer:
         def counts(bank: Bank) -> bool:
             return question.purpose.use in bank.uses
 
@@ -108,13 +132,15 @@ class Checker:
 
     def _looks_listed(self, url: str) -> bool:
         """Whether a link's host can be taken for a listed one."""
+        return any(any(self._screener.lookup(samples)) for samples in self._looked_like(url))
+
+    def _looked_like(self, url: str) -> Iterator[list[Sample]]:
+        """The samples of each host that a link's host can be taken for and that may be listed."""
         link = parse_link(url)
         for host in looks_like(link) if link is not None else ():
             samples = [sample for sample in link_samples(f"http://{host}/") if sample.signal == DOMAIN]
-            may = self._index.may_hold(DOMAIN, [sample.value for sample in samples])
-            if may and any(self._screener.lookup(samples)):
-                return True
-        return False
+            if self._index.may_hold(DOMAIN, [sample.value for sample in samples]):
+                yield samples
 
     def _words(self, text: str) -> Iterator[Sample]:
         if not text:

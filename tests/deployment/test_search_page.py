@@ -1,0 +1,114 @@
+"""The example of a search, in a real browser: help in the searcher's language and country, no script, nothing kept."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from sqlalchemy import func, select
+
+from tests.support.browser import SCREENSHOTS, open_browser
+from tests.support.service import Service, free_port
+from tests.support.waiting import wait_until
+from tutela.api.keys import Scope
+from tutela.foundation.store.database import Store
+from tutela.foundation.store.tables import metadata
+
+pytestmark = pytest.mark.slow
+EXAMPLE = Path(__file__).parents[2] / "examples" / "search_app"
+LISTED, SEARCHED = "zilpzalp", "z i l p z a l p near searcher77"
+"""A benign word that stands for a listed term, and a search for it that stands nowhere else."""
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    service = Service(tmp_path / "home")
+    with service.client() as client:
+        assert client.post("/v1/banks", json={"name": "words", "uses": ["search"]}).status_code == 201
+        entry = {"signal": "keyword", "value": LISTED}
+        assert client.post("/v1/banks/words/entries", json={"entries": [entry]}).status_code == 201
+        asked = {"text": LISTED, "purpose": "search"}
+        wait_until(lambda: client.post("/v1/check", json=asked).json()["answer"] == "deter", "the word is listed")
+    yield service
+    with contextlib.suppress(ProcessLookupError):
+        service.kill()
+
+
+@contextlib.contextmanager
+def search_page(service: Service) -> Iterator[str]:
+    """The example, started as its README says; its address."""
+    port, key = free_port(), service.keys.create("search", [Scope.SCREEN], by="test")[1]
+    environment = os.environ | {"TUTELA_URL": service.address, "TUTELA_KEY": key, "PORT": str(port)}
+    with (service.home / "page.log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "app.py"], cwd=EXAMPLE, env=environment, stdout=log, stderr=log)
+        try:
+            address = f"http://127.0.0.1:{port}/"
+
+            def answers() -> bool:
+                assert process.poll() is None
+                with contextlib.suppress(httpx.TransportError):
+                    return httpx.get(address).status_code == 200
+                return False
+
+            wait_until(answers, "the page answers")
+            yield address
+        finally:
+            process.kill()
+            process.wait()
+
+
+def rows(home: Path) -> dict[str, int]:
+    """How many rows each table has."""
+    with contextlib.closing(Store.open(f"sqlite:///{home / 'tutela.db'}")) as store, store.read() as connection:
+        return {
+            name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for name, table in metadata.tables.items()
+        }
+
+
+def test_who_searches_for_a_listed_word_is_offered_help_without_a_script_and_nothing_is_kept(service):
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    with search_page(service) as address, open_browser() as browser:
+        before = rows(service.home)
+        for locale, country, said, helps in (
+            ("de-DE", "DE", "Es gibt Hilfe", "Kein Täter werden"),
+            ("en-GB", "GB", "Help is available", "Stop It Now, United Kingdom and Ireland"),
+            ("fr-FR", "CA", "Help is available", "Talking for Change"),
+        ):
+            context = browser.new_context(
+                java_script_enabled=False, locale=locale, extra_http_headers={"X-Country": country}
+            )
+            page = context.new_page()
+            asked: list[str] = []
+            page.on("request", lambda request, asked=asked: asked.append(request.url))
+            page.goto(address)
+            page.keyboard.press("Tab")
+            page.keyboard.type(SEARCHED)
+            page.keyboard.press("Enter")
+            page.wait_for_selector(f"h1:text('{said}')")
+            assert page.locator("html").get_attribute("lang") == ("de" if country == "DE" else "en")
+            assert page.locator("li").first.inner_text().startswith(helps)
+            assert "A page about" not in page.inner_text("main"), "no results"
+            if country == "GB":
+                assert page.locator("a[href='tel:08081000900']").count() == 1
+            assert all(url.startswith(address) for url in asked), "the page loads nothing else"
+            assert context.cookies() == []
+            page.screenshot(path=str(SCREENSHOTS / f"search-{country.lower()}.png"), full_page=True)
+            page.goto(f"{address}?q=birds")
+            assert "A page about birds" in page.inner_text("main")
+            context.close()
+        page = browser.new_page()
+        page.goto(f"{address}?q={LISTED}")
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+        assert rows(service.home) == before, "no verdict, no evidence, no case"
+        service.kill()
+        page.goto(f"{address}?q=birds")
+        assert "Searching is not possible now." in page.inner_text("main"), "without an answer there are no results"
+    for path in service.home.rglob("*"):
+        assert not path.is_file() or b"searcher77" not in path.read_bytes(), path
