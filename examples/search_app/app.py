@@ -13,19 +13,20 @@ import urllib.request
 from collections.abc import Callable, Iterable
 from html import escape
 from http import HTTPStatus
+from socketserver import ThreadingMixIn
 from typing import Any
 from urllib.parse import parse_qs
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 TIMEOUT_S = 5.0
 MAX_QUERY = 1_000
 NOT_NOW = {"en": "Searching is not possible now.", "de": "Die Suche ist gerade nicht möglich."}
-HEADERS = [
+HEADERS = (
     ("Content-Type", "text/html; charset=utf-8"),
     ("Cache-Control", "no-store"),
     ("Referrer-Policy", "no-referrer"),
     ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"),
-]
+)
 PAGE = """<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title}</title><style>body {{ font: 1.1rem/1.5 sans-serif; max-width: 40rem; margin: 2rem auto }}
@@ -87,7 +88,7 @@ def application(environ: Environ, start_response: StartResponse) -> Iterable[byt
                 language, content = deterrence["language"], help_of(deterrence)
             case _:
                 status, content = HTTPStatus.SERVICE_UNAVAILABLE, f"<p>{NOT_NOW[language]}</p>"
-    start_response(f"{status.value} {status.phrase}", HEADERS)
+    start_response(f"{status.value} {status.phrase}", list(HEADERS))
     title = "Suche" if language == "de" else "Search"
     return [PAGE.format(language=language, title=title, content=content).encode()]
 
@@ -99,5 +100,11 @@ class Silent(WSGIRequestHandler):
         """Nothing."""
 
 
+class Server(ThreadingMixIn, WSGIServer):
+    """Browsers open connections that they may not use; these keep nobody waiting."""
+
+    daemon_threads = True
+
+
 if __name__ == "__main__":
-    make_server("127.0.0.1", int(os.environ.get("PORT", "8000")), application, handler_class=Silent).serve_forever()
+    make_server("127.0.0.1", int(os.environ.get("PORT", "8000")), application, Server, Silent).serve_forever()

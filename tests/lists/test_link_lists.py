@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.standins.server import served
 from tests.support.standins.threatexchange import ThreatExchangeStandIn
@@ -20,6 +22,7 @@ from tutela.lists.banks.growth import GrownError
 from tutela.lists.banks.lines import BadLine
 from tutela.lists.banks.model import BankUse
 from tutela.lists.banks.service import Banks
+from tutela.lists.banks.shared_hosts import SharedHosts
 from tutela.lists.banks.transfer import Importer
 from tutela.lists.exchanges.puller import Puller, PullResult
 from tutela.lists.exchanges.service import Exchanges
@@ -191,3 +194,14 @@ def test_threatexchange_carries_links_and_words(exchanges, monkeypatch):
     assert clear(exchanges, DOMAIN, BankUse.DNS) == {"listed.example"}
     signals = sorted(entry.signal for entry in exchanges.banks.entries("edge"))
     assert signals == ["domain", "keyword", "url"]
+
+
+LABELS = st.lists(st.sampled_from(["a", "b", "ab", "example"]), min_size=1, max_size=4).map(".".join)
+
+
+@given(st.frozensets(LABELS, max_size=6), LABELS)
+def test_a_shared_host_is_touched_from_above_and_from_below(names, host):
+    shared = SharedHosts(names)
+    assert shared.covers(host) == any(f".{host}".endswith(f".{name}") for name in names)
+    assert shared.within(host) == any(f".{name}".endswith(f".{host}") for name in names)
+    assert shared.touched_by(host) == (shared.covers(host) or shared.within(host))

@@ -14,7 +14,7 @@ import dns.query
 import dns.rdatatype
 import pytest
 
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.gateways.dns import DnsOptions, Zone
 from tutela.gateways.dns.primary import Primary
 
@@ -33,7 +33,7 @@ def served(zone: Zone, options: DnsOptions) -> Iterator[Primary]:
     thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
     thread.start()
     try:
-        assert up.wait(30)
+        assert up.wait(PATIENCE_S)
         yield primary
     finally:
         loop.call_soon_threadsafe(stop.set)

@@ -4,7 +4,7 @@ Such a host is never named to routers, and a page on it is blocked by a network 
 list that is shipped is from public knowledge; an operator's `shared-hosts.txt` in the home comes on top.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -19,22 +19,29 @@ class SharedHosts:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = frozenset(names)
+        self._above = frozenset(above for name in self._names for above in _with_those_above(name))
 
     def __len__(self) -> int:
         return len(self._names)
 
     def covers(self, host: str) -> bool:
         """Whether a host (lower-case ASCII) is one of them, or below one."""
-        labels = host.rstrip(".").split(".")
-        return any(".".join(labels[at:]) in self._names for at in range(len(labels)))
+        return any(name in self._names for name in _with_those_above(host.rstrip(".")))
 
     def within(self, host: str) -> bool:
         """Whether one of them is this host or lies below it: who blocks `example` blocks `shared.example`."""
-        return host in self._names or any(name.endswith(f".{host}") for name in self._names)
+        return host in self._above
 
     def touched_by(self, host: str) -> bool:
         """Whether blocking this host takes something from people who share it."""
         return self.covers(host) or self.within(host)
+
+
+def _with_those_above(host: str) -> Iterator[str]:
+    """A name, and every name that it lies below."""
+    while host:
+        yield host
+        host = host.partition(".")[2]
 
 
 def shared_hosts(home: Path | None = None) -> SharedHosts:
