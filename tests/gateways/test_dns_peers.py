@@ -459,8 +459,11 @@ def test_a_resolver_that_lost_its_policy_is_alarmed_within_thirty_seconds(lists)
 
 # --- as many rules as an operator may have
 
-MANY, CHANGES = effort(3_000, 1_000_000), effort(2, 10)
-SOON_S = 1.0
+SIZES = [3_000] if effort(1, 2) == 1 else [20_000, 100_000, 1_000_000]
+CHANGES = effort(2, 10)
+SOON_S, SOON_UP_TO, LATEST_S = 1.0, 20_000, 60.0
+"""BIND reads all names again after a change, and Unbound writes all of them to its file: of very many the next change
+waits for that."""
 
 
 class Nowhere:
@@ -486,16 +489,17 @@ class Nowhere:
         self._socket.close()
 
 
-@pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lists]:
+@pytest.fixture(scope="module", params=SIZES)
+def many(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lists]:
     """A zone of so many names, made once for all resolvers."""
-    home = tmp_path_factory.mktemp("many")
+    home, count = tmp_path_factory.mktemp("many"), request.param
     banks = Banks(Store.create(f"sqlite:///{home / 'tutela.db'}"), home)
     banks.create("names", uses={BankUse.DNS}, actor="test")
     with tempfile.TemporaryDirectory(prefix="dns-") as folder:
         found = Lists(banks, Zone(banks, home / "serial"), Path(folder))
-        for begin in range(0, MANY, 10_000):
-            found.add(*(f"host{number}.example" for number in range(begin, min(MANY, begin + 10_000))))
+        for begin in range(0, count, 10_000):
+            found.add(*(f"host{number}.example" for number in range(begin, min(count, begin + 10_000))))
+        found.zone.refresh()
         yield found
 
 
@@ -509,10 +513,15 @@ class Asking:
     asked: int = 0
 
     def __call__(self, name: str) -> set[str]:
-        self.asked += 1
-        return looked_up(f"n{self.asked}.{name}" if self.anew else name, self.port)
+        """The addresses that it answers; who does not answer is asked again."""
+        while True:
+            self.asked += 1
+            answer = asked(f"n{self.asked}.{name}" if self.anew else name, self.port)
+            if answer is not None:
+                return {rdata.address for rrset in answer.answer for rdata in rrset if rrset.rdtype == dns.rdatatype.A}
 
     def seconds_until(self, name: str, answer: set[str]) -> float:
+        """How long it takes until that is the answer."""
         began = time.monotonic()
         wait_until(lambda: self(name) == answer, "the change is answered")
         return time.monotonic() - began
@@ -522,10 +531,13 @@ class Asking:
 def test_a_long_list_is_loaded_and_what_changes_in_it_is_answered_soon(
     many, configure: Callable[..., list[str]], signed
 ):
-    """BIND and Unbound within a second of the list's change, PowerDNS, which polls, within a second of its poll."""
+    """BIND and Unbound within a second of the list's change, PowerDNS, which polls, within a second of its poll; later
+    where there are very many names."""
     port, program = free_port(), configure.__name__
     options = options_of(port, program, signed=signed)
+    count = len(many.zone)
     within_s = SOON_S + (1.0 if configure is powerdns else 0.0)  # `refresh=1`
+    within_s = within_s if count <= SOON_UP_TO else LATEST_S
     folder = many.folder / program
     folder.mkdir()
     ask = Asking(port, anew=configure is powerdns)
@@ -533,8 +545,8 @@ def test_a_long_list_is_loaded_and_what_changes_in_it_is_answered_soon(
     with contextlib.closing(Nowhere()) as world, served(many.zone, options):
         began = time.monotonic()
         with resolver(configure(folder, port, options, upstream=world.port), port, folder):
-            wait_until(lambda: ask(f"host{MANY - 1}.example") == {GARDEN}, "the list is loaded")
-            print(f"{program}: {MANY:,} names were loaded in {time.monotonic() - began:.1f} s")
+            wait_until(lambda: ask(f"host{count - 1}.example") == {GARDEN}, "the list is loaded")
+            print(f"{program}: {count:,} names were loaded in {time.monotonic() - began:.1f} s")
             for number in range(CHANGES):
                 name = f"{program}{number}.example"
                 assert ask(name) == set()
@@ -542,7 +554,7 @@ def test_a_long_list_is_loaded_and_what_changes_in_it_is_answered_soon(
                 took["listed"].append(ask.seconds_until(name, {GARDEN}))
                 many.withdraw(name)
                 took["withdrawn"].append(ask.seconds_until(name, set()))
-                assert ask("host0.example") == ask(f"host{MANY // 2}.example") == {GARDEN}
+                assert ask("host0.example") == ask(f"host{count // 2}.example") == {GARDEN}
     for what, seconds in took.items():
         median_s, most_s = sorted(seconds)[len(seconds) // 2], max(seconds)
         print(f"{program}: what was {what} is answered after {median_s:.2f} s (median), {most_s:.2f} s (most)")

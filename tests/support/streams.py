@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import av
 import httpx
@@ -240,6 +240,89 @@ class NodeMediaServer:
 
     def url(self, name: str, query: str = "") -> str:
         return f"rtmp://127.0.0.1:{self.port}/live/{name}{query}"
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+
+class JanusServer:
+    """A real Janus in a folder, with one room that only tokens open, and events that go to a gate."""
+
+    ROOM, SECRET = 1234, "a-secret-of-the-tests"
+    _PLUGINS = Path("/usr/lib/x86_64-linux-gnu/janus")
+    _OTHER_WAYS = ("pfunix", "websockets", "rabbitmq", "mqtt", "nanomsg")
+
+    def __init__(self, folder: Path, hooks: str) -> None:
+        program = shutil.which("janus")
+        if program is None or not (self._PLUGINS / "plugins").is_dir():
+            pytest.skip("Janus is not installed: run .ci/peers")
+        folder.mkdir()
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}/janus"
+        settings = {
+            "janus.jcfg": f"""general: {{
+  configs_folder = "{folder}"; plugins_folder = "{self._PLUGINS}/plugins"
+  transports_folder = "{self._PLUGINS}/transports"; events_folder = "{self._PLUGINS}/events"
+  loggers_folder = "{self._PLUGINS}/loggers"; debug_level = 4
+  api_secret = "{self.SECRET}"; admin_secret = "{self.SECRET}"
+}}
+media: {{ rtp_port_range = "32100-32600" }}
+transports: {{ disable = "{",".join(f"libjanus_{name}.so" for name in self._OTHER_WAYS)}" }}
+events: {{ broadcast = true }}
+""",
+            "janus.transport.http.jcfg": f"""general: {{
+  json = "compact"; base_path = "/janus"; http = true; port = {self.port}; ip = "127.0.0.1"; https = false }}
+admin: {{ admin_http = false; admin_https = false }}
+""",
+            "janus.eventhandler.sampleevh.jcfg": f"""general: {{
+  enabled = true; events = "plugins"; grouping = true; json = "compact"; backend = "{hooks}" }}
+""",
+            "janus.plugin.videoroom.jcfg": f"""general: {{ events = true }}
+room-{self.ROOM}: {{
+  description = "a room"; secret = "{self.SECRET}"; publishers = 6; bitrate = 1000000
+  fir_freq = 2; videocodec = "h264" }}
+""",
+        }
+        for name, text in settings.items():
+            (folder / name).write_text(text)
+        self.log = (folder / "out.log").open("ab")
+        self.process = subprocess.Popen(
+            [program, "-F", str(folder), "-C", str(folder / "janus.jcfg"), "-e"],
+            stdout=self.log,
+            stderr=self.log,
+            cwd=folder,
+        )
+        wait_until(self._listens, "Janus listens")
+        self.told({"request": "allowed", "action": "enable"})
+
+    def _listens(self) -> bool:
+        assert self.process.poll() is None, Path(self.log.name).read_text()[-3000:]
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+    def told(self, body: dict[str, object]) -> dict[str, object]:
+        """What the VideoRoom plug-in answers its platform about the room."""
+        session = self._ask(self.url, janus="create")["data"]["id"]
+        handle = self._ask(f"{self.url}/{session}", janus="attach", plugin="janus.plugin.videoroom")["data"]["id"]
+        about = {"room": self.ROOM, "secret": self.SECRET, **body}
+        answer = self._ask(f"{self.url}/{session}/{handle}", janus="message", body=about)["plugindata"]["data"]
+        assert "error" not in answer, answer
+        found: dict[str, object] = answer
+        return found
+
+    def publishers(self) -> list[int]:
+        """Who is publishing."""
+        people = cast(list[dict[str, int]], self.told({"request": "listparticipants"})["participants"])
+        return [person["id"] for person in people if person["publisher"]]
+
+    def _ask(self, place: str, **document: object) -> dict[str, Any]:
+        asked = {"transaction": uuid.uuid4().hex, "apisecret": self.SECRET, **document}
+        answer: dict[str, Any] = httpx.post(place, json=asked, timeout=PATIENCE_S).json()
+        assert answer["janus"] == "success", answer
+        return answer
 
     def stop(self) -> None:
         self.process.kill()

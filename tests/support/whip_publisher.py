@@ -12,7 +12,9 @@ import av
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 
 
-class _Film(MediaStreamTrack):
+class Film(MediaStreamTrack):
+    """A film in real time; `over` when all of it was given."""
+
     kind = "video"
 
     def __init__(self, path: str) -> None:
@@ -38,7 +40,7 @@ class _Film(MediaStreamTrack):
 
 async def _published(path: str, url: str, token: str) -> int:
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    film, gone = _Film(path), asyncio.Event()
+    film, gone = Film(path), asyncio.Event()
     connection.addTrack(film)
     (transceiver,) = connection.getTransceivers()
     codecs = RTCRtpSender.getCapabilities("video").codecs
