@@ -23,6 +23,8 @@ from benchmarks.http_screening import free_port, on_the_other_core, processor_s
 
 _LENGTH = re.compile(rb"content-length: (\d+)", re.I)
 _WAIT_S = 60.0
+_CONNECTIONS = 200
+"""Of the client at most; what is due while all of them wait for answers waits, too, and that counts."""
 
 
 class NotInstalledError(Exception):
@@ -92,13 +94,16 @@ def _steadily(port: int, requests: Sequence[bytes], count: int, rate: int) -> li
     with contextlib.ExitStack() as stack:
         while len(seconds) < count:
             while sent < count and time.perf_counter() >= (due := begin + sent / rate):
+                if not idle and len(under_way) >= _CONNECTIONS:
+                    break
                 if not idle:
                     idle.append(stack.enter_context(socket.create_connection(("127.0.0.1", port), _WAIT_S)))
                 connection = idle.popleft()
                 connection.sendall(requests[sent % len(requests)])
                 under_way[connection] = (due, bytearray())
                 sent += 1
-            wait_s = max(0.0, begin + sent / rate - time.perf_counter()) if sent < count else _WAIT_S
+            waits = sent < count and (idle or len(under_way) < _CONNECTIONS)
+            wait_s = max(0.0, begin + sent / rate - time.perf_counter()) if waits else _WAIT_S
             for connection in select.select(list(under_way), (), (), wait_s)[0]:
                 due, answer = under_way[connection]
                 answer += connection.recv(65536)

@@ -12,6 +12,7 @@ from tutela.deployment.metrics import count_verdict
 from tutela.deployment.settings import Settings
 from tutela.errors import InputError
 from tutela.foundation.logs import configure_logs
+from tutela.foundation.processes import answer_promptly
 from tutela.gateways.base import Options
 from tutela.gateways.capacity import Semaphore
 from tutela.gateways.service import Gateways, Sockets, listen, unlink
@@ -45,6 +46,7 @@ async def _serve(deployment: Deployment, chosen: dict[str, Options], sockets: So
         loop.add_signal_handler(number, stop.set)
     with ThreadPoolExecutor(places, "tutela-screening") as threads:
         await asyncio.to_thread(deployment.pool.warm)
+        answer_promptly()
         gateways = Gateways(deployment, chosen, sockets, Semaphore(places), threads)
         await gateways.start()
         deployment.start()

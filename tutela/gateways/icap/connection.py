@@ -347,7 +347,7 @@ class IcapConnection:
 
     def _details(self, head: IcapHead) -> dict[str, str]:
         options = self._gateway.options
-        if not self._gateway.trusted.hears(self._socket, self._peer()):
+        if not options.details or not self._gateway.trusted.hears(self._socket, self._peer()):
             return {}
         named = {detail: head.headers.get(header.lower()) for detail, header in options.details.items()}
         return {detail: _plain(value) for detail, value in named.items() if value}

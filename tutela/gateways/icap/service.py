@@ -32,6 +32,9 @@ class IcapGateway:
         self.intake = opening.intake
         self.trusted = Peers(opening.options.trusted)
         self.pages = PageGuard(opening.intake.deployment) if opening.options.pages else None
+        self._tagged: tuple[dict[str, int], int] | None = None
+        """The lists that the tag stands for."""
+        self._tag = ""
         self._connections: set[IcapConnection] = set()
         self._idle: OrderedDict[IcapConnection, None] = OrderedDict()
         self._acceptor = Acceptor(opening.sockets, Peers(opening.options.allow), self._take, self._make_room)
@@ -64,8 +67,11 @@ class IcapGateway:
     def tag(self) -> str:
         """Changes whenever the lists do, so that proxies forget what was answered before (RFC 3507, 4.7)."""
         deployment = self.intake.deployment
-        lists = (sorted(deployment.indexes.sequences.items()), deployment.banks.known_version, self.options.profile)
-        return f'"{hashlib.sha256(repr(lists).encode()).hexdigest()[:24]}"'
+        lists = (deployment.indexes.sequences, deployment.banks.known_version)
+        if lists != self._tagged:
+            said = (sorted(lists[0].items()), lists[1], self.options.profile)
+            self._tagged, self._tag = lists, f'"{hashlib.sha256(repr(said).encode()).hexdigest()[:24]}"'
+        return self._tag
 
     def described(self) -> bytes:
         """The answer to OPTIONS."""
