@@ -1,30 +1,39 @@
 """squid itself with ICAP at a steady rate: requests that it asks us about, and requests that it does not, in turn.
 
-Needs squid and nginx, as `.ci/peers` installs them; nginx is every host of the world. Squid, nginx and the client share
-one core, the gateway has the other.
+Needs squid, nginx and wrk, as `.ci/peers` installs them; nginx is every host of the world. Squid, nginx and wrk share
+one core, the gateway has the other. wrk's connections pause between their requests, each for another time, so that
+together they ask at the wanted rate.
 """
 
 import contextlib
 import os
-import re
-import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.http_screening import free_port, on_the_other_core, processor_s
 
-_LENGTH = re.compile(rb"content-length: (\d+)", re.I)
 _WAIT_S = 60.0
-_CONNECTIONS = 200
-"""Of the client at most; what is due while all of them wait for answers waits, too, and that counts."""
+_CONNECTIONS, _PAUSE_MS = 80, 40
+_SCRIPT = """
+local number = 0
+function request()
+  number = number + 1
+  return wrk.format("GET", string.format("%s", number %% 1000))
+end
+function delay() return math.random(%d, %d) end
+function done(summary, latency)
+  local failed = summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout
+  io.write(string.format("TOLD %%d %%d %%d %%d %%d %%d\\n", summary.requests, summary.duration, failed,
+    latency:percentile(50), latency:percentile(99), latency.max))
+end
+"""
 
 
 class NotInstalledError(Exception):
@@ -33,10 +42,12 @@ class NotInstalledError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Through:
-    """How requests through squid fared."""
+    """How requests through squid fared: how many a second there were, and what they took."""
 
-    seconds: Sequence[float]
-    """From the moment at which each was due to be sent until it was answered whole."""
+    rate: float
+    p50_s: float
+    p99_s: float
+    most_s: float
     gateway_s: float
     """Processor time of the gateway for a request."""
     squid_s: float
@@ -45,7 +56,7 @@ class Through:
 @contextlib.contextmanager
 def squid_with_icap(home: Path, suspects: str) -> Iterator["Squid"]:
     """squid that asks a gateway of that home about the hosts below a name. Raises NotInstalledError."""
-    squid, nginx = _program("squid"), _program("nginx")
+    squid, nginx, wrk = _program("squid"), _program("nginx"), _program("wrk")
     icap = free_port()
     (home / "tutela.toml").write_text(
         "[stop_page]\ndry_run_minutes = 0\n"
@@ -67,65 +78,34 @@ def squid_with_icap(home: Path, suspects: str) -> Iterator["Squid"]:
         alone = ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
         asked = [*alone, squid, "-N", "-f", str(folder / "squid.conf")]
         running = stack.enter_context(_started(asked, proxy, folder / "s"))
-        yield Squid(proxy, gateway, running)
+        yield Squid(wrk, folder, proxy, gateway, running)
 
 
 @dataclass(frozen=True, slots=True)
 class Squid:
     """A squid that runs, and the gateway that it asks."""
 
+    wrk: str
+    folder: Path
     port: int
     gateway: int
     process: int
 
-    def asked(self, urls: Sequence[str], count: int, rate: int) -> Through:
-        """Ask for the links in turn, so many a second, on kept connections, whatever the answers take."""
+    def asked(self, url: str, seconds: int) -> Through:
+        """Ask 2,000 times a second for links, with a number in the place of `%d`."""
+        script = self.folder / "wrk.lua"
+        script.write_text(_SCRIPT % (url, _PAUSE_MS * 3 // 4, _PAUSE_MS * 5 // 4))
         before = processor_s(self.gateway), processor_s(self.process)
-        seconds = _steadily(self.port, [_request(url) for url in urls], count, rate)
+        asking = ["-t1", f"-c{_CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script)]
+        command = [self.wrk, *asking, f"http://127.0.0.1:{self.port}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
         after = processor_s(self.gateway), processor_s(self.process)
-        return Through(seconds, *((late - early) / count for early, late in zip(before, after, strict=True)))
-
-
-def _steadily(port: int, requests: Sequence[bytes], count: int, rate: int) -> list[float]:
-    idle: deque[socket.socket] = deque()
-    under_way: dict[socket.socket, tuple[float, bytearray]] = {}
-    seconds: list[float] = []
-    begin, sent = time.perf_counter() + 0.01, 0
-    with contextlib.ExitStack() as stack:
-        while len(seconds) < count:
-            while sent < count and time.perf_counter() >= (due := begin + sent / rate):
-                if not idle and len(under_way) >= _CONNECTIONS:
-                    break
-                if not idle:
-                    idle.append(stack.enter_context(socket.create_connection(("127.0.0.1", port), _WAIT_S)))
-                connection = idle.popleft()
-                connection.sendall(requests[sent % len(requests)])
-                under_way[connection] = (due, bytearray())
-                sent += 1
-            waits = sent < count and (idle or len(under_way) < _CONNECTIONS)
-            wait_s = max(0.0, begin + sent / rate - time.perf_counter()) if waits else _WAIT_S
-            for connection in select.select(list(under_way), (), (), wait_s)[0]:
-                due, answer = under_way[connection]
-                answer += connection.recv(65536)
-                if _is_whole(answer):
-                    seconds.append(time.perf_counter() - due)
-                    del under_way[connection]
-                    idle.append(connection)
-    return seconds
-
-
-def _is_whole(answer: bytearray) -> bool:
-    head, end, body = answer.partition(b"\r\n\r\n")
-    if not end:
-        return False
-    if not head.startswith(b"HTTP/1.1 200 "):
-        raise AssertionError(bytes(answer[:200]))
-    length = _LENGTH.search(head)
-    return length is not None and len(body) >= int(length[1])
-
-
-def _request(url: str) -> bytes:
-    return f"GET {url} HTTP/1.1\r\nHost: {url.split('/')[2]}\r\nUser-Agent: benchmark\r\nAccept: */*\r\n\r\n".encode()
+        (told,) = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("TOLD ")]
+        count, took, failed, p50, p99, most = map(int, told)
+        if failed or not count:
+            raise AssertionError(done.stdout)
+        used = [(late - early) / count for early, late in zip(before, after, strict=True)]
+        return Through(1e6 * count / took, p50 / 1e6, p99 / 1e6, most / 1e6, *used)
 
 
 def _program(name: str) -> str:
