@@ -864,9 +864,9 @@ def test_a_publisher_in_a_room_of_janus_is_kicked_and_its_token_opens_the_room_n
     monkeypatch.setenv("JANUS_SECRET", JanusServer.SECRET)
     hooks, srt, rtp = free_port(), free_port(), free_port()
     server = JanusServer(tmp_path / "janus", f"http://127.0.0.1:{hooks}/rooms/")
-    secret = {"room_secret": "env:JANUS_SECRET", "api_secret": "env:JANUS_SECRET"}
+    secret, control = "env:JANUS_SECRET", f"http://127.0.0.1:{server.port}"
     address = f"srt://127.0.0.1:{srt}?mode=caller&transtype=live&latency=120000&streamid={{name}}"
-    options = JanusOptions(kind="janus", address=address, control=f"http://127.0.0.1:{server.port}", **secret)
+    options = JanusOptions(kind="janus", address=address, control=control, room_secret=secret, api_secret=secret)
     path = film(tmp_path / "film.mkv", with_listed(240, 600, 840), range(0, 840, 60))
     (tmp_path / "rtp.sdp").write_text(
         f"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video {rtp} RTP/AVP 96\r\n"
