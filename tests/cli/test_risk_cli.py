@@ -73,7 +73,25 @@ def test_a_policy_is_replayed_and_its_rules_wait_for_another_person(home: Path, 
     assert isinstance(refused, InputError)
     assert "somebody else approves it" in str(refused)
     assert "approved by ada" in risk(home, "approve", "--by", "ada").output
-    assert "few" not in risk(home, "shadow").output
+    assert "no rule is in shadow" in risk(home, "shadow").output
+
+
+def test_what_there_is_nothing_of_yet_is_said(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    fresh = tmp_path / "fresh"
+    assert "send events first" in risk(fresh, "replay").output
+    assert "no events yet; in shadow: wording" in risk(fresh, "shadow").output
+    assert "0 records" in risk(fresh, "forget", "nobody").output
+    for arguments, why in {
+        ("approve", "--by", "ada"): "need no approval",
+        ("edge", str(tmp_path / "model")): "no model yet",
+        ("train", str(tmp_path / "none.txt"), "--key", "key"): "No such file",
+        ("train", "--back"): "no model before",
+        ("consume",): "[conversations.source]",
+        ("calibrate", "--budget", "1000"): "0 accounts are too few",
+    }.items():
+        refused = risk(fresh, *arguments).exception
+        assert isinstance(refused, InputError), arguments
+        assert why in str(refused)
 
 
 def test_a_budget_that_so_few_accounts_cannot_support_is_refused(home: Path):

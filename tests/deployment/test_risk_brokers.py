@@ -5,14 +5,17 @@ Kafka is librdkafka's own cluster, which speaks the real protocol; a real one wh
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -24,6 +27,8 @@ from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import new_identity
 from tutela.deployment.casework import CaseworkOptions, opened_casework
 from tutela.deployment.conversations import open_conversations
+from tutela.deployment.doctor.conversations import check_conversations
+from tutela.deployment.settings import Settings
 from tutela.foundation.store.database import Store
 from tutela.foundation.store.risk_tables import risk_alarm
 from tutela.screening.conversations import ConversationOptions, Event, EventKind
@@ -32,9 +37,11 @@ from tutela.screening.conversations.fleet import ConversationFleet
 from tutela.screening.conversations.options import SourceKind, SourceOptions
 from tutela.screening.conversations.shards import shards_of
 from tutela.screening.conversations.sources import open_source
-from tutela.screening.conversations.sources.redis_streams import _name, _number, _reader
+from tutela.screening.conversations.sources.redis_streams import _name, _number, _readers
 
 _, PUBLIC = new_identity()
+PAGE = (Path(__file__).parents[2] / "docs" / "conversations.md").read_text()
+ON_BROKER = ConversationOptions(enabled=True, source=SourceOptions(SourceKind.KAFKA, "none:1", partitions=PARTITIONS))
 CASEWORK = CaseworkOptions(evidence=EvidenceOptions(recipients=(PUBLIC,)))
 
 
@@ -168,6 +175,43 @@ class Turned:
         self.fleet.close()
 
 
+def send_as_shown(broker: Broker, events: Sequence[Event]) -> None:
+    """With the lines of docs/conversations.md."""
+    documents = [json.loads(sent(event)) for event in events]
+    if isinstance(broker, RedisServer):
+        (line,) = re.findall(r"`(redis\.xadd\(.*?\))`", PAGE)
+        for event, document in zip(events, documents, strict=True):
+            for partition in shards_of(event, PARTITIONS):
+                exec(line, {"redis": broker.client, "json": json, "partition": partition, "event": document})
+        return
+    (block,) = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "confluent_kafka" in block]
+    names: dict[str, Any] = {}
+    exec(block.replace("kafka-1:9092,kafka-2:9092", broker.address).replace("PARTITIONS = 12", "PARTITIONS = 4"), names)
+    for document in documents:
+        names["send"](document)
+    assert names["producer"].flush(30) == 0
+
+
+def test_the_doctor_says_whether_every_partition_is_read(broker: Broker, tmp_path: Path):
+    broker.send([(number, b"{}") for number in range(PARTITIONS)])
+
+    def said(partitions: int) -> tuple[str, str]:
+        source = SourceOptions(SourceKind(broker.kind), broker.address, partitions=partitions)
+        options = ConversationOptions(enabled=True, source=source)
+        settings = Settings(home=tmp_path / "home", conversations=options, evidence=EvidenceOptions((PUBLIC,)))
+        (found,) = check_conversations(settings)
+        return found.state, found.detail
+
+    assert said(PARTITIONS) == (
+        "warn",
+        f"{broker.kind}, 0 of 4 partitions are read; run tutela risk consume for the others",
+    )
+    with ConversationFleet(tmp_path / "home", lambda _: bytes(32), ON_BROKER, Desk()) as fleet:
+        assert [fleet.begin(number) for number in range(PARTITIONS)] == [0, 0, 0, 0]
+        assert said(PARTITIONS) == ("ok", f"{broker.kind}, 4 of 4 partitions are read")
+    assert said(5)[0] == "fail"
+
+
 @pytest.mark.slow
 def test_what_is_no_event_is_told_without_its_words_and_stops_nothing(broker: Broker, tmp_path: Path):
     desk, events = Desk(), town(1, 12, time.time() - 20_000)
@@ -182,11 +226,10 @@ def test_what_is_no_event_is_told_without_its_words_and_stops_nothing(broker: Br
     assert desk.alarms
     first.close()
     again = Turned(tmp_path / "home", broker, desk)  # it goes on where the shards are, whatever the broker thinks
-    broker.send(
-        [(number, sent(Event(f"late{number}", EventKind.MESSAGE, time.time(), "a", "b"))) for number in range(4)]
-    )
-    again.until(4)
-    assert again.consumer.counted.events == 4
+    late = town(2, 6, time.time() - 20_000)
+    send_as_shown(broker, late)
+    again.until(len(messages(late)))
+    assert again.consumer.counted.events == len(messages(late))
     again.close()
 
 
@@ -202,12 +245,15 @@ def test_what_was_taken_is_no_longer_in_redis(broker: Broker, tmp_path: Path):
     consumer.close()
 
 
-def test_a_partition_moves_only_from_who_is_gone():
-    members = [f"m{number}" for number in range(5)]
-    before = {partition: _reader(partition, members) for partition in range(100)}
-    assert set(before.values()) == set(members)
-    after = {partition: _reader(partition, members[1:]) for partition in range(100)}
-    assert all(after[partition] == reader for partition, reader in before.items() if reader != "m0")
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_partitions_are_shared_evenly_and_few_move_when_somebody_goes(count: int):
+    members = [f"m{number}" for number in range(count)]
+    before = _readers(60, members)
+    assert set(Counter(before.values()).values()) == {60 // count}
+    after = _readers(60, [*members, "another"])
+    moved = sum(after[partition] != reader for partition, reader in before.items())
+    assert max(Counter(after.values()).values()) <= -(-60 // (count + 1))
+    assert moved <= 2 * 60 // (count + 1)
 
 
 def test_the_place_in_redis_is_one_number_in_the_same_order():

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -163,3 +164,22 @@ def test_a_replay_of_all_shards_is_that_of_one_ledger(tmp_path: Path):
         )
         assert fleet.calibrate("contact", 200_000) == whole.calibrate("contact", 200_000)
         whole.close()
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"address": "redis://:secret@127.0.0.1/0"}, "has a password in it"),
+        ({"address": "127.0.0.1:6379"}, "must begin with redis://"),
+        ({"options": {"ssl_password": "x"}}, "must not have secrets in it"),
+        ({"partitions": 0}, "from 1 to 1000"),
+        ({"silent_s": 0.5}, "at least 1"),
+        ({"address": " "}, "must be given"),
+    ],
+)
+def test_a_source_that_cannot_be_or_shows_a_secret_is_refused(changed: dict[str, Any], why: str):
+    options: dict[str, Any] = {"kind": SourceKind.REDIS, "address": "redis://127.0.0.1/0"}
+    with pytest.raises(InputError, match=why):
+        SourceOptions(**(options | changed))
+    with pytest.raises(InputError, match="enabled"):
+        ConversationOptions(source=SourceOptions(**options))

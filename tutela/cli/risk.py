@@ -47,7 +47,7 @@ def explain(
         ]
         for reason in found.reasons
     ]
-    print_table(("reason", "times", "accounts", "first", "last", "share", "ages are"), rows)
+    print_table(("reason", "times", "accounts", "first", "last", "share of the score", "ages are"), rows)
     if found.coverage.not_covered:
         typer.echo(
             f"language not covered: {found.coverage.not_covered} of {found.coverage.messages} messages"
@@ -74,6 +74,9 @@ def replay(
     with context.obj.deployment() as deployment:
         found = deployment.conversations.replay(read_policy(policy) if policy is not None else None)
     typer.echo(f"{found.accounts:,} accounts, {found.events:,} events, {found.days:.1f} days")
+    if not found.events:
+        typer.echo("there is nothing to replay yet: send events first")
+        return
     _print_would_be({**{f"level {name}": one for name, one in found.levels.items()}, **found.rules})
     ages = [
         [name, f"{one.alarmed:,} of {one.accounts:,}", f"{one.ratio:.2g}", f"{one.least:.2g} to {one.most:.2g}"]
@@ -91,7 +94,12 @@ def shadow(context: typer.Context) -> None:
         conversations = deployment.conversations
         found = conversations.replay()
         waiting = [rule.name for rule in conversations.policy.rules if rule.state.value == "shadow"]
-    _print_would_be({name: found.rules[name] for name in waiting})
+    if not waiting:
+        typer.echo("no rule is in shadow")
+    elif not found.events:
+        typer.echo(f"there are no events yet; in shadow: {', '.join(waiting)}")
+    else:
+        _print_would_be({name: found.rules[name] for name in waiting})
 
 
 @app.command(epilog="tutela risk calibrate --budget 1000 --feature trust")
@@ -136,8 +144,10 @@ def train(
         raise InputError("give a file of ordinary messages, and --key FILE")
     try:
         lines = [line for line in ordinary.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError("{file} cannot be read: {why}", file=ordinary, why=type(error).__name__) from None
+    except OSError as error:
+        raise InputError("{file} cannot be read: {why}", file=ordinary, why=error.strerror) from None
+    except UnicodeDecodeError:
+        raise InputError("{file} is not text in UTF-8", file=ordinary) from None
     with context.obj.casework(key) as casework:
         made = casework.train(home, lines, actor=actor())
     typer.echo(f"model {made.version} of {made.made_from['positive']} messages is in place; start the service again")
@@ -151,6 +161,8 @@ def edge(context: typer.Context, file: Annotated[Path, typer.Argument(help="Wher
     from tutela.screening.conversations.model import FILE, read_model
 
     settings = context.obj.settings()
+    if not (settings.home / FILE).exists():
+        raise InputError("there is no model yet: tutela risk train makes one of confirmed cases")
     with context.obj.casework() as casework:
         data = edge_bytes(read_model(settings.home / FILE, casework.store.secret("conversations-memory")))
     try:
@@ -183,7 +195,7 @@ def forget(
     """Forget all that is known of an account, in the state and in the ledger."""
     with context.obj.deployment() as deployment:
         erased = deployment.conversations.forget(account)
-    typer.echo(f"forgotten; {erased} records of the ledger are nothing now")
+    typer.echo(f"forgotten: {erased:,} records of the ledger were emptied")
 
 
 @app.command(epilog="tutela risk consume")
@@ -204,6 +216,8 @@ def consume(context: typer.Context) -> None:
     from tutela.screening.conversations.sources import open_source
 
     settings = context.obj.settings()
+    if (source := settings.conversations.source) is None:
+        raise InputError("nothing says where events come from: set [conversations.source]")
     start_anew_with_clean_memory()
     configure_logs()
     stopping = threading.Event()
@@ -212,11 +226,11 @@ def consume(context: typer.Context) -> None:
     with context.obj.casework() as casework:
         conversations = open_conversations(settings.home, casework, settings.conversations)
         if not isinstance(conversations, ConversationFleet):
-            raise InputError("nothing says where events come from: set [conversations.source]")
+            raise InputError("conversations are not enabled: set [conversations] enabled = true")
         try:
             if why := conversations.shortcomings():
                 raise NotReadyError("{why}", why="; ".join(why))
-            EventConsumer(open_source(conversations.source), conversations, said=typer.echo).run(stopping)
+            EventConsumer(open_source(source), conversations, said=typer.echo).run(stopping)
         finally:
             conversations.close()
 
@@ -235,4 +249,4 @@ def _print_would_be(found: "Mapping[str, WouldBe]") -> None:
         ]
         for name, one in found.items()
     ]
-    print_table(("what", "accounts", "a million", "95 %", "wrong of 100"), rows)
+    print_table(("what", "accounts alarmed", "a million", "95 %", "wrong of 100"), rows)

@@ -16,10 +16,11 @@ def check_conversations(settings: Settings) -> Iterator[Diagnosis]:
         yield Diagnosis("warn", "conversations", "risk alarms need [evidence] with recipients; events wait until then")
     if options.source is None:
         return
-    from tutela.screening.conversations.fleet import being_judged
+    from tutela.screening.conversations.fleet import being_judged, check_agreed, shards_folder
     from tutela.screening.conversations.sources import open_source
 
     try:
+        check_agreed(shards_folder(settings.home, options.source), options.source.partitions)
         source = open_source(options.source)
         found = source.partitions
         source.close()

@@ -25,7 +25,7 @@ class BudgetError(InputError):
 
     def __init__(self, budget_per_million: float, found: int, needed: int) -> None:
         super().__init__(
-            f"{found:,} accounts cannot tell {budget_per_million:g} alarms in a million: that needs {needed:,}"
+            f"{found:,} accounts are too few to tell {budget_per_million:,g} alarms in a million: that takes {needed:,}"
         )
         self.needed = needed
 

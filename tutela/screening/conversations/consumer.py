@@ -73,7 +73,7 @@ class EventConsumer:
                 events.append(read_event(message))
             except UnreadableEventError as error:
                 self.counted.unreadable += 1
-                log.error("a message of partition %d is no event: %s: %s", portion.partition, error.at, error)
+                log.error("a message of partition %d is no event: %s (%s)", portion.partition, error, error.at or "all")
                 self._conversations.warn_unreadable(portion.partition, error.at)
         self._conversations.take(portion.partition, events, following=portion.following)
         self._source.taken(portion)

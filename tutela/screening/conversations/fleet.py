@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 
 from tutela.errors import InputError, StoreError
 from tutela.screening.conversations.alarms import AlarmSink
-from tutela.screening.conversations.approval import Approval, approve
+from tutela.screening.conversations.approval import Approval
 from tutela.screening.conversations.calibration import Threshold
 from tutela.screening.conversations.events import Event
 from tutela.screening.conversations.hearing import Hearing
@@ -26,7 +27,7 @@ from tutela.screening.conversations.options import ConversationOptions, SourceOp
 from tutela.screening.conversations.policy import RiskPolicy
 from tutela.screening.conversations.records import ELSEWHERE, Pseudonyms
 from tutela.screening.conversations.replay import Replayed, calibrated, replay
-from tutela.screening.conversations.service import FOLDER, Conversations, Risk, is_judged, policy_of
+from tutela.screening.conversations.service import FOLDER, Conversations, Risk, approve_own, is_judged, policy_of
 from tutela.screening.conversations.shards import Part, Shard, shard_of, shards_of
 
 SHARDS = "shards"
@@ -129,7 +130,7 @@ class ConversationFleet:
 
     def approve(self, by: str) -> Approval:
         """As `Conversations.approve`."""
-        return approve(self._home / FOLDER, self.policy, by)
+        return approve_own(self._home, self.policy, by)
 
     def clear(self, account: str) -> None:
         """As `Conversations.clear`."""
@@ -151,6 +152,14 @@ class ConversationFleet:
         """Let go of everything."""
         for number in [*self._shards]:
             self.end(number)
+
+    def __enter__(self) -> "ConversationFleet":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def _shard(self, number: int) -> Conversations:
         with self._lock:
@@ -218,7 +227,17 @@ def _agree(folder: Path, partitions: int) -> None:
                 os.link(beside, path)
             finally:
                 beside.unlink()
-        known = int(path.read_text())
+    except OSError as error:
+        raise StoreError("the shards in {folder} cannot be opened: {why}", folder=folder, why=error) from error
+    check_agreed(folder, partitions)
+
+
+def check_agreed(folder: Path, partitions: int) -> None:
+    """Raises InputError where shards of another number lie there, StoreError."""
+    try:
+        known = int((folder / _AGREED).read_text())
+    except FileNotFoundError:
+        return
     except (OSError, ValueError) as error:
         raise StoreError("the shards in {folder} cannot be opened: {why}", folder=folder, why=error) from error
     if known != partitions:

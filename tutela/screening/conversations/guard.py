@@ -81,7 +81,7 @@ def weigh(lessons: Sequence[Lesson], ordinary: Sequence[str]) -> list[Labelled]:
     least = round(1 / MOST_OF_ACCOUNT)
     if (accounts := len({lesson.account for lesson in unusual})) < least:
         raise InputError(
-            "lessons are of {accounts} accounts: at least {least} are needed, so that none teaches more than its share",
+            "confirmed cases are of {accounts} accounts: at least {least} are needed, so that none teaches too much",
             accounts=accounts,
             least=least,
         )

@@ -88,3 +88,4 @@ class ConversationOptions:
         named = not self.content or (self.legal_basis.strip() != "" and _DAY.fullmatch(self.legal_basis_since))
         require(bool(named), "content", "needs legal_basis, the law, and legal_basis_since, the day it was checked")
         require(not self.content or self.enabled, "content", "needs enabled = true")
+        require(self.source is None or self.enabled, "source", "needs enabled = true")

@@ -104,9 +104,9 @@ class Conversations:
         Raises InputError for a wrong policy or wrong phrases.
         """
         self.options = options
-        self._place = home / FOLDER
+        self._home = home
         self._part = part
-        self._folder = self._place if part is None else part.folder
+        self._folder = home / FOLDER if part is None else part.folder
         self.policy = policy_of(home)
         self._sink = sink
         self._names = Pseudonyms(secret("conversations-names"))
@@ -342,7 +342,7 @@ class Conversations:
 
     def approve(self, by: str) -> Approval:
         """Give the home's own policy its effects; they begin when the service is started again. Raises InputError."""
-        return approve(self._place, self.policy, by)
+        return approve_own(self._home, self.policy, by)
 
     # --- people
 
@@ -483,6 +483,13 @@ def policy_of(home: Path) -> RiskPolicy:
         return policy
     log.warning("the policy %s waits for an approval: its rules are in shadow", policy.version)
     return policy.in_shadow()
+
+
+def approve_own(home: Path, policy: RiskPolicy, by: str) -> Approval:
+    """Approve the home's own policy. Raises InputError where it has none, or by its author."""
+    if not (home / FILE).exists():
+        raise InputError("there is no {path}: the rules that come with Tutela need no approval", path=home / FILE)
+    return approve(home / FOLDER, policy, by)
 
 
 def is_judged(folder: Path) -> bool:

@@ -5,6 +5,7 @@ there; that no two judge one is the shard's lock's. What was taken is removed fr
 import logging
 import time
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -94,7 +95,7 @@ class RedisSource:
             pipeline.zrange(self._members, 0, -1)
             members = [name.decode() for name in pipeline.execute()[-1]]
         self._told_at = time.monotonic()
-        ours = {number for number in range(self.partitions) if _reader(number, members) == self._member}
+        ours = {number for number, member in _readers(self.partitions, members).items() if member == self._member}
         for number in [*self._reading.keys() - ours]:
             self._let_go(number)
         for number in sorted(ours - self._reading.keys()):
@@ -126,9 +127,14 @@ class RedisSource:
         return f"{self._topic}:{number}"
 
 
-def _reader(partition: int, members: Sequence[str]) -> str:
-    """Whose a partition is: when one member goes, only its own partitions move (highest random weight)."""
-    return max(members, key=lambda member: xxhash.xxh3_64_intdigest(f"{member}/{partition}".encode()))
+def _readers(partitions: int, members: Sequence[str]) -> dict[int, str]:
+    """Who reads which partition: whoever has the highest random weight for it, while none has more than its share."""
+    most, found, of = -(-partitions // len(members)), {}, Counter[str]()
+    for partition in range(partitions):
+        free = [member for member in members if of[member] < most]
+        found[partition] = max(free, key=lambda member: xxhash.xxh3_64_intdigest(f"{member}/{partition}".encode()))
+        of[found[partition]] += 1
+    return found
 
 
 def _number(entry: bytes | str) -> int:
