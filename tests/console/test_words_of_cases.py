@@ -41,8 +41,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 def test_a_decision_takes_sixty_words_at_most_in_the_median(desk: Desk):
     world, chance, cases = World.made(), random.Random(4), effort(20, 100)
     right = cases * RIGHT_OF_100 // 100
-    planted = (plant(chance.choice(world.test), WORDING_A, chance.choice((0.25, 0.5)), chance) for _ in count())
-    found = islice((talk for talk in planted if world.height(talk) > world.threshold * 1.02), right)
+    recruits = (plant(chance.choice(world.test), WORDING_A, chance.choice((0.25, 0.5)), chance) for _ in count())
+    found = islice((talk for talk in recruits if world.height(talk) > world.threshold * 1.02), right)
     over = [talk for talk in world.calibration + world.test if world.height(talk) > world.threshold * 1.02]
     drawn = [*found, *(chance.choice(over) for _ in range(cases - right))]
     talks = [Talk(f"{place}-{talk.account}", talk.lines, talk.planted) for place, talk in enumerate(drawn)]

@@ -24,7 +24,7 @@ AGAIN_S = 2.0
 
 
 @dataclass
-class Counted:
+class Consumed:
     """What one process has done."""
 
     events: int = 0
@@ -39,7 +39,7 @@ class EventConsumer:
         self, source: Source, conversations: ConversationFleet, *, said: Callable[[str], None] = lambda _: None
     ) -> None:
         """`said` hears, for people, which partitions come and go. Raises InputError where the topic has others."""
-        self.counted = Counted()
+        self.counted = Consumed()
         self._pending: deque[Portion] = deque()
         self._source, self._conversations, self._said = source, conversations, said
         conversations.check_partitions(source.partitions)

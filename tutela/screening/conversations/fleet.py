@@ -28,7 +28,7 @@ from tutela.screening.conversations.policy import RiskPolicy
 from tutela.screening.conversations.records import ELSEWHERE, Pseudonyms
 from tutela.screening.conversations.replay import Replayed, calibrated, replay
 from tutela.screening.conversations.service import FOLDER, Conversations, Risk, approve_own, is_judged, policy_of
-from tutela.screening.conversations.shards import Part, Shard, shard_of, shards_of
+from tutela.screening.conversations.shards import Shard, ShardPlace, shard_of, shards_of
 
 SHARDS = "shards"
 _AGREED = "partitions"
@@ -165,7 +165,7 @@ class ConversationFleet:
         with self._lock:
             if number not in self._shards:
                 every = [self._folder / Shard(one, self._of).name for one in range(self._of)]
-                part = Part(Shard(number, self._of), every, self._hearing)
+                part = ShardPlace(Shard(number, self._of), every, self._hearing)
                 self._shards[number] = Conversations(self._home, self._secret, self.options, self._sink, part)
             return self._shards[number]
 

@@ -42,7 +42,7 @@ from tutela.screening.conversations.records import (
 )
 from tutela.screening.conversations.replay import Replayed, calibrated, replay
 from tutela.screening.conversations.scorers.contacts import CONTACTS
-from tutela.screening.conversations.shards import Part
+from tutela.screening.conversations.shards import ShardPlace
 from tutela.screening.conversations.state import FEATURES, FORGET_S, Crossing, RiskState
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Conversations:
         secret: Callable[[str], bytes],
         options: ConversationOptions,
         sink: AlarmSink | None,
-        part: Part | None = None,
+        part: ShardPlace | None = None,
     ) -> None:
         """`secret` gives the deployment's own keys by name; `part` says which shard this is, where there are several.
 

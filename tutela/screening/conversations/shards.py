@@ -43,7 +43,7 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ShardPlace:
     """What `Conversations` of one shard are given."""
 
     shard: Shard
