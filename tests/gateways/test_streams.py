@@ -401,6 +401,24 @@ def mutated(part: bytes, dice: random.Random) -> bytes:
     return bytes(changed)
 
 
+def test_two_threads_remove_the_segments_of_a_cut_at_once(streams, stand_in, monkeypatch):
+    """Its own and the clock's, or that of another cut: neither keeps the other from sealing its clip."""
+    monkeypatch.setattr("tutela.screening.streams.service.PURGED_FOR_S", -1.0)
+    removed: list[str] = []
+
+    def purge(channel: Channel, since: float) -> int:
+        removed.append(channel.name)
+        if len(removed) == 1:
+            with ThreadPoolExecutor(1) as other:
+                other.submit(streams._tick).result()
+        return 0
+
+    monkeypatch.setattr(stand_in, "purge", purge)
+    streams._end_connection(Publication(Channel("stand-in", "live", "purged"), "member-purged"), 0.0)
+    assert removed == ["purged", "purged"]
+    assert not streams._purges
+
+
 def test_a_cut_whose_process_died_before_it_sealed_anything_becomes_a_case_all_the_same(streams, listing, monkeypatch):
     stream_id = put_down(streams.records, "died", StreamState.CUT, why="certain-match")
     with listing.store.write() as connection:

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 import uuid
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -121,7 +121,8 @@ class Streams:
         self._totals = StreamTotals()
         self._around = around
         self._secret = around.records.secret("sampling")
-        self._purges: deque[_Purge] = deque()
+        self._purges: set[_Purge] = set()
+        self._purges_lock = threading.Lock()
         self._reconciled_at = time.monotonic()
         self._finished_at = float("-inf")
         self._seen_unknown: dict[Channel, float] = {}
@@ -369,8 +370,10 @@ class Streams:
             ended = server.cut(channel, publication.session)
         except (TutelaError, OSError) as error:
             log.error("a publisher could not be cut, and is tried again: %s", error)
-        self._purges.append(_Purge(server, channel, since, time.monotonic() + PURGED_FOR_S))
-        self._purge()
+        purge = _Purge(server, channel, since, time.monotonic() + PURGED_FOR_S)
+        with self._purges_lock:
+            self._purges.add(purge)
+        self._purge(purge)
         return ended
 
     def _drop(self, watch: Watch, why: str) -> None:
@@ -416,7 +419,7 @@ class Streams:
 
     def _tick(self) -> None:
         """What must be seen to whether the database is there or not."""
-        self._purge()
+        self._purge_all()
         self.nursery.start()  # anew, where it died: the next publisher does not wait for it
         for watch in self.watches.live():
             if not watch.lease() and not watch.done.is_set():
@@ -500,15 +503,22 @@ class Streams:
             ending = Ending(facts, Publication(facts.channel), matches)
             self._settle(self._sealed(ending, b""))
 
-    def _purge(self) -> None:
-        now = time.monotonic()
-        for purge in tuple(self._purges):
-            try:
-                purge.server.purge(purge.channel, purge.since)
-            except (TutelaError, OSError) as error:
-                log.error("segments of %s could not be removed: %s", purge.channel.item, error)
-            if now > purge.until:
-                self._purges.remove(purge)
+    def _purge_all(self) -> None:
+        with self._purges_lock:
+            purges = tuple(self._purges)
+        for purge in purges:
+            self._purge(purge)
+
+    def _purge(self, purge: _Purge) -> None:
+        """Remove segments, once more until the time is over; the streams' own threads and the clock's do."""
+        over = time.monotonic() > purge.until
+        try:
+            purge.server.purge(purge.channel, purge.since)
+        except (TutelaError, OSError) as error:
+            log.error("segments of %s could not be removed: %s", purge.channel.item, error)
+        if over:
+            with self._purges_lock:
+                self._purges.discard(purge)
 
     # --- the outbox
 
