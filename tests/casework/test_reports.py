@@ -293,6 +293,22 @@ def test_a_referral_is_the_same_in_its_three_forms(incident):
     assert machine["ground"].startswith("Online Safety Act")
 
 
+def test_every_report_names_the_list_the_source_the_reference_and_how_near_the_match_is(incident):
+    """An authority asks these first: whose hash it is, and how sure."""
+    import pypdfium2
+
+    referral = referral_of(incident, US, "nca")
+    pages = pypdfium2.PdfDocument(referral.pdf())
+    printed = " ".join("".join(page.get_textpage().get_text_range() for page in pages).split())
+    filed = b"".join(preview(incident, US).xml()).decode()
+    for text in (filed, referral.html().decode(), printed):
+        for said in ("known", "example-list", "ref-7", "distance 4 of 31"):
+            assert said in text
+    named = json.loads(referral.json())["files"][0]["matches"][0]
+    wanted = {"list": "known", "listed_by": "example-list", "reference": "ref-7", "distance": 4, "threshold": 31}
+    assert {name: named[name] for name in wanted} == wanted
+
+
 def test_a_referral_escapes_what_an_uploader_wrote(evidence):
     hostile = {
         "uploader": "<script>alert(1)</script>",

@@ -10,20 +10,27 @@ import itertools
 import json
 import plistlib
 import quopri
+import shutil
 import sqlite3
 import struct
+import subprocess
 import zlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
+import pikepdf
 import pillow_heif
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from tests.support import hostile_pictures as hostile
-from tests.support.containers import zip_of
+from tests.support.containers import compound_of, zip_of
 from tests.support.looked import KNOWN, OTHER, looked, outcome
 from tests.support.pictures import file_of
+from tutela.content.media.confined.containers.rich_text import unpacked_rich_text
 from tutela.content.media.profile import Profile
 
 JPEG = file_of(KNOWN, "JPEG", quality=85)
@@ -211,6 +218,58 @@ def map_of_fields() -> bytes:
     return json.dumps({"type": "FeatureCollection", "features": [field(*place) for place in PLACES]}).encode()
 
 
+def drawn_by_subtitles() -> bytes:
+    """Advanced SubStation Alpha: each line draws a field over the film."""
+    line = "Dialogue: 0,0:00:00.00,0:00:10.00,D,,0,0,0,,{{\\an7\\pos({},{})\\1c&H{}&\\p1}}m 0 0 l 8 0 8 8 0 8"
+    lines = (line.format(x * 8, y * 8, c[5:7] + c[3:5] + c[1:3]) for x, y, c in PLACES)
+    return "\n".join(["[Script Info]", "PlayResX: 480", "[Events]", *lines]).encode()
+
+
+def article(kind: str) -> bytes:
+    """A page of words with a mosaic of notes or fields that the document does not say how to draw."""
+    document = pikepdf.new()
+    document.add_blank_page(page_size=(595, 842))
+    page = document.pages[0]
+    notes = pikepdf.Array()
+    for x, y, colour in PLACES:
+        rgb = [round(int(colour[at : at + 2], 16) / 255, 3) for at in (1, 3, 5)]
+        box = [300 + 3 * x, 300 - 3 * y, 303 + 3 * x, 303 - 3 * y]
+        note = pikepdf.Dictionary(Type=pikepdf.Name.Annot, Rect=box, F=4)
+        if kind == "fields":
+            note.Subtype, note.FT, note.T = pikepdf.Name.Widget, pikepdf.Name.Tx, f"{x},{y}"
+            note.MK = pikepdf.Dictionary(BG=rgb)
+        else:
+            note.Subtype, note.IC, note.C, note.BS = pikepdf.Name.Square, rgb, rgb, pikepdf.Dictionary(W=0)
+        notes.append(document.make_indirect(note))
+    page.obj.Annots = notes
+    if kind == "fields":
+        document.Root.AcroForm = pikepdf.Dictionary(Fields=notes, NeedAppearances=True)
+    page.Resources = pikepdf.Dictionary(
+        Font=pikepdf.Dictionary(
+            F=pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)
+        )
+    )
+    words = b"(words of an article, and more of them in every line of it) Tj T* " * 20
+    page.Contents = document.make_stream(b"BT /F 11 Tf 60 780 Td 14 TL " + words + b"ET")
+    file = io.BytesIO()
+    document.save(file)
+    return file.getvalue()
+
+
+def letters_of_word() -> bytes:
+    run = '<w:r><w:rPr><w:shd w:val="clear" w:fill="{}"/></w:rPr><w:t>  </w:t></w:r>'
+    text = "".join(("<w:p>" if x == 0 else "") + run.format(c[1:]) + ("</w:p>" if x == 59 else "") for x, _, c in ROWS)
+    head = '<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>'
+    document = f'<?xml version="1.0"?>{head}{text}</w:body></w:document>'
+    return zip_of({"[Content_Types].xml": b"<Types/>", "word/document.xml": document.encode()})
+
+
+def circles() -> bytes:
+    grey = np.asarray(KNOWN.convert("L").resize((80, 60)))
+    return "\n".join("".join("⚪🔵🔴⚫"[3 - int(one) * 4 // 256] for one in line) for line in grey).encode()
+
+
+ROWS = sorted(PLACES, key=lambda place: (place[1], place[0]))
 SHOWN: dict[str, Callable[[], bytes]] = {
     "TIFF, a channel without a name": unnamed_channel_of_tiff,
     "BMP, fourth bytes": lambda: bitmap(KNOWN.convert("L")),
@@ -231,6 +290,11 @@ SHOWN: dict[str, Callable[[], bytes]] = {
     "Braille": braille,
     "a map": map_of_fields,
     "a plot": lambda: "\n".join(f"set object rect from {x},{y} fc rgb '{c}'" for x, y, c in PLACES).encode(),
+    "subtitles": drawn_by_subtitles,
+    "fields of a form": lambda: article("fields"),
+    "figures upon a page": lambda: article("figures"),
+    "shaded letters": letters_of_word,
+    "circles": circles,
     "an array": lambda: arrayed(np.asarray(KNOWN)),
     "an array of fractions, channels first": lambda: arrayed(np.moveaxis(np.asarray(KNOWN) / 255, -1, 0)),
 }  # fmt: skip
@@ -266,6 +330,14 @@ def between_scans(inserted: bytes) -> bytes:
     return data[:at] + inserted + data[at:]
 
 
+def message_of_outlook() -> bytes:
+    """With a body in compressed RTF that holds a picture in hexadecimal."""
+    rtf = b"{\\rtf1 {\\pict\\jpegblip " + JPEG.hex().encode() + b"}}"
+    packed = b"".join(b"\0" + rtf[at : at + 8] for at in range(0, len(rtf), 8))
+    text = struct.pack("<IIII", len(packed) + 12, len(rtf), 0x75465A4C, 0) + packed
+    return compound_of({"__properties_version1.0": bytes(5000), "__substg1.0_10090102": text})
+
+
 LETTERS = base64.b64encode(JPEG)
 DIAGRAM = b'<mxCell style="shape=image;image=data:image/jpeg,' + LETTERS + b'"/>'
 CARRIED: dict[str, Callable[[], bytes]] = {
@@ -285,6 +357,9 @@ CARRIED: dict[str, Callable[[], bytes]] = {
     ),
     "a value of a database": lambda: database(JPEG),
     "letters in a database": lambda: database(LETTERS.decode()),
+    "a message of Outlook": message_of_outlook,
+    "zlib in HDF5": lambda: b"\x89HDF\r\n\x1a\n" + bytes(500) + zlib.compress(JPEG) + bytes(300),
+    "zlib in a program": lambda: b"\x7fELF\2\1\1" + b"\x78\x9c" * 90 + zlib.compress(JPEG) + bytes(300),
     "a property list": lambda: plistlib.dumps({"k": JPEG}),
 }  # fmt: skip
 
@@ -294,6 +369,24 @@ def test_what_is_carried_where_nobody_lists_it_is_matched_or_held(kind: str) -> 
     assert outcome(CARRIED[kind](), profile=Profile.FILES) in ("block", "hold")
 
 
+def article_with_fields(count: int) -> bytes:
+    document = pikepdf.new()
+    document.add_blank_page(page_size=(595, 842))
+    fields = pikepdf.Array()
+    for number in range(count):
+        field = pikepdf.Dictionary(Type=pikepdf.Name.Annot, Subtype=pikepdf.Name.Widget, FT=pikepdf.Name.Tx, F=4)
+        field.Rect, field.T = [60, 800 - 18 * number, 300, 814 - 18 * number], f"field {number}"
+        field.MK = pikepdf.Dictionary(BG=[0.9, 0.95, 1.0])
+        fields.append(document.make_indirect(field))
+    document.pages[0].obj.Annots = fields
+    document.Root.AcroForm = pikepdf.Dictionary(Fields=fields, NeedAppearances=True)
+    file = io.BytesIO()
+    document.save(file)
+    return file.getvalue()
+
+
+WORDS = b"{\\rtf1 " + b"words and words " * 900 + b"}"
+PLAIN_RICH_TEXT = struct.pack("<IIII", len(WORDS) + 12, len(WORDS), 0x414C454D, 0) + WORDS
 ORDINARY: dict[str, Callable[[], bytes]] = {
     "photo with a gain map": lambda: gain_map(OTHER, OTHER),
     "BMP": lambda: bitmap(Image.new("L", KNOWN.size, 0)),
@@ -303,6 +396,11 @@ ORDINARY: dict[str, Callable[[], bytes]] = {
     "change log": lambda: b"".join(b"- mended (#%06d)\n" % (number * 37) for number in range(3_000)),
     "map": lambda: json.dumps([{"fill": f"#{step:02x}aa88"} for step in range(12)] * 300).encode(),
     "database": lambda: database("words and words " * 40, rows=2_000),
+    "subtitles": lambda: b"\n".join(b"Dialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,{\\i1}words" for _ in range(900)),
+    "form": lambda: article_with_fields(40),
+    "message of Outlook": lambda: compound_of(
+        {"__properties_version1.0": bytes(5000), "__substg1.0_10090102": PLAIN_RICH_TEXT}
+    ),
     "array of numbers": lambda: arrayed(np.arange(10_000, dtype=np.float32)),
     "tokens": lambda: b"\n".join(base64.b64encode(bytes([number % 251] * 400)) for number in range(50)),
     "quoted-printable": lambda: quopri.encodestring("Grüße aus Köln, schöne Grüße. ".encode() * 60),
@@ -332,3 +430,34 @@ def test_each_piece_of_an_aperture_has_a_place() -> None:
         sheet = OTHER.resize((600, 400))
         sheet.paste(KNOWN, (left, top))
         assert outcome(cut_out("AVIF", sheet, (left, top, left + WIDTH, top + HEIGHT))) == "block"
+
+
+@pytest.mark.parametrize(
+    ("packed_text", "text"),
+    [
+        (
+            "2D0000002B0000004C5A4675F1C5C7A703000A007263706731323542320AF32068656C090020627705B06C647D0A800FA0",
+            b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n",
+        ),
+        ("1A0000001C0000004C5A4675E2D44B51410004205758595A0D6E7D010EB0", b"{\\rtf1 WXYZWXYZWXYZWXYZWXYZ}"),
+    ],
+)
+def test_the_rich_text_of_messages_is_unpacked(packed_text: str, text: bytes) -> None:
+    """The examples of [MS-OXRTFCP], 3.1."""
+    assert unpacked_rich_text(bytes.fromhex(packed_text)) == text
+    assert unpacked_rich_text(bytes.fromhex(packed_text)[:-4]) is None
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_the_unpacking_of_rich_text_fail(data: bytes) -> None:
+    unpacked_rich_text(struct.pack("<IIII", len(data) + 12, 90, 0x75465A4C, 0) + data)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs the program ffmpeg")
+def test_subtitles_that_draw_within_a_film_hold_it(tmp_path: Path) -> None:
+    OTHER.save(tmp_path / "o.png")
+    (tmp_path / "s.ass").write_bytes(drawn_by_subtitles())
+    inputs = ("-loop", "1", "-t", "2", "-i", "o.png", "-i", "s.ass")
+    command = ("ffmpeg", "-v", "error", *inputs, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:s", "ass", "f.mkv")
+    subprocess.run(command, cwd=tmp_path, check=True)
+    assert "not-rendered" in looked(zip_of({"film": (tmp_path / "f.mkv").read_bytes()}), profile=Profile.FILES)[1]

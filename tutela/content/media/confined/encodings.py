@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 from urllib.parse import unquote_to_bytes
 
-from tutela._native import has_row
+from tutela._native import find_literals, has_row
 from tutela.content.media.confined.carver import carve
 from tutela.content.media.sniff import sniff
 
@@ -57,6 +57,7 @@ _BOUNDARY = b"-=\r\n"
 """What ends a body in base64, and begins the next part of a mail."""
 _DEFLATE_PROOF = 512
 _MOST_INFLATED = 64 * 1024 * 1024
+_ZLIB = [b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"]
 _MIXED = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|u00([0-9a-fA-F]{2})|([nrtfbav0\\'\"/]))")
 _SINGLE = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"f": b"\f", b"b": b"\b", b"a": b"\a", b"v": b"\v", b"0": b"\0"}
 _MANY_ESCAPES = 96
@@ -189,6 +190,23 @@ def _inflated(data: bytes) -> tuple[bytes, bool]:
             if len(zlib.decompressobj(bits).decompress(data[:4096], 2 * _DEFLATE_PROOF)) >= _DEFLATE_PROOF:
                 return zlib.decompressobj(bits).decompress(data, _MOST_INFLATED), True
     return data, False
+
+
+def packed_in(data: memoryview) -> Iterator[bytes]:
+    """Files in streams of zlib, wherever one begins (RFC 1950): programs and data keep what they need so."""
+    end = 0
+    for begin, _ in find_literals(data, _ZLIB):
+        if begin < end:
+            continue
+        with contextlib.suppress(zlib.error):
+            head = zlib.decompressobj().decompress(data[begin : begin + 4096], 2 * _DEFLATE_PROOF)
+            if len(head) < _DEFLATE_PROOF:
+                continue
+            stream = zlib.decompressobj()
+            come = stream.decompress(data[begin:], _MOST_INFLATED)
+            end = len(data) - len(stream.unused_data) if stream.eof else begin
+            if sniff(come) is not None:
+                yield come
 
 
 def _unescaped(text: bytes) -> Iterator[bytes]:

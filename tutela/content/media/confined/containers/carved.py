@@ -7,7 +7,7 @@ from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.containers.database import picture_of, values_of
 from tutela.content.media.confined.containers.resources import bitmaps, of_font
-from tutela.content.media.confined.encodings import files_in
+from tutela.content.media.confined.encodings import files_in, packed_in
 from tutela.content.media.confined.netpbm import behind_first
 from tutela.content.media.confined.ordinary import ordinary
 from tutela.content.media.confined.parts import InnerFile, Part
@@ -31,6 +31,10 @@ class Carved:
             yield from values_of(content, budget)
         if kind is not None and kind[1] == "application/x-npy":
             yield from picture_of(content, budget)
+        if kind is not None and kind[0] in (FileKind.PROGRAM, FileKind.DATA):
+            for data in packed_in(memoryview(content.data)):
+                budget.spend_bytes(len(data))
+                yield InnerFile("packed", data, speculative=True)
         if kind is not None and kind[0] is FileKind.PROGRAM:
             yield from bitmaps(memoryview(content.data))
         if content.media_type is MediaType.PNM and (rest := behind_first(memoryview(content.data))):

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterator
 
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.containers.subtitles import drawn_subtitles
+from tutela.content.media.confined.containers.subtitles import drawn_subtitles, written_subtitles
 from tutela.content.media.confined.ffmpeg import OPENING
 from tutela.content.media.confined.parts import InnerFile, Part, file_over
 from tutela.content.media.content import Content
@@ -41,6 +41,7 @@ class Covers:
                 with contextlib.suppress(*_FAILURES):
                     container.seek(0)
                     yield from drawn_subtitles(container, budget)
+                    yield from written_subtitles(container, budget)
 
 
 def _attached(container: "InputContainer") -> Iterator[bytes]:

@@ -18,10 +18,17 @@ _KINDS = (
     (b'"ty"', re.compile(rb'"ty"\s*:\s*"(?:fl|gf|st|gs)"'), "it draws {count:,} shapes"),
     (b"\x1b[", re.compile(rb"\x1b\[[\d;:]*?(?:4[0-7]|10[0-7]|[34]8[;:][25][;:][\d;:]+)m"), "a terminal draws it"),
     (b"\\cell", re.compile(rb"\\(?:clcbpat|cbpat|chcbpat|highlight)[1-9]"), "it draws {count:,} coloured cells"),
+    (
+        b"\\p",
+        re.compile(rb"\\p[1-9][^{}]{0,200}\}\s*m\s+-?\d", re.IGNORECASE),
+        "it draws {count:,} shapes over a film",
+    ),
     (b"mathbackground", re.compile(rb"mathbackground", re.IGNORECASE), "it draws {count:,} coloured formulas"),
 )
 """What the text must have in it, what is counted then, and what is said of so much of it."""
 _COLOUR = re.compile(rb"#([0-9a-fA-F]{6})(?:[0-9a-fA-F]{2})?\b")
+_NAMED_COLOUR = re.compile(rb'(?:[Ff]ill|[Vv]al|[Cc]olor|rgb)="(?:[0-9a-fA-F]{2})?([0-9a-fA-F]{6})"')
+"""As Office documents have them."""
 _MANY_COLOURS, _DISTINCT = 1_200, 64
 """Of fields of a map, a diagram or a plot, in whatever language: 40 x 30 of them are a picture. Numbers of six digits
 alone may be those of issues."""
@@ -46,9 +53,10 @@ class DrawnText:
 
 def _coloured(text: bytes) -> int:
     """How many colours the text has, where they are as different as those of a picture."""
-    if b"#" not in text or text.count(b"#") < _MANY_COLOURS:
+    marks = sum(text.count(mark) for mark in (b"#", b'="') if mark[:1] in text)
+    if marks < _MANY_COLOURS:
         return 0
-    colours = [colour.lower() for colour in _COLOUR.findall(text)]
+    colours = [colour.lower() for pattern in (_COLOUR, _NAMED_COLOUR) for colour in pattern.findall(text)]
     lettered = [colour for colour in colours if not colour.isdigit()]
     varied = len(lettered) * 2 > len(colours) and len(set(lettered)) >= _DISTINCT
     return len(lettered) if varied else 0

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
+from tutela.content.media.confined.containers.rich_text import unpacked_rich_text
 from tutela.content.media.confined.encodings import bitmap_file
 from tutela.content.media.confined.parts import InnerFile, Part, Unread, encrypted
 from tutela.content.media.content import Content, Shortcoming
@@ -28,7 +29,7 @@ _ENCRYPTED = frozenset({"EncryptedPackage", "EncryptionInfo", "EncryptedSummary"
 _MAIN = frozenset({"WordDocument", "Workbook", "Book", "PowerPoint Document"})
 _ATTACHMENT = "__substg1.0_37010102"
 _RICH_TEXT = "__substg1.0_10090102"
-"""The body of a message in RTF, compressed in a way of its own: a picture in it is not seen."""
+"""The body of a message in RTF, compressed in a way of its own."""
 _MOST_RICH_TEXT = 8 * 1024
 _NATIVE = "\x01Ole10Native"
 _KNOWN = re.compile(
@@ -65,6 +66,10 @@ class Ole:
 
 
 def _in_stream(name: str, data: bytes, budget: Budget) -> Iterator[Part]:
+    if name == _RICH_TEXT and (text := unpacked_rich_text(data)) is not None:
+        budget.spend_bytes(len(text))
+        yield InnerFile("text", text)
+        return
     if name == _ATTACHMENT or sniff(data) is not None:
         yield InnerFile(name, data)
         return
@@ -156,8 +161,9 @@ def _beyond_us(streams: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
             yield name, "it is no part of such a document that is known"
         if sum(1 for _ in _SHAPE.finditer(data)) > _MOST_SHAPES:
             yield name, "it draws hundreds of shapes, and is not drawn here"
-    if len(streams.get(_RICH_TEXT, b"")) > _MOST_RICH_TEXT:
-        yield _RICH_TEXT, "its text is long enough for pictures, and is not unpacked"
+    rich_text = streams.get(_RICH_TEXT, b"")
+    if len(rich_text) > _MOST_RICH_TEXT and unpacked_rich_text(rich_text) is None:
+        yield _RICH_TEXT, "its text is long enough for pictures, and cannot be unpacked"
     if (cells := _coloured_cells(streams.get("Workbook", streams.get("Book", b"")))) > _MOST_CELLS:
         yield "Workbook", f"{cells:,} of its cells are coloured, and they are not drawn here"
 

@@ -67,7 +67,9 @@ _FIELD_COLOUR = re.compile(
 )
 _CLOSED = b"<style>table { border-spacing: 0 !important }</style>"
 """Cells with gaps between them do not touch, and are one picture to who looks at them."""
-_BLOCK = re.compile(r"[\u2580-\u259f\u25a0-\u25ff\u2801-\u28ff\u2b1b\u2b1c\U0001f7e0-\U0001f7eb\U0001fb00-\U0001fbaf]")
+_BLOCK = re.compile(
+    r"[\u2580-\u259f\u25a0-\u25ff\u26aa\u26ab\u2801-\u28ff\u2b1b\u2b1c\U0001f534\U0001f535\U0001f7e0-\U0001f7eb\U0001fb00-\U0001fbaf]"
+)
 _EMBEDS = re.compile(rb"<(?:img|image|picture|input|object|embed|svg|video|canvas)\b|url\(", re.IGNORECASE)
 _FILTERS = re.compile(
     rb"filter\s*:[^;{}\"'<>]{0,200}?\b(?:invert|url)\(|blend-mode\s*:\s*(?!normal|inherit|initial|unset)[a-z]"

@@ -164,7 +164,9 @@ def _open(data: memoryview) -> "PdfDocument":
     except ImportError:
         raise UnscreenableError(Shortcoming.UNSUPPORTED_TYPE, "PDF needs the extra tutela[archives]") from None
     try:
-        return pypdfium2.PdfDocument(bytes(data) if len(data) <= _IN_MEMORY else file_over(data))
+        document = pypdfium2.PdfDocument(bytes(data) if len(data) <= _IN_MEMORY else file_over(data))
+        document.init_forms()  # fields of forms are drawn as viewers draw them; nothing in them is run
+        return document
     except pypdfium2.PdfiumError as error:
         if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
             raise encrypted() from None

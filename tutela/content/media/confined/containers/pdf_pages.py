@@ -32,6 +32,7 @@ _MAX_PIECES = 20_000
 _MAX_NESTING = 16
 _DRAWN_SEGMENTS = 256
 """A drawing of fewer lines shows no more than a diagram's frame, a rule or a letter."""
+_NOTE_WEIGHT = 4
 _LARGE_LETTER = 72.0
 _MANY_COLOURS = 8
 _WHOLE_PAGE = 0.8
@@ -130,6 +131,8 @@ def draw(page: "PdfPage", box: tuple[float, float, float, float], scale: float, 
         size = max(1, round(page_width * scale)), max(1, round(page_height * scale))
         flags = raw.FPDF_ANNOT | raw.FPDF_REVERSE_BYTE_ORDER
         raw.FPDF_RenderPageBitmap(bitmap, page, -left, -top, *size, 0, flags)
+        if page.formenv:
+            raw.FPDF_FFLDraw(page.formenv, bitmap, page, -left, -top, *size, 0, flags)
     finally:
         raw.FPDFBitmap_Destroy(bitmap)
     image = Image.frombuffer("RGB", (width, height), pixels, "raw", "RGBX", 0, 1)
@@ -167,7 +170,29 @@ def painted(page: "PdfPage") -> Painted:
 
     result = Painted()
     _gather(raw.FPDFPage_CountObjects(page), partial(raw.FPDFPage_GetObject, page), None, result, 0)
+    _gather_notes(page, result)
     return result
+
+
+def _gather_notes(page: "PdfPage", result: Painted) -> None:
+    """What lies upon the page: fields and figures, which viewers draw even where the document does not say how."""
+    from pypdfium2 import raw
+
+    for number in range(raw.FPDFPage_GetAnnotCount(page)):
+        if len(result.pieces) >= _MAX_PIECES:
+            result.cut_short = True
+            return
+        note = raw.FPDFPage_GetAnnot(page, number)
+        if not note:
+            continue
+        edges = raw.FS_RECTF()
+        if raw.FPDFAnnot_GetSubtype(note) not in (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP) and raw.FPDFAnnot_GetRect(
+            note, edges
+        ):
+            left, right = sorted((edges.left, edges.right))
+            bottom, top = sorted((edges.bottom, edges.top))
+            result.pieces.append(Piece((left, bottom, right, top), _NOTE_WEIGHT))
+        raw.FPDFPage_CloseAnnot(note)
 
 
 def _gather(count: int, get: Callable[[int], Any], matrix: Box | None, result: Painted, depth: int) -> None:

@@ -1,4 +1,4 @@
-"""Subtitles that are pictures: players draw them over the film (Blu-ray's PGS, DVD's, DVB's, XSUB)."""
+"""Subtitles that are pictures, which players draw over a film (PGS, DVD, DVB, XSUB), and words of them that draw."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.parts import InnerPicture, Part, Unread
+from tutela.content.media.confined.parts import InnerFile, InnerPicture, Part, Unread
 from tutela.content.media.content import Picture, Shortcoming
 from tutela.errors import UnscreenableError
 
@@ -23,6 +23,8 @@ _DRAWN = _PGS | {"dvd_subtitle", "dvdsub", "dvb_subtitle", "dvbsub", "xsub"}
 _MOST = 500
 _SMALLEST = 64
 """Pixels of a side: lines of words are lower."""
+_LEAST_TEXT = 4096
+"""Bytes of words that may draw or carry anything."""
 _PALETTE = 0x14
 
 
@@ -54,6 +56,20 @@ def drawn_subtitles(container: "InputContainer", budget: Budget) -> Iterator[Par
                 reason = "a subtitle is a picture, and is not drawn here"
                 yield Unread("subtitles", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
                 return
+
+
+def written_subtitles(container: "InputContainer", budget: Budget) -> Iterator[Part]:
+    """The words of each track of subtitles as a text: those of ASS may draw, and any may carry a file in letters."""
+    for stream in container.streams.subtitles:
+        if stream.codec_context.name in _DRAWN:
+            continue
+        container.seek(0)
+        texts: list[bytes] = []
+        for packet in container.demux(stream):
+            budget.spend_bytes(packet.size)
+            texts.append(bytes(packet))
+        if sum(map(len, texts)) >= _LEAST_TEXT:
+            yield InnerFile("words of subtitles", b"\n".join(texts), speculative=True)
 
 
 def _read_palette(segments: bytes, lumas: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> None:
