@@ -5,6 +5,7 @@ namespace nb = nanobind;
 
 void bind_confinement(nb::module_& m);
 void bind_digests(nb::module_& m);
+void bind_frames(nb::module_& m);
 void bind_jpeg(nb::module_& m);
 void bind_letters(nb::module_& m);
 void bind_links(nb::module_& m);
@@ -20,6 +21,7 @@ NB_MODULE(_native, m) {
     m.doc() = "Tutela's native core: digests, luma from JPEG, PDQ from luma, exact Hamming range search; confinement.";
     bind_confinement(m);
     bind_digests(m);
+    bind_frames(m);
     bind_jpeg(m);
     bind_letters(m);
     bind_links(m);

@@ -53,6 +53,21 @@ def end_on_alarm() -> int:
 def digests(data: bytes | memoryview) -> tuple[bytes, bytes, bytes] | None:
     """(MD5, SHA-1, SHA-256) of all the data, in one pass; None where the processor has no instructions for SHA."""
 
+class Framing:
+    """How far a stream in frames of INSTREAM is."""
+
+    left: int
+    """Bytes of content until the next length."""
+    announced: int
+    """Bytes of content that the lengths so far speak of."""
+
+    def skip(self, length: int) -> None:
+        """So many bytes of content were taken without a look. Raises ValueError where so many are not left."""
+
+    def look(self, buffer: memoryview) -> tuple[int, int, int, int]:
+        """Take what is there, and move content of several frames together within the buffer: where the content begins
+        and ends, how many bytes are done with, and of the stream's end how many are not."""
+
 def is_text(data: bytes | memoryview) -> bool:
     """Whether no byte is a control character but tabs, ends of lines and pages, and escapes."""
 

@@ -3,13 +3,12 @@
 No I/O: which bytes of what lies in a buffer are content, and how far the buffer is through.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
-_HEADER = 4
+from tutela import _native
 
 
-@dataclass(frozen=True, slots=True)
-class TakenFrame:
+class TakenFrame(NamedTuple):
     """What came of a look into the buffer."""
 
     begin: int
@@ -25,47 +24,25 @@ class TakenFrame:
 class InstreamFrames:
     """The frames of one stream, however they are split over looks."""
 
-    __slots__ = ("_header", "_left", "announced")
+    __slots__ = ("_framing",)
 
     def __init__(self) -> None:
-        self._left = 0
-        self._header = b""
-        self.announced = 0
+        self._framing = _native.Framing()
+
+    @property
+    def announced(self) -> int:
         """Bytes of content that the lengths so far speak of."""
+        return self._framing.announced
 
     @property
     def left(self) -> int:
         """Bytes of content until the next length: so many can be taken without a look."""
-        return self._left
+        return self._framing.left
 
     def skip(self, length: int) -> None:
         """So many bytes of content were taken without a look."""
-        self._left -= length
+        self._framing.skip(length)
 
     def look(self, buffer: memoryview) -> TakenFrame:
         """Take what is there. Content of several frames is moved together within the buffer."""
-        at = begin = end = 0
-        length = len(buffer)
-        while at < length:
-            if self._left:
-                size = min(self._left, length - at)
-                if begin == end:
-                    begin = end = at
-                elif end != at:
-                    buffer[end : end + size] = buffer[at : at + size]
-                end += size
-                at += size
-                self._left -= size
-                continue
-            missing = _HEADER - len(self._header)
-            part = bytes(buffer[at : at + missing])
-            if len(part) < missing:
-                self._header += part
-                return TakenFrame(begin, end, length, 0)
-            self._left = int.from_bytes(self._header + part)
-            if not self._left:
-                return TakenFrame(begin, end, at, missing)
-            self._header = b""
-            self.announced += self._left
-            at += missing
-        return TakenFrame(begin, end, at, 0)
+        return TakenFrame(*self._framing.look(buffer))
