@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.effort import effort
+from tests.support.observe_until_killed import BETWEEN_PRESSURE, WrittenDesk
 from tests.support.recruiter import WORDING_A, positives
 from tests.support.talk import MINOR, ON, START, Desk, group_leader, opened, requests, shuffled
 from tutela.casework.cases.contacts import Line, read_lines
@@ -696,7 +697,7 @@ def test_whatever_was_answered_before_a_kill_is_in_state_exactly_once(tmp_path: 
         answered = [int(line) for line in process.stdout.read().split()]
         process.wait()
         number = max([number, *answered])
-    after = opened(home, Desk())
+    after = opened(home, WrittenDesk(home / "alarms"))
     after.drain()
     clean = RiskState()
     clean.weigh(CONTACTS.scales, CONTACTS.weights)
@@ -706,5 +707,13 @@ def test_whatever_was_answered_before_a_kill_is_in_state_exactly_once(tmp_path: 
         clean.apply(batch.records)
         taken |= {name.id for name in after._ledger.names(batch)}
     assert {f"e{i}" for i in range(number)} <= taken
+    for chunk in range(after._state.table.account_chunks()):
+        for known in np.frombuffer(after._state.table.account_chunk(chunk), ACCOUNT):
+            after._state.table.set_level(int(known["key"]), 0, 0)  # what was raised stands beside, not in, the ledger
     assert after.digest() == clean.digest()
+    alarms = (home / "alarms").read_text().split()
+    assert len(alarms) == len(set(alarms)) > 0
+    pressing = {f"p{i // BETWEEN_PRESSURE}" for i in range(number) if i % BETWEEN_PRESSURE == 2}
+    raised = {key.partition("/")[0] for key in alarms}
+    assert {f"{after._names.of(one):016x}" for one in pressing} <= raised
     after.close()
