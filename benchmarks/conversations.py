@@ -5,6 +5,7 @@ restated here. Both see the vectors that ours see. The figures are about designs
 grooming.
 """
 
+import json
 import os
 import random
 import tempfile
@@ -20,7 +21,12 @@ import numpy.typing as npt
 from benchmarks import minilm
 from benchmarks.report import Scale, Table
 from tests.support.recruiter import WORDING_A, WORDING_B, Talk, benign_talks, first, plant, positives, split
+from tests.support.service import Service
+from tests.support.talk import MINOR, sent
 from tests.support.talk_world import alarm_at, f_latency
+from tutela.casework.audit.log import AuditLog
+from tutela.casework.evidence.seal import new_identity
+from tutela.screening.conversations import Event, EventKind
 from tutela.screening.conversations.events import ConversationStage
 from tutela.screening.conversations.ledger import ConversationLedger
 from tutela.screening.conversations.records import Heard, Pseudonyms, names_of, pack
@@ -45,6 +51,7 @@ CELLS: Sequence[Cell] = (("A", WORDING_A, (0.1, 0.25, 0.8)), ("B", WORDING_B, (0
 def run(scale: Scale) -> Iterator[Table]:
     """The tables."""
     yield _events(20_000 if scale is Scale.TINY else 200_000)
+    yield _over_http(2_000 if scale is Scale.TINY else 100_000)
     learnt, calibration, test = split(benign_talks())
     benign = [first(talk) for talk in calibration + test]
     test = [first(talk) for talk in test]
@@ -232,8 +239,6 @@ def _speed(count: int, ways: dict[str, Callable[[], object]]) -> Table:
 
 def _events(count: int) -> Table:
     """Events through the durable ledger into state."""
-    from tutela.screening.conversations import Event, EventKind
-
     names = Pseudonyms(b"0123456789abcdef")
     events = [
         Event(f"e{i}", EventKind.MESSAGE, 1_790_000_000.0 + i * 0.01, f"u{i % 20_000}", f"v{(i * 7) % 20_000}")
@@ -258,6 +263,51 @@ def _events(count: int) -> Table:
         ["both", f"{count / (written + read):,.0f}", ""],
     ]
     return Table("Events a second", ("step", "a processor second", "a second, with the disk"), "", rows)
+
+
+def _over_http(count: int) -> Table:
+    """Events to one process of the service, and how soon people and children hear of an urgent alarm."""
+    _, public = new_identity()
+    options = {"ENABLED": "true", "NOTICES": "true"}
+    with tempfile.TemporaryDirectory() as place:
+        service = Service(
+            Path(place) / "home",
+            TUTELA_EVIDENCE__RECIPIENTS=json.dumps([public]),
+            **{f"TUTELA_CONVERSATIONS__{name}": value for name, value in options.items()},
+        )
+        start = time.time() - 10_000
+        lines = [
+            sent(Event(f"e{i}", EventKind.MESSAGE, start + i / 100, f"u{i % 5_000}", f"v{(i * 7) % 5_000}"))
+            for i in range(count)
+        ]
+        with service.client() as client:
+            begun = time.perf_counter()
+            for begin in range(0, count, BATCH):
+                client.post("/v1/events", content=b"\n".join(lines[begin : begin + BATCH])).raise_for_status()
+            seconds, heard = time.perf_counter() - begun, []
+            for number in range(10):
+                client.post("/v1/events", content=b"\n".join(map(sent, _pressure(f"p{number}", start))))
+                asked = time.perf_counter()
+                while client.get(f"/v1/risk/p{number}").json().get("level") != "urgent":
+                    time.sleep(0.005)
+                heard.append(time.perf_counter() - asked)
+        asked_of = sum(row.action == "protection.asked" for row in AuditLog(service.keys.store).rows())
+        service.stop()
+    rows = [
+        ["events a second, 1,000 a request, one client", f"{count / seconds:,.0f}"],
+        ["from the answer to an urgent alarm: case and notice, seconds, median of 10", f"{np.median(heard):.2f}"],
+        ["notices asked for", str(asked_of)],
+    ]
+    return Table("Events over HTTP, one service process", ("what", "figure"), "", rows)
+
+
+def _pressure(name: str, at: float) -> list[Event]:
+    """Abstract events of a fast pattern, which is urgent."""
+    kinds = (EventKind.CONTACT_REQUEST, EventKind.MEDIA, EventKind.PAYMENT)
+    return [
+        Event(f"{name}-{place}", kind, at + 60 * place, name, f"{name}-kid", asked=place > 0, **MINOR)
+        for place, kind in enumerate(kinds)
+    ]
 
 
 def _timed(work: Callable[[], object]) -> float:

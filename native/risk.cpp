@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 namespace tutela {
 namespace {
@@ -406,7 +409,11 @@ void RiskTable::forget(uint64_t key) {
 
 size_t RiskTable::forget_before(uint32_t at_s) {
     const auto silent = [at_s](const auto& one) { return one.last_s < at_s; };
-    return accounts.remove(silent, account_hash) + pairs.remove(silent, pair_hash);
+    const size_t gone = accounts.remove(silent, account_hash) + pairs.remove(silent, pair_hash);
+#ifdef __GLIBC__
+    if (gone >= Dense<Pair>::chunk_records) malloc_trim(0);  // else the C library keeps it for later
+#endif
+    return gone;
 }
 
 uint64_t RiskTable::digest() {

@@ -90,6 +90,12 @@ class Story:
         copies["id"] = 0
         return Story(self.account, copies, [self.names[int(row)] for row in rows])
 
+    def approaches(self) -> Mask:
+        """Rows of what the account did to others one to one."""
+        records = self.records
+        found: Mask = (records["sender"] == self.account) & np.isin(records["kind"], _APPROACHES)
+        return found & ((records["flags"] & GROUP) == 0)
+
     def is_judged_here(self) -> bool:
         """Whether this ledger's shard is the account's."""
         here = (self.records["flags"] & ELSEWHERE) == 0

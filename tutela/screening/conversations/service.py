@@ -23,7 +23,7 @@ from tutela.screening.conversations.approval import Approval, approve, read_appr
 from tutela.screening.conversations.calibration import Threshold, wrong_of_hundred
 from tutela.screening.conversations.drift import FILE as DRIFT_FILE
 from tutela.screening.conversations.drift import DriftWatch
-from tutela.screening.conversations.events import CLEARED, FORGOTTEN, RESTORED, Event, EventKind
+from tutela.screening.conversations.events import CLEARED, FORGOTTEN, RESTORED, Event
 from tutela.screening.conversations.hearing import Hearing
 from tutela.screening.conversations.ledger import KEPT_S, ConversationLedger, EventBatch, received_now_s
 from tutela.screening.conversations.levels import Level
@@ -508,8 +508,6 @@ def is_judged(folder: Path) -> bool:
 
 
 def _others(story: Story) -> tuple[str, ...]:
-    """Whom an account wrote to one to one, latest first."""
-    rows = np.flatnonzero(
-        (story.records["sender"] == story.account) & (story.records["kind"] == EventKind.MESSAGE.number)
-    )
+    """Whom an account came near one to one, by whatever act, latest first: they are offered help."""
+    rows = np.flatnonzero(story.approaches())
     return tuple(dict.fromkeys(story.names[row].recipient for row in rows[::-1] if story.names[row].recipient))[:100]
