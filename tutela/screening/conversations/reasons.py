@@ -93,8 +93,9 @@ class Story:
     def approaches(self) -> Mask:
         """Rows of what the account did to others one to one."""
         records = self.records
-        found: Mask = (records["sender"] == self.account) & np.isin(records["kind"], _APPROACHES)
-        return found & ((records["flags"] & GROUP) == 0)
+        near = (records["sender"] == self.account) & np.isin(records["kind"], _APPROACHES)
+        found: Mask = near & ((records["flags"] & GROUP) == 0)
+        return found
 
     def is_judged_here(self) -> bool:
         """Whether this ledger's shard is the account's."""
