@@ -162,6 +162,22 @@ def test_disguises_hide_little(world: World, disguise: str):
     assert world.recall(world.planted(0.25, 60, DISGUISES[disguise])) >= 0.95 * plain
 
 
+@pytest.mark.parametrize("pieces", [3, 1_000], ids=["in three", "a word a message"])
+def test_a_line_that_is_sent_in_pieces_hides_little(world: World, pieces: int):
+    def sent(talk: Talk) -> Talk:
+        lines, planted = [], []
+        for line, hidden in zip(talk.lines, talk.planted, strict=True):
+            words = line.split() if hidden else [line]
+            step = max(1, -(-len(words) // pieces))
+            parts = [" ".join(words[begin : begin + step]) for begin in range(0, len(words), step)]
+            lines += parts
+            planted += [hidden] * len(parts)
+        return Talk(talk.account, tuple(lines), tuple(planted))
+
+    talks = world.planted(0.25, effort(60, 600))
+    assert world.recall([sent(talk) for talk in talks]) >= 0.95 * world.recall(talks)
+
+
 def test_evidence_is_never_negative_and_a_planted_line_only_adds(world: World):
     chance = random.Random(5)
     for talk in chance.sample(world.test, 20):
