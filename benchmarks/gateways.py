@@ -29,6 +29,7 @@ from benchmarks.hashes import random_hashes
 from benchmarks.http_screening import processor_s
 from benchmarks.pictures import SIZES, file_of, mosaic, single
 from benchmarks.report import Scale, Table, duration, ratio
+from tutela.content.media.profile import Profile
 from tutela.deployment.composition import compose_deployment
 from tutela.lists.banks.model import Action, NewEntry, Policy
 
@@ -113,18 +114,18 @@ def _added(folder: Path, ours: _Server, files: dict[str, Callable[[], bytes]], s
     table = Table(
         "What the gateway adds to `screen()`",
         ("file", "screen()", "through the gateway", "added a MB"),
-        "Frames of 1,024 bytes; the time of decoding workers is in both.",
+        "Frames of 1,024 bytes, the same profile; the time of decoding workers is in both.",
     )
     with compose_deployment(folder / "home", decoders=1) as deployment:
         screener = deployment.screener.with_policy(_loose(deployment.screener.policy))
         for kind, make in files.items():
-            screener.screen(make())
+            screener.screen(make(), profile=Profile.FILES)
             alone, through = [], []
             for _ in range(_ROUNDS[scale]):
                 contents = [make() for _ in range(_FILES[scale])]
                 before = processor_s(os.getpid())
                 for content in contents:
-                    screener.screen(content)
+                    screener.screen(content, profile=Profile.FILES)
                 alone.append((processor_s(os.getpid()) - before) / len(contents))
                 through.append(ours.seconds([make() for _ in contents], 1024))
             length = len(make()) / _MEGABYTE
@@ -160,7 +161,7 @@ def _memory(ours: _Server, make: Callable[[], bytes], scale: Scale) -> Table:
 
 
 def _proxy(scale: Scale, *, apart: bool) -> Table:
-    cores = sorted(os.sched_getaffinity(0))
+    cores = range(os.cpu_count() or 1)
     where = "the gateway and its worker on a core of their own" if apart else "everything on the same two cores"
     table = Table(
         f"100 KB of text to an application: {where}",

@@ -73,8 +73,10 @@ class Store:
     """A store with a bucket that keeps versions and one that does not, and a gateway that is told of both."""
 
     s3: Any
-    sqs: Any
+    sns: Any
+    events: Any
     queue: str
+    """The queue's name (ARN)."""
     running: Running
 
     def put(self, bucket: str, key: str, content: bytes, **options: Any) -> str:
@@ -125,7 +127,8 @@ def store(knowing: Deployment, monkeypatch_module: pytest.MonkeyPatch) -> Iterat
         "overrides": {"unknown-type": "allow"},
     }
     running = Running(knowing, {"store": settings})
-    yield Store(s3, sqs, queue, running)
+    sns, events = (session.client(name, endpoint_url=address) for name in ("sns", "events"))
+    yield Store(s3, sns, events, arn, running)
     running.stop()
     server.stop()
 
@@ -153,6 +156,25 @@ def test_an_object_is_tagged_with_its_verdict_and_only_what_is_allowed_is_copied
     copied = {item["Key"] for item in store.s3.list_objects_v2(Bucket="public")["Contents"]}
     assert copied <= {"versioned/other.jpg", "plain/other.jpg"}
     assert store.s3.get_object(Bucket="public", Key="versioned/other.jpg")["Body"].read() == OTHER
+
+
+def test_what_is_told_by_sns_or_by_eventbridge_is_tagged_too(store):
+    topic = store.sns.create_topic(Name="uploads")["TopicArn"]
+    store.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=store.queue)
+    pattern = json.dumps({"source": ["aws.s3"], "detail-type": ["Object Created"]})
+    store.events.put_rule(Name="uploads", EventPattern=pattern)
+    store.events.put_targets(Rule="uploads", Targets=[{"Id": "queue", "Arn": store.queue}])
+    told = {
+        "by-sns": {"TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}]},
+        "by-eventbridge": {"EventBridgeConfiguration": {}},
+    }
+    for bucket, configuration in told.items():
+        store.s3.create_bucket(Bucket=bucket)
+        store.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
+        for key, content, status in (("a b+ü", OTHER, "allow"), ("listed.jpg", COPY, "block")):
+            store.put(bucket, key, content)
+            wait_until(lambda bucket=bucket, key=key: STATUS in store.tags(bucket, key), f"{bucket}/{key} is tagged")  # type: ignore[misc]
+            assert store.tags(bucket, key)[STATUS] == status
 
 
 @pytest.mark.parametrize("key", KEYS)
