@@ -154,6 +154,25 @@ def bitmap(fourth: Image.Image, gap: bytes = b"") -> bytes:
     return head + struct.pack("<IiiHHIIiiII", 40, WIDTH, HEIGHT, 1, 32, 0, len(pixels), 0, 0, 0, 0) + gap + pixels
 
 
+DOTS = np.asarray(KNOWN.convert("1"))
+
+
+def bitmap_of_sixteen_bits() -> bytes:
+    """White, seen where the mask of alpha says so."""
+    pixels = np.where(DOTS, 0xFFFF, 0x7FFF).astype("<u2")[::-1].tobytes()
+    head = b"BM" + struct.pack("<IHHI", 70 + len(pixels), 0, 0, 70)
+    head += struct.pack("<IiiHHIIiiII", 56, WIDTH, HEIGHT, 1, 16, 3, len(pixels), 0, 0, 0, 0)
+    return head + struct.pack("<4I", 0x7C00, 0x3E0, 0x1F, 0x8000) + pixels
+
+
+def icon_by_its_mask() -> bytes:
+    """Black, without alpha: its mask of one bit a pixel draws."""
+    mask = b"".join(np.packbits(line).tobytes().ljust(-(-WIDTH // 32) * 4, b"\0") for line in DOTS[::-1])
+    header = struct.pack("<IiiHHIIiiII", 40, WIDTH, HEIGHT * 2, 1, 32, 0, 0, 0, 0, 0, 0)
+    picture = header + bytes(4 * WIDTH * HEIGHT) + mask
+    return struct.pack("<3H4B2H2I", 0, 1, 1, WIDTH, HEIGHT, 0, 0, 1, 32, len(picture), 22) + picture
+
+
 def webp_that_denies_its_alpha() -> bytes:
     whole = WHITE.copy()
     whole.putalpha(KNOWN.convert("L"))
@@ -273,6 +292,8 @@ ROWS = sorted(PLACES, key=lambda place: (place[1], place[0]))
 SHOWN: dict[str, Callable[[], bytes]] = {
     "TIFF, a channel without a name": unnamed_channel_of_tiff,
     "BMP, fourth bytes": lambda: bitmap(KNOWN.convert("L")),
+    "BMP of 16 bits, alpha": bitmap_of_sixteen_bits,
+    "an icon by its mask": icon_by_its_mask,
     "WebP that denies its alpha": webp_that_denies_its_alpha,
     "GIF, frames larger than the screen": frames_that_leave_the_screen,
     "a gain map": lambda: gain_map(OTHER, KNOWN),

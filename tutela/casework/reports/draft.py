@@ -51,12 +51,16 @@ class Draft:
     def read(cls, text: bytes | str) -> "Draft":
         """A draft from its JSON. Raises InputError that says where it is wrong."""
         from pydantic import ValidationError
+        from pydantic_core import from_json
 
         try:
-            return _adapter().validate_json(text)
+            # So that no text of a report stays in memory: an adapter of a dataclass takes no setting for that.
+            return _adapter().validate_python(from_json(text, cache_strings="keys"))
         except ValidationError as error:
             found = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:10]]
             raise InputError("this is no draft of a report: {found}", found="; ".join(found)) from None
+        except ValueError as error:
+            raise InputError("this is no draft of a report: {found}", found=str(error)) from None
 
     def with_files(self, files: tuple[DraftFile, ...]) -> "Draft":
         """The draft with other files."""
@@ -82,9 +86,9 @@ class FileSource(Protocol):
 
 @cache
 def _adapter() -> "TypeAdapter[Draft]":
-    from pydantic import ConfigDict, TypeAdapter
+    from pydantic import TypeAdapter
 
-    return TypeAdapter(Draft, config=ConfigDict(cache_strings="keys"))  # no text of a report stays in memory
+    return TypeAdapter(Draft)
 
 
 def _plain(value: object) -> object:

@@ -64,7 +64,9 @@ class PhotoDNA:
         try:
             return base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
-            raise InvalidSignalError("photodna needs base64, 288 hexadecimal digits or 144 comma-separated numbers") from None
+            raise InvalidSignalError(
+                "photodna needs base64, 288 hexadecimal digits or 144 comma-separated numbers"
+            ) from None
 
 
 PHOTODNA = PhotoDNA()

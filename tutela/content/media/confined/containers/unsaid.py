@@ -4,10 +4,13 @@ Each way that our decoder does not take is a copy of the file that says so. BITM
 WebP container, VP8X; GIF89a, 18 and 20.
 """
 
+import io
 import struct
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.endings import gif_blocks
@@ -30,7 +33,7 @@ class Unsaid:
         data = memoryview(content.data)
         match content.media_type:
             case MediaType.BMP:
-                said = _bitmap(data)
+                said = _bitmap(data) or _of_sixteen_bits(data)
             case MediaType.TIFF:
                 said = _tiff(data)
             case MediaType.WEBP:
@@ -58,6 +61,35 @@ def _bitmap(data: memoryview) -> bytes | None:
     header[56:60] = b"BGRs"
     pixels = 14 + _V4_LENGTH
     return b"BM" + struct.pack("<IHHI", pixels + len(data) - begin, 0, 0, pixels) + bytes(header) + bytes(data[begin:])
+
+
+def _of_sixteen_bits(data: memoryview) -> bytes | None:
+    """One of 16 bits whose mask of alpha, or first bit, our decoder passes over; as a PNG."""
+    if len(data) < 70:
+        return None
+    length, width, height, bits, compression = struct.unpack_from("<Iii2xHI", data, 14)
+    if length < 40 or bits != 16 or compression not in (0, _BITFIELDS) or not 0 < width <= 0x7FFF or not height:
+        return None
+    masks = struct.unpack_from("<4I", data, 54) if compression else (0x7C00, 0x3E0, 0x1F, 0x8000)
+    if compression and length < 56:
+        masks = (*masks[:3], 0x8000)
+    begin, stride = int.from_bytes(data[10:14], "little"), -(-width // 2) * 4
+    whole = np.frombuffer(data[begin : begin + stride * abs(height)], np.uint8)
+    if len(whole) < stride * abs(height):
+        return None
+    numbers = whole.reshape(abs(height), stride).view("<u2")[:, :width].astype(np.uint32)
+    planes = [(numbers & mask) * (255 / mask) if mask else np.zeros(numbers.shape) for mask in masks]
+    if planes[3].min() == planes[3].max():
+        return None
+    pixels = np.dstack(planes).astype(np.uint8)
+    return as_png(pixels[::-1] if height > 0 else pixels)
+
+
+def as_png(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """(height, width, 4) as a file."""
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
 
 def _tiff(data: memoryview) -> bytes | None:
