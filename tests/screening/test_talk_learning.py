@@ -91,6 +91,12 @@ def test_two_people_confirm_a_lesson_and_copies_count_once():
     assert {one.text for one in weigh(lessons + alone + copies, [])} == {one.text for one in lessons}
 
 
+def test_where_nobody_gave_a_second_opinion_that_is_said():
+    alone = [Lesson(f"something {i}", ConversationStage.TRUST, f"a{i}", frozenset({"r1"})) for i in range(40)]
+    with pytest.raises(InputError, match="none of 40 messages was confirmed by two people"):
+        weigh(alone, [])
+
+
 def test_no_account_and_no_reviewer_teaches_more_than_a_share():
     lessons = given(positives(WORDING_A), accounts=30)
     flood = [

@@ -65,6 +65,12 @@ def canaries() -> Canaries:
 def weigh(lessons: Sequence[Lesson], ordinary: Sequence[str]) -> list[Labelled]:
     """The lessons that count, with their weights. Raises InputError where nothing may be learnt from them."""
     confirmed = [one for one in lessons if len(one.reviewers) >= 2]
+    if lessons and not confirmed:
+        raise InputError(
+            "none of {count} messages was confirmed by two people: let cases of contacts have a second opinion"
+            ' (second_opinion = ["confirm"] in [cases.default])',
+            count=len(lessons),
+        )
     said = {fold(text) for text in ordinary}
     by_form: dict[str, Lesson] = {}
     for lesson in confirmed:
