@@ -3,4 +3,16 @@
 Flow: bytes in a foreign protocol → one buffer → verdict → the protocol's own word.
 """
 
-__all__ = ["base", "check", "dns", "metrics", "outcome", "pages", "process", "registry", "service", "streams"]
+__all__ = [
+    "base",
+    "check",
+    "dns",
+    "listeners",
+    "metrics",
+    "outcome",
+    "pages",
+    "process",
+    "registry",
+    "service",
+    "streams",
+]

@@ -15,6 +15,7 @@ __all__ = [
     "notices_tables",
     "outbox_tables",
     "reports_tables",
+    "revisions",
     "risk_tables",
     "stream_tables",
     "tables",

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from xml.sax.saxutils import escape
 
 from tutela.errors import InputError
-from tutela.gateways.buckets.calls import Answer, Calls, Request
+from tutela.gateways.buckets.calls import Calls, Request, StoreAnswer
 from tutela.gateways.buckets.events import NewObject
 from tutela.gateways.buckets.store import MAX_TAGS, ChangedError, Pinned, QueuedEvent, StoreUnreachableError
 
@@ -108,7 +108,7 @@ class _Account:
         proof = self.credential.header(whole, self.calls.path)
         return Request(request.method, request.target, own | proof, request.body)
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: Request) -> StoreAnswer:
         return self.calls.ask(self.signed(request))
 
 

@@ -31,7 +31,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoreAnswer:
     """What a store says; names of headers in lower case."""
 
     status: int
@@ -55,7 +55,7 @@ class Calls:
         self._idle: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: Request) -> StoreAnswer:
         """A short answer. Raises GoneError, ChangedError, StoreUnreachableError."""
         connection, answer = self._answered(request)
         try:
@@ -68,7 +68,7 @@ class Calls:
             connection.close()
             raise StoreUnreachableError("the store's answer is cut short, or too long")
         self._give_back(connection, answer)
-        return _good(request, Answer(answer.status, _headers(answer), body))
+        return _good(request, StoreAnswer(answer.status, _headers(answer), body))
 
     def blocks(self, request: Request) -> Iterator[bytes]:
         """A long answer as it comes. Raises as `ask`, also where it ends before its end."""
@@ -76,7 +76,7 @@ class Calls:
         come, whole = 0, False
         try:
             if answer.status != 200:
-                _good(request, Answer(answer.status, _headers(answer)))
+                _good(request, StoreAnswer(answer.status, _headers(answer)))
                 raise StoreUnreachableError("the store gave a part of an object only")
             while block := answer.read(BLOCK):
                 come += len(block)
@@ -138,7 +138,7 @@ def _headers(answer: http.client.HTTPResponse) -> dict[str, str]:
     return {name.lower(): value for name, value in answer.getheaders()}
 
 
-def _good(request: Request, answer: Answer) -> Answer:
+def _good(request: Request, answer: StoreAnswer) -> StoreAnswer:
     if answer.status in _GONE:
         raise GoneError("the object is gone")
     if answer.status in _CHANGED:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from tutela.errors import InputError
-from tutela.gateways.buckets.calls import Answer, Calls, Request
+from tutela.gateways.buckets.calls import Calls, Request, StoreAnswer
 from tutela.gateways.buckets.events import NewObject
 from tutela.gateways.buckets.store import Pinned, QueuedEvent, StoreUnreachableError
 
@@ -182,7 +182,7 @@ def _with_json(method: str, target: str, document: Mapping[str, Any]) -> Request
     return Request(method, target, {"Content-Type": "application/json"}, json.dumps(document).encode())
 
 
-def _json(answer: Answer) -> dict[str, Any]:
+def _json(answer: StoreAnswer) -> dict[str, Any]:
     try:
         found = json.loads(answer.body or b"{}")
     except (ValueError, RecursionError):
