@@ -149,6 +149,11 @@ def test_three_processes_of_which_one_is_killed_raise_what_one_process_raises(br
             one.process.wait()
 
 
+def key_of(name: str) -> bytes:
+    """The deployment's keys."""
+    return name.encode().ljust(32, b".")[:32]
+
+
 class Turned:
     """A consumer in this process, a turn at a time."""
 
@@ -157,7 +162,7 @@ class Turned:
         source = SourceOptions(SourceKind(broker.kind), broker.address, partitions=PARTITIONS, silent_s=broker.silent_s)
         options = ConversationOptions(enabled=True, source=source)
         self.source = open_source(source)
-        self.fleet = ConversationFleet(home, lambda name: name.encode().ljust(32, b".")[:32], options, desk)
+        self.fleet = ConversationFleet(home, key_of, options, desk)
         self.consumer = EventConsumer(self.source, self.fleet)
         self.source.join(self.consumer._begin, self.consumer._end)
 
@@ -233,6 +238,26 @@ def test_what_is_no_event_is_told_without_its_words_and_stops_nothing(broker: Br
     again.close()
 
 
+@pytest.mark.peers
+def test_a_partition_waits_while_another_process_still_judges_it(broker: Broker, tmp_path: Path):
+    """Whoever only seemed to be dead keeps its shards until it lets go of them; nothing is lost meanwhile."""
+    home, events = tmp_path / "home", town(3, 6, time.time() - 20_000)
+    home.mkdir()
+    sent_ones = messages(events)
+    held = sum(partition == 1 for partition, _ in sent_ones)
+    with ConversationFleet(home, key_of, ON_BROKER, Desk()) as sleeping:
+        assert sleeping.begin(1) == 0
+        broker.send(sent_ones)
+        consumer = Turned(home, broker, Desk())
+        consumer.until(len(sent_ones) - held)
+        for _ in range(3):
+            consumer.consumer.turn()
+        assert consumer.consumer.counted.events == len(sent_ones) - held
+    consumer.until(len(sent_ones))
+    assert consumer.consumer.counted.events == len(sent_ones)
+    consumer.close()
+
+
 @pytest.mark.parametrize("broker", ["redis"], indirect=True)
 @pytest.mark.peers
 def test_what_was_taken_is_no_longer_in_redis(broker: Broker, tmp_path: Path):
@@ -243,6 +268,17 @@ def test_what_was_taken_is_no_longer_in_redis(broker: Broker, tmp_path: Path):
     consumer.until(1)
     assert broker.client.xlen(f"{TOPIC}:0") == 0
     consumer.close()
+    # Killed between the two, a process leaves what is durable to whoever comes next.
+    broker.send([(0, sent(Event("n", EventKind.MESSAGE, time.time(), "a", "b", text="a blue canary")))])
+    (entry, _), *_ = broker.client.xrange(f"{TOPIC}:0")
+    with ConversationFleet(tmp_path / "home", key_of, ON_BROKER, Desk()) as killed:
+        killed.begin(0)
+        killed.take(0, [], following=_number(entry))
+    again = Turned(tmp_path / "home", broker, Desk())
+    while broker.client.xlen(f"{TOPIC}:0"):
+        again.consumer.turn()
+    assert again.consumer.counted.events == 0
+    again.close()
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])

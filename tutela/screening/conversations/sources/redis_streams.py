@@ -68,8 +68,11 @@ class RedisSource:
 
     def taken(self, portion: Portion) -> None:
         """Remove what is durable in the shard: texts lie in Redis no longer than they must."""
+        self._remove(portion.partition, portion.following)
+
+    def _remove(self, number: int, last: int) -> None:
         try:
-            self._redis.xtrim(self._stream(portion.partition), minid=_name(portion.following + 1), approximate=False)
+            self._redis.xtrim(self._stream(number), minid=_name(last + 1), approximate=False)
         except redis.RedisError as error:
             log.warning("what was taken could not be removed: %s", error)
 
@@ -107,12 +110,7 @@ class RedisSource:
         if at is None:
             return
         self._reading[number] = at
-        try:
-            removed = self._redis.xinfo_stream(self._stream(number)).get("max-deleted-entry-id", b"0-0")
-        except redis.ResponseError:
-            return  # nothing was ever sent
-        if _number(removed) > at:
-            log.error("events of %s were gone before they were read", self._stream(number))
+        self._remove(number, at)  # whoever had it before may not have come to it
 
     def _let_go(self, number: int) -> None:
         del self._reading[number]
