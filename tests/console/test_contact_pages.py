@@ -10,6 +10,7 @@ from tests.support.console import Desk, Visitor
 from tests.support.contact_cases import raised
 from tutela.console.conversation_lines import MASK, masked
 from tutela.console.roles import Role
+from tutela.screening.conversations.calibration import wrong_of_hundred
 
 
 @pytest.fixture
@@ -37,6 +38,16 @@ def test_reasons_come_first_and_no_word_of_the_conversation(desk: Desk):
     assert words_of(page) == []
     assert "account-17" not in page
     assert "never a ground for a penalty" in page
+
+
+def test_how_many_alarms_are_expected_to_be_wrong_is_said_in_both_languages(desk: Desk):
+    case, client = raised(desk), desk.signed_in(Role.REVIEWER)
+    wrong = round(wrong_of_hundred(100))
+    for language, words in (
+        ("en", f"of 100, at 100 alarms a million accounts, about {wrong}"),
+        ("de", f"etwa {wrong}"),
+    ):
+        assert words in client.get(f"/cases/{case}", headers={"accept-language": language}).text
 
 
 def test_lines_are_shown_to_whoever_has_the_case_the_fewest_first_masked_and_counted(desk: Desk):
