@@ -288,7 +288,38 @@ def circles() -> bytes:
     return "\n".join("".join("⚪🔵🔴⚫"[3 - int(one) * 4 // 256] for one in line) for line in grey).encode()
 
 
+def by_rules(style: str, of_each: str) -> bytes:
+    """A drawing whose fields get their colours in ways that renderers of drawings alone do not know."""
+    fields = "".join(
+        f'<rect x="{x}" y="{y}" width="1.05" height="1.05" {of_each.format(60 * y + x, int(c[1:3], 16) / 255)}/>'
+        for x, y, c in ROWS
+    )
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 45"><style>{style}</style>{fields}</svg>'.encode()
+
+
+def transformed() -> bytes:
+    """XML that browsers make a page of."""
+    rows = "".join(("<r>" if x == 0 else "") + f'<c v="{c[1:]}"/>' + ("</r>" if x == 59 else "") for x, _, c in ROWS)
+    cells = '<xsl:for-each select="c"><td style="width:4px;height:4px;background:#{@v}"/></xsl:for-each>'
+    page = f'<html><table><xsl:for-each select="//r"><tr>{cells}</tr></xsl:for-each></table></html>'
+    sheet = f'<xsl:template match="/">{page}</xsl:template>'
+    space = 'id="s" version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"'
+    head = '<?xml version="1.0"?><?xml-stylesheet type="text/xsl" href="#s"?>'
+    return f"{head}<d><xsl:stylesheet {space}>{sheet}</xsl:stylesheet>{rows}</d>".encode()
+
+
+def coloured_letters() -> bytes:
+    colours = "".join(f"\\red{grey}\\green{grey}\\blue{grey};" for grey in range(0, 256, 2))
+    letters = "".join(("\\par " if x == 0 else "") + f"\\cf{int(c[1:3], 16) // 2 + 1} M" for x, _, c in ROWS)
+    return f"{{\\rtf1{{\\colortbl;{colours}}}{letters}}}".encode()
+
+
 ROWS = sorted(PLACES, key=lambda place: (place[1], place[0]))
+TABLE = (
+    "".join(("<tr>" if x == 0 else "") + f'<td width=4 height=4 bgcolor="{c}">' for x, _, c in ROWS)
+    .join(("<html><body><table cellspacing=0 cellpadding=0>", "</table></body></html>"))
+    .encode()
+)
 SHOWN: dict[str, Callable[[], bytes]] = {
     "TIFF, a channel without a name": unnamed_channel_of_tiff,
     "BMP, fourth bytes": lambda: bitmap(KNOWN.convert("L")),
@@ -305,6 +336,16 @@ SHOWN: dict[str, Callable[[], bytes]] = {
     "a drawing under the pointer": lambda: svg(
         "#k {display: none} svg:hover #k {display: inline}", '<g id="k">FIELDS</g>', ""
     ),
+    "a drawing with variables": lambda: by_rules(
+        ":root {" + "".join(f"--c{60 * y + x}: {c};" for x, y, c in ROWS) + "}", 'style="fill: var(--c{0})"'
+    ),
+    "a drawing by places": lambda: by_rules(
+        "".join(f"rect:nth-child({60 * y + x + 2}) {{fill: {c}}}" for x, y, c in ROWS), ""
+    ),
+    "a drawing in other colours": lambda: by_rules("", 'style="fill: oklch({1:.3f} 0 0)"'),
+    "a stylesheet": transformed,
+    "a saved page": lambda: plistlib.dumps({"WebResourceData": TABLE}, fmt=plistlib.FMT_BINARY),
+    "coloured letters of RTF": coloured_letters,
     "VML": lambda: "".join(
         f'<v:rect style="left:{x * 4}pt;top:{y * 4}pt;width:4pt;height:4pt" fillcolor="{c}"/>' for x, y, c in PLACES
     ).join(('<html xmlns:v="urn:schemas-microsoft-com:vml"><body>', "</body></html>")).encode(),
@@ -414,6 +455,12 @@ ORDINARY: dict[str, Callable[[], bytes]] = {
     "JPEG with a profile in pieces": lambda: before(file_of(OTHER, "JPEG"), b"\xff\xdb", profile_in_pieces(range(5))),
     "JPEG with a comment between two scans": lambda: between_scans(segment(0xFE, b"a comment " * 30)),
     "page with filters": lambda: by_filter("filter: grayscale(1) blur(0)"),
+    "drawing with variables": lambda: by_rules(":root {--a: #123456}", 'style="fill: #0f8"').replace(
+        b"#0f8", b"var(--a)", 40
+    ),
+    "property list": lambda: plistlib.dumps({"names": ["a name" * 60] * 50}, fmt=plistlib.FMT_BINARY),
+    "code in RTF": lambda: b"{\\rtf1 " + b"\\cf1 if \\cf2 x \\cf3 then" * 900 + b"}",
+    "feed with a stylesheet": lambda: b'<?xml version="1.0"?><?xml-stylesheet href="/feed.xsl"?><rss>' + b"<i/>" * 99,
     "change log": lambda: b"".join(b"- mended (#%06d)\n" % (number * 37) for number in range(3_000)),
     "map": lambda: json.dumps([{"fill": f"#{step:02x}aa88"} for step in range(12)] * 300).encode(),
     "database": lambda: database("words and words " * 40, rows=2_000),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.containers.database import picture_of, values_of
+from tutela.content.media.confined.containers.database import of_property_list, picture_of, values_of
 from tutela.content.media.confined.containers.resources import bitmaps, of_font
 from tutela.content.media.confined.encodings import files_in, packed_in
 from tutela.content.media.confined.netpbm import behind_first
@@ -29,6 +29,8 @@ class Carved:
             yield from of_font(memoryview(content.data), budget)
         if kind is not None and kind[1] == "application/vnd.sqlite3":
             yield from values_of(content, budget)
+        if kind is not None and kind[1] == "application/x-plist":
+            yield from of_property_list(content, budget)
         if kind is not None and kind[1] == "application/x-npy":
             yield from picture_of(content, budget)
         if kind is not None and kind[0] in (FileKind.PROGRAM, FileKind.DATA):

@@ -1,4 +1,4 @@
-"""What databases and arrays hold: values of SQLite, which long ones spread over pages; arrays of NumPy, which draw.
+"""What data hold: values of SQLite, which long ones spread over pages, and of property lists; arrays, which draw.
 
 The file format of SQLite 3; numpy.lib.format.
 """
@@ -6,6 +6,7 @@ The file format of SQLite 3; numpy.lib.format.
 import contextlib
 import io
 import math
+import plistlib
 import sqlite3
 from collections.abc import Iterator
 
@@ -65,6 +66,25 @@ def _out_of_time(budget: Budget) -> bool:
     except Exception:
         return True
     return False
+
+
+def of_property_list(content: Content, budget: Budget) -> Iterator[Part]:
+    """Every long value of a binary property list; a page that was saved is one."""
+    try:
+        waiting: list[object] = [plistlib.loads(bytes(content.data), fmt=plistlib.FMT_BINARY)]
+    except (plistlib.InvalidFileException, ValueError, RecursionError):
+        return  # no program reads it either; it was searched for signatures
+    seen: set[int] = set()  # one that refers to itself
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, (dict, list)) and id(value) not in seen:
+            seen.add(id(value))
+            budget.check_time()
+            waiting += value.values() if isinstance(value, dict) else value
+        elif isinstance(value, (bytes, str)) and len(value) >= _LEAST:
+            data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+            budget.spend_bytes(len(data))
+            yield InnerFile("value", data, speculative=True)
 
 
 def picture_of(content: Content, budget: Budget) -> Iterator[Part]:

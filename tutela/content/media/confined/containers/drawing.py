@@ -29,6 +29,9 @@ _SMALLEST = 64
 _MOVES = re.compile(rb"<(?:\w+:)?(?:animate\w*|set|discard)\b|@keyframes", re.IGNORECASE)
 _SCRIPT = re.compile(rb"<(?:\w+:)?script\b", re.IGNORECASE)
 _FOREIGN = re.compile(rb"<(?:\w+:)?foreignObject\b[^>]*>(.*?)</(?:\w+:)?foreignObject", re.DOTALL | re.IGNORECASE)
+_COLOUR = re.compile(rb"#[0-9a-fA-F]{6}\b|\brgb\([^()]{5,40}\)")
+_UNKNOWN_COLOUR = re.compile(rb"\b(?:var|oklch|oklab|lch|lab|hwb|color|color-mix|light-dark)\(", re.IGNORECASE)
+_MANY_COLOURS, _DISTINCT = 256, 64
 _LANGUAGE = re.compile(rb"""\ssystemLanguage\s*=\s*["']([^"']*)["']""")
 _MOST_LANGUAGES = 8
 _SYMBOL = re.compile(rb"<symbol\b([^>]*)>(.{1024,}?)</symbol>", re.DOTALL | re.IGNORECASE)
@@ -52,10 +55,24 @@ class Drawing:
         if len(set(_LANGUAGE.findall(text))) > _MOST_LANGUAGES:
             reason = "it shows something else in each of many languages"
             yield Unread("drawing", UnscreenableError(Shortcoming.PARTLY_SCREENED, reason))
+        if _left_out(text):
+            reason = "it has colours that are not drawn here"
+            yield Unread("drawing", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
         for number, symbol in enumerate(_SYMBOL.finditer(text), start=1):
             budget.spend_part()
             alone = b"<svg %b %b>%b</svg>" % (_NAMESPACE, symbol[1], symbol[2])
             yield from _drawn(alone, f"symbol {number}", budget)
+
+
+def _left_out(text: bytes) -> bool:
+    """Whether browsers paint colours that our renderer does not know, or far more than it painted."""
+    if len(_UNKNOWN_COLOUR.findall(text)) >= _MANY_COLOURS:
+        return True
+    wanted = {colour.lower() for colour in _COLOUR.findall(text)}
+    if len(wanted) < _DISTINCT:
+        return False
+    painted = render(text, _SIDE).convert("RGB").getcolors(_SIDE * _SIDE) or ()
+    return len(painted) * 2 < len(wanted)
 
 
 def _in_languages(text: bytes) -> Iterator[bytes]:

@@ -26,10 +26,12 @@ _KINDS = (
     (b"mathbackground", re.compile(rb"mathbackground", re.IGNORECASE), "it draws {count:,} coloured formulas"),
 )
 """What the text must have in it, what is counted then, and what is said of so much of it."""
+_COLOURED_LETTERS = re.compile(rb"\\(?:cf|cb|chcbpat|highlight)(\d{1,4})(?!\d)")
+"""Of RTF, by the numbers of their colours; code is coloured in fewer."""
 _COLOUR = re.compile(rb"#([0-9a-fA-F]{6})(?:[0-9a-fA-F]{2})?\b")
 _NAMED_COLOUR = re.compile(rb'(?:[Ff]ill|[Vv]al|[Cc]olor|rgb)="(?:[0-9a-fA-F]{2})?([0-9a-fA-F]{6})"')
 """As Office documents have them."""
-_MANY_COLOURS, _DISTINCT = 1_200, 64
+_MANY_COLOURS, _DISTINCT = 1_200, 24
 """Of fields of a map, a diagram or a plot, in whatever language: 40 x 30 of them are a picture. Numbers of six digits
 alone may be those of issues."""
 _SIXELS = re.compile(rb"(?:\x1bP|\xc2\x90)[\d;]*q[^\x1b]{1024}")
@@ -45,6 +47,11 @@ class DrawnText:
         for mark, pattern, reason in _KINDS:
             if mark[:1] in text and mark in text and (count := len(pattern.findall(text))) >= _MOST:
                 yield _held(reason, count)
+        numbers = _COLOURED_LETTERS.findall(text) if b"\\" in text else []
+        if len(numbers) >= _MANY_COLOURS and len(set(numbers)) >= _DISTINCT:
+            yield _held("it draws {count:,} coloured letters", len(numbers))
+        if b"<?xml-stylesheet" in text and (b"/XSL/Transform" in text or b"data:" in text):
+            yield _held("a stylesheet in it may draw", 1)
         if (count := _coloured(text)) >= _MANY_COLOURS:
             yield _held("it has {count:,} colours", count)
         if (b"\x1b" in text or b"\xc2" in text) and _SIXELS.search(text):
