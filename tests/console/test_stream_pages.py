@@ -1,12 +1,19 @@
 """The console's pages of live streams: how each stands and what happened, no picture, and a person's word."""
 
-import pytest
+from typing import TYPE_CHECKING, Any
 
-from tests.support.console import Desk
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.support.browser import SCREENSHOTS, open_browser
+from tests.support.console import ORIGIN, Desk
 from tests.support.streams import put_down
 from tutela.console.roles import Role
 from tutela.screening.streams.indicators import weak_signal
 from tutela.screening.streams.model import StreamState
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
 
 
 @pytest.fixture
@@ -57,3 +64,34 @@ def test_a_publisher_that_was_cut_may_come_again_when_a_person_says_so(desk):
     assert "Let its publisher come again" in lead.get(f"/streams/{stream}").text
     assert lead.post(f"/streams/{stream}/release", data={"csrf": lead.csrf}).status_code == 303
     assert records.get(stream).refused_until is None
+
+
+@pytest.mark.slow
+def test_both_pages_are_read_at_every_width_in_light_and_dark(desk):
+    """In a real browser, which is given what the console answers."""
+    records = desk.console.streams
+    running = put_down(records, "evening-show-of-a-member-with-a-long-name-0123456789")
+    paused = put_down(records, "cam-2", StreamState.PAUSED, why="first-match")
+    put_down(records, "cam-3", StreamState.CUT, why="second-match", refused_s=600)
+    for kind in ("prior-report", "small-repeated-payments", "few-viewers"):
+        records.signal(running, weak_signal(kind, "as the platform says"))
+    reviewer = desk.signed_in(Role.REVIEWER)
+
+    def answered(route: "Route") -> None:
+        answer = reviewer.get(route.request.url)
+        route.fulfill(status=answer.status_code, headers=dict(answer.headers), body=answer.content)
+
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    with open_browser() as browser:
+        for width in (1440, 1024, 390):
+            for scheme in ("light", "dark"):
+                viewport: Any = {"width": width, "height": 900}
+                page = browser.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=True).new_page()
+                page.route("**/*", answered)
+                for name, path in (("streams", "/streams"), ("stream", f"/streams/{paused}")):
+                    assert page.goto(f"{ORIGIN}{path}").status == 200
+                    page.screenshot(path=str(SCREENSHOTS / f"{name}-{width}-{scheme}.png"), full_page=True)
+                    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width)
+                    found = Axe().run(page)
+                    assert found.violations_count == 0, found.generate_report()
+                page.context.close()
