@@ -305,10 +305,66 @@ def test_after_a_cut_nothing_that_was_not_cleared_can_be_fetched_and_the_clip_op
 
 def shows_listed(content: bytes) -> bool:
     with av.open(io.BytesIO(content), "r") as container:
-        return any(
-            np.abs(frame.to_ndarray(format="rgb24").astype(int) - scene(LISTED).astype(int)).mean() < 20
-            for frame in container.decode(video=0)
-        )
+        return any(map(_is_listed, container.decode(video=0)))
+
+
+def _is_listed(frame: av.VideoFrame) -> bool:
+    return bool(np.abs(frame.to_ndarray(format="rgb24").astype(int) - scene(LISTED).astype(int)).mean() < 20)
+
+
+# --- a whole volume is searched
+
+
+@pytest.fixture
+def volume(tmp_path) -> Iterator[tuple[Path, Path]]:
+    """A file system of its own in a file, and where it is mounted; it is unmounted when the test says so, or at the
+    end."""
+    mkfs = shutil.which("mkfs.ext4", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    image, mounted = tmp_path / "volume", tmp_path / "mounted"
+    mounted.mkdir()
+    with image.open("wb") as file:
+        file.truncate(200 * 1024 * 1024)
+    if mkfs is None or subprocess.run([mkfs, "-q", "-F", image], check=False).returncode:
+        pytest.skip("no file system can be made here")
+    if subprocess.run(["mount", "-o", "loop", image, mounted], capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here: this needs root and loop devices")
+    yield image, mounted
+    subprocess.run(["umount", mounted], capture_output=True, check=False)
+
+
+def test_no_piece_of_a_cut_stream_is_anywhere_on_the_volume_but_sealed(volume, tmp_path, monkeypatch, key):
+    """Home, logs and temporary files lie on it; every block is searched, those of removed files too."""
+    image, mounted = volume
+    (mounted / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(mounted / "tmp"))
+    before_s = effort(8, 24)
+    frames = moving(BENIGN[0], before_s * 30) + [scene(LISTED)] * 90
+    path = film(tmp_path / "film.mkv", frames, range(0, len(frames), 60), options={"preset": "veryfast"})
+    with compose_deployment(mounted / "home", decoders=1) as opened:
+        list_picture(opened)
+    ground = Ground(mounted / "home", key[1])
+    with nginx_served(ground, tmp_path / "nginx") as (_, server):
+        assert Publisher(path, server.url("cam", "?user=m1")).wait().broken
+        with ground.records() as store:
+            records = StreamRecords(store)
+            wait_until(lambda: [one for one in records.all(live=False) if records.is_kept(one.id)], "it is sealed")
+            (facts,) = records.all(live=False)
+    options = CaseworkOptions(evidence=EvidenceOptions(recipients=(key[1],)))
+    with compose_deployment(ground.home, decoders=1, casework=options) as opened:
+        item = opened.casework.cases.of_verdict(facts.verdict or "")
+        assert item is not None
+        clip = opened.casework.vault.content(item.evidence_id, ReviewKey(key[0]), actor="test", purpose="test")
+    with av.open(io.BytesIO(clip), "r") as container:
+        listed = [_is_listed(frame) for frame in container.decode(video=0)]
+    assert listed.index(True) >= 30 * min(20, before_s - 2), "it holds what came before the match"
+    written = max(path.read_bytes() for path in ground.home.rglob("*") if path.is_file() and path.suffix != ".db")
+    subprocess.run(["umount", mounted], check=True)
+    everything = image.read_bytes()
+    assert everything.find(written[:64]) >= 0, "what was written is found"
+    pieces = [clip[at : at + 32] for at in range(188, len(clip) - 32, len(clip) // 200)]
+    telling = [piece for piece in pieces if len(set(piece)) > 20]
+    assert len(telling) > 100
+    assert not [piece for piece in telling if piece in everything]
 
 
 # --- altered copies
@@ -448,8 +504,8 @@ def ground(tmp_path, key) -> Ground:
 
 
 @contextlib.contextmanager
-def nginx_served(ground: Ground) -> Iterator[tuple[Serving, NginxRtmp]]:
-    folder = ground.home.parent / "nginx"
+def nginx_served(ground: Ground, folder: Path | None = None) -> Iterator[tuple[Serving, NginxRtmp]]:
+    folder = folder or ground.home.parent / "nginx"
     folder.mkdir()
     ports = {"rtmp": free_port(), "http": free_port()}
     serving = Serving(
@@ -467,6 +523,7 @@ publisher = "user"
         yield serving, server
     finally:
         serving.kill()
+        serving.log.close()
         server.stop()
 
 
