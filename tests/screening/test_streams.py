@@ -2,15 +2,23 @@
 
 import itertools
 import random
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 
+import av
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from tests.support.feeds import random_hashes
+from tests.support.streams import film
+from tutela import _native
+from tutela.cli.demo import draw_scene
+from tutela.content.media.content import Limits
 from tutela.content.signals.base import Region
+from tutela.content.signals.pdq import PDQ
 from tutela.errors import TutelaError
 from tutela.foundation.options import OptionError
 from tutela.lists.banks.model import Action
@@ -18,6 +26,7 @@ from tutela.screening.streams.endings import ClipFacts, Ending, Endings
 from tutela.screening.streams.model import (
     LIVE,
     Channel,
+    Codec,
     Look,
     Packet,
     Publication,
@@ -29,8 +38,9 @@ from tutela.screening.streams.model import (
 )
 from tutela.screening.streams.options import StreamOptions
 from tutela.screening.streams.ruling import Standing, overdue, rule
-from tutela.screening.streams.sampling import TOLERANCE, Sampler, SamplingPlan, begins_anew
-from tutela.screening.streams.wire import Message, packet_fields, read_codec, read_look
+from tutela.screening.streams.sampling import TOLERANCE, Sampler, SamplingPlan, Timeline, begins_anew
+from tutela.screening.streams.task import read_seen, task
+from tutela.screening.streams.wire import Message, codec_fields, packet_fields, read_codec, read_look
 from tutela.screening.verdict import Decision, Match, Reason, TimeSpan
 
 OPTIONS = StreamOptions()
@@ -313,3 +323,56 @@ def test_the_verdict_of_an_ending_is_the_same_after_it_was_read_back():
     assert verdict == kept.verdict()
     assert (verdict.decision, verdict.byte_length, verdict.media_type) == (Decision.BLOCK, 8, "video/mp2t")
     assert verdict.context.details["uploader"] == "member-1"
+
+
+# --- clocks that a sender sets
+
+CLOCKS: dict[str, Callable[[float, random.Random], float]] = {
+    "stands still": lambda at, _: 5.0,
+    "runs a hundred times too slowly": lambda at, _: at / 100,
+    "is set forward once for a frame": lambda at, _: 1e6 if 9 < at < 9.05 else at,
+    "is set back again and again": lambda at, _: at % 3,
+    "says anything": lambda at, dice: dice.choice([0.0, at, -1e12, 9e18, dice.uniform(-1e3, 1e3)]),
+}
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+@pytest.mark.parametrize("group", [60, 900, 100_000])
+def test_no_clock_of_a_sender_keeps_frames_from_being_sampled(clock, group):
+    dice = random.Random(3)
+    timeline, sampler = Timeline(0.0, 0.0), Sampler(SamplingPlan(2.0, 0.25), random.Random(1))
+    looked_at: list[float] = []
+    for packet in packets(60, group):
+        shown = timeline.of(CLOCKS[clock](packet.seconds, dice), packet.seconds)
+        for look in sampler.take(replace(packet, seconds=round(shown, 4))):
+            assert look.due == (look.packets[-1].seconds,)
+            looked_at.append(packet.seconds)
+    gaps = [after - before for before, after in itertools.pairwise([0.0, *looked_at, 60.0])]
+    assert max(gaps) <= 2.0 * TOLERANCE + 3.0 + 2 / RATE, max(gaps)
+
+
+@given(st.lists(st.floats(0.0, 2.5), min_size=1, max_size=200), st.floats(-1e6, 1e6))
+def test_the_times_of_an_honest_clock_are_believed_however_unevenly_frames_come(delays, begin):
+    timeline = Timeline(begin, 100.0)
+    for number, delay in enumerate(delays, 1):
+        at = number / RATE
+        assert timeline.of(begin + at, 100.0 + at + delay) == pytest.approx(at, abs=1e-6)
+
+
+def test_a_frame_is_wanted_by_its_place_whatever_time_it_claims(tmp_path):
+    """All frames of an interval claim the time of the key frame: what is looked at is the last one all the same."""
+    scenes = [np.asarray(draw_scene(seed, (320, 180))) for seed in (11, 3)]
+    path = film(tmp_path / "film.mkv", [scenes[0]] * 15 + [scenes[1]] * 15)
+    with av.open(str(path)) as container:
+        track = container.streams.video[0]
+        codec = Codec("h264", bytes(track.codec_context.extradata or b""), 320, 180)
+        parts = [(bytes(packet), bool(packet.is_keyframe)) for packet in container.demux(track) if packet.size]
+    for seconds in (0.0, 1e15, -5.0):
+        look = Look(ScreenedFrames.RANDOM, tuple(Packet(seconds, *part) for part in parts), (seconds,))
+        asked = {"codec": codec_fields(codec), "packets": packet_fields(look), "due": [seconds], "fresh": False}
+        more = {"track": 0, "followed": False, "limits": asdict(Limits())}
+        content = memoryview(b"".join(data for data, _ in parts))
+        (seen,) = read_seen(task(content, asked | more))
+        assert seen.seconds == pytest.approx(seconds)
+        value, _ = _native.pdq(np.ascontiguousarray(Image.fromarray(scenes[1]).convert("L")))
+        assert PDQ.distance(seen.samples[0].value, value) <= 16

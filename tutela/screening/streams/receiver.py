@@ -22,7 +22,7 @@ from tutela.content.media.confined.confinement import confine_connected
 from tutela.screening.streams.model import Codec, Look, Packet
 from tutela.screening.streams.reading import StreamReading
 from tutela.screening.streams.ring import Ring
-from tutela.screening.streams.sampling import Sampler, begins_anew
+from tutela.screening.streams.sampling import Sampler, Timeline, begins_anew
 from tutela.screening.streams.wire import Message, WireLine, codec_fields, send_look
 
 BEAT_S = 0.25
@@ -122,15 +122,19 @@ class StreamReceiver:
         numbers = {track.index: number for number, track in enumerate(videos)}
         codecs = {track.index: _codec(track) for track in videos}
         begin: float | None = None
+        timelines: dict[int, Timeline] = {}
         beat_at, late = 0.0, False
         for packet in container.demux(self._tracks):
             self._obey(samplers)
             if packet.size == 0 or (packet.pts is None and packet.dts is None):
                 continue
+            now = time.monotonic()
             at = float((packet.dts if packet.dts is not None else packet.pts) * packet.time_base)
-            begin = at if begin is None else begin
+            if begin is None:
+                begin = at
+                timelines = {index: Timeline(begin, now) for index in samplers}
             with self._ring_lock:
-                self._ring.add(at - begin, packet)
+                self._ring.add(now, packet)
             if packet.stream_index not in samplers:
                 continue
             sampler = samplers[packet.stream_index]
@@ -139,12 +143,12 @@ class StreamReceiver:
                 codec = codecs[packet.stream_index] = _codec(track, bytes(packet.get_sidedata("new_extradata")))
                 self._say("codec", {"track": numbers[packet.stream_index], "codec": codec_fields(codec)})
                 sampler.restart()
-            shown = float((packet.pts if packet.pts is not None else packet.dts) * packet.time_base) - begin
+            given = float((packet.pts if packet.pts is not None else packet.dts) * packet.time_base)
+            shown = timelines[packet.stream_index].of(given, now)
             data, codec = bytes(packet), codecs[packet.stream_index]
             key = bool(packet.is_keyframe) and begins_anew(codec.name, codec.extradata, data)
             for look in sampler.take(Packet(round(shown, 4), data, key, bool(packet.is_disposable))):
                 self._send(look)
-            now = time.monotonic()
             if now - beat_at >= BEAT_S or sampler.late_keys != late:
                 beat_at, late = now, sampler.late_keys
                 self._say("beat", {"seconds": round(shown, 3), "late_keys": late})

@@ -19,7 +19,7 @@ class Ring:
         self._bytes = 0
 
     def add(self, seconds: float, packet: Any) -> None:
-        """One packet, which came at that time of the stream."""
+        """One packet, which came then on our own clock: a sender's could be set so that nothing is kept."""
         self._packets.append((seconds, packet))
         self._bytes += packet.size
         while self._packets and (seconds - self._packets[0][0] > self._length_s or self._bytes > self._max_bytes):

@@ -23,6 +23,45 @@ _EARLIEST = 0.6
 """Of a step: the moment in it is random, and no two are further apart than the step."""
 
 
+_BACK_S, _FORWARD_S = 1.0, 10.0
+"""No clock of a sender is believed that goes further in one frame: back as frames out of order do, or forward."""
+_LATE_S, _EARLY_S = 3.0, 20.0
+"""Nor one that has fallen so far behind ours since the stream began, or is so far ahead: HLS begins some segments back.
+"""
+_MOST_FRAMES = 130
+"""Of a clock that runs too slowly: after so many frames one is looked at, whatever the time is. Two seconds have fewer
+at 60 frames a second."""
+_STEP_S = 0.001
+
+
+class Timeline:
+    """The times of one track's frames, from a sender's clock that may be set, turned back, or stand still.
+
+    What is sampled follows from them: a sender whose times were believed could have two seconds last for hours.
+    """
+
+    def __init__(self, begin: float, arrived: float) -> None:
+        """`begin` is the time of the stream's first frame on the sender's clock, `arrived` when it came on ours."""
+        self._offset = -begin
+        self._arrived = arrived
+        self._given: float | None = None
+        self._last = 0.0
+
+    def of(self, given: float, arrived: float) -> float:
+        """The seconds of a frame since the stream began, whose time is given so and that came then."""
+        at = given + self._offset
+        ours = arrived - self._arrived
+        is_sane = self._last - _BACK_S <= at <= self._last + _FORWARD_S and at <= ours + _EARLY_S
+        if given == self._given or not is_sane:
+            at = self._last + _STEP_S
+        if ours - at > _LATE_S:
+            at = ours
+        if given != self._given:
+            self._offset = at - given
+        self._given, self._last = given, at
+        return at
+
+
 @dataclass(frozen=True, slots=True)
 class SamplingPlan:
     """How closely a stream is sampled."""
@@ -50,6 +89,8 @@ class Sampler:
         self._fresh = True
         self._due_s = 0.0
         self._short_groups = 0
+        self._unseen = 0
+        """Packets since one was looked at."""
         self._closely_s: float | None = None
         self._attends = False
 
@@ -82,6 +123,7 @@ class Sampler:
         if packet.key:
             return self._take_key(packet)
         self._group.append(packet)
+        self._unseen += 1
         if self._following:
             return self._follow(packet)
         looks = []
@@ -92,7 +134,7 @@ class Sampler:
             self._new_at = packet.seconds
             looks.append(self._moment(ScreenedFrames.NEW, packet))
         self._usual_bytes += 0.1 * (len(packet.data) - self._usual_bytes)
-        if packet.seconds - self._last_s > self._plan.max_gap_s * TOLERANCE:
+        if packet.seconds - self._last_s > self._plan.max_gap_s * TOLERANCE or self._unseen > _MOST_FRAMES:
             looks += self._begin_following()
         return looks
 
@@ -127,6 +169,7 @@ class Sampler:
 
     def _moment(self, frames: ScreenedFrames, packet: Packet) -> Look:
         """A look of its own, decoded from the key frame on."""
+        self._unseen = 0
         self._last_s = max(self._last_s, packet.seconds)
         packets = (packet,) if frames is ScreenedFrames.KEY else tuple(self._group)
         return Look(frames, packets, (packet.seconds,), track=self._track)
@@ -142,13 +185,14 @@ class Sampler:
         self._usual_bytes += 0.1 * (len(packet.data) - self._usual_bytes)
         if is_new:
             self._new_at = packet.seconds
-        return self._send(packet) if is_new or packet.seconds >= self._due_s else []
+        return self._send(packet) if is_new or packet.seconds >= self._due_s or self._unseen > _MOST_FRAMES else []
 
     def _send(self, packet: Packet) -> list[Look]:
         """What came since the last look, with this frame to be seen."""
         look = Look(ScreenedFrames.FOLLOWED, tuple(self._group), (packet.seconds,), self._fresh, self._track)
         self._fresh = False
         self._group = []
+        self._unseen = 0
         self._last_s = packet.seconds
         step_s = self._closely_s or self._plan.max_gap_s
         self._due_s = packet.seconds + step_s * self._chance.uniform(_EARLIEST, 1.0)

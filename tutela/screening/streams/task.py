@@ -18,8 +18,6 @@ from tutela.content.views.view_set import ViewSet
 from tutela.errors import UnscreenableError
 from tutela.screening.video.task import read_sample, sample_fields
 
-_MICROSECONDS = 1_000_000
-_NEAR_S = 0.001
 _REMEMBERED = 8
 """Frames that are wanted and have not come out of the decoder yet."""
 
@@ -76,7 +74,10 @@ class _Decoding:
 
     decoder: Any
     limits: Limits
-    due: list[float] = field(default_factory=list)
+    due: list[tuple[int, float]] = field(default_factory=list)
+    """The number of each packet whose frame is wanted, and its seconds. By its number, since a sender chooses times:
+    of frames that all claim one moment, the first would stand for whichever is wanted."""
+    packets: int = 0
     errors: int = 0
     chance: Random = field(default_factory=SystemRandom)
 
@@ -106,23 +107,25 @@ class _Decoding:
         return cls(decoder, limits)
 
     def look(self, data: memoryview, options: Mapping[str, Any]) -> Generator[tuple[float, list[Sample]], None, None]:
-        """The frames that are wanted, with their samples."""
-        self.due = sorted({*self.due, *options["due"]})[-_REMEMBERED:]
-        wanted = set(options["due"])
-        at = 0
-        for seconds, size, _, disposable in options["packets"]:
+        """The frame that is wanted, with its samples: the last one of a look."""
+        at, last = 0, len(options["packets"])
+        for number, (seconds, size, _, disposable) in enumerate(options["packets"], 1):
             packet = bytes(data[at : at + size])
             at += size
-            if disposable and seconds not in wanted:
+            self.packets += 1
+            wanted = number == last and bool(options["due"])
+            if wanted:
+                self.due = [*self.due, (self.packets, float(seconds))][-_REMEMBERED:]
+            elif disposable:
                 continue  # no other frame needs it
-            self.decoder.skip_frame = "DEFAULT" if seconds in wanted else "NONREF"
-            yield from self._decoded(packet, seconds)
+            self.decoder.skip_frame = "DEFAULT" if wanted else "NONREF"
+            yield from self._decoded(packet)
         if not options["followed"]:
-            yield from self._decoded(None, 0.0)
+            yield from self._decoded(None)
             if self.due and self.errors:
                 raise UnscreenableError(Shortcoming.UNREADABLE, "the frame that was wanted cannot be decoded")
 
-    def _decoded(self, data: bytes | None, seconds: float) -> Generator[tuple[float, list[Sample]], None, None]:
+    def _decoded(self, data: bytes | None) -> Generator[tuple[float, list[Sample]], None, None]:
         from av.error import EOFError as EndError
         from av.error import FFmpegError
         from av.packet import Packet
@@ -130,7 +133,7 @@ class _Decoding:
         packet = None
         if data is not None:
             packet = Packet(data)
-            packet.pts = round(seconds * _MICROSECONDS)
+            packet.pts = self.packets
         try:
             frames = self.decoder.decode(packet)
         except EndError:
@@ -141,10 +144,10 @@ class _Decoding:
             self.errors += 1
             return
         for frame in frames:
-            if self.due and frame.pts is not None and frame.pts / _MICROSECONDS >= self.due[0] - _NEAR_S:
-                shown_s = frame.pts / _MICROSECONDS
-                self.due = [due for due in self.due if due - _NEAR_S > shown_s]
-                yield shown_s, self._samples(frame)
+            had = [seconds for number, seconds in self.due if frame.pts is not None and number <= frame.pts]
+            if had:
+                self.due = self.due[len(had) :]
+                yield had[-1], self._samples(frame)
 
     def _samples(self, frame: Any) -> list[Sample]:
         from tutela.content.media.confined.frame_luma import readings
