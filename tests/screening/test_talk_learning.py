@@ -6,6 +6,7 @@ import ctypes
 import os
 import random
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Sequence
@@ -370,6 +371,49 @@ def test_the_edge_library_finds_the_same_bits_within_four_megabytes_and_opens_no
     needed = subprocess.run(["nm", "-D", "--undefined-only", str(library)], capture_output=True, text=True, check=False)
     names = {line.split()[-1].partition("@")[0] for line in needed.stdout.splitlines() if line.strip()}
     assert not names & {"open", "open64", "fopen", "fopen64", "openat", "socket", "connect", "getaddrinfo", "system"}
+
+
+APP = """
+#include <tutela_edge.h>
+#include <unistd.h>
+#include <vector>
+int main() {
+    std::vector<uint8_t> model(4'000'000);
+    size_t size = 0;
+    for (ssize_t got; (got = read(0, model.data() + size, model.size() - size)) > 0;) size += size_t(got);
+    write(1, "begin", 5);
+    tutela_edge* edge = tutela_edge_open(model.data(), size);
+    uint8_t stage = 0;
+    float sum = 0;
+    for (int i = 0; i < 100; ++i) sum += tutela_edge_score(edge, "you seem really driven", 22, &stage);
+    tutela_edge_close(edge);
+    write(1, "end", 3);
+    return sum > 0 ? 0 : 1;
+}
+"""
+"""An app: it reads a model, and between two marks only the library acts."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace")
+def test_an_app_sees_the_edge_library_call_the_system_for_memory_alone(
+    library: Path, ordinary: list[str], tmp_path: Path
+):
+    (tmp_path / "app.cpp").write_text(APP)
+    app = [os.environ.get("CXX", "c++"), "-std=c++20", f"-I{ROOT / 'native' / 'edge'}", str(tmp_path / "app.cpp")]
+    subprocess.run([*app, str(library), "-o", str(tmp_path / "app")], check=True)
+    model = edge_bytes(train([Labelled(*one) for one in positives(WORDING_A)], ordinary))
+    trace = ["strace", "-f", "-o", str(tmp_path / "calls"), str(tmp_path / "app")]
+    done = subprocess.run(trace, input=model, env={"LD_LIBRARY_PATH": str(library.parent)}, check=False)
+    if done.returncode != 0 and not (tmp_path / "calls").exists():
+        pytest.skip("nothing can be traced here")
+    assert done.returncode == 0
+    lines = (tmp_path / "calls").read_text().splitlines()
+    begin, end = (
+        next(place for place, line in enumerate(lines) if f'write(1, "{mark}"' in line) for mark in ("begin", "end")
+    )
+    called = {re.sub(r"^\d+ +", "", line).partition("(")[0] for line in lines[begin + 1 : end]}
+    assert called <= {"brk", "mmap", "munmap", "mremap", "madvise", "futex"}
 
 
 # --- words for people
