@@ -14,6 +14,7 @@ import shutil
 import sqlite3
 import struct
 import subprocess
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -490,6 +491,17 @@ def test_a_database_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> Non
         connection.execute("create table held (value)")
         connection.execute("insert into held values (?)", (JPEG,))
     assert outcome(connection.serialize(), profile=Profile.FILES, timeout_s=5.0) == "block"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\x89HDF\r\n\x1a\n" + b"\x78\x9c" * 500_000, b"\x7fELF\2\1\1" + zlib.compress(bytes(900))[:200] * 10_000],
+    ids=["marks alone", "beginnings alone"],
+)
+def test_beginnings_of_zlib_without_end_are_ended(data: bytes) -> None:
+    started = time.process_time()
+    assert outcome(data, profile=Profile.FILES, timeout_s=2.0) in ("hold", "allow")
+    assert time.process_time() - started < 15
 
 
 def test_each_piece_of_an_aperture_has_a_place() -> None:

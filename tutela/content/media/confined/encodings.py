@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from urllib.parse import unquote_to_bytes
 
 from tutela._native import find_literals, has_row
+from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
 from tutela.content.media.sniff import sniff
 
@@ -57,6 +58,7 @@ _BOUNDARY = b"-=\r\n"
 """What ends a body in base64, and begins the next part of a mail."""
 _DEFLATE_PROOF = 512
 _MOST_INFLATED = 64 * 1024 * 1024
+_CHECKED_EVERY = 1_000
 _ZLIB = [b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"]
 _MIXED = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|u00([0-9a-fA-F]{2})|([nrtfbav0\\'\"/]))")
 _SINGLE = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"f": b"\f", b"b": b"\b", b"a": b"\a", b"v": b"\v", b"0": b"\0"}
@@ -192,10 +194,12 @@ def _inflated(data: bytes) -> tuple[bytes, bool]:
     return data, False
 
 
-def packed_in(data: memoryview) -> Iterator[bytes]:
+def packed_in(data: memoryview, budget: Budget) -> Iterator[bytes]:
     """Files in streams of zlib, wherever one begins (RFC 1950): programs and data keep what they need so."""
     end = 0
-    for begin, _ in find_literals(data, _ZLIB):
+    for number, (begin, _) in enumerate(find_literals(data, _ZLIB)):
+        if number % _CHECKED_EVERY == 0:
+            budget.check_time()
         if begin < end:
             continue
         with contextlib.suppress(zlib.error):

@@ -34,7 +34,7 @@ class Carved:
         if kind is not None and kind[1] == "application/x-npy":
             yield from picture_of(content, budget)
         if kind is not None and kind[0] in (FileKind.PROGRAM, FileKind.DATA):
-            for data in packed_in(memoryview(content.data)):
+            for data in packed_in(memoryview(content.data), budget):
                 budget.spend_bytes(len(data))
                 yield InnerFile("packed", data, speculative=True)
         if kind is not None and kind[0] is FileKind.PROGRAM:

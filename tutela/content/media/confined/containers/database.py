@@ -22,6 +22,8 @@ from tutela.content.media.sniff import sniff
 
 _LEAST = 256
 """Bytes of a value that may be a file."""
+_LONGEST = 256 * 1024 * 1024
+"""Of a value, which a column may compute."""
 _STEPS = 10_000
 _SMALLEST = 64
 """Fields along each side of an array that may be a picture."""
@@ -34,6 +36,7 @@ def values_of(content: Content, budget: Budget) -> Iterator[Part]:
         database.deserialize(bytes(content.data))
         database.execute("pragma trusted_schema = off")
         database.text_factory = lambda text: text.decode("utf-8", "replace")
+        database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
         database.set_progress_handler(lambda: _out_of_time(budget), _STEPS)
         texts: list[str] = []
         for value in _long_values(database):
