@@ -98,7 +98,7 @@ class Lanes:
         with self._lock:
             self._waiting.append(waiter)
             self._call()
-        if not waiter.called.wait(wait_s):
+        if waiter.turn is None and not waiter.called.wait(wait_s):
             with self._lock:
                 if waiter.turn is None:
                     self._waiting.remove(waiter)
@@ -167,12 +167,13 @@ class Lanes:
 
     def _call(self) -> None:
         """Give what is free to those who have the fewest turns; among equals to whoever had one the longest ago."""
-        for lane, running in self._running.items():
+        for lane, running in self._running.items() if self._waiting else ():
             while running.total() < (self._size if lane is Lane.QUICK else 2 * self._size):
                 candidates = [waiter for waiter in self._waiting if self._may_enter(waiter.asker, lane)]
                 if not candidates:
                     break
-                chosen = min(candidates, key=lambda waiter: self._turns(waiter.asker))
+                alone = len(candidates) == 1
+                chosen = candidates[0] if alone else min(candidates, key=lambda waiter: self._turns(waiter.asker))
                 stranger, small = self._cost_s(chosen.asker) is None, self._is_small(chosen.asker)
                 chosen.turn = Turn(chosen.asker, lane, stranger, small)
                 self._take(chosen.turn, 1)
