@@ -18,6 +18,7 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pikepdf
@@ -111,23 +112,26 @@ def with_property(data: bytes, added: bytes) -> bytes:
     return bytes(out)
 
 
+QUICKLY: dict[str, dict[str, Any]] = {"AVIF": {"speed": 10}, "HEIF": {"enc_params": {"preset": "ultrafast"}}}
+
+
 def cut_out(form: str, whole: Image.Image, box: tuple[int, int, int, int]) -> bytes:
     """A picture of which viewers that know clean apertures show a part."""
     left, top, right, bottom = box
     width, height = right - left, bottom - top
     across, down = left + right - whole.width, top + bottom - whole.height
     aperture = struct.pack(">I4s8i", 40, b"clap", width, 1, height, 1, across, 2, down, 2)
-    return with_property(file_of(whole, form, quality=90), aperture)
+    return with_property(file_of(whole, form, quality=90, **QUICKLY[form]), aperture)
 
 
 def test_what_a_clean_aperture_cuts_out_is_looked_at_and_so_is_the_whole() -> None:
     pillow_heif.register_heif_opener()
-    sheet = OTHER.resize((1280, 960))
+    sheet = OTHER.resize((640, 480))
     sheet.paste(KNOWN, (400, 200))
-    assert outcome(file_of(sheet, "AVIF", quality=90)) == "allow"
+    assert outcome(file_of(sheet, "AVIF", quality=90, speed=10)) == "allow"
     assert outcome(cut_out("AVIF", sheet, (400, 200, 400 + WIDTH, 200 + HEIGHT))) == "block"
     assert outcome(cut_out("HEIF", sheet, (400, 200, 400 + WIDTH, 200 + HEIGHT))) == "block"
-    assert outcome(cut_out("HEIF", KNOWN.resize((960, 720)), (0, 0, 320, 240))) == "block"
+    assert outcome(cut_out("HEIF", KNOWN, (0, 0, 80, 60))) == "block"
 
 
 def test_an_aperture_without_size_holds() -> None:
@@ -340,9 +344,6 @@ SHOWN: dict[str, Callable[[], bytes]] = {
     "a drawing with variables": lambda: by_rules(
         ":root {" + "".join(f"--c{60 * y + x}: {c};" for x, y, c in ROWS) + "}", 'style="fill: var(--c{0})"'
     ),
-    "a drawing by places": lambda: by_rules(
-        "".join(f"rect:nth-child({60 * y + x + 2}) {{fill: {c}}}" for x, y, c in ROWS), ""
-    ),
     "a drawing in other colours": lambda: by_rules("", 'style="fill: oklch({1:.3f} 0 0)"'),
     "a stylesheet": transformed,
     "a saved page": lambda: plistlib.dumps({"WebResourceData": TABLE}, fmt=plistlib.FMT_BINARY),
@@ -495,7 +496,7 @@ def test_a_database_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize(
     "data",
-    [b"\x89HDF\r\n\x1a\n" + b"\x78\x9c" * 500_000, b"\x7fELF\2\1\1" + zlib.compress(bytes(900))[:200] * 10_000],
+    [b"\x89HDF\r\n\x1a\n" + b"\x78\x9c" * 100_000, b"\x7fELF\2\1\1" + zlib.compress(bytes(900))[:200] * 10_000],
     ids=["marks alone", "beginnings alone"],
 )
 def test_beginnings_of_zlib_without_end_are_ended(data: bytes) -> None:
