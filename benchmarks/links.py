@@ -84,7 +84,8 @@ def _over_http(scale: Scale) -> Table:
         home, port = Path(folder) / "home", free_port()
         key = _listed(home, count)
         command = [sys.executable, "-m", "tutela", "--home", str(home), "serve", "--port", str(port)]
-        with started_service(command, port, "/readyz", TUTELA_DECODERS="1") as served, on_the_other_core():
+        settings = {"TUTELA_DECODERS": "1", "TUTELA_SERVICE__RATE": "100000/second"}
+        with started_service(command, port, "/readyz", **settings) as served, on_the_other_core():
             served.client.headers["Authorization"] = f"Bearer {key}"
             for name, body in _QUESTIONS.items():
                 p50, p99, processor = _asked(served, body, 50 if scale is Scale.TINY else 3_000)

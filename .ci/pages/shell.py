@@ -73,7 +73,8 @@ class Shell:
         if self._service is not None:
             self._service.terminate()
             self._service.wait(_PATIENCE_S)
-        self.run("tutela demo --stop > /dev/null 2>&1")
+        for home in {pid_file.parent for pid_file in self.root.rglob("*.pid")}:
+            self.run(f"tutela --home {home} demo --stop > /dev/null 2>&1")
         for group in self._groups:  # what a page left running
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGTERM)
