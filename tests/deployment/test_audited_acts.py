@@ -173,7 +173,7 @@ def test_no_row_is_written_beside_its_act():
         ("casework/reports/package.py", "report.packaged"),
         ("console/audit_routes.py", "audit.read"),
         ("console/case_routes.py", "case.viewed"),
-        ("deployment/composition.py", "conversations.content"),
+        ("deployment/conversations.py", "conversations.content"),
     }
 
 

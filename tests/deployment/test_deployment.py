@@ -106,6 +106,8 @@ def test_a_picture_goes_through_a_deployment_from_one_end_to_the_other(tmp_path,
 
 
 def test_closing_ends_every_thread_and_process_and_can_be_done_twice(tmp_path):
+    with compose_deployment(tmp_path / "before", decoders=1) as before:
+        before.pool.warm()  # whoever has used up its forks starts another fork server, which stays
     threads, processes = set(threading.enumerate()), set(children())
     deployment = compose_deployment(tmp_path / "home", decoders=2)
     deployment.pool.warm()

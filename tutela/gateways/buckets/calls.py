@@ -145,7 +145,7 @@ def _good(request: Request, answer: StoreAnswer) -> StoreAnswer:
         raise ChangedError("another version is there")
     if not 200 <= answer.status < 300:
         raise StoreUnreachableError(
-            "the store refused a {method}: status {status}", method=request.method, status=answer.status
+            "the store refused a {method}: status {found}", method=request.method, found=answer.status
         )
     return answer
 

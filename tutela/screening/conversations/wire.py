@@ -84,6 +84,8 @@ _EVENT = TypeAdapter(EventIn)
 class UnreadableEventError(InputError):
     """What was sent is no event; `at` says which part, and nothing of what is in it is repeated."""
 
+    code = "unreadable-event"
+
     def __init__(self, at: str, what: str) -> None:
         super().__init__("{what}", what=what)
         self.at = at

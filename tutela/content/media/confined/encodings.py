@@ -240,9 +240,10 @@ def _word_by_word(run: bytes) -> Iterator[bytes]:
 
 def from_base64(text: bytes) -> bytes:
     """The bytes that base64 stands for, as far as they go; whatever stands between its letters is passed over."""
-    text = text.replace(b"%2B", b"+").replace(b"%2F", b"/")
     if len(text.translate(None, _BEGIN_BETWEEN)) < len(text):
-        text = _BETWEEN.sub(b"", text.replace(b"-", b"+"))
+        text = _BETWEEN.sub(b"", text)
+        for escaped, letter in ((b"%2B", b"+"), (b"%2b", b"+"), (b"%2F", b"/"), (b"%2f", b"/")):
+            text = text.replace(escaped, letter)
     letters = text.translate(_IN_STANDARD_BASE64, _NOT_BASE64)
     letters = letters[: len(letters) - 1] if len(letters) % 4 == 1 else letters
     return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
