@@ -364,9 +364,9 @@ def test_the_django_form_needs_its_token(tmp_path, home):
         assert site.send(UNRELATED).status_code == 403
 
 
-def test_the_tutorial_shows_the_examples_as_they_are():
-    page = (ROOT / "docs" / "screen-uploads.md").read_text()
-    blocks = re.findall(r"```python title=\"(examples/[\w/.]+)\"\n(.*?)```", page, flags=re.DOTALL)
+def test_the_docs_show_the_examples_as_they_are():
+    pages = "".join((ROOT / "docs" / name).read_text() for name in ("screen-uploads.md", "links-and-words.md"))
+    blocks = re.findall(r"```python title=\"(examples/[\w/.]+)\"\n(.*?)```", pages, flags=re.DOTALL)
     assert {name for name, _ in blocks} == {f"examples/{path.parent.name}/app.py" for path in EXAMPLES.glob("*/app.py")}
     for name, block in blocks:
         assert block in (ROOT / name).read_text(), f"{name} does not contain:\n{block}"
