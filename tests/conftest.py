@@ -1,5 +1,6 @@
 """What the tests share: databases, deployments, and benign media."""
 
+import logging
 import signal
 import subprocess
 import tempfile
@@ -65,6 +66,18 @@ def cybertipline() -> Iterator[tuple[CyberTiplineStandIn, str]]:
     ncmec = CyberTiplineStandIn(SCHEMA_FILE)
     with ncmec.serve() as address:
         yield ncmec, address
+
+
+@pytest.fixture(autouse=True)
+def own_logs() -> Iterator[None]:
+    """A command that sets up its logs in this process leaves them to no later test: they would stand in its output."""
+    root = logging.getLogger()
+    level, handlers = root.level, set(root.handlers)
+    yield
+    root.setLevel(level)
+    for handler in set(root.handlers) - handlers:
+        if type(handler) is logging.StreamHandler:
+            root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")

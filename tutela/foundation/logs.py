@@ -81,5 +81,6 @@ def log_config() -> dict[str, Any]:
             # Its lines hold queries, which may hold anything; ours do not.
             "uvicorn.access": {"level": "CRITICAL", "propagate": False},
             "alembic": {"level": "WARNING"},
+            "fontTools": {"level": "WARNING"},  # a line for each table of a font that a report leaves out
         },
     }
