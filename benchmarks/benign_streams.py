@@ -36,7 +36,7 @@ from tutela.screening.streams.task import read_seen, task
 from tutela.screening.streams.wire import codec_fields, packet_fields
 
 _SIZE, _RATE = (320, 180), 10
-_PROCESSOR_S = {Scale.TINY: 5, Scale.USUAL: 120, Scale.FULL: 900}
+_PROCESSOR_S = {Scale.TINY: 2, Scale.USUAL: 120, Scale.FULL: 900}
 _LISTED = {Scale.TINY: 10, Scale.USUAL: 250, Scale.FULL: 1_250}
 """Drawn pictures of each family that are listed."""
 _STREAM_S = 300
