@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -380,8 +381,8 @@ def test_a_clip_of_three_seconds_in_a_long_video_is_found_at_its_time(films):
         encode(long, key_frames_every=1000, options={"sc_threshold": "0", "preset": "ultrafast"})
     )
     match = only_match(verdict)
-    assert match.part == "00:01:00–00:01:02"
-    assert match.span.entry_begin == pytest.approx(3.0, abs=1.0)  # looked at in moments that nobody foresees
+    assert re.fullmatch("00:01:0[01]–00:01:0[12]", match.part)  # to the second: nobody foresees what is looked at
+    assert match.span.entry_begin == pytest.approx(3.0, abs=1.0)
     assert match.span.upload_share < 0.2
 
 
