@@ -6,8 +6,7 @@ import json
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -19,8 +18,8 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
+from tests.support.commands import Call, Said, run_command
 from tutela.casework.evidence.seal import new_identity
-from tutela.cli import main
 from tutela.deployment.casework import opened_casework
 from tutela.deployment.settings import load_settings
 from tutela.foundation.store.database import Store
@@ -30,18 +29,6 @@ from tutela.lists.banks.values import new_entry
 from tutela.screening.check.counts import CheckCounts, What
 
 GARDEN = "192.0.2.80"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Answer]
 
 
 @pytest.fixture
@@ -55,13 +42,8 @@ def call(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     monkeypatch.setenv("TUTELA_HOME", str(home))
     monkeypatch.setenv("COLUMNS", "200")
 
-    def run(*arguments: object) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["tutela", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return Answer(int(ended.value.code or 0), captured.out, captured.err)
+    def run(*arguments: object) -> Said:
+        return run_command(monkeypatch, capsys, *arguments)
 
     return run
 
@@ -108,7 +90,7 @@ def test_a_list_that_is_piped_in_grows_only_when_somebody_says_so(call, home, tm
         call("bank", "import", "isp", written(tmp_path / "first.txt", *names("a", 200)), "--signal", "domain").code == 0
     )
 
-    def piped(*more: str) -> Answer:
+    def piped(*more: str) -> Said:
         text = "".join(f"{name}\n" for name in names("b", 150)).encode()
         monkeypatch.setattr(sys, "stdin", TextIOWrapper(_Peekable(text)))
         return call("bank", "import", "isp", "-", "--format", "text", "--signal", "domain", *more)

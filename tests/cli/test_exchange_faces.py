@@ -2,11 +2,9 @@
 
 import base64
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi.testclient import TestClient
 
 from tests.lists.test_exchanges import filled
+from tests.support.commands import Call, Said, run_command
 from tests.support.exchange_tools import QUICK, opened
 from tests.support.feeds import random_hashes
 from tests.support.standins.arachnid import ArachnidStandIn
@@ -22,7 +21,6 @@ from tests.support.standins.server import served
 from tutela.api.app import create_app
 from tutela.api.keys import Keys, Scope
 from tutela.api.options import ApiOptions
-from tutela.cli import main
 from tutela.deployment.composition import Deployment
 from tutela.foundation.outbox.service import Outbox
 from tutela.foundation.outbox.worker import Dispatcher
@@ -38,18 +36,6 @@ from tutela.lists.exchanges.service import Exchanges, Giving
 
 PDQ = [row.tobytes().hex() for row in random_hashes(20, seed=55)]
 KNOWN = bytes.fromhex(PDQ[0])
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Answer]
 
 
 @pytest.fixture(autouse=True)
@@ -82,13 +68,8 @@ def call(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     monkeypatch.setenv("TUTELA_HOME", str(home))
     monkeypatch.setenv("TUTELA_DECODERS", "1")
 
-    def run(*arguments: str, group: str = "exchange") -> Answer:
-        monkeypatch.setattr(sys, "argv", ["tutela", group, *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return Answer(int(ended.value.code or 0), captured.out, captured.err)
+    def run(*arguments: str, group: str = "exchange") -> Said:
+        return run_command(monkeypatch, capsys, group, *arguments)
 
     return run
 
@@ -163,7 +144,7 @@ def test_a_list_that_is_asked_says_what_it_knows_by_the_exit_code(call, shield):
     found = call("lookup", "shield", f"pdq:{PDQ[0]}", f"pdq:{PDQ[9]}")
     assert found.code == 1
     assert json.loads(found.out) == {"signal": "pdq", "value": PDQ[0], "label": "csam"}
-    assert call("lookup", "shield", f"pdq:{PDQ[9]}") == Answer(0, "", "")
+    assert call("lookup", "shield", f"pdq:{PDQ[9]}") == Said(0, "", "")
     wrong = call("lookup", "shield", "pdq:short")
     assert wrong.code == 2 and "pdq needs 64 hexadecimal digits" in wrong.err
     assert len(service.asked) == 3

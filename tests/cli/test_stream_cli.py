@@ -3,31 +3,17 @@ answer."""
 
 import contextlib
 import json
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.commands import Call, Said, run_command
 from tests.support.service import free_port
 from tests.support.streams import put_down
-from tutela.cli import main
 from tutela.foundation.store.database import Store
 from tutela.screening.streams.model import StreamState
 from tutela.screening.streams.records import StreamRecords
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Answer]
 
 
 @pytest.fixture
@@ -49,13 +35,8 @@ def call(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     monkeypatch.setenv("TUTELA_HOME", str(home))
     monkeypatch.setenv("COLUMNS", "250")
 
-    def run(*arguments: str) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["tutela", "stream", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return Answer(int(ended.value.code or 0), captured.out, captured.err)
+    def run(*arguments: str) -> Said:
+        return run_command(monkeypatch, capsys, "stream", *arguments)
 
     return run
 

@@ -21,7 +21,7 @@ from xml.sax.saxutils import escape
 from tutela.errors import InputError
 from tutela.gateways.buckets.calls import Calls, Request, StoreAnswer
 from tutela.gateways.buckets.events import NewObject
-from tutela.gateways.buckets.store import MAX_TAGS, ChangedError, Pinned, QueuedEvent, StoreUnreachableError
+from tutela.gateways.buckets.store import ChangedError, Pinned, QueuedEvent, StoreUnreachableError, joined_tags
 
 _API = "2021-08-06"
 """Version of the storage services that is asked for."""
@@ -138,13 +138,7 @@ class AzureStore:
     def tag(self, pinned: Pinned, ours: Mapping[str, str]) -> None:
         """Where the account keeps no versions, another blob may have come in between: then the tags are taken off
         again."""
-        tags = self.tags(pinned) | dict(ours)
-        if len(tags) > MAX_TAGS:
-            raise StoreUnreachableError(
-                "the object has {tags} tags, and may have {max_tags} in all",
-                tags=len(tags) - len(ours),
-                max_tags=MAX_TAGS,
-            )
+        tags = joined_tags(self.tags(pinned), ours)
         self._set_tags(pinned, tags)
         if pinned.version:
             return

@@ -12,12 +12,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tutela.gateways.buckets.events import NewObject
 from tutela.gateways.buckets.store import (
     BLOCK,
-    MAX_TAGS,
     ChangedError,
     GoneError,
     Pinned,
     QueuedEvent,
     StoreUnreachableError,
+    joined_tags,
 )
 
 _GONE = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed", "405"})
@@ -72,13 +72,7 @@ class S3Store:
     def tag(self, pinned: Pinned, ours: Mapping[str, str]) -> None:
         """Where the bucket keeps no versions, another object may have come in between: then the tags are taken off
         again."""
-        tags = self.tags(pinned) | dict(ours)
-        if len(tags) > MAX_TAGS:
-            raise StoreUnreachableError(
-                "the object has {tags} tags, and may have {max_tags} in all",
-                tags=len(tags) - len(ours),
-                max_tags=MAX_TAGS,
-            )
+        tags = joined_tags(self.tags(pinned), ours)
         self._call(self._s3.put_object_tagging, **_named(pinned), Tagging=_tag_set(tags))
         if pinned.version:
             return

@@ -55,6 +55,18 @@ class Pinned:
     etag: str
 
 
+def joined_tags(theirs: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
+    """Our tags beside those that are there. Raises StoreUnreachableError where that is more than an object may have."""
+    tags = {**theirs, **ours}
+    if len(tags) > MAX_TAGS:
+        raise StoreUnreachableError(
+            "the object has {tags} tags, and may have {max_tags} in all",
+            tags=len(tags) - len(ours),
+            max_tags=MAX_TAGS,
+        )
+    return tags
+
+
 class ObjectStore(Protocol):
     """One store. Calls wait: make them in threads. Each raises StoreUnreachableError, and what it says."""
 
