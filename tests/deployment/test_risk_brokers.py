@@ -1,6 +1,6 @@
 """Events from a broker: three processes on its partitions, one killed, raise the alarms that one process raises.
 
-Kafka is librdkafka's own cluster, which speaks the real protocol; a real one where `.ci/peers` has put it.
+Kafka is librdkafka's own cluster, which speaks the real protocol, and Apache's where `.ci/peers` has put it.
 """
 
 import json
@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tests.support.brokers import PARTITIONS, TOPIC, Broker, RedisServer, mock_kafka, redis_server
+from tests.support.brokers import PARTITIONS, TOPIC, Broker, RedisServer, apache_kafka, mock_kafka, redis_server
 from tests.support.talk import ON, Desk, sent, town
 from tests.support.waiting import wait_until
 from tutela.casework.cases.options import EvidenceOptions
@@ -47,8 +48,24 @@ CASEWORK = CaseworkOptions(evidence=EvidenceOptions(recipients=(PUBLIC,)))
 
 @pytest.fixture(params=["kafka", pytest.param("redis", marks=pytest.mark.peers)])
 def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
-    with redis_server(tmp_path) if request.param == "redis" else mock_kafka() as broker:
-        yield broker
+    with ExitStack() as stack:
+        if request.param == "redis":
+            yield stack.enter_context(redis_server(tmp_path))
+        elif request.param == "apache":
+            yield stack.enter_context(apache_kafka(tmp_path))
+        else:
+            yield stack.enter_context(mock_kafka())
+
+
+def source_of(broker: Broker, partitions: int = PARTITIONS) -> SourceOptions:
+    """How an operator names it."""
+    return SourceOptions(
+        SourceKind(broker.kind),
+        broker.address,
+        partitions=partitions,
+        silent_s=broker.silent_s,
+        options=broker.options,
+    )
 
 
 @dataclass
@@ -69,6 +86,7 @@ class Consumer:
             "TUTELA_CONVERSATIONS__SOURCE__ADDRESS": broker.address,
             "TUTELA_CONVERSATIONS__SOURCE__PARTITIONS": str(PARTITIONS),
             "TUTELA_CONVERSATIONS__SOURCE__SILENT_S": str(broker.silent_s),
+            "TUTELA_CONVERSATIONS__SOURCE__OPTIONS": json.dumps(broker.options),
         }
         log = home / f"{name}.log"
         with log.open("wb") as file:
@@ -111,6 +129,7 @@ def messages(events: Sequence[Event]) -> list[tuple[int, bytes]]:
 
 
 @pytest.mark.peers
+@pytest.mark.parametrize("broker", ["kafka", "redis", "apache"], indirect=True)
 def test_three_processes_of_which_one_is_killed_raise_what_one_process_raises(broker: Broker, tmp_path: Path):
     home, alone = tmp_path / "home", tmp_path / "alone"
     with opened_casework(home, None, CASEWORK) as casework:
@@ -159,7 +178,7 @@ class Turned:
 
     def __init__(self, home: Path, broker: Broker, desk: Desk) -> None:
         home.mkdir(exist_ok=True)
-        source = SourceOptions(SourceKind(broker.kind), broker.address, partitions=PARTITIONS, silent_s=broker.silent_s)
+        source = source_of(broker)
         options = ConversationOptions(enabled=True, source=source)
         self.source = open_source(source)
         self.fleet = ConversationFleet(home, key_of, options, desk)
@@ -191,7 +210,8 @@ def send_as_shown(broker: Broker, events: Sequence[Event]) -> None:
         return
     (block,) = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "confluent_kafka" in block]
     names: dict[str, Any] = {}
-    exec(block.replace("kafka-1:9092,kafka-2:9092", broker.address).replace("PARTITIONS = 12", "PARTITIONS = 4"), names)
+    block = block.replace('"kafka-1:9092,kafka-2:9092"', f'"{broker.address}", **{broker.options!r}')
+    exec(block.replace("PARTITIONS = 12", "PARTITIONS = 4"), names)
     for document in documents:
         names["send"](document)
     assert names["producer"].flush(30) == 0
@@ -201,8 +221,7 @@ def test_the_doctor_says_whether_every_partition_is_read(broker: Broker, tmp_pat
     broker.send([(number, b"{}") for number in range(PARTITIONS)])
 
     def said(partitions: int) -> tuple[str, str]:
-        source = SourceOptions(SourceKind(broker.kind), broker.address, partitions=partitions)
-        options = ConversationOptions(enabled=True, source=source)
+        options = ConversationOptions(enabled=True, source=source_of(broker, partitions))
         settings = Settings(home=tmp_path / "home", conversations=options, evidence=EvidenceOptions((PUBLIC,)))
         (found,) = check_conversations(settings)
         return found.state, found.detail
@@ -239,6 +258,7 @@ def test_what_is_no_event_is_told_without_its_words_and_stops_nothing(broker: Br
 
 
 @pytest.mark.peers
+@pytest.mark.parametrize("broker", ["kafka", "redis", "apache"], indirect=True)
 def test_a_partition_waits_while_another_process_still_judges_it(broker: Broker, tmp_path: Path):
     """Whoever only seemed to be dead keeps its shards until it lets go of them; nothing is lost meanwhile."""
     home, events = tmp_path / "home", town(3, 6, time.time() - 20_000)
