@@ -28,8 +28,7 @@ constexpr std::array<std::string_view, risk_features> names = {
 
 // Of Pair::flags.
 constexpr uint16_t contacted = 1, counted = 2, answered_yes = 4, answered_no = 8, turned_away_from = 16, moved = 32,
-                   gave = 64, asked = 128, in_group = 256, private_after = 512, to_minor_flag = 1024,
-                   acquainted = 2048;
+                   gave = 64, asked = 128, in_group = 256, to_minor_flag = 512, acquainted = 1024;
 
 bool is_minor(uint8_t band) { return band >= 1 && band <= 3; }
 
@@ -222,12 +221,11 @@ void RiskTable::approach(const RiskEvent& event, uint32_t at_s) {
         }
         return;
     }
-    to.sent = uint16_t(std::min(65535, to.sent + 1));
     const bool first = !(to.flags & contacted);
     const bool stranger = !(to.flags & acquainted) && !(event.flags & RiskFlag::role);
     if (first) {
         to.flags |= contacted;
-        to.first_s = at_s, to.first_position = event.position;
+        to.first_s = at_s;
         Pair* back = pair(event.recipient, event.sender);
         const bool answers = back != nullptr && (back->flags & contacted) && back->first_s <= at_s;
         if (back != nullptr && (back->flags & counted) && back->first_s > at_s) {
@@ -276,13 +274,7 @@ void RiskTable::approach(const RiskEvent& event, uint32_t at_s) {
     const float trust = std::max(0.0f, event.trust) * heard * ((to.flags & acquainted) ? 0.5f : 1.0f);
     if (!(trust > 0)) return;
     to.trust += at_last(trust, at_s, to.last_s, trust_half_s);
-    if (event.stage > 0 && event.stage <= risk_stages) {
-        uint8_t& stage = to.stages[event.stage - 1];
-        stage = std::max(stage, uint8_t(std::clamp(trust * 32.0f, 1.0f, 255.0f)));
-        from.stages |= uint8_t(1u << (event.stage - 1));
-    }
-    const size_t least = size_t(std::min_element(to.best, to.best + 3) - to.best);
-    if (trust > to.best[least]) to.best[least] = trust, to.best_position[least] = event.position;
+    if (event.stage > 0 && event.stage <= risk_stages) from.stages |= uint8_t(1u << (event.stage - 1));
     auto place = std::ranges::find(from.strongest, event.recipient, &Account::Strong::recipient);
     if (place == from.strongest.end())
         place = std::ranges::min_element(from.strongest, {}, [&](const Account::Strong& one) {
@@ -387,9 +379,6 @@ void RiskTable::clear(uint64_t key) {
         Pair& one = pairs[i];
         if (one.sender != key) continue;
         one.trust = one.coercion = 0;
-        std::ranges::fill(one.stages, uint8_t(0));
-        std::ranges::fill(one.best, 0.0f);
-        std::ranges::fill(one.best_position, uint64_t(0));
     }
 }
 

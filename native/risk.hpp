@@ -77,15 +77,12 @@ static_assert(sizeof(Account) == 144);
 
 struct Pair {
     uint64_t sender, recipient;
-    uint64_t first_position;
     uint32_t first_s, last_s;
     float trust, coercion;
-    uint16_t flags, sent;
-    uint8_t stages[risk_stages];
-    float best[3];
-    uint64_t best_position[3];
+    uint16_t flags;
+    uint8_t padding[6];
 };
-static_assert(sizeof(Pair) == 88);
+static_assert(sizeof(Pair) == 40);
 
 // Records in chunks that never move, and an index of their keys.
 template <typename Record>

@@ -30,17 +30,14 @@ ACCOUNT = np.dtype(
 )  # fmt: skip
 PAIR = np.dtype(
     [
-        ("sender", "<u8"), ("recipient", "<u8"), ("first_position", "<u8"), ("first_s", "<u4"), ("last_s", "<u4"),
-        ("trust", "<f4"), ("coercion", "<f4"), ("flags", "<u2"), ("sent", "<u2"), ("stages", "u1", 8),
-        ("best", "<f4", 3), ("best_position", "<u8", 3),
+        ("sender", "<u8"), ("recipient", "<u8"), ("first_s", "<u4"), ("last_s", "<u4"), ("trust", "<f4"),
+        ("coercion", "<f4"), ("flags", "<u2"), ("padding", "V6"),
     ]
 )  # fmt: skip
-COUNTED, TO_MINOR, PRIVATE_AFTER = 2, 1024, 512
 FORGET_S = 30 * 86_400
-_HEADER = struct.Struct("<8sQ6Q")
-_MAGIC = b"TUTSTAT2"
-_BEFORE = b"TUTSTAT1"
-"""Of snapshots without a source."""
+_HEADER = struct.Struct("<8s9Q")
+_MAGIC = b"TUTSTAT3"
+"""A snapshot of another layout is none: the ledger holds all that state remembers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +107,8 @@ class RiskState:
                 checksum.update(data)
                 file.write(data)
 
-            put(
-                _HEADER.pack(
-                    _MAGIC, self.position, table.accounts, table.pairs, len(seen[0]), len(seen[1]), first, since_s
-                )
-            )
-            put(second.to_bytes(8, "little") + self.source.to_bytes(8, "little"))
+            counts = table.accounts, table.pairs, len(seen[0]), len(seen[1]), first, second, since_s
+            put(_HEADER.pack(_MAGIC, self.position, self.source, *counts))
             for number in range(table.account_chunks()):
                 put(table.account_chunk(number))
             for number in range(table.pair_chunks()):
@@ -135,16 +128,12 @@ class RiskState:
         if not path.exists() or not _is_whole(path):
             return state
         with path.open("rb") as file:
-            magic, position, accounts, pairs, first_ids, second_ids, first, since_s = _HEADER.unpack(
-                file.read(_HEADER.size)
-            )
-            second = int.from_bytes(file.read(8), "little")
-            source = int.from_bytes(file.read(8), "little") if magic == _MAGIC else 0
+            _, state.position, state.source, accounts, pairs, *ids = _HEADER.unpack(file.read(_HEADER.size))
+            first_ids, second_ids, first, second, since_s = ids
             _load(file.read, accounts * ACCOUNT.itemsize, ACCOUNT.itemsize, state.table.load_accounts)
             _load(file.read, pairs * PAIR.itemsize, PAIR.itemsize, state.table.load_pairs)
             state.table.load_seen_ids(0, file.read(first_ids), first, since_s)
             state.table.load_seen_ids(1, file.read(second_ids), second, since_s)
-        state.position, state.source = position, source
         return state
 
 
@@ -158,7 +147,7 @@ def _load(read: Callable[[int], bytes], length: int, width: int, take: Callable[
 def _is_whole(path: Path) -> bool:
     checksum, left = xxhash.xxh3_64(), path.stat().st_size - 8
     with path.open("rb") as file:
-        if left < _HEADER.size or file.read(8) not in (_MAGIC, _BEFORE):
+        if left < _HEADER.size or file.read(8) != _MAGIC:
             return False
         file.seek(0)
         while left > 0:
