@@ -1,5 +1,8 @@
 """Messages and accounts: how fast, and how much of a made-up wording is found in benign chats, beside Roblox Sentinel.
 
+With TUTELA_WORDINGS, a folder of files NAME.json that give lines by stage ({"TRUST": ["…"], …}), more wordings are
+hidden: such as nobody who builds the designs has read.
+
 Sentinel is in no registry. With TUTELA_SENTINEL, its source folder (…/src), its own formulas score; otherwise they are
 restated here. Both see the vectors that ours see. The figures are about designs on made-up lines, never about
 grooming.
@@ -48,6 +51,15 @@ Cell = tuple[str, dict[ConversationStage, tuple[str, ...]], tuple[float, ...]]
 CELLS: Sequence[Cell] = (("A", WORDING_A, (0.1, 0.25, 0.8)), ("B", WORDING_B, (0.25, 0.5, 0.8)))
 
 
+def _cells() -> Sequence[Cell]:
+    """The wordings of the repository, and those that are kept apart."""
+    apart = os.environ.get("TUTELA_WORDINGS")
+    files = sorted(Path(apart).glob("*.json")) if apart else []
+    read = [(path.stem, json.loads(path.read_text())) for path in files]
+    more = [(name, {ConversationStage[stage]: tuple(lines) for stage, lines in said.items()}) for name, said in read]
+    return [*CELLS, *((name, wording, (0.25, 0.5, 0.8)) for name, wording in more)]
+
+
 def run(scale: Scale) -> Iterator[Table]:
     """The tables."""
     yield _events(20_000 if scale is Scale.TINY else 200_000)
@@ -59,12 +71,13 @@ def run(scale: Scale) -> Iterator[Table]:
     random.Random(3).shuffle(ordinary)
     ordinary = ordinary[:ORDINARY]
     texts = [line for talk in benign for line in talk.lines]
+    cells = _cells()
     folder = minilm.package()
     if folder is None or scale is Scale.TINY:
         model = train([Labelled(*one) for one in positives(WORDING_A)], ordinary)
         yield _speed(len(texts), {"n-grams": lambda: model.score(texts)})
         alone = {"n-grams alone": lambda talk: np.cumsum(model.score(talk.lines).trust)}
-        yield from _found(alone, CELLS, benign, test, 30)
+        yield from _found(alone, cells, benign, test, 30)
         return
     with tempfile.TemporaryDirectory() as place:
         whole, small = Path(place) / "whole", Path(place) / "small"
@@ -73,18 +86,18 @@ def run(scale: Scale) -> Iterator[Table]:
         encoders = Encoder(small), Encoder(whole)
     known = Known(encoders, positives(WORDING_A), ordinary)
     yield known.speed(random.Random(9).sample(texts, 1_000 if scale is Scale.USUAL else 4_000))
-    lines = sorted({*texts, *(line for wording in (WORDING_A, WORDING_B) for line, _ in positives(wording))})
+    lines = sorted({*texts, *(line for _, wording, _ in cells for line, _ in positives(wording))})
     vectors = encoders[0].encode(lines), encoders[1].encode(lines)
     count = {Scale.USUAL: 150, Scale.FULL: 600}[scale]
-    yield from _found(known.designs(lines, vectors), CELLS, benign, test, count)
+    yield from _found(known.designs(lines, vectors), cells, benign, test, count)
     # Half of the second wording is confirmed; the other half attacks.
     confirmed = [one for place, one in enumerate(positives(WORDING_B)) if place % 2 == 0]
     attacks = {
         stage: tuple(line for line in said if (line, stage) not in confirmed) for stage, said in WORDING_B.items()
     }
     after = Known(encoders, positives(WORDING_A) + confirmed, ordinary)
-    cells = (("B, half confirmed,", attacks, (0.25, 0.5)),)
-    yield from _found(after.designs(lines, vectors), cells, benign, test, count)
+    halves = [("B, half confirmed,", attacks, (0.25, 0.5))]
+    yield from _found(after.designs(lines, vectors), halves, benign, test, count)
 
 
 class Known:
@@ -219,7 +232,7 @@ def _found(
                 of_design[2].append(f"{np.mean(early):.2f}" if early else "")
         for table, row in zip(rows, of_design, strict=True):
             table.append(row)
-    told = f"at 1 % of {len(benign)} benign accounts; wording A is known, B is not; {count} a cell"
+    told = f"at 1 % of {len(benign)} benign accounts; wording A is known, the others are not; {count} a cell"
     for title, table in zip(("Accounts found", "F-latency, half speed at message 40,", "Alarm before the ask to meet"),
                             rows, strict=True):  # fmt: skip
         yield Table(f"{title} {told}", ("design", *names), SAYING, table)

@@ -16,26 +16,202 @@ bool is_latin(uint32_t letter) { return letter >= 'a' && letter <= 'z'; }
 // What a sign or digit stands for inside a word; 0 where for nothing.
 uint32_t stands_for(uint32_t letter) {
     switch (letter) {
-        case '0': return 'o';
-        case '1': case '!': case '|': case 0xa1: return 'i';
-        case '3': case 0x20ac: return 'e';
-        case '4': case '@': return 'a';
-        case '5': case '$': return 's';
-        case '7': case '+': return 't';
-        case '8': return 'b';
-        case '9': return 'g';
-        case '2': return 'z';
-        case '6': return 'g';
-        case '(': case '<': case 0xa2: return 'c';
-        default: return 0;
+        case '0':
+            return 'o';
+        case '1':
+        case '!':
+        case '|':
+        case 0xa1:
+            return 'i';
+        case '3':
+        case 0x20ac:
+            return 'e';
+        case '4':
+        case '@':
+            return 'a';
+        case '5':
+        case '$':
+            return 's';
+        case '7':
+        case '+':
+            return 't';
+        case '8':
+            return 'b';
+        case '9':
+            return 'g';
+        case '2':
+            return 'z';
+        case '6':
+            return 'g';
+        case '(':
+        case '<':
+        case 0xa2:
+            return 'c';
+        default:
+            return 0;
     }
 }
 
 struct Letter {
-    uint32_t letter;   // folded; space for what separates
-    uint32_t raw;      // as it was given
+    uint32_t letter;  // folded; space for what separates
+    uint32_t raw;     // as it was given
     uint32_t place;
 };
+
+struct Given {
+    uint32_t raw, place;
+};
+using Text = std::vector<Given>;
+
+bool is_upper(uint32_t raw) { return raw >= 'A' && raw <= 'Z'; }
+bool is_plain(uint32_t raw) { return is_latin(raw) || is_upper(raw); }
+bool is_letter(uint32_t raw) {
+    return is_plain(raw) || (raw >= 0xc0 && raw < 0x2000) || (raw >= 0x2e80 && raw < 0xe000);
+}
+
+// Whether ASCII stands at a place of a text.
+bool stands(const Text& text, size_t at, std::string_view wanted) {
+    if (at + wanted.size() > text.size()) return false;
+    for (size_t i = 0; i < wanted.size(); ++i)
+        if (text[at + i].raw != uint8_t(wanted[i])) return false;
+    return true;
+}
+
+// The length of a character reference of HTML and what it is; 0 where there is none.
+std::pair<size_t, uint32_t> reference(const Text& text, size_t at) {
+    static constexpr std::pair<std::string_view, uint32_t> named[] = {
+        {"&amp;", '&'},  {"&lt;", '<'},   {"&gt;", '>'},     {"&quot;", '"'},   {"&apos;", '\''},
+        {"&nbsp;", ' '}, {"&shy;", 0xad}, {"&zwj;", 0x200d}, {"&zwnj;", 0x200c}};
+    for (const auto& [name, raw] : named)
+        if (stands(text, at, name)) return {name.size(), raw};
+    if (!stands(text, at, "&#") || at + 2 >= text.size()) return {0, 0};
+    const bool hex = text[at + 2].raw == 'x' || text[at + 2].raw == 'X';
+    uint32_t value = 0;
+    size_t end = at + (hex ? 3 : 2);
+    for (const size_t begin = end; end < text.size() && end < begin + 7; ++end) {
+        const uint32_t raw = text[end].raw, low = raw | 0x20;
+        if (is_digit(raw))
+            value = value * (hex ? 16 : 10) + raw - '0';
+        else if (hex && low >= 'a' && low <= 'f')
+            value = value * 16 + low - 'a' + 10;
+        else
+            break;
+    }
+    if (end >= text.size() || text[end].raw != ';' || value == 0 || value > 0x10ffff) return {0, 0};
+    return {end + 1 - at, value};
+}
+
+// The length of a tag or mark of HTML that says nothing by itself; one with words in it is text.
+size_t tag(const Text& text, size_t at) {
+    static constexpr std::string_view marks[] = {
+        "<!--",    "-->",      "<b>",    "<i>",    "<u>",    "<s>",    "<em>",   "<strong>",  "<span>",
+        "<font>",  "<small>",  "<big>",  "<sub>",  "<sup>",  "<del>",  "<ins>",  "<mark>",    "<code>",
+        "<wbr>",   "<wbr/>",   "</b>",   "</i>",   "</u>",   "</s>",   "</em>",  "</strong>", "</span>",
+        "</font>", "</small>", "</big>", "</sub>", "</sup>", "</del>", "</ins>", "</mark>",   "</code>"};
+    if (stands(text, at, "<!--")) {  // an empty remark, with its end
+        size_t end = at + 4;
+        while (end < text.size() && text[end].raw == space) ++end;
+        if (stands(text, end, "-->")) return end + 3 - at;
+    }
+    for (const auto mark : marks)
+        if (stands(text, at, mark)) return mark.size();
+    return 0;
+}
+
+// Letters drawn with several signs, beside others; the length and the letter.
+std::pair<size_t, uint32_t> drawn(const Text& text, size_t at) {
+    static constexpr std::pair<std::string_view, char> shapes[] = {
+        {"/\\/\\", 'm'}, {"|\\/|", 'm'}, {"\\/\\/", 'w'}, {"|/\\|", 'w'}, {"|\\|", 'n'},
+        {"/\\/", 'n'},   {"|-|", 'h'},   {"|_|", 'u'},    {"/\\", 'a'},   {"\\/", 'v'},
+        {"|_", 'l'},     {"|<", 'k'},    {"|)", 'd'},     {"|=", 'f'},    {"()", 'o'}};
+    for (const auto& [shape, letter] : shapes) {
+        if (!stands(text, at, shape)) continue;
+        const auto beside = [&](size_t i) {
+            return i < text.size() && (is_letter(text[i].raw) || stands_for(text[i].raw) != 0);
+        };
+        const bool before = at > 0 && beside(at - 1), behind = beside(at + shape.size());
+        if (letter == 'o' ? before && behind : before || behind) return {shape.size(), uint32_t(letter)};
+    }
+    return {0, 0};
+}
+
+// What emphasises or joins, and is no space between letters.
+bool joins(uint32_t raw) {
+    return raw == '*' || raw == '_' || raw == '~' || raw == '`' || raw == '-' || raw == 0xb7 || raw == 0x2010 ||
+           raw == 0x2011 || raw == 0x2022 || raw == 0x2027 || raw == 0x2219;
+}
+
+// The text as people see it: what marks it up is gone, letters that are drawn are letters, #WordsInOne stand apart.
+// Nothing that may be a word is left out.
+void seen(std::string_view text, Text& found) {
+    static thread_local Text given, bare;
+    given.clear(), bare.clear(), found.clear();
+    bool plain = true, upper = false;
+    uint32_t place = 0;
+    for (size_t at = 0; at < text.size(); ++place) {
+        const uint32_t raw = next_letter(text, at);
+        plain = plain && !(raw == '&' || raw == '<' || raw == '/' || raw == '\\' || raw == '|' || raw == '(' ||
+                           raw == '-' || joins(raw));
+        upper = upper || is_upper(raw);
+        given.push_back({raw, place});
+    }
+    if (plain) {
+        bare.swap(given);
+    } else {
+        static thread_local Text open;
+        open.clear();
+        for (size_t at = 0; at < given.size();) {
+            const auto [length, raw] = given[at].raw == '&' ? reference(given, at) : std::pair<size_t, uint32_t>{};
+            open.push_back({length != 0 ? raw : given[at].raw, given[at].place});
+            at += std::max<size_t>(1, length);
+        }
+        given.clear();
+        for (size_t at = 0; at < open.size();) {
+            const size_t length = open[at].raw == '<' || open[at].raw == '-' ? tag(open, at) : 0;
+            if (length == 0) given.push_back(open[at]);
+            at += std::max<size_t>(1, length);
+        }
+        for (size_t at = 0; at < given.size();) {
+            const uint32_t raw = given[at].raw;
+            const bool draws = raw == '/' || raw == '\\' || raw == '|' || raw == '(';
+            const auto [length, letter] = draws ? drawn(given, at) : std::pair<size_t, uint32_t>{};
+            if (length != 0) {
+                bare.push_back({letter, given[at].place}), at += length;
+                continue;
+            }
+            size_t end = at;
+            while (end < given.size() && joins(given[end].raw)) ++end;
+            const bool inside = end > at && !bare.empty() && is_letter(bare.back().raw) && end < given.size() &&
+                                is_letter(given[end].raw);
+            if (end == at || !inside)
+                bare.push_back(given[at++]);
+            else
+                at = end;
+        }
+    }
+    if (!upper) {
+        found.swap(bare);
+        return;
+    }
+    for (size_t begin = 0; begin < bare.size();) {
+        size_t end = begin;
+        while (end < bare.size() && is_plain(bare[end].raw)) ++end;
+        const auto parts = [&](size_t i) {
+            const bool up = is_upper(bare[i].raw), before = is_upper(bare[i - 1].raw);
+            return up && (!before || (i + 1 < end && !is_upper(bare[i + 1].raw)));
+        };
+        size_t humps = 1;
+        for (size_t i = begin + 1; i < end; ++i) humps += parts(i);
+        const size_t least = begin > 0 && bare[begin - 1].raw == '#' ? 2 : 3;
+        const bool apart = humps > 1 && end - begin >= least * humps;
+        for (size_t i = begin; i < end; ++i) {
+            if (apart && i > begin && parts(i)) found.push_back({space, bare[i].place});
+            found.push_back(bare[i]);
+        }
+        if (end < bare.size()) found.push_back(bare[end]);
+        begin = end + 1;
+    }
+}
 
 // Symbols and pictures, which split no word.
 bool is_picture(uint32_t raw) { return (raw >= 0x2190 && raw < 0x2e80) || raw >= 0x1f000 || raw == 0xfffd; }
@@ -47,9 +223,9 @@ void normalise(std::string_view text, const Folding& folding, std::vector<uint32
     // Folded, each with what it was; spaces stay apart, so that words between s p a c e d letters are told.
     static thread_local std::vector<Letter> found;
     found.clear();
-    uint32_t place = 0;
-    for (size_t at = 0; at < text.size(); ++place) {
-        const uint32_t raw = next_letter(text, at);
+    static thread_local Text given;
+    seen(text, given);
+    for (const auto& [raw, place] : given) {
         const auto folded = folding.of(raw);
         if (folded.empty()) continue;  // invisible
         for (size_t i = 0; i < std::min(most_letters, folded.size()); ++i) found.push_back({folded[i], raw, place});
@@ -91,7 +267,8 @@ void normalise(std::string_view text, const Folding& folding, std::vector<uint32
         if (is_picture(found[i].raw) && i > 0 && is_word(i - 1) && is_word(i + 1)) continue;
         // A single letter, one separator, a single letter: they belong together, where three do.
         const auto alone = [&](size_t j) {
-            return j < count && found[j].letter != space && (j == 0 || letter_at(j - 1) == space) && letter_at(j + 1) == space;
+            return j < count && found[j].letter != space && (j == 0 || letter_at(j - 1) == space) &&
+                   letter_at(j + 1) == space;
         };
         const bool here = i > 0 && alone(i - 1) && alone(i + 1);
         const bool three = here && ((i >= 3 && alone(i - 3) && letter_at(i - 2) == space) ||
@@ -103,7 +280,7 @@ void normalise(std::string_view text, const Folding& folding, std::vector<uint32
         letters.resize(begin), places.resize(begin);
         return;
     }
-    if (letters.back() != space) letters.push_back(space), places.push_back(place);
+    if (letters.back() != space) letters.push_back(space), places.push_back(given.back().place + 1);
 }
 
 std::pair<int32_t, uint32_t> Heads::main(std::span<const uint32_t> letters) const {

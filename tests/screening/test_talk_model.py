@@ -52,10 +52,38 @@ def form(text: str) -> str:
         ("le😀t us mee💬t", "let us meet"),
         ("lEt uS mEEt", "let us meet"),
         ("l\u0336e\u0336t us meet", "let us meet"),
+        ("l&#101;t us m&#x65;et", "let us meet"),
+        ("l<b></b>et us m<!-- -->eet", "let us meet"),
+        ("_l_**et** us m~e*et", "let us meet"),
+        ("let us me-et", "let us meet"),
+        ("#LetUsMeet", "let us meet"),
+        ("LetUSMeet", "let us meet"),
+        ("let |_|s meet", "let us meet"),
+        ("let us /\\/\\eet", "let us meet"),
     ],
 )
 def test_a_disguised_text_has_the_form_of_the_plain_one(disguised: str, plain: str):
     assert form(disguised) == form(plain)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<b let us meet>",
+        "<!-- let us meet -->",
+        "<let us meet>",
+        "&let us meet;",
+        "&#999999999;let us meet",
+        "(let us meet)",
+        "/let us meet/",
+        "-let us-*-meet~",
+        "let\\us|meet",
+    ],
+)
+def test_no_word_is_left_out_as_markup(text: str):
+    """Elsewhere the same text may be shown as it stands."""
+    for word in ("let", "us", "met"):  # a letter that is repeated is once
+        assert word in form(text)
 
 
 @pytest.mark.parametrize("text", ["17 of 20", "room 4 at 9", "wait!", "a, b and c", "1 2 3 4"])
@@ -153,6 +181,11 @@ DISGUISES: dict[str, Callable[[str], str]] = {
     ),
     "right to left": lambda line: "\u202e" + line + "\u202c",
     "reversed case": str.swapcase,
+    "references": lambda line: "".join(f"&#{ord(letter)};" if letter in "aeiou" else letter for letter in line),
+    "marked up": lambda line: " ".join(f"{word[:1]}<b></b>{word[1:2]}**{word[2:]}" for word in line.split()),
+    "in syllables": lambda line: " ".join(f"{word[:2]}-{word[2:]}" if len(word) > 3 else word for word in line.split()),
+    "in one word": lambda line: "#" + "".join(word.capitalize() for word in line.split()),
+    "drawn": lambda line: line.replace("a", "/\\").replace("l", "|_").replace("t", "+"),
 }
 
 
