@@ -9,6 +9,7 @@ namespace {
 
 constexpr uint32_t space = ' ';
 constexpr size_t most_letters = 4;
+constexpr size_t most_joints = 2;  // in-a-chain-of-words there are more
 
 bool is_digit(uint32_t letter) { return letter >= '0' && letter <= '9'; }
 bool is_latin(uint32_t letter) { return letter >= 'a' && letter <= 'z'; }
@@ -77,8 +78,15 @@ bool stands(const Text& text, size_t at, std::string_view wanted) {
     return true;
 }
 
+// Whether a capital begins another word than what stands before it from `first` on.
+bool begins_word(const Text& text, size_t first, size_t at) {
+    if (at == first || !is_upper(text[at].raw)) return false;
+    return !is_upper(text[at - 1].raw) || (at + 1 < text.size() && is_latin(text[at + 1].raw));
+}
+
 // The length of a character reference of HTML and what it is; 0 where there is none.
 std::pair<size_t, uint32_t> reference(const Text& text, size_t at) {
+    if (text[at].raw != '&') return {0, 0};
     static constexpr std::pair<std::string_view, uint32_t> named[] = {
         {"&amp;", '&'},  {"&lt;", '<'},   {"&gt;", '>'},     {"&quot;", '"'},   {"&apos;", '\''},
         {"&nbsp;", ' '}, {"&shy;", 0xad}, {"&zwj;", 0x200d}, {"&zwnj;", 0x200c}};
@@ -103,6 +111,7 @@ std::pair<size_t, uint32_t> reference(const Text& text, size_t at) {
 
 // The length of a tag or mark of HTML that says nothing by itself; one with words in it is text.
 size_t tag(const Text& text, size_t at) {
+    if (text[at].raw != '<' && text[at].raw != '-') return 0;
     static constexpr std::string_view marks[] = {
         "<!--",    "-->",      "<b>",    "<i>",    "<u>",    "<s>",    "<em>",   "<strong>",  "<span>",
         "<font>",  "<small>",  "<big>",  "<sub>",  "<sup>",  "<del>",  "<ins>",  "<mark>",    "<code>",
@@ -120,6 +129,8 @@ size_t tag(const Text& text, size_t at) {
 
 // Letters drawn with several signs, beside others; the length and the letter.
 std::pair<size_t, uint32_t> drawn(const Text& text, size_t at) {
+    const uint32_t first = text[at].raw;
+    if (first != '/' && first != '\\' && first != '|' && first != '(') return {0, 0};
     static constexpr std::pair<std::string_view, char> shapes[] = {
         {"/\\/\\", 'm'}, {"|\\/|", 'm'}, {"\\/\\/", 'w'}, {"|/\\|", 'w'}, {"|\\|", 'n'},
         {"/\\/", 'n'},   {"|-|", 'h'},   {"|_|", 'u'},    {"/\\", 'a'},   {"\\/", 'v'},
@@ -141,75 +152,84 @@ bool joins(uint32_t raw) {
            raw == 0x2011 || raw == 0x2022 || raw == 0x2027 || raw == 0x2219;
 }
 
+// The letters from a place on that joiners hold together, and how many joints there are.
+std::pair<size_t, size_t> joined(const Text& text, size_t at) {
+    size_t end = at, joints = 0;
+    while (end < text.size() && is_letter(text[at].raw)) {
+        if (is_letter(text[end].raw)) {
+            ++end;
+            continue;
+        }
+        size_t behind = end;
+        while (behind < text.size() && joins(text[behind].raw)) ++behind;
+        if (behind == end || behind == text.size() || !is_letter(text[behind].raw)) break;
+        end = behind, ++joints;
+    }
+    return {end - at, joints};
+}
+
+// The length of ASCII letters from a place on, and whether they are WordsInOne; fewer letters a word after #.
+std::pair<size_t, bool> words_in_one(const Text& text, size_t at) {
+    size_t end = at, words = 0;
+    for (; end < text.size() && is_plain(text[end].raw); ++end) words += end == at || begins_word(text, at, end);
+    const size_t least = at > 0 && text[at - 1].raw == '#' ? 2 : 3;
+    return {end - at, words > 1 && end - at >= least * words};
+}
+
 // The text as people see it: what marks it up is gone, letters that are drawn are letters, #WordsInOne stand apart.
 // Nothing that may be a word is left out.
 void seen(std::string_view text, Text& found) {
-    static thread_local Text given, bare;
-    given.clear(), bare.clear(), found.clear();
-    bool plain = true, upper = false;
-    uint32_t place = 0;
-    for (size_t at = 0; at < text.size(); ++place) {
-        const uint32_t raw = next_letter(text, at);
-        plain = plain && !(raw == '&' || raw == '<' || raw == '/' || raw == '\\' || raw == '|' || raw == '(' ||
-                           raw == '-' || joins(raw));
-        upper = upper || is_upper(raw);
-        given.push_back({raw, place});
+    static thread_local Text next;
+    found.clear();
+    bool marked = false, upper = false;
+    for (uint32_t at = 0, place = 0; at < text.size(); ++place) {
+        size_t behind = at;
+        const uint32_t raw = next_letter(text, behind);
+        at = uint32_t(behind);
+        marked |= raw == '&' || raw == '<' || raw == '/' || raw == '\\' || raw == '|' || raw == '(' || joins(raw);
+        upper |= is_upper(raw);
+        found.push_back({raw, place});
     }
-    if (plain) {
-        bare.swap(given);
-    } else {
-        static thread_local Text open;
-        open.clear();
-        for (size_t at = 0; at < given.size();) {
-            const auto [length, raw] = given[at].raw == '&' ? reference(given, at) : std::pair<size_t, uint32_t>{};
-            open.push_back({length != 0 ? raw : given[at].raw, given[at].place});
-            at += std::max<size_t>(1, length);
-        }
-        given.clear();
-        for (size_t at = 0; at < open.size();) {
-            const size_t length = open[at].raw == '<' || open[at].raw == '-' ? tag(open, at) : 0;
-            if (length == 0) given.push_back(open[at]);
-            at += std::max<size_t>(1, length);
-        }
-        for (size_t at = 0; at < given.size();) {
-            const uint32_t raw = given[at].raw;
-            const bool draws = raw == '/' || raw == '\\' || raw == '|' || raw == '(';
-            const auto [length, letter] = draws ? drawn(given, at) : std::pair<size_t, uint32_t>{};
-            if (length != 0) {
-                bare.push_back({letter, given[at].place}), at += length;
-                continue;
+    // Calls `take` at each place that is not behind a part that it took; it puts into `next`, and says how long the
+    // part was.
+    const auto step = [&](auto&& take) {
+        next.clear();
+        for (size_t at = 0; at < found.size();) at += std::max<size_t>(1, take(at));
+        found.swap(next);
+    };
+    const auto put = [&](uint32_t raw, size_t at) { next.push_back({raw, found[at].place}); };
+    if (marked) {
+        step([&](size_t at) {
+            const auto [length, raw] = reference(found, at);
+            return put(length != 0 ? raw : found[at].raw, at), length;
+        });
+        step([&](size_t at) {
+            const size_t length = tag(found, at);
+            if (length == 0) put(found[at].raw, at);
+            return length;
+        });
+        step([&](size_t at) {
+            const auto [length, letter] = drawn(found, at);
+            return put(length != 0 ? letter : found[at].raw, at), length;
+        });
+        step([&](size_t at) {
+            const auto [length, joints] = joined(found, at);
+            if (length == 0) put(found[at].raw, at);
+            for (size_t i = at; i < at + length; ++i)
+                if (joints > most_joints || !joins(found[i].raw)) put(found[i].raw, i);
+            return length;
+        });
+    }
+    if (upper) {
+        step([&](size_t at) {
+            const auto [length, apart] = words_in_one(found, at);
+            if (length == 0) put(found[at].raw, at);
+            for (size_t i = at; i < at + length; ++i) {
+                if (apart && i > at && begins_word(found, at, i)) put(space, i);
+                put(found[i].raw, i);
             }
-            size_t end = at;
-            while (end < given.size() && joins(given[end].raw)) ++end;
-            const bool inside = end > at && !bare.empty() && is_letter(bare.back().raw) && end < given.size() &&
-                                is_letter(given[end].raw);
-            if (end == at || !inside)
-                bare.push_back(given[at++]);
-            else
-                at = end;
-        }
-    }
-    if (!upper) {
-        found.swap(bare);
-        return;
-    }
-    for (size_t begin = 0; begin < bare.size();) {
-        size_t end = begin;
-        while (end < bare.size() && is_plain(bare[end].raw)) ++end;
-        const auto parts = [&](size_t i) {
-            const bool up = is_upper(bare[i].raw), before = is_upper(bare[i - 1].raw);
-            return up && (!before || (i + 1 < end && !is_upper(bare[i + 1].raw)));
-        };
-        size_t humps = 1;
-        for (size_t i = begin + 1; i < end; ++i) humps += parts(i);
-        const size_t least = begin > 0 && bare[begin - 1].raw == '#' ? 2 : 3;
-        const bool apart = humps > 1 && end - begin >= least * humps;
-        for (size_t i = begin; i < end; ++i) {
-            if (apart && i > begin && parts(i)) found.push_back({space, bare[i].place});
-            found.push_back(bare[i]);
-        }
-        if (end < bare.size()) found.push_back(bare[end]);
-        begin = end + 1;
+            return length;
+        });
     }
 }
 

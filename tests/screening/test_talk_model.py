@@ -58,6 +58,7 @@ def form(text: str) -> str:
         ("let us me-et", "let us meet"),
         ("#LetUsMeet", "let us meet"),
         ("LetUSMeet", "let us meet"),
+        ("let-us-meet-soon", "let us meet soon"),
         ("let |_|s meet", "let us meet"),
         ("let us /\\/\\eet", "let us meet"),
     ],
