@@ -16,6 +16,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from tests.support.effort import effort
 from tests.support.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn
+from tests.support.stores import new_home, new_store
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.foundation.store.database import Store
 
@@ -158,9 +159,11 @@ def postgres_store(postgres: str, postgres_template: str) -> Iterator[str]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database of either kind: empty, or with an empty store where the test asks for `store`, too."""
+    filled = "store" in request.fixturenames
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'test.db'}"
-    kind = "postgres_store" if "store" in request.fixturenames else "postgres_database"
+        file = tmp_path / "test.db"
+        return new_store(file) if filled else f"sqlite:///{file}"
+    kind = "postgres_store" if filled else "postgres_database"
     url: str = request.getfixturevalue(kind)
     return url
 
@@ -168,7 +171,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def store(database: str) -> Iterator[Store]:
     """An empty store in either kind of database."""
-    store = Store.create(database)
+    store = Store.open(database)
     yield store
     store.close()
 
@@ -176,5 +179,5 @@ def store(database: str) -> Iterator[Store]:
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
     """A deployment with an empty SQLite store and two decoding workers."""
-    with compose_deployment(tmp_path / "home", decoders=2) as deployment:
+    with compose_deployment(new_home(tmp_path / "home"), decoders=2) as deployment:
         yield deployment

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from tests.casework.test_cybertipline_model import smallest_report
 from tests.support.incidents import US
+from tests.support.stores import new_home
 from tutela.api.app import create_app
 from tutela.api.keys import Keys, Scope
 from tutela.api.options import ApiOptions
@@ -40,7 +41,7 @@ class Site:
     def __init__(self, home: Path, **options: Any) -> None:
         reports: dict[str, Any] = {"organisation": US, "public_intake": True, "intake_rate": "3/hour"} | options
         self.deployment: Deployment = compose_deployment(
-            home, decoders=1,
+            new_home(home), decoders=1,
             casework=CaseworkOptions(
                 EvidenceOptions((PUBLIC,)),
                 reports=ReportOptions(**reports),

@@ -23,6 +23,7 @@ from tests.support.effort import effort
 from tests.support.forked import Forking
 from tests.support.held_items import a_match
 from tests.support.pictures import file_of, photos
+from tests.support.stores import new_store
 from tests.support.videos import encode, scene
 from tutela.api.metrics import exposition
 from tutela.casework.audit.log import AuditLog
@@ -137,7 +138,7 @@ def lite(tmp_path: Path) -> Iterator[Callable[..., House]]:
     stores = []
 
     def build(policies: Policies | None = None) -> House:
-        stores.append(Store.create(f"sqlite:///{tmp_path / f'{len(stores)}.db'}"))
+        stores.append(Store.open(new_store(tmp_path / f"{len(stores)}.db")))
         return House(stores[-1], tmp_path / "evidence", policies)
 
     yield build

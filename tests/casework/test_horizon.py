@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.support.stores import new_store
 from tutela.casework.evidence.horizon import STEADY_S, STEP_S, Clocks, Horizon
 from tutela.foundation.store.database import Store
 
@@ -34,7 +35,7 @@ def machine() -> Machine:
 
 @pytest.fixture
 def horizon(tmp_path, machine):
-    store = Store.create(f"sqlite:///{tmp_path / 'horizon.db'}")
+    store = Store.open(new_store(tmp_path / "horizon.db"))
     yield Horizon(store, machine.clocks)
     store.close()
 

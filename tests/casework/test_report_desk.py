@@ -12,6 +12,7 @@ from sqlalchemy import select
 from tests.support.incidents import US
 from tests.support.pictures import draw_scene, file_of
 from tests.support.standins.cybertipline import CyberTiplineStandIn
+from tests.support.stores import new_store
 from tutela.casework.audit.verification import verify_log
 from tutela.casework.cases.model import Case, CaseState, Outcome, Queue
 from tutela.casework.cases.options import EvidenceOptions
@@ -27,6 +28,7 @@ from tutela.deployment.casework import CaseworkOptions, open_casework
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.errors import ConflictError, InputError, TutelaError
 from tutela.foundation.outbox.webhooks import Endpoint
+from tutela.foundation.store.database import Store
 from tutela.foundation.store.outbox_tables import outbox
 from tutela.lists.banks.model import Action, NewEntry, Policy
 from tutela.screening.verdict import Context, Decision, Verdict
@@ -95,14 +97,14 @@ def picture(seed: int) -> bytes:
 
 @pytest.fixture
 def site(tmp_path: Path, ncmec: CyberTiplineStandIn, cybertipline: tuple[object, str]) -> Iterator[Site]:
-    site = Site(tmp_path / "home", f"sqlite:///{tmp_path / 's.db'}", cybertipline[1])
+    site = Site(tmp_path / "home", new_store(tmp_path / "s.db"), cybertipline[1])
     yield site
     site.deployment.close()
 
 
 @pytest.fixture
 def anywhere(
-    tmp_path: Path, database: str, ncmec: CyberTiplineStandIn, cybertipline: tuple[object, str]
+    tmp_path: Path, store: Store, database: str, ncmec: CyberTiplineStandIn, cybertipline: tuple[object, str]
 ) -> Iterator[Site]:
     """A site with either kind of database."""
     site = Site(tmp_path / "home", database, cybertipline[1])
@@ -113,7 +115,7 @@ def anywhere(
 @pytest.fixture
 def eager(tmp_path: Path, ncmec: CyberTiplineStandIn, cybertipline: tuple[object, str]) -> Iterator[Site]:
     """A site whose policy files matches of the bank at once."""
-    site = Site(tmp_path / "home", f"sqlite:///{tmp_path / 'e.db'}", cybertipline[1], frozenset({"known"}))
+    site = Site(tmp_path / "home", new_store(tmp_path / "e.db"), cybertipline[1], frozenset({"known"}))
     yield site
     site.deployment.close()
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from benchmarks.generic_pictures import draw_generic
 from tests.support.effort import effort
 from tests.support.pictures import draw_scene, file_of, photos
+from tests.support.stores import new_home
 from tutela import _native
 from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.content import Limits, Mode
@@ -130,7 +131,7 @@ def test_unrelated_pictures_do_not_match(banks):
 
 
 def test_the_view_set_is_the_deployments_or_the_calls(tmp_path):
-    with compose_deployment(tmp_path, decoders=1, limits=Limits(views=ViewSet.PLAIN)) as deployment:
+    with compose_deployment(new_home(tmp_path), decoders=1, limits=Limits(views=ViewSet.PLAIN)) as deployment:
         policy = Policy(Action.BLOCK)
         deployment.banks.create("known", policy=policy, actor="test")
         deployment.banks.add("known", picture_entries(samples(KNOWN, ViewSet.PLAIN, Mode.EXACT)), actor="test")
@@ -149,7 +150,7 @@ def test_standard_asks_all_that_plain_asks_and_thorough_all_that_standard_asks()
 
 
 def test_an_entry_with_views_is_one_entry_and_withdrawn_as_one(tmp_path):
-    with compose_deployment(tmp_path, decoders=1) as deployment:
+    with compose_deployment(new_home(tmp_path), decoders=1) as deployment:
         deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
         entries = picture_entries(samples(KNOWN, ViewSet.LISTED, Mode.EXACT))
         assert len(entries) == 1 and len(entries[0].values) > 50
@@ -165,7 +166,7 @@ def test_an_entry_with_views_is_one_entry_and_withdrawn_as_one(tmp_path):
 
 def test_an_allow_list_lists_no_further_views(tmp_path):
     """Or a piece of an allowed picture would let through what surrounds it."""
-    with compose_deployment(tmp_path, decoders=1) as deployment:
+    with compose_deployment(new_home(tmp_path), decoders=1) as deployment:
         deployment.banks.create("fine", kind=BankKind.ALLOW, actor="test")
         entries = picture_entries(samples(KNOWN, ViewSet.LISTED, Mode.EXACT))
         (entry_id,) = deployment.banks.add("fine", entries, actor="test", reason="test").entry_ids
@@ -177,7 +178,7 @@ def test_an_allowed_picture_does_not_hide_another_one_beside_it(tmp_path):
     page = Image.new("RGB", (900, 1200), "white")
     page.paste(KNOWN.resize((600, 400)), (150, 500))
     content = file_of(page, "PNG")
-    with compose_deployment(tmp_path, decoders=1) as deployment:
+    with compose_deployment(new_home(tmp_path), decoders=1) as deployment:
         deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
         deployment.banks.add("known", picture_entries(samples(KNOWN, ViewSet.PLAIN, Mode.EXACT)), actor="test")
         deployment.banks.create("fine", kind=BankKind.ALLOW, actor="test")
@@ -212,7 +213,7 @@ def test_the_shapes_that_slides_share_are_no_match(tmp_path):
     listed, asked = ([draw_generic("slide", seed) for seed in range(first, first + 6)] for first in (0, 100))
     bank = [s for picture in listed for s in samples(picture, ViewSet.LISTED) if s.view == "anchored"]
     near = 0
-    with compose_deployment(tmp_path, decoders=1) as deployment:
+    with compose_deployment(new_home(tmp_path), decoders=1) as deployment:
         deployment.banks.create("slides", policy=Policy(Action.BLOCK), actor="test")
         values = tuple(EntryValue.of(view) for view in bank)
         whole = samples(KNOWN, ViewSet.PLAIN)[0].value

@@ -24,6 +24,7 @@ import pytest
 
 from tests.support.resolvers import looked_up, resolver, served
 from tests.support.service import free_port
+from tests.support.stores import new_store
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.errors import InputError
 from tutela.foundation.store.database import Store
@@ -46,7 +47,7 @@ GARDEN = "192.0.2.80"
 @pytest.fixture
 def banks(tmp_path: Path) -> Banks:
     """Banks of a store of their own, with one for DNS."""
-    made = Banks(Store.create(f"sqlite:///{tmp_path / 'tutela.db'}"), tmp_path)
+    made = Banks(Store.open(new_store(tmp_path / "tutela.db")), tmp_path)
     made.create("names", uses={BankUse.DNS}, actor="test")
     made.create("posts", actor="test")
     return made

@@ -16,9 +16,11 @@ from threatexchange.exchanges.clients.ncmec.hash_api import NCMECEnvironment, NC
 from tests.support.exchange_tools import QUICK, expected, exported, listed, opened, puller
 from tests.support.standins.ncmec import NcmecEntry, NcmecStandIn
 from tests.support.standins.server import Fault, Faulty, served
+from tests.support.stores import new_store
 from tests.support.waiting import wait_until
 from tutela.errors import InputError
 from tutela.foundation.http import HttpError, RefusedError
+from tutela.foundation.store.database import Store
 from tutela.lists.banks.model import EntryState
 from tutela.lists.exchanges.base import ExchangeError, Listing, Page
 from tutela.lists.exchanges.prefetch import Batch, read_ahead
@@ -53,14 +55,14 @@ def filled(count: int, **options) -> NcmecStandIn:
 
 
 @pytest.fixture
-def exchanges(database: str) -> Iterator[Exchanges]:
+def exchanges(store: Store, database: str) -> Iterator[Exchanges]:
     with opened(database) as exchanges:
         yield exchanges
 
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[Exchanges]:
-    with opened(f"sqlite:///{tmp_path / 'test.db'}") as exchanges:
+    with opened(new_store(tmp_path / "test.db")) as exchanges:
         yield exchanges
 
 

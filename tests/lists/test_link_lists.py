@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.standins.server import served
 from tests.support.standins.threatexchange import ThreatExchangeStandIn
+from tests.support.stores import new_store
 from tutela.content.links.link import DOMAIN, URL
 from tutela.content.signals.registry import signal_type
 from tutela.errors import InvalidSignalError
@@ -32,7 +33,7 @@ TOKEN = "1234|secret"
 
 @pytest.fixture
 def exchanges(tmp_path: Path) -> Iterator[Exchanges]:
-    store = Store.create(f"sqlite:///{tmp_path / 'tutela.db'}")
+    store = Store.open(new_store(tmp_path / "tutela.db"))
     banks = Banks(store, tmp_path)
     banks.create("edge", uses={BankUse.DNS, BankUse.PROXY}, actor="test")
     banks.create("posts", actor="test")

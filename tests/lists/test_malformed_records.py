@@ -14,6 +14,7 @@ from tests.support.exchange_tools import listed, opened, puller
 from tests.support.standins.server import served
 from tests.support.standins.stopncii import StopNciiStandIn
 from tests.support.standins.threatexchange import TOKEN, ThreatExchangeStandIn
+from tests.support.stores import new_store
 from tutela.cli.commands import app as command_line
 from tutela.lists.banks.model import EntryState
 from tutela.lists.exchanges import feed_wire, feeds, tutela_feed
@@ -149,7 +150,7 @@ def test_every_kind_that_is_pulled_is_among_them():
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "bad"), MALFORMED)
 def test_a_malformed_record_is_counted_and_named_and_the_others_are_listed(tmp_path, caplog, kind, bad):
-    with opened(f"sqlite:///{tmp_path / 'tutela.db'}") as exchanges, served(SERVICES[kind](bad)) as address:
+    with opened(new_store(tmp_path / "tutela.db")) as exchanges, served(SERVICES[kind](bad)) as address:
         add(exchanges, kind, address)
         result = puller(exchanges).pull("list", actor="test")
         assert {value.hex() for _, _, value, _ in listed(exchanges, state=EntryState.ACTIVE)} == set(GOOD)
@@ -187,7 +188,7 @@ def test_a_time_to_come_does_not_pass_over_what_comes_before_it(tmp_path: Path) 
     """A change that says it is of next year is listed, and moves no checkpoint there."""
     service = ThreatExchangeStandIn()
     service.put(1, "HASH_PDQ", GOOD[0], 4_000_000_000)
-    with opened(f"sqlite:///{tmp_path / 'tutela.db'}") as exchanges, served(service.app()) as address:
+    with opened(new_store(tmp_path / "tutela.db")) as exchanges, served(service.app()) as address:
         add(exchanges, "threatexchange", address)
         puller(exchanges).pull("list", actor="test")
         service.put(2, "HASH_PDQ", GOOD[1], T0)

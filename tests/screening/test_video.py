@@ -24,6 +24,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from tests.support.effort import effort
 from tests.support.pictures import file_of, mutations
+from tests.support.stores import new_home
 from tests.support.videos import RATE, each, encode, looped, scene, still
 from tutela import _native
 from tutela.content.media.confined.stretch import Stretch, spread
@@ -503,7 +504,7 @@ def test_a_picture_bank_finds_its_picture_in_a_video_and_a_video_bank_its_frame_
 
 
 def test_a_match_that_blocks_ends_the_watching(tmp_path):
-    with compose_deployment(tmp_path, decoders=1) as deployment:
+    with compose_deployment(new_home(tmp_path), decoders=1) as deployment:
         list_film(deployment, action=Action.BLOCK)
         content = encode([*scene(0), *looped(1, 150.0)], key_frames_every=10)
         heard: list[float] = []
@@ -515,7 +516,7 @@ def test_a_match_that_blocks_ends_the_watching(tmp_path):
 
 
 def test_a_listed_digest_blocks_a_video_before_a_frame_is_decoded(tmp_path):
-    with compose_deployment(tmp_path, decoders=1) as deployment:
+    with compose_deployment(new_home(tmp_path), decoders=1) as deployment:
         deployment.banks.create("digests", policy=Policy(Action.BLOCK), actor="test")
         digest = hashlib.md5(FILM, usedforsecurity=False).digest()
         deployment.banks.add("digests", [NewEntry("md5", digest)], actor="test")
@@ -579,7 +580,7 @@ def test_videos_are_screened_at_once_without_mixing(films):
 
 
 def test_a_video_that_takes_too_long_is_held(tmp_path):
-    with compose_deployment(tmp_path, decoders=1, limits=Limits(video_timeout_s=0.05)) as deployment:
+    with compose_deployment(new_home(tmp_path), decoders=1, limits=Limits(video_timeout_s=0.05)) as deployment:
         verdict = deployment.screener.screen(encode(looped(1, 120.0)))
         assert verdict.decision is Decision.HOLD
         assert {reason.code for reason in verdict.reasons} == {"timeout"}
@@ -599,7 +600,7 @@ def test_a_video_that_is_cut_short_or_has_no_frame_is_held(films):
 
 
 def test_a_video_of_too_many_pixels_is_held(tmp_path):
-    with compose_deployment(tmp_path, decoders=1, limits=Limits(max_pixels=320 * 180 - 1)) as deployment:
+    with compose_deployment(new_home(tmp_path), decoders=1, limits=Limits(max_pixels=320 * 180 - 1)) as deployment:
         verdict = deployment.screener.screen(OTHER)
         assert [reason.code for reason in verdict.reasons] == ["too-many-pixels"]
 
@@ -648,7 +649,7 @@ def test_broken_videos_are_all_answered(tmp_path):
     seeds = [encode(small, form=form, codec=codec, key_frames_every=6) for form, codec in forms]
     limits = Limits(max_pixels=2_000_000, video_timeout_s=60.0)
     counts: dict[str, int] = {}
-    with compose_deployment(tmp_path, decoders=2, limits=limits) as deployment:
+    with compose_deployment(new_home(tmp_path), decoders=2, limits=limits) as deployment:
         contents = list(mutations(seeds, max(MUTATIONS, *BREAK_OFF) + 1, seed=11))
         for content in contents[:MUTATIONS] + [contents[number] for number in BREAK_OFF]:
             verdict = deployment.screener.screen(content)

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
+from tests.support.stores import new_store
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import ReviewKey, new_identity
 from tutela.casework.reports.incident import Organisation
@@ -35,7 +36,7 @@ class Desk:
 
     def __init__(self, home: Path, *, origin: str = ORIGIN, **settings: Any) -> None:
         self.home = home
-        self.store = Store.create(f"sqlite:///{home / 'console.db'}")
+        self.store = Store.open(new_store(home / "console.db"))
         secret, public = new_identity()
         banks = Banks(self.store)
         banks.create("matched", actor="test")

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.stores import new_store
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.api.keys import Keys, Scope
 from tutela.foundation.store.database import Store
@@ -24,7 +25,8 @@ class Service:
         """`database` is a URL; a file in the home by default."""
         self.home = home
         home.mkdir(mode=0o700, exist_ok=True)
-        self.database = database or f"sqlite:///{home / 'tutela.db'}"
+        file = home / "tutela.db"
+        self.database = database or (f"sqlite:///{file}" if file.exists() else new_store(file))
         store = Store.create(self.database)
         self.keys = Keys(store)
         self.workers = workers
