@@ -9,7 +9,7 @@ HOME_DIR := .tutela/home
 NATIVE := $(wildcard native/*.cpp native/*.hpp native/CMakeLists.txt) CMakeLists.txt pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run stop test check coverage test-peers lint lint-containers audit format bench messages reference outputs docs wheel sbom lock clean
+.PHONY: help setup setup-test run stop test check coverage test-peers test-builds lint lint-containers audit format bench messages reference outputs docs wheel sbom lock clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,12 +38,12 @@ run: setup ## Demonstrate: altered copies screened, cases, console; leaves servi
 stop: ## Stop what `make run` left running
 	@$(BIN)/tutela --home $(HOME_DIR) demo --stop
 
-test: setup-test ## Run every test
+test: setup-test ## Run the tests, but for those of test-builds and test-peers
 	@.ci/browser
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: setup-test ## The quick tests, in two minutes; what a push is held to
-	TUTELA_TEST_EFFORT=quick $(BIN)/python -m pytest -n 3 --dist worksteal -q -m 'not slow and not peers'
+	TUTELA_TEST_EFFORT=quick $(BIN)/python -m pytest -n 3 --dist worksteal -q -m 'not slow and not peers and not builds'
 
 coverage: setup-test ## Which branches of casework its tests take
 	@mkdir -p build/coverage && rm -f build/coverage/data*
@@ -54,6 +54,9 @@ coverage: setup-test ## Which branches of casework its tests take
 test-peers: setup-test ## Test gateways and brokers with the real programs
 	@.ci/peers
 	$(BIN)/python -m pytest -m peers -n 2 --dist loadfile tests/gateways tests/deployment/test_risk_brokers.py
+
+test-builds: setup-test ## Test the wheel, and the native core under sanitizers: each is compiled anew
+	$(BIN)/python -m pytest -m builds -n 2 --dist loadfile tests/deployment/test_packaging.py tests/content/test_native_sanitizers.py
 
 lint: setup-test ## Check style and types, and that the docs say what the source says
 	$(BIN)/ruff check .

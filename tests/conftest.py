@@ -30,15 +30,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts the tests in the background has them ignore it, and what they start would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-SLOW_FIXTURES = frozenset({"postgres", "service", "browser", "page", "shipped", "build", "ncmec", "field"})
-"""A test that needs one of them needs a server, a browser, a build, or many files: the quick tier does without."""
+SLOW_FIXTURES = frozenset({"postgres", "service", "browser", "page", "ncmec", "field"})
+"""A test that needs one of them needs a server, a browser, or many files: the quick tier does without."""
+
+BUILDS = frozenset({"shipped", "build"})
+"""A test that needs one of them compiles the native core: neither tier compiles it once more."""
 
 SLOW_NAMES = frozenset({"Service", "Forking", "open_browser"})
 """A test that calls one of them by itself starts such a thing, too."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what starts something that takes long, so that nobody has to remember it."""
+    """Mark what starts something that takes long, so that nobody has to remember it."""
     for item in items:
         if not isinstance(item, pytest.Function):
             continue
@@ -46,6 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         on_server = parameters.get("database") == "postgresql"
         if on_server or SLOW_FIXTURES & set(item.fixturenames) or SLOW_NAMES & set(item.function.__code__.co_names):
             item.add_marker(pytest.mark.slow)
+        if BUILDS & set(item.fixturenames):
+            item.add_marker(pytest.mark.builds)
 
 
 SHARED_MEDIA = Path(__file__).parent.parent.parent / "shared" / "media"
