@@ -39,7 +39,7 @@ _SIZE, _RATE = (320, 180), 10
 _PROCESSOR_S = {Scale.TINY: 2, Scale.USUAL: 120, Scale.FULL: 900}
 _LISTED = {Scale.TINY: 10, Scale.USUAL: 250, Scale.FULL: 1_250}
 """Drawn pictures of each family that are listed."""
-_STREAM_S = 300
+_STREAM_S = {Scale.TINY: 30, Scale.USUAL: 300, Scale.FULL: 300}
 """One stream: so many seconds of scenes and footage, each changed in its own way."""
 _SHOT_S = 12
 _LISTED_FROM = 2_000_000_000
@@ -68,11 +68,11 @@ def run(scale: Scale) -> list[Table]:
         dice = Random(1)
         began = time.process_time()
         while time.process_time() - began < _PROCESSOR_S[scale]:
-            _watch(_film(dice), deployment, found, dice)
+            _watch(_film(dice, _STREAM_S[scale]), deployment, found, dice)
         spent_s = time.process_time() - began
     note = (
-        f"Streams of {_STREAM_S} s, {_SIZE[0]} x {_SIZE[1]} at {_RATE} frames a second, a key frame every 2 s: drawn"
-        " scenes under a moving camera and the shared videos, each shot mirrored, brightened, darkened or cut out"
+        f"Streams of {_STREAM_S[scale]} s, {_SIZE[0]} x {_SIZE[1]} at {_RATE} frames a second, a key frame every 2 s:"
+        " drawn scenes under a moving camera and the shared videos, each shot mirrored, brightened, darkened or cut out"
         f" anew, compared with {listed:,} hashes of other pictures: drawn ones of sixteen families, and photos."
         f" {spent_s:.0f} s of processor, most of it for encoding."
     )
@@ -110,14 +110,14 @@ def _sample(picture: Image.Image) -> Sample:
     return PDQ.of_picture(Picture(luma, width, height), ViewSet.PLAIN)[0]
 
 
-def _film(dice: Random) -> bytes:
+def _film(dice: Random, seconds: int) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as container:
         stream = container.add_stream("libx264", rate=_RATE)
         stream.width, stream.height, stream.pix_fmt, stream.gop_size = *_SIZE, "yuv420p", 2 * _RATE
         stream.options = {"preset": "ultrafast", "tune": "zerolatency", "sc_threshold": "0", "crf": "28"}
         shots = itertools.chain.from_iterable(iter(lambda: _shot(dice), None))
-        for number, pixels in enumerate(itertools.islice(shots, _STREAM_S * _RATE)):
+        for number, pixels in enumerate(itertools.islice(shots, seconds * _RATE)):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24").reformat(*_SIZE, "yuv420p")
             frame.pts, frame.time_base = number, Fraction(1, _RATE)
             container.mux(stream.encode(frame))

@@ -11,9 +11,9 @@ import av
 import numpy as np
 import numpy.typing as npt
 import skimage.data
-import sklearn.datasets
 from PIL import Image, ImageDraw
 
+from benchmarks.pictures import sample_photo
 from tutela.cli.demo import draw_scene
 
 Frames = Sequence[npt.NDArray[np.uint8]]
@@ -30,7 +30,7 @@ def photos() -> tuple[Image.Image, ...]:
     """The photos that there are, each of something else."""
     arrays = [skimage.data.astronaut(), skimage.data.coffee(), skimage.data.chelsea(), skimage.data.rocket()]
     arrays += [skimage.data.hubble_deep_field(), skimage.data.immunohistochemistry()]
-    arrays += [sklearn.datasets.load_sample_image(name) for name in ("china.jpg", "flower.jpg")]
+    arrays += [sample_photo("china"), sample_photo("flower")]
     found = [Image.fromarray(array).convert("RGB") for array in arrays]
     if SHARED.is_dir():
         paths = [

@@ -197,7 +197,7 @@ def started_service(command: list[str], port: int, ready: str, **environment: st
             command, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, verify=False) as client:
                 _wait(process, client, ready)
                 yield Served(process.pid, client)
         except BaseException:

@@ -6,12 +6,13 @@ Scaling a photo up would thin out its detail, and a decoder's work with it; tile
 import io
 import random
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import skimage.data
 from PIL import Image, ImageOps
-from sklearn.datasets import load_sample_image
 
 SIZES = {"0.3 MP": (640, 480), "1 MP": (1152, 864), "3 MP": (2048, 1536), "12 MP": (4000, 3000)}
 
@@ -20,7 +21,16 @@ SIZES = {"0.3 MP": (640, 480), "1 MP": (1152, 864), "3 MP": (2048, 1536), "12 MP
 def photos() -> tuple[npt.NDArray[np.uint8], ...]:
     """(height, width, 3) photos, about 0.2 MP each."""
     own = (skimage.data.astronaut(), skimage.data.chelsea(), skimage.data.coffee())
-    return (*own, load_sample_image("china.jpg"), load_sample_image("flower.jpg"))
+    return (*own, sample_photo("china"), sample_photo("flower"))
+
+
+def sample_photo(name: str) -> npt.NDArray[np.uint8]:
+    """(height, width, 3): `sklearn.datasets.load_sample_image`, without the two seconds that its import takes."""
+    package = find_spec("sklearn")
+    assert package is not None
+    assert package.origin is not None
+    with Image.open(Path(package.origin).parent / "datasets" / "images" / f"{name}.jpg") as photo:
+        return np.asarray(photo)
 
 
 def mosaic(size: tuple[int, int], seed: int = 0) -> Image.Image:

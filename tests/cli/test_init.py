@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from tests.support.browser import Somebody, open_browser
 from tests.support.pictures import draw_scene, file_of
-from tests.support.service import free_port
+from tests.support.service import free_port, is_up
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.casework.evidence.review_key import read_review_key
 from tutela.cli.commands import app
@@ -115,18 +115,13 @@ def test_four_commands_lead_from_nothing_to_a_reviewer_who_is_signed_in(tmp_path
     (link,) = [line.removeprefix("open ") for line in lines if line.startswith("open ")]
     assert [command[2:] for command in commands] == [["serve"], ["console", "serve"]]
 
-    def up(address: str) -> bool:
-        with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(address).status_code == 200
-        return False
-
     with contextlib.ExitStack() as stack:
         browser = stack.enter_context(open_browser())
         for command in commands:
             name = tmp_path / f"{command[-2]}.log"
             stack.enter_context(running(sys.executable, "-m", "tutela", *command, log=name))
-        wait_until(lambda: up(f"http://127.0.0.1:{port}/readyz"), "the service is ready")
-        wait_until(lambda: up(f"http://localhost:{console_port}/sign-in"), "the console is up")
+        wait_until(lambda: is_up(f"http://127.0.0.1:{port}/readyz"), "the service is ready")
+        wait_until(lambda: is_up(f"http://localhost:{console_port}/sign-in"), "the console is up")
         answer = httpx.post(
             f"http://127.0.0.1:{port}/v1/screen",
             content=file_of(draw_scene(1), "PNG"),

@@ -3,7 +3,6 @@
 Whole processes as operators run them: the service that takes uploads, and the console with the review key.
 """
 
-import contextlib
 import http.server
 import json
 import os
@@ -18,14 +17,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from sqlalchemy import select
 
 from tests.support.browser import Somebody, open_browser
 from tests.support.pictures import draw_scene, file_of
-from tests.support.service import Service
+from tests.support.service import Service, is_up
 from tests.support.serving import serving
 from tests.support.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -140,9 +138,7 @@ class House:
 
         def up() -> bool:
             assert self.console.poll() is None, (self.folder / "console.log").read_text()[-3000:]
-            with contextlib.suppress(httpx.HTTPError):
-                return httpx.get(f"{self.origin}/healthz").status_code == 200
-            return False
+            return is_up(f"{self.origin}/healthz")
 
         wait_until(up, "the console does not start")
 

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from sqlalchemy import func, select
 
 from tests.support.browser import SCREENSHOTS, open_browser
-from tests.support.service import Service, free_port
+from tests.support.service import Service, free_port, is_up
 from tests.support.waiting import wait_until
 from tutela.api.keys import Scope
 from tutela.foundation.store.database import Store
@@ -55,9 +54,7 @@ def search_page(service: Service) -> Iterator[str]:
 
             def answers() -> bool:
                 assert process.poll() is None
-                with contextlib.suppress(httpx.TransportError):
-                    return httpx.get(address).status_code == 200
-                return False
+                return is_up(address)
 
             wait_until(answers, "the page answers")
             yield address

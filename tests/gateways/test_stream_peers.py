@@ -25,7 +25,7 @@ from PIL import Image, ImageOps
 from starlette.responses import Response
 
 from tests.support.effort import effort
-from tests.support.service import free_port
+from tests.support.service import free_port, is_up
 from tests.support.serving import serving
 from tests.support.streams import JanusServer, NginxRtmp, NodeMediaServer, Publisher, Serving, film, watching
 from tests.support.videos import Pictures
@@ -280,7 +280,7 @@ def test_after_a_cut_nothing_that_was_not_cleared_can_be_fetched_and_the_clip_op
     name = f"s{next(_numbers)}"
     address = f"http://127.0.0.1:{nginx.http_port}/hls/{name}.m3u8"
     publisher = Publisher(path, nginx.url(name, f"?user=member-{name}"))
-    wait_until(lambda: httpx.get(address).status_code == 200 or publisher.ended, "segments can be fetched")
+    wait_until(lambda: is_up(address) or publisher.ended, "segments can be fetched")
     publisher.wait()
     facts = ended(running, name)
     assert facts.state is StreamState.CUT
@@ -858,7 +858,7 @@ class Whip:
     def _answers(self) -> bool:
         assert self.process.poll() is None
         with contextlib.suppress(httpx.HTTPError):
-            return httpx.post(f"http://127.0.0.1:{self.port}/x").status_code == 401
+            return httpx.post(f"http://127.0.0.1:{self.port}/x", verify=False).status_code == 401
         return False
 
     def url(self, name: str) -> str:

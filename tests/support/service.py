@@ -50,13 +50,11 @@ class Service:
 
     def _is_ready(self) -> bool:
         assert self.process.poll() is None, (self.home / "log").read_text()[-3000:]
-        with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"{self.address}/readyz").status_code == 200
-        return False
+        return is_up(f"{self.address}/readyz")
 
     def client(self, key: str | None = None, **options: Any) -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.admin if key is None else key}"}
-        return httpx.Client(base_url=self.address, headers=headers, timeout=PATIENCE_S, **options)
+        return httpx.Client(base_url=self.address, headers=headers, timeout=PATIENCE_S, verify=False, **options)
 
     def kill(self) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
@@ -67,6 +65,14 @@ class Service:
         status = self.process.wait(PATIENCE_S)
         self.log.close()
         return status
+
+
+def is_up(address: str) -> bool:
+    """Whether a GET of an address without TLS is answered with 200."""
+    with contextlib.suppress(httpx.HTTPError):
+        # To read the certificates of this machine takes 25 ms each time: who waits would take the core from who starts.
+        return httpx.get(address, verify=False).status_code == 200
+    return False
 
 
 def free_port() -> int:

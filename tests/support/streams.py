@@ -25,7 +25,7 @@ import pytest
 import uvicorn
 from av.video.frame import PictureType
 
-from tests.support.service import free_port
+from tests.support.service import free_port, is_up
 from tests.support.videos import Pictures
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.deployment.composition import Deployment
@@ -401,9 +401,7 @@ second_hit_s = 3
     def _answers(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, Path(self.log.name).read_text()[-3000:]
-        with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"http://127.0.0.1:{self.port}/readyz").status_code == 200
-        return False
+        return is_up(f"http://127.0.0.1:{self.port}/readyz")
 
     def kill_process(self) -> None:
         """Kill it alone."""

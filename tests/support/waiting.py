@@ -9,7 +9,8 @@ PATIENCE_S = 180.0
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
     """Return once the condition holds; fail saying what was waited for."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline, pause_s = time.monotonic() + PATIENCE_S, 0.005
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.005)
+        time.sleep(pause_s)
+        pause_s = min(1.2 * pause_s, 0.05)
