@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 
 import av
@@ -17,12 +17,14 @@ from tests.support.streams import film
 from tutela import _native
 from tutela.cli.demo import draw_scene
 from tutela.content.media.content import Limits
-from tutela.content.signals.base import Region
+from tutela.content.media.lanes import Lane
+from tutela.content.signals.base import Region, Sample
 from tutela.content.signals.pdq import PDQ
 from tutela.errors import TutelaError
 from tutela.foundation.options import OptionError
 from tutela.lists.banks.model import Action
 from tutela.screening.streams.endings import ClipFacts, Ending, Endings
+from tutela.screening.streams.examiner import Examiner, Follower
 from tutela.screening.streams.model import (
     LIVE,
     Channel,
@@ -323,6 +325,46 @@ def test_the_verdict_of_an_ending_is_the_same_after_it_was_read_back():
     assert verdict == kept.verdict()
     assert (verdict.decision, verdict.byte_length, verdict.media_type) == (Decision.BLOCK, 8, "video/mp2t")
     assert verdict.context.details["uploader"] == "member-1"
+
+
+# --- who waits for whom
+
+
+def examined_by(examiner: Examiner, stream_id: str, took_s: float) -> Lane:
+    """In which lane a look of a stream's was examined that took so long of a processor."""
+    turn = examiner.pool._lanes.enter(Follower(examiner, stream_id).asker, 0.0)
+    assert turn is not None
+    examiner.pool._lanes.leave(turn, took_s)
+    return turn.lane
+
+
+def nothing_matches(groups: Sequence[Sequence[Sample]]) -> list[list[Match]]:
+    return [[] for _ in groups]
+
+
+@pytest.fixture
+def examiner() -> Iterator[Examiner]:
+    examiner = Examiner(nothing_matches, Limits(), workers=2, max_followed=1)
+    yield examiner
+    examiner.close()
+
+
+def test_looks_of_usual_streams_never_wait_in_the_lane_to_which_a_busy_machine_gives_no_time(examiner):
+    """A look that leads from a key frame to one two seconds later takes longer than most uploads."""
+    for took_s in (0.005, 0.06, 0.3, 0.8) * 5:
+        running = [examiner.pool._lanes.enter(Follower(examiner, name).asker, 0.0) for name in ("one", "other")]
+        assert [turn and turn.lane for turn in running] == [Lane.QUICK] * 2
+        for turn in running:
+            assert turn is not None
+            assert not examiner.pool._lanes.is_over(turn, took_s)
+            examiner.pool._lanes.leave(turn, took_s)
+
+
+def test_a_stream_whose_looks_take_long_delays_no_other_stream(examiner):
+    assert examined_by(examiner, "hostile", 3.9) is Lane.QUICK
+    assert examined_by(examiner, "hostile", 3.9) is Lane.SLOW
+    assert examined_by(examiner, "other", 0.1) is Lane.QUICK
+    assert examined_by(examiner, "never seen", 0.1) is Lane.QUICK
 
 
 # --- clocks that a sender sets

@@ -15,7 +15,7 @@ from typing import Any
 
 from tutela.content.media.content import Limits, Shortcoming
 from tutela.content.media.content_file import ContentFile
-from tutela.content.media.lanes import SMALL_S, Asker, Lane, Lanes, Turn
+from tutela.content.media.lanes import SMALL_S, Asker, Lane, Lanes, LaneTimes, Turn
 from tutela.content.media.worker_process import PATIENCE, WorkerProcess
 from tutela.errors import NotReadyError, TutelaError, UnscreenableError
 
@@ -35,8 +35,16 @@ class WorkerPool:
     `warm()` or on first use: `size` of them, and as many again where content takes long (`lanes.py`).
     """
 
-    def __init__(self, task: str, *, size: int, limits: Limits | None = None, wait_s: float = 10.0) -> None:
-        """`size` workers; a caller waits at most `wait_s` seconds for a free one."""
+    def __init__(
+        self,
+        task: str,
+        *,
+        size: int,
+        limits: Limits | None = None,
+        wait_s: float = 10.0,
+        times: LaneTimes | None = None,
+    ) -> None:
+        """`size` workers; a caller waits at most `wait_s` seconds for a free one. `times` says what is quick."""
         self.task = task
         self.size = size
         self.limits = limits or Limits()
@@ -47,7 +55,7 @@ class WorkerPool:
         self._warm = False
         self._refusals: dict[str, str] | None = None
         self._lock = threading.Lock()
-        self._lanes = Lanes(size)
+        self._lanes = Lanes(size, times or LaneTimes())
         self._idle: dict[Lane, list[WorkerProcess]] = {lane: [] for lane in Lane}
         self._busy: set[WorkerProcess] = set()
 

@@ -19,6 +19,17 @@ SMALL_S = 0.03
 """What takes less finds a turn of the quick lane beside all that takes more of it: one is never given to that."""
 OF_STRANGERS_S = 0.06
 """What somebody who was never seen has of it while others wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneTimes:
+    """Which content is quick, and which small; what is examined while it is shown has other times than uploads."""
+
+    quick_s: float = QUICK_S
+    small_s: float = SMALL_S
+    of_strangers_s: float = OF_STRANGERS_S
+
+
 _REMEMBERED_S = 60.0
 """What somebody's content took is forgotten after so long without any."""
 _MAX_REMEMBERED = 10_000
@@ -26,6 +37,7 @@ _WEIGHT = 0.3
 """Of the last content in the average of somebody's."""
 
 
+_OF_UPLOADS = LaneTimes()
 _KEY = secrets.token_bytes(32)
 
 
@@ -79,10 +91,11 @@ class _Waiter:
 class Lanes:
     """Gives turns. Thread-safe."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, times: LaneTimes = _OF_UPLOADS) -> None:
         """So many turns at once in the quick lane. The slow one has twice as many, half of them at most for one key and
         kind of content, and as many again for those that step aside."""
         self._size = size
+        self._times = times
         self._lock = threading.Lock()
         self._waiting: list[_Waiter] = []
         self._running: dict[Lane, Counter[Asker]] = {lane: Counter() for lane in Lane}
@@ -109,7 +122,8 @@ class Lanes:
         costs nothing."""
         if turn.lane is Lane.SLOW:
             return False
-        return spent_s > QUICK_S or (turn.stranger and spent_s > OF_STRANGERS_S and self.wanted())
+        longest_s = self._times.of_strangers_s if turn.stranger else self._times.quick_s
+        return spent_s > self._times.quick_s or (spent_s > longest_s and self.wanted())
 
     def wanted(self) -> bool:
         """Whether somebody waits for the quick lane."""
@@ -139,7 +153,7 @@ class Lanes:
         """Where the next content of an asker is examined, by what its former content took."""
         for known in (asker, asker.anyone):
             if (cost_s := self._cost_s(known)) is not None:
-                return Lane.SLOW if cost_s > QUICK_S else Lane.QUICK
+                return Lane.SLOW if cost_s > self._times.quick_s else Lane.QUICK
         return Lane.QUICK
 
     def _cost_s(self, asker: Asker) -> float | None:
@@ -147,7 +161,7 @@ class Lanes:
         return cost_s if at and time.monotonic() - at < _REMEMBERED_S else None
 
     def _is_small(self, asker: Asker) -> bool:
-        return (self._cost_s(asker) or self._cost_s(asker.anyone) or 0.0) <= SMALL_S
+        return (self._cost_s(asker) or self._cost_s(asker.anyone) or 0.0) <= self._times.small_s
 
     def _remember(self, asker: Asker, spent_s: float) -> None:
         now = time.monotonic()

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from tutela.content.media.content import Limits, Shortcoming
 from tutela.content.media.isolation import WorkerPool
+from tutela.content.media.lanes import Asker, LaneTimes
 from tutela.content.media.worker_process import WorkerProcess
 from tutela.content.signals.base import WHOLE, Sample
 from tutela.errors import TutelaError, UnscreenableError
@@ -28,6 +29,9 @@ WAIT_S = 2.5
 """A look that no worker came to in this time was not examined."""
 LOOK_S = 4.0
 """Time of a processor that one look may take."""
+LOOK_TIMES = LaneTimes(quick_s=1.0, small_s=1.0, of_strangers_s=1.0)
+"""All looks are quick but those that only a hostile stream needs: a busy machine gives the slow lane no time, and a
+stream whose looks wait there is ended."""
 MAX_LISTS_AGE_S = 30.0
 FAULT, STALE, NO_FOLLOWER = "engine-fault", "lists-stale", "no-worker-to-follow"
 _SPARE = 2
@@ -61,7 +65,7 @@ class Examiner:
         max_followed: int,
         lists_age_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self.pool = WorkerPool(TASK, size=workers, limits=limits, wait_s=WAIT_S)
+        self.pool = WorkerPool(TASK, size=workers, limits=limits, wait_s=WAIT_S, times=LOOK_TIMES)
         self._lookup = lookup
         self._limits = limits
         self._lists_age_s = lists_age_s
@@ -116,7 +120,7 @@ class Examiner:
         if follower.follows(look):
             answer = follower.run(content, options)
         else:
-            answer = self.pool.run(content, options, timeout_s=LOOK_S)
+            answer = self.pool.run(content, options, timeout_s=LOOK_S, asker=follower.asker)
         try:
             return read_seen(answer)
         except (KeyError, TypeError, ValueError) as error:
@@ -169,10 +173,12 @@ class Examiner:
 
 
 class Follower:
-    """The worker of one stream, while it is followed. For one thread."""
+    """One stream as the examiner knows it, with its worker while it is followed. For one thread."""
 
-    def __init__(self, examiner: Examiner) -> None:
+    def __init__(self, examiner: Examiner, stream_id: str) -> None:
         self._examiner = examiner
+        self.asker = Asker(key=stream_id)
+        """What one stream's looks cost is no other's."""
         self._worker: WorkerProcess | None = None
 
     @property

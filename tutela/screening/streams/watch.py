@@ -87,7 +87,7 @@ class Watch:
         self.receiver_pid: int | None = None
         self._options = options
         self._examiner = examiner
-        self._follower = Follower(examiner)
+        self._follower = Follower(examiner, stream_id)
         self._on_step = on_step
         self._on_end = on_end
         self._line: WireLine | None = None
