@@ -48,6 +48,19 @@ def test_streams_are_listed_with_what_ranks_them_and_shown_with_their_time_line(
     assert 'tutela_streams_written{state="paused"} 1.0' in client.get("/metrics").text
 
 
+def test_the_platform_names_a_channel_and_the_list_is_in_the_order_in_which_people_look(client, records):
+    usual, odd = put_down(records, "cam-5"), put_down(records, "cam-6")
+    paused = put_down(records, "cam-7", StreamState.PAUSED, why="first-match")
+    put_down(records, "cam-6", StreamState.ENDED)
+    last = put_down(records, "cam-8")
+    signal = {"server": "main", "app": "live", "name": "cam-6", "kind": "few-viewers"}
+    assert client.post("/v1/streams/signals", json=signal).json() == {"stream": odd, "weight": 0.3}
+    assert client.post("/v1/streams/signals", json=signal | {"name": "cam-9"}).status_code == 404
+    assert client.post("/v1/streams/signals", json=signal | {"kind": "looks-odd"}).status_code == 422
+    listed = [one["id"] for one in client.get("/v1/streams").json()["streams"]]
+    assert [one for one in listed if one in (usual, odd, paused, last)] == [paused, odd, last, usual]
+
+
 def test_a_person_cuts_and_releases(client, records):
     stream = put_down(records, "cam-2")
     assert client.post(f"/v1/streams/{stream}/cut").status_code == 202

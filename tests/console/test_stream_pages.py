@@ -35,6 +35,16 @@ def test_running_streams_are_listed_without_pictures_the_doubtful_first(desk):
     assert "a second match" in page.text
 
 
+def test_what_signals_weigh_orders_the_streams_that_run(desk):
+    records = desk.console.streams
+    streams = [put_down(records, f"cam-{number}") for number in range(3)]
+    records.signal(streams[0], weak_signal("few-viewers", "one"))
+    records.signal(streams[1], weak_signal("prior-report", "twice"))
+    page = desk.signed_in(Role.REVIEWER).get("/streams")
+    places = [page.text.index(f"/streams/{streams[number]}") for number in (1, 0, 2)]
+    assert places == sorted(places)
+
+
 def test_the_time_line_of_a_stream_says_what_happened_and_by_whom(desk):
     records = desk.console.streams
     stream = put_down(records, "cam", StreamState.PAUSED, why="first-match")

@@ -175,6 +175,47 @@ def test_nginx_asks_by_forms_and_is_answered_by_the_status():
     )
 
 
+@pytest.mark.parametrize(
+    "more", ["call=done", "call=publish_done", "call=play&watcher=x", "name=other", "app=x", "clientid=9", "user=m2"]
+)
+@pytest.mark.parametrize("call", ["publish", "play", "update_publish", "update_play"])
+def test_nothing_in_a_strangers_address_stands_for_what_nginx_says(call, more):
+    """nginx sends its own fields and the parameters of the address side by side."""
+    gate, nginx = Asked(), door("nginx-rtmp", publisher="user")
+    body = f"app=live&addr=192.0.2.1&clientid=7&call={call}&name=cam&user=m1&{more}".encode()
+    with pytest.raises(ValueError, match="twice"):
+        nginx.answer(Hook("", {}, {}, body, "127.0.0.1"), gate)
+    assert (gate.admitted, gate.played) == ([], [])
+
+
+class OneIsClear(Asked):
+    """Only the stream `clear` may be seen."""
+
+    def shows(self, channel: Channel, token: str = "") -> bool:
+        return channel == Channel("main", "live", "clear")
+
+
+@pytest.mark.parametrize(
+    ("address", "may_be_fetched"),
+    [
+        ("/hls/clear.m3u8", True),
+        ("/hls/clear-3.ts?x=/hls/cam.ts", True),
+        ("/hls/cl%65ar-3.ts", True),
+        ("/hls/cam-3.ts", False),
+        ("/hls/cam-3.ts?/clear-3.ts", False),
+        ("/hls/cam-3.ts#/clear-3.ts", False),
+        ("/hls/cam-3.ts#?/clear-3.ts", False),
+        ("/hls/clear-3.ts/../cam-3.ts", False),
+        ("/hls/x/..%2fcam-3.ts", False),
+        ("/hls/clear-3.ts/..", False),
+        ("/hls/cam-3.ts%23/clear-3.ts/..", False),
+    ],
+)
+def test_a_segment_is_given_out_by_the_stream_whose_file_nginx_serves(address, may_be_fetched):
+    asked = Hook("segment", {"app": "live"}, {"x-original-uri": address}, b"", "127.0.0.1")
+    assert door("nginx-rtmp").answer(asked, OneIsClear()).status_code == (200 if may_be_fetched else 403)
+
+
 # --- node-media-server
 
 

@@ -270,6 +270,75 @@ def test_a_viewer_of_a_clear_stream_is_let_in_and_sent_away_when_it_is_cut(runni
     assert ended(running, name).state is StreamState.CUT
 
 
+# --- publishers and viewers who try to get past the gate
+
+
+@pytest.mark.parametrize("query", ["call=done", "call=publish_done", "name=other", "call=play", "app=x", "clientid=1"])
+def test_no_parameter_of_an_address_gets_past_the_gate(running, nginx, tmp_path, query):
+    """nginx writes the parameters of an address behind its own fields."""
+    path = film(tmp_path / "film.mkv", moving(BENIGN[0], 240), range(0, 240, 60))
+    name = f"s{next(_numbers)}"
+    assert Publisher(path, nginx.url(name, f"?{query}")).refused
+    publisher = Publisher(path, nginx.url(name, f"?user=member-{name}"))
+    channel = Channel("main", "live", name)
+    wait_until(lambda: running.streams.gate.shows(channel), "a frame is cleared")
+    assert seen(viewer(nginx.url(name, f"?{query}"))) == 0
+    publisher.wait()
+    assert ended(running, name).state is StreamState.ENDED
+
+
+def test_of_two_publishers_at_one_name_the_first_stays(running, nginx, tmp_path):
+    path = film(tmp_path / "film.mkv", moving(BENIGN[0], 240), range(0, 240, 60))
+    name = f"s{next(_numbers)}"
+    first, _ = watched_publisher(running, nginx, path, name)
+    assert Publisher(path, nginx.url(name, "?user=somebody-else")).refused
+    assert not first.ended
+    assert not first.wait().broken
+
+
+def test_whoever_comes_back_at_once_is_watched_each_time(running, nginx, tmp_path):
+    """The connection breaks off again and again; what is listed comes in the last."""
+    path = film(tmp_path / "film.mkv", moving(BENIGN[0], 300), range(0, 300, 60))
+    last = film(tmp_path / "last.mkv", [scene(LISTED)] * 120, range(0, 120, 60))
+    name = f"s{next(_numbers)}"
+    for number in range(4):
+        publisher, _ = watched_publisher(running, nginx, path, name)
+        time.sleep(0.3 * number)
+        publisher.stop()
+    publisher = Publisher(last, nginx.url(name, f"?user=member-{name}"))
+    while publisher.refused:  # as encoders do, until the last watch is over
+        publisher = Publisher(last, nginx.url(name, f"?user=member-{name}"))
+    assert publisher.broken
+    wait_until(
+        lambda: any(facts.channel.name == name for facts in running.streams.records.all(live=False) if facts.verdict),
+        "it is cut",
+    )
+    assert "cleared" not in kinds(running, ended(running, name).id)
+
+
+def test_a_server_that_is_started_anew_in_mid_stream_ends_the_watch_and_begins_another(deployment, tmp_path):
+    port, ports = free_port(), (free_port(), free_port())
+    path = film(tmp_path / "film.mkv", moving(BENIGN[0], 900), range(0, 900, 60))
+    options = NginxRtmpOptions(
+        kind="nginx-rtmp",
+        address=f"rtmp://127.0.0.1:{ports[0]}",
+        control=f"http://127.0.0.1:{ports[1]}",
+        publisher="user",
+    )
+    with watching(deployment, {"main": KIND.open("main", options)}, port, OPTIONS) as running:
+        for number in range(2):
+            server = NginxRtmp(tmp_path / f"nginx-{number}", f"http://127.0.0.1:{port}/main/", ports=ports)
+            try:
+                publisher, watch = watched_publisher(running, server, path, f"cam{number}")
+            finally:
+                server.stop()
+            assert publisher.wait().broken
+            facts = ended(running, f"cam{number}")
+            assert facts.id == watch.id
+            assert facts.state in (StreamState.ENDED, StreamState.DROPPED)
+            assert (facts.unwatched_s, facts.refused_until) == (0.0, None)
+
+
 # --- what is left
 
 

@@ -6,6 +6,7 @@ RTMP module and publishers that push to it.
 
 import contextlib
 import io
+import operator
 import os
 import random
 import re
@@ -15,13 +16,18 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 import pytest
+from av.video.stream import VideoStream
 from PIL import Image
 from sqlalchemy import update
 
@@ -390,6 +396,156 @@ def test_a_hostile_stream_is_never_shown_unseen_and_harms_nothing(streams, stand
         assert "cleared" not in kinds(streams, stream_id)
     assert streams.examiner.pool.starts - workers <= 1
     assert streams.hindrance() is None
+
+
+# --- streams of every form
+
+
+Pieces = list[tuple[float, bytes]]
+
+
+@dataclass(frozen=True)
+class Form:
+    """How pictures become a stream."""
+
+    codec: str = "libx264"
+    pixels: str = "yuv420p"
+    tracks: int = 1
+    stamp: Callable[[int], int] = lambda number: number
+    """The time of each frame, in frames."""
+    container: str = "mpegts"
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def pieces(self, frames: Sequence[Pictures], begin_s: float = 0.0, every: int = RATE) -> Pieces:
+        """What is sent when, with key frames so many frames apart."""
+        file, pieces, told = io.BytesIO(), [], 0
+        with av.open(file, "w", format=self.container, options={"flush_packets": "1"}) as output:
+            tracks = []
+            for _ in range(self.tracks):
+                track = cast(VideoStream, output.add_stream(self.codec, rate=RATE))
+                track.height, track.width = frames[0].shape[:2]
+                track.pix_fmt, track.gop_size = self.pixels, every
+                track.options = {"preset": "ultrafast", "tune": "zerolatency", **self.options}
+                tracks.append(track)
+            for number, pixels in enumerate(frames):
+                for track in tracks:
+                    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24")
+                    frame.pts, frame.time_base = self.stamp(round(begin_s * RATE) + number), Fraction(1, RATE)
+                    for packet in track.encode(frame):
+                        output.mux_one(packet)
+                pieces.append((begin_s + number / RATE, file.getvalue()[told:]))
+                told = len(file.getvalue())
+            for track in tracks:
+                output.mux(track.encode(None))
+        return [*pieces, (begin_s + len(frames) / RATE, file.getvalue()[told:])]
+
+
+def of_changing_sizes(*parts: tuple[int, float]) -> Pieces:
+    """Each second in another size."""
+    pieces: Pieces = []
+    for number, pixels in enumerate(shown(*parts)[::RATE]):
+        size = [(320, 180), (480, 270), (160, 90)][number % 3]
+        seen = np.asarray(Image.fromarray(pixels).resize(size))
+        pieces += Form().pieces([seen] * RATE, float(number))
+    return pieces
+
+
+def sound(seconds: float) -> Pieces:
+    """Silence, and no picture."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mpegts") as output:
+        track = output.add_stream("aac", rate=48_000)
+        for _ in range(round(seconds * 48_000 / 1024)):
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            silence.sample_rate = 48_000
+            output.mux(track.encode(silence))
+        output.mux(track.encode(None))
+    whole = file.getvalue()
+    return [(at * seconds / 100, whole[at * len(whole) // 100 : (at + 1) * len(whole) // 100]) for at in range(100)]
+
+
+def apart(pieces: Pieces, times: float) -> Pieces:
+    """The same, so many times more slowly."""
+    return [(at * times, part) for at, part in pieces]
+
+
+def of_jumping_times(*parts: tuple[int, float]) -> Pieces:
+    """Each second hours later or earlier than the one before."""
+    pieces: Pieces = []
+    for number in range(len(shown(*parts)) // RATE):
+        ahead = 3600 * RATE * (5, 1, 3)[number % 3]
+        second = shown(*parts)[number * RATE : (number + 1) * RATE]
+        pieces += Form(stamp=partial(operator.add, ahead)).pieces(second, float(number))
+    return pieces
+
+
+KNOWN, OTHER = ((11, 3), (LISTED, 3)), ((11, 3), (12, 3))
+SEEN: dict[str, Callable[[tuple[tuple[int, float], ...]], Pieces]] = {
+    "ten-bit-hevc": lambda parts: Form("libx265", "yuv420p10le", options={"x265-params": "log-level=0"}).pieces(
+        shown(*parts)
+    ),
+    "another-size-each-second": lambda parts: of_changing_sizes(*parts),
+    "times-that-jump-by-hours": lambda parts: of_jumping_times(*parts),
+    "no-times": lambda parts: Form(container="h264").pieces(shown(*parts)),
+    "frames-out-of-order-before-the-first-key-frame": lambda parts: Form(
+        options={"tune": "film", "bf": "3", "b-adapt": "0", "open-gop": "1"}
+    ).pieces(shown((13, 1), *parts))[12:],
+    "no-second-key-frame": lambda parts: Form(options={"sc_threshold": "0"}).pieces(shown(*parts), every=10_000),
+    "eight-tracks": lambda parts: Form(tracks=8).pieces(shown(*parts)),
+}
+"""Forms in which a stream can be watched."""
+
+
+def sent(streams: Streams, stand_in: StandIn, name: str, pieces: Pieces) -> str:
+    """The id of a stream of these pieces."""
+    content = name.encode()
+    STAMPS[content] = pieces
+    return admitted(streams, stand_in, name, content)
+
+
+@pytest.mark.parametrize("form", SEEN)
+def test_what_is_listed_is_found_in_every_form(streams, stand_in, form):
+    stream_id = sent(streams, stand_in, f"known-{form}", SEEN[form](KNOWN))
+    state, _ = outcome(streams, stream_id)
+    facts = streams.records.get(stream_id)
+    assert (state, facts.hits > 0) == (StreamState.CUT, True)
+    assert facts.unwatched_s <= 5.0
+
+
+@pytest.mark.parametrize("form", SEEN)
+def test_what_is_not_listed_is_shown_in_every_form(streams, stand_in, form):
+    name = f"other-{form}"
+    stream_id = sent(streams, stand_in, name, SEEN[form](OTHER))
+    wait_until(lambda: name in stand_in.sent or streams.records.get(stream_id).ended_at is not None, "it is sent")
+    stand_in.published.pop(name, None)
+    state, why = outcome(streams, stream_id)
+    facts = streams.records.get(stream_id)
+    assert (state, facts.hits, facts.pauses) == (StreamState.ENDED, 0, 0), why
+    assert "cleared" in kinds(streams, stream_id)
+
+
+UNSEEN: dict[str, tuple[str, Callable[[], Pieces]]] = {
+    "a-track-that-comes-later": (
+        "tracks-changed",
+        lambda: Form().pieces(shown((11, 4))) + Form(tracks=2).pieces(shown((11, 8)), 4.0),
+    ),
+    "nine-tracks": ("too-many-tracks", lambda: Form(tracks=9).pieces(shown((11, 8)))),
+    "sound-alone": ("no-video", lambda: sound(8.0)),
+    "a-frame-every-five-seconds": ("unwatched", lambda: apart(Form().pieces(shown((11, 0.1))), 150.0)),
+}
+"""Forms in which a stream cannot be watched, or not all of it: why each is ended."""
+
+
+@pytest.mark.parametrize("form", UNSEEN)
+def test_a_stream_of_which_something_cannot_be_watched_is_ended(streams, stand_in, form):
+    reason, pieces = UNSEEN[form]
+    began = time.monotonic()
+    stream_id = sent(streams, stand_in, f"unseen-{form}", pieces())
+    state, why = outcome(streams, stream_id)
+    assert (state, why) in ((StreamState.DROPPED, reason), (StreamState.DROPPED, "no-frame-cleared"))
+    assert time.monotonic() - began < 15.0
+    if form != "a-frame-every-five-seconds":
+        assert not streams.gate.shows(Channel("stand-in", "live", f"unseen-{form}"))
 
 
 def mutated(part: bytes, dice: random.Random) -> bytes:

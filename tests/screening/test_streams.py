@@ -232,6 +232,73 @@ def test_a_frame_that_carries_a_new_picture_is_looked_at_where_it_comes():
     assert [look.due[0] for look in looks if look.frames is ScreenedFrames.NEW] == [2.5]
 
 
+def intervals(lengths: Sequence[int], times: int) -> Iterator[tuple[int, Packet]]:
+    """Packets of key-frame intervals of so many frames, in turns; with the place of each in its interval."""
+    number = 0
+    for length in list(lengths) * times:
+        for place in range(length):
+            yield place, Packet(number / RATE, bytes(20_000 if place == 0 else 2_000), place == 0)
+            number += 1
+
+
+def places_of_random_looks(stream: Iterator[tuple[int, Packet]], seed: int) -> list[int]:
+    sampler, place_of, found = Sampler(SamplingPlan(2.0, 0.25), random.Random(seed)), {}, []
+    for place, packet in stream:
+        place_of[packet.seconds] = place
+        found += [place_of[look.due[0]] for look in sampler.take(packet) if look.frames is ScreenedFrames.RANDOM]
+    return found
+
+
+@pytest.mark.parametrize("lengths", [[60], [3, 60], [60, 3], [3] * 9 + [60], [60] * 9 + [3], [2, 33, 7, 66]])
+def test_no_order_of_intervals_keeps_a_frame_from_being_drawn(lengths):
+    """Each frame between key frames is drawn in about a quarter of its intervals, each as often as any other."""
+    times = 4_000 // len(lengths)
+    found = places_of_random_looks(intervals(lengths, times), 7)
+    for first, last in ((1, 20), (20, 40), (40, 60)):
+        chances = sum(0.25 * times * max(0, min(last, length) - first) / (length - 1) for length in lengths)
+        drawn = sum(first <= place < last for place in found)
+        assert drawn >= chances - 4 * chances**0.5, (first, last)
+
+
+@pytest.mark.parametrize("hidden", ["in no time", "between many others"])
+def test_no_times_and_no_further_frames_hide_a_frame_from_being_drawn(hidden):
+    """58 frames of 60 within a twentieth of a second; or one frame for two seconds, behind 58 in a twentieth of one."""
+    found, intervals_count = 0, 2_000
+    sampler = Sampler(SamplingPlan(2.0, 0.25), random.Random(5))
+    is_hidden: dict[float, bool] = {}
+    for interval in range(intervals_count):
+        begin = 2.0 * interval
+        for number in range(60):
+            at = 0.0 if number == 0 else 0.001 * number if number < 59 else 0.1 if hidden != "in no time" else 1.99
+            is_hidden[begin + at] = (0 < number < 59) == (hidden == "in no time") and number > 0
+            looks = sampler.take(Packet(begin + at, bytes(20_000 if number == 0 else 2_000), number == 0))
+            found += sum(is_hidden[look.due[0]] for look in looks if look.frames is ScreenedFrames.RANDOM)
+    assert found >= 0.08 * intervals_count
+
+
+def test_a_new_picture_that_comes_too_soon_after_another_is_looked_at_all_the_same():
+    """What is hidden comes a moment behind something harmless that carries as much."""
+    large = {75, 78}
+    film = [replace(p, data=bytes(15_000)) if round(p.seconds * RATE) in large else p for p in packets(8, 60)]
+    first, second = [look.due[0] for look in looks_of(iter(film), share=0.001) if look.frames is ScreenedFrames.NEW]
+    assert first == 2.5
+    assert 2.6 < second <= 3.0 + 1 / RATE
+
+
+@given(st.integers(0, 2**32), st.booleans())
+def test_what_came_before_a_change_of_form_or_the_end_is_looked_at(seed, is_followed):
+    sampler = Sampler(SamplingPlan(2.0, 1.0), random.Random(seed))
+    looks = [look for packet in packets(1.0, 60) for look in sampler.take(packet)]
+    looks += sampler.closely(0.2) if is_followed else []
+    last = sampler.restart()
+    kinds = {look.frames for look in (*looks, *last)}
+    assert (ScreenedFrames.FOLLOWED if is_followed else ScreenedFrames.RANDOM) in kinds
+    assert sampler.finish() == []
+    again = [look for packet in packets(2.0, 30, start=30) for look in sampler.take(packet)]
+    assert again[0].packets[0].key
+    assert again[0].fresh
+
+
 def test_nothing_is_looked_at_before_the_first_key_frame():
     assert looks_of(p for p in packets(1, 60) if not p.key) == []
 
@@ -325,6 +392,40 @@ def test_the_verdict_of_an_ending_is_the_same_after_it_was_read_back():
     assert verdict == kept.verdict()
     assert (verdict.decision, verdict.byte_length, verdict.media_type) == (Decision.BLOCK, 8, "video/mp2t")
     assert verdict.context.details["uploader"] == "member-1"
+
+
+@pytest.mark.parametrize("name", ["cam", "cam-1", "a b", "Ä", "a/b", "x" * 240])
+def test_names_that_everybody_reads_alike_are_usable(name):
+    assert Channel("main", "live", name).is_plain
+    assert Channel("main", "", name).is_plain
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "a/../b",
+        "a//b",
+        "/a",
+        "a/",
+        " a",
+        "a ",
+        "a?b",
+        "a#b",
+        "a%2fb",
+        "a&b",
+        "a\\b",
+        "a\nb",
+        "a\0b",
+        "a\u202eb",
+        "x" * 251,
+    ],
+)
+def test_names_that_somebody_may_read_as_others_are_not(name):
+    assert not Channel("main", "live", name).is_plain
+    assert not Channel("main", name, "cam").is_plain or name == ""
 
 
 # --- who waits for whom

@@ -11,7 +11,7 @@ from tutela.api.problems import Problem
 from tutela.api.security import needs
 from tutela.deployment.composition import Deployment
 from tutela.screening.streams.indicators import MAX_REASON, Indicator, weak_signal
-from tutela.screening.streams.model import LIVE, StreamFacts, stream_document
+from tutela.screening.streams.model import LIVE, Channel, StreamFacts, stream_document
 from tutela.screening.streams.records import StreamRecords
 
 router = APIRouter(prefix="/v1/streams", tags=["streams"])
@@ -26,6 +26,14 @@ class SignalIn(Strict):
     reason: str = Field(default="", max_length=MAX_REASON, description="In words, for the person who looks.")
 
 
+class ChannelSignalIn(SignalIn):
+    """A weak signal about the stream that runs at a channel, by the names that the platform knows."""
+
+    server: str = Field(max_length=64, description="The media server, as the settings call it.", examples=["main"])
+    app: str = Field(default="", max_length=255, examples=["live"])
+    name: str = Field(max_length=255, examples=["cam"])
+
+
 @router.get("", operation_id="list_streams")
 def list_streams(
     request: Request,
@@ -33,11 +41,10 @@ def list_streams(
     ended: bool = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> dict[str, Any]:
-    """Streams that run now, or the last that ended; what weak signals weigh ranks them for a person."""
+    """Streams that run now, paused ones first and then by what their weak signals weigh; or the last that ended."""
     records = _records(request)
-    weights = records.weights()
-    found = records.all(live=not ended, limit=limit)
-    return {"streams": [stream_document(facts) | {"weight": weights.get(facts.id, 0.0)} for facts in found]}
+    found = [(facts, 0.0) for facts in records.all(live=False, limit=limit)] if ended else records.ranked(limit)
+    return {"streams": [stream_document(facts) | {"weight": weight} for facts, weight in found]}
 
 
 @router.get("/{stream_id}", operation_id="get_stream")
@@ -66,16 +73,25 @@ def release_stream(request: Request, stream_id: str, actor: Reviewer) -> dict[st
     return stream_document(_released(records, facts, actor))
 
 
+@router.post("/signals", operation_id="signal_channel", status_code=201)
+def signal_channel(request: Request, body: ChannelSignalIn, _: Platform) -> dict[str, Any]:
+    """Tell a weak signal about the stream that runs at a channel: it ranks the stream for a person, and ends nothing.
+
+    Answered 404 unless `streams.indicators` is on, and where nothing runs there.
+    """
+    return _signalled(request, _records(request).running_at(Channel(body.server, body.app, body.name)), body)
+
+
 @router.post("/{stream_id}/signals", operation_id="signal_stream", status_code=201)
 def signal_stream(request: Request, stream_id: str, body: SignalIn, _: Platform) -> dict[str, Any]:
-    """Tell a weak signal about a stream: it ranks the stream for a person, and ends nothing.
+    """The same about a stream by its id."""
+    return _signalled(request, _records(request).get(stream_id[:64]), body)
 
-    Answered 404 unless `streams.indicators` is on.
-    """
+
+def _signalled(request: Request, facts: StreamFacts, body: SignalIn) -> dict[str, Any]:
     if not request.app.state.stream_indicators:
         raise Problem(404, "not-found", "weak signals are off: see streams.indicators")
     records = _records(request)
-    facts = records.get(stream_id[:64])
     records.signal(facts.id, weak_signal(body.kind.value, body.reason))
     return {"stream": facts.id, "weight": records.weights().get(facts.id, 0.0)}
 

@@ -29,16 +29,16 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 200,
     json: Json = False,
 ) -> None:
-    """Streams that run now, with how long ago a frame of each was cleared. Never a picture."""
+    """Streams that run now, paused ones first and then by what their weak signals weigh. Never a picture."""
     from rich.markup import escape
 
     from tutela.cli.output import print_json, print_table
 
     with _records(context) as records:
-        found = records.all(live=not ended, limit=limit)
+        found = [(facts, 0.0) for facts in records.all(live=False, limit=limit)] if ended else records.ranked(limit)
     if json:
-        for facts in found:
-            print_json(_document(facts))
+        for facts, weight in found:
+            print_json({**_document(facts), "weight": weight})
         return
     rows = [
         [
@@ -50,11 +50,14 @@ def list_(
             str(facts.hits),
             str(facts.pauses),
             f"{facts.unwatched_s:.1f}",
+            f"{weight:.1f}",
             escape(facts.why),
         ]
-        for facts in found
+        for facts, weight in found
     ]
-    print_table(("id", "state", "stream", "cleared", "samples", "hits", "pauses", "unwatched s", "why"), rows)
+    print_table(
+        ("id", "state", "stream", "cleared", "samples", "hits", "pauses", "unwatched s", "signals", "why"), rows
+    )
 
 
 @app.command(epilog="tutela stream show 07b9644e")

@@ -31,11 +31,10 @@ def _console(request: Request) -> "Console":
 
 @router.get("/streams")
 def streams_page(request: Request, visit: Seeing) -> Response:
-    """Streams that run now, the ones in doubt first, and the last that ended."""
+    """Streams that run now, in the order in which people look, and the last that ended."""
     records = _console(request).streams
-    live = sorted(records.all(), key=lambda facts: (facts.state.value != "paused", -facts.since))
-    ended = records.all(live=False, limit=_ENDED)
-    return page(request, "streams.html", visit, live=live, ended=ended, now=time.time(), weights=records.weights())
+    live, ended = records.ranked(), records.all(live=False, limit=_ENDED)
+    return page(request, "streams.html", visit, live=live, ended=ended, now=time.time())
 
 
 @router.get("/streams/{stream_id}")

@@ -109,6 +109,12 @@ WORDS: Mapping[str, str] = {
     "service-stopped": message("the service was stopped"),
     "watcher-gone": message("the watching process is gone"),
     "receiver-gone": message("its receiver is gone"),
+    "receiver-fault": message("its receiver failed"),
+    "not-watched": message("its watcher could not subscribe"),
+    "no-video": message("it had no video"),
+    "tracks-changed": message("a video track came in mid-stream"),
+    "too-many-tracks": message("it had too many video tracks"),
+    "no-worker-to-follow": message("too many streams are decoded throughout"),
     # weak signals about streams
     "small-repeated-payments": message("small, repeated payments"),
     "payments-at-night": message("payments at the payer's night"),

@@ -4,12 +4,22 @@ its REST interface ends a broadcast. Read in its documentation, not run here.
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from pydantic import Field
 from starlette.responses import Response
 
-from tutela.gateways.streams.base import Door, Hook, HttpServer, MediaServerKind, ServerOptions, document_of, text, yes
+from tutela.gateways.streams.base import (
+    Door,
+    Hook,
+    HttpServer,
+    MediaServerKind,
+    ServerOptions,
+    document_of,
+    form_of,
+    text,
+    yes,
+)
 from tutela.screening.streams import Channel, Publication, Running, StreamGate
 
 _PAGE = 50
@@ -64,7 +74,7 @@ def _answer(server: AntMedia, hook: Hook, gate: StreamGate) -> Response:
     said: dict[str, Any] = (
         document_of(hook)
         if hook.headers.get("content-type", "").startswith("application/json")
-        else dict(parse_qsl(hook.body.decode("utf-8", "replace"))) | dict(hook.query)
+        else form_of(hook) | dict(hook.query)
     )
     app = str(said.get("appName") or said.get("app") or hook.query["app"])
     channel = Channel(server.name, app, str(said.get("name") or said.get("streamId") or said["id"]))

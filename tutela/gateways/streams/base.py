@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.responses import Response
@@ -229,6 +229,18 @@ def document_of(hook: Hook) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ValueError("a hook is a JSON object")
     return document
+
+
+def form_of(hook: Hook) -> dict[str, str]:
+    """The form of a hook. Raises ValueError where a field comes twice.
+
+    Servers write their own fields and those of a publisher's address side by side: of two, one is a stranger's.
+    """
+    fields = parse_qsl(hook.body.decode("utf-8", "replace"), keep_blank_values=True)
+    form = dict(fields)
+    if len(form) < len(fields):
+        raise ValueError("a field comes twice")
+    return form
 
 
 def basic(user: str, password: str) -> dict[str, str]:

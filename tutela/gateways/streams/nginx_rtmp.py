@@ -5,14 +5,25 @@ It fails closed: a hook that is not answered refuses, and with `notify_update_st
 ends the stream. https://github.com/arut/nginx-rtmp-module/wiki/Directives
 """
 
+import re
 from collections.abc import Sequence
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from pydantic import Field
 from starlette.responses import Response
 
 from tutela.errors import TutelaError
-from tutela.gateways.streams.base import TOKEN, Door, Hook, HttpServer, MediaServerKind, ServerOptions, text, yes
+from tutela.gateways.streams.base import (
+    TOKEN,
+    Door,
+    Hook,
+    HttpServer,
+    MediaServerKind,
+    ServerOptions,
+    form_of,
+    text,
+    yes,
+)
 from tutela.screening.streams import Channel, Publication, Running, StreamGate
 
 _REFUSED = 403
@@ -58,10 +69,10 @@ class NginxRtmp(HttpServer):
             raise TutelaError("the statistics of nginx-rtmp are not XML") from error
         found = []
         for application in root.iter("application"):
-            app = (application.findtext("name") or "").strip()
+            app = application.findtext("name") or ""
             for stream in application.iter("stream"):
                 if stream.find("publishing") is not None:
-                    name = (stream.findtext("name") or "").strip()
+                    name = stream.findtext("name") or ""
                     sessions = [
                         c.findtext("id") or "" for c in stream.iter("client") if c.find("publishing") is not None
                     ]
@@ -76,9 +87,9 @@ class NginxRtmp(HttpServer):
 
 
 def _answer(name: str, options: NginxRtmpOptions, hook: Hook, gate: StreamGate) -> Response:
-    form = dict(parse_qsl(hook.body.decode("utf-8", "replace"), keep_blank_values=True))
     if hook.path == "segment":
         return _segment(name, hook, gate)
+    form = form_of(hook)
     channel, session = Channel(name, form["app"], form["name"]), form.get("clientid", "")
     call, token = form["call"], form.get(TOKEN, "")
     if call == "publish":
@@ -100,8 +111,10 @@ def _answer(name: str, options: NginxRtmpOptions, hook: Hook, gate: StreamGate) 
 
 def _segment(name: str, hook: Hook, gate: StreamGate) -> Response:
     """Asked by `auth_request` of the server that gives segments out: whether this one may be fetched."""
-    path = hook.headers["x-original-uri"].partition("?")[0]
-    file = path.rsplit("/", 1)[-1]
+    path = unquote(re.split("[?#]", hook.headers["x-original-uri"], maxsplit=1)[0])
+    *folders, file = path.split("/")
+    if {".", ".."} & {*folders, file}:
+        return text(_REFUSED)  # the server serves another file than is named last
     stem = file.rsplit(".", 1)[0]
     stream = stem.rsplit("-", 1)[0] if file.endswith(".ts") else stem
     app = hook.query.get("app", "")

@@ -69,6 +69,7 @@ def hook_server(running: Open, options: HookOptions) -> uvicorn.Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # who asks is who is connected, whatever a header claims
             ws="none",
             lifespan="off",
             timeout_graceful_shutdown=_STOP_S,

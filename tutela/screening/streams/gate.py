@@ -36,6 +36,8 @@ class Refusal(StrEnum):
     NOT_WATCHED = "not-watched"
     """Its watcher could not subscribe."""
     UNKNOWN_SERVER = "unknown-server"
+    UNUSABLE_NAME = "unusable-name"
+    """Its channel's name would be read in one way here and in another there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ class StreamGate:
         server = self._servers.get(publication.channel.server)
         if server is None:
             return Admission(Refusal.UNKNOWN_SERVER)
+        if not publication.channel.is_plain:
+            return Admission(Refusal.UNUSABLE_NAME)
         if (hindrance := self._hindrance()) is not None:
             return Admission(hindrance)
         if self._refused(publication):

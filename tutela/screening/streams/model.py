@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from tutela.screening.verdict import Match
 
+_LONGEST_NAME = 250
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:
@@ -25,6 +27,19 @@ class Channel:
     def item(self) -> str:
         """The channel in one word, as cases name it."""
         return f"{self.server}/{self.app}/{self.name}"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a server, an address and a list of what runs all read the name alike, so that what is watched is what
+        is published."""
+        whole = f"{self.app}/{self.name}" if self.app else self.name
+        parts = whole.split("/")
+        return (
+            len(whole) <= _LONGEST_NAME
+            and not any(part in ("", ".", "..") or part != part.strip() for part in parts)
+            and not any(character in "?#%&\\" for character in whole)
+            and whole.isprintable()
+        )
 
 
 @dataclass(frozen=True, slots=True)

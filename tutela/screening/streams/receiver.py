@@ -8,12 +8,13 @@ keeps the last seconds of the stream in memory and hands the frames that are to 
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -32,6 +33,9 @@ STAYS_S = 15.0
 _AGAIN_S = 0.1
 _MAX_REQUEST = 64 * 1024
 _MAX_TRACKS = 8
+"""Of video; a stream that has more is not watched."""
+_TRACKS_EVERY_S = 2.0
+"""It is looked so often whether tracks have come to those that are watched."""
 _CONNECTED_ONCE = ("rtmp", "rtmps", "rtsp", "rtsps", "tcp", "srt", "udp")
 """Schemes that need no further connection once a stream is open."""
 _PROBES: tuple[dict[str, str], ...] = ({"probesize": "5000", "analyzeduration": "1"}, {})
@@ -77,19 +81,27 @@ class StreamReceiver:
                 if time.monotonic() > deadline:
                     return f"not-opened ({type(error).__name__})"
                 time.sleep(_AGAIN_S)  # a server that takes no subscriber before there is a publisher
-        videos = container.streams.video[:_MAX_TRACKS]
+        videos = container.streams.video
         if not videos:
             return "no-video"
+        if len(videos) > _MAX_TRACKS:
+            return "too-many-tracks"
         self._tracks = [*videos, *container.streams.audio[:1]]
         scheme = self._asked.url.partition(":")[0]
         refusals = confine_connected(alone=scheme in _CONNECTED_ONCE and not self._asked.pipe)
         self._say("open", {"codecs": [codec_fields(_codec(track)) for track in videos], "refusals": refusals})
+        seed, plan = self._asked.seed, self._asked.plan
+        samplers = {
+            track.index: Sampler(plan, Random(f"{seed}/{number}"), number)  # noqa: S311  (the seed is secret)
+            for number, track in enumerate(videos)
+        }
         try:
-            self._demux(container, videos)
+            return self._demux(container, videos, samplers)
         except av.error.FFmpegError as error:
-            if not isinstance(error, av.error.EOFError):
-                return type(error).__name__
-        return "ended"
+            return "ended" if isinstance(error, av.error.EOFError) else type(error).__name__
+        finally:
+            for sampler in samplers.values():
+                self._send(sampler.finish())
 
     def _opened(self, stack: contextlib.ExitStack) -> Any:
         import av
@@ -113,53 +125,52 @@ class StreamReceiver:
             container.close()
         return stack.enter_context(av.open(self._asked.url, timeout=patience))
 
-    def _demux(self, container: Any, videos: list[Any]) -> None:
-        seed, plan = self._asked.seed, self._asked.plan
-        samplers = {
-            track.index: Sampler(plan, Random(f"{seed}/{number}"), number)  # noqa: S311  (the seed is secret)
-            for number, track in enumerate(videos)
-        }
+    def _demux(self, container: Any, videos: Sequence[Any], samplers: Mapping[int, Sampler]) -> str:
+        """Hand on what is to be looked at, to the end; why it ended."""
         numbers = {track.index: number for number, track in enumerate(videos)}
         codecs = {track.index: _codec(track) for track in videos}
-        begin: float | None = None
+        given: dict[int, float] = {}
+        """By track: the time of the last frame that had one. Those without are frames all the same."""
         timelines: dict[int, Timeline] = {}
-        beat_at, late = 0.0, False
+        beat_at, late, tracks_at = 0.0, False, 0.0
         for packet in container.demux(self._tracks):
             self._obey(samplers)
-            if packet.size == 0 or (packet.pts is None and packet.dts is None):
+            if packet.size == 0:
                 continue
-            now = time.monotonic()
-            at = float((packet.dts if packet.dts is not None else packet.pts) * packet.time_base)
-            if begin is None:
-                begin = at
-                timelines = {index: Timeline(begin, now) for index in samplers}
+            now, index = time.monotonic(), packet.stream_index
+            if not timelines:
+                begin = _seconds(packet, packet.dts, packet.pts)
+                timelines = {track: Timeline(begin, now) for track in samplers}
+                given = dict.fromkeys(samplers, begin)
             with self._ring_lock:
                 self._ring.add(now, packet)
-            if packet.stream_index not in samplers:
+            if now - tracks_at >= _TRACKS_EVERY_S:
+                tracks_at = now
+                if _videos_now(container) > len(videos):
+                    return "tracks-changed"
+            if index not in samplers:
                 continue
-            sampler = samplers[packet.stream_index]
+            sampler = samplers[index]
             if packet.has_sidedata("new_extradata"):
-                track = videos[numbers[packet.stream_index]]
-                codec = codecs[packet.stream_index] = _codec(track, bytes(packet.get_sidedata("new_extradata")))
-                self._say("codec", {"track": numbers[packet.stream_index], "codec": codec_fields(codec)})
-                sampler.restart()
-            given = float((packet.pts if packet.pts is not None else packet.dts) * packet.time_base)
-            shown = timelines[packet.stream_index].of(given, now)
-            data, codec = bytes(packet), codecs[packet.stream_index]
+                self._send(sampler.restart())
+                codecs[index] = _codec(videos[numbers[index]], bytes(packet.get_sidedata("new_extradata")))
+                self._say("codec", {"track": numbers[index], "codec": codec_fields(codecs[index])})
+            given[index] = _seconds(packet, packet.pts, packet.dts, given[index])
+            shown = timelines[index].of(given[index], now)
+            data, codec = bytes(packet), codecs[index]
             key = bool(packet.is_keyframe) and begins_anew(codec.name, codec.extradata, data)
-            for look in sampler.take(Packet(round(shown, 4), data, key, bool(packet.is_disposable))):
-                self._send(look)
+            self._send(sampler.take(Packet(round(shown, 4), data, key, bool(packet.is_disposable))))
             if now - beat_at >= BEAT_S or sampler.late_keys != late:
                 beat_at, late = now, sampler.late_keys
                 self._say("beat", {"seconds": round(shown, 3), "late_keys": late})
+        return "ended"
 
     def _obey(self, samplers: Mapping[int, Sampler]) -> None:
         while self._commands:
             message = self._commands.pop(0)
             for sampler in samplers.values():
                 if message.kind == "closely":
-                    for look in sampler.closely(message.fields.get("step_s")):
-                        self._send(look)
+                    self._send(sampler.closely(message.fields.get("step_s")))
                 elif message.kind == "attend":
                     sampler.attend(bool(message.fields.get("whole")))
 
@@ -182,14 +193,33 @@ class StreamReceiver:
             except Exception:  # what libav says of a hostile stream: the case is opened without its clip
                 return b""
 
-    def _send(self, look: Look) -> None:
-        handed_at = time.monotonic()
-        with self._writing:
-            send_look(self._line, look, handed_at)
+    def _send(self, looks: Sequence[Look]) -> None:
+        for look in looks:
+            handed_at = time.monotonic()
+            with self._writing:
+                send_look(self._line, look, handed_at)
 
     def _say(self, kind: str, fields: Mapping[str, Any] | None = None, body: bytes = b"") -> None:
         with self._writing:
             self._line.send(kind, fields, body)
+
+
+def _seconds(packet: Any, stamp: int | None, other: int | None, none: float = 0.0) -> float:
+    """The packet's time by the first of two stamps that it has."""
+    stamp = other if stamp is None else stamp
+    return none if stamp is None else float(stamp * packet.time_base)
+
+
+def _videos_now(container: Any) -> int:
+    """How many video tracks libav knows now; PyAV keeps to those that were there when the stream was opened, and gives
+    no packet of another."""
+    import av
+
+    av.logging.set_level(av.logging.INFO)
+    try:
+        return len(set(re.findall(r"^ *Stream (#\d+:\d+).*: Video: ", container.dumps_format(), re.MULTILINE)))
+    finally:
+        av.logging.set_level(None)
 
 
 def _codec(track: Any, extradata: bytes | None = None) -> Codec:

@@ -26,6 +26,8 @@ UNFINISHED_S = 600.0
 """A cut whose clip was not brought in for so long is one whose clip is lost with its process."""
 SIGNALS_KEPT_S = 30 * 24 * 3600.0
 """Weak signals are forgotten after so long."""
+MAX_RANKED = 10_000
+"""Streams among which the order is sought."""
 _LIVE = [state.value for state in LIVE]
 Also = Callable[[Connection], object]
 """What is written in the same transaction."""
@@ -170,6 +172,28 @@ class StreamRecords:
         with self.store.read() as connection:
             rows = connection.execute(query.order_by(stream.c.admitted_at.desc()).limit(limit)).all()
         return [_facts(row) for row in rows]
+
+    def ranked(self, limit: int = 200) -> list[tuple[StreamFacts, float]]:
+        """Streams that run now in the order in which people look, with what the weak signals of each weigh: paused ones
+        first, then those that weigh most, then the newest."""
+        weights = self.weights()
+        found = [(facts, weights.get(facts.id, 0.0)) for facts in self.all(limit=MAX_RANKED)]
+        found.sort(key=lambda one: (one[0].state is not StreamState.PAUSED, -one[1], -one[0].since))
+        return found[:limit]
+
+    def running_at(self, channel: Channel) -> StreamFacts:
+        """The stream that runs at a channel. Raises NotFoundError."""
+        query = select(stream).where(
+            stream.c.server == channel.server,
+            stream.c.app == channel.app,
+            stream.c.name == channel.name,
+            stream.c.state.in_(_LIVE),
+        )
+        with self.store.read() as connection:
+            row = connection.execute(query.order_by(stream.c.admitted_at.desc()).limit(1)).first()
+        if row is None:
+            raise NotFoundError("no stream runs at {channel}", channel=channel.item)
+        return _facts(row)
 
     def unfinished(self) -> list[StreamFacts]:
         """Cuts whose evidence was not kept yet, of processes that are gone: their cases are still to be opened."""

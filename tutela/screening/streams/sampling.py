@@ -16,7 +16,11 @@ TOLERANCE = 1.1
 """Key frames that are meant to be two seconds apart are sometimes a frame or two further."""
 NEW_SHARE, NEW_TIMES, NEW_EVERY_S = 0.3, 3.0, 0.5
 """A frame carries a new picture where it has this share of its key frame's bytes and so many times the usual of the
-frames between; at most one in so many seconds is looked at."""
+frames between. Of several within so many seconds the first is looked at, and what is shown at a later moment that
+nobody can foresee."""
+_SOONEST_NEW = 0.4
+_BY_TIME = 0.5
+"""Share of the random moments that are drawn by time; the others are drawn by frame."""
 _SHORT_GROUPS = 3
 """After so many intervals of the right length, a stream with late key frames is no longer followed."""
 _EARLIEST = 0.6
@@ -80,10 +84,12 @@ class Sampler:
         self._group: list[Packet] = []
         """What came since the last key frame, or since the last look that followed."""
         self._key: Packet | None = None
-        self._length_s = plan.max_gap_s
         self._random_at: float | None = None
+        """When the frame between is looked at; never, where one is drawn from all of them at the interval's end."""
         self._last_s = 0.0
-        self._new_at = float("-inf")
+        self._new_from = float("-inf")
+        """From when on a new picture is looked at."""
+        self._has_news = False
         self._usual_bytes = 0.0
         self._following = False
         self._fresh = True
@@ -111,10 +117,20 @@ class Sampler:
         """Sample a random frame in every interval, or again in the usual share of them."""
         self._attends = whole
 
-    def restart(self) -> None:
-        """The next packet is a key frame of another form: what follows the stream begins anew with it."""
+    def restart(self) -> list[Look]:
+        """The next packet is a key frame of another form: what follows the stream begins anew with it. The looks that
+        are to be had of what came before."""
+        looks = self.finish()
+        self._random_at = None
         self._group = []
         self._fresh = True
+        return looks
+
+    def finish(self) -> list[Look]:
+        """The looks that are still to be had of what came, where nothing more does."""
+        if self._following:
+            return self._send(self._group[-1]) if self._group else []
+        return self._drawn(self._group[-1].seconds if self._group else 0.0)
 
     def take(self, packet: Packet) -> list[Look]:
         """The looks that a packet completes."""
@@ -128,63 +144,83 @@ class Sampler:
             return self._follow(packet)
         looks = []
         if self._random_at is not None and packet.seconds >= self._random_at:
-            looks.append(self._moment(ScreenedFrames.RANDOM, packet))
+            looks.append(self._moment(ScreenedFrames.RANDOM, len(self._group) - 2))
             self._random_at = None
         elif self._is_new(packet):
-            self._new_at = packet.seconds
-            looks.append(self._moment(ScreenedFrames.NEW, packet))
+            looks.append(self._moment(ScreenedFrames.NEW, len(self._group) - 1))
         self._usual_bytes += 0.1 * (len(packet.data) - self._usual_bytes)
         if packet.seconds - self._last_s > self._plan.max_gap_s * TOLERANCE or self._unseen > _MOST_FRAMES:
             looks += self._begin_following()
         return looks
 
     def _take_key(self, packet: Packet) -> list[Look]:
-        looks = []
-        if self._key is not None:
-            self._length_s = max(0.1, packet.seconds - self._key.seconds)
+        looks: list[Look] = []
         if self._following:
-            self._short_groups = self._short_groups + 1 if self._length_s <= self._plan.max_gap_s * TOLERANCE else 0
+            length_s = packet.seconds - (self._key or packet).seconds
+            self._short_groups = self._short_groups + 1 if length_s <= self._plan.max_gap_s * TOLERANCE else 0
             if self._closely_s is not None or self._short_groups < _SHORT_GROUPS:
                 self._key = packet
                 self._group.append(packet)
                 return self._send(packet)
             self._following = False
-        elif self._random_at is not None and self._group[1:]:
-            looks.append(self._moment(ScreenedFrames.RANDOM, self._group[-1]))
+        else:
+            looks += self._drawn(packet.seconds)
         self._key, self._group = packet, [packet]
-        self._short_groups = 0
-        share = 1.0 if self._attends else self._plan.random_share
-        chosen = self._chance.random() < share
-        self._random_at = packet.seconds + self._chance.uniform(0.0, self._length_s) if chosen else None
-        looks.append(self._moment(ScreenedFrames.KEY, packet))
+        self._short_groups, self._has_news = 0, False
+        self._random_at = self._random_moment(packet) if self._chance.random() < self._share else None
+        looks.append(self._moment(ScreenedFrames.KEY, 0))
         return looks
 
-    def _is_new(self, packet: Packet) -> bool:
-        assert self._key is not None
-        return (
-            len(packet.data) >= NEW_SHARE * len(self._key.data)
-            and len(packet.data) >= NEW_TIMES * self._usual_bytes
-            and packet.seconds - self._new_at >= NEW_EVERY_S
-        )
+    @property
+    def _share(self) -> float:
+        return 1.0 if self._attends else self._plan.random_share
 
-    def _moment(self, frames: ScreenedFrames, packet: Packet) -> Look:
-        """A look of its own, decoded from the key frame on."""
+    def _random_moment(self, key: Packet) -> float:
+        """A moment in the longest interval that there may be, or its end, where one of its frames is drawn.
+
+        A sender foresees neither: how long it makes its intervals changes nothing, and times that it sets so that what
+        it hides takes none, or frames that it adds to what it hides, change half of the draws.
+        """
+        longest_s = self._plan.max_gap_s * TOLERANCE
+        return key.seconds + self._chance.uniform(0.0, longest_s) if self._chance.random() < _BY_TIME else float("inf")
+
+    def _drawn(self, until: float) -> list[Look]:
+        """At an interval's end: one of its frames, where its moment has not come."""
+        if self._random_at is None or not self._group[1:]:
+            return []
+        place = self._chance.randrange(1, len(self._group))
+        if self._random_at < float("inf"):
+            begin = self._group[0].seconds
+            moment = self._random_at if self._random_at <= until else self._chance.uniform(begin, max(begin, until))
+            place = max((at for at, packet in enumerate(self._group) if packet.seconds <= moment), default=0)
+        self._random_at = None
+        return [self._moment(ScreenedFrames.RANDOM, place)]
+
+    def _is_new(self, packet: Packet) -> bool:
+        """Whether a new picture is shown, by this frame or since one that came too soon after another."""
+        assert self._key is not None
+        size = len(packet.data)
+        self._has_news |= size >= NEW_SHARE * len(self._key.data) and size >= NEW_TIMES * self._usual_bytes
+        if not self._has_news or packet.seconds < self._new_from:
+            return False
+        self._has_news = False
+        self._new_from = packet.seconds + NEW_EVERY_S * self._chance.uniform(_SOONEST_NEW, 1.0)
+        return True
+
+    def _moment(self, frames: ScreenedFrames, place: int) -> Look:
+        """A look of its own, decoded from the key frame on: at that, or at the frame in that place behind it."""
+        packets = tuple(self._group[: 1 if frames is ScreenedFrames.KEY else max(1, place) + 1])
         self._unseen = 0
-        self._last_s = max(self._last_s, packet.seconds)
-        packets = (packet,) if frames is ScreenedFrames.KEY else tuple(self._group)
-        return Look(frames, packets, (packet.seconds,), track=self._track)
+        self._last_s = max(self._last_s, packets[-1].seconds)
+        return Look(frames, packets, (packets[-1].seconds,), track=self._track)
 
     def _begin_following(self) -> list[Look]:
-        if not self._group:
-            return []
         self._following, self._fresh, self._short_groups = True, True, 0
-        return self._send(self._group[-1])
+        return self._send(self._group[-1]) if self._group else []
 
     def _follow(self, packet: Packet) -> list[Look]:
         is_new = self._is_new(packet)
         self._usual_bytes += 0.1 * (len(packet.data) - self._usual_bytes)
-        if is_new:
-            self._new_at = packet.seconds
         return self._send(packet) if is_new or packet.seconds >= self._due_s or self._unseen > _MOST_FRAMES else []
 
     def _send(self, packet: Packet) -> list[Look]:

@@ -269,7 +269,6 @@ class Streams:
 
     def _cut(self, watch: Watch) -> None:
         began = time.monotonic()
-        cleared_at = watch.cleared_at or watch.admitted_at
         refused_s = 60 * self.options.refused_minutes if watch.why in _BY_MATCH else 0.0
         at = time.time()
         facts = replace(
@@ -283,7 +282,7 @@ class Streams:
         # keeps nobody on the air.
         written = self._writing.submit(self._write_down, ending)
         wait((written,), timeout=_ROW_FIRST_S)
-        ended = self._end_connection(watch.publication, cleared_at)
+        ended = self._end_connection(watch.publication, watch.uncleared_since())
         cut_s = time.monotonic() - began
         clip = watch.clip()
         ending = self._sealed(ending, clip)
@@ -315,7 +314,7 @@ class Streams:
             also = None if facts.state is StreamState.ENDED else self._alarming("stream.dropped", facts.id, told)
             self.records.ended(facts, also=also)
             return
-        since = facts.cleared_at or facts.since
+        since = (facts.cleared_at or facts.since) - self.options.lease_s  # what was cleared then came before
         payload = {"stream": facts.id, "since": since, **_channel_fields(ending.publication)}
         told = {"stream": facts.id, "channel": channel.item, "why": facts.why, "verdict": facts.verdict}
         alarm = self._alarming("stream.cut", facts.id, told)
@@ -381,7 +380,7 @@ class Streams:
         watch.abandon(why)
         if watch.in_doubt:
             return  # its own thread cuts it, with what it matched
-        self._end_connection(watch.publication, watch.cleared_at or watch.admitted_at)
+        self._end_connection(watch.publication, watch.uncleared_since())
         self._ended(watch)
 
     def _ended(self, watch: Watch) -> None:

@@ -84,6 +84,7 @@ class Watch:
         """The media server says that the publisher has gone."""
         self._done_at: float | None = None
         self._seen_before = False
+        self._cleared_came_at: float | None = None
         self.receiver_pid: int | None = None
         self._options = options
         self._examiner = examiner
@@ -152,6 +153,12 @@ class Watch:
                 if message is not None and message.kind == "clip":
                     return message.body
         return b""
+
+    def uncleared_since(self) -> float:
+        """From when on (seconds since the epoch) what came of the stream was not cleared, by whichever clock says
+        earlier: the system's may have been set since, and a frame is cleared some time after it came."""
+        came_at = self._began if self._cleared_came_at is None else self._cleared_came_at
+        return min(self.cleared_at or self.admitted_at, time.time() - (time.monotonic() - came_at))
 
     def facts(self) -> StreamFacts:
         """How the stream stands now."""
@@ -273,7 +280,7 @@ class Watch:
     def _examine(self, look: Look) -> None:
         began = time.monotonic()
         waited_s = 0.0 if look.handed_at is None else min(_MOST_WAIT_S, max(0.0, began - look.handed_at))
-        self._waits_since = began - waited_s
+        came_at = self._waits_since = began - waited_s
         if not 0 <= look.track < len(self._codecs):
             raise TutelaError("a look is of a track that was not named")
         examined = self._examiner.examine(look, self._codecs[look.track], self._follower)
@@ -284,7 +291,7 @@ class Watch:
         if not examined.sights:
             return  # what follows the stream gives its frame with a later look
         if not any(sight.fault or sight.matches for sight in examined.sights) and self.state is StreamState.RUNNING:
-            self.cleared_at = time.time()
+            self.cleared_at, self._cleared_came_at = time.time(), came_at
         self._beat()
         self._attend(look, examined.wholes)
 
