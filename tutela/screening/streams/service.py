@@ -50,7 +50,7 @@ _WRITERS = 4
 _SETTLES_S = 2.0
 """A stream that a server lists so soon after its admission, or still after its end, is no surprise."""
 _BY_MATCH = frozenset({CERTAIN, SECOND, ALWAYS_DOUBTED})
-_ROW_FIRST_S = 0.5
+_ROW_FIRST_S = 0.25
 """A cut waits so long for its row before the publisher's connection is ended."""
 
 Alarm = Callable[[Connection, str, str, Mapping[str, Any]], object]
