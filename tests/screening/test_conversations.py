@@ -34,6 +34,7 @@ from tutela.foundation.store.database import Store, moment
 from tutela.foundation.store.outbox_tables import outbox
 from tutela.screening.conversations import AgeBand, ConversationOptions, Event, EventKind, Level
 from tutela.screening.conversations.ledger import ConversationLedger
+from tutela.screening.conversations.ledger_index import ROW
 from tutela.screening.conversations.model import FILE, signed
 from tutela.screening.conversations.policy import PolicyText, RiskPolicy, read_policy
 from tutela.screening.conversations.records import RECORD, Heard, Pseudonyms, names_of, pack
@@ -257,6 +258,52 @@ def test_forgetting_an_account_leaves_what_was_never_shown_it(talk: Conversation
         talk.risk("adult")
     assert talk.risk("coach").features["contacts_week"] == 0
     assert all(NAMES.of("adult") not in batch.records["sender"] for batch in talk._ledger.read())
+
+
+def test_an_account_is_found_in_finished_files_as_by_reading_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tutela.screening.conversations.ledger.SEGMENT_BYTES", 20_000)
+    ledger, other = ConversationLedger(tmp_path, bytes(32)), ConversationLedger(tmp_path, bytes(32))
+    chance = random.Random(1)
+
+    def talk() -> Event:
+        sender, recipient = (f"a{one}" for one in chance.sample(range(40), 2))
+        return Event(str(chance.random()), EventKind.MESSAGE, NOW, sender, recipient)
+
+    def write(count: int) -> None:
+        for _ in range(count):
+            events = [talk() for _ in range(chance.randrange(1, 30))]
+            ledger.append(pack(events, Heard.nothing(len(events)), NAMES, NOW), names_of(events))
+
+    def agree() -> None:
+        for number in range(41):
+            account = NAMES.of(f"a{number}")
+            expected = [
+                (batch.offset, int(record["position"]))
+                for batch in ledger.read()
+                for record in batch.records
+                if account in (record["sender"], record["recipient"])
+            ]
+            for one in (ledger, other):
+                found = one.of_account(account)
+                rows = [(batch.offset, int(batch.records["position"][row])) for batch, rows in found for row in rows]
+                assert rows == expected
+
+    write(100)
+    assert len(ledger.segments()) > 5
+    agree()
+    tables = sorted(tmp_path.glob("*.index"))
+    assert len(tables) == len(ledger.segments()) - 1
+    gone = NAMES.of("a7")
+    assert other.erase(gone) > 0
+    agree()
+    for table in tmp_path.glob("*.index"):
+        assert gone & 0xFFFFFFFF not in np.fromfile(table, ROW) >> 32
+    write(100)
+    agree()
+    kept = ledger.segments()[3]
+    assert ledger.drop_before(kept, NOW + 1) == 3
+    assert min(int(path.name.split(".")[0]) for path in tmp_path.glob("*.index")) == kept
+    agree()
 
 
 def test_what_another_process_erases_costs_no_later_event(tmp_path: Path):

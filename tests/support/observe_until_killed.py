@@ -10,7 +10,7 @@ from tests.support.talk import MINOR, Desk, opened
 from tutela.screening.conversations import Event, EventKind
 from tutela.screening.conversations.alarms import RiskAlarm
 
-BATCH, BETWEEN_SNAPSHOTS, BETWEEN_PRESSURE = 20, 200, 50
+BATCH, BETWEEN_SNAPSHOTS, BETWEEN_PRESSURE = 500, 10_000, 5_000
 START_S = 1_790_000_000.0
 
 
@@ -36,7 +36,7 @@ def event(number: int) -> Event:
     """Talk, and now and then an account that puts pressure on a child: one alarm each."""
     at, place = START_S + number, number % BETWEEN_PRESSURE
     if place >= 3:
-        return Event(f"e{number}", EventKind.MESSAGE, at, f"u{number % 50}", f"v{number % 70}")
+        return Event(f"e{number}", EventKind.MESSAGE, at, f"u{number % 500}", f"v{number % 700}")
     kinds = (EventKind.CONTACT_REQUEST, EventKind.MEDIA, EventKind.PAYMENT)
     pressing = f"p{number // BETWEEN_PRESSURE}"
     return Event(f"e{number}", kinds[place], at, pressing, f"{pressing}-kid", asked=place > 0, **MINOR)

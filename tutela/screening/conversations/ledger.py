@@ -9,19 +9,21 @@ import os
 import secrets
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import xxhash
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tutela.errors import StoreError
 from tutela.foundation.store.database import now
 from tutela.screening.conversations.events import FORGOTTEN
+from tutela.screening.conversations.ledger_index import LedgerIndex
 from tutela.screening.conversations.records import RECORD, Names, Records, read_names, written_names
 
 SEGMENT_BYTES = 64 * 1024**2
@@ -71,6 +73,7 @@ class ConversationLedger:
         """Raises StoreError."""
         self._folder = folder
         self._cipher = AESGCM(secret)
+        self._index = LedgerIndex(folder)
         self._lock = threading.Lock()
         self._end: _End | None = None
         """Behind the last batch that this process knows of."""
@@ -138,7 +141,9 @@ class ConversationLedger:
             last = [int(batch.records["received_s"].max()) for batch in self._batches(segment)]
             if following > position or (last and max(last) >= received_s):
                 break
-            self._path(segment).unlink()
+            with self._alone():
+                self._index.drop(self._path(segment))
+                self._path(segment).unlink()
             dropped += 1
         return dropped
 
@@ -146,7 +151,10 @@ class ConversationLedger:
         """Make nothing of every record that an account has part in, and forget the names beside it; how many."""
         erased = 0
         with self._alone():
-            for segment in self.segments():
+            segments = self.segments()
+            for segment in segments:
+                if segment != segments[-1] and not any(_with(account, self._finished(segment, account))):
+                    continue
                 rewritten, changed = b"", 0
                 for batch in self._batches(segment):
                     records, names = batch.records.copy(), self.names(batch)
@@ -161,6 +169,7 @@ class ConversationLedger:
                     first = int(records["position"][0])
                     rewritten += _header(len(records), len(body) - records.nbytes, first, body) + body
                 if changed:
+                    self._index.drop(self._path(segment))
                     _replace(self._path(segment), rewritten)
                     erased += changed
             self._end = None
@@ -168,12 +177,24 @@ class ConversationLedger:
 
     def of_account(self, account: int) -> list[tuple[EventBatch, list[int]]]:
         """The batches with records that an account has part in, and the rows of those; oldest first."""
-        found = []
-        for batch in self.read():
-            mine = (batch.records["sender"] == account) | (batch.records["recipient"] == account)
-            if rows := np.flatnonzero(mine).tolist():
-                found.append((batch, rows))
+        found: list[tuple[EventBatch, list[int]]] = []
+        segments = self.segments()
+        for segment in segments[:-1]:
+            with self._alone():
+                if self._path(segment).exists():
+                    found += _with(account, self._finished(segment, account))
+        for segment in segments[-1:]:
+            found += _with(account, self._batches(segment))
         return found
+
+    def _finished(self, segment: int, account: int) -> Iterator[EventBatch]:
+        """Of a file that nothing is added to, the batches that may have an account in them. The ledger is locked."""
+        path = self._path(segment)
+        if (offsets := self._index.offsets(path, account)) is None:
+            self._index.write(path, ((batch.offset, _accounts(batch)) for batch in self._batches(segment)))
+            offsets = self._index.offsets(path, account)
+        for offset in offsets or []:
+            yield from islice(self._batches(segment, offset), 1)
 
     def close(self) -> None:
         """Let go of the lock file."""
@@ -240,6 +261,18 @@ class ConversationLedger:
 def received_now_s() -> int:
     """The time that the ledger writes down for what it takes now."""
     return now() // 1_000_000
+
+
+def _accounts(batch: EventBatch) -> npt.NDArray[np.uint64]:
+    return np.concatenate([batch.records["sender"], batch.records["recipient"]])
+
+
+def _with(account: int, batches: Iterable[EventBatch]) -> Iterator[tuple[EventBatch, list[int]]]:
+    """Those in which an account has part, and the rows of that."""
+    for batch in batches:
+        rows = np.flatnonzero((batch.records["sender"] == account) | (batch.records["recipient"] == account))
+        if len(rows):
+            yield batch, rows.tolist()
 
 
 def _length(batch: EventBatch) -> int:

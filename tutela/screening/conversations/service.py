@@ -455,8 +455,8 @@ class Conversations:
         return Reasons(self._fresh)
 
     def _bands(self, story: Story) -> Mapping[int, int]:
-        keys = np.unique(np.concatenate([story.records["sender"], story.records["recipient"]]))
-        found = {int(key): self._state.account(int(key)) for key in keys}
+        keys = {*story.records["sender"].tolist(), *story.records["recipient"].tolist()}
+        found = {key: self._state.account(key) for key in keys}
         return {key: int(known["band"]) for key, known in found.items() if known is not None}
 
     def _standing(self, known: np.void, at_s: int) -> int:
