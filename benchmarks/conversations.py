@@ -1,10 +1,10 @@
 """Messages and accounts: how fast, and how much of a made-up wording is found in benign chats, beside Roblox Sentinel.
 
-With TUTELA_WORDINGS, a folder of files NAME.json that give lines by stage ({"TRUST": ["…"], …}), more wordings are
-hidden: such as nobody who builds the designs has read.
+With TUTELA_BENCHMARK_WORDINGS, a folder of files NAME.json that give lines by stage ({"TRUST": ["…"], …}), more
+wordings are hidden: such as nobody who builds the designs has read.
 
-Sentinel is in no registry. With TUTELA_SENTINEL, its source folder (…/src), its own formulas score; otherwise they are
-restated here. Both see the vectors that ours see. The figures are about designs on made-up lines, never about
+Sentinel is in no registry. With TUTELA_BENCHMARK_SENTINEL, its source folder (…/src), its own formulas score; otherwise
+they are restated here. Both see the vectors that ours see. The figures are about designs on made-up lines, never about
 grooming.
 """
 
@@ -53,7 +53,7 @@ CELLS: Sequence[Cell] = (("A", WORDING_A, (0.1, 0.25, 0.8)), ("B", WORDING_B, (0
 
 def _cells() -> Sequence[Cell]:
     """The wordings of the repository, and those that are kept apart."""
-    apart = os.environ.get("TUTELA_WORDINGS")
+    apart = os.environ.get("TUTELA_BENCHMARK_WORDINGS")
     files = sorted(Path(apart).glob("*.json")) if apart else []
     read = [(path.stem, json.loads(path.read_text())) for path in files]
     more = [(name, {ConversationStage[stage]: tuple(lines) for stage, lines in said.items()}) for name, said in read]
@@ -193,8 +193,8 @@ def skewness(scores: npt.NDArray[np.float64]) -> float:
 
 
 def _formulas() -> ModuleType | None:
-    """Sentinel's own formulas, from the source folder that TUTELA_SENTINEL names; they need numpy alone."""
-    if not (folder := os.environ.get("TUTELA_SENTINEL")):
+    """Sentinel's own formulas, from the source folder that TUTELA_BENCHMARK_SENTINEL names; they need numpy alone."""
+    if not (folder := os.environ.get("TUTELA_BENCHMARK_SENTINEL")):
         return None
     spec = spec_from_file_location("sentinel_formulas", Path(folder) / "sentinel" / "score_formulae.py")
     if spec is None or spec.loader is None:

