@@ -17,9 +17,9 @@ def test_the_containers_settings_are_settings():
     assert settings.door(ConsoleOptions).identity == Path("/run/secrets/review.key")
 
 
-@pytest.mark.parametrize("name", ["tutela", "tutela-console", "tutela-streams"])
-def test_the_units_set_variables_that_are_settings(name):
-    unit = (ROOT / "deploy" / "systemd" / f"{name}.service").read_text()
+@pytest.mark.parametrize("path", sorted((ROOT / "deploy" / "systemd").glob("*.service")), ids=lambda path: path.stem)
+def test_the_units_set_variables_that_are_settings(path: Path):
+    unit = path.read_text()
     variables = dict(re.findall(r"^Environment=([A-Z_]+)=(\S+)$", unit, re.MULTILINE))
     assert variables.pop("TUTELA_CONFIG") == "/etc/tutela/tutela.toml"
     load_settings(environment=variables)
