@@ -341,6 +341,10 @@ def test_a_person_cuts_a_stream_and_it_becomes_a_case(streams, stand_in, listing
     wait_until(lambda: "sealed" in kinds(streams, stream_id), "it is sealed")
     item = listing.casework.cases.of_verdict(streams.records.get(stream_id).verdict)
     assert (item.matches, item.byte_length > 1_000) == ((), True)  # at least the frame that was cleared
+    again = Publication(Channel("stand-in", "live", "other"), "member-by-hand")
+    assert streams.gate.admit(again).refusal is Refusal.CUT_BEFORE, "its encoder is back within a second"
+    streams.records.admit_again(stream_id, "officer")
+    assert not streams.records.refused(again)
 
 
 def test_what_runs_without_a_watch_is_ended_and_said(streams, stand_in):

@@ -49,7 +49,9 @@ PURGED_FOR_S = 6.0
 _WRITERS = 4
 _SETTLES_S = 2.0
 """A stream that a server lists so soon after its admission, or still after its end, is no surprise."""
-_BY_MATCH = frozenset({CERTAIN, SECOND, ALWAYS_DOUBTED})
+_CUT_BY_PERSON = "cut-by-person"
+_REFUSING = frozenset({CERTAIN, SECOND, ALWAYS_DOUBTED, _CUT_BY_PERSON})
+"""Why a stream was cut whose publisher is refused for a while: encoders come back within a second."""
 _ROW_FIRST_S = 0.25
 """A cut waits so long for its row before the publisher's connection is ended."""
 
@@ -269,7 +271,7 @@ class Streams:
 
     def _cut(self, watch: Watch) -> None:
         began = time.monotonic()
-        refused_s = 60 * self.options.refused_minutes if watch.why in _BY_MATCH else 0.0
+        refused_s = 60 * self.options.refused_minutes if watch.why in _REFUSING else 0.0
         at = time.time()
         facts = replace(
             watch.facts(),
@@ -434,8 +436,10 @@ class Streams:
                 self._settle(ending)
         for stream_id, what, by in self.records.snapshot(self.watches.live()):
             if (asked := self.watches.by_id(stream_id)) is not None:
-                state = StreamState.CUT if what == "cut" else StreamState.RUNNING
-                asked.rule_by_person(state, f"{what}-by-person")
+                if what == "cut":
+                    asked.rule_by_person(StreamState.CUT, _CUT_BY_PERSON)
+                else:
+                    asked.rule_by_person(StreamState.RUNNING, "release-by-person")
                 log.info("%s of stream %s was asked for by %s", what, stream_id, by)
         if time.monotonic() - self._finished_at >= self.options.reconcile_s:
             self._finished_at = time.monotonic()
