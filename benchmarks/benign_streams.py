@@ -5,7 +5,7 @@ import io
 import itertools
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
@@ -28,11 +28,12 @@ from tutela.content.signals.pdq import PDQ
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.lists.banks.model import Action, NewEntry, Policy
 from tutela.lists.banks.values import MIN_LISTED_QUALITY
+from tutela.screening.streams.attention import Attention
 from tutela.screening.streams.model import Codec, Look, Packet, ScreenedFrames, Sight, StreamState, StreamStep
 from tutela.screening.streams.options import StreamOptions
 from tutela.screening.streams.ruling import Standing, rule
 from tutela.screening.streams.sampling import Sampler, SamplingPlan
-from tutela.screening.streams.task import read_seen, task
+from tutela.screening.streams.task import StretchSeen, read_seen, task
 from tutela.screening.streams.wire import codec_fields, packet_fields
 
 _SIZE, _RATE = (320, 180), 10
@@ -52,6 +53,8 @@ class Found:
 
     streams: int = 0
     seconds: float = 0.0
+    attended_s: float = 0.0
+    """In which every interval was looked into."""
     samples: Counter[ScreenedFrames] = field(default_factory=Counter)
     hits: int = 0
     nearest: list[int] = field(default_factory=list)
@@ -76,13 +79,25 @@ def run(scale: Scale) -> list[Table]:
         f" anew, compared with {listed:,} hashes of other pictures: drawn ones of sixteen families, and photos."
         f" {spent_s:.0f} s of processor, most of it for encoding."
     )
-    columns = ("hours", "streams", "samples", "of them random", "hits", "nearest", "pauses", "released", "cuts")
+    columns = (
+        "hours",
+        "streams",
+        "samples",
+        "of them random",
+        "hours in doubt",
+        "hits",
+        "nearest",
+        "pauses",
+        "released",
+        "cuts",
+    )
     table = Table("Benign streams", columns, note)
     table.add(
         f"{found.seconds / 3600:.1f}",
         str(found.streams),
         f"{found.samples.total():,}",
         f"{found.samples[ScreenedFrames.RANDOM]:,}",
+        f"{found.attended_s / 3600:.1f}",
         str(found.hits),
         str(min(found.nearest, default="-")),
         str(found.steps[StreamStep.PAUSE]),
@@ -156,7 +171,7 @@ def _footage(dice: Random) -> Iterator[Pixels]:
 
 def _watch(film: bytes, deployment: Deployment, found: Found, dice: Random) -> None:
     """One stream as it is watched, with the film's own time in place of the clock."""
-    options, standing = StreamOptions(), Standing()
+    options, standing, attention = StreamOptions(), Standing(), Attention()
     sampler = Sampler(SamplingPlan(options.max_gap_s, options.random_share), Random(dice.random()))
     found.streams += 1
     with av.open(io.BytesIO(film)) as container:
@@ -171,7 +186,10 @@ def _watch(film: bytes, deployment: Deployment, found: Found, dice: Random) -> N
             while looks:
                 look = looks.pop(0)
                 found.samples[look.frames] += 1
-                for sight in _seen(codec, look, deployment):
+                frames = _seen(codec, look)
+                if frames and attention.changes(look.frames, frames[0].samples[0], at):
+                    sampler.attend(attention.attends)
+                for sight in _sights(frames, deployment):
                     ruling = rule(standing, sight, options)
                     standing = ruling.standing
                     found.steps[ruling.step] += 1
@@ -184,12 +202,16 @@ def _watch(film: bytes, deployment: Deployment, found: Found, dice: Random) -> N
             if standing.state is StreamState.CUT:
                 return
             found.seconds += 1 / _RATE
+            found.attended_s += attention.attends / _RATE
 
 
-def _seen(codec: Codec, look: Look, deployment: Deployment) -> list[Sight]:
+def _seen(codec: Codec, look: Look) -> list[StretchSeen]:
     content = memoryview(b"".join(packet.data for packet in look.packets))
     asked = {"codec": codec_fields(codec), "packets": packet_fields(look), "due": list(look.due)}
     how = {"fresh": look.fresh, "track": 0, "followed": look.frames is ScreenedFrames.FOLLOWED}
-    frames = read_seen(task(content, asked | how | {"limits": asdict(Limits())}))
+    return read_seen(task(content, asked | how | {"limits": asdict(Limits())}))
+
+
+def _sights(frames: Sequence[StretchSeen], deployment: Deployment) -> list[Sight]:
     matches = deployment.screener.lookup_each([frame.samples for frame in frames]) if frames else []
     return [Sight(frame.seconds, frame.seconds, tuple(each)) for frame, each in zip(frames, matches, strict=True)]

@@ -8,24 +8,30 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import unquote, urlencode
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 from starlette.responses import Response
+from starlette.testclient import TestClient
 
 from tests.support.serving import serving
 from tutela.foundation.http import HttpError
+from tutela.foundation.options import Secret
 from tutela.gateways.streams.base import Door, Hook, purge_folder
+from tutela.gateways.streams.hooks import hook_application
+from tutela.gateways.streams.options import HookOptions
+from tutela.gateways.streams.process import Open, hook_server
 from tutela.gateways.streams.registry import KINDS, kind
-from tutela.screening.streams import Admission, Channel, Publication, Refusal, Running, StreamGate
+from tutela.screening.streams import Admission, Channel, Publication, Refusal, Running, StreamGate, Streams
 
 SECRET = "a-secret-of-the-media-server-it-is-long-enough"
 
@@ -574,3 +580,66 @@ def test_only_segments_of_that_stream_that_were_written_to_after_the_moment_are_
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert left == {"cam-0.ts", "camera-1.ts", "cam-1.txt", "other-1.ts"}
     assert purge_folder(tmp_path, "../x", 0) == purge_folder(Path(tmp_path), "", 0) == 0
+
+
+# --- who may ask
+
+
+@pytest.fixture
+def asking() -> Iterator[Callable[..., tuple[int, Asked]]]:
+    """What an address is answered that posts a hook, and what the gate was asked."""
+
+    def ask(
+        address: str,
+        options: HookOptions,
+        query: str = "",
+        body: bytes = FORM,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, Asked]:
+        gate = Asked()
+        streams = cast(Streams, SimpleNamespace(gate=gate))
+        app = hook_application(streams, {"main": door("nginx-rtmp")}, options, lambda: b"")
+        client = TestClient(app, client=(address, 50_000))
+        return client.post(f"/main/{query}", content=body, headers=headers).status_code, gate
+
+    yield ask
+
+
+FORM = b"app=live&addr=192.0.2.1&clientid=7&call=publish&name=cam"
+APART = HookOptions(host="0.0.0.0", allow=("10.0.0.0/8",), secret=Secret("env:MEDIA_SECRET"))
+
+
+@pytest.mark.parametrize(
+    ("address", "query", "answered"),
+    [
+        ("127.0.0.1", f"?secret={SECRET}", 200),
+        ("10.1.2.3", f"?secret={SECRET}", 200),
+        ("::ffff:10.1.2.3", f"?secret={SECRET}", 200),
+        ("10.1.2.3", "", 403),
+        ("10.1.2.3", "?secret=other", 403),
+        ("10.1.2.3", f"?secret=other&secret={SECRET}x", 403),
+        ("192.0.2.1", f"?secret={SECRET}", 403),
+        ("::ffff:192.0.2.1", f"?secret={SECRET}", 403),
+        ("fe80::1%eth0", f"?secret={SECRET}", 403),
+    ],
+)
+def test_only_media_servers_that_are_named_are_answered(asking, address, query, answered):
+    claims = dict.fromkeys(("X-Forwarded-For", "X-Real-IP"), "127.0.0.1") | {"Forwarded": "for=127.0.0.1"}
+    status, gate = asking(address, APART, query, headers=claims)
+    assert (status, len(gate.admitted)) == (answered, int(answered == 200))
+
+
+@pytest.mark.parametrize(
+    ("body", "answered"),
+    [(b"", 400), (b"\xff\xfe", 400), (FORM + b"&call=done", 400), (FORM + b"&x=" + b"y" * 70_000, 413)],
+)
+def test_a_hook_that_cannot_be_read_is_refused_by_its_status(asking, body, answered):
+    status, gate = asking("127.0.0.1", HookOptions(), body=body)
+    assert (status, gate.admitted) == (answered, [])
+
+
+def test_the_gate_believes_no_header_about_who_asks():
+    """uvicorn would put what a proxy claims in the place of who is connected."""
+    streams = cast(Streams, SimpleNamespace(gate=Asked()))
+    running = Open(streams, {"main": door("nginx-rtmp")})
+    assert not hook_server(running, HookOptions()).config.proxy_headers

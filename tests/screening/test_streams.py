@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 
@@ -23,6 +24,7 @@ from tutela.content.signals.pdq import PDQ
 from tutela.errors import TutelaError
 from tutela.foundation.options import OptionError
 from tutela.lists.banks.model import Action
+from tutela.screening.streams.attention import ATTENDED_S, Attention
 from tutela.screening.streams.endings import ClipFacts, Ending, Endings
 from tutela.screening.streams.examiner import Examiner, Follower
 from tutela.screening.streams.model import (
@@ -42,6 +44,7 @@ from tutela.screening.streams.options import StreamOptions
 from tutela.screening.streams.ruling import Standing, overdue, rule
 from tutela.screening.streams.sampling import TOLERANCE, Sampler, SamplingPlan, Timeline, begins_anew
 from tutela.screening.streams.task import read_seen, task
+from tutela.screening.streams.watch import Watch
 from tutela.screening.streams.wire import Message, codec_fields, packet_fields, read_codec, read_look
 from tutela.screening.verdict import Decision, Match, Reason, TimeSpan
 
@@ -426,6 +429,53 @@ def test_names_that_everybody_reads_alike_are_usable(name):
 def test_names_that_somebody_may_read_as_others_are_not(name):
     assert not Channel("main", "live", name).is_plain
     assert not Channel("main", name, "cam").is_plain or name == ""
+
+
+# --- what a cut removes
+
+
+@pytest.mark.parametrize("set_by_s", [-7_200.0, 0.0, 7_200.0])
+def test_what_a_cut_removes_is_what_came_since_whatever_the_clock_was_set_to(monkeypatch, examiner, set_by_s):
+    watch = Watch("a" * 32, Publication(Channel("main", "live", "cam")), "t", examiner, OPTIONS, print, print)
+    began, true = time.time(), time.monotonic()
+    watch._cleared_came = (began - 2.5, true - 2.5)
+    monkeypatch.setattr(time, "time", lambda: began + time.monotonic() - true + set_by_s)
+    for written_at in (began - 2.4, time.time() - 2.4):  # before the clock was set, and after
+        assert written_at > watch.uncleared_since()
+    assert watch.uncleared_since() == pytest.approx(began - 2.5 + min(0.0, set_by_s), abs=0.05)
+
+
+# --- where something may be hidden
+
+
+def whole(value: int, quality: int = 100) -> Sample:
+    return Sample("pdq", value.to_bytes(32), quality=quality)
+
+
+KEY, BETWEEN = ScreenedFrames.KEY, ScreenedFrames.RANDOM
+ONE, OTHER, THIRD = 0, (1 << 100) - 1, ((1 << 100) - 1) << 120
+
+
+@pytest.mark.parametrize(
+    ("looks", "attends"),
+    [
+        ([(KEY, whole(ONE)), (BETWEEN, whole(ONE)), (KEY, whole(ONE))], False),
+        ([(KEY, whole(ONE)), (BETWEEN, whole(OTHER)), (KEY, whole(OTHER))], False),
+        ([(KEY, whole(ONE)), (KEY, whole(OTHER))], False),
+        ([(KEY, whole(ONE)), (BETWEEN, whole(OTHER)), (KEY, whole(ONE))], True),
+        ([(KEY, whole(ONE)), (BETWEEN, whole(OTHER)), (KEY, whole(THIRD))], True),
+        ([(KEY, whole(ONE, quality=0))], True),
+        ([(ScreenedFrames.FOLLOWED, whole(ONE, quality=0))], False),
+    ],
+)
+def test_intervals_are_looked_into_where_key_frames_show_little_or_something_else(looks, attends):
+    attention = Attention()
+    changes = [attention.changes(frames, sample, 2.0 * number) for number, (frames, sample) in enumerate(looks)]
+    assert (attention.attends, changes.count(True)) == (attends, int(attends))
+    if attends:
+        assert not attention.changes(KEY, whole(THIRD), 2.0 * len(looks) + 50.0)
+        assert attention.changes(KEY, whole(THIRD), 2.0 * len(looks) + ATTENDED_S)
+        assert not attention.attends
 
 
 # --- who waits for whom

@@ -12,15 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from tutela.content.signals.base import Sample
-from tutela.content.signals.pdq import PDQ
 from tutela.errors import TutelaError
+from tutela.screening.streams.attention import Attention
 from tutela.screening.streams.examiner import Examiner, Follower
 from tutela.screening.streams.model import (
     LIVE,
     Codec,
     Look,
     Publication,
-    ScreenedFrames,
     Sight,
     StreamFacts,
     StreamState,
@@ -33,10 +32,6 @@ from tutela.screening.streams.wire import Message, WireLine, read_codec, read_lo
 log = logging.getLogger(__name__)
 
 _TICK_S = 0.1
-_ATTENDED_S = 60.0
-_POOR_QUALITY = 50
-_OTHER_PICTURE = 60
-"""Bits between the hashes of two frames that do not show the same scene."""
 _MOST_WAIT_S = 10.0
 """No receiver is believed that a look of its waited for longer."""
 CLIP_S = 10.0
@@ -84,7 +79,6 @@ class Watch:
         """The media server says that the publisher has gone."""
         self._done_at: float | None = None
         self._seen_before = False
-        self._cleared_came_at: float | None = None
         self.receiver_pid: int | None = None
         self._options = options
         self._examiner = examiner
@@ -94,12 +88,11 @@ class Watch:
         self._line: WireLine | None = None
         self._codecs: list[Codec] = []
         self._began = time.monotonic()
+        self._cleared_came = (self.admitted_at, self._began)
+        """When the last frame that was cleared came, on the system's clock and on the monotonic one."""
         self._beat_at = self._began
         self._waits_since: float | None = None
-        self._attended_until = 0.0
-        self._attends = False
-        self._keys: list[Sample] = []
-        self._between: Sample | None = None
+        self._attention = Attention()
         self._asked: tuple[StreamState, str] | None = None
         self._lock = threading.RLock()
         self._ending = threading.Event()
@@ -157,8 +150,8 @@ class Watch:
     def uncleared_since(self) -> float:
         """From when on (seconds since the epoch) what came of the stream was not cleared, by whichever clock says
         earlier: the system's may have been set since, and a frame is cleared some time after it came."""
-        came_at = self._began if self._cleared_came_at is None else self._cleared_came_at
-        return min(self.cleared_at or self.admitted_at, time.time() - (time.monotonic() - came_at))
+        by_system, by_monotonic = self._cleared_came
+        return min(by_system, time.time() - (time.monotonic() - by_monotonic))
 
     def facts(self) -> StreamFacts:
         """How the stream stands now."""
@@ -291,7 +284,8 @@ class Watch:
         if not examined.sights:
             return  # what follows the stream gives its frame with a later look
         if not any(sight.fault or sight.matches for sight in examined.sights) and self.state is StreamState.RUNNING:
-            self.cleared_at, self._cleared_came_at = time.time(), came_at
+            self.cleared_at = time.time()
+            self._cleared_came = (self.cleared_at - (time.monotonic() - came_at), came_at)
         self._beat()
         self._attend(look, examined.wholes)
 
@@ -342,30 +336,10 @@ class Watch:
         self._apply(StreamRuling(Standing(state, hits), step, why))
 
     def _attend(self, look: Look, wholes: tuple[Sample, ...]) -> None:
-        """Where key frames show little, or what lies between them is like neither, look into every interval."""
-        if look.frames is ScreenedFrames.FOLLOWED or not wholes:
-            return
-        whole = wholes[0]
-        now = time.monotonic()
-        doubtful = False
-        if look.frames is ScreenedFrames.KEY:
-            doubtful = (whole.quality or 0) < _POOR_QUALITY
-            if self._between is not None and self._keys:
-                doubtful |= _differ(self._between, whole) and _differ(self._between, self._keys[-1])
-            self._keys, self._between = [whole], None
-        else:
-            self._between = whole
-        if doubtful:
-            self._attended_until = now + _ATTENDED_S
-        if self._attends != (now < self._attended_until):
-            self._attends = not self._attends
-            self._tell("attend", whole=self._attends)
+        if wholes and self._attention.changes(look.frames, wholes[0], time.monotonic()):
+            self._tell("attend", whole=self._attention.attends)
 
     def _tell(self, kind: str, **fields: float | bool | None) -> None:
         if self._line is not None:
             with contextlib.suppress(OSError):
                 self._line.send(kind, fields)
-
-
-def _differ(one: Sample, other: Sample) -> bool:
-    return PDQ.distance(one.value, other.value) > _OTHER_PICTURE
