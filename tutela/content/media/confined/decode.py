@@ -7,7 +7,6 @@ decoded and marked; what nothing can be made of raises UnscreenableError.
 import io
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -93,7 +92,7 @@ def _decode(data: bytes | memoryview, media_type: MediaType, mode: Mode, limits:
     if media_type is MediaType.JPEG:
         shown, damaged = _jpeg(image, data, ways, mode, limits)
     else:
-        _check_size(image, limits)
+        _check_size(image, limits.max_pixels)
         shown, damaged = _through_pillow(image, ways, mode)
     deep, unread = deep_readings(memoryview(data), media_type, ways, mode)
     return _picture(image, [*shown, *deep], damaged, unread, _frames(image, data, media_type, limits))
@@ -141,7 +140,7 @@ class FrameReader:
         Ask in ascending order. Raises EOFError past the last one, and whatever the decoder makes of a hostile one.
         """
         self._image.seek(number)
-        _check_size(self._image, self._limits)
+        _check_size(self._image, self._limits.max_pixels)
         shown, damaged = _through_pillow(self._image, self._ways, self._mode)
         shown_at_ms = self._shown_at_ms
         self._shown_at_ms += float(self._image.info.get("duration") or 0)
@@ -152,15 +151,18 @@ def _jpeg(
     image: Image.Image, data: bytes | memoryview, ways: Sequence[Tone], mode: Mode, limits: Limits
 ) -> tuple[list[Reading], bool]:
     """(readings, damaged). One that is scaled while it is decoded may have more pixels than others."""
-    _check_size(image, replace(limits, max_pixels=SCALED_PIXELS * limits.max_pixels))
+    _check_size(image, SCALED_PIXELS * limits.max_pixels)
     quick = mode is Mode.FAST
     if quick and len(ways) == 1 and image.mode in ("L", "RGB") and (shown := jpeg.scaled_luma(data)) is not None:
         return [Reading("", shown)], False
-    _check_size(image, limits)
+    _check_size(image, limits.max_pixels)
     try:
-        whole, damaged = jpeg.decoded(data, image.mode, quick=quick)
+        pixels, damaged = jpeg.decoded(data, image.mode, quick=quick)
     except ValueError:  # of a kind that this decoder has not
         return _through_pillow(image, ways, mode)
+    if not quick and ways == [AS_STORED] and image.mode == "RGB":
+        return [Reading("", pixels)], damaged  # as they are, without a copy through Pillow
+    whole = jpeg.as_image(pixels, image.mode)
     found = readings(whole, ways, mode)
     if quick and (other := jpeg.other_colours(data, whole)) is not None:
         others = readings(other, [AS_STORED], mode)
@@ -183,15 +185,15 @@ def _opened(data: bytes | memoryview, media_type: MediaType) -> Image.Image:
         ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
-def _check_size(image: Image.Image, limits: Limits) -> None:
+def _check_size(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
-    if width * height > limits.max_pixels:
+    if width * height > max_pixels:
         raise UnscreenableError(
             Shortcoming.TOO_MANY_PIXELS,
             "{width:,} x {height:,} pixels are over the limit of {max_pixels:,}",
             width=width,
             height=height,
-            max_pixels=limits.max_pixels,
+            max_pixels=max_pixels,
         )
 
 

@@ -7,7 +7,7 @@ first warning, behind which a second one may hide.
 
 import os
 import re
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,8 @@ _FEW = 256
 """So many of these are a slip of an encoder's; more may be a file."""
 _SPACES = {"L": "GRAY", "CMYK": "CMYK"}
 _END = b"\xff\xd9"
+Pixels = npt.NDArray[np.uint8]
+"""(height, width, components), of a grey picture (height, width, 1)."""
 
 
 def scaled_luma(data: bytes | memoryview) -> npt.NDArray[np.uint8] | None:
@@ -34,12 +36,12 @@ def scaled_luma(data: bytes | memoryview) -> npt.NDArray[np.uint8] | None:
     return _native.jpeg_luma(data, MIN_SIDE, _SEED)
 
 
-def decoded(data: bytes | memoryview, mode: str, *, quick: bool) -> tuple[Image.Image, bool]:
-    """(the picture in its Pillow mode and size, whether it is damaged). Raises ValueError where nothing comes of it.
+def decoded(data: bytes | memoryview, mode: str, *, quick: bool) -> tuple[Pixels, bool]:
+    """(the pixels in that Pillow mode, whether the file is damaged). Raises ValueError where nothing comes of it.
 
     Never scaled: only whole pixels are cut off to 0-255 as viewers do it.
     """
-    for candidate in (data, mended(data)):
+    for candidate in _candidates(data):
         try:
             return _whole(candidate, mode, quick=quick, strict=True), False
         except ValueError as error:
@@ -48,6 +50,11 @@ def decoded(data: bytes | memoryview, mode: str, *, quick: bool) -> tuple[Image.
         if odd:
             break
     return _whole(candidate, mode, quick=quick, strict=False), not odd
+
+
+def _candidates(data: bytes | memoryview) -> Iterator[bytes | memoryview]:
+    yield data
+    yield mended(data)
 
 
 def other_colours(data: bytes | memoryview, whole: Image.Image) -> Image.Image | None:
@@ -98,10 +105,15 @@ def mended(data: bytes | memoryview) -> bytes:
     return better if end_of(memoryview(better), MediaType.JPEG) is not None else better + _END
 
 
-def _whole(data: bytes | memoryview, mode: str, *, quick: bool, strict: bool) -> Image.Image:
-    pixels: npt.NDArray[Any] = simplejpeg.decode_jpeg(
+def _whole(data: bytes | memoryview, mode: str, *, quick: bool, strict: bool) -> Pixels:
+    pixels: Pixels = simplejpeg.decode_jpeg(
         data, _SPACES.get(mode, "RGB"), fastdct=quick, fastupsample=quick, strict=strict
     )
+    return pixels
+
+
+def as_image(pixels: Pixels, mode: str) -> Image.Image:
+    """Decoded pixels as a picture of that Pillow mode."""
     if mode == "L":
         return Image.fromarray(pixels[:, :, 0])
     if mode == "CMYK":  # Adobe's are stored inverted, and all are taken for Adobe's
