@@ -1,5 +1,5 @@
-// The Python face of what reads files: the JPEG decoder, bytes in, luma or None out; and the search for beginnings. The
-// lock is released while they work.
+// The Python face of what reads files: the JPEG decoder, bytes in, luma or None out; the pieces of GIFs; and the search
+// for beginnings. Where that may take long, the lock is released.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
@@ -7,10 +7,12 @@
 #include <nanobind/stl/vector.h>
 
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "gif.hpp"
 #include "jpeg.hpp"
 #include "jpeg_file.hpp"
 #include "literals.hpp"
@@ -39,6 +41,21 @@ std::optional<size_t> marker(const File& file, size_t from) {
     return found < file.size() ? std::optional(found) : std::nullopt;
 }
 
+size_t sub_blocks_end(const File& file, size_t begin) {
+    return walk_sub_blocks({file.data(), file.size()}, begin, [](std::span<const uint8_t>) {});
+}
+
+// (all pieces as one, how many they are, where they end)
+nb::tuple sub_blocks(const File& file, size_t begin) {
+    std::vector<uint8_t> joined;
+    size_t count = 0;
+    const size_t end = walk_sub_blocks({file.data(), file.size()}, begin, [&](std::span<const uint8_t> piece) {
+        joined.insert(joined.end(), piece.begin(), piece.end());
+        ++count;
+    });
+    return nb::make_tuple(nb::bytes(joined.data(), joined.size()), count, end);
+}
+
 std::vector<std::pair<size_t, size_t>> literals_in(const File& data, const std::vector<nb::bytes>& literals) {
     std::vector<std::string_view> views;
     for (const nb::bytes& literal : literals) {
@@ -54,5 +71,7 @@ std::vector<std::pair<size_t, size_t>> literals_in(const File& data, const std::
 void bind_jpeg(nb::module_& m) {
     m.def("jpeg_luma", &luma, nb::arg("file"), nb::arg("min_side"), nb::arg("seed") = nb::none());
     m.def("jpeg_marker", &marker, nb::arg("file"), nb::arg("begin"));
+    m.def("gif_sub_blocks", &sub_blocks, nb::arg("file"), nb::arg("begin"));
+    m.def("gif_sub_blocks_end", &sub_blocks_end, nb::arg("file"), nb::arg("begin"));
     m.def("find_literals", &literals_in, nb::arg("data"), nb::arg("literals"));
 }

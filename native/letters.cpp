@@ -1,6 +1,7 @@
 #include "letters.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 namespace tutela {
 
@@ -16,7 +17,117 @@ uint8_t is_no_text(uint8_t byte) {
     return (mask(byte < 0x20) & ~white & ~mask(byte == 0x1b)) | mask(byte == 0x7f);
 }
 
+constexpr size_t row_letters = 16, rows_of_run = 4, letters_of_row_alone = 240, most_breaks = 16, most_padding = 2;
+
+// What stands from a place on; past the end of the text nothing does.
+class Text {
+   public:
+    explicit Text(std::span<const uint8_t> data) : data_(data) {}
+
+    size_t size() const { return data_.size(); }
+    bool is(size_t at, char c) const { return at < data_.size() && data_[at] == static_cast<uint8_t>(c); }
+    bool is_any(size_t at, std::string_view of) const {
+        return at < data_.size() && of.find(static_cast<char>(data_[at])) != of.npos;
+    }
+    bool is_letter(size_t at) const { return at < data_.size() && letters()[data_[at]]; }
+
+    size_t letters_end(size_t at) const {
+        const Letters& among = letters();
+        while (at < data_.size() && among[data_[at]]) ++at;
+        return at;
+    }
+
+    size_t next_letter(size_t at) const {
+        const Letters& among = letters();
+        while (at < data_.size() && !among[data_[at]]) ++at;
+        return at;
+    }
+
+    // Where a break that begins here ends; here, where there is none.
+    size_t break_end(size_t at) const {
+        if (is_any(at, "\"'")) {  // joined strings of programs: "…" + "…"
+            const char quote = is(at, '"') ? '"' : '\'';
+            size_t end = spaces_end(at + 1);
+            if (is(end, '+') && is(end = spaces_end(end + 1), quote)) return end + 1;
+        }
+        if (is(at, '\\') && is_any(at + 1, "nrt")) return at + 2;
+        if (is(at, '&') && is(at + 1, '#')) {
+            const bool named = (is(at + 2, '1') && is_any(at + 3, "03")) || (is(at + 2, 'x') && is_any(at + 3, "aAdD"));
+            if (named && is(at + 4, ';')) return at + 5;
+        }
+        if (is(at, '%') && is(at + 1, '0') && is_any(at + 2, "aAdD")) return at + 3;
+        if (is(at, '%') && is(at + 1, '2') && is_any(at + 2, "BFbf")) return at + 3;
+        return is_any(at, white) || is_any(at, "\"',\\>|") ? at + 1 : at;
+    }
+
+    size_t breaks_end(size_t at) const {
+        for (size_t n = 0; n < most_breaks; ++n) {
+            const size_t end = break_end(at);
+            if (end == at) break;
+            at = end;
+        }
+        return at;
+    }
+
+    size_t padding_end(size_t at) const {
+        for (size_t n = 0; n < most_padding; ++n) {
+            if (is(at, '=')) {
+                ++at;
+            } else if (is(at, '%') && is(at + 1, '3') && is_any(at + 2, "dD")) {
+                at += 3;
+            } else {
+                break;
+            }
+        }
+        return at;
+    }
+
+   private:
+    static constexpr std::string_view white = " \t\n\r\f\v";
+
+    static const Letters& letters() {
+        static const Letters made = [] {
+            Letters table{};
+            for (int n = 0; n < 26; ++n) table['A' + n] = table['a' + n] = 1;
+            for (int n = 0; n < 10; ++n) table['0' + n] = 1;
+            for (const char c : {'+', '/', '_', '-'}) table[static_cast<uint8_t>(c)] = 1;
+            return table;
+        }();
+        return made;
+    }
+
+    size_t spaces_end(size_t at) const {
+        while (is_any(at, white)) ++at;
+        return at;
+    }
+
+    std::span<const uint8_t> data_;
+};
+
 }  // namespace
+
+std::vector<std::pair<size_t, size_t>> base64_runs(std::span<const uint8_t> data) {
+    const Text text(data);
+    std::vector<std::pair<size_t, size_t>> found;
+    // A run begins with the first letter of a row: whoever begins with a later one has the same rows, or fewer letters.
+    for (size_t begin = text.next_letter(0); begin < text.size();) {
+        const size_t first_end = text.letters_end(begin);
+        size_t end = begin, rows = 0;
+        for (size_t row = first_end; row - end >= row_letters; row = text.letters_end(end)) {
+            end = text.breaks_end(row);
+            ++rows;
+        }
+        if (rows < rows_of_run) end = first_end - begin >= letters_of_row_alone ? first_end : begin;
+        if (end > begin) {
+            end = text.padding_end(text.letters_end(end));
+            found.emplace_back(begin, end);
+            begin = text.next_letter(end);
+        } else {
+            begin = text.next_letter(first_end);
+        }
+    }
+    return found;
+}
 
 bool is_text(std::span<const uint8_t> data) {
     for (size_t begin = 0; begin < data.size(); begin += block) {

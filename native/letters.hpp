@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
+#include <vector>
 
 namespace tutela {
 
@@ -16,5 +18,10 @@ bool is_text(std::span<const uint8_t> data);
 
 // Whether `length` bytes in a row are among the letters (1; 0 are the others). `length` is at least 1.
 bool has_row(std::span<const uint8_t> data, const Letters& letters, size_t length);
+
+// (begin, end) of every long run of base64, in order: four rows of sixteen letters or more, with up to sixteen breaks
+// between them (white space, quotes, commas and their escapes, as texts and programs have them), or a row of 240; with the
+// letters that follow, and padding.
+std::vector<std::pair<size_t, size_t>> base64_runs(std::span<const uint8_t> data);
 
 }  // namespace tutela

@@ -1,9 +1,13 @@
 // The Python face of what text is made of. The lock is released meanwhile.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 #include "letters.hpp"
 
@@ -28,9 +32,15 @@ bool row(const Data& data, const nb::bytes& letters, size_t length) {
     return has_row({data.data(), data.size()}, table, length);
 }
 
+std::vector<std::pair<size_t, size_t>> runs(const Data& data) {
+    nb::gil_scoped_release unlocked;
+    return base64_runs({data.data(), data.size()});
+}
+
 }  // namespace
 
 void bind_letters(nb::module_& m) {
     m.def("is_text", &text, nb::arg("data"));
+    m.def("base64_runs", &runs, nb::arg("data"));
     m.def("has_row", &row, nb::arg("data"), nb::arg("letters"), nb::arg("length"));
 }

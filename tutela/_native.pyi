@@ -71,6 +71,10 @@ class Framing:
 def is_text(data: bytes | memoryview) -> bool:
     """Whether no byte is a control character but tabs, ends of lines and pages, and escapes."""
 
+def base64_runs(data: bytes | memoryview) -> list[tuple[int, int]]:
+    """(begin, end) of every long run of base64: four rows of sixteen letters, with up to sixteen breaks between them
+    (white space, quotes, commas, and their escapes), or one row of 240; with the letters that follow, and padding."""
+
 def has_row(data: bytes | memoryview, letters: bytes, length: int) -> bool:
     """Whether so many bytes in a row are among the letters: 256 bytes, 1 for each that is. Raises ValueError."""
 
@@ -111,6 +115,12 @@ def jpeg_luma(file: bytes | memoryview, min_side: int, seed: int | None = None) 
 
 def find_literals(data: bytes | memoryview, literals: list[bytes]) -> list[tuple[int, int]]:
     """(place, number of the literal) in order, of each literal of two bytes at least. Overlapping ones are found."""
+
+def gif_sub_blocks(file: bytes | memoryview, begin: int) -> tuple[bytes, int, int]:
+    """(the pieces of a GIF's data from there on as one, how many they are, where their terminator stands)."""
+
+def gif_sub_blocks_end(file: bytes | memoryview, begin: int) -> int:
+    """Where the pieces of a GIF's data from there on have their terminator; past the file where it is cut short."""
 
 def jpeg_marker(file: bytes | memoryview, begin: int) -> int | None:
     """Where the next marker in a scan is, from a byte on: no stuffing, restart or fill byte. None where none is."""

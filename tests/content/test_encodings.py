@@ -1,6 +1,7 @@
 """What letters stand for: long runs are decoded whole only where their head or their end says that they are a file."""
 
 import base64
+import email
 import os
 import re
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.pictures import draw_scene, file_of
 from tutela.content.media.confined import encodings
+from tutela.content.media.confined.containers import mail
 from tutela.content.media.confined.encodings import runs_in
 from tutela.content.media.sniff import MediaType, sniff
 
@@ -90,3 +92,22 @@ def test_letters_of_base64_are_kept_and_what_stands_between_them_is_not(pieces):
     letters = re.sub(rb"[^A-Za-z0-9+/]", b"", plain.replace(b"-", b"+").replace(b"_", b"/"))
     letters = letters[: len(letters) - (len(letters) % 4 == 1)]
     assert encodings.from_base64(text) == base64.b64decode(letters + b"=" * (-len(letters) % 4))
+
+
+@given(
+    st.lists(
+        st.sampled_from(["AAAA", "QUJD", "AA==", "AAA=", "A", "=", "\r\n", "\n", " ", "!", "é", "\x0b"]), max_size=9
+    )
+)
+def test_a_body_in_base64_is_decoded_as_the_library_does(pieces):
+    raw = f"Content-Transfer-Encoding: base64\r\n\r\n{''.join(pieces)}".encode()
+    part = email.message_from_bytes(raw)
+    letters = mail._letters(part)
+    whole = mail._whole(letters) if letters is not None else None
+    assert whole is None or whole == part.get_payload(decode=True)
+
+
+def test_boundaries_of_equals_signs_are_no_quoted_printable():
+    rows = b"".join(b"--===============%d==\n" % number for number in range(40))
+    assert not list(encodings._unescaped(rows))
+    assert list(encodings._unescaped(b"=FF=D8\n" * 48)) and list(encodings._unescaped(b"a=\n" * 96))

@@ -1,5 +1,7 @@
 """What text is made of, asked of every text before any pattern looks at it: the native answers are the plain ones."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,3 +49,41 @@ def test_a_row_of_no_length_or_of_other_letters_is_an_error():
         _native.has_row(b"a", table(b"a"), 0)
     with pytest.raises(ValueError, match="256 bytes"):
         _native.has_row(b"a", b"a", 1)
+
+
+BREAK = rb"(?:\"\s*\+\s*\"|'\s*\+\s*'|\\[nrt]|&#(?:1[03]|x[aAdD]);|%0[aAdD]|%2[BFbf]|[\s\"',\\>|]){0,16}+"
+RUN = re.compile(
+    rb"(?:(?:[A-Za-z0-9+/_-]{16,}+" + BREAK + rb"){4,}+|[A-Za-z0-9+/_-]{240,}+)[A-Za-z0-9+/_-]*+(?:=|%3[dD]){0,2}"
+)
+ROWS = [b"A" * 15, b"A" * 16, b"b" * 17, b"-" * 20, b"A" * 239, b"/" * 240]
+BETWEEN = [
+    b"\r\n",
+    b" ",
+    b",",
+    b'"',
+    b'" + "',
+    b'"  +\n"',
+    b"'+'",
+    b"\\n",
+    b"\\",
+    b"&#10;",
+    b"&#xD;",
+    b"&#1",
+    b"> " * 9,
+]
+OTHERS = [b"n", b"+", b"%0a", b"%2B", b"%3d", b"%3D", b"=", b"==", b"|", b"\x0b\x0c", b"&", b"%", b"!", b"\xc3"]
+
+
+@given(st.lists(st.sampled_from([*ROWS, *ROWS, *BETWEEN, *OTHERS]), max_size=40).map(b"".join))
+def test_runs_of_base64_are_those_that_the_pattern_says(text):
+    assert _native.base64_runs(text) == [found.span() for found in RUN.finditer(text)]
+
+
+@given(st.binary(max_size=600).map(lambda data: data.replace(b"\x7f", b"\x02")), st.integers(0, 40))
+def test_the_pieces_of_a_gif_are_those_that_their_lengths_say(data, begin):
+    pieces, at = [], begin
+    while at < len(data) and data[at]:
+        pieces.append(data[at + 1 : at + 1 + data[at]])
+        at += 1 + data[at]
+    assert _native.gif_sub_blocks(data, begin) == (b"".join(pieces), len(pieces), at)
+    assert _native.gif_sub_blocks_end(memoryview(data), begin) == at

@@ -10,10 +10,12 @@ import contextlib
 import html
 import re
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
+from itertools import islice
 from urllib.parse import unquote_to_bytes
 
-from tutela._native import find_literals, has_row
+from tutela._native import base64_runs, find_literals, has_row
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
 from tutela.content.media.sniff import sniff
@@ -25,10 +27,6 @@ _TARGA_END = b"TRUEVISION-XFILE."
 _BEFORE_MARKUP = b"\xef\xbb\xbf\xff\xfe\0\t\n\x0c\r "
 _FEWEST = 192
 """Bytes that a run stands for at least."""
-_BREAK = rb"(?:\"\s*\+\s*\"|'\s*\+\s*'|\\[nrt]|&#(?:1[03]|x[aAdD]);|%0[aAdD]|%2[BFbf]|[\s\"',\\>|]){0,16}+"
-_BASE64 = re.compile(
-    rb"(?:(?:[A-Za-z0-9+/_-]{16,}+" + _BREAK + rb"){4,}+|[A-Za-z0-9+/_-]{240,}+)[A-Za-z0-9+/_-]*+(?:=|%3[dD]){0,2}"
-)
 _HEXADECIMAL = re.compile(rb"(?<![0-9a-fA-F])(?:(?:0[xX]|\\x|%|\\')?[0-9a-fA-F]{2}[\s,;:]{0,4}+){192,}+")
 _NUMBERS = re.compile(rb"(?:\d{1,3}\s{0,8},\s{0,8}){192,}\d{1,3}")
 _OCTAL = re.compile(rb"(?:\\[0-3]?[0-7]{1,2}){192,}")
@@ -63,6 +61,8 @@ _ZLIB = [b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"]
 _MIXED = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|u00([0-9a-fA-F]{2})|([nrtfbav0\\'\"/]))")
 _SINGLE = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"f": b"\f", b"b": b"\b", b"a": b"\a", b"v": b"\v", b"0": b"\0"}
 _MANY_ESCAPES = 96
+_QUOTED = re.compile(rb"=(?:[0-9a-fA-F]{2}|[\r\n])")
+"""What stands for another byte, or for none, in quoted-printable."""
 _NUMBERED = re.compile(rb"^[ \t]{0,8}\d{1,8}[:.)|]?[ \t]{1,8}(?=[A-Za-z0-9+/]{40})", re.MULTILINE)
 """Before each line of a listing."""
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(/))")
@@ -111,10 +111,11 @@ def addresses_in(text: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def files_in(text: bytes) -> Iterator[tuple[str, bytes]]:
     """(name, bytes) of everything that is put into letters with a beginning and an end."""
-    for found in _UU.finditer(text) if b"\n" in text and b"begin" in text else ():
+    has_beginning = b"begin" in text
+    for found in _UU.finditer(text) if has_beginning and b"\n" in text else ():
         if data := _from_uu(found[2]):
             yield found[1].decode("utf-8", "replace").strip(), data
-    for found in _YENC.finditer(text) if b"=" in text and b"=ybegin " in text else ():
+    for found in _YENC.finditer(text) if has_beginning and b"=ybegin " in text else ():
         yield found[1].decode("utf-8", "replace").strip(), _from_yenc(found[2])
     for found in _BASE85.finditer(text) if b"<" in text else ():
         with contextlib.suppress(ValueError):
@@ -148,20 +149,22 @@ def runs_in(text: bytes, decoded: Collection[bytes] = ()) -> Iterator[bytes]:
 
     Not once more what `decoded`, texts in base64 that begin like such a file, stand for.
     """
-    known = {letters.rstrip(_BOUNDARY) for letters in decoded}
+    known: dict[int, list[bytes]] = defaultdict(list)  # by their length: to compare is cheaper than to hash
+    for letters in decoded:
+        known[_length(letters, 0, len(letters))].append(letters.rstrip(_BOUNDARY))
     # Of ordinary words the patterns, which look at each letter many times, find nothing; there are none of these rows.
     has_base64 = has_row(text, _IN_BASE64, _LETTERS_IN_A_ROW)
     has_digits = has_row(text, _IN_HEXADECIMAL, 2 * _FEWEST)
-    for pattern, may_be, decode, beginnings in (
-        (_BASE64, has_base64, from_base64, _letter_by_letter),
-        (_HEXADECIMAL, has_digits, _from_hexadecimal, _word_by_word),
-        (_NUMBERS, has_digits, _from_numbers, _word_by_word),
-        (_OCTAL, has_digits, _from_octal, _word_by_word),
+    for places, decode, beginnings in (
+        (base64_runs(text) if has_base64 else (), from_base64, _letter_by_letter),
+        (_places(_HEXADECIMAL, text) if has_digits else (), _from_hexadecimal, _word_by_word),
+        (_places(_NUMBERS, text) if has_digits else (), _from_numbers, _word_by_word),
+        (_places(_OCTAL, text) if has_digits else (), _from_octal, _word_by_word),
     ):
-        for found in pattern.finditer(text) if may_be else ():
-            if found.group().rstrip(_BOUNDARY) in known:
+        for begin, end in places:
+            if any(text.startswith(letters, begin) for letters in known.get(_length(text, begin, end), ())):
                 continue
-            for run in beginnings(found.group()):
+            for run in beginnings(text[begin:end]):
                 if not _may_be_a_file(run, decode):
                     continue
                 data, was_packed = _inflated(decode(run))
@@ -169,6 +172,17 @@ def runs_in(text: bytes, decoded: Collection[bytes] = ()) -> Iterator[bytes]:
                 if len(data) >= _FEWEST and (is_file or (data := bitmap_file(data) or b"")):
                     yield data
                     break
+
+
+def _length(text: bytes, begin: int, end: int) -> int:
+    """Of a run without the boundary behind it."""
+    while end > begin and text[end - 1] in _BOUNDARY:
+        end -= 1
+    return end - begin
+
+
+def _places(pattern: re.Pattern[bytes], text: bytes) -> Iterator[tuple[int, int]]:
+    return (found.span() for found in pattern.finditer(text))
 
 
 def _may_be_a_file(run: bytes, decode: Callable[[bytes], bytes]) -> bool:
@@ -217,7 +231,7 @@ def _unescaped(text: bytes) -> Iterator[bytes]:
     """The bytes that are written as letters and escapes, mixed: by Python, C and JSON; in quoted-printable."""
     if b"\\" in text and any(text.count(mark) >= _MANY_ESCAPES for mark in (b"\\x", b"\\u00")):
         yield _MIXED.sub(_byte, text)
-    if b"=" in text and text.count(b"=") >= _MANY_ESCAPES:
+    if b"=" in text and sum(1 for _ in islice(_QUOTED.finditer(text), _MANY_ESCAPES)) == _MANY_ESCAPES:
         yield binascii.a2b_qp(text)
 
 

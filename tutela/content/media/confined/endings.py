@@ -46,15 +46,16 @@ def _jpeg(data: memoryview) -> int | None:
 
 def jpeg_segments(data: memoryview) -> Iterator[tuple[int, memoryview]]:
     """(marker, content) of every segment before the first scan; what stands between them is passed over."""
-    at = 2
-    while 0 <= at < len(data) - 3:
-        if data[at] != 0xFF or data[at + 1] in (0x00, 0xFF):
+    at, last = 2, len(data) - 3
+    while 0 <= at < last:
+        marker = data[at + 1]
+        if data[at] != 0xFF or marker in (0x00, 0xFF):
             at = _next_mark(data, at + 1)
             continue
-        if data[at + 1] == 0xDA:
+        if marker == 0xDA:
             return
-        length = 0 if 0xD0 <= data[at + 1] <= 0xD8 else int.from_bytes(data[at + 2 : at + 4])
-        yield data[at + 1], data[at + 4 : at + 2 + length]
+        length = 0 if 0xD0 <= marker <= 0xD8 else data[at + 2] << 8 | data[at + 3]
+        yield marker, data[at + 4 : at + 2 + length]
         at += 2 + length
 
 
@@ -134,9 +135,7 @@ def gif_blocks(data: memoryview) -> Iterator[tuple[int, int, int]]:
         else:  # no block: decoders pass over it, and show what follows
             at += 1
             continue
-        while at < len(data) and data[at]:
-            at += data[at] + 1
-        at += 1
+        at = _native.gif_sub_blocks_end(data, at) + 1
         yield introducer, begin, at
 
 

@@ -1,10 +1,12 @@
 """E-mail and MHTML: every body and attachment (RFC 5322, RFC 2045, RFC 2557)."""
 
+import binascii
 import email
 import string
 from collections.abc import Iterator
 from email.message import Message
 
+from tutela._native import has_row
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.encodings import files_in, runs_in
@@ -14,7 +16,7 @@ from tutela.content.media.plain import is_text
 from tutela.content.media.sniff import sniff
 
 _SIGNATURES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature"})
-_BODY = bytes(string.ascii_letters + string.digits, "ascii") + b"+/=\r\n"
+_NOT_IN_BODY = bytes(chr(n) not in string.ascii_letters + string.digits + "+/=\r\n" for n in range(256))
 _LONGEST_SIGNATURE = 64 * 1024
 
 
@@ -22,7 +24,8 @@ class Mail:
     """The parts of a message, and of messages within it."""
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
-        message = email.message_from_bytes(bytes(content.data))
+        raw = bytes(content.data)
+        message = email.message_from_bytes(raw)
         decoded: list[bytes] = []
         for number, part in enumerate(message.walk(), start=1):
             budget.check_time()
@@ -34,16 +37,18 @@ class Mail:
                 continue
             try:
                 name = part.get_filename() or name
-                payload = part.get_payload(decode=True)
+                letters = _letters(part)
+                whole = _whole(letters) if letters is not None else None
+                payload = part.get_payload(decode=True) if whole is None else whole
             except Exception as error:  # headers and encodings may be anything
                 yield Unread(name, unreadable("the part", error))
                 continue
             if isinstance(payload, bytes) and payload:
                 budget.spend_bytes(len(payload))
-                decoded += _letters(part, payload)
+                if letters is not None and sniff(payload) is not None:
+                    decoded.append(letters)
                 yield InnerFile(name, payload, may_be_unknown=_is_signature(part.get_content_type(), payload))
         # Programs differ in where a part ends and what its encoding is: what stands in letters anywhere counts, too.
-        raw = bytes(content.data)
         if not is_text(raw):
             yield from carve(memoryview(raw))
         for number, data in enumerate([*(data for _, data in files_in(raw)), *runs_in(raw, decoded)], start=1):
@@ -51,14 +56,24 @@ class Mail:
             yield InnerFile(f"embedded {number}", data, speculative=True)
 
 
-def _letters(part: Message, payload: bytes) -> Iterator[bytes]:
-    """The text of a body in base64 that is a file of a known type, as it stands in the mail."""
+def _letters(part: Message) -> bytes | None:
+    """The text of a body in base64, as it stands in the mail, where nothing is between its lines: whoever reads it at
+    all reads the same. None of any other body."""
     text = part.get_payload()
-    if part.get("content-transfer-encoding", "").strip().lower() == "base64" and isinstance(text, str):
-        letters = text.encode("ascii", "surrogateescape").strip()
-        # With nothing between its lines, so that whoever reads it at all reads the same.
-        if not letters.translate(None, _BODY) and sniff(payload) is not None:
-            yield letters
+    encoding = str(part.get("content-transfer-encoding", "")).lower()
+    if encoding != "base64" or not isinstance(text, str) or not text.isascii():
+        return None
+    letters = text.encode("ascii").strip()
+    return None if has_row(letters, _NOT_IN_BODY, 1) else letters
+
+
+def _whole(letters: bytes) -> bytes | None:
+    """What such a body stands for, where it is whole: then every reader decodes the same, and this in half the time."""
+    joined = letters.replace(b"\n", b"").replace(b"\r", b"")
+    data = joined.rstrip(b"=")
+    if len(joined) % 4 or len(joined) - len(data) > 2 or b"=" in data:
+        return None
+    return binascii.a2b_base64(joined)
 
 
 def _is_signature(claimed: str, payload: bytes) -> bool:

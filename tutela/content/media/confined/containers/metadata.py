@@ -6,6 +6,7 @@ A thumbnail may show what the picture itself no longer does, or never did.
 import zlib
 from collections.abc import Iterator
 
+from tutela import _native
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.encodings import runs_in
@@ -101,12 +102,9 @@ def _gif(data: memoryview) -> Iterator[memoryview]:
     for marked in (b"\x21\xfe", b"\x21\xff"):
         at = content.find(marked)
         while at >= 0:
-            blocks, at = [], at + 2
-            while at < len(content) and content[at]:
-                blocks.append(content[at + 1 : at + 1 + content[at]])
-                at += 1 + content[at]
-            if len(blocks) > 1:
-                yield memoryview(b"".join(blocks))
+            joined, pieces, at = _native.gif_sub_blocks(content, at + 2)
+            if pieces > 1:
+                yield memoryview(joined)
             at = content.find(marked, at)
 
 
