@@ -6,9 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.support.pictures import file_of, photos
-from tutela.api.app import create_app
+from tutela.api.app import create_app, shortened
 from tutela.api.options import ApiOptions
-from tutela.api.short_way import ShortWay
 from tutela.deployment.composition import Deployment, compose_deployment
 
 PICTURE = file_of(photos()[0].resize((200, 200)), "JPEG")
@@ -38,10 +37,9 @@ def application(deployment: Deployment, **options):
 
 
 def test_both_ways_give_the_same_answers(deployment):
-    short, long = application(deployment), application(deployment)
-    short_open, long_open = (application(deployment, auth_required=False) for _ in range(2))
-    for app in (long, long_open):
-        app.user_middleware = [layer for layer in app.user_middleware if layer.cls is not ShortWay]
+    short, long = shortened(application(deployment)), application(deployment)
+    short_open = shortened(application(deployment, auth_required=False))
+    long_open = application(deployment, auth_required=False)
     requests: list[tuple[str, dict[str, Any]]] = [
         ("POST", {"content": PICTURE}),
         ("POST", {"content": b""}),
@@ -62,10 +60,9 @@ def test_both_ways_give_the_same_answers(deployment):
 
 
 def test_both_ways_check_alike(deployment):
-    short, long = application(deployment), application(deployment)
-    open_short, open_long = (application(deployment, auth_required=False) for _ in range(2))
-    for app in (long, open_long):
-        app.user_middleware = [layer for layer in app.user_middleware if layer.cls is not ShortWay]
+    short, long = shortened(application(deployment)), application(deployment)
+    open_short = shortened(application(deployment, auth_required=False))
+    open_long = application(deployment, auth_required=False)
     good = {"urls": ["https://example.org/"], "purpose": "search"}
     requests: list[tuple[str, dict[str, Any]]] = [
         ("/v1/check", {"json": good}),
@@ -104,7 +101,7 @@ def test_a_fault_of_ours_is_a_problem_document_and_loud(deployment, monkeypatch,
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("an error of ours")
 
-    app = application(deployment, auth_required=False)
+    app = shortened(application(deployment, auth_required=False))
     monkeypatch.setattr(deployment.screener, "screen", fail)
     answer = TestClient(app).post("/v1/screen", content=PICTURE)
     assert answer.status_code == 500

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 
@@ -63,12 +63,16 @@ class Bound:
         self._costly = Allowance("too many screenings of content that takes long are under way", max(1, places // 2))
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    @contextlib.asynccontextmanager
-    async def place(self, who: str, *, costly: bool = False) -> AsyncIterator[None]:
+    @contextlib.contextmanager
+    def place(self, who: str, *, costly: bool = False) -> Iterator[None]:
         """A place for one screening of somebody's. Raises BusyError when none is free."""
         try:
-            with self._places.take(who), self._costly.take(who) if costly else contextlib.nullcontext():
-                yield
+            with self._places.take(who):
+                if not costly:
+                    yield
+                    return
+                with self._costly.take(who):
+                    yield
         finally:
             self._call()
 
@@ -175,8 +179,12 @@ def create_app(
     patch_fastapi(app, redirect_from_root_to_docs=False, swagger_ui_parameters={"persistAuthorization": False})
     app.add_middleware(BodyLimit)
     app.add_middleware(AccessLog)
-    app.add_middleware(ShortWay, routers=(screening_routes.uploads, check_routes.router))  # the last of our own layers
     return app
+
+
+def shortened(app: FastAPI) -> ShortWay:
+    """The application for a server of ours, where no layer of somebody else's lies around it."""
+    return ShortWay(app, routers=(screening_routes.uploads, check_routes.router))
 
 
 def _add_operations(app: FastAPI, deployment: Deployment) -> None:

@@ -9,7 +9,7 @@ from socket import socket
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from tutela.api.short_way import ShortWay
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,8 @@ class Factory:
 
     gateway_sockets: Mapping[str, Sequence[socket]]
 
-    def __call__(self) -> "FastAPI":
-        from tutela.api.app import create_app
+    def __call__(self) -> "ShortWay":
+        from tutela.api.app import create_app, shortened
         from tutela.api.options import ServiceOptions
         from tutela.casework.evidence.memory import guard_memory
         from tutela.deployment.settings import load_settings
@@ -34,4 +34,4 @@ class Factory:
         service = replace(service, stream_indicators=settings.streams.indicators)
         app = create_app(deployment, service, gateways=gateways, gateway_sockets=self.gateway_sockets)
         answer_promptly()
-        return app
+        return shortened(app)

@@ -58,7 +58,7 @@ def answer_with_problems(app: FastAPI) -> None:
 def refuse_unknown_parameters(request: Request) -> None:
     """A dependency of every route: what a query misspells is said, not passed over. Raises Problem."""
     route = request.scope.get("route")
-    if not request.query_params or not isinstance(route, APIRoute):
+    if not request.scope["query_string"] or not isinstance(route, APIRoute):
         return
     known = _parameters(route)
     unknown = [name for name in request.query_params if name not in known]

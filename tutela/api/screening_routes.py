@@ -147,7 +147,7 @@ async def screen(request: Request, actor: Asker) -> Response:
         content, context = received
         loop, threads = asyncio.get_running_loop(), request.app.state.screening_threads
         costly = deployment.screener.takes_long(content, context, asked_by=actor)
-        async with request.app.state.bound.place(actor, costly=costly):
+        with request.app.state.bound.place(actor, costly=costly):
             screened = partial(deployment.screener.screen, content, context, asked_by=actor)
             verdict = await loop.run_in_executor(threads, screened)
     return _answer(request, verdict)

@@ -7,9 +7,9 @@ methods.
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.routing import APIRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from tutela.api.access import AccessLog
 from tutela.api.bodies import BodyLimit
@@ -17,13 +17,13 @@ from tutela.api.problems import answer_to
 
 
 class ShortWay:
-    """ASGI middleware: what is asked of some routers' routes is answered here, and goes no further in.
+    """The application as a server of ours runs it: what is asked of some routers' routes is answered here, and goes no
+    further in.
 
-    Add it after every layer of the application's own. A layer that an embedding application adds later lies around it,
-    and is never passed by.
+    An application that embeds ours is given it without, so that no layer of theirs is passed by.
     """
 
-    def __init__(self, app: ASGIApp, *, routers: Sequence[APIRouter]) -> None:
+    def __init__(self, app: FastAPI, *, routers: Sequence[APIRouter]) -> None:
         self._app = app
         self._routes = {
             (method, route.path): AccessLog(BodyLimit(_Answering(route)))
@@ -36,7 +36,11 @@ class ShortWay:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI defines it."""
         route = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        await (route or self._app)(scope, receive, send)
+        if route is None:
+            await self._app(scope, receive, send)
+        else:
+            scope["app"] = self._app
+            await route(scope, receive, send)
 
 
 class _Answering:

@@ -29,27 +29,29 @@ async def receive(
         content, context = await read_content(request, max_bytes, memory)
         return await _spooled(jobs, context, content) if later else (content, context)
     context = raw_context(request)
-    waiting = bytearray()
+    waiting: list[bytes] = []
+    length = 0
     upload: Upload | None = None
     try:
         async for part in limited(request, max_job_bytes):
             memory.grow(len(part))
-            waiting += part
-            if upload is None and (later or len(waiting) > max_bytes):
+            waiting.append(part)
+            length += len(part)
+            if upload is None and (later or length > max_bytes):
                 upload = await run_in_threadpool(_begin, jobs, context)
-            if upload is not None and len(waiting) >= _BLOCK:
-                block, waiting = waiting, bytearray()
+            if upload is not None and length >= _BLOCK:
+                block, waiting, length = b"".join(waiting), [], 0
                 await run_in_threadpool(_write, upload, block)
                 memory.shrink(len(block))
         if upload is not None:
-            await run_in_threadpool(_write, upload, waiting)
+            await run_in_threadpool(_write, upload, b"".join(waiting))
     except BaseException:
         if upload is not None:
             await run_in_threadpool(upload.discard)
         raise
     if upload is None and later:
         return await _spooled(jobs, context, b"")
-    return upload or (bytes(waiting), context)
+    return upload or (b"".join(waiting), context)
 
 
 def prefers_later(request: Request) -> bool:
@@ -79,7 +81,7 @@ def _begin(jobs: Jobs, context: Context) -> Upload:
         raise _full() from error
 
 
-def _write(upload: Upload, block: bytes | bytearray) -> None:
+def _write(upload: Upload, block: bytes) -> None:
     try:
         upload.write(block)
     except OSError as error:

@@ -20,6 +20,8 @@ class Allowance:
         self._kept = total // 4
         self._lock = threading.Lock()
         self._taken: Counter[str] = Counter()
+        self._all = 0
+        """What everybody has together."""
 
     def take(self, who: str, amount: int = 1) -> "Taken":
         """So much of it, until it is given back. Raises BusyError."""
@@ -31,18 +33,19 @@ class Allowance:
     def free(self) -> int:
         """How much nobody has."""
         with self._lock:
-            return self._total - self._taken.total()
+            return self._total - self._all
 
     def _grow(self, who: str, amount: int) -> None:
         with self._lock:
-            taken, own = self._taken.total() + amount, self._taken.get(who, 0) + amount
+            taken, own = self._all + amount, self._taken.get(who, 0) + amount
             if taken > self._total or (taken > self._total - self._kept and own > self._kept):
                 raise BusyError("{what}: ask again in a moment", what=self._what)
-            self._taken[who] = own
+            self._taken[who], self._all = own, taken
 
     def _give_back(self, who: str, amount: int) -> None:
         with self._lock:
             self._taken[who] -= amount
+            self._all -= amount
             if self._taken[who] <= 0:
                 del self._taken[who]
 

@@ -48,7 +48,8 @@ def require_positive(options: object, *keys: str) -> None:
     """Raise OptionError for the first of the keys whose value is not above 0."""
     for key in keys:
         value = getattr(options, key)
-        require(value is None or value > 0, key, "must be greater than 0")
+        if value is not None and not value > 0:
+            raise OptionError(key, "must be greater than 0")
 
 
 def require_rate(text: str, key: str) -> None:

@@ -203,12 +203,14 @@ class _Http(HttpToolsProtocol):
         self._in_head = True
 
     def on_headers_complete(self) -> None:
-        length = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        length, hosts = len(self.url), 0
+        for name, value in self.headers:
+            length += len(name) + len(value) + 4
+            hosts += name == b"host"
         if length > MAX_HEAD_BYTES:
             self._refuse_head(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"a head has at most {MAX_HEAD_BYTES:,} bytes"
             )
-        hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
             self._refuse_head(HTTPStatus.BAD_REQUEST, "a request names one Host")
         self._in_head = False

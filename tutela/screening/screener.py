@@ -110,7 +110,8 @@ class Screener:
         self._custody = custody
         self._warns = custody is None
         """Whether nobody has said yet that what is blocked is not kept."""
-        self._secret = secret or os.urandom(32)
+        self._seeding = hmac.new(secret or os.urandom(32), digestmod="sha256")
+        """Keyed once: that takes longer than to go on from a copy."""
         self._on_allowed = on_allowed
 
     def screen(
@@ -142,7 +143,7 @@ class Screener:
         digests = digest_in_turn(seen)
         limits, task_options = _asked(self.limits, views, profile)
         sha256 = next(s.value.hex() for s in digests if s.signal == "sha256")
-        seed = hmac.digest(self._secret, sha256.encode(), "sha256").hex()
+        seed = self._seed_of(sha256)
         search: _Search | None = None
         media_type = sniff(seen)
         pool = self._pool.on_behalf_of(_asker(asked_by, context, media_type))
@@ -156,6 +157,11 @@ class Screener:
             samples = (*digests, *examination.samples, *linked)
         examination = replace(examination, shortcomings=(*examination.shortcomings, *shortcomings))
         return self._heard(self._conclude(started, samples, examination, context, seen, sha256, verdict_id, search))
+
+    def _seed_of(self, sha256: str) -> str:
+        seeding = self._seeding.copy()
+        seeding.update(sha256.encode())
+        return seeding.hexdigest()
 
     def takes_long(self, content: bytes | memoryview, context: Context | None = None, *, asked_by: str = "") -> bool:
         """Whether content of its kind from whoever asks took long until now, so that it would wait where that does."""

@@ -3,10 +3,11 @@
 For the same content, lists and policy everything but `id`, `at` and `timings` is the same, in the same order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from tutela.content.signals.base import Region
@@ -183,4 +184,9 @@ class Verdict:
 
 
 def _fields(record: Verdict | Reason | Match | ContentHash | Timings | TimeSpan) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__slots__}
+    return dict(zip(record.__slots__, _VALUES[type(record)](record), strict=True))
+
+
+_VALUES: Mapping[type, Callable[[object], tuple[Any, ...]]] = {
+    kind: attrgetter(*kind.__slots__) for kind in (Verdict, Reason, Match, ContentHash, Timings, TimeSpan)
+}

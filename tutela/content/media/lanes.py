@@ -59,7 +59,7 @@ class Asker(NamedTuple):
     @property
     def anyone(self) -> "Asker":
         """The same for whatever uploader, by which one who was never seen is judged."""
-        return self._replace(uploader="")
+        return self._replace(uploader="") if self.uploader else self
 
 
 class Lane(Enum):
@@ -107,8 +107,10 @@ class Lanes:
 
     def enter(self, asker: Asker, wait_s: float) -> Turn | None:
         """A turn, as soon as there is one; None when there was none in time."""
-        waiter = _Waiter(asker)
         with self._lock:
+            if not self._waiting and (turn := self._at_once(asker)) is not None:
+                return turn
+            waiter = _Waiter(asker)
             self._waiting.append(waiter)
             self._call()
         if waiter.turn is None and not waiter.called.wait(wait_s):
@@ -165,7 +167,7 @@ class Lanes:
 
     def _remember(self, asker: Asker, spent_s: float) -> None:
         now = time.monotonic()
-        for known in {asker, asker.anyone}:
+        for known in {asker, asker.anyone} if asker.uploader else (asker,):
             cost_s, at = self._costs.pop(known, (0.0, 0.0))
             fresh = not at or now - at > _REMEMBERED_S
             self._costs[known] = (spent_s if fresh else cost_s + _WEIGHT * (spent_s - cost_s), now)
@@ -181,19 +183,34 @@ class Lanes:
 
     def _call(self) -> None:
         """Give what is free to those who have the fewest turns; among equals to whoever had one the longest ago."""
-        for lane, running in self._running.items() if self._waiting else ():
-            while running.total() < (self._size if lane is Lane.QUICK else 2 * self._size):
+        if not self._waiting:
+            return
+        for lane in Lane:
+            while self._has_room(lane):
                 candidates = [waiter for waiter in self._waiting if self._may_enter(waiter.asker, lane)]
                 if not candidates:
                     break
                 alone = len(candidates) == 1
                 chosen = candidates[0] if alone else min(candidates, key=lambda waiter: self._turns(waiter.asker))
-                stranger, small = self._cost_s(chosen.asker) is None, self._is_small(chosen.asker)
-                chosen.turn = Turn(chosen.asker, lane, stranger, small)
-                self._take(chosen.turn, 1)
-                self._note(chosen.asker)
+                chosen.turn = self._given_turn(chosen.asker, lane)
                 self._waiting.remove(chosen)
                 chosen.called.set()
+
+    def _at_once(self, asker: Asker) -> Turn | None:
+        """A turn for somebody before whom nobody waits; None where there is no room."""
+        for lane in Lane:
+            if self._has_room(lane) and self._may_enter(asker, lane):
+                return self._given_turn(asker, lane)
+        return None
+
+    def _has_room(self, lane: Lane) -> bool:
+        return self._running[lane].total() < (self._size if lane is Lane.QUICK else 2 * self._size)
+
+    def _given_turn(self, asker: Asker, lane: Lane) -> Turn:
+        turn = Turn(asker, lane, self._cost_s(asker) is None, self._is_small(asker))
+        self._take(turn, 1)
+        self._note(asker)
+        return turn
 
     def _may_enter(self, asker: Asker, lane: Lane) -> bool:
         own = self.lane_of(asker)
@@ -201,8 +218,9 @@ class Lanes:
             own = Lane.SLOW
         if own is not lane:
             return False
-        alike = sum(count for other, count in self._running[lane].items() if other.anyone == asker.anyone)
-        return lane is Lane.QUICK or alike < self._size
+        if lane is Lane.QUICK:
+            return True
+        return sum(count for other, count in self._running[lane].items() if other.anyone == asker.anyone) < self._size
 
     def _turns(self, asker: Asker) -> tuple[int, ...]:
         """How many turns an asker's key has, and when it had its last; then the same of its uploader, where strangers

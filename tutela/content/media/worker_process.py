@@ -250,10 +250,13 @@ def _message(payload: bytes) -> Any:
     if _HALF_A_CHARACTER.search(payload):
         raise ValueError("a text in it is not Unicode")
     try:
-        return json.loads(payload, parse_constant=_refuse)
+        return _READER.decode(payload.decode())
     except RecursionError:
         raise ValueError("it is nested too deep") from None
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not a number")
+
+
+_READER = json.JSONDecoder(parse_constant=_refuse)

@@ -105,6 +105,8 @@ def _of_jpeg(data: memoryview) -> Iterator[bytes]:
         for marker, segment in jpeg_segments(data)
         if marker == 0xE2 and len(segment) > len(_ICC) + 2 and segment[: len(_ICC)] == _ICC
     ]
+    if not pieces:
+        return
     for order in (pieces, pieces[::-1]):  # of those with one number the last, then the first
         yield b"".join(piece for _, piece in sorted(dict(order).items()))
     yield b"".join(piece for _, piece in pieces)
