@@ -193,6 +193,7 @@ def test_the_zone_is_printed_in_the_words_of_each_resolver(call, home, tmp_path)
         assert line in zone
     dnsmasq = call("dns", "zone", "--dialect", "dnsmasq").out.splitlines()
     assert f"address=/listed.example/{GARDEN}" in dnsmasq
+    assert not (home / "dns").exists(), "to print the zone makes no version of it"
     for arguments in (("--dialect", "bind"), ("other",)):
         wrong = call("dns", "zone", *arguments)
         assert wrong.code == 2 and "there are" in wrong.err

@@ -28,11 +28,11 @@ from tests.support.stores import new_store
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.errors import InputError
 from tutela.foundation.store.database import Store
-from tutela.gateways.dns import DnsOptions, Zone
+from tutela.gateways.dns import DnsOptions, Zone, zone_of
 from tutela.gateways.dns.canary import applies
 from tutela.gateways.dns.dialects import Dialect, zone_file
 from tutela.gateways.dns.options import WEEK_S, Resolver
-from tutela.gateways.dns.zone import newer
+from tutela.gateways.dns.versions import Versions, newer
 from tutela.gateways.listeners import ListenAddress
 from tutela.lists.banks.model import BankUse, EntryState
 from tutela.lists.banks.service import Banks
@@ -76,7 +76,7 @@ def names_of(zone: dns.zone.Zone) -> set[str]:
     """The names that a zone refuses, without the star of what is below each."""
     suffix = f".{zone.origin.to_text()}" if zone.origin else ""
     found = {name.to_text().removesuffix(suffix).removeprefix("*.") for name in zone.nodes}
-    return {name for name in found if not name.startswith("canary.") and name + "." not in (suffix, suffix[1:])} - {
+    return {name for name in found if "canary." not in name and name + "." not in (suffix, suffix[1:])} - {
         suffix.strip(".") + "."
     }
 
@@ -160,7 +160,7 @@ def test_the_serial_never_goes_back(banks, tmp_path):
     restored = Zone(other, tmp_path / "serial")
     restored.refresh()
     assert newer(restored.serial, zone.serial)
-    assert restored.since(zone.serial) is None
+    assert restored.main.since(zone.serial) is None
     assert newer(1, 2**32 - 1)
     assert not newer(5, 5)
 
@@ -239,7 +239,36 @@ rpz:
     return ["/usr/sbin/unbound", "-d", "-c", str(folder / "unbound.conf")]
 
 
-@pytest.mark.slow
+def test_two_zones_are_transferred_and_what_changes_is_a_difference_of_the_small_one(banks, tmp_path):
+    add(banks, "listed.example", "other.example")
+    options = options_of(recent="new.rpz.tutela.invalid")
+    small = options.model_copy(update={"zone": options.recent})
+    zone = zone_of(banks, tmp_path / "serial", options)
+    with served(zone, options):
+        main, recent = transferred(options), transferred(small)
+        assert names_of(main) == {"listed.example", "other.example"}
+        assert names_of(recent) == set()
+        serial = zone.serial
+        assert main.find_rrset("version.canary.tutela.alt." + options.zone + ".", "TXT")[0].strings[0] == b"%d" % serial
+        add(banks, "new.example")
+        withdraw(banks, "listed.example")
+        wait_until(lambda: names_of(transferred(small, recent)) == {"new.example", "listed.example"}, "the change")
+        assert str(recent.find_rrset(f"*.listed.example.{small.zone}.", "CNAME")[0]) == "rpz-passthru."
+        assert recent.find_rrset(f"new.example.{small.zone}.", "A")[0].address == GARDEN
+        assert transferred(options, main).get_soa().serial == serial
+
+
+def test_a_name_below_a_listed_one_has_no_rule_of_its_own(banks, tmp_path):
+    """It would keep resolvers from applying the star to what lies between: RFC 4592, 2.2.2."""
+    add(banks, "a.b.listed.example", "listed.example", "z.example")
+    zone = Zone(banks, tmp_path / "serial")
+    zone.refresh()
+    assert {*zone} == {"listed.example", "z.example"}
+    withdraw(banks, "listed.example")
+    zone.refresh()
+    assert {*zone} == {"a.b.listed.example", "z.example"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("program", ["named", "unbound"])
 def test_a_real_resolver_applies_every_rule_and_follows_changes(banks, tmp_path, program):
@@ -254,7 +283,7 @@ def test_a_real_resolver_applies_every_rule_and_follows_changes(banks, tmp_path,
         resolvers={program: Resolver(asked_at=at, notified_at=at)},
         canary_every_s=1,
     )
-    add(banks, "listed.example", "other.example")
+    add(banks, "listed.example", "other.example", "a.b.listed.example")
     command = bind(folder, port, options) if program == "named" else unbound(folder, port, options)
     zone = Zone(banks, tmp_path / "serial")
     with contextlib.ExitStack() as stack:
@@ -263,13 +292,14 @@ def test_a_real_resolver_applies_every_rule_and_follows_changes(banks, tmp_path,
         stack.callback(first.close)
         stack.enter_context(resolver(command, port, folder))
         wait_until(lambda: asyncio.run(applies(at, options)), "the policy is applied")
-        for name in ("listed.example", "deep.sub.listed.example", "other.example"):
+        for name in ("listed.example", "deep.sub.listed.example", "b.listed.example", "other.example"):
             assert looked_up(name, port) == {GARDEN}, name
         assert looked_up("unlisted.example", port) == set()
         add(banks, "new.example")
         wait_until(lambda: looked_up("new.example", port) == {GARDEN}, "the new name is applied")
         withdraw(banks, "listed.example")
         wait_until(lambda: looked_up("listed.example", port) == set(), "the withdrawn name is free again")
+        assert looked_up("a.b.listed.example", port) == {GARDEN}, "and what is listed below it is not"
         assert primary.failing == set()
         first.close()  # the primary is gone: what was transferred stays
         assert looked_up("new.example", port) == {GARDEN}
@@ -281,15 +311,15 @@ def test_a_transfer_is_of_one_version_while_the_next_one_is_taken_in(banks, tmp_
     add(banks, "listed.example")
     options, zone = options_of(), Zone(banks, tmp_path / "serial")
     held, goes_on = threading.Event(), threading.Event()
-    advance = Zone._advance
+    store = Versions._store
 
-    def slowly(self: Zone, *changes, **more) -> bool:
-        if len(self) > 1:
+    def slowly(self: Versions, serial: int) -> None:
+        if len(zone) > 1:
             held.set()
             assert goes_on.wait(PATIENCE_S)
-        return advance(self, *changes, **more)
+        store(self, serial)
 
-    monkeypatch.setattr(Zone, "_advance", slowly)
+    monkeypatch.setattr(Versions, "_store", slowly)
     with served(zone, options), ThreadPoolExecutor(1) as client:
         first = zone.serial
         add(banks, "new.example")

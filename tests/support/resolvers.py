@@ -75,5 +75,9 @@ def asked(name: str, port: int) -> dns.message.Message | None:
 def looked_up(name: str, port: int) -> set[str]:
     """The addresses that a resolver gives for a name."""
     answer = asked(name, port)
-    found = answer.answer if answer is not None else []
-    return {rdata.address for rrset in found for rdata in rrset if rrset.rdtype == dns.rdatatype.A}
+    return set() if answer is None else addresses(answer)
+
+
+def addresses(answer: dns.message.Message) -> set[str]:
+    """Those in an answer."""
+    return {rdata.address for rrset in answer.answer for rdata in rrset if rrset.rdtype == dns.rdatatype.A}

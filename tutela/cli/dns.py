@@ -9,8 +9,10 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-    from tutela.gateways.dns import DnsOptions, Zone
+    from tutela.gateways.dns import DnsOptions
+    from tutela.lists.banks.service import Banks
 
 Name = Annotated[str | None, typer.Argument(help="Of the zone, in [dns.NAME]; the only one by default.")]
 
@@ -21,10 +23,12 @@ app = typer.Typer(no_args_is_help=True, help="Lists of domains for resolvers: a 
 def serve(context: typer.Context, name: Name = None) -> None:
     """Serve the zone to resolvers (AXFR, IXFR, NOTIFY) until told to stop, and ask them for the canary."""
     from tutela.foundation.logs import configure_logs
+    from tutela.gateways.dns import zone_of
     from tutela.gateways.dns.primary import Primary
 
     configure_logs()
-    zone, options = _zone(context, name)
+    options = _options(context, name)
+    zone = zone_of(*_banks(context, options), options)
     import asyncio
 
     with _told(context, options) as on_change:
@@ -40,14 +44,19 @@ def zone(
     """Print the zone as a file."""
     from tutela.errors import InputError
     from tutela.gateways.dns.dialects import Dialect, zone_file
+    from tutela.gateways.dns.listed import ListedNames
+    from tutela.gateways.dns.versions import stored_serial
 
     if dialect not in list(Dialect):
         raise InputError(
             "no dialect is called {dialect!r}; there are {dialect_2}", dialect=dialect, dialect_2=", ".join(Dialect)
         )
-    found, options = _zone(context, name)
-    found.refresh()
-    sys.stdout.writelines(f"{line}\n" for line in zone_file(Dialect(dialect), options, found.serial, sorted(found)))
+    options = _options(context, name)
+    banks, serial_file = _banks(context, options)
+    listed = ListedNames(banks)
+    listed.refresh()
+    serial = stored_serial(serial_file)
+    sys.stdout.writelines(f"{line}\n" for line in zone_file(Dialect(dialect), options, serial, sorted(listed.names)))
 
 
 @app.command(epilog="tutela dns watch")
@@ -114,16 +123,16 @@ def _options(context: typer.Context, name: str | None) -> "DnsOptions":
     return options
 
 
-def _zone(context: typer.Context, name: str | None) -> "tuple[Zone, DnsOptions]":
+def _banks(context: typer.Context, options: "DnsOptions") -> "tuple[Banks, Path]":
+    """The lists, and where the zone's serial is kept."""
     from tutela.foundation.home import database_url, prepare_home
     from tutela.foundation.store.database import Store
-    from tutela.gateways.dns import Zone
     from tutela.lists.banks.service import Banks
 
-    settings, options = context.obj.settings(), _options(context, name)
+    settings = context.obj.settings()
     prepare_home(settings.home)
     store = Store.create(database_url(settings.home, settings.database_text))
-    return Zone(Banks(store, settings.home), settings.home / "dns" / f"{options.zone}.serial"), options
+    return Banks(store, settings.home), settings.home / "dns" / f"{options.zone}.serial"
 
 
 async def _serve(primary: "object") -> None:

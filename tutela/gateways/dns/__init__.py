@@ -1,10 +1,11 @@
 """The lists of domains in DNS: a primary of a response policy zone (RPZ), which resolvers transfer and apply.
 
-Flow: banks marked for DNS → `zone` (names, versions, differences) → `wire` (records, TSIG) → `primary` (SOA, AXFR,
-IXFR, NOTIFY). `canary` asks each resolver whether the policy is applied. Pages are not for DNS, only domains are.
+Flow: banks marked for DNS → `listed` (their names) → `zone` (what each zone says) → `versions` → `wire` (records, TSIG)
+→ `primary` (SOA, AXFR, IXFR, NOTIFY). `canary` asks each resolver whether the policy is applied. Pages are not for DNS,
+only domains are.
 """
 
 from tutela.gateways.dns.options import DnsOptions
-from tutela.gateways.dns.zone import Zone
+from tutela.gateways.dns.zone import Zone, zone_of
 
-__all__ = ["DnsOptions", "Zone", "canary", "dialects", "primary"]
+__all__ = ["DnsOptions", "Zone", "canary", "dialects", "primary", "zone_of"]

@@ -4,12 +4,12 @@ import base64
 import binascii
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_network
-from typing import Any
+from typing import Any, Self
 
 import dns.exception
 import dns.name
 import dns.tsig
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tutela.errors import InputError
 from tutela.foundation.secrets import check_reference, resolve
@@ -34,6 +34,20 @@ class DnsOptions(BaseModel):
 
     listen: ListenAddress = Field(default=ListenAddress("127.0.0.1", 5354), description="Where transfers are answered.")
     zone: str = Field(default="rpz.tutela.invalid", description="The zone's name; it is never looked up by anybody.")
+    recent: str | None = Field(
+        default=None,
+        description="For lists of more than 20,000 names: a second, small zone of what changed lately, which resolvers "
+        "apply before the other.",
+    )
+    recent_most: int = Field(
+        default=5_000, ge=1, description="When so many names have changed, the large zone is renewed."
+    )
+    fold_hour: int | None = Field(
+        default=None,
+        ge=0,
+        le=23,
+        description="Of the day (UTC): the large zone is renewed only then, unless twice as many names have changed.",
+    )
     garden: tuple[IPv4Address | IPv6Address, ...] = Field(
         default=(), description="Addresses of the stop page; without them listed names do not exist (NXDOMAIN)."
     )
@@ -58,9 +72,26 @@ class DnsOptions(BaseModel):
         default=4 * WEEK_S, ge=WEEK_S, description="BIND drops the policy silently when no primary answered so long."
     )
 
-    @field_validator("zone", "canary")
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The names of its zones, in the order in which resolvers apply them."""
+        return (self.zone,) if self.recent is None else (self.recent, self.zone)
+
+    def canary_of(self, zone: str) -> str:
+        """The canary of one of its zones."""
+        return self.canary if zone == self.zone else f"recent.{self.canary}"
+
+    @model_validator(mode="after")
+    def _are_two(self) -> Self:
+        if self.recent == self.zone:
+            raise ValueError("recent: the small zone needs a name of its own")
+        return self
+
+    @field_validator("zone", "canary", "recent")
     @classmethod
-    def _is_a_name(cls, text: str) -> str:
+    def _is_a_name(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
         try:
             return dns.name.from_text(text).to_text(omit_final_dot=True).lower()
         except dns.exception.DNSException as error:

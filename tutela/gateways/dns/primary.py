@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import logging
 import struct
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any, cast
 
@@ -26,6 +27,7 @@ import dns.tsig
 from tutela.errors import TutelaError
 from tutela.gateways.dns.canary import CanaryWatch
 from tutela.gateways.dns.options import DnsOptions
+from tutela.gateways.dns.versions import Versions
 from tutela.gateways.dns.wire import Records, answers
 from tutela.gateways.dns.zone import Zone
 from tutela.gateways.listeners import ListenAddress
@@ -39,8 +41,46 @@ _NOTIFY_TRIES = 5
 _UNSIGNED = (dns.message.UnknownTSIGKey, dns.tsig.PeerError, dns.tsig.BadTime, dns.tsig.BadSignature, dns.tsig.BadKey)
 
 
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """One of the zones."""
+
+    versions: Versions
+    records: Records
+
+    def whole(self) -> Iterator[bytes]:
+        """The records of a transfer of everything (AXFR)."""
+        # A copy: the zone may change while it is being sent, and a transfer is of one version.
+        serial, rules = self.versions.whole()
+        yield self.records.soa(serial)
+        yield from self.records.fixed()
+        yield self.records.version(serial)
+        yield from self.records.rules(rules)
+        yield self.records.soa(serial)
+
+    def incremental(self, question: dns.message.Message) -> Iterator[bytes]:
+        """The records of a transfer of what differs from the version that the question names (IXFR)."""
+        has = [rdata.serial for rrset in question.authority for rdata in rrset if rrset.rdtype == dns.rdatatype.SOA]
+        differences = self.versions.since(has[0]) if has else None
+        if differences is None:
+            yield from self.whole()
+            return
+        serial = differences[-1].after if differences else has[0]  # by now there may be a version that is newer still
+        yield self.records.soa(serial)
+        if not differences:
+            return
+        for difference in differences:
+            yield self.records.soa(difference.before)
+            yield self.records.version(difference.before)
+            yield from self.records.rules(difference.removed)
+            yield self.records.soa(difference.after)
+            yield self.records.version(difference.after)
+            yield from self.records.rules(difference.added)
+        yield self.records.soa(serial)
+
+
 class Primary:
-    """Serves one zone in one event loop."""
+    """Serves the zone, or the two that it consists of, in one event loop."""
 
     def __init__(
         self, zone: Zone, options: DnsOptions, on_change: Callable[[str, bool], None] = lambda name, applied: None
@@ -48,7 +88,11 @@ class Primary:
         """`on_change` hears of a resolver that no longer applies the policy (False), or does again."""
         self._zone = zone
         self._options = options
-        self._records = Records(options)
+        versions = (zone.main,) if zone.recent is None else (zone.recent, zone.main)
+        self._served = [
+            _Served(each, Records(options, name, options.canary_of(name)))
+            for name, each in zip(options.zones, versions, strict=True)
+        ]
         self._keyring = options.keyring()
         self._networks = [ip_network(network) for network in options.allow]
         self._connections: set[asyncio.Task[Any]] = set()
@@ -73,7 +117,7 @@ class Primary:
         if self._options.resolvers:
             tasks.append(asyncio.create_task(self._watch.run()))
         try:
-            self._notify()
+            self._notify(self._served)
             yield ListenAddress(listen.host, port)
         finally:
             transport.close()
@@ -87,22 +131,26 @@ class Primary:
     async def _refresh(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_S)
+            before = [each.versions.serial for each in self._served]
+            self._zone.applied = self._watch.applied
             try:
                 if await asyncio.to_thread(self._zone.refresh):
                     log.info("version %d of the zone has %d names", self._zone.serial, len(self._zone))
-                    self._notify()
+                    changed = zip(self._served, before, strict=True)
+                    self._notify([each for each, serial in changed if each.versions.serial != serial])
             except (TutelaError, OSError) as error:
                 log.error("the lists could not be read, the zone stays as it was: %s", error)
 
-    def _notify(self) -> None:
-        for resolver in self._options.resolvers.values():
-            if resolver.notified_at is not None:
-                task = asyncio.create_task(self._tell(resolver.notified_at))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+    def _notify(self, changed: Iterable[_Served]) -> None:
+        for zone in changed:
+            for resolver in self._options.resolvers.values():
+                if resolver.notified_at is not None:
+                    task = asyncio.create_task(self._tell(resolver.notified_at, zone.records.zone))
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
 
-    async def _tell(self, at: ListenAddress) -> None:
-        message = dns.message.make_query(self._records.zone, dns.rdatatype.SOA)
+    async def _tell(self, at: ListenAddress, zone: dns.name.Name) -> None:
+        message = dns.message.make_query(zone, dns.rdatatype.SOA)
         message.set_opcode(dns.opcode.NOTIFY)
         message.flags = (message.flags | dns.flags.AA) & ~dns.flags.RD
         for key in self._keyring.values():
@@ -132,43 +180,19 @@ class Primary:
         if question.flags & dns.flags.QR or len(question.question) != 1:
             return
         asked = question.question[0]
+        zone = next((each for each in self._served if each.records.zone == asked.name), None)
         if question.opcode() != dns.opcode.QUERY or asked.rdclass != dns.rdataclass.IN:
             yield from self._refused(wire, dns.rcode.NOTIMP)
-        elif asked.name != self._records.zone or (self._keyring and not question.had_tsig):
+        elif zone is None or (self._keyring and not question.had_tsig):
             yield from self._refused(wire, dns.rcode.REFUSED)
         elif asked.rdtype == dns.rdatatype.SOA or (asked.rdtype == dns.rdatatype.IXFR and short):
-            yield from answers(question, self._records.zone, [self._records.soa(self._zone.serial)])
+            yield from answers(question, asked.name, [zone.records.soa(zone.versions.serial)])
         elif asked.rdtype == dns.rdatatype.IXFR:
-            yield from answers(question, self._records.zone, self._incremental(question))
+            yield from answers(question, asked.name, zone.incremental(question))
         elif asked.rdtype == dns.rdatatype.AXFR and not short:
-            yield from answers(question, self._records.zone, self._whole())
+            yield from answers(question, asked.name, zone.whole())
         else:
             yield from self._refused(wire, dns.rcode.REFUSED)
-
-    def _whole(self) -> Iterator[bytes]:
-        # A copy: the zone may change while it is being sent, and a transfer is of one version.
-        serial, names = self._zone.whole()
-        yield self._records.soa(serial)
-        yield from self._records.fixed()
-        yield from self._records.rules(names)
-        yield self._records.soa(serial)
-
-    def _incremental(self, question: dns.message.Message) -> Iterator[bytes]:
-        has = [rdata.serial for rrset in question.authority for rdata in rrset if rrset.rdtype == dns.rdatatype.SOA]
-        differences = self._zone.since(has[0]) if has else None
-        if differences is None:
-            yield from self._whole()
-            return
-        serial = differences[-1].after if differences else has[0]  # by now there may be a version that is newer still
-        yield self._records.soa(serial)
-        if not differences:
-            return
-        for difference in differences:
-            yield self._records.soa(difference.before)
-            yield from self._records.rules(difference.removed)
-            yield self._records.soa(difference.after)
-            yield from self._records.rules(difference.added)
-        yield self._records.soa(serial)
 
     @staticmethod
     def _refused(wire: bytes, code: dns.rcode.Rcode) -> Iterator[bytes]:

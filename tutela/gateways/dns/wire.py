@@ -15,6 +15,7 @@ import dns.rdtypes.ANY.TSIG
 import dns.tsig
 
 from tutela.gateways.dns.options import DnsOptions
+from tutela.gateways.dns.versions import Rule, Rules
 
 _HEADER = struct.Struct("!6H")
 _RECORD = struct.Struct("!HHIH")
@@ -27,45 +28,53 @@ _FUDGE_S = 300
 class Records:
     """The records of one zone."""
 
-    def __init__(self, options: DnsOptions) -> None:
+    def __init__(self, options: DnsOptions, zone: str, canary: str) -> None:
+        """`canary` is this zone's own."""
         self._options = options
-        self.zone = dns.name.from_text(options.zone)
-        rules = [
-            (dns.rdatatype.A if address.version == 4 else dns.rdatatype.AAAA, address) for address in options.garden
+        self._canary = canary
+        self.zone = dns.name.from_text(zone)
+        garden = [
+            (dns.rdatatype.A if address.version == 4 else dns.rdatatype.AAAA, address.packed)
+            for address in options.garden
         ]
         # Without a garden listed names do not exist: a CNAME to the root (RPZ, "NXDOMAIN action").
-        nothing = _RECORD.pack(dns.rdatatype.CNAME, dns.rdataclass.IN, options.ttl_s, 1) + b"\0"
-        self._rules = [
-            _RECORD.pack(kind, dns.rdataclass.IN, options.ttl_s, len(address.packed)) + address.packed
-            for kind, address in rules
-        ] or [nothing]
-        canary = options.canary_address.packed
-        self._canary = _RECORD.pack(dns.rdatatype.A, dns.rdataclass.IN, 1, len(canary)) + canary
+        self._rules = {
+            Rule.LISTED: [self._record(*each) for each in garden or [(dns.rdatatype.CNAME, b"\0")]],
+            Rule.FREE: [self._record(dns.rdatatype.CNAME, _labels("rpz-passthru") + b"\0")],
+        }
 
     def soa(self, serial: int) -> bytes:
         """The zone's start of authority."""
         options = self._options
         names = _labels("ns") + _ZONE + _labels("hostmaster") + _ZONE
         times = (serial, options.refresh_s, options.retry_s, options.expire_s, options.ttl_s)
-        data = names + struct.pack("!5I", *times)
-        return _ZONE + _RECORD.pack(dns.rdatatype.SOA, dns.rdataclass.IN, options.ttl_s, len(data)) + data
+        return _ZONE + self._record(dns.rdatatype.SOA, names + struct.pack("!5I", *times))
 
     def fixed(self) -> Iterator[bytes]:
         """What every version has: the name server, which nobody asks, and the canary."""
-        data = _labels("ns") + _ZONE
-        yield _ZONE + _RECORD.pack(dns.rdatatype.NS, dns.rdataclass.IN, self._options.ttl_s, len(data)) + data
-        yield _labels(self._options.canary) + _ZONE + self._canary
+        yield _ZONE + self._record(dns.rdatatype.NS, _labels("ns") + _ZONE)
+        yield _labels(self._canary) + _ZONE + self._record(dns.rdatatype.A, self._options.canary_address.packed, 1)
 
-    def rules(self, names: Iterable[str]) -> Iterator[bytes]:
+    def version(self, serial: int) -> bytes:
+        """What tells whoever asks a resolver which version it applies."""
+        text = str(serial).encode()
+        owner = _labels(f"version.{self._canary}") + _ZONE
+        return owner + self._record(dns.rdatatype.TXT, bytes([len(text)]) + text, 1)
+
+    def rules(self, rules: Rules) -> Iterator[bytes]:
         """For each name, and for all that is below it, what resolvers answer."""
         longest = 255 - len(_wire(self.zone)) - 2
-        for name in names:
+        for name, rule in rules.items():
             labels = _labels(name)
             if len(labels) > longest:
                 continue  # no resolver could hold it; such a name cannot be looked up below the zone
             for owner in (labels, b"\x01*" + labels):
-                for rule in self._rules:
-                    yield owner + _ZONE + rule
+                for record in self._rules[rule]:
+                    yield owner + _ZONE + record
+
+    def _record(self, kind: dns.rdatatype.RdataType, data: bytes, ttl_s: int | None = None) -> bytes:
+        """What comes behind the owner's name."""
+        return _RECORD.pack(kind, dns.rdataclass.IN, self._options.ttl_s if ttl_s is None else ttl_s, len(data)) + data
 
 
 def _wire(name: dns.name.Name) -> bytes:

@@ -1,155 +1,222 @@
-"""The zone: the names of every bank marked for DNS, in versions, with what differs between the latest of them.
+"""The names of the lists as zones: all in one, or the large one and what changed lately in a small one before it.
 
-The serial rises with every change of the lists, in the order of their change feed. It is kept in a file and never goes
-back, whatever database was restored: a resolver that saw a later version would not take an earlier one.
+A resolver that holds a million rules takes seconds to take in one more. So the small zone has the names that changed
+since the large one was last renewed, listed or free, and resolvers apply the first zone that says anything of a name.
+Now and then the large one is renewed (*folded*); the names stay in the small one, too, until every resolver has that.
 """
 
-import os
-import threading
-from collections import Counter, deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import hashlib
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from tutela.content.links.link import DOMAIN
-from tutela.lists.banks.guard import ListingGuard
-from tutela.lists.banks.model import BankUse
+from tutela.errors import InputError
+from tutela.gateways.dns.covering import CoveringNames, above
+from tutela.gateways.dns.listed import ListedNames
+from tutela.gateways.dns.options import DnsOptions
+from tutela.gateways.dns.versions import Rule, Rules, Versions, newer, write_through
 from tutela.lists.banks.service import Banks
 
-KEPT_VERSIONS = 1_000
-"""Differences that an incremental transfer can be made of; who is further behind gets the whole zone."""
-_PAGE = 20_000
-_MAX_SERIAL = 2**32
+log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """What one version changed."""
-
-    before: int
-    """The serial of the version before."""
-    after: int
-    removed: tuple[str, ...]
-    added: tuple[str, ...]
+KEPT_S = 24 * 3600.0
+"""How long folded names stay in the small zone at least; longer where a named resolver has not applied the fold."""
+FOLDED_EVERY_S = 10.0
+"""A large list that is imported piece by piece is not folded at every piece."""
 
 
 class Zone:
-    """Refreshed in one thread at a time, and read in any: what is read is of one version."""
+    """One zone with all names. Refreshed in one thread at a time, its versions read in any."""
+
+    recent: Versions | None = None
+    """The small zone, where there is one."""
 
     def __init__(self, banks: Banks, serial_file: Path) -> None:
-        self._banks = banks
-        self._guard = ListingGuard(banks)
-        self._file = serial_file
-        self._sequence = -1
-        self._version = -1
-        self._texts: dict[int, str] = {}
-        self._names: Counter[str] = Counter()
-        self._differences: deque[Difference] = deque(maxlen=KEPT_VERSIONS)
-        self._lock = threading.Lock()
-        self.serial = self._stored_serial()
+        self._listed = ListedNames(banks)
+        self._begun = False
+        self._behind = False
+        """Whether something changed that is in no version: also where the last one could not be stored."""
+        self._apart: set[str] = set()
+        """The names of which the lists say something else than `main`."""
+        self.main = Versions(serial_file)
+        self.applied: int | None = None
+        """The oldest version of `main` that a named resolver was last seen to apply; None where that is not known."""
+
+    @property
+    def serial(self) -> int:
+        """That of the latest version of `main`."""
+        return self.main.serial
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._listed.names)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._listed.names)
 
     def refresh(self) -> bool:
-        """Take in what changed. Whether the zone is of a new version. Raises StoreError, OSError."""
-        self._banks.refresh()
-        version, head = self._banks.version(), self._banks.head(DOMAIN)
-        if version != self._version or head < self._sequence:
-            changed = self._all_anew()
-        elif head != self._sequence:
-            changed = self._by_the_feed()
-        else:
+        """Take in what changed. Whether there is a new version. Raises StoreError, OSError."""
+        removed, added = self._listed.refresh()
+        if not self._begun:
+            self._begin()
+            self._begun = True
+            return True
+        if removed or added:
+            self._apart ^= removed | added
+            self._behind = True
+        if not self._behind:
             return False
-        self._sequence, self._version = head, version
-        return changed
-
-    def whole(self) -> tuple[int, list[str]]:
-        """The serial of the latest version, and its names."""
-        with self._lock:
-            return self.serial, list(self._names)
-
-    def since(self, serial: int) -> list[Difference] | None:
-        """What changed since a version, version by version; None where that is not known any more."""
-        with self._lock:
-            if serial == self.serial:
-                return []
-            found = [difference for difference in self._differences if newer(difference.after, serial)]
-        return found if found and found[0].before == serial else None
-
-    def _all_anew(self) -> bool:
-        texts = self._listed(None)
-        names = Counter(texts.values())
-        removed, added = self._names.keys() - names.keys(), names.keys() - self._names.keys()
-        first = self._sequence < 0
-        with self._lock:
-            self._texts, self._names = texts, names
-            return self._advance(removed, added, first=first)
-
-    def _by_the_feed(self) -> bool:
-        pages: list[tuple[list[int], dict[int, str]]] = []
-        after = self._sequence
-        while page := self._banks.changes(DOMAIN, after, _PAGE):
-            keys = [change.key for change in page]
-            pages.append((keys, self._listed(keys)))
-            after = page[-1].sequence
-        removed: set[str] = set()
-        added: set[str] = set()
-        with self._lock:
-            for keys, now in pages:
-                self._follow(keys, now, removed, added)
-            return self._advance(removed - added, added - removed)
-
-    def _follow(self, keys: Sequence[int], now: Mapping[int, str], removed: set[str], added: set[str]) -> None:
-        for key in keys:
-            before, text = self._texts.pop(key, None), now.get(key)
-            if text is not None:
-                self._texts[key] = text
-                self._names[text] += 1
-                if self._names[text] == 1:
-                    (removed.discard if text in removed else added.add)(text)
-            if before is not None:
-                self._names[before] -= 1
-                if not self._names[before]:
-                    del self._names[before]
-                    (added.discard if before in added else removed.add)(before)
-
-    def _listed(self, signal_ids: Sequence[int] | None) -> dict[int, str]:
-        """The name of each signal row, but for names that would take a shared host away."""
-        found = self._banks.names_in_clear(DOMAIN, BankUse.DNS, signal_ids)
-        return {signal_id: text for signal_id, entry_id, text in found if self._guard.admits(entry_id, text)}
-
-    def _advance(self, removed: Collection[str], added: Collection[str], *, first: bool = False) -> bool:
-        if not removed and not added and not first:
-            return False
-        before = self.serial
-        self.serial = (before + 1) % _MAX_SERIAL or 1
-        self._store_serial()
-        if first:
-            self._differences.clear()  # what the version of an earlier process held is not known
-        else:
-            self._differences.append(Difference(before, self.serial, tuple(sorted(removed)), tuple(sorted(added))))
+        self._follow()
+        self._behind = False
         return True
 
-    def _stored_serial(self) -> int:
+    def _begin(self) -> None:
+        self.main.begin(dict.fromkeys(self, Rule.LISTED))
+
+    def _follow(self) -> None:
+        self._renew_main()
+
+    def _renew_main(self) -> None:
+        held = self.main.rules.keys()
+        self.main.advance(
+            dict.fromkeys(self._apart & held, Rule.LISTED), dict.fromkeys(self._apart - held, Rule.LISTED)
+        )
+        self._apart = set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """Names that the small zone had when the large one was renewed."""
+
+    serial: int
+    """The version of the large one that was made."""
+    at: float
+    names: frozenset[str]
+
+
+class ZoneWithRecent(Zone):
+    """The large zone and the small one. What the large one has is kept in a file, so a new process changes nothing."""
+
+    recent: Versions
+
+    def __init__(
+        self, banks: Banks, serial_file: Path, options: DnsOptions, clock: Callable[[], float] = time.time
+    ) -> None:
+        super().__init__(banks, serial_file)
+        self._options = options
+        self._clock = clock
+        self._file = serial_file.with_suffix(".folded")
+        self.recent = Versions(serial_file.with_suffix(".recent"))
+        self._shown: set[str] = set()
+        """Names of which the lists say something else than `main`: all, but for those of a change too large."""
+        self._folds: deque[_Fold] = deque()
+
+    def _begin(self) -> None:
+        form, serial, names, self._folds = self._stored()
+        if serial is not None and newer(self.main.serial, serial):
+            serial = None  # one zone with all names has been served since
+        if serial is None:
+            names, self._folds = list(self), deque()
+        if serial is None or form != self._form():
+            self._store(self.main.next_serial(), names, self._folds)
+            self.main.begin(dict.fromkeys(names, Rule.LISTED))
+        else:
+            self.main.resume(serial, dict.fromkeys(names, Rule.LISTED))
+        held, listed = self.main.rules.keys(), {*self}
+        self._apart = {*(name for name in held if name not in listed), *(name for name in listed if name not in held)}
+        self._shown = self._apart.copy()
+        self.recent.begin(self._recent_rules())
+
+    def refresh(self) -> bool:
+        if self._begun and (self._is_due() or self._is_settled()):
+            self._behind = True
+        return super().refresh()
+
+    def _follow(self) -> None:
+        if len(self._apart) <= 2 * self._options.recent_most:
+            self._shown = self._apart.copy()
+        if self._is_due():
+            self._fold()
+        while self._is_settled():
+            # A resolver may take the small zone before the large one: what is dropped, it has in the large one already.
+            self._folds.popleft()
+        before, after = self.recent.rules, self._recent_rules()
+        gone = {name: rule for name, rule in before.items() if after.get(name) is not rule}
+        new = {name: rule for name, rule in after.items() if before.get(name) is not rule}
+        if gone or new:
+            self.recent.advance(gone, new)
+
+    def _recent_rules(self) -> Rules:
+        return recent_rules(self._shown.union(*(fold.names for fold in self._folds)), self._listed.names)
+
+    def _is_due(self) -> bool:
+        """Whether the large zone is to be renewed."""
+        count, most, hour, now = len(self._apart), self._options.recent_most, self._options.fold_hour, self._clock()
+        if count <= most or (self._folds and 0 <= now - self._folds[-1].at < FOLDED_EVERY_S):
+            return False
+        return hour is None or count > 2 * most or datetime.fromtimestamp(now, UTC).hour == hour
+
+    def _fold(self) -> None:
+        count, serial = len(self._apart), self.main.next_serial()
+        folds = deque([*self._folds, _Fold(serial, self._clock(), frozenset(self._shown))])
+        # First on the disk: a process that is killed now is followed by one that serves this version.
+        self._store(serial, list(self), folds)
+        self._renew_main()
+        self._folds, self._shown = folds, set()
+        log.info("version %d of the large zone has %d names: %d changed", serial, len(self), count)
+
+    def _is_settled(self) -> bool:
+        """Whether the names of the oldest fold may leave the small zone."""
+        if not self._folds or self._clock() - self._folds[0].at < KEPT_S:
+            return False
+        if not self._options.resolvers:
+            return True
+        return self.applied is not None and not newer(self._folds[0].serial, self.applied)
+
+    def _form(self) -> str:
+        """What the rules look like: other settings make another version of the same names."""
+        told = self._options.model_dump_json(exclude={"listen", "canary_every_s", "keys", "allow", "resolvers"})
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    def _store(self, serial: int, names: list[str], folds: Iterable[_Fold]) -> None:
+        told = [{"serial": fold.serial, "at": fold.at, "names": [*fold.names]} for fold in folds]
+        write_through(self._file, json.dumps({"form": self._form(), "serial": serial, "folds": told, "names": names}))
+
+    def _stored(self) -> tuple[str, int | None, list[str], deque[_Fold]]:
         try:
-            return int(self._file.read_text(encoding="ascii"))
-        except (FileNotFoundError, ValueError):
-            return 0
-
-    def _store_serial(self) -> None:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._file.with_suffix(".new")
-        with temporary.open("w", encoding="ascii") as file:
-            file.write(f"{self.serial}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._file)
+            found = json.loads(self._file.read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return "", None, [], deque()
+        except ValueError:
+            raise InputError("{file} is damaged: restore it, or remove it to begin anew", file=self._file) from None
+        folds = deque(_Fold(each["serial"], each["at"], frozenset(each["names"])) for each in found["folds"])
+        return found["form"], found["serial"], found["names"], folds
 
 
-def newer(serial: int, than: int) -> bool:
-    """Whether a serial comes behind another (RFC 1982, 3.2)."""
-    return serial != than and (serial - than) % _MAX_SERIAL < _MAX_SERIAL // 2
+def zone_of(banks: Banks, serial_file: Path, options: DnsOptions) -> Zone:
+    """As the options say."""
+    return Zone(banks, serial_file) if options.recent is None else ZoneWithRecent(banks, serial_file, options)
+
+
+def recent_rules(names: set[str], listed: CoveringNames) -> dict[str, Rule]:
+    """What the small zone says of these names, so that with any large zone behind it that differs from the lists in
+    these names only, resolvers answer as the lists say.
+
+    A free name frees all below it, so what is listed there is said, too; and what lies between a free name and another
+    rule below it, which its star does not reach (RFC 4592, 2.2.2).
+    """
+    free = {name for name in names if not listed.blocks(name)}
+    blocked = (names - free).union(*(listed.topmost_below(name) for name in free))
+    rules = {name: Rule.LISTED for name in blocked if blocked.isdisjoint(above(name))}
+    between: set[str] = set()
+    for name in (*free, *rules):
+        passed: list[str] = []
+        for each in above(name):
+            passed.append(each)
+            if each in free:
+                between.update(passed)
+    return rules | dict.fromkeys(free | between, Rule.FREE)

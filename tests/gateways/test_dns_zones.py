@@ -1,0 +1,224 @@
+"""What a small zone before a large one says: with any large zone that a resolver may still hold, what the lists say."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tutela.errors import InputError
+from tutela.foundation.store.database import Store
+from tutela.gateways.dns import DnsOptions
+from tutela.gateways.dns.covering import CoveringNames, above
+from tutela.gateways.dns.options import Resolver
+from tutela.gateways.dns.versions import Rule, Rules, Versions
+from tutela.gateways.dns.zone import KEPT_S, ZoneWithRecent, recent_rules
+from tutela.gateways.listeners import ListenAddress
+from tutela.lists.banks.model import BankUse, EntryState
+from tutela.lists.banks.service import Banks
+from tutela.lists.banks.values import new_entry
+
+ALL_NAMES = [".".join([*labels, "example"]) for many in range(1, 5) for labels in product("ab", repeat=many)]
+NAMES = st.sampled_from(ALL_NAMES)
+
+
+def answered(name: str, zones: Sequence[Mapping[str, Rule]]) -> Rule:
+    """What a resolver makes of zones in this order, each with a rule for every name and one for its star."""
+    for rules in zones:
+        owners = {owner for rule in rules for owner in (rule, f"*.{rule}")}
+        exist = owners | {each for owner in owners for each in _parents(owner)}
+        if name in owners:
+            return rules[name]
+        if name not in exist:  # RFC 4592: the star of the closest name that exists, and of no other
+            closest = next((each for each in _parents(name) if each in exist), "")
+            if f"*.{closest}" in owners:
+                return rules[closest]
+    return Rule.FREE
+
+
+def _parents(name: str) -> Iterable[str]:
+    while name := name.partition(".")[2]:
+        yield name
+
+
+def says(listed: set[str], name: str) -> Rule:
+    return Rule.LISTED if name in listed or any(each in listed for each in above(name)) else Rule.FREE
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sets(NAMES, max_size=4)), max_size=8))
+def test_the_topmost_names_cover_what_is_listed(changes):
+    names, listed, top = CoveringNames(), set[str](), set[str]()
+    for more, some in changes:
+        removed, added = (set(), some - listed) if more else (some & listed, set())
+        listed = listed - removed | added
+        gone, new = names.change(removed, added)
+        assert gone <= top and not new & top
+        top = top - gone | new
+        assert {*names} == top == {name for name in listed if listed.isdisjoint(above(name))}
+        assert len(names) == len(top)
+
+
+@given(st.lists(st.sets(NAMES, max_size=5), min_size=1, max_size=5), st.sets(NAMES, max_size=3))
+def test_whatever_large_zone_a_resolver_has_it_answers_as_the_lists_say(lists, others):
+    """The lists at several moments; each was the large zone once. What changed between any two is in the small one."""
+    moments = [CoveringNames() for _ in lists]
+    for names, listed in zip(moments, lists, strict=True):
+        names.change((), listed)
+    tops = [{*names} for names in moments]
+    changed = {name for one in tops for name in one ^ tops[-1]}
+    recent = recent_rules(changed | others, moments[-1])
+    for top in tops:
+        zones = [recent, dict.fromkeys(top, Rule.LISTED)]
+        for name in ALL_NAMES:
+            assert answered(name, zones) is says(lists[-1], name), name
+
+
+class World:
+    """Lists, the zones made of them, and a resolver that may take either zone first."""
+
+    def __init__(self, folder: Path, **more: object) -> None:
+        self.banks = Banks(Store.create(f"sqlite:///{folder / 'tutela.db'}"), folder)
+        self.banks.create("names", uses={BankUse.DNS}, actor="test")
+        self.file = folder / "dns" / "rpz.serial"
+        self.options = DnsOptions.model_validate({"recent": "new.rpz.tutela.invalid", "recent_most": 4, **more})
+        self.now = 1_000_000.0
+        self.zone = self.begun_anew()
+
+    def begun_anew(self) -> ZoneWithRecent:
+        """The zone of another process."""
+        self.zone = ZoneWithRecent(self.banks, self.file, self.options, lambda: self.now)
+        self.zone.refresh()
+        return self.zone
+
+    def add(self, *names: str) -> None:
+        self.banks.add("names", [new_entry("domain", name) for name in names], actor="test")
+
+    def withdraw(self, *names: str) -> None:
+        for name in names:
+            for entry in self.banks.find("domain", new_entry("domain", name).value):
+                self.banks.set_state(entry.id, EntryState.WITHDRAWN, reason="for the test", actor="test")
+
+    def held(self) -> tuple[dict[str, Rule], dict[str, Rule]]:
+        """The small and the large zone."""
+        recent, main = self.zone.recent.whole()[1], self.zone.main.whole()[1]
+        return dict(recent), dict(main)
+
+
+def test_what_changes_is_in_the_small_zone_until_the_large_one_is_renewed(tmp_path):
+    world = World(tmp_path)
+    world.add("one.example", "two.example")
+    assert world.zone.refresh() and world.held() == (
+        {"one.example": Rule.LISTED, "two.example": Rule.LISTED},
+        {},
+    )
+    serial = world.zone.serial
+    world.withdraw("one.example")
+    world.add("three.example", "four.example", "five.example")
+    world.zone.refresh()
+    assert world.zone.serial == serial
+    world.add("six.example")
+    world.zone.refresh()
+    recent, main = world.held()
+    listed = {f"{name}.example" for name in ("two", "three", "four", "five", "six")}
+    assert {*main} == listed and listed <= {*recent}, "in both, whichever a resolver takes first"
+    differences = world.zone.main.since(serial)
+    assert differences is not None and [{*each.added} for each in differences] == [listed]
+
+
+def test_folded_names_leave_the_small_zone_when_every_resolver_applies_the_large_one(tmp_path):
+    at = ListenAddress("127.0.0.1", 53)
+    world = World(tmp_path, resolvers={"one": Resolver(asked_at=at)})
+    world.add(*(f"host{number}.example" for number in range(5)))
+    world.zone.refresh()
+    assert len(world.held()[0]) == len(world.held()[1]) == 5
+    world.now += KEPT_S + 1
+    assert not world.zone.refresh(), "a resolver has not said that it has it"
+    world.zone.applied = world.zone.serial - 1
+    assert not world.zone.refresh()
+    world.zone.applied = world.zone.serial
+    assert world.zone.refresh()
+    assert (len(world.held()[0]), len(world.held()[1])) == (0, 5)
+
+
+def test_a_change_too_large_for_the_small_zone_is_in_the_large_one_and_takes_nothing_out_of_the_small(tmp_path):
+    world = World(tmp_path)
+    world.add("one.example")
+    world.zone.refresh()
+    world.add(*(f"host{number}.example" for number in range(20)))
+    world.zone.refresh()
+    assert world.held()[0] == {"one.example": Rule.LISTED} and len(world.held()[1]) == 21
+
+
+def test_the_large_zone_is_renewed_at_the_hour_that_was_chosen(tmp_path):
+    world = World(tmp_path, fold_hour=4)
+    world.now = 12 * 3600.0
+    world.add(*(f"host{number}.example" for number in range(5)))
+    world.zone.refresh()
+    assert (len(world.held()[0]), len(world.held()[1])) == (5, 0)
+    world.now = (24 + 4) * 3600.0
+    world.zone.refresh()
+    assert (len(world.held()[0]), len(world.held()[1])) == (5, 5)
+
+
+@pytest.mark.parametrize("killed_at", ["the large zone", "the small zone", None])
+def test_a_process_killed_while_it_folds_loses_no_rule(tmp_path, monkeypatch, killed_at):
+    """At each step what a resolver may hold, with either of its zones taken first, answers every listed name."""
+    world = World(tmp_path)
+    world.add("old.example")
+    world.zone.refresh()
+    world.add(*(f"host{number}.example" for number in range(3)))
+    world.withdraw("old.example")
+    world.zone.refresh()
+    before, serials = world.held(), (world.zone.recent.serial, world.zone.serial)
+    world.add("last.example")
+    listed = {"last.example", *(f"host{number}.example" for number in range(3))}
+    advanced = Versions.advance
+
+    def advance(versions: Versions, *rules: Rules) -> None:
+        if versions is (world.zone.main if killed_at == "the large zone" else world.zone.recent):
+            raise KeyboardInterrupt
+        advanced(versions, *rules)
+
+    world.add("more.example")
+    listed.add("more.example")
+    if killed_at:
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Versions, "advance", advance)
+            world.zone.refresh()
+        world.begun_anew()
+    else:
+        world.zone.refresh()
+    after = world.held()
+    assert world.zone.serial > serials[1] and world.zone.recent.serial > serials[0]
+    for recent, main in ((before[0], after[1]), (after[0], before[1]), after):
+        for name in ("host0.example", "host1.example", "host2.example"):
+            assert answered(f"x.{name}", [recent, main]) is Rule.LISTED
+        assert answered("old.example", [recent, main]) is Rule.FREE
+    assert all(answered(name, after) is Rule.LISTED for name in listed)
+
+
+def test_a_new_process_leaves_the_large_zone_as_it_is_unless_its_rules_look_otherwise(tmp_path):
+    world = World(tmp_path)
+    world.add(*(f"host{number}.example" for number in range(6)))
+    world.zone.refresh()
+    world.add("new.example")
+    world.zone.refresh()
+    serial, held = world.zone.serial, world.held()
+    assert world.begun_anew().serial == serial and world.held() == held
+    world.options = world.options.model_copy(update={"ttl_s": 7})
+    assert world.begun_anew().serial == serial + 1 and world.held() == held
+    world.file.with_suffix(".folded").write_text("{")
+    with pytest.raises(InputError, match="damaged"):
+        world.begun_anew()
+
+
+def test_a_zone_that_was_served_alone_meanwhile_begins_anew(tmp_path):
+    world = World(tmp_path)
+    world.add("one.example")
+    world.zone.refresh()
+    world.file.write_text(f"{world.zone.serial + 7}\n")
+    serial = world.zone.serial
+    assert world.begun_anew().serial == serial + 8
+    assert world.held() == ({}, {"one.example": Rule.LISTED})
