@@ -522,13 +522,14 @@ def _entries() -> Select[Any]:
 
 def _query_keys(connection: Connection) -> tuple[QueryKeys, ...]:
     entry, bank = tables.entry, tables.bank
-    query = (
-        select(entry_keys.c["keys"])
-        .distinct()
-        .join(entry, entry.c.id == entry_keys.c.entry_id)
+    # Not a join: SQLite would begin it with the bank, and read all of its entries after each change.
+    counts = (
+        select(entry.c.id)
         .join(bank, bank.c.id == entry.c.bank_id)
-        .where(entry.c.state == EntryState.ACTIVE.value, bank.c.enabled.is_(True))
+        .where(entry.c.id == entry_keys.c.entry_id, entry.c.state == EntryState.ACTIVE.value, bank.c.enabled.is_(True))
+        .exists()
     )
+    query = select(entry_keys.c["keys"]).where(counts).distinct()
     return tuple(sorted(tuple(keys.split(",")) for keys in connection.execute(query).scalars()))
 
 
