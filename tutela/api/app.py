@@ -147,6 +147,8 @@ def create_app(
         swagger_ui_oauth2_redirect_url=None,
         redoc_url=None,
         redirect_slashes=False,  # to an address that the client's Host names
+        # Traces name the client's address, and asking for each request whether any are wanted takes time.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.deployment = deployment
     app.state.gate = Gate(keys, rate=options.rate, required=options.auth_required)

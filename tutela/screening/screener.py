@@ -232,7 +232,7 @@ class Screener:
         catalogue = _Counting(self._catalogue, counts)
 
         def search() -> list[Match]:
-            return find_matches(samples, self._searcher, catalogue, self.policy.video)
+            return find_matches(samples, self._searcher, catalogue, self.policy.video) if samples else []
 
         searched = _Search(dict(self._searcher.sequences), search)
         sha256 = hashlib.sha256(content).hexdigest()

@@ -5,7 +5,7 @@ parsing and the digests are native (`native/urls.cpp`); hosts beyond ASCII are m
 """
 
 from tutela.content.links.finder import FoundLink, find_links
-from tutela.content.links.link import Link, link_samples, parse_link
+from tutela.content.links.link import Link, link_samples, link_values, parse_link
 
 __all__ = [
     "FoundLink",
@@ -15,6 +15,7 @@ __all__ = [
     "finder",
     "link",
     "link_samples",
+    "link_values",
     "parse_link",
     "query_keys",
 ]

@@ -94,24 +94,28 @@ def lookups(text: str) -> tuple[bytes, bytes, bytes] | None:
     return None if isinstance(found, bytes) else found
 
 
+def link_values(text: str, keys: Sequence[QueryKeys] = ()) -> Iterator[tuple[str, list[bytes]]]:
+    """For each type of links, the digests to look up for one. Nothing where the text is no link.
+
+    `keys` are the sets of query parameters that lists use: `Banks.query_keys`.
+    """
+    for signal, joined in zip(LINK_TYPES, lookups(text) or (), strict=False):
+        values = [joined[at : at + _WIDTH] for at in range(0, len(joined), _WIDTH)]
+        yield signal, values + _by_keys(text, keys) if signal == URL else values
+
+
 def link_samples(text: str, part: str = "", keys: Sequence[QueryKeys] = ()) -> tuple[Sample, ...]:
     """The samples of a link, which lies in `part` of the content. Empty where the text is no link.
 
     `keys` are the sets of query parameters that lists use: `Banks.query_keys`.
     """
-    found = lookups(text)
-    if found is None:
-        return ()
-    samples = tuple(
-        Sample(signal, joined[at : at + _WIDTH], part=part)
-        for signal, joined in zip(LINK_TYPES, found, strict=True)
-        for at in range(0, len(joined), _WIDTH)
-    )
-    return samples + tuple(Sample(URL, value, part=part) for value in _by_keys(text, keys))
+    return tuple(Sample(signal, value, part=part) for signal, values in link_values(text, keys) for value in values)
 
 
 def _by_keys(text: str, keys: Sequence[QueryKeys]) -> list[bytes]:
     """The digests of a link's page by the parameters that count, in either reading."""
+    if not keys:
+        return []
     links = [parse_link(text), parse_link(text, as_browser=False)]
     pages = dict.fromkeys(page for link in links if link is not None for page in link.pages_by(keys))
     return [_native.sha256(page.encode()) for page in pages]

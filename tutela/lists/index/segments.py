@@ -175,9 +175,10 @@ class ExactMemory:
         self._keys: dict[bytes, list[int]] = defaultdict(list)
         for value, key in zip(values, keys.tolist(), strict=True):
             self._keys[value.tobytes()].append(key)
+        self._count = len(keys)
 
     def __len__(self) -> int:
-        return sum(map(len, self._keys.values()))
+        return self._count
 
     def search_many(self, values: Sequence[bytes], radius: int) -> list[list[Hit]]:
         return [[Hit(key, 0) for key in self._keys.get(value, ())] for value in values]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from tutela import _native
-from tutela.content.links import find_links, link_samples, parse_link
+from tutela.content.links import find_links, link_values, parse_link
 from tutela.content.links.confusables import looks_like
 from tutela.content.links.finder import MAX_LINKS
 from tutela.content.links.link import DOMAIN
@@ -77,7 +77,8 @@ class Checker:
         """Whether a link may be listed, look like one that is, or lead elsewhere."""
         if self._follow is not None and is_shortened(url):
             return True
-        return any(self._of_link(url, "")) or any(self._looked_like(url))
+        found = link_values(url, self._screener.query_keys)
+        return any(self._index.may_hold(signal, values) for signal, values in found) or any(self._looked_like(url))
 
     def _answer(
         self, question: CheckQuestion, context: Context | None, samples: list[Sample], shortcomings: list[Reason]
@@ -138,9 +139,9 @@ class Checker:
         """The samples of each host that a link's host can be taken for and that may be listed."""
         link = parse_link(url)
         for host in looks_like(link) if link is not None else ():
-            samples = [sample for sample in link_samples(f"http://{host}/") if sample.signal == DOMAIN]
-            if self._index.may_hold(DOMAIN, [sample.value for sample in samples]):
-                yield samples
+            for signal, values in link_values(f"http://{host}/"):
+                if signal == DOMAIN and self._index.may_hold(DOMAIN, values):
+                    yield [Sample(DOMAIN, value) for value in values]
 
     def _words(self, text: str) -> Iterator[Sample]:
         if not text:
@@ -156,9 +157,6 @@ class Checker:
             yield whole
 
     def _of_link(self, url: str, part: str) -> Iterator[Sample]:
-        by_signal: dict[str, list[Sample]] = {}
-        for sample in link_samples(url, part, self._screener.query_keys):
-            by_signal.setdefault(sample.signal, []).append(sample)
-        for signal, samples in by_signal.items():
-            if self._index.may_hold(signal, [sample.value for sample in samples]):
-                yield from samples
+        for signal, values in link_values(url, self._screener.query_keys):
+            if self._index.may_hold(signal, values):
+                yield from (Sample(signal, value, part=part) for value in values)
