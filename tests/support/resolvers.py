@@ -62,7 +62,11 @@ def resolver(command: list[str], port: int, folder: Path) -> Iterator[None]:
             yield
         finally:
             process.terminate()
-            process.wait(20)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:  # Unbound, while it takes in a million names
+                process.kill()
+                process.wait()
 
 
 def asked(name: str, port: int) -> dns.message.Message | None:
