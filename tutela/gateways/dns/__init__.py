@@ -8,4 +8,4 @@ only domains are.
 from tutela.gateways.dns.options import DnsOptions
 from tutela.gateways.dns.zone import Zone, zone_of
 
-__all__ = ["DnsOptions", "Zone", "canary", "dialects", "primary", "zone_of"]
+__all__ = ["DnsOptions", "Zone", "canary", "dialects", "listed", "primary", "versions", "zone_of"]
