@@ -32,7 +32,7 @@ from tutela.gateways.dns import DnsOptions, Zone, zone_of
 from tutela.gateways.dns.canary import applies
 from tutela.gateways.dns.dialects import Dialect, zone_file
 from tutela.gateways.dns.options import WEEK_S, Resolver
-from tutela.gateways.dns.versions import Versions, newer
+from tutela.gateways.dns.versions import ZoneVersions, newer
 from tutela.gateways.listeners import ListenAddress
 from tutela.lists.banks.model import BankUse, EntryState
 from tutela.lists.banks.service import Banks
@@ -311,15 +311,15 @@ def test_a_transfer_is_of_one_version_while_the_next_one_is_taken_in(banks, tmp_
     add(banks, "listed.example")
     options, zone = options_of(), Zone(banks, tmp_path / "serial")
     held, goes_on = threading.Event(), threading.Event()
-    store = Versions._store
+    store = ZoneVersions._store
 
-    def slowly(self: Versions, serial: int) -> None:
+    def slowly(self: ZoneVersions, serial: int) -> None:
         if len(zone) > 1:
             held.set()
             assert goes_on.wait(PATIENCE_S)
         store(self, serial)
 
-    monkeypatch.setattr(Versions, "_store", slowly)
+    monkeypatch.setattr(ZoneVersions, "_store", slowly)
     with served(zone, options), ThreadPoolExecutor(1) as client:
         first = zone.serial
         add(banks, "new.example")

@@ -13,7 +13,7 @@ from tutela.foundation.store.database import Store
 from tutela.gateways.dns import DnsOptions
 from tutela.gateways.dns.covering import CoveringNames, above
 from tutela.gateways.dns.options import Resolver
-from tutela.gateways.dns.versions import Rule, Rules, Versions
+from tutela.gateways.dns.versions import NameRule, Rules, ZoneVersions
 from tutela.gateways.dns.zone import KEPT_S, ZoneWithRecent, recent_rules
 from tutela.gateways.listeners import ListenAddress
 from tutela.lists.banks.model import BankUse, EntryState
@@ -24,7 +24,7 @@ ALL_NAMES = [".".join([*labels, "example"]) for many in range(1, 5) for labels i
 NAMES = st.sampled_from(ALL_NAMES)
 
 
-def answered(name: str, zones: Sequence[Mapping[str, Rule]]) -> Rule:
+def answered(name: str, zones: Sequence[Mapping[str, NameRule]]) -> NameRule:
     """What a resolver makes of zones in this order, each with a rule for every name and one for its star."""
     for rules in zones:
         owners = {owner for rule in rules for owner in (rule, f"*.{rule}")}
@@ -35,7 +35,7 @@ def answered(name: str, zones: Sequence[Mapping[str, Rule]]) -> Rule:
             closest = next((each for each in _parents(name) if each in exist), "")
             if f"*.{closest}" in owners:
                 return rules[closest]
-    return Rule.FREE
+    return NameRule.FREE
 
 
 def _parents(name: str) -> Iterable[str]:
@@ -43,8 +43,8 @@ def _parents(name: str) -> Iterable[str]:
         yield name
 
 
-def says(listed: set[str], name: str) -> Rule:
-    return Rule.LISTED if name in listed or any(each in listed for each in above(name)) else Rule.FREE
+def says(listed: set[str], name: str) -> NameRule:
+    return NameRule.LISTED if name in listed or any(each in listed for each in above(name)) else NameRule.FREE
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sets(NAMES, max_size=4)), max_size=8))
@@ -70,7 +70,7 @@ def test_whatever_large_zone_a_resolver_has_it_answers_as_the_lists_say(lists, o
     changed = {name for one in tops for name in one ^ tops[-1]}
     recent = recent_rules(changed | others, moments[-1])
     for top in tops:
-        zones = [recent, dict.fromkeys(top, Rule.LISTED)]
+        zones = [recent, dict.fromkeys(top, NameRule.LISTED)]
         for name in ALL_NAMES:
             assert answered(name, zones) is says(lists[-1], name), name
 
@@ -100,7 +100,7 @@ class World:
             for entry in self.banks.find("domain", new_entry("domain", name).value):
                 self.banks.set_state(entry.id, EntryState.WITHDRAWN, reason="for the test", actor="test")
 
-    def held(self) -> tuple[dict[str, Rule], dict[str, Rule]]:
+    def held(self) -> tuple[dict[str, NameRule], dict[str, NameRule]]:
         """The small and the large zone."""
         recent, main = self.zone.recent.whole()[1], self.zone.main.whole()[1]
         return dict(recent), dict(main)
@@ -110,7 +110,7 @@ def test_what_changes_is_in_the_small_zone_until_the_large_one_is_renewed(tmp_pa
     world = World(tmp_path)
     world.add("one.example", "two.example")
     assert world.zone.refresh() and world.held() == (
-        {"one.example": Rule.LISTED, "two.example": Rule.LISTED},
+        {"one.example": NameRule.LISTED, "two.example": NameRule.LISTED},
         {},
     )
     serial = world.zone.serial
@@ -148,7 +148,7 @@ def test_a_change_too_large_for_the_small_zone_is_in_the_large_one_and_takes_not
     world.zone.refresh()
     world.add(*(f"host{number}.example" for number in range(20)))
     world.zone.refresh()
-    assert world.held()[0] == {"one.example": Rule.LISTED} and len(world.held()[1]) == 21
+    assert world.held()[0] == {"one.example": NameRule.LISTED} and len(world.held()[1]) == 21
 
 
 def test_the_large_zone_is_renewed_at_the_hour_that_was_chosen(tmp_path):
@@ -174,9 +174,9 @@ def test_a_process_killed_while_it_folds_loses_no_rule(tmp_path, monkeypatch, ki
     before, serials = world.held(), (world.zone.recent.serial, world.zone.serial)
     world.add("last.example")
     listed = {"last.example", *(f"host{number}.example" for number in range(3))}
-    advanced = Versions.advance
+    advanced = ZoneVersions.advance
 
-    def advance(versions: Versions, *rules: Rules) -> None:
+    def advance(versions: ZoneVersions, *rules: Rules) -> None:
         if versions is (world.zone.main if killed_at == "the large zone" else world.zone.recent):
             raise KeyboardInterrupt
         advanced(versions, *rules)
@@ -185,7 +185,7 @@ def test_a_process_killed_while_it_folds_loses_no_rule(tmp_path, monkeypatch, ki
     listed.add("more.example")
     if killed_at:
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(Versions, "advance", advance)
+            patch.setattr(ZoneVersions, "advance", advance)
             world.zone.refresh()
         world.begun_anew()
     else:
@@ -194,9 +194,9 @@ def test_a_process_killed_while_it_folds_loses_no_rule(tmp_path, monkeypatch, ki
     assert world.zone.serial > serials[1] and world.zone.recent.serial > serials[0]
     for recent, main in ((before[0], after[1]), (after[0], before[1]), after):
         for name in ("host0.example", "host1.example", "host2.example"):
-            assert answered(f"x.{name}", [recent, main]) is Rule.LISTED
-        assert answered("old.example", [recent, main]) is Rule.FREE
-    assert all(answered(name, after) is Rule.LISTED for name in listed)
+            assert answered(f"x.{name}", [recent, main]) is NameRule.LISTED
+        assert answered("old.example", [recent, main]) is NameRule.FREE
+    assert all(answered(name, after) is NameRule.LISTED for name in listed)
 
 
 def test_a_new_process_leaves_the_large_zone_as_it_is_unless_its_rules_look_otherwise(tmp_path):
@@ -221,4 +221,4 @@ def test_a_zone_that_was_served_alone_meanwhile_begins_anew(tmp_path):
     world.file.write_text(f"{world.zone.serial + 7}\n")
     serial = world.zone.serial
     assert world.begun_anew().serial == serial + 8
-    assert world.held() == ({}, {"one.example": Rule.LISTED})
+    assert world.held() == ({}, {"one.example": NameRule.LISTED})

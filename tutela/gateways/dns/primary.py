@@ -27,7 +27,7 @@ import dns.tsig
 from tutela.errors import TutelaError
 from tutela.gateways.dns.canary import CanaryWatch
 from tutela.gateways.dns.options import DnsOptions
-from tutela.gateways.dns.versions import Versions
+from tutela.gateways.dns.versions import ZoneVersions
 from tutela.gateways.dns.wire import Records, answers
 from tutela.gateways.dns.zone import Zone
 from tutela.gateways.listeners import ListenAddress
@@ -45,7 +45,7 @@ _UNSIGNED = (dns.message.UnknownTSIGKey, dns.tsig.PeerError, dns.tsig.BadTime, d
 class _Served:
     """One of the zones."""
 
-    versions: Versions
+    versions: ZoneVersions
     records: Records
 
     def whole(self) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ KEPT_VERSIONS = 1_000
 _MAX_SERIAL = 2**32
 
 
-class Rule(Enum):
+class NameRule(Enum):
     """What a zone says of a name and of all below it."""
 
     LISTED = "listed"
@@ -26,7 +26,7 @@ class Rule(Enum):
     """They are answered as they are, whatever the zones behind this one say: `rpz-passthru`."""
 
 
-Rules = Mapping[str, Rule]
+Rules = Mapping[str, NameRule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,12 @@ class Difference:
     added: Rules
 
 
-class Versions:
+class ZoneVersions:
     """Advanced in one thread at a time, and read in any: what is read is of one version."""
 
     def __init__(self, serial_file: Path) -> None:
         self._file = serial_file
-        self._rules: dict[str, Rule] = {}
+        self._rules: dict[str, NameRule] = {}
         self._differences: deque[Difference] = deque(maxlen=KEPT_VERSIONS)
         self._lock = threading.Lock()
         self.serial = stored_serial(serial_file)

@@ -15,7 +15,7 @@ import dns.rdtypes.ANY.TSIG
 import dns.tsig
 
 from tutela.gateways.dns.options import DnsOptions
-from tutela.gateways.dns.versions import Rule, Rules
+from tutela.gateways.dns.versions import NameRule, Rules
 
 _HEADER = struct.Struct("!6H")
 _RECORD = struct.Struct("!HHIH")
@@ -39,8 +39,8 @@ class Records:
         ]
         # Without a garden listed names do not exist: a CNAME to the root (RPZ, "NXDOMAIN action").
         self._rules = {
-            Rule.LISTED: [self._record(*each) for each in garden or [(dns.rdatatype.CNAME, b"\0")]],
-            Rule.FREE: [self._record(dns.rdatatype.CNAME, _labels("rpz-passthru") + b"\0")],
+            NameRule.LISTED: [self._record(*each) for each in garden or [(dns.rdatatype.CNAME, b"\0")]],
+            NameRule.FREE: [self._record(dns.rdatatype.CNAME, _labels("rpz-passthru") + b"\0")],
         }
 
     def soa(self, serial: int) -> bytes:

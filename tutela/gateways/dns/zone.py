@@ -19,7 +19,7 @@ from tutela.errors import InputError
 from tutela.gateways.dns.covering import CoveringNames, above
 from tutela.gateways.dns.listed import ListedNames
 from tutela.gateways.dns.options import DnsOptions
-from tutela.gateways.dns.versions import Rule, Rules, Versions, newer, write_through
+from tutela.gateways.dns.versions import NameRule, Rules, ZoneVersions, newer, write_through
 from tutela.lists.banks.service import Banks
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ FOLDED_EVERY_S = 10.0
 class Zone:
     """One zone with all names. Refreshed in one thread at a time, its versions read in any."""
 
-    recent: Versions | None = None
+    recent: ZoneVersions | None = None
     """The small zone, where there is one."""
 
     def __init__(self, banks: Banks, serial_file: Path) -> None:
@@ -43,7 +43,7 @@ class Zone:
         """Whether something changed that is in no version: also where the last one could not be stored."""
         self._apart: set[str] = set()
         """The names of which the lists say something else than `main`."""
-        self.main = Versions(serial_file)
+        self.main = ZoneVersions(serial_file)
         self.applied: int | None = None
         """The oldest version of `main` that a named resolver was last seen to apply; None where that is not known."""
 
@@ -75,7 +75,7 @@ class Zone:
         return True
 
     def _begin(self) -> None:
-        self.main.begin(dict.fromkeys(self, Rule.LISTED))
+        self.main.begin(dict.fromkeys(self, NameRule.LISTED))
 
     def _follow(self) -> None:
         self._renew_main()
@@ -83,7 +83,7 @@ class Zone:
     def _renew_main(self) -> None:
         held = self.main.rules.keys()
         self.main.advance(
-            dict.fromkeys(self._apart & held, Rule.LISTED), dict.fromkeys(self._apart - held, Rule.LISTED)
+            dict.fromkeys(self._apart & held, NameRule.LISTED), dict.fromkeys(self._apart - held, NameRule.LISTED)
         )
         self._apart = set()
 
@@ -101,7 +101,7 @@ class _Fold:
 class ZoneWithRecent(Zone):
     """The large zone and the small one. What the large one has is kept in a file, so a new process changes nothing."""
 
-    recent: Versions
+    recent: ZoneVersions
 
     def __init__(
         self, banks: Banks, serial_file: Path, options: DnsOptions, clock: Callable[[], float] = time.time
@@ -110,7 +110,7 @@ class ZoneWithRecent(Zone):
         self._options = options
         self._clock = clock
         self._file = serial_file.with_suffix(".folded")
-        self.recent = Versions(serial_file.with_suffix(".recent"))
+        self.recent = ZoneVersions(serial_file.with_suffix(".recent"))
         self._shown: set[str] = set()
         """Names of which the lists say something else than `main`: all, but for those of a change too large."""
         self._folds: deque[_Fold] = deque()
@@ -123,9 +123,9 @@ class ZoneWithRecent(Zone):
             names, self._folds = list(self), deque()
         if serial is None or form != self._form():
             self._store(self.main.next_serial(), names, self._folds)
-            self.main.begin(dict.fromkeys(names, Rule.LISTED))
+            self.main.begin(dict.fromkeys(names, NameRule.LISTED))
         else:
-            self.main.resume(serial, dict.fromkeys(names, Rule.LISTED))
+            self.main.resume(serial, dict.fromkeys(names, NameRule.LISTED))
         held, listed = self.main.rules.keys(), {*self}
         self._apart = {*(name for name in held if name not in listed), *(name for name in listed if name not in held)}
         self._shown = self._apart.copy()
@@ -202,7 +202,7 @@ def zone_of(banks: Banks, serial_file: Path, options: DnsOptions) -> Zone:
     return Zone(banks, serial_file) if options.recent is None else ZoneWithRecent(banks, serial_file, options)
 
 
-def recent_rules(names: set[str], listed: CoveringNames) -> dict[str, Rule]:
+def recent_rules(names: set[str], listed: CoveringNames) -> dict[str, NameRule]:
     """What the small zone says of these names, so that with any large zone behind it that differs from the lists in
     these names only, resolvers answer as the lists say.
 
@@ -211,7 +211,7 @@ def recent_rules(names: set[str], listed: CoveringNames) -> dict[str, Rule]:
     """
     free = {name for name in names if not listed.blocks(name)}
     blocked = (names - free).union(*(listed.topmost_below(name) for name in free))
-    rules = {name: Rule.LISTED for name in blocked if blocked.isdisjoint(above(name))}
+    rules = {name: NameRule.LISTED for name in blocked if blocked.isdisjoint(above(name))}
     between: set[str] = set()
     for name in (*free, *rules):
         passed: list[str] = []
@@ -219,4 +219,4 @@ def recent_rules(names: set[str], listed: CoveringNames) -> dict[str, Rule]:
             passed.append(each)
             if each in free:
                 between.update(passed)
-    return rules | dict.fromkeys(free | between, Rule.FREE)
+    return rules | dict.fromkeys(free | between, NameRule.FREE)
