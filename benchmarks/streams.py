@@ -41,7 +41,6 @@ _FIRST = {Scale.TINY: len(_CASES) - 3, Scale.USUAL: 0, Scale.FULL: 0}
 
 def run(scale: Scale) -> list[Table]:
     """The table."""
-    gc.freeze()  # as workers do
     columns = (
         *("stream", "key frames every", "random frames in", "samples", "ms a second of stream", "streams a core"),
         *("PyAV, key frames alone", "ratio"),
@@ -81,6 +80,8 @@ def _encode(path: Path, seconds: int, picture: tuple[int, int, int], key_frames_
 
 def _measured(path: Path, share: float, scale: Scale) -> Iterator[str]:
     codec, looks, seconds = _looks(path, share, _DRAWS[scale])
+    gc.collect()
+    gc.freeze()  # as in a worker, whose collections after each look find little to go through
     ours, theirs = [], []
     for _ in range(_ROUNDS[scale]):
         ours.append(_processor_s(lambda: _examine(codec, looks)) / seconds)
