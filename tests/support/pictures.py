@@ -2,7 +2,7 @@
 
 import io
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -15,7 +15,7 @@ from tutela.cli.demo import draw_scene
 
 pillow_heif.register_heif_opener()
 
-__all__ = ["draw_scene", "every_format", "file_of", "mutations", "photos"]
+__all__ = ["FORMATS", "draw_scene", "every_format", "file_of", "mutations", "photos"]
 
 
 @cache
@@ -33,34 +33,41 @@ def file_of(picture: Image.Image, form: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
+def _deep(picture: Image.Image) -> Image.Image:
+    return Image.fromarray(np.asarray(picture.convert("L"), np.uint16) * 257)
+
+
+_WRITTEN: Mapping[str, Callable[[Image.Image], bytes]] = {
+    "jpeg": lambda of: file_of(of, "JPEG", quality=90),
+    "jpeg-progressive": lambda of: file_of(of, "JPEG", quality=90, progressive=True),
+    "jpeg-444": lambda of: file_of(of, "JPEG", quality=95, subsampling=0),
+    "jpeg-grey": lambda of: file_of(of.convert("L"), "JPEG", quality=90),
+    "jpeg-cmyk": lambda of: file_of(of.convert("CMYK"), "JPEG", quality=90),
+    "png": lambda of: file_of(of, "PNG"),
+    "png-rgba": lambda of: file_of(of.convert("RGBA"), "PNG"),
+    "png-grey-alpha": lambda of: file_of(of.convert("LA"), "PNG"),
+    "png-palette": lambda of: file_of(of.quantize(200), "PNG"),
+    "png-16-bit": lambda of: file_of(_deep(of), "PNG"),
+    "gif": lambda of: file_of(of.quantize(200), "GIF"),
+    "webp": lambda of: file_of(of, "WEBP", quality=90),
+    "webp-lossless": lambda of: file_of(of, "WEBP", lossless=True),
+    "bmp": lambda of: file_of(of, "BMP"),
+    "tiff": lambda of: file_of(of, "TIFF"),
+    "tiff-lzw": lambda of: file_of(of, "TIFF", compression="tiff_lzw"),
+    "tiff-jpeg": lambda of: file_of(of, "TIFF", compression="jpeg"),
+    "tiff-16-bit": lambda of: file_of(_deep(of), "TIFF"),
+    "tiff-float": lambda of: file_of(Image.fromarray(np.asarray(of.convert("L"), np.float32) / 255), "TIFF"),
+    "tiff-cmyk": lambda of: file_of(of.convert("CMYK"), "TIFF"),
+    "avif": lambda of: file_of(of, "AVIF", quality=85),
+    "heic": lambda of: file_of(of, "HEIF", quality=85),
+}
+FORMATS = tuple(_WRITTEN)
+"""Every format that is decoded, some in several flavours."""
+
+
 def every_format(picture: Image.Image) -> dict[str, bytes]:
-    """The picture in every format that is decoded, some in several flavours."""
-    grey = picture.convert("L")
-    deep = Image.fromarray(np.asarray(grey, np.uint16) * 257)
-    return {
-        "jpeg": file_of(picture, "JPEG", quality=90),
-        "jpeg-progressive": file_of(picture, "JPEG", quality=90, progressive=True),
-        "jpeg-444": file_of(picture, "JPEG", quality=95, subsampling=0),
-        "jpeg-grey": file_of(grey, "JPEG", quality=90),
-        "jpeg-cmyk": file_of(picture.convert("CMYK"), "JPEG", quality=90),
-        "png": file_of(picture, "PNG"),
-        "png-rgba": file_of(picture.convert("RGBA"), "PNG"),
-        "png-grey-alpha": file_of(picture.convert("LA"), "PNG"),
-        "png-palette": file_of(picture.quantize(200), "PNG"),
-        "png-16-bit": file_of(deep, "PNG"),
-        "gif": file_of(picture.quantize(200), "GIF"),
-        "webp": file_of(picture, "WEBP", quality=90),
-        "webp-lossless": file_of(picture, "WEBP", lossless=True),
-        "bmp": file_of(picture, "BMP"),
-        "tiff": file_of(picture, "TIFF"),
-        "tiff-lzw": file_of(picture, "TIFF", compression="tiff_lzw"),
-        "tiff-jpeg": file_of(picture, "TIFF", compression="jpeg"),
-        "tiff-16-bit": file_of(deep, "TIFF"),
-        "tiff-float": file_of(Image.fromarray(np.asarray(grey, np.float32) / 255), "TIFF"),
-        "tiff-cmyk": file_of(picture.convert("CMYK"), "TIFF"),
-        "avif": file_of(picture, "AVIF", quality=85),
-        "heic": file_of(picture, "HEIF", quality=85),
-    }
+    """The picture in each of `FORMATS`."""
+    return {name: write(picture) for name, write in _WRITTEN.items()}
 
 
 def mutations(seeds: list[bytes], count: int, seed: int) -> Iterator[bytes]:
