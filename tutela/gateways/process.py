@@ -5,6 +5,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
+import uvloop
 
 from tutela.casework.evidence.memory import guard_memory, start_anew_with_clean_memory
 from tutela.deployment.composition import Deployment
@@ -35,7 +36,9 @@ def run(settings: Settings, name: str, places: int) -> None:
         with settings.open() as deployment:
             guard_memory()
             deployment.job_runner.on_verdict = count_verdict
-            asyncio.run(_serve(deployment, chosen, sockets, places))
+            # The loop that `tutela serve` has: with asyncio's own, a gateway takes a quarter more processor time.
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_serve(deployment, chosen, sockets, places))
     finally:
         unlink(chosen, sockets)
 

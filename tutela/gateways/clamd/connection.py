@@ -36,7 +36,7 @@ _WITHOUT_LOOKING = 64 * 1024
 _WORTH_TAKING, _KEPT = 4 * 1024, 4
 """Where so much is there, it is taken without being looked at first, but for the last bytes."""
 _COUNTED = array("i", [0])
-_LONG, _SMALL, _GATHER_S = 64 * 1024, 32 * 1024, 0.001
+_LONG, _SMALL, _GATHER_S = 8 * 1024, 96 * 1024, 0.001
 """Of a body that is this long, where so little is there at once, more is waited for: clients send frames of a kilobyte,
 and to be woken for each takes longer than everything else."""
 _DESCRIPTORS = 4
