@@ -96,6 +96,7 @@ class ClamdConnection:
         "_fault",
         "_frames",
         "_gateway",
+        "_gathering",
         "_number",
         "_reading",
         "_session",
@@ -126,6 +127,8 @@ class ClamdConnection:
         """Bytes that stay in the kernel until the answer is ready."""
         self._task: asyncio.Task[None] | None = None
         self._reading = False
+        self._gathering = False
+        """Whether a long body is left alone for a moment, so that more of it is there."""
         self._read()
 
     @property
@@ -145,7 +148,8 @@ class ClamdConnection:
         ):
             self.close()
         elif self.stage is ConnectionStage.BODY and self._body is not None:
-            slow = self._reading and elapsed_s > _RATED_AFTER_S and self._body.length < options.min_rate * elapsed_s
+            expected = self._reading or self._gathering  # rather than that there is no room for what it would send
+            slow = expected and elapsed_s > _RATED_AFTER_S and self._body.length < options.min_rate * elapsed_s
             if slow or elapsed_s > options.body_s:
                 self.interrupt(GatewayFault.TOO_SLOW)
 
@@ -284,15 +288,20 @@ class ClamdConnection:
             self._work(self._settle(body))
         elif count < _SMALL and body.length > _LONG:
             self._pause()
-            self._gateway.loop.call_later(_GATHER_S, self._read_on)
+            self._gathering = True
+            self._gateway.loop.call_later(_GATHER_S, self._take_gathered)
 
     def _there(self) -> int:
         """How many bytes wait in the kernel."""
         fcntl.ioctl(self._socket, termios.FIONREAD, _COUNTED)
         return _COUNTED[0]
 
-    def _read_on(self) -> None:
+    def _take_gathered(self) -> None:
+        """Take what came meanwhile; where that is nothing, or is much, the next bytes wake us again."""
+        self._gathering = False
         if self.stage is ConnectionStage.BODY and self._task is None:
+            self._readable()
+        if self.stage is ConnectionStage.BODY and self._task is None and not self._gathering:
             self._read()
 
     def _take_descriptor(self) -> None:
