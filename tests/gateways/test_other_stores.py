@@ -13,10 +13,11 @@ import pytest
 from tests.support.gateways import COPY, DAMAGED, OTHER, Running, described
 from tests.support.standins.azure import ACCOUNT, KEY, Azure, azure
 from tests.support.standins.gcs import SUBSCRIPTION, Google, google
+from tests.support.standins.imds import imds
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.deployment.composition import Deployment
 from tutela.errors import InputError
-from tutela.gateways.buckets.azure import SharedKey
+from tutela.gateways.buckets.azure import MachineIdentity, SharedKey
 from tutela.gateways.buckets.calls import Calls, Request
 from tutela.gateways.buckets.events import NewObject, UnknownEventError, read_events
 from tutela.gateways.buckets.gcs import Tokens
@@ -235,6 +236,57 @@ def test_of_an_account_with_versions_each_version_has_its_own_tags(knowing):
             assert (first.tags[STATUS], second.tags[STATUS]) == ("block", "allow")
         finally:
             running.stop()
+
+
+def test_a_machine_s_identity_asks_azure_with_tokens_of_its_metadata_service(knowing, monkeypatch):
+    with azure("uploads", "public") as account, imds(account.tokens) as machine:
+        monkeypatch.setattr(MachineIdentity.__init__, "__defaults__", (machine.address,))
+        running = Running(knowing, {"store": LISTENS | {"store": "azure", "endpoint": account.address}})
+        try:
+            # While no token is to be had, nothing is said of any blob: the event comes again.
+            blob = account.put("uploads", "a", COPY)
+            for status in (404, 410, 412, 429, 500):
+                machine.failures.append(status)
+                assert told(running, created("uploads", "a", blob.etag)).status_code >= 500, status
+            assert not blob.tags and not account.tokens
+            assert told(running, created("uploads", "a", blob.etag)).status_code == 200
+            assert blob.tags[STATUS] == "block"
+            for name in ("b", "c"):
+                blob = account.put("uploads", name, OTHER)
+                assert told(running, created("uploads", name, blob.etag)).status_code == 200
+                assert blob.tags[STATUS] == "allow"
+            assert machine.given == 1
+        finally:
+            running.stop()
+
+
+def test_a_token_that_is_about_to_end_is_replaced():
+    request = Request("GET", "/uploads/x")
+    with imds(set()) as machine:
+        identity = MachineIdentity(machine.address)
+        machine.lasts_s = 100
+        first, second = (identity.header(request, "") for _ in range(2))
+        assert first != second
+        machine.lasts_s = 3_600
+        third, fourth = (identity.header(request, "") for _ in range(2))
+        assert second != third == fourth
+
+
+def test_the_metadata_service_gives_nothing_to_whoever_asks_otherwise():
+    """The stand-in's rules: without them, the tests above would show little."""
+    with imds(set()) as machine:
+        path = f"{machine.address}/metadata/identity/oauth2/token"
+        asked = {"api-version": "2018-02-01", "resource": "https://storage.azure.com/"}
+        header = {"Metadata": "true"}
+        for query, headers in (
+            (asked, {}),
+            (asked, header | {"X-Forwarded-For": "127.0.0.1"}),
+            (asked | {"api-version": "2017-01-01"}, header),
+            ({"resource": asked["resource"]}, header),
+            (asked | {"resource": "https://example.org/"}, header),
+        ):
+            assert httpx.get(path, params=query, headers=headers).status_code == 400, (query, headers)
+        assert httpx.get(path, params=asked, headers=header).json()["access_token"]
 
 
 def test_event_grid_is_answered_what_it_asks_before_it_tells_of_anything(at_azure):

@@ -46,6 +46,8 @@ class Azure:
     messages: dict[str, tuple[str, str, bool]] = field(default_factory=dict)
     """By its number, each message's text, its receipt, and whether it is hidden."""
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    tokens: set[str] = field(default_factory=set)
+    """Access tokens of identities that may do everything."""
     after_tagging: list[tuple[str, str, bytes]] = field(default_factory=list)
     """What is put as soon as tags were set, so that another blob is there."""
 
@@ -101,8 +103,11 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_DELETE = _go
 
     def _is_signed(self, path: str, query: str) -> bool:
-        """Azure Storage REST, "Authorize with Shared Key", of the versions from 2015-02-21 on."""
+        """Azure Storage REST, "Authorize with Shared Key", of the versions from 2015-02-21 on; or a token."""
         headers = {name.lower(): value for name, value in self.headers.items()}
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme == "Bearer":
+            return token in self.azure.tokens
         if headers.get("content-length") == "0":
             headers["content-length"] = ""
         own = sorted((name, value) for name, value in headers.items() if name.startswith("x-ms-"))

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
-from threading import Lock
 from typing import Protocol
 from urllib.parse import parse_qsl, quote, urlencode
 from xml.sax.saxutils import escape
@@ -22,12 +21,12 @@ from tutela.errors import InputError
 from tutela.gateways.buckets.calls import Calls, Request, StoreAnswer
 from tutela.gateways.buckets.events import NewObject
 from tutela.gateways.buckets.store import ChangedError, Pinned, QueuedEvent, StoreUnreachableError, joined_tags
+from tutela.gateways.buckets.tokens import AccessTokens
 
 _API = "2021-08-06"
 """Version of the storage services that is asked for."""
 _IDENTITY = "http://169.254.169.254"
 _OF_MACHINE = "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fstorage.azure.com%2F"
-_EARLY_S = 120
 _COPIED_S = 300.0
 _TAG = re.compile(r"<Tag>\s*<Key>([^<]*)</Key>\s*<Value>([^<]*)</Value>\s*</Tag>")
 _MESSAGE = re.compile(r"<QueueMessage>(.*?)</QueueMessage>", re.DOTALL)
@@ -74,25 +73,13 @@ class SharedKey:
 class MachineIdentity:
     """The identity of the machine that this runs on. Thread-safe."""
 
-    def __init__(self) -> None:
-        self._calls = Calls(_IDENTITY, 10.0)
-        self._lock = Lock()
-        self._token, self._until = "", 0.0
+    def __init__(self, address: str = _IDENTITY) -> None:
+        """`address` is that of the machine's metadata service."""
+        self._tokens = AccessTokens(Calls(address, 10.0), lambda: Request("GET", _OF_MACHINE, {"Metadata": "true"}))
 
     def header(self, request: Request, path: str) -> dict[str, str]:
         """As `Credential`."""
-        import json
-
-        with self._lock:
-            if time.monotonic() > self._until:
-                answer = self._calls.ask(Request("GET", _OF_MACHINE, {"Metadata": "true"}))
-                try:
-                    found = json.loads(answer.body)
-                    self._token, lasts_s = str(found["access_token"]), float(found["expires_in"])
-                except (KeyError, TypeError, ValueError):
-                    raise StoreUnreachableError("no access token was given") from None
-                self._until = time.monotonic() + max(0.0, lasts_s - _EARLY_S)
-            return {"Authorization": f"Bearer {self._token}"}
+        return self._tokens.header()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -16,14 +15,13 @@ from tutela.errors import InputError
 from tutela.gateways.buckets.calls import Calls, Request, StoreAnswer
 from tutela.gateways.buckets.events import NewObject
 from tutela.gateways.buckets.store import Pinned, QueuedEvent, StoreUnreachableError
+from tutela.gateways.buckets.tokens import AccessTokens
 
 ADDRESS = "https://storage.googleapis.com"
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_write https://www.googleapis.com/auth/pubsub"
 _METADATA_HOST = "metadata.google.internal"
 _OF_MACHINE = "/computeMetadata/v1/instance/service-accounts/default/token"
 _TOKEN_S = 3600
-_EARLY_S = 120
-"""A token is replaced so long before it ends."""
 _MOST_STEPS = 10_000
 """Of one copy: the store moves a part in each."""
 
@@ -33,11 +31,10 @@ class Tokens:
 
     def __init__(self, key: str | None) -> None:
         """`key` is the key's file as Google gives it. Raises InputError."""
-        self._lock = Lock()
-        self._token, self._until = "", 0.0
         self._account: Mapping[str, str] | None = None
         if key is None:
-            self._calls = Calls(f"http://{os.environ.get('GCE_METADATA_HOST', _METADATA_HOST)}", 10.0)
+            calls = Calls(f"http://{os.environ.get('GCE_METADATA_HOST', _METADATA_HOST)}", 10.0)
+            self._tokens = AccessTokens(calls, self._request)
             return
         try:
             account = json.loads(key)
@@ -45,22 +42,11 @@ class Tokens:
         except (ValueError, KeyError, TypeError):
             raise InputError("secret_key is not the key of a Google service account, as JSON") from None
         address = urlsplit(self._account["token_uri"])
-        self._calls = Calls(f"{address.scheme}://{address.netloc}")
+        self._tokens = AccessTokens(Calls(f"{address.scheme}://{address.netloc}"), self._request)
 
     def header(self) -> dict[str, str]:
-        """What proves who asks."""
-        with self._lock:
-            if time.monotonic() > self._until:
-                self._renew()
-            return {"Authorization": f"Bearer {self._token}"}
-
-    def _renew(self) -> None:
-        answer = _json(self._calls.ask(self._request()))
-        try:
-            self._token, lasts_s = str(answer["access_token"]), float(answer["expires_in"])
-        except (KeyError, TypeError, ValueError):
-            raise StoreUnreachableError("no access token was given") from None
-        self._until = time.monotonic() + max(0.0, lasts_s - _EARLY_S)
+        """What proves who asks. Raises StoreUnreachableError."""
+        return self._tokens.header()
 
     def _request(self) -> Request:
         if self._account is None:
