@@ -30,6 +30,7 @@ NAMES = (
     "streams",
     "benign_streams",
     "gateways",
+    "hostile_bodies",
     "links",
     "words",
     "conversations",

@@ -55,7 +55,7 @@ def run(scale: Scale) -> Iterator[Table]:
     }
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        servers = {"Tutela": stack.enter_context(_ours(folder, _HASHES[scale]))}
+        servers = {"Tutela": stack.enter_context(our_clamd(folder, _HASHES[scale]))}
         if shutil.which("clamd", path="/usr/sbin:/usr/bin"):
             servers["clamd, defaults"] = stack.enter_context(_real(folder, "yes"))
             servers["clamd, ScanImageFuzzyHash no"] = stack.enter_context(_real(folder, "no"))
@@ -66,7 +66,9 @@ def run(scale: Scale) -> Iterator[Table]:
     yield _proxy(scale, apart=True)
 
 
-class _Server:
+class Server:
+    """A scanner that speaks clamd's protocol at a UNIX socket."""
+
     def __init__(self, process: int, path: str) -> None:
         self.process = process
         self.path = path
@@ -89,7 +91,7 @@ class _Server:
         return (processor_s(self.process) - before) / len(contents)
 
 
-def _beside(servers: dict[str, _Server], files: dict[str, Callable[[], bytes]], scale: Scale) -> Table:
+def _beside(servers: dict[str, Server], files: dict[str, Callable[[], bytes]], scale: Scale) -> Table:
     table = Table(
         f"Files through clamd's protocol, {_HASHES[scale]:,} hashes",
         ("file", "scanner", "processor time a file", "of Tutela's"),
@@ -110,7 +112,7 @@ def _beside(servers: dict[str, _Server], files: dict[str, Callable[[], bytes]], 
     return table
 
 
-def _added(folder: Path, ours: _Server, files: dict[str, Callable[[], bytes]], scale: Scale) -> Table:
+def _added(folder: Path, ours: Server, files: dict[str, Callable[[], bytes]], scale: Scale) -> Table:
     table = Table(
         "What the gateway adds to `screen()`",
         ("file", "screen()", "through the gateway", "added a MB"),
@@ -142,7 +144,7 @@ def _loose(policy):  # type: ignore[no-untyped-def]
     return replace(policy, overrides={"unknown-type": Decision.ALLOW})
 
 
-def _memory(ours: _Server, make: Callable[[], bytes], scale: Scale) -> Table:
+def _memory(ours: Server, make: Callable[[], bytes], scale: Scale) -> Table:
     table = Table("Memory over many requests", ("after", "resident", "open files"))
     for _ in range(_LONG_RUN[scale] // 10):
         ours.ask(make(), 8188)
@@ -179,9 +181,9 @@ def _proxy(scale: Scale, *, apart: bool) -> Table:
     others, ours = ({cores[0]}, {cores[1]}) if apart else ({*cores[:2]}, {*cores[:2]})
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        stack.enter_context(_on(others))  # and with this thread, whatever it starts
+        stack.enter_context(on_cores(others))  # and with this thread, whatever it starts
         application = stack.enter_context(_application())
-        with _on(ours):
+        with on_cores(ours):
             port, process = stack.enter_context(_our_proxy(folder, application))
         bare = stack.enter_context(_nginx(folder, application))
         screened = stack.enter_context(_nginx(folder, port))
@@ -206,7 +208,7 @@ def _proxy(scale: Scale, *, apart: bool) -> Table:
 
 
 @contextlib.contextmanager
-def _on(cores: set[int]) -> Iterator[None]:
+def on_cores(cores: set[int]) -> Iterator[None]:
     """Run this thread, and whatever it starts, on those processors."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
@@ -254,7 +256,8 @@ def _words() -> bytes:
 
 
 @contextlib.contextmanager
-def _ours(folder: Path, count: int) -> Iterator[_Server]:
+def our_clamd(folder: Path, count: int) -> Iterator[Server]:
+    """The clamd gateway, with so many hashes listed."""
     home, path = folder / "home", str(folder / "ours.sock")
     with compose_deployment(home, decoders=1) as deployment:
         deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="benchmark")
@@ -266,11 +269,11 @@ def _ours(folder: Path, count: int) -> Iterator[_Server]:
     environment = os.environ | {"TUTELA_GATEWAYS": settings, "TUTELA_DECODERS": "1"}
     command = [sys.executable, "-m", "tutela", "--home", str(home), "gateway", "run", "mail"]
     with _started(command, path, env=environment) as process:
-        yield _Server(process, path)
+        yield Server(process, path)
 
 
 @contextlib.contextmanager
-def _real(folder: Path, fuzzy: str) -> Iterator[_Server]:
+def _real(folder: Path, fuzzy: str) -> Iterator[Server]:
     base = folder / f"clamd-{fuzzy}"
     (base / "db").mkdir(parents=True)
     lines = (f"{hashlib.md5(b'%d' % n).hexdigest()}:{n % 100_000 + 1}:Stands.For.Known-{n}" for n in range(100_001))
@@ -280,7 +283,7 @@ def _real(folder: Path, fuzzy: str) -> Iterator[_Server]:
         f"LocalSocket {path}\nDatabaseDirectory {base / 'db'}\nForeground yes\nScanImageFuzzyHash {fuzzy}\n"
     )
     with _started(["/usr/sbin/clamd", "-c", str(base / "conf")], path) as process:
-        yield _Server(process, path)
+        yield Server(process, path)
 
 
 @contextlib.contextmanager
