@@ -28,6 +28,7 @@ from tests.support.effort import effort
 from tests.support.forked import Forking
 from tests.support.gateway_rounds import UP
 from tests.support.gateways import (
+    BANK,
     COPY,
     DAMAGED,
     END,
@@ -49,7 +50,7 @@ from tests.support.waiting import wait_until
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.lists.banks.model import NewEntry
 
-pytestmark = pytest.mark.peers
+pytestmark = [pytest.mark.peers, pytest.mark.usefixtures("nothing_is_told")]
 
 LISTED = b"words that stand for known material\n" * 20
 WORDS = b"words\n"
@@ -67,7 +68,7 @@ def prepare(home: Path) -> None:
     with compose_deployment(home, decoders=1) as deployment:
         list_known(deployment)
         entry = NewEntry("sha256", hashlib.sha256(LISTED).digest())
-        deployment.banks.add("known", [entry], actor="test", reason="for the test")
+        deployment.banks.add(BANK, [entry], actor="test", reason="for the test")
 
 
 class Gateway:
@@ -443,6 +444,20 @@ def test_hostile_bodies_end_by_deadline_or_limit_and_their_memory_returns(folder
         )
     finally:
         assert hostile.process.stop() == 0
+
+
+def test_a_long_body_that_trickles_is_ended_by_its_rate(gateway):
+    """A few bytes in each of the moments for which a long body is left alone, less than the least rate in all."""
+    began = time.monotonic()
+    with connected(("127.0.0.1", gateway.port)) as connection:
+        connection.sendall(b"nINSTREAM\n" + frames(bytes(20_000)))
+        with contextlib.suppress(OSError):
+            while time.monotonic() - began < 55:
+                connection.sendall(frames(b"x"))
+                time.sleep(0.0005)
+        answer, _ = everything(connection)
+    assert time.monotonic() - began < 45
+    assert not answer or b"Held" in answer
 
 
 def test_a_killed_gateway_is_never_taken_for_clean(folder, tmp_path):

@@ -18,12 +18,13 @@ from tests.support.applications import Application, application
 from tests.support.clamd_clients import PEERS, needs
 from tests.support.gateways import COPY, DAMAGED, OTHER, PATIENT, GatewayProcess, Running, form, list_known
 from tests.support.mail_server import answers
+from tests.support.relay import Relay
 from tests.support.service import free_port
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.gateways.askers import MARK
 
-pytestmark = pytest.mark.peers
+pytestmark = [pytest.mark.peers, pytest.mark.usefixtures("nothing_is_told")]
 
 FORM = {"Content-Type": "multipart/form-data; boundary=xyz"}
 LOOSE = {"overrides": {"unknown-type": "allow"}, "answer_s": 170}
@@ -352,6 +353,37 @@ def test_without_the_service_squid_passes_nothing(deployment, behind, tmp_path):
         with contextlib.suppress(httpx.HTTPError):
             statuses.append(httpx.post(address, content=form(OTHER), headers=FORM, timeout=PATIENCE_S).status_code)
         assert all(status >= 500 for status in statuses)
+        assert not behind.requests
+
+
+def test_where_the_service_is_killed_in_mid_echo_squid_passes_nothing_whole(deployment, behind, tmp_path):
+    home, port = tmp_path / "home", free_port()
+    (tmp_path / "squid").mkdir()
+    home.mkdir()
+    gateway = GatewayProcess(home, "icap", {"icap": {"kind": "icap", "listen": [f"127.0.0.1:{port}"]} | LOOSE})
+    # More comes back than the buffers between hold, so that the echo stands still when the service ends.
+    with Relay(port, pause_after=2_000_000) as relay, squid(tmp_path / "squid", behind.port, relay.port) as front:
+        address = f"http://127.0.0.1:{front}/upload"
+        assert httpx.post(address, content=form(OTHER), headers=FORM, timeout=PATIENCE_S).status_code == 201
+        behind.requests.clear()
+        statuses: list[int | None] = []
+
+        def send() -> None:
+            content = form(b"words " * 2_000_000)
+            try:
+                statuses.append(httpx.post(address, content=content, headers=FORM, timeout=PATIENCE_S).status_code)
+            except httpx.HTTPError:
+                statuses.append(None)
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        assert relay.paused.wait(PATIENCE_S), (statuses, len(relay.sent), bytes(relay.sent[-300:]))
+        gateway.kill()
+        relay.go_on()
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+        (status,) = statuses
+        assert status is None or status >= 500
         assert not behind.requests
 
 

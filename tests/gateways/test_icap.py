@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.gateways.conftest import MAX_BYTES
-from tests.support.gateways import COPY, DAMAGED, OTHER, Running, connected, everything, form, talk
+from tests.support.gateways import BANK, COPY, DAMAGED, OTHER, Running, connected, everything, form, talk
 from tests.support.waiting import wait_until
 from tutela.deployment.composition import Deployment
 from tutela.gateways.icap.messages import BadRequestError, check_http_head, parse_chunk, parse_encapsulated, parse_head
@@ -76,7 +76,7 @@ def test_the_tag_changes_with_the_lists(icap, knowing):
     assert tag() == before
 
     entry = NewEntry("sha256", hashlib.sha256(b"one more").digest())
-    knowing.banks.add("known", [entry], actor="test", reason="for the test")
+    knowing.banks.add(BANK, [entry], actor="test", reason="for the test")
     knowing.refresh()
     assert tag() != before
 

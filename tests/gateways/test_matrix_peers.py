@@ -19,7 +19,7 @@ from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.gateways.check import check_gateways
 
-pytestmark = pytest.mark.peers
+pytestmark = [pytest.mark.peers, pytest.mark.usefixtures("nothing_is_told")]
 
 MODULE = Path(__file__).parents[2] / "integrations" / "synapse"
 LOOSE = {"overrides": {"unknown-type": "allow"}}

@@ -15,7 +15,7 @@ from tests.support.mail_server import MailServer, mail_server, send, sendmail
 from tests.support.service import free_port
 from tutela.deployment.composition import compose_deployment
 
-pytestmark = pytest.mark.peers
+pytestmark = [pytest.mark.peers, pytest.mark.usefixtures("nothing_is_told")]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.gateways.conftest import MAX_BYTES
 from tests.support.applications import Application, application
-from tests.support.gateways import COPY, DAMAGED, OTHER, Running, form, talk
+from tests.support.gateways import BANK, COPY, DAMAGED, OTHER, Running, form, talk
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.deployment.composition import Deployment
 from tutela.gateways import proxy
@@ -81,7 +81,7 @@ def test_a_page_is_answered_to_a_browser_and_holds_the_number_only(client):
     answer = client.post("/upload", content=form(COPY), headers=FORM | {"Accept": "text/html,*/*"})
     assert answer.headers["content-type"].startswith("text/html")
     assert re.search(r"Number [0-9a-f]{12}", answer.text)
-    assert "pdq" not in answer.text and "known" not in answer.text
+    assert "pdq" not in answer.text and BANK not in answer.text
 
 
 def test_forms_that_could_be_read_in_two_ways_are_held(client, behind):

@@ -18,7 +18,7 @@ from tests.support.service import free_port
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.deployment.composition import Deployment, compose_deployment
 
-pytestmark = pytest.mark.peers
+pytestmark = [pytest.mark.peers, pytest.mark.usefixtures("nothing_is_told")]
 
 TUTELA = {"kind": "clamd", "listen": ["127.0.0.1:0"], "answer_s": 120, "clients": ["rspamd"]}
 

@@ -30,7 +30,11 @@ def application() -> Iterator[Application]:
         protocol_version = "HTTP/1.1"
 
         def _take(self) -> None:
-            body = self._chunks() if "transfer-encoding" in self.headers else self._plain()
+            try:
+                body = self._chunks() if "transfer-encoding" in self.headers else self._plain()
+            except (ConnectionError, ValueError):  # what is cut short is nothing
+                self.close_connection = True
+                return
             running.requests.append((self.command, self.path, dict(self.headers.items()), body))
             answer = b"taken %d" % len(body)
             self.send_response(201 if body else 200)
@@ -43,7 +47,11 @@ def application() -> Iterator[Application]:
                 self.wfile.write(answer)
 
         def _plain(self) -> bytes:
-            return self.rfile.read(int(self.headers.get("content-length", "0")))
+            length = int(self.headers.get("content-length", "0"))
+            body = self.rfile.read(length)
+            if len(body) < length:
+                raise ConnectionError("the request is cut short")
+            return body
 
         def _chunks(self) -> bytes:
             body = b""

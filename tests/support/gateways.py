@@ -1,6 +1,7 @@
 """Gateways as the tests meet them: in a thread of the test's own process, and in a process that can be killed."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -24,6 +25,7 @@ from tutela.deployment.composition import Deployment
 from tutela.deployment.settings import load_settings
 from tutela.gateways.base import Options
 from tutela.gateways.capacity import Capacity, Semaphore
+from tutela.gateways.outcome import GatewayFault, reason
 from tutela.gateways.service import Gateways, listen
 from tutela.lists.banks.model import Action, NewEntry, Policy
 
@@ -41,10 +43,22 @@ OTHER = file_of(photos()[1].resize((300, 300)), "JPEG", quality=80)
 DAMAGED = OTHER[: len(OTHER) // 2]
 
 
+BANK, FILE = "zilpzalp", "holiday-of-anna"
+"""The name of the bank that knows the picture, and of files that are refused: words that stand nowhere else."""
+TOLD_AT: set[int] = set()
+"""Ports at which gateways were asked."""
+TOLD_IN: set[Path] = set()
+"""Logs of gateways."""
+
+
 def form(*contents: bytes) -> bytes:
     """A form of the boundary `xyz` with each content as a file."""
-    head = b'--xyz\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n'
-    return b"".join(head + content + b"\r\n" for content in contents) + b"--xyz--\r\n"
+    parts = (
+        b'--xyz\r\nContent-Disposition: form-data; name="f"; filename="%s"\r\n\r\n%s\r\n'
+        % (FILE.encode() if content in (COPY, DAMAGED) else b"a", content)
+        for content in contents
+    )
+    return b"".join(parts) + b"--xyz--\r\n"
 
 
 def described(gateways: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Options]:
@@ -60,9 +74,22 @@ def list_known(deployment: Deployment) -> None:
         for item in verdict.hashes
         if item.view == "whole" and not item.part
     ]
-    deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
-    deployment.banks.add("known", entries, actor="test", reason="for the test")
+    deployment.banks.create(BANK, policy=Policy(Action.BLOCK), actor="test")
+    deployment.banks.add(BANK, entries, actor="test", reason="for the test")
     deployment.refresh()
+
+
+def never_told(deployment: Deployment, *refused: bytes) -> list[bytes]:
+    """What nobody may be told of refused contents, in small letters."""
+    words, pieces = [BANK, FILE, "distance", *(reason(fault).message for fault in GatewayFault)], []
+    for content in refused:
+        verdict = deployment.screener.screen(content)
+        words += [each.message for each in verdict.reasons]
+        words += [item.value for item in verdict.hashes]
+        # From where on files differ that begin alike.
+        pieces += [content[at : at + 60] for at in range(1_500, len(content) - 60, 1_500)]
+    told = [word.encode() for word in words] + [piece[:24] for piece in pieces]
+    return [each.lower() for each in (*told, *(base64.b64encode(piece) for piece in pieces))]
 
 
 class Running:
@@ -75,6 +102,7 @@ class Running:
             name: [each.getsockname()[1] for each in sockets if each.family != socket.AF_UNIX]
             for name, sockets in self._sockets.items()
         }
+        TOLD_AT.update(port for ports in self.ports.values() for port in ports)
         self._deployment = deployment
         self._places = places
         self._up = threading.Event()
@@ -109,6 +137,8 @@ class GatewayProcess:
     def __init__(self, home: Path, name: str, settings: Mapping[str, Mapping[str, Any]], **environment: str) -> None:
         self.home = home
         self.log = home / f"{name}.log"
+        TOLD_IN.add(self.log)
+        TOLD_AT.update(each.port for each in getattr(described(settings)[name], "listen", ()) if each.port)
         self._arguments = [sys.executable, "-m", "tutela", "--home", str(home), "gateway", "run", name]
         patient = {"TUTELA_DECODERS": "1", "TUTELA_LIMITS__TIMEOUT_S": "120"}
         self._environment = os.environ | patient | {"TUTELA_GATEWAYS": json.dumps(settings)} | environment
