@@ -131,9 +131,14 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def filled_home(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Path:
     """A home with one bank, which blocks and lists the known picture."""
     home = tmp_path_factory.mktemp("filled") / "home"
-    assert tutela_run(home, "bank", "create", "known", "--action", "block", "--label", "A1").code == 0
-    answer = tutela_run(home, "bank", "add", "known", pictures / "known.png", "--reference", "case-7", "--no-views")
-    assert (answer.code, answer.out) == (0, "listed 2, already there 0: 1 2\n")
+    picture = str(pictures / "known.png")
+    for command in (
+        ("create", "known", "--action", "block", "--label", "A1"),
+        ("add", "known", picture, "--reference", "case-7", "--no-views"),
+    ):
+        answer = CliRunner().invoke(app, ["--home", str(home), "bank", *command])
+        assert answer.exit_code == 0, answer.output
+    assert answer.stdout == "listed 2, already there 0: 1 2\n"
     return home
 
 
