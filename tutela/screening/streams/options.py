@@ -10,7 +10,7 @@ class StreamOptions:
     """How live streams are watched, and when one is paused or cut."""
 
     max_streams: int = 0
-    """Streams that one process watches at once; one more is refused. 0: forty for each decoding worker."""
+    """Streams that one process watches at once; one more is refused. 0: sixteen for each decoding worker."""
     max_gap_s: float = 2.0
     """Seconds of a stream between two samples, whatever its key frames are."""
     random_share: float = 0.25

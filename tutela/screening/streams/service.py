@@ -41,7 +41,8 @@ log = logging.getLogger(__name__)
 
 TOPIC = "stream.cut"
 TICK_S = 0.5
-STREAMS_A_WORKER = 40
+STREAMS_A_WORKER = 16
+"""Of 720p30 with a moving camera; as many as are admitted cheaply would be too many once they are in doubt."""
 OVERLOADED_LAG_S = 1.0
 """Samples that take longer from their arrival to their ruling say that no further stream can be watched."""
 PURGED_FOR_S = 6.0
