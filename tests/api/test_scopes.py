@@ -15,7 +15,7 @@ NEEDS = {
     Scope.SCREEN: """
         POST /v1/screen, POST /v1/screen/hashes, POST /v1/lookup, POST /v1/check, GET /v1/jobs/{job_id},
         GET /v1/signals, GET /v1/labels, POST /v1/events, POST /v1/cases/{case_id}/context,
-        POST /v1/streams/{stream_id}/signals
+        POST /v1/streams/signals, POST /v1/streams/{stream_id}/signals
     """,
     Scope.CURATE: """
         GET /v1/verdicts/{verdict_id}, GET /v1/banks, POST /v1/banks, GET /v1/banks/{name}, PATCH /v1/banks/{name},

@@ -274,7 +274,8 @@ def client(tmp_path):
         tmp_path / "home", decoders=1, limits=LIMITS, job_limits=JobLimits(max_bytes=4_000_000)
     ) as deployment:
         list_in(deployment, "known", KNOWN, "pdq", "sha256")
-        with TestClient(create_app(deployment, ApiOptions(auth_required=False))) as client:
+        app = create_app(deployment, ApiOptions(auth_required=False))
+        with TestClient(app, raise_server_exceptions=False) as client:
             yield client
 
 

@@ -225,8 +225,10 @@ def _describe_problems(app: FastAPI) -> None:
                     statuses = [400, 401, 403, 429, 503]
                     statuses += [404] if "{" in path else []
                     statuses += [409, 413] if method != "get" else []
-                    for status in statuses:
-                        operation["responses"].setdefault(str(status), _problem(status))
+                    answers = operation["responses"]
+                    named = {*map(str, statuses), *(status for status in answers if status >= "400")}
+                    bare = [status for status in named if "content" not in answers.get(status, {})]
+                    answers |= {status: _problem(int(status)) for status in sorted(bare)}
         return document
 
     app.openapi = described  # type: ignore[method-assign]

@@ -73,7 +73,7 @@ def release_stream(request: Request, stream_id: str, actor: Reviewer) -> dict[st
     return stream_document(_released(records, facts, actor))
 
 
-@router.post("/signals", operation_id="signal_channel", status_code=201)
+@router.post("/signals", operation_id="signal_channel", status_code=201, responses={404: {}})
 def signal_channel(request: Request, body: ChannelSignalIn, _: Platform) -> dict[str, Any]:
     """Tell a weak signal about the stream that runs at a channel: it ranks the stream for a person, and ends nothing.
 
