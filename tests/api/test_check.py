@@ -45,6 +45,7 @@ def test_a_check_answers_a_verdict(client):
     assert answer["answer"] == "block"
     assert answer["deterrence"] is None
     assert {match["signal"] for match in answer["verdict"]["matches"]} == {"url"}
+    assert all(match["sentence"].endswith(", by url") for match in answer["verdict"]["matches"])
     assert client.post("/v1/check", json={"urls": ["https://example.org/other"]}).json()["answer"] == "allow"
 
 

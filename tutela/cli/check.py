@@ -21,5 +21,5 @@ def check(deployment: Deployment, urls: Sequence[str], text: str | None, purpose
     if as_json:
         print_json(document | {"deters": answer.deters})
     else:
-        print_table(VERDICT_COLUMNS, [verdict_row(", ".join(urls) or "text", document)])
+        print_table(("checked", *VERDICT_COLUMNS[1:]), [verdict_row(", ".join(urls) or "text", document)])
     return 1 if answer.verdict.matches or answer.verdict.decision != "allow" else 0

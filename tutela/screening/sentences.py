@@ -60,8 +60,11 @@ OTHER_VIEW = message("a part of it")
 SAME_FILE = message("The same file as {entry}, by {signal}")
 SAME_PICTURE = message("The same picture as {entry}: {view}, distance {distance} of {threshold}")
 SAME_FRAMES = message("The same video as {entry}: {view}, distance {distance} of {threshold}")
+LISTED = message("Listed as {entry}, by {signal}")
 LIKE = message("Like {entry} by {signal}: {view}, distance {distance} of {threshold}")
 _PICTURES = frozenset({"pdq", "photodna"})
+_BY_KIND = {SignalKind.EXACT: SAME_FILE, SignalKind.PREFIXES: LISTED, SignalKind.PATTERN: LISTED}
+"""What is equal to an entry, or has it in it, is at no distance; links and words are of no view."""
 
 
 def entry_of(match: ListedMatch) -> str:
@@ -86,10 +89,12 @@ def view_in_words(view: str, translate: Callable[[str], str] = str) -> str:
 
 def sentence(match: ListedMatch, translate: Callable[[str], str] = str) -> str:
     """What a match says, in words. `translate` gives a text in the reader's language."""
-    exact = composite_type(match.signal) is None and signal_type(match.signal).kind is SignalKind.EXACT
-    template = SAME_FILE if exact else SAME_PICTURE if match.signal in _PICTURES else LIKE
     if composite_type(match.signal) is not None:
         template = SAME_FRAMES
+    elif match.signal in _PICTURES:
+        template = SAME_PICTURE
+    else:
+        template = _BY_KIND.get(signal_type(match.signal).kind, LIKE)
     return translate(template).format(
         entry=entry_of(match),
         signal=match.signal,
