@@ -42,7 +42,7 @@ test: setup-test ## Run the tests, but for those of test-builds and test-peers
 	@.ci/browser
 	TMPDIR=$$(.ci/fast-temp) $(BIN)/python -m pytest -n 4 --dist worksteal
 
-check: setup-test ## The quick tests, in two minutes; what a push is held to
+check: setup-test ## The quick tests, in under three minutes; what a push is held to
 	TMPDIR=$$(.ci/fast-temp) TUTELA_TEST_EFFORT=quick $(BIN)/python -m pytest -n 3 --dist worksteal -q -m 'not slow and not peers and not builds'
 
 coverage: setup-test ## Which branches of casework its tests take
@@ -53,7 +53,7 @@ coverage: setup-test ## Which branches of casework its tests take
 
 test-peers: setup-test ## Test gateways and brokers with the real programs
 	@.ci/peers
-	$(BIN)/python -m pytest -m peers -n 3 --dist loadfile tests/gateways tests/deployment/test_risk_brokers.py
+	$(BIN)/python -m pytest -m peers -n 2 --dist loadfile tests/gateways tests/deployment/test_risk_brokers.py
 
 test-builds: setup-test ## Test the wheel, and the native core under sanitizers: each is compiled anew
 	$(BIN)/python -m pytest -m builds -n 2 --dist loadfile tests/deployment/test_packaging.py tests/content/test_native_sanitizers.py
