@@ -258,7 +258,8 @@ class Torn:
         self.cut = False
         self.cuts = 0
         self.stall = threading.Event()
-        """Set: a transfer stands still in its middle until this is clear."""
+        """Set: a transfer stands still in its middle until this is clear. The rest of it is lost, or all of it could be
+        in the kernel's buffers before the primary is killed."""
         self.stalled = threading.Event()
         self._tcp = socket.create_server(("127.0.0.1", 0))
         self.port = self._tcp.getsockname()[1]
@@ -285,7 +286,8 @@ class Torn:
                 passed += len(part)
                 if self.stall.is_set() and passed > 100_000:
                     self.stalled.set()
-                    wait_until(lambda: not self.stall.is_set(), "the transfer may go on")
+                    wait_until(lambda: not self.stall.is_set(), "the transfer may end")
+                    return
                 if self.cut and passed > 200:
                     connection.sendall(part[: len(part) // 2])
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
