@@ -169,6 +169,8 @@ class Resolver:
                 if asked.flags & dns.flags.RD and self.applies and question.rdtype == dns.rdatatype.A:
                     address = "192.0.2.53" if question.name.to_text() == "canary.tutela.alt." else "9.9.9.9"
                     answer.answer = [dns.rrset.from_text(question.name, 60, "IN", "A", address)]
+                elif self.applies and question.name.to_text() == "version.canary.tutela.alt.":
+                    answer.answer = [dns.rrset.from_text(question.name, 60, "IN", "TXT", '"7"')]
                 else:
                     answer.set_rcode(dns.rcode.NXDOMAIN)
                 self._socket.sendto(answer.to_wire(), peer)
@@ -203,7 +205,11 @@ def test_the_zone_is_printed_in_the_words_of_each_resolver(call, home, tmp_path)
 def test_each_resolver_is_asked_whether_it_applies_the_policy(call, home, resolver):
     (home / "tutela.toml").write_text(f'[dns.isp.resolvers.one]\nasked_at = "127.0.0.1:{resolver.port}"\n')
     applied = call("dns", "check")
-    assert (applied.code, applied.out) == (0, "one: applies the policy\n")
+    assert (applied.code, applied.out) == (0, "one: applies the policy\n"), "here nobody knows what version there is"
+    (home / "dns").mkdir()
+    for serial, told in ((7, "version 7"), (9, "version 7 of 9")):
+        (home / "dns" / "rpz.tutela.invalid.serial").write_text(str(serial))
+        assert call("dns", "check").out.splitlines() == ["one: applies the policy", f"  rpz.tutela.invalid: {told}"]
     resolver.applies = False
     lost = call("dns", "check", "isp")
     assert (lost.code, lost.out) == (1, "one: DOES NOT apply the policy\n")

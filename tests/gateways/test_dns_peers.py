@@ -511,7 +511,7 @@ def test_a_resolver_that_lost_its_policy_is_alarmed_within_thirty_seconds(lists)
     port = free_port()
     options = options_of(port, "bind", signed=True, expire_s=8, refresh_s=2, retry_s=1)
     heard: list[tuple[float, str, bool]] = []
-    watch = CanaryWatch(options, lambda name, applied: heard.append((time.monotonic(), name, applied)))
+    watch = CanaryWatch(options, dict, lambda name, applied: heard.append((time.monotonic(), name, applied)))
 
     def ask() -> bool:
         asyncio.run(watch.ask())
@@ -533,6 +533,43 @@ def test_a_resolver_that_lost_its_policy_is_alarmed_within_thirty_seconds(lists)
         with served(lists.zone, options):
             wait_until(lambda: ask() and watch.failing == set(), "it applies the policy again")
         assert heard[-1][1:] == ("bind", True)
+
+
+def test_a_resolver_that_keeps_an_old_version_is_alarmed_after_an_hour(lists):
+    """Both zones are answered, and one cannot be transferred any more: what a firewall or a full disk does."""
+    port = free_port()
+    at = ListenAddress("127.0.0.1", port)
+    options = options_of(port, "unbound", signed=False, refresh_s=1, retry_s=1)
+    options = options.model_copy(update={"recent": "new.rpz.tutela.invalid", "recent_most": 5})
+    zone = zone_of(lists.banks, lists.folder / "two", options)
+    assert zone.recent is not None
+    small, clock, heard = zone.recent, [0.0], list[tuple[str, bool]]()
+    watch = CanaryWatch(
+        options,
+        lambda: {"new.rpz.tutela.invalid": small.serial, options.zone: zone.serial},
+        lambda name, applied: heard.append((name, applied)),
+        lambda: clock[0],
+    )
+
+    def ask_after(hours: float) -> list[tuple[str, bool]]:
+        clock[0] += hours * 3600
+        asyncio.run(watch.ask())
+        return heard
+
+    torn = Torn(options.listen.port)
+    command = unbound(lists.folder, port, options, torn.port)
+    with contextlib.closing(torn), served(zone, options), resolver(command, port, lists.folder):
+        wait_until(lambda: asyncio.run(applies(at, options)), "both zones are applied")
+        assert ask_after(0) == [] and ask_after(5) == [], "nothing changed, so nothing is late"
+        torn.cut = True
+        lists.add("new.example")
+        wait_until(lambda: torn.cuts >= 1, "a transfer is cut")
+        assert ask_after(0.1) == [] and ask_after(0.9) == []
+        assert ask_after(0.2) == [("unbound", False)]
+        assert asyncio.run(applies(at, options)), "the canary alone says nothing of it"
+        torn.cut = False
+        wait_until(lambda: looked_up("new.example", port) == {GARDEN}, "the change arrives")
+        wait_until(lambda: ask_after(0.01)[-1] == ("unbound", True), "it applies the policy again")
 
 
 # --- as many rules as an operator may have

@@ -69,10 +69,12 @@ def watch(context: typer.Context, name: Name = None) -> None:
 
     from tutela.errors import InputError
     from tutela.foundation.logs import configure_logs
+    from tutela.gateways.dns import stored_serials
     from tutela.gateways.dns.canary import CanaryWatch
 
     configure_logs()
     options = _options(context, name)
+    serial_file = _serial_file(context, options)
     if not options.resolvers:
         raise InputError("no resolver is named: dns.resolvers")
 
@@ -83,25 +85,31 @@ def watch(context: typer.Context, name: Name = None) -> None:
         task.cancel()
 
     with _told(context, options) as on_change:
-        asyncio.run(run(CanaryWatch(options, on_change)))
+        asyncio.run(run(CanaryWatch(options, lambda: stored_serials(serial_file, options), on_change)))
 
 
 @app.command(epilog="tutela dns check")
 def check(context: typer.Context, name: Name = None) -> None:
-    """Ask every resolver for the canary. Exit code 1 when one does not apply the policy."""
+    """Ask every resolver for the canary, and which version it applies. Exit code 1 when one applies none."""
+    import asyncio
+
     from tutela.errors import InputError
-    from tutela.gateways.dns.canary import applies
+    from tutela.gateways.dns import stored_serials
+    from tutela.gateways.dns.canary import applied_version, applies
 
     options = _options(context, name)
     if not options.resolvers:
         raise InputError("no resolver is named: dns.resolvers")
     failing = False
+    serials = stored_serials(_serial_file(context, options), options)
     for resolver_name, resolver in options.resolvers.items():
-        import asyncio
-
         good = asyncio.run(applies(resolver.asked_at, options))
         failing |= not good
         typer.echo(f"{resolver_name}: {'applies the policy' if good else 'DOES NOT apply the policy'}")
+        for zone_name, serial in serials.items():
+            version = asyncio.run(applied_version(resolver.asked_at, options, zone_name))
+            if good and version is not None:
+                typer.echo(f"  {zone_name}: version {version}{'' if version == serial else f' of {serial}'}")
     raise typer.Exit(1 if failing else 0)
 
 
@@ -132,7 +140,12 @@ def _banks(context: typer.Context, options: "DnsOptions") -> "tuple[Banks, Path]
     settings = context.obj.settings()
     prepare_home(settings.home)
     store = Store.create(database_url(settings.home, settings.database_text))
-    return Banks(store, settings.home), settings.home / "dns" / f"{options.zone}.serial"
+    return Banks(store, settings.home), _serial_file(context, options)
+
+
+def _serial_file(context: typer.Context, options: "DnsOptions") -> "Path":
+    home: Path = context.obj.settings().home
+    return home / "dns" / f"{options.zone}.serial"
 
 
 async def _serve(primary: "object") -> None:

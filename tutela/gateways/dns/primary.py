@@ -97,12 +97,16 @@ class Primary:
         self._networks = [ip_network(network) for network in options.allow]
         self._connections: set[asyncio.Task[Any]] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._watch = CanaryWatch(options, on_change)
+        self._watch = CanaryWatch(options, self._serials, on_change)
 
     @property
     def failing(self) -> set[str]:
-        """The resolvers that do not apply the policy, as the canary shows."""
+        """The resolvers that do not apply the policy, or an old one, as the canary shows."""
         return self._watch.failing
+
+    def _serials(self) -> dict[str, int]:
+        served = zip(self._options.zones, self._served, strict=True)
+        return {name: zone.versions.serial for name, zone in served}
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[ListenAddress]:

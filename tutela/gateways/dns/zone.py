@@ -19,7 +19,7 @@ from tutela.errors import InputError
 from tutela.gateways.dns.covering import CoveringNames, above
 from tutela.gateways.dns.listed import ListedNames
 from tutela.gateways.dns.options import DnsOptions
-from tutela.gateways.dns.versions import NameRule, Rules, ZoneVersions, newer, write_through
+from tutela.gateways.dns.versions import NameRule, Rules, ZoneVersions, newer, stored_serial, write_through
 from tutela.lists.banks.service import Banks
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class ZoneWithRecent(Zone):
         self._options = options
         self._clock = clock
         self._file = serial_file.with_suffix(".folded")
-        self.recent = ZoneVersions(serial_file.with_suffix(".recent"))
+        self.recent = ZoneVersions(_recent_serial_file(serial_file))
         self._shown: set[str] = set()
         """Names of which the lists say something else than `main`: all, but for those of a change too large."""
         self._folds: deque[_Fold] = deque()
@@ -200,6 +200,19 @@ class ZoneWithRecent(Zone):
 def zone_of(banks: Banks, serial_file: Path, options: DnsOptions) -> Zone:
     """As the options say."""
     return Zone(banks, serial_file) if options.recent is None else ZoneWithRecent(banks, serial_file, options)
+
+
+def stored_serials(serial_file: Path, options: DnsOptions) -> dict[str, int]:
+    """The current version of each zone, by its name, for another process than the one that serves them; nothing on
+    a machine that does not have its home."""
+    files = {options.zone: serial_file}
+    if options.recent is not None:
+        files[options.recent] = _recent_serial_file(serial_file)
+    return {zone: stored_serial(file) for zone, file in files.items() if file.exists()}
+
+
+def _recent_serial_file(serial_file: Path) -> Path:
+    return serial_file.with_suffix(".recent")
 
 
 def recent_rules(names: set[str], listed: CoveringNames) -> dict[str, NameRule]:
