@@ -1,5 +1,6 @@
 """Languages of the console: every text of every page comes from the catalogue, and those that are there are whole."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -89,6 +90,19 @@ def test_a_catalogue_that_comes_with_tutela_is_whole(name):
 )  # fmt: skip
 def test_every_closed_set_has_words(members: type[StrEnum]):
     assert {str(member) for member in members} <= set(WORDS)
+
+
+def test_every_act_in_the_history_of_a_case_has_words():
+    """Of all source: what is written to the audit log about a case."""
+    acts = {str(change) for change in cases.Change}
+    for file in FOLDER.parent.rglob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and any(ast.unparse(each).startswith("f'case:{") for each in call.args):
+                acts |= {
+                    str(each.value) for each in call.args if isinstance(each, ast.Constant) and "." in str(each.value)
+                }
+    assert {"case.claimed", "report.packaged", "case.decided"} <= acts
+    assert acts <= set(WORDS)
 
 
 # --- what rooms say
