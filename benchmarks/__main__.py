@@ -14,6 +14,7 @@ NAMES = (
     "fast_mode",
     "index_speed",
     "http_screening",
+    "versions",
     "list_change",
     "import_list",
     "exchange_pull",

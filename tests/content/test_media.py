@@ -12,6 +12,7 @@ from PIL import Image, ImageCms
 
 from tests.support.pictures import FORMATS, draw_scene, every_format, file_of, photos
 from tutela import _native
+from tutela.content.media.confined import jpeg
 from tutela.content.media.confined.decode import decode_picture
 from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.content import Limits, Mode
@@ -158,6 +159,33 @@ def test_an_impossible_orientation_counts_as_none(value):
     exif = Image.Exif()
     exif[0x0112] = value
     assert decode(file_of(photos()[0].resize((96, 64)), "JPEG", exif=exif)).orientation == 1
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"comment": b"words"}, {"quality": 98, "subsampling": 0}, {"dpi": (72, 72)}]
+)
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_jpeg_that_says_nothing_of_itself_is_decoded_as_one_that_is_opened_with_pillow(mode, options):
+    """A segment that no viewer knows has it opened."""
+    saturated = Image.new("RGB", (640, 480), (0, 0, 255))
+    for picture in (draw_scene(5, (640, 480)), photos()[1].resize((641, 333)), saturated):
+        data = file_of(picture.convert(mode), "JPEG", **options)
+        opened = data[:2] + b"\xff\xe7\x00\x05abc" + data[2:]
+        assert (jpeg.size_of_bare(memoryview(data)), jpeg.size_of_bare(memoryview(opened))) == (picture.size, None)
+        bare, whole = decode(data), decode(opened)
+        assert np.array_equal(bare.pixels, whole.pixels)
+        assert [name for name, _ in bare.readings] == [name for name, _ in whole.readings]
+        assert (bare.width, bare.height, bare.eighths) == (whole.width, whole.height, whole.eighths)
+        assert (bare.orientation, bare.damaged, bare.frames) == (1, whole.damaged, 1)
+
+
+@pytest.mark.parametrize("marker", [0xE1, 0xE2, 0xED, 0xEE])
+def test_what_turns_a_jpeg_or_gives_it_other_colours_is_not_passed_over(marker):
+    """Wherever it stands before the first scan, also behind the frame's header."""
+    data = file_of(draw_scene(5, (320, 240)), "JPEG")
+    for at in (2, data.index(b"\xff\xc0"), data.index(b"\xff\xda")):
+        said = data[:at] + bytes((0xFF, marker, 0, 4)) + b"ab" + data[at:]
+        assert jpeg.size_of_bare(memoryview(said)) is None
 
 
 def test_frames_and_pages_are_counted():

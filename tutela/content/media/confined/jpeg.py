@@ -26,8 +26,22 @@ _FEW = 256
 """So many of these are a slip of an encoder's; more may be a file."""
 _SPACES = {"L": "GRAY", "CMYK": "CMYK"}
 _END = b"\xff\xd9"
+_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
+_JFIF, _COMMENT = 0xE0, 0xFE
 Pixels = npt.NDArray[np.uint8]
 """(height, width, components), of a grey picture (height, width, 1)."""
+
+
+def size_of_bare(data: memoryview) -> tuple[int, int] | None:
+    """(width, height) of a file that says no more before its first scan than what its pixels need: nothing in it gives
+    them other colours, or turns them. None of any other."""
+    size = None
+    for marker, segment in jpeg_segments(data):
+        if marker > _JFIF and marker != _COMMENT:
+            return None
+        if marker in _FRAMES and len(segment) >= 5:
+            size = segment[3] << 8 | segment[4], segment[1] << 8 | segment[2]
+    return size
 
 
 def scaled_luma(data: bytes | memoryview) -> npt.NDArray[np.uint8] | None:
