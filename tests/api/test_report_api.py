@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from tests.casework.test_cybertipline_model import smallest_report
 from tests.support.incidents import US
 from tests.support.stores import new_home
+from tests.support.tipline_reports import smallest_report
 from tutela.api.app import create_app
 from tutela.api.keys import Keys, Scope
 from tutela.api.options import ApiOptions

@@ -17,14 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text, update
 
-from tests.casework.test_filing import draft
-from tests.screening.test_video import frames_of
 from tests.support.effort import effort
 from tests.support.forked import Forking
 from tests.support.held_items import a_match
 from tests.support.pictures import file_of, photos
 from tests.support.stores import new_store
-from tests.support.videos import encode, scene
+from tests.support.tipline_reports import draft
+from tests.support.videos import encode, frames_of, scene
 from tutela.api.metrics import exposition
 from tutela.casework.audit.log import AuditLog
 from tutela.casework.audit.verification import verify_log

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from tests.support.effort import effort
+from tests.support.incidents import NOON
 from tests.support.standins.cybertipline import SCHEMA_FILE
+from tests.support.tipline_reports import smallest_report
 from tutela.casework.reports.cybertipline import incidents, people, report
 from tutela.casework.reports.cybertipline.elements import Element, camel_case, lexical, writable
 from tutela.casework.reports.cybertipline.incidents import InternetDetails, WebPageIncident
@@ -27,7 +29,6 @@ from tutela.casework.reports.cybertipline.report import (
     LegalProcessAbroad,
     Metadata,
     Report,
-    Reporter,
 )
 from tutela.casework.reports.cybertipline.schema import Schema, problems
 from tutela.casework.reports.cybertipline.vocabulary import (
@@ -44,21 +45,6 @@ from tutela.errors import InputError, TutelaError
 EXAMPLES = effort(40, 2_000)
 """How many reports the property tests make."""
 XS = "{http://www.w3.org/2001/XMLSchema}"
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="session")
-def schema() -> Schema:
-    if not SCHEMA_FILE.is_file():
-        pytest.skip("the published schema ../shared/ncmec/cyber_tipline.xsd is not there")
-    return Schema.read(SCHEMA_FILE)
-
-
-def smallest_report() -> Report:
-    return Report(
-        incident_summary=IncidentSummary(incident_type=IncidentType.CHILD_PORNOGRAPHY, incident_date_time=NOON),
-        reporter=Reporter(reporting_person=TiplinePerson()),
-    )
 
 
 # --- everything that the model can produce

@@ -16,8 +16,9 @@ import httpx
 import pytest
 from lxml import etree
 
-from tests.casework.test_cybertipline_model import NOON, smallest_report
+from tests.support.incidents import NOON
 from tests.support.standins.cybertipline import DAY_S, HOUR_S, HTTP_STATUS, Account, CyberTiplineStandIn
+from tests.support.tipline_reports import smallest_report
 from tutela.casework.reports.cybertipline.answers import TiplineRefusedError, UncertainError, read_answer
 from tutela.casework.reports.cybertipline.client import CyberTipline
 from tutela.casework.reports.cybertipline.environment import ADDRESSES, Environment

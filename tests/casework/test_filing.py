@@ -14,17 +14,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.casework.test_cybertipline_model import smallest_report
 from tests.support.effort import effort
 from tests.support.filing_worker import Named, Unsealed
 from tests.support.forked import Forking
 from tests.support.standins.cybertipline import DAY_S, Account, CyberTiplineStandIn
+from tests.support.tipline_reports import draft
 from tutela.casework.reports import decisions
 from tutela.casework.reports.alarms import AlarmKind, alarms
 from tutela.casework.reports.cybertipline.client import CyberTipline
 from tutela.casework.reports.cybertipline.environment import Environment
-from tutela.casework.reports.cybertipline.report import FileDetails
-from tutela.casework.reports.draft import Draft, DraftFile
 from tutela.casework.reports.filer import Filer
 from tutela.casework.reports.ledger import Ledger
 from tutela.casework.reports.model import FileState, Filing, FilingState, OvertakenError
@@ -95,17 +93,6 @@ def filer(
     ledger: Ledger, ncmec: CyberTiplineStandIn, cybertipline: tuple[CyberTiplineStandIn, str], network: Cutting
 ) -> Filer:
     return Filer(ledger, CyberTipline("esp", "secret", address=cybertipline[1], transport=network), Named())
-
-
-def draft(*evidence: str, mark: str = "") -> Draft:
-    report = dataclasses.replace(smallest_report(), additional_info=mark or None)
-    files = tuple(
-        DraftFile(
-            evidence=name, md5=hashlib.md5(name.encode()).hexdigest(), details=FileDetails(original_file_name=name)
-        )
-        for name in evidence
-    )
-    return Draft(report=report, files=files)
 
 
 def added(ledger: Ledger, *evidence: str, key: str = "case:1") -> str:

@@ -3,7 +3,6 @@ tools."""
 
 import dataclasses
 import hashlib
-import io
 import json
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from tests.casework.test_cybertipline_model import schema  # noqa: F401  (a fixture)
+from tests.support.containers import unpacked
 from tests.support.effort import effort
 from tests.support.incidents import DETAILS, NOON, US, InMemory, decided_case
 from tutela.casework.audit.log import AuditLog
@@ -49,7 +48,7 @@ def incident(evidence: InMemory) -> Incident:
 # --- the CyberTipline draft
 
 
-def test_a_case_becomes_a_report_with_its_defaults(incident, schema):  # noqa: F811
+def test_a_case_becomes_a_report_with_its_defaults(incident, schema):
     draft = preview(incident, US)
     assert draft.problems(schema) == []
     summary, (account,) = draft.report.incident_summary, draft.report.person_or_user_reported
@@ -98,7 +97,7 @@ def test_nothing_to_report_is_an_error(evidence):
         incident_of(case, evidence)
 
 
-def test_a_platform_that_says_nothing_still_gets_a_report(evidence, schema):  # noqa: F811
+def test_a_platform_that_says_nothing_still_gets_a_report(evidence, schema):
     draft = preview(incident_of(decided_case(evidence, details={}), evidence), US)
     assert draft.problems(schema) == []
     assert draft.report.person_or_user_reported == ()
@@ -111,7 +110,7 @@ def test_a_platform_that_says_nothing_still_gets_a_report(evidence, schema):  # 
         st.sampled_from(sorted(KNOWN_DETAILS)) | st.text(max_size=20), st.text(max_size=1000), max_size=30
     )
 )
-def test_whatever_the_platform_says_the_report_is_taken(schema, details):  # noqa: F811
+def test_whatever_the_platform_says_the_report_is_taken(schema, details):
     evidence = InMemory()
     incident = incident_of(decided_case(evidence, [b"x"], details), evidence)
     assert preview(incident, US).problems(schema) == []
@@ -159,15 +158,6 @@ def test_only_the_review_key_opens_a_draft(incident):
 
 
 # --- packages
-
-
-def unpacked(zipped: bytes, password: str | None = None) -> dict[str, bytes]:
-    import pyzipper
-
-    with pyzipper.AESZipFile(io.BytesIO(zipped)) as archive:
-        if password:
-            archive.setpassword(password.encode())
-        return {name: archive.read(name) for name in archive.namelist()}
 
 
 @pytest.fixture

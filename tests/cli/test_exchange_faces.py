@@ -11,9 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi.testclient import TestClient
 
-from tests.lists.test_exchanges import filled
 from tests.support.commands import Call, Said, run_command
-from tests.support.exchange_tools import QUICK, opened
+from tests.support.exchange_tools import QUICK, filled, opened
 from tests.support.feeds import random_hashes
 from tests.support.standins.arachnid import ArachnidStandIn
 from tests.support.standins.ncmec import NcmecStandIn

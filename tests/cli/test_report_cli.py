@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.casework.test_reports import unpacked
+from tests.support.containers import unpacked
 from tests.support.incidents import US
 from tests.support.pictures import draw_scene, file_of
 from tests.support.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn

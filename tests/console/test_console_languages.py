@@ -16,11 +16,11 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po, write_po
 
 import tutela.console
-from tests.casework.test_filing import draft
 from tests.support.console import Desk
 from tests.support.contact_cases import raised
 from tests.support.held_items import a_held_verdict, a_match
 from tests.support.streams import put_down
+from tests.support.tipline_reports import draft
 from tutela.casework.cases import model as cases
 from tutela.casework.reports import intake, notices
 from tutela.casework.reports import model as filings

@@ -2,7 +2,6 @@
 
 import io
 import struct
-import zlib
 from functools import cache
 
 import numpy as np
@@ -10,6 +9,7 @@ import pdqhash
 import pytest
 from PIL import Image, ImageCms
 
+from tests.support.hostile_pictures import png_claiming
 from tests.support.pictures import FORMATS, draw_scene, every_format, file_of, photos
 from tutela import _native
 from tutela.content.media.confined import jpeg
@@ -223,15 +223,6 @@ def test_what_holds_no_picture_says_why(data, reason):
         with pytest.raises(UnscreenableError) as caught:
             decode(data, mode)
         assert caught.value.reason == reason
-
-
-def png_claiming(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = chunk(b"IDAT", zlib.compress(bytes(1000)))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + body + chunk(b"IEND", b"")
 
 
 def test_limits_are_checked_before_pixels_are_made():

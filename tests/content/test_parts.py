@@ -24,8 +24,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.content.test_media import png_claiming
-from tests.screening.test_screening import list_in
 from tests.support.containers import (
     cabs_of,
     compound_of,
@@ -40,6 +38,8 @@ from tests.support.containers import (
     zip_of,
 )
 from tests.support.effort import effort
+from tests.support.hostile_pictures import gif_without_end, png_claiming
+from tests.support.lists import list_in
 from tests.support.pictures import draw_scene, file_of, mutations, photos
 from tests.support.quines import gzip_quine, zip_quine
 from tutela.content.media import system_libarchive
@@ -523,13 +523,6 @@ def test_time_that_runs_out_keeps_what_was_found():
     places = list(places_in(zip_of({"a.jpg": OTHER, "b.jpg": COPY}), timeout_s=1e-9))
     assert [place.path for place in places] == ["", ""]
     assert code_of(places[-1]) == "timeout"
-
-
-def gif_without_end(frames: int) -> bytes:
-    """A GIF of very many frames, each a pixel on a large screen."""
-    start = file_of(draw_scene(1, (400, 300)).quantize(16), "GIF")
-    pixel = b"\x2c\x01\x00\x01\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00"
-    return start[:-1] + pixel * frames + b";"
 
 
 def test_an_animation_without_end_stops_at_the_limit_and_is_held():

@@ -62,3 +62,18 @@ def test_a_room_is_imported_only_by_what_it_offers():
                         unoffered.add(f"{importer} imports {steps[depth]} of {room}")
     assert taken > 1000
     assert sorted(unoffered) == []
+
+
+def test_no_test_is_imported():
+    """By another, or by what tests share: what two tests need is in tests/support."""
+    looked_at, found = 0, set()
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom | ast.Import):
+                looked_at += 1
+                names = [alias.name for alias in node.names]
+                steps = ".".join([getattr(node, "module", None) or "", *names]).split(".")
+                if steps[0] == "tests" and any(step.startswith("test_") for step in steps):
+                    found.add(f"{path.relative_to(ROOT)}: {ast.unparse(node)}")
+    assert looked_at > 1000
+    assert found == set()

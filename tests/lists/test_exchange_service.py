@@ -19,8 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image, ImageDraw
 from sqlalchemy import select
 
-from tests.lists.test_exchanges import filled
-from tests.support.exchange_tools import QUICK, expected, exported, listed, opened, puller, wait_until
+from tests.support.exchange_tools import QUICK, expected, exported, filled, listed, opened, puller, wait_until
 from tests.support.feeds import random_hashes
 from tests.support.pictures import file_of, photos
 from tests.support.service import Service

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import text
 from threatexchange.exchanges.clients.ncmec.hash_api import NCMECEnvironment, NCMECHashAPI
 
-from tests.support.exchange_tools import QUICK, expected, exported, listed, opened, puller
-from tests.support.standins.ncmec import NcmecEntry, NcmecStandIn
+from tests.support.exchange_tools import QUICK, T0, expected, exported, filled, listed, ncmec_entry, opened, puller
+from tests.support.standins.ncmec import NcmecEntry
 from tests.support.standins.server import Fault, Faulty, served
 from tests.support.stores import new_store
 from tests.support.waiting import wait_until
@@ -26,32 +26,6 @@ from tutela.lists.exchanges.base import ExchangeError, Listing, Page
 from tutela.lists.exchanges.prefetch import Batch, read_ahead
 from tutela.lists.exchanges.puller import Puller
 from tutela.lists.exchanges.service import Exchanges
-
-T0 = int(time.time()) - 400 * 86_400
-
-
-def ncmec_entry(number: int, *, at: int | None = None, seed: str = "") -> NcmecEntry:
-    rng = random.Random(f"{number}{seed}")
-    prints = [("md5", rng.randbytes(16).hex()), ("pdq", rng.randbytes(32).hex())]
-    if number % 3 == 0:
-        prints.append(("sha1", rng.randbytes(20).hex()))
-    if number % 7 == 0:
-        prints.append(("netclean", f"nc-{number}"))
-    return NcmecEntry(
-        member=rng.choice([42, 43]),
-        id=f"entry-{number}",
-        at=at if at is not None else T0 + rng.randrange(390 * 86_400),
-        media="video" if number % 5 == 0 else "image",
-        classification=rng.choice(["A1", "A2", "B1", "B2", None]),
-        fingerprints=tuple(prints),
-    )
-
-
-def filled(count: int, **options) -> NcmecStandIn:
-    service = NcmecStandIn(**options)
-    for number in range(count):
-        service.put(ncmec_entry(number))
-    return service
 
 
 @pytest.fixture

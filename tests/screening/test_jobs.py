@@ -17,8 +17,8 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fastapi.testclient import TestClient
 
-from tests.content.test_parts import gif_without_end
-from tests.screening.test_screening import list_in
+from tests.support.hostile_pictures import gif_without_end
+from tests.support.lists import list_in
 from tests.support.pictures import file_of, photos
 from tests.support.service import Service
 from tests.support.serving import serving

@@ -5,12 +5,12 @@ import logging
 
 import pytest
 
+from tests.support.lists import hashes, list_in
 from tests.support.pictures import file_of, photos
 from tests.support.waiting import wait_until
 from tutela.content.media.content import Limits
 from tutela.content.signals.base import Sample
-from tutela.content.signals.registry import signal_type
-from tutela.deployment.composition import Deployment, compose_deployment
+from tutela.deployment.composition import compose_deployment
 from tutela.errors import InputError, NotFoundError, StoreError
 from tutela.lists.banks.model import Action, BankKind, EntryState, NewEntry, Policy
 from tutela.screening.policy import ScreeningPolicy
@@ -19,21 +19,6 @@ from tutela.screening.verdict import Context, Decision
 KNOWN = file_of(photos()[0], "PNG")
 COPY = file_of(photos()[0].resize((300, 300)), "JPEG", quality=60)
 OTHER = file_of(photos()[1], "JPEG")
-
-
-def hashes(deployment: Deployment, content: bytes) -> dict[str, bytes]:
-    verdict = deployment.screener.screen(content)
-    return {item.signal: signal_type(item.signal).parse(item.value) for item in verdict.hashes}
-
-
-def list_in(deployment: Deployment, bank: str, content: bytes, *signals: str, policy: Policy | None = None, **options):
-    """Make a bank and list some of a content's hashes in it."""
-    values = hashes(deployment, content)
-    deployment.banks.create(bank, policy=policy or Policy(Action.BLOCK), actor="test", **options)
-    entries = [NewEntry(signal, values[signal]) for signal in signals]
-    outcome = deployment.banks.add(bank, entries, actor="test", reason="for the test")
-    deployment.refresh()
-    return outcome.entry_ids
 
 
 def test_an_altered_copy_of_a_known_picture_is_blocked_and_another_is_not(deployment):

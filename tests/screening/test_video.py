@@ -25,7 +25,7 @@ from PIL import Image, ImageDraw, ImageOps
 from tests.support.effort import effort
 from tests.support.pictures import file_of, mutations
 from tests.support.stores import new_home
-from tests.support.videos import RATE, each, encode, looped, scene, still
+from tests.support.videos import RATE, each, encode, frames_of, looped, scene, still
 from tutela import _native
 from tutela.content.media.confined.stretch import Stretch, spread
 from tutela.content.media.confined.video import Video
@@ -44,13 +44,6 @@ pytestmark = pytest.mark.slow
 
 FILM = encode(scene(0))
 OTHER = encode(scene(1))
-
-
-def frames_of(content: bytes, step_s: float = 0.0) -> list[Sample]:
-    """The frames of a video as the vPDQ tool lists them."""
-    video = Video(content, Mode.EXACT, Limits())
-    hashes = ((frame.seconds, *_native.pdq(frame.pixels)) for frame in video.numbered(step_s))
-    return [Sample("pdq", value, quality=quality, seconds=seconds) for seconds, value, quality in hashes]
 
 
 def list_film(deployment: Deployment, content: bytes = FILM, bank: str = "known", **policy) -> int:

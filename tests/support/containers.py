@@ -220,3 +220,12 @@ def every_container() -> dict[str, bytes]:
         "mp4": video_of("mp4", "mpeg4"),
         "webm": video_of("webm", "libvpx"),
     }
+
+
+def unpacked(zipped: bytes, password: str | None = None) -> dict[str, bytes]:
+    import pyzipper
+
+    with pyzipper.AESZipFile(io.BytesIO(zipped)) as archive:
+        if password:
+            archive.setpassword(password.encode())
+        return {name: archive.read(name) for name in archive.namelist()}

@@ -1,10 +1,12 @@
 """What the tests of exchanges share: a store with a bank, quick patience, and what a bank should equal."""
 
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
-from tests.support.standins.ncmec import NcmecEntry
+from tests.support.standins.ncmec import NcmecEntry, NcmecStandIn
 from tutela.content.signals.registry import signal_types
 from tutela.foundation.http import Patience
 from tutela.foundation.store.database import Store
@@ -15,6 +17,7 @@ from tutela.lists.banks.transfer import export_list
 from tutela.lists.exchanges.puller import Puller
 from tutela.lists.exchanges.service import Exchanges
 
+T0 = int(time.time()) - 400 * 86_400
 QUICK = Patience(timeout_s=2.0, deadline_s=2.0, attempts=4, pause_s=0.001, longest_pause_s=0.05)
 NAMES = {"md5": "md5", "sha1": "sha1", "pdna": "photodna", "pdq": "pdq", "tmk_pdqf": "tmk"}
 
@@ -67,3 +70,27 @@ def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "not within the time"
         time.sleep(0.05)
+
+
+def ncmec_entry(number: int, *, at: int | None = None, seed: str = "") -> NcmecEntry:
+    rng = random.Random(f"{number}{seed}")
+    prints = [("md5", rng.randbytes(16).hex()), ("pdq", rng.randbytes(32).hex())]
+    if number % 3 == 0:
+        prints.append(("sha1", rng.randbytes(20).hex()))
+    if number % 7 == 0:
+        prints.append(("netclean", f"nc-{number}"))
+    return NcmecEntry(
+        member=rng.choice([42, 43]),
+        id=f"entry-{number}",
+        at=at if at is not None else T0 + rng.randrange(390 * 86_400),
+        media="video" if number % 5 == 0 else "image",
+        classification=rng.choice(["A1", "A2", "B1", "B2", None]),
+        fingerprints=tuple(prints),
+    )
+
+
+def filled(count: int, **options: Any) -> NcmecStandIn:
+    service = NcmecStandIn(**options)
+    for number in range(count):
+        service.put(ncmec_entry(number))
+    return service

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, PngImagePlugin
 
-from tests.support.pictures import file_of
+from tests.support.pictures import draw_scene, file_of
 
 Curve = Callable[[float], float]
 
@@ -149,3 +149,19 @@ def waves(shown: Image.Image, decoy: Image.Image, **options: object) -> bytes:
     table = data.index(b"\xff\xdb") + 5
     data[table + 1 : table + 64] = bytes([steep]) * 63
     return bytes(data)
+
+
+def gif_without_end(frames: int) -> bytes:
+    """A GIF of very many frames, each a pixel on a large screen."""
+    start = file_of(draw_scene(1, (400, 300)).quantize(16), "GIF")
+    pixel = b"\x2c\x01\x00\x01\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00"
+    return start[:-1] + pixel * frames + b";"
+
+
+def png_claiming(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    body = chunk(b"IDAT", zlib.compress(bytes(1000)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + body + chunk(b"IEND", b"")

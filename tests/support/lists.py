@@ -1,5 +1,8 @@
 """Listing pictures for a test as an outside list has them: by their plain hashes."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from tutela.content.signals.registry import signal_type
 from tutela.deployment.composition import Deployment
 from tutela.lists.banks.model import Action, NewEntry, Policy
@@ -15,3 +18,20 @@ def list_plainly(deployment: Deployment, *contents: bytes, action: Action = Acti
     deployment.banks.create("known", policy=Policy(action), actor="test")
     deployment.banks.add("known", entries, actor="test", reason="for the test")
     deployment.refresh()
+
+
+def hashes(deployment: Deployment, content: bytes) -> dict[str, bytes]:
+    verdict = deployment.screener.screen(content)
+    return {item.signal: signal_type(item.signal).parse(item.value) for item in verdict.hashes}
+
+
+def list_in(
+    deployment: Deployment, bank: str, content: bytes, *signals: str, policy: Policy | None = None, **options: Any
+) -> Sequence[int]:
+    """Make a bank and list some of a content's hashes in it."""
+    values = hashes(deployment, content)
+    deployment.banks.create(bank, policy=policy or Policy(Action.BLOCK), actor="test", **options)
+    entries = [NewEntry(signal, values[signal]) for signal in signals]
+    outcome = deployment.banks.add(bank, entries, actor="test", reason="for the test")
+    deployment.refresh()
+    return outcome.entry_ids

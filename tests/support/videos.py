@@ -12,6 +12,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from tests.support.pictures import photos
+from tutela import _native
+from tutela.content.media.confined.video import Video
+from tutela.content.media.content import Limits, Mode
+from tutela.content.signals.base import Sample
 
 Pictures = npt.NDArray[np.uint8]
 """(height, width, 3) RGB."""
@@ -88,3 +92,10 @@ def decode(path: Path) -> Iterator[Pictures]:
 def each(frames: Sequence[Pictures], change: Callable[[Image.Image], Image.Image]) -> list[Pictures]:
     """Every frame changed in the same way."""
     return [np.asarray(change(Image.fromarray(frame))) for frame in frames]
+
+
+def frames_of(content: bytes, step_s: float = 0.0) -> list[Sample]:
+    """The frames of a video as the vPDQ tool lists them."""
+    video = Video(content, Mode.EXACT, Limits())
+    hashes = ((frame.seconds, *_native.pdq(frame.pixels)) for frame in video.numbered(step_s))
+    return [Sample("pdq", value, quality=quality, seconds=seconds) for seconds, value, quality in hashes]
