@@ -56,14 +56,16 @@ nb::tuple sub_blocks(const File& file, size_t begin) {
     return nb::make_tuple(nb::bytes(joined.data(), joined.size()), count, end);
 }
 
-std::vector<std::pair<size_t, size_t>> literals_in(const File& data, const std::vector<nb::bytes>& literals) {
+std::vector<std::pair<size_t, size_t>> literals_in(const File& data, const std::vector<nb::bytes>& literals,
+                                                   std::optional<size_t> most) {
+    if (most == 0) throw nb::value_error("most is 1 at least");
     std::vector<std::string_view> views;
     for (const nb::bytes& literal : literals) {
         if (literal.size() < 2) throw nb::value_error("a literal has two bytes at least");
         views.emplace_back(literal.c_str(), literal.size());
     }
     nb::gil_scoped_release unlocked;
-    return find_literals({data.data(), data.size()}, views);
+    return find_literals({data.data(), data.size()}, views, most.value_or(SIZE_MAX));
 }
 
 }  // namespace
@@ -73,5 +75,5 @@ void bind_jpeg(nb::module_& m) {
     m.def("jpeg_marker", &marker, nb::arg("file"), nb::arg("begin"));
     m.def("gif_sub_blocks", &sub_blocks, nb::arg("file"), nb::arg("begin"));
     m.def("gif_sub_blocks_end", &sub_blocks_end, nb::arg("file"), nb::arg("begin"));
-    m.def("find_literals", &literals_in, nb::arg("data"), nb::arg("literals"));
+    m.def("find_literals", &literals_in, nb::arg("data"), nb::arg("literals"), nb::arg("most") = nb::none());
 }

@@ -10,8 +10,9 @@
 
 namespace tutela {
 
-// (place, number of the literal) in order, overlapping ones too. Literals have two bytes at least.
+// (place, number of the literal) in order, overlapping ones too, the first `most`. Literals have two bytes at least.
 std::vector<std::pair<size_t, size_t>> find_literals(std::span<const uint8_t> data,
-                                                     std::span<const std::string_view> literals);
+                                                     std::span<const std::string_view> literals,
+                                                     size_t most = SIZE_MAX);
 
 }  // namespace tutela

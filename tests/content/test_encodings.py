@@ -4,6 +4,7 @@ import base64
 import email
 import os
 import re
+from email.message import Message
 
 import pytest
 from hypothesis import given
@@ -111,3 +112,24 @@ def test_boundaries_of_equals_signs_are_no_quoted_printable():
     rows = b"".join(b"--===============%d==\n" % number for number in range(40))
     assert not list(encodings._unescaped(rows))
     assert list(encodings._unescaped(b"=FF=D8\n" * 48)) and list(encodings._unescaped(b"a=\n" * 96))
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *("Subject: words", "Content-Type: multipart/mixed; boundary=b", "Content-Transfer-Encoding: base64"),
+                *("\r\n", "\n", "\r", "\r\n\r\n", "--b", "--b--", "QUJD" * 30, "a " * 5000, "é", "\x00", " folded"),
+            ]
+        ),
+        max_size=30,
+    )
+)
+def test_a_mail_in_one_piece_is_read_as_the_library_reads_it_in_many(pieces):
+    raw = "".join(pieces).encode()
+
+    def parts(message: Message) -> list[object]:
+        shown = [(part.items(), part.preamble, part.epilogue) for part in message.walk()]
+        return [shown, [part.get_payload() for part in message.walk() if not part.is_multipart()]]
+
+    assert parts(mail._read(raw)) == parts(email.message_from_bytes(raw))

@@ -15,6 +15,7 @@ from PIL import Image
 from tests.support.effort import effort
 from tests.support.pictures import file_of, photos
 from tutela import _native
+from tutela.content.media.confined import carver
 
 MUTATIONS = effort(1_000, 50_000)
 ORDINARY: dict[str, dict[str, Any]] = {
@@ -177,16 +178,25 @@ def test_the_next_marker_is_no_stuffing_restart_or_fill_byte(data, begin):
     assert _native.jpeg_marker(data, begin) == (found.start() if found else None)
 
 
-LITERALS = [b"ab", b"abc", b"\x00\x00", b"ca"]
-
-
-@given(st.text("abc\x00", max_size=60).map(str.encode))
-def test_literals_are_found_wherever_they_stand(data):
+@given(st.text("abc\x00", max_size=60).map(str.encode), st.integers(1, 9))
+@pytest.mark.parametrize("literals", [[b"ab", b"abc", b"\x00\x00", b"ca"], [b"ab", b"aa", b"abc"], [b"cab"], []])
+def test_literals_are_found_wherever_they_stand(literals, data, most):
+    """Those with one first byte in common, too, which are searched for in another way."""
     places = range(len(data))
-    brute = [(at, number) for at in places for number, one in enumerate(LITERALS) if data.startswith(one, at)]
-    assert _native.find_literals(data, LITERALS) == brute
+    brute = [(at, number) for at in places for number, one in enumerate(literals) if data.startswith(one, at)]
+    assert _native.find_literals(data, literals) == brute
+    assert _native.find_literals(data, literals, most) == brute[:most]
 
 
 def test_a_literal_of_one_byte_is_refused():
     with pytest.raises(ValueError, match="two bytes"):
         _native.find_literals(b"a", [b"a"])
+    with pytest.raises(ValueError, match="1 at least"):
+        _native.find_literals(b"ab", [b"ab"], 0)
+
+
+@given(st.lists(st.sampled_from([b"BM", b"B", b"words ", file_of(photos()[0].resize((4, 3)), "BMP")]), max_size=9))
+def test_a_bitmap_is_found_by_more_than_its_two_letters(parts):
+    data = b"x" + b"".join(parts)
+    assert set(carver.signatures(memoryview(data))) >= {found.start() for found in carver._BITMAP.finditer(data)}
+    assert all(carver._BITMAP.match(data, begin) for begin in carver.signatures(memoryview(data)))

@@ -44,6 +44,7 @@ _Z85 = bytes.maketrans(
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~",
 )
 _UU = re.compile(rb"^begin(?:-base64)? [0-7]{3,4} ([^\r\n]{1,200})\r?\n((?:[^\r\n]{0,100}\r?\n)+)", re.MULTILINE)
+_BEGINNING = [b"begin"]
 _YENC = re.compile(
     rb"^=ybegin [^\r\n]*?name=([^\r\n]{1,200})\r?\n(?:=ypart[^\r\n]*\r?\n)?(.*?)\r?\n=yend", re.MULTILINE | re.DOTALL
 )
@@ -63,6 +64,7 @@ _SINGLE = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"f": b"\f", b"b": b"\b", b"a"
 _MANY_ESCAPES = 96
 _QUOTED = re.compile(rb"=(?:[0-9a-fA-F]{2}|[\r\n])")
 """What stands for another byte, or for none, in quoted-printable."""
+_QUOTED_BEGINNINGS = [b"=" + bytes([letter]) for letter in b"0123456789abcdefABCDEF\r\n"]
 _NUMBERED = re.compile(rb"^[ \t]{0,8}\d{1,8}[:.)|]?[ \t]{1,8}(?=[A-Za-z0-9+/]{40})", re.MULTILINE)
 """Before each line of a listing."""
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(/))")
@@ -111,7 +113,7 @@ def addresses_in(text: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def files_in(text: bytes) -> Iterator[tuple[str, bytes]]:
     """(name, bytes) of everything that is put into letters with a beginning and an end."""
-    has_beginning = b"begin" in text
+    has_beginning = bool(find_literals(text, _BEGINNING, most=1))
     for found in _UU.finditer(text) if has_beginning and b"\n" in text else ():
         if data := _from_uu(found[2]):
             yield found[1].decode("utf-8", "replace").strip(), data
@@ -231,7 +233,8 @@ def _unescaped(text: bytes) -> Iterator[bytes]:
     """The bytes that are written as letters and escapes, mixed: by Python, C and JSON; in quoted-printable."""
     if b"\\" in text and any(text.count(mark) >= _MANY_ESCAPES for mark in (b"\\x", b"\\u00")):
         yield _MIXED.sub(_byte, text)
-    if b"=" in text and sum(1 for _ in islice(_QUOTED.finditer(text), _MANY_ESCAPES)) == _MANY_ESCAPES:
+    may_be_quoted = len(find_literals(text, _QUOTED_BEGINNINGS, most=_MANY_ESCAPES)) == _MANY_ESCAPES
+    if may_be_quoted and sum(1 for _ in islice(_QUOTED.finditer(text), _MANY_ESCAPES)) == _MANY_ESCAPES:
         yield binascii.a2b_qp(text)
 
 

@@ -112,7 +112,9 @@ def _counted_otherwise(decoded: int, counted: int) -> Unread:
 
 
 def _fields(picture: Picture) -> npt.NDArray[np.int16]:
-    return np.asarray(Image.fromarray(picture.pixels).convert("L").resize(_FIELDS, Image.Resampling.BOX), np.int16)
+    # In two steps, of which the first is fast: each of the fields stays a mean of what lies there.
+    luma = Image.fromarray(picture.pixels).convert("L")
+    return np.asarray(luma.resize(_FIELDS, Image.Resampling.BOX, reducing_gap=2.0), np.int16)
 
 
 def _digest(picture: Picture) -> bytes:

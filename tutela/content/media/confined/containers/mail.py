@@ -1,9 +1,9 @@
 """E-mail and MHTML: every body and attachment (RFC 5322, RFC 2045, RFC 2557)."""
 
 import binascii
-import email
 import string
 from collections.abc import Iterator
+from email.feedparser import BytesFeedParser
 from email.message import Message
 
 from tutela._native import has_row
@@ -25,7 +25,7 @@ class Mail:
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
         raw = bytes(content.data)
-        message = email.message_from_bytes(raw)
+        message = _read(raw)
         decoded: list[bytes] = []
         for number, part in enumerate(message.walk(), start=1):
             budget.check_time()
@@ -45,7 +45,7 @@ class Mail:
                 continue
             if isinstance(payload, bytes) and payload:
                 budget.spend_bytes(len(payload))
-                if letters is not None and sniff(payload) is not None:
+                if letters is not None and (whole is not None or _is_clean(letters)) and sniff(payload) is not None:
                     decoded.append(letters)
                 yield InnerFile(name, payload, may_be_unknown=_is_signature(part.get_content_type(), payload))
         # Programs differ in where a part ends and what its encoding is: what stands in letters anywhere counts, too.
@@ -56,24 +56,34 @@ class Mail:
             yield InnerFile(f"embedded {number}", data, speculative=True)
 
 
+def _read(raw: bytes) -> Message:
+    """In one piece, which is faster than the pieces of 8 KiB in which `email.message_from_bytes` reads it."""
+    parser = BytesFeedParser()
+    parser.feed(raw)
+    return parser.close()
+
+
 def _letters(part: Message) -> bytes | None:
-    """The text of a body in base64, as it stands in the mail, where nothing is between its lines: whoever reads it at
-    all reads the same. None of any other body."""
+    """The text of a body in base64, as it stands in the mail. None of any other body."""
     text = part.get_payload()
     encoding = str(part.get("content-transfer-encoding", "")).lower()
     if encoding != "base64" or not isinstance(text, str) or not text.isascii():
         return None
-    letters = text.encode("ascii").strip()
-    return None if has_row(letters, _NOT_IN_BODY, 1) else letters
+    return text.encode("ascii").strip()
 
 
 def _whole(letters: bytes) -> bytes | None:
-    """What such a body stands for, where it is whole: then every reader decodes the same, and this in half the time."""
-    joined = letters.replace(b"\n", b"").replace(b"\r", b"")
-    data = joined.rstrip(b"=")
-    if len(joined) % 4 or len(joined) - len(data) > 2 or b"=" in data:
+    """What such a body stands for, where it is whole and clean: then every reader decodes the same, and this in half
+    the time."""
+    try:
+        return binascii.a2b_base64(letters.replace(b"\n", b"").replace(b"\r", b""), strict_mode=True)
+    except binascii.Error:
         return None
-    return binascii.a2b_base64(joined)
+
+
+def _is_clean(letters: bytes) -> bool:
+    """Whether nothing is between the lines of such a body: whoever reads it at all reads the same."""
+    return not has_row(letters, _NOT_IN_BODY, 1)
 
 
 def _is_signature(claimed: str, payload: bytes) -> bool:

@@ -22,6 +22,7 @@ _ENDS = 16 * 1024 * 1024
 
 
 _COMMENT = b""
+_GIF_TEXTS = [b"\x21\xfe", b"\x21\xff"]
 _EXTENDED = b"http://ns.adobe.com/xmp/extension/\0"
 """Before each piece of a long XMP packet, its digest and two numbers (XMP specification, part 3, 1.1.3.1)."""
 
@@ -98,14 +99,12 @@ def _png(data: memoryview) -> Iterator[memoryview]:
 
 def _gif(data: memoryview) -> Iterator[memoryview]:
     """Comments and what applications put there, each as one (GIF89a, 24 and 26)."""
-    content = bytes(data)
-    for marked in (b"\x21\xfe", b"\x21\xff"):
-        at = content.find(marked)
-        while at >= 0:
-            joined, pieces, at = _native.gif_sub_blocks(content, at + 2)
+    ends = [0] * len(_GIF_TEXTS)
+    for at, number in _native.find_literals(data, _GIF_TEXTS):
+        if at >= ends[number]:
+            joined, pieces, ends[number] = _native.gif_sub_blocks(data, at + 2)
             if pieces > 1:
                 yield memoryview(joined)
-            at = content.find(marked, at)
 
 
 def _unpacked(block: memoryview) -> Iterator[memoryview]:
