@@ -1,4 +1,4 @@
-"""Listing pictures for a test as an outside list has them: by their plain hashes."""
+"""Listing pictures for a test: some of their hashes, or their plain ones as an outside list has them."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -91,9 +91,16 @@ def verdict_row(name: str, verdict: dict[str, Any]) -> list[str]:
         coloured(str(verdict["decision"])),
         escape(f"{nearest['bank']} #{nearest['entry_id']}") if nearest else "",
         f"{nearest['signal']} {nearest['distance']}" if nearest else "",
-        escape(", in ".join(filter(None, (nearest["sentence"], nearest["part"]))) if nearest else why),
+        escape(_told(nearest) if nearest else why),
         f"{verdict['timings']['total_ms']:.1f}",
     ]
+
+
+def _told(match: dict[str, Any]) -> str:
+    """What a match says, and where: in a part, or at a character of a text."""
+    if not match["part"]:
+        return str(match["sentence"])
+    return f"{match['sentence']}, {'at' if match['part'].startswith('character ') else 'in'} {match['part']}"
 
 
 VERDICT_COLUMNS = ("picture", "verdict", "entry", "distance", "why", "ms")
