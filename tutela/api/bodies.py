@@ -65,7 +65,11 @@ def raw_context(request: Request) -> Context:
 async def limited(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
     """The body's parts as they come; more than so many bytes raise TooLongError."""
     check_declared(request.headers.get("content-length", ""), max_bytes)
-    async for part in Request(request.scope, within(request.receive, max_bytes)).stream():
+    taken = 0
+    async for part in request.stream():
+        taken += len(part)
+        if taken > max_bytes:
+            raise TooLongError(max_bytes)
         yield part
 
 

@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic_core import to_json
 
 from tutela.api.keys import Scope
 from tutela.api.models import ContextIn, Strict, VerdictOut
@@ -93,10 +94,9 @@ class _CheckRoute(APIRoute):
             deployment: Deployment = request.app.state.deployment
             answer = deployment.checker.check_at_once(_question(body), _context(body))
             if answer is not None:
-                shown = _shown(request, body, languages, answer)
-            else:
-                shown = await run_in_threadpool(self.endpoint, request, body, actor, languages)
-            return Response(shown.model_dump_json(), media_type="application/json")
+                return _answered(request, body, languages, answer)
+            response: Response = await run_in_threadpool(self.endpoint, request, body, actor, languages)
+            return response
 
         return handle
 
@@ -120,16 +120,16 @@ def _invalid(where: tuple[str, ...], what: str) -> RequestValidationError:
 router = APIRouter(prefix="/v1", tags=["screening"], route_class=_CheckRoute)
 
 
-@router.post("/check", operation_id="check")
+@router.post("/check", operation_id="check", response_model=CheckOut)
 def check(
     request: Request,
     body: CheckIn,
     _: Annotated[str, needs(Scope.SCREEN)],
     accept_language: Annotated[str, Header(max_length=_MAX_LANGUAGES)] = "",
-) -> CheckOut:
+) -> Response:
     """Check links and words before they are posted or sent, or a search before it is answered."""
     deployment: Deployment = request.app.state.deployment
-    return _shown(request, body, accept_language, deployment.checker.check(_question(body), _context(body)))
+    return _answered(request, body, accept_language, deployment.checker.check(_question(body), _context(body)))
 
 
 def _question(body: CheckIn) -> CheckQuestion:
@@ -140,15 +140,19 @@ def _context(body: CheckIn) -> Context | None:
     return Context(body.context.item, body.context.details) if body.context else None
 
 
-def _shown(request: Request, body: CheckIn, accept_language: str, answer: CheckAnswer) -> CheckOut:
-    """The answer as it is sent, counted and named to the log."""
+def _answered(request: Request, body: CheckIn, accept_language: str, answer: CheckAnswer) -> Response:
+    """The answer as `CheckOut` describes it, counted and named to the log."""
     count_verdict(answer.verdict)
     request.scope["tutela.verdict"] = answer.verdict.id
     request.scope["tutela.decision"] = answer.verdict.decision.value
-    verdict = VerdictOut.model_validate(answer.verdict.document())
-    if not answer.deters:
-        return CheckOut(answer=answer.verdict.decision.value, verdict=verdict)
-    languages = [item.split(";")[0].strip() for item in accept_language.split(",")]
-    deployment: Deployment = request.app.state.deployment
-    shown = deployment.deterrences.of(languages, body.country)
-    return CheckOut(answer="deter", verdict=verdict, deterrence=DeterrenceOut.of(shown))
+    document: dict[str, object] = {
+        "answer": answer.verdict.decision.value,
+        "verdict": answer.verdict.document(),
+        "deterrence": None,
+    }
+    if answer.deters:
+        languages = [item.split(";")[0].strip() for item in accept_language.split(",")]
+        deployment: Deployment = request.app.state.deployment
+        shown = deployment.deterrences.of(languages, body.country)
+        document |= {"answer": "deter", "deterrence": DeterrenceOut.of(shown)}
+    return Response(to_json(document), media_type="application/json")

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -148,8 +147,10 @@ async def screen(request: Request, actor: Asker) -> Response:
         loop, threads = asyncio.get_running_loop(), request.app.state.screening_threads
         costly = deployment.screener.takes_long(content, context, asked_by=actor)
         with request.app.state.bound.place(actor, costly=costly):
-            screened = partial(deployment.screener.screen, content, context, asked_by=actor)
-            verdict = await loop.run_in_executor(threads, screened)
+            # A plain function: of any other callable the loop asks at length whether it is a coroutine.
+            verdict = await loop.run_in_executor(
+                threads, lambda: deployment.screener.screen(content, context, asked_by=actor)
+            )
     return _answer(request, verdict)
 
 

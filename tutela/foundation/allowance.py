@@ -4,7 +4,6 @@ The last quarter is for those who have little, so that one who takes all he can 
 """
 
 import threading
-from collections import Counter
 from types import TracebackType
 
 from tutela.errors import BusyError
@@ -19,14 +18,15 @@ class Allowance:
         self._total = total
         self._kept = total // 4
         self._lock = threading.Lock()
-        self._taken: Counter[str] = Counter()
+        self._taken: dict[str, int] = {}
         self._all = 0
         """What everybody has together."""
 
     def take(self, who: str, amount: int = 1) -> "Taken":
         """So much of it, until it is given back. Raises BusyError."""
         taken = Taken(self, who)
-        taken.grow(amount)
+        if amount:
+            taken.grow(amount)
         return taken
 
     @property
@@ -44,10 +44,12 @@ class Allowance:
 
     def _give_back(self, who: str, amount: int) -> None:
         with self._lock:
-            self._taken[who] -= amount
+            left = self._taken.get(who, 0) - amount
             self._all -= amount
-            if self._taken[who] <= 0:
-                del self._taken[who]
+            if left > 0:
+                self._taken[who] = left
+            else:
+                self._taken.pop(who, None)
 
 
 class Taken:

@@ -80,7 +80,9 @@ class Connections:
     def sends(self, connection: Connection, received: int = 0) -> None:
         """The head is there, or so much more of the body."""
         self._waiting.pop(connection, None)
-        body = self._sending.setdefault(connection, _Body(time.monotonic()))
+        body = self._sending.get(connection)
+        if body is None:
+            body = self._sending[connection] = _Body(time.monotonic())
         body.received += received
 
     def rests(self, connection: Connection, rested_s: float) -> None:

@@ -279,6 +279,9 @@ class _Sender:
         self._flush()
         self._transport.close()
 
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
     def _flush(self) -> None:
         head, self._head = self._head, b""
         if head and not self._transport.is_closing():
