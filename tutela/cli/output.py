@@ -91,12 +91,12 @@ def verdict_row(name: str, verdict: dict[str, Any]) -> list[str]:
         coloured(str(verdict["decision"])),
         escape(f"{nearest['bank']} #{nearest['entry_id']}") if nearest else "",
         f"{nearest['signal']} {nearest['distance']}" if nearest else "",
-        escape(_told(nearest) if nearest else why),
+        escape(_where(nearest) if nearest else why),
         f"{verdict['timings']['total_ms']:.1f}",
     ]
 
 
-def _told(match: dict[str, Any]) -> str:
+def _where(match: dict[str, Any]) -> str:
     """What a match says, and where: in a part, or at a character of a text."""
     if not match["part"]:
         return str(match["sentence"])
