@@ -4,6 +4,7 @@ import asyncio
 import tracemalloc
 from typing import Any, cast
 
+import pytest
 from fastapi import Request
 
 from tutela.api.uploads import receive
@@ -11,6 +12,7 @@ from tutela.foundation.allowance import Allowance
 from tutela.screening.jobs.service import Jobs
 
 
+@pytest.mark.slow
 def test_an_upload_in_parts_of_two_bytes_takes_little_more_memory_than_its_length():
     count = 200_000
     sent = iter(range(count))

@@ -1,6 +1,7 @@
 """The audit log: nothing in it can be changed, removed, reordered or cut off without being found."""
 
 import base64
+import functools
 import hashlib
 import json
 import random
@@ -319,8 +320,7 @@ def test_a_note_of_another_implementation_is_read():
 @settings(max_examples=effort(50, 500), deadline=None)
 @given(st.data())
 def test_a_note_with_any_change_is_refused(data):
-    key = _KEY
-    note = _NOTE
+    key, note = _signed()
     place = data.draw(st.integers(0, len(note) - 1))
     changed = note[:place] + data.draw(st.characters(codec="utf-8")) + note[place + 1 :]
     if changed == note:
@@ -333,8 +333,10 @@ def test_a_note_with_any_change_is_refused(data):
     assert found == read_checkpoint(note, key.public)
 
 
-_KEY = SigningKey.generate("site")
-_NOTE = Checkpoints(AuditLog(Store.create("sqlite://"))).make(_KEY, actor="a")
+@functools.cache
+def _signed() -> tuple[SigningKey, str]:
+    key = SigningKey.generate("site")
+    return key, Checkpoints(AuditLog(Store.create("sqlite://"))).make(key, actor="a")
 
 
 def test_a_proof_shows_a_row_to_whoever_has_the_key_and_nothing_that_is_not_there(log):

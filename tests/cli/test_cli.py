@@ -186,6 +186,7 @@ def test_screening_exits_0_where_nothing_matched(filled, pictures):
     assert [row[:2] for row in answer.rows] == [[str(pictures / "other.png"), "allow"]]
 
 
+@pytest.mark.slow
 def test_standard_input_is_screened(filled, pictures):
     content = (pictures / "known.png").read_bytes()
     answer = tutela_run(filled, "screen", "-", "--json", stdin=content)
@@ -413,6 +414,7 @@ def test_an_interrupt_ends_a_screening_before_its_next_files(filled, many):
     assert 1 <= screened < 2000
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_the_wait_for_standard_input(filled):
     process = tutela_process(filled, "screen", "-", stdin=subprocess.PIPE)
     process.stdin.write(b"some")
@@ -554,6 +556,7 @@ def printed(out: str) -> str:
     return out
 
 
+@pytest.mark.slow
 def test_hostile_names_do_not_garble_the_table(filled, hostile):
     answer = tutela_run(filled, "screen", hostile, env=STRICT)
     assert (answer.code, answer.err) == (1, "")
@@ -902,6 +905,7 @@ def test_an_exported_list_is_imported_again(call, filled, tmp_path, form):
     assert len(wanted) >= 21
 
 
+@pytest.mark.slow
 def test_an_export_is_utf_8_whatever_the_terminal_is(filled):
     banks = banks_of(filled)
     banks.add("known", [NewEntry("md5", bytes(16), "s", "ü✓", None, None)], actor="x")
@@ -1063,6 +1067,7 @@ def test_the_doctor_says_that_a_home_is_no_folder(call, tmp_path):
     assert "database" not in findings(answer, "warn")
 
 
+@pytest.mark.slow
 def test_the_doctor_says_that_a_home_belongs_to_somebody_else(filled, closed):
     closed(filled, 0o500)
     answer = run_as_nobody_special(filled, "doctor", "--json")
@@ -1258,6 +1263,7 @@ def test_the_version_is_printed(home):
     assert (answer.code, answer.out, answer.err) == (0, f"{tutela.__version__}\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 def test_bash_completes_commands_options_and_choices(home):
     lines = ["tutela ba", "tutela bank imp", "tutela bank update known --thr", "tutela bank create known --action b"]

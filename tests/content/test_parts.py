@@ -503,6 +503,7 @@ def pdf_bomb(width: int, height: int) -> bytes:
     return b"%PDF-1.7\n" + numbered + b"trailer\n<< /Root 1 0 R /Size 6 >>\n%%EOF\n"
 
 
+@pytest.mark.slow
 def test_a_document_that_unpacks_without_end_stops_at_its_limit():
     bomb = pdf_bomb(9_000, 9_000)
     assert len(bomb) < 3_000

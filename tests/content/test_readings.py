@@ -262,6 +262,7 @@ def test_a_png_with_a_wrong_checksum_of_what_it_can_do_without_is_decoded() -> N
         assert outcome(hostile.with_a_chunk_broken(data, kind)) == "block"
 
 
+@pytest.mark.slow
 def test_photos_of_200_megapixels_are_brought_down_while_they_are_decoded() -> None:
     assert outcome(file_of(Image.new("L", (16_320, 12_240), 90), "JPEG")) == "allow"
     assert outcome(file_of(Image.new("L", (16_320, 12_240), 90), "PNG")) == "hold"

@@ -11,8 +11,8 @@ import pytest
 from benchmarks.__main__ import NAMES
 from tutela.deployment.settings.service import OTHER_PREFIXES
 
-QUICK = {"index_speed", "words"}
-"""What takes a second or two."""
+QUICK = {"index_speed"}
+"""What takes a second."""
 
 
 @pytest.mark.parametrize(

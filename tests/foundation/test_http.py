@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import certifi
 import pytest
 
 from tests.support.serving import serving
-from tutela.foundation.http import Http, HttpError, Patience
+from tutela.foundation.http import Http, HttpError, Patience, trusted_authorities
 
 
 @contextmanager
@@ -50,3 +52,25 @@ def test_no_answer_takes_credentials_elsewhere(status, way):
             assert len(asked) == 6
             assert all("Authorization" in one for one in asked)
     assert taken == []
+
+
+def test_the_authorities_are_read_once_for_all_clients_until_they_change(tmp_path, monkeypatch):
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    usual = trusted_authorities()
+    assert len(usual.get_ca_certs()) > 50
+    assert usual.check_hostname
+    assert trusted_authorities() is usual
+    bundle, one = Path(certifi.where()).read_text(), tmp_path / "one.pem"
+    first, second = (part + "-----END CERTIFICATE-----\n" for part in bundle.split("-----END CERTIFICATE-----\n")[:2])
+    one.write_text(first)
+    monkeypatch.setenv("SSL_CERT_FILE", str(one))
+    own = trusted_authorities()
+    assert len(own.get_ca_certs()) == 1
+    assert trusted_authorities() is own
+    assert trusted_authorities(trust_env=False) is usual
+    renewed = tmp_path / "renewed.pem"
+    renewed.write_text(first + second)
+    renewed.replace(one)
+    assert len(trusted_authorities().get_ca_certs()) == 2
+    assert len(own.get_ca_certs()) == 1

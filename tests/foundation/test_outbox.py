@@ -289,6 +289,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_and_no_step_is_forgotten_when_dispatchers_are_killed(database, tmp_path):
     store = Store.create(database)
     outbox, journal, rng = Outbox(store), tmp_path / "made", random.Random(7)

@@ -81,6 +81,7 @@ def test_two_stores_have_two_identities():
     assert Store.create("sqlite://").identity != Store.create("sqlite://").identity
 
 
+@pytest.mark.slow
 def test_many_processes_may_make_the_same_database_at_once(database):
     script = f"from tutela.foundation.store.database import Store; print(Store.create({database!r}).identity)"
     processes = [

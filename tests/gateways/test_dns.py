@@ -126,6 +126,7 @@ def test_a_primary_that_stops_sends_away_who_is_connected(banks, tmp_path):
         connection.close()
 
 
+@pytest.mark.slow
 def test_a_long_zone_travels_in_many_signed_messages(banks, tmp_path):
     names = [f"host{number}.example" for number in range(4_000)]
     add(banks, *names)

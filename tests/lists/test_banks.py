@@ -242,6 +242,7 @@ def test_many_writers_lose_nothing_and_double_nothing(store, banks):
     assert {change.value for change in changes} == {entry.value for entry in entries}
 
 
+@pytest.mark.slow
 def test_processes_that_list_at_once_double_nothing(database):
     store = Store.create(database)
     known(Banks(store))

@@ -341,6 +341,7 @@ def test_a_checksum_and_a_signature_are_compared_before_a_line_counts(exchanges,
     assert len(listed(exchanges)) == 10
 
 
+@pytest.mark.slow
 def test_a_long_list_that_is_killed_goes_on_where_it_was(exchanges, tmp_path):
     path = tmp_path / "list.txt"
     rng = random.Random(4)

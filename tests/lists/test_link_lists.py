@@ -70,6 +70,7 @@ def test_a_file_of_pages_folders_domains_and_words_keeps_what_resolvers_and_prox
     assert clear(exchanges, DOMAIN, BankUse.DNS) == set(), "what the list no longer names is gone"
 
 
+@pytest.mark.slow
 def test_a_list_that_grew_tenfold_is_not_applied_until_a_person_says_so(exchanges, tmp_path):
     path = tmp_path / "list.txt"
     path.write_text("".join(f"example.org/{number}\n" for number in range(500)))

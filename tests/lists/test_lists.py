@@ -206,6 +206,7 @@ def test_a_set_of_project_vic_is_read_with_every_hash(document, indent):
     }
 
 
+@pytest.mark.slow
 def test_a_large_set_is_read_without_holding_it():
     media = [{**MEDIA[0], "MediaID": number, "MD5": f"{number:032x}"} for number in range(6000)]
     good, bad = read(json.dumps({"value": [{"Media": media}]}), Format.JSON)
@@ -373,6 +374,7 @@ print("done", flush=True)
 """
 
 
+@pytest.mark.slow
 def test_an_import_killed_at_random_moments_ends_equal_to_its_file(database, tmp_path):
     store = Store.create(database)
     banks = Banks(store)

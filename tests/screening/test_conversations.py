@@ -260,6 +260,7 @@ def test_forgetting_an_account_leaves_what_was_never_shown_it(talk: Conversation
     assert all(NAMES.of("adult") not in batch.records["sender"] for batch in talk._ledger.read())
 
 
+@pytest.mark.slow
 def test_an_account_is_found_in_finished_files_as_by_reading_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("tutela.screening.conversations.ledger.SEGMENT_BYTES", 20_000)
     ledger, other = ConversationLedger(tmp_path, bytes(32)), ConversationLedger(tmp_path, bytes(32))

@@ -92,6 +92,7 @@ def test_a_report_counts_every_trial_and_a_second_run_makes_none(folder, tmp_pat
     assert (tmp_path / "results" / "trials.jsonl").read_text().splitlines() == log
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_short_goes_on_and_comes_to_the_same(folder, tmp_path):
     plan = EvaluationPlan(folder, tmp_path / "whole", ["sticker"], per_strength=2, bank_size=1_000, size=256)
     evaluate(plan, silent)

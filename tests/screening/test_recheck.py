@@ -159,6 +159,7 @@ def test_what_was_held_and_what_has_no_detail_is_not_asked_about(deployment, shi
         assert deployment.second_opinions.turn() == 0
 
 
+@pytest.mark.slow
 def test_what_shield_lists_is_no_false_match_any_more(deployment, shield):
     value = know(shield, deployment, PICTURE)
     deployment.banks.create("false-matches", kind=BankKind.ALLOW, actor="test")

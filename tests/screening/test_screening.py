@@ -269,6 +269,7 @@ def test_photodna_values_match_by_the_banks_threshold(deployment):
     assert deployment.screener.screen_hashes([Sample("photodna", near)]).decision is Decision.ALLOW
 
 
+@pytest.mark.slow
 def test_the_index_is_built_aside_when_enough_changed_and_serves_on(tmp_path):
     from tests.support.feeds import random_hashes
 

@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from tutela.foundation.http import trusted_authorities
 from tutela.foundation.pinned import Address, CheckedBackend, checked, is_public, public_addresses
 from tutela.screening.check.shortened import TOTAL_S, Led, is_shortened, shorteners
 
@@ -50,7 +51,9 @@ class RedirectFollower:
         backend = CheckedBackend(lambda host, port: public_addresses(host, port, self.permits))
         deadline = time.monotonic() + timeout_s
         try:
-            with checked(httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout_s), backend) as client:
+            authorities = trusted_authorities(trust_env=False)
+            plain = httpx.Client(trust_env=False, verify=authorities, follow_redirects=False, timeout=timeout_s)
+            with checked(plain, backend) as client:
                 request = client.build_request("HEAD", url, headers={"User-Agent": "Tutela", "Accept": "*/*"})
                 answer = client.send(request, stream=True)
                 answer.close()
