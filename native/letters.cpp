@@ -7,7 +7,7 @@ namespace tutela {
 
 namespace {
 
-constexpr size_t block = 4096;
+constexpr size_t block = 4096, probed = 8;
 
 // All ones where the condition holds: written so that the compiler looks at many bytes at once.
 uint8_t mask(bool condition) { return condition ? 0xff : 0; }
@@ -140,12 +140,21 @@ bool is_text(std::span<const uint8_t> data) {
     return true;
 }
 
-// Every row of that length covers a place that is a multiple of it: only where a letter stands there, its row is walked.
+// Every row of that length covers one of these places with the letters that follow it, and few words do: only there the row
+// is walked.
 bool has_row(std::span<const uint8_t> data, const Letters& letters, size_t length) {
+    const size_t together = std::min(length, probed), apart = length - together + 1;
     size_t walked = 0;  // before it everything is known
-    for (size_t at = length - 1; at < data.size(); at += length) {
-        if (at < walked || !letters[data[at]]) continue;
-        size_t begin = at, end = at + 1;
+    for (size_t at = 0; at + together <= data.size(); at += apart) {
+        const uint8_t* bytes = data.data() + at;
+        uint8_t all = 1;
+        if (together == probed) {
+            for (size_t n = 0; n < probed; ++n) all &= letters[bytes[n]];
+        } else {
+            for (size_t n = 0; n < together; ++n) all &= letters[bytes[n]];
+        }
+        if (!all || at < walked) continue;
+        size_t begin = at, end = at + together;
         while (begin > walked && letters[data[begin - 1]]) --begin;
         while (end < data.size() && end - begin < length && letters[data[end]]) ++end;
         if (end - begin >= length) return true;

@@ -61,12 +61,13 @@ class Framing:
     announced: int
     """Bytes of content that the lengths so far speak of."""
 
-    def skip(self, length: int) -> None:
-        """So many bytes of content were taken without a look. Raises ValueError where so many are not left."""
+    def look(self, buffer: memoryview) -> tuple[int, int, int]:
+        """Take what is there, and move content together to the buffer's beginning: how many bytes of content, how many
+        of the buffer are done with, and of the stream's end how many are not."""
 
-    def look(self, buffer: memoryview) -> tuple[int, int, int, int]:
-        """Take what is there, and move content of several frames together within the buffer: where the content begins
-        and ends, how many bytes are done with, and of the stream's end how many are not."""
+    def receive(self, socket: int, room: memoryview, in_session: bool) -> tuple[int, int, int]:
+        """Take what waits in a socket, but never the stream's end: how many bytes waited, how many of content are in
+        the room now, and how many of the end stay in the kernel. Raises OSError."""
 
 def is_text(data: bytes | memoryview) -> bool:
     """Whether no byte is a control character but tabs, ends of lines and pages, and escapes."""

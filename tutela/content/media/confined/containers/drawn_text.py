@@ -6,6 +6,7 @@ None of these is drawn here: a text with enough colours for a picture is held, b
 import re
 from collections.abc import Iterator
 
+from tutela._native import find_literals
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.parts import Part, Unread
 from tutela.content.media.content import Content, Shortcoming
@@ -45,12 +46,13 @@ class DrawnText:
         budget.check_time()
         text = as_utf8(content.data)
         for mark, pattern, reason in _KINDS:
-            if mark[:1] in text and mark in text and (count := len(pattern.findall(text))) >= _MOST:
+            draws = mark[:1] in text and find_literals(text, [mark], most=1)
+            if draws and (count := len(pattern.findall(text))) >= _MOST:
                 yield _held(reason, count)
         numbers = _COLOURED_LETTERS.findall(text) if b"\\" in text else []
         if len(numbers) >= _MANY_COLOURS and len(set(numbers)) >= _DISTINCT:
             yield _held("it draws {count:,} coloured letters", len(numbers))
-        if b"<?xml-stylesheet" in text and (b"/XSL/Transform" in text or b"data:" in text):
+        if b"<" in text and b"<?xml-stylesheet" in text and (b"/XSL/Transform" in text or b"data:" in text):
             yield _held("a stylesheet in it may draw", 1)
         if (count := _coloured(text)) >= _MANY_COLOURS:
             yield _held("it has {count:,} colours", count)

@@ -27,7 +27,8 @@ class EncodedText:
             yield InnerFile(name or f"embedded {number}", data, speculative=speculative)
         if b"-" in text and _LOCKED.search(text):
             yield Unread("message", encrypted())
-        if not is_text(content.data):  # it begins like text, and goes on otherwise
+        # What is of no known type is known to be text; what is, begins like text and may go on otherwise.
+        if content.media_type is not None and not is_text(content.data):
             yield from carve(memoryview(content.data))
 
 
