@@ -115,14 +115,15 @@ def _beside(servers: dict[str, Server], files: dict[str, Callable[[], bytes]], s
 def _added(folder: Path, ours: Server, files: dict[str, Callable[[], bytes]], scale: Scale) -> Table:
     table = Table(
         "What the gateway adds to `screen()`",
-        ("file", "screen()", "through the gateway", "added a MB"),
-        "Frames of 1,024 bytes, the same profile; the time of decoding workers is in both.",
+        ("file", "screen()", "through the gateway", "added a MB", "a bare reader, a MB"),
+        "Frames of 1,024 bytes, the same profile; the time of decoding workers is in both. The bare reader waits as the"
+        " gateway does and does nothing with what it reads.",
     )
-    with compose_deployment(folder / "home", decoders=1) as deployment:
+    with compose_deployment(folder / "home", decoders=1) as deployment, _reader(folder) as bare:
         screener = deployment.screener.with_policy(_loose(deployment.screener.policy))
         for kind, make in files.items():
             screener.screen(make(), profile=Profile.FILES)
-            alone, through = [], []
+            alone, through, read = [], [], []
             for _ in range(_ROUNDS[scale]):
                 contents = [make() for _ in range(_FILES[scale])]
                 before = processor_s(os.getpid())
@@ -130,10 +131,41 @@ def _added(folder: Path, ours: Server, files: dict[str, Callable[[], bytes]], sc
                     screener.screen(content, profile=Profile.FILES)
                 alone.append((processor_s(os.getpid()) - before) / len(contents))
                 through.append(ours.seconds([make() for _ in contents], 1024))
+                read.append(bare.seconds(contents, 1024))
             length = len(make()) / _MEGABYTE
             screened, asked = statistics.median(alone), statistics.median(through)
-            table.add(kind, duration(screened), duration(asked), f"{(asked - screened) * 1000 / length:+.1f} ms")
+            added = f"{(asked - screened) * 1000 / length:+.1f} ms"
+            table.add(
+                kind, duration(screened), duration(asked), added, f"{statistics.median(read) * 1000 / length:.1f} ms"
+            )
     return table
+
+
+_READER = """
+import socket, sys, time
+buffer = memoryview(bytearray(2**22))
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+while True:
+    connection, came = listener.accept()[0], 0
+    while count := connection.recv_into(buffer[came:]):
+        came += count
+        if buffer[came - 4 : came] == bytes(4):
+            connection.sendall(b"stream: OK\\0")
+            break
+        if came > 8192:
+            time.sleep(0.001)
+    connection.close()
+"""
+
+
+@contextlib.contextmanager
+def _reader(folder: Path) -> Iterator[Server]:
+    """A loop that takes streams and says OK: what any reader pays for so many packets."""
+    path = str(folder / "bare.sock")
+    with _started([sys.executable, "-c", _READER, path], path) as process:
+        yield Server(process, path)
 
 
 def _loose(policy):  # type: ignore[no-untyped-def]

@@ -17,13 +17,25 @@ struct Framing {
     uint64_t announced = 0;  // bytes of content that the lengths speak of
 };
 
-// What came of a look into a buffer: content from `begin` to `end`, in one piece; bytes that are done with; and of the
-// end, which stays where it came from, the bytes that are not.
+// What came of a look into a buffer: bytes of content, which stand at its beginning; bytes that are done with; and of
+// the end, which stays where it came from, the bytes that are not.
 struct Taken {
-    size_t begin = 0, end = 0, length = 0, rest = 0;
+    size_t content = 0, length = 0, rest = 0;
 };
 
-// Take what is there. Content of several frames is moved together within the buffer.
+// Take what is there. Content is moved together to the buffer's beginning.
 Taken take_frames(std::span<uint8_t> buffer, Framing& framing);
+
+// What came of a socket: bytes that waited in the kernel, none where the peer has ended; bytes of content in the room;
+// and of the stream's end, which stays in the kernel, the bytes.
+struct Received {
+    size_t there = 0, content = 0, rest = 0;
+    int error = 0;  // of recv(2)
+};
+
+// Take what waits in a socket that does not block, in few calls. The last bytes of a stream are never taken. In a
+// session the next command may stand behind them: there nothing is taken that was not looked at. Beyond the content
+// nothing is left of it in the room.
+Received receive_frames(int socket, std::span<uint8_t> room, Framing& framing, bool in_session);
 
 }  // namespace tutela

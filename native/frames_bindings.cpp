@@ -2,7 +2,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
-#include <stdexcept>
+#include <cerrno>
 
 #include "frames.hpp"
 
@@ -15,12 +15,17 @@ using Buffer = nb::ndarray<uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 nb::object look(Framing& framing, const Buffer& buffer) {
     const Taken taken = take_frames({buffer.data(), buffer.size()}, framing);
-    return nb::make_tuple(taken.begin, taken.end, taken.length, taken.rest);
+    return nb::make_tuple(taken.content, taken.length, taken.rest);
 }
 
-void skip(Framing& framing, uint32_t length) {
-    if (length > framing.left) throw std::invalid_argument("length: no more is left of the frame");
-    framing.left -= length;
+nb::object receive(Framing& framing, int socket, const Buffer& room, bool in_session) {
+    const Received received = receive_frames(socket, {room.data(), room.size()}, framing, in_session);
+    if (received.error != 0) {
+        errno = received.error;
+        PyErr_SetFromErrno(PyExc_OSError);
+        throw nb::python_error();
+    }
+    return nb::make_tuple(received.there, received.content, received.rest);
 }
 
 }  // namespace
@@ -30,6 +35,6 @@ void bind_frames(nb::module_& m) {
         .def(nb::init<>())
         .def_ro("left", &Framing::left)
         .def_ro("announced", &Framing::announced)
-        .def("skip", &skip, nb::arg("length"))
-        .def("look", &look, nb::arg("buffer"));
+        .def("look", &look, nb::arg("buffer"))
+        .def("receive", &receive, nb::arg("socket"), nb::arg("room"), nb::arg("in_session"));
 }

@@ -1,7 +1,9 @@
 """clamd's bytes: commands and frames, however they are split on their way."""
 
+import socket
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +23,7 @@ def test_frames_hold_the_same_content_however_they_come_and_their_end_is_never_t
         arrived = min(len(stream), arrived + next(sizes))
         seen = bytearray(stream[at:arrived])
         taken = reader.look(memoryview(seen))
-        content += seen[taken.begin : taken.end]
+        content += seen[: taken.content]
         at += taken.length
         if taken.rest:
             break
@@ -37,7 +39,7 @@ def test_frames_hold_the_same_content_however_they_come_and_their_end_is_never_t
 def test_frames_of_any_size_are_read_in_one_look(content, size):
     stream = bytearray(frames(content, size) + END)
     taken = InstreamFrames().look(memoryview(stream))
-    assert stream[taken.begin : taken.end] == content
+    assert stream[: taken.content] == content
     assert taken.length + taken.rest == len(frames(content, size)) + 4
 
 
@@ -83,3 +85,48 @@ def test_any_bytes_are_a_command_or_none_or_not_at_their_end(data):
         assert data[:1] in (b"n", b"z")
     else:
         assert 0 < asked.length <= len(data)
+
+
+@given(
+    CONTENTS,
+    st.sampled_from([1, 5, 4096, 70_000, 200_000]),
+    st.lists(st.integers(2_000, 100_000), min_size=1, max_size=8),
+    st.binary(max_size=9),
+    st.booleans(),
+)
+def test_of_a_socket_everything_is_taken_but_the_end_of_a_stream(parts, longer, sizes, behind, in_session):
+    """And in a session, not what stands behind it either."""
+    parts = [part * (1 + longer // len(part)) if number == 0 else part for number, part in enumerate(parts)]
+    stream = b"".join(struct.pack(">I", len(part)) + part for part in parts) + END + behind
+    reader, content, rest, begin = InstreamFrames(), b"", 0, 0
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with ours, theirs:
+        for size in sizes * (len(stream) // sum(sizes) + 1):
+            theirs.sendall(stream[begin : begin + size])
+            begin += size
+            while not rest:
+                room = memoryview(bytearray(b"z" * 30_000))
+                try:
+                    there, length, rest = reader.receive(ours, room, in_session=in_session)
+                except BlockingIOError:
+                    break
+                assert there
+                content += room[:length]
+                assert set(bytes(room[length:])) <= {0, ord("z")}, "nothing is left of it beyond the content"
+        assert rest
+        assert content == b"".join(parts)
+        left = ours.recv(1000)
+        assert len(left) >= 1, "the process may die here: the peer is to see that"
+        assert not in_session or left == bytes(rest) + behind
+
+
+def test_a_socket_whose_peer_has_ended_says_so():
+    reader = InstreamFrames()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with ours:
+        with pytest.raises(BlockingIOError):
+            reader.receive(ours, memoryview(bytearray(10)), in_session=False)
+        theirs.close()
+        assert reader.receive(ours, memoryview(bytearray(10)), in_session=False) == (0, 0, 0)

@@ -8,6 +8,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from tutela.gateways.gathered import SpareMemory
+
 _DISK_THREADS = 4
 
 
@@ -40,6 +42,7 @@ class Capacity:
         self.threads = threads
         self.disk = ThreadPoolExecutor(_DISK_THREADS, "tutela-gateway-disk")
         """For what waits for a disk or for the database: never behind a screening."""
+        self.spare = SpareMemory()
         self.max_held_bytes = max_held_bytes or _memory_bytes() // 4
         self.held_bytes = 0
         self._held: dict[object, int] = {}

@@ -1,5 +1,5 @@
 """What gateways have in common that are asked over HTTP: a small ASGI application behind the service's own receiver,
-the body in a memory file, and the details that trusted peers may say.
+the body gathered as it comes, and the details that trusted peers may say.
 """
 
 import asyncio

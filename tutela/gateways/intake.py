@@ -1,4 +1,4 @@
-"""The way content comes in through any gateway: one overwritten buffer, a memory file, a verdict, an outcome.
+"""The way content comes in through any gateway: overwritten memory, a verdict, an outcome.
 
 What is over the limit of an answer, or takes longer than the answer may, is sealed as a job and held; nothing that was
 taken is lost, and nothing is in clear on a disk.
@@ -16,13 +16,13 @@ from typing import TypeVar
 
 import structlog
 
-from tutela.content.media.content_file import ContentFile
 from tutela.content.media.profile import Profile
 from tutela.deployment.composition import Deployment
 from tutela.deployment.metrics import count_verdict
 from tutela.errors import ConflictError, InputError, NotReadyError, StoreError, TutelaError
 from tutela.gateways import metrics
 from tutela.gateways.capacity import Capacity
+from tutela.gateways.gathered import AT_ONCE, SHORT_BYTES, GatheredContent
 from tutela.gateways.outcome import GatewayFault, GatewayOutcome, outcome_of, reason, unrecorded
 from tutela.screening.jobs.spool import Upload
 from tutela.screening.screener import Screener
@@ -35,10 +35,11 @@ Result = TypeVar("Result")
 Unwrap = Callable[[memoryview], Iterable[memoryview | bytes]]
 _SEVERITY = {Decision.ALLOW: 0, Decision.HOLD: 1, Decision.BLOCK: 2}
 
-BUFFER = memoryview(bytearray(256 * 1024))
-"""Everything that any gateway receives comes into it: between two turns of the loop nobody else uses it."""
+BUFFER = memoryview(bytearray(AT_ONCE))
+"""What any gateway receives comes into it, or straight to where content is gathered: between two turns of the loop
+nobody else uses it."""
 _ZEROS = memoryview(bytes(len(BUFFER)))
-_BLOCK = 1024 * 1024
+_BLOCK = SHORT_BYTES
 _MIN_FREE_BYTES = 1024**3
 """Room on the disk that uploads leave to everything else."""
 STOP_GRACE_S = 2.0
@@ -69,7 +70,7 @@ class Body:
         self.context = context
         self.length = 0
         self.begun = time.perf_counter()
-        self.content = ContentFile()
+        self.content = GatheredContent(intake.capacity.spare)
         self.head = b""
         """What stands before the content where it is screened as a job, so that it can be unpacked there."""
         self.doubts: list[GatewayFault] = []
@@ -94,13 +95,33 @@ class Body:
             return
         self._intake.capacity.take(self, len(data))
 
+    def room(self) -> memoryview:
+        """Where the next bytes may be put, to be counted with `came` in the same turn of the loop."""
+        try:
+            return (self.content.room() if self.fault is None else BUFFER) or BUFFER
+        except OSError:  # no memory is left
+            self.fault = GatewayFault.OVER_LIMIT
+            return BUFFER
+
+    def came(self, room: memoryview, count: int) -> None:
+        """So many bytes are at the beginning of the room. As `write`."""
+        if room is BUFFER:
+            try:
+                self.write(room[:count])
+            finally:
+                wipe(count)
+            return
+        self.length += count
+        self.content.came(count)
+        self._intake.capacity.take(self, count)
+
     @property
     def stalled(self) -> bool:
         """Whether nothing more may be added just now."""
         if self.fault is not None:
             return False
         if self.upload is not None:
-            return self.content.length >= _BLOCK
+            return len(self.content) >= _BLOCK
         return self.length > self._intake.max_bytes or self._intake.capacity.must_wait(self)
 
     async def copy(self, descriptor: int) -> bool:
@@ -143,7 +164,7 @@ class Body:
             try:
                 if self.upload is None:
                     self.upload = await self._intake.on_disk(self._intake.begin_job, self)
-                await self._intake.on_disk(_copy, self.content, self.upload)
+                await _shared(self, self._intake.capacity.disk.submit(_copy, self.content, self.upload))
             except (OSError, ConflictError, StoreError) as error:
                 log.error("an upload over the limit of an answer could not be kept: %s", error)
                 self.fault = GatewayFault.OVER_LIMIT
@@ -153,7 +174,7 @@ class Body:
 
     async def finish_upload(self) -> Upload | None:
         """The whole upload of a job, once what is left of the content went there; None where that failed."""
-        if self.upload is not None and self.content.length:
+        if self.upload is not None and len(self.content):
             await self._spool()
         upload, self.upload = self.upload, None
         return upload
@@ -181,7 +202,7 @@ class Body:
     def _empty(self) -> None:
         self._intake.capacity.give_back(self)
         self.content.close()
-        self.content = ContentFile()
+        self.content = GatheredContent(self._intake.capacity.spare)
 
 
 class Intake:
@@ -305,11 +326,11 @@ class Intake:
             return await _shared(body, future)
 
     def _screen_now(
-        self, content: ContentFile, context: Context, shortcomings: tuple[Reason, ...], unwrap: Unwrap | None
+        self, content: GatheredContent, context: Context, shortcomings: tuple[Reason, ...], unwrap: Unwrap | None
     ) -> Verdict | None:
         """The severest verdict; None where there is nothing to be screened in the body."""
         found: Verdict | None = None
-        for piece in (content,) if unwrap is None else unwrap(content.view()):
+        for piece in (content.whole(),) if unwrap is None else unwrap(content.view()):
             verdict = self._screener.screen(
                 piece, context, profile=self.terms.profile, shortcomings=shortcomings, asked_by=f"gateway:{self.name}"
             )
@@ -323,7 +344,7 @@ class Intake:
     async def _later(self, body: Body) -> GatewayOutcome:
         """Held now, screened as a job."""
         try:
-            upload = await self.on_disk(self._spooled, body)
+            upload = await _shared(body, self.capacity.disk.submit(self._spooled, body))
         except (OSError, ConflictError) as error:
             log.error("content could not be kept for later: %s", error)
             return await self._held(body, GatewayFault.OVER_LIMIT)
@@ -352,14 +373,13 @@ class Intake:
         return GatewayOutcome(Decision.HOLD, job.id)
 
     async def _held(self, body: Body, fault: GatewayFault) -> GatewayOutcome:
-        body.share()
+        content = body.content.whole()
         try:
-            verdict = await self.on_disk(self._screener.hold, body.content, reason(fault), body.context)
+            held = self.capacity.disk.submit(self._screener.hold, content, reason(fault), body.context)
+            verdict = await _shared(body, held)
         except TutelaError as error:
             log.error("a hold could not be written down: %s", error)
             return unrecorded()
-        finally:
-            body.close()
         count_verdict(verdict)
         return outcome_of(verdict)
 
@@ -390,7 +410,7 @@ async def _shared(body: Body, future: Future[Result]) -> Result:
     return future.result()
 
 
-def _copy(content: ContentFile, upload: Upload) -> None:
+def _copy(content: GatheredContent, upload: Upload) -> None:
     view = content.view()
     for begin in range(0, len(view), _BLOCK):
         upload.write(view[begin : begin + _BLOCK])

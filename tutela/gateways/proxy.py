@@ -14,9 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from tutela.content.media.content_file import ContentFile
 from tutela.gateways.base import GatewayKind, Opening, Passes
 from tutela.gateways.forms import as_mail, pieces
+from tutela.gateways.gathered import GatheredContent
 from tutela.gateways.http import HttpGateway, HttpOptions, TooSlowError, has_body, take_body, too_slow
 from tutela.gateways.listeners import ListenAddress
 from tutela.gateways.outcome import GatewayOutcome
@@ -96,7 +96,7 @@ class Proxy:
         finally:
             body.close()
 
-    async def _pass_on(self, request: Request, content: ContentFile | None) -> Response:
+    async def _pass_on(self, request: Request, content: GatheredContent | None) -> Response:
         target = request.scope["raw_path"]
         if query := request.scope["query_string"]:
             target = target + b"?" + query

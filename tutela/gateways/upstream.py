@@ -1,18 +1,17 @@
-"""The application behind the upload proxy: a request goes to it with the body out of a memory file, the answer comes
+"""The application behind the upload proxy: a request goes to it with the body as it was gathered, the answer comes
 back as it is.
 
 A connection serves one request, so that no answer can ever be taken for that to another.
 """
 
 import asyncio
-import os
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 import httptools
 
-from tutela.content.media.content_file import ContentFile
+from tutela.gateways.gathered import GatheredContent
 from tutela.gateways.listeners import ListenAddress
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -57,7 +56,9 @@ class Upstream:
         self._place = address.path or (address.host, address.port)
         self._timeout_s = timeout_s
 
-    async def ask(self, method: bytes, target: bytes, headers: Headers, content: ContentFile | None) -> UpstreamAnswer:
+    async def ask(
+        self, method: bytes, target: bytes, headers: Headers, content: GatheredContent | None
+    ) -> UpstreamAnswer:
         """Send one request with that content. Raises UpstreamError."""
         length = len(content) if content is not None else None
         reading = _Reading()
@@ -188,12 +189,12 @@ async def _send_head(connection: socket.socket, head: bytes, *, more: bool) -> N
         await asyncio.get_running_loop().sock_sendall(connection, head[sent:])
 
 
-async def _send_content(connection: socket.socket, content: ContentFile) -> None:
-    """Straight from the memory file: the bytes that were screened, and no others."""
+async def _send_content(connection: socket.socket, content: GatheredContent) -> None:
+    """Straight from where it was gathered: the bytes that were screened, and no others."""
     loop, offset, length = asyncio.get_running_loop(), 0, len(content)
     while offset < length:
         try:
-            sent = os.sendfile(connection.fileno(), content.descriptor, offset, length - offset)
+            sent = content.send(connection, offset)
         except BlockingIOError:
             writable = loop.create_future()
             loop.add_writer(connection, _set, writable)

@@ -7,12 +7,10 @@ reports as an error, where a silent end is "clean" to most.
 
 import asyncio
 import errno
-import fcntl
 import logging
 import os
 import socket
 import stat
-import termios
 import time
 from array import array
 from collections.abc import Coroutine
@@ -21,7 +19,7 @@ from typing import Any, Protocol
 
 from tutela.gateways.beneath import Roots
 from tutela.gateways.clamd.commands import BY_PATH, IN_SESSION, MAX_COMMAND, Asked, Command, parse
-from tutela.gateways.clamd.frames import InstreamFrames, TakenFrame
+from tutela.gateways.clamd.frames import InstreamFrames
 from tutela.gateways.clamd.options import ClamdOptions
 from tutela.gateways.intake import BUFFER, Body, Intake, wipe
 from tutela.gateways.listeners import user_of
@@ -32,10 +30,6 @@ log = logging.getLogger(__name__)
 _RATED_AFTER_S = 10.0
 _DRAINED_S = 5.0
 _SEND_S = 30.0
-_WITHOUT_LOOKING = 64 * 1024
-_WORTH_TAKING, _KEPT = 4 * 1024, 4
-"""Where so much is there, it is taken without being looked at first, but for the last bytes."""
-_COUNTED = array("i", [0])
 _LONG, _SMALL, _GATHER_S = 8 * 1024, 96 * 1024, 0.001
 """Of a body that is this long, where so little is there at once, more is waited for: clients send frames of a kilobyte,
 and to be woken for each takes longer than everything else."""
@@ -55,6 +49,10 @@ class ConnectionStage(Enum):
     END = "end"
     """The answer is sent; what still comes is thrown away, so that it does not reset the answer."""
     CLOSED = "closed"
+
+
+_WITH_DESCRIPTORS = (ConnectionStage.COMMAND, ConnectionStage.DESCRIPTOR)
+"""When descriptors may come. The kernel closes those that come along with anything else, where nobody asks for them."""
 
 
 class ClamdHost(Protocol):
@@ -129,7 +127,11 @@ class ClamdConnection:
         self._reading = False
         self._gathering = False
         """Whether a long body is left alone for a moment, so that more of it is there."""
-        self._read()
+
+    def start(self) -> None:
+        """Begin to answer. Most often the command is there already, and some of what follows."""
+        self._readable()
+        self._read_on()
 
     @property
     def idle(self) -> bool:
@@ -184,6 +186,8 @@ class ClamdConnection:
             match self.stage:
                 case ConnectionStage.COMMAND:
                     self._take_command()
+                    if self._frames is not None:
+                        self._take_body()
                 case ConnectionStage.BODY:
                     self._take_body()
                 case ConnectionStage.DESCRIPTOR:
@@ -257,52 +261,30 @@ class ClamdConnection:
     def _take_body(self) -> None:
         body, frames = self._body, self._frames
         assert body is not None and frames is not None
-        if frames.left >= _WITHOUT_LOOKING:
-            count = self._socket.recv_into(BUFFER, min(frames.left, len(BUFFER)))
-            frames.skip(count)
-            taken = TakenFrame(0, count, 0, 0)
-        elif not self._session and (there := self._there()) >= _WORTH_TAKING:
-            # All but the last of it, so that bytes stay in the kernel whatever ends here. In a session the next command
-            # may stand behind.
-            length = min(there - _KEPT, len(BUFFER))
-            count = self._receive(length) if self._unix else self._socket.recv_into(BUFFER, length)
-            taken = frames.look(BUFFER[:count])
-            taken = TakenFrame(taken.begin, taken.end, 0, _KEPT if taken.rest else 0)
-        else:
-            count = self._socket.recv_into(BUFFER, 0, socket.MSG_PEEK)
-            taken = frames.look(BUFFER[:count])
-        try:
-            body.write(BUFFER[taken.begin : taken.end])
-        finally:
-            self._take(taken.length)
-            wipe(count)
-        if not count:
+        room = body.room()
+        there, content, rest = frames.receive(self._socket, room, in_session=self._session)
+        body.came(room, content)
+        if not there:
             self._cut()
-        elif taken.rest:
-            self._unread = taken.rest
+        elif rest:
+            self._unread = rest
             self._work(self._answer_body(body, None))
         elif frames.announced > self._gateway.intake.max_job_bytes or body.fault is not None:
             self._session = False
             self._work(self._answer_body(body, body.fault or GatewayFault.OVER_LIMIT))
         elif body.stalled:
             self._work(self._settle(body))
-        elif count < _SMALL and body.length > _LONG:
+        elif there < _SMALL and body.length > _LONG:
             self._pause()
             self._gathering = True
             self._gateway.loop.call_later(_GATHER_S, self._take_gathered)
 
-    def _there(self) -> int:
-        """How many bytes wait in the kernel."""
-        fcntl.ioctl(self._socket, termios.FIONREAD, _COUNTED)
-        return _COUNTED[0]
-
     def _take_gathered(self) -> None:
-        """Take what came meanwhile; where that is nothing, or is much, the next bytes wake us again."""
+        """Take what came meanwhile."""
         self._gathering = False
         if self.stage is ConnectionStage.BODY and self._task is None:
             self._readable()
-        if self.stage is ConnectionStage.BODY and self._task is None and not self._gathering:
-            self._read()
+            self._read_on()
 
     def _take_descriptor(self) -> None:
         """Look for a descriptor: a look receives a copy of it, and the byte it comes with stays where it is."""
@@ -317,7 +299,10 @@ class ClamdConnection:
     def _take(self, length: int) -> None:
         """Take bytes that a look has shown. Descriptors that come with a command are kept."""
         while length > 0:
-            taken = self._receive(length) if self._unix else self._socket.recv_into(BUFFER, min(length, len(BUFFER)))
+            if self._unix and self.stage in _WITH_DESCRIPTORS:
+                taken = self._receive(length)
+            else:
+                taken = self._socket.recv_into(BUFFER, min(length, len(BUFFER)))
             if not taken:
                 return
             wipe(taken)
@@ -332,11 +317,7 @@ class ClamdConnection:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 given.frombytes(data[: len(data) - len(data) % given.itemsize])
         expected = self._asked is not None and self._asked.command is Command.DESCRIPTOR
-        if (
-            self.stage in (ConnectionStage.COMMAND, ConnectionStage.DESCRIPTOR)
-            and expected
-            and not state & socket.MSG_CTRUNC
-        ):
+        if expected and not state & socket.MSG_CTRUNC:
             self._descriptors += given
         else:
             for descriptor in given:
@@ -431,7 +412,7 @@ class ClamdConnection:
         if self._session and not last:
             self._next()
         else:
-            self._end()
+            self._end(whole=not last)
 
     def _numbered(self, text: bytes) -> bytes:
         end = self._asked.end if self._asked is not None else b"\n"
@@ -453,11 +434,17 @@ class ClamdConnection:
         self._gateway.waits(self)
         self._read()
 
-    def _end(self) -> None:
-        """Say that nothing more comes, and throw away what the peer still sends until it has read that."""
+    def _end(self, *, whole: bool) -> None:
+        """Say that nothing more comes, and throw away what the peer still sends until it has read that.
+
+        At a UNIX socket an answer stays where it is: nobody waits there for a peer that has said all it had to say.
+        """
         self.stage = ConnectionStage.END
         self._begun = time.monotonic()
         try:
+            if whole and self._unix and not self._is_anything_there():
+                self.close()
+                return
             self._socket.shutdown(socket.SHUT_WR)
             self._read()
             self._throw_away()
@@ -466,8 +453,16 @@ class ClamdConnection:
         except OSError:
             self.close()
 
+    def _is_anything_there(self) -> bool:
+        try:
+            count = self._socket.recv_into(BUFFER, 1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        wipe(count)
+        return count > 0
+
     def _throw_away(self) -> None:
-        count = self._receive(len(BUFFER)) if self._unix else self._socket.recv_into(BUFFER)
+        count = self._socket.recv_into(BUFFER)
         wipe(count)
         if not count:
             self.close()
@@ -485,6 +480,11 @@ class ClamdConnection:
         except Exception:
             log.exception("a connection failed")
             self.close()
+
+    def _read_on(self) -> None:
+        """Be woken by the next bytes, unless something is under way that comes back to them."""
+        if self._task is None and not self._gathering and self.stage is not ConnectionStage.CLOSED:
+            self._read()
 
     def _read(self) -> None:
         if not self._reading:

@@ -1,24 +1,31 @@
-"""INSTREAM's frames (clamd(8)): a length of four bytes, big-endian, then so many bytes; a length of zero ends.
+"""INSTREAM's frames (clamd(8)): a length of four bytes, big-endian, then so many bytes; a length of zero ends."""
 
-No I/O: which bytes of what lies in a buffer are content, and how far the buffer is through.
-"""
-
+import socket
 from typing import NamedTuple
 
 from tutela import _native
 
 
-class TakenFrame(NamedTuple):
-    """What came of a look into the buffer."""
+class TakenFrames(NamedTuple):
+    """What came of a look into a buffer."""
 
-    begin: int
-    """Where in the buffer the content begins, all in one piece, ..."""
-    end: int
-    """... and where it ends."""
+    content: int
+    """Bytes of content, which stand at the buffer's beginning now."""
     length: int
     """Bytes of the buffer that are done with. The end's own bytes never are: they stay where they came from."""
     rest: int
     """Where the end is there: bytes of its length that are not done with. Zero where it is not."""
+
+
+class ReceivedFrames(NamedTuple):
+    """What came of a socket."""
+
+    there: int
+    """Bytes that waited in the kernel; zero where the peer has ended."""
+    content: int
+    """Bytes of content in the room."""
+    rest: int
+    """Where the end is there: its bytes that stay in the kernel. Zero where it is not."""
 
 
 class InstreamFrames:
@@ -34,15 +41,14 @@ class InstreamFrames:
         """Bytes of content that the lengths so far speak of."""
         return self._framing.announced
 
-    @property
-    def left(self) -> int:
-        """Bytes of content until the next length: so many can be taken without a look."""
-        return self._framing.left
+    def look(self, buffer: memoryview) -> TakenFrames:
+        """Take what is there. Content is moved together to the buffer's beginning."""
+        return TakenFrames(*self._framing.look(buffer))
 
-    def skip(self, length: int) -> None:
-        """So many bytes of content were taken without a look."""
-        self._framing.skip(length)
+    def receive(self, connection: socket.socket, room: memoryview, *, in_session: bool) -> ReceivedFrames:
+        """Take what waits in a socket that does not block, but never the stream's end.
 
-    def look(self, buffer: memoryview) -> TakenFrame:
-        """Take what is there. Content of several frames is moved together within the buffer."""
-        return TakenFrame(*self._framing.look(buffer))
+        In a session, where a command may stand behind the end, nothing is taken that was not looked at. Descriptors
+        that come along are closed. Raises OSError.
+        """
+        return ReceivedFrames(*self._framing.receive(connection.fileno(), room, in_session))

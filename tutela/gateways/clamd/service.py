@@ -122,6 +122,7 @@ class ClamdGateway:
         taken = ClamdConnection(self, connection)
         self._connections.add(taken)
         self._idle[taken] = None
+        taken.start()
 
     def _make_room(self) -> None:
         if self._idle:

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import binascii
 import contextlib
-import os
 import socket
 import time
 from collections.abc import Callable
@@ -315,13 +314,12 @@ class IcapConnection:
             await self._loop.sock_sendall(self._socket, data)
 
     async def _send_content(self, body: Body) -> None:
-        """Straight from the memory file: the echo is what was screened."""
+        """Straight from where it was gathered: the echo is what was screened."""
         offset = 0
         async with asyncio.timeout(self._gateway.options.body_s):
             while offset < body.length:
                 try:
-                    count = body.length - offset
-                    sent = os.sendfile(self._socket.fileno(), body.content.descriptor, offset, count)
+                    sent = body.content.send(self._socket, offset)
                 except BlockingIOError:
                     await self._ready(self._loop.add_writer, self._loop.remove_writer)
                     continue

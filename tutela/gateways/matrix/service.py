@@ -225,7 +225,7 @@ class MatrixGateway:
 
 
 class _Handed(StreamingResponse):
-    """The file as the home server has it, out of the memory file."""
+    """The file as the home server has it, as it was gathered."""
 
     def __init__(self, body: Body, headers: list[tuple[bytes, bytes]], attachment: Attachment | None) -> None:
         super().__init__(_pieces(body, attachment))

@@ -1,0 +1,94 @@
+"""What a body's bytes are in while they come: memory that is used again, never with anything of the last body."""
+
+import socket
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tutela.content.media.content_file import ContentFile
+from tutela.gateways.gathered import SHORT_BYTES, GatheredContent, SpareMemory
+
+
+@given(st.lists(st.tuples(st.booleans(), st.binary(max_size=500)), max_size=30))
+def test_content_is_the_same_however_it_comes(parts):
+    content = GatheredContent(SpareMemory())
+    for straight, part in parts:
+        if straight:
+            content.room()[: len(part)] = part
+            content.came(len(part))
+        else:
+            content.write(part)
+    assert bytes(content.view()) == b"".join(part for _, part in parts)
+    assert len(content) == sum(len(part) for _, part in parts)
+    content.close()
+
+
+def test_memory_is_used_again_and_nothing_of_the_last_content_is_in_it():
+    spare = SpareMemory()
+    first = GatheredContent(spare)
+    first.write(b"secret" * 100_000)
+    memory = first._memory
+    first.close()
+    second = GatheredContent(spare)
+    second.write(b"x")
+    assert second._memory is memory
+    assert memory is not None and memory[:] == b"x" + bytes(SHORT_BYTES - 1)
+
+
+def test_memory_that_somebody_still_looks_at_is_overwritten_and_not_used_again():
+    spare = SpareMemory()
+    first = GatheredContent(spare)
+    first.write(b"secret")
+    memory, view = first._memory, first.view()
+    first.close()
+    assert bytes(view) == bytes(6)
+    second = GatheredContent(spare)
+    second.write(b"other")
+    assert second._memory is not memory
+    assert bytes(view) == bytes(6)
+
+
+def test_long_content_goes_on_in_a_file_and_its_memory_is_free():
+    spare = SpareMemory()
+    content = GatheredContent(spare)
+    content.write(b"a" * SHORT_BYTES)
+    assert isinstance(content.whole(), memoryview)
+    assert not len(content.room())
+    content.write(b"b")
+    assert isinstance(content.whole(), ContentFile)
+    assert not len(content.room())
+    assert bytes(content.view()) == b"a" * SHORT_BYTES + b"b"
+    assert spare.take()[:] == bytes(SHORT_BYTES)
+    content.close()
+
+
+def test_nothing_can_be_asked_of_closed_content():
+    """Nobody may take it for empty content, of which nothing is listed."""
+    for length in (0, 5, SHORT_BYTES + 1):
+        content = GatheredContent(SpareMemory())
+        content.write(bytes(length))
+        content.close()
+        for ask in (content.view, content.whole, content.room, lambda content=content: content.write(b"x")):
+            with pytest.raises(ValueError, match="closed"):
+                ask()
+
+
+@pytest.mark.parametrize("length", [1, SHORT_BYTES, SHORT_BYTES + 1])
+def test_content_is_sent_as_it_is(length):
+    content = GatheredContent(SpareMemory())
+    sent = bytes(range(256)) * (length // 256) + b"x" * (length % 256)
+    content.write(sent)
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    came, offset = b"", 0
+    with ours, theirs:
+        while offset < length:
+            count = content.send(ours, offset)
+            offset += count
+            while count:
+                part = theirs.recv(count)
+                came += part
+                count -= len(part)
+    assert came == sent
+    content.close()
