@@ -1,5 +1,6 @@
 """Object stores: each version of an object ends with one verdict, on that version and no other."""
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
 
-from tests.support.gateways import COPY, DAMAGED, OTHER, Running
+from tests.support.gateways import COPY, DAMAGED, OTHER, Running, never_told
+from tests.support.relay import Relay
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.deployment.composition import Deployment
 from tutela.gateways.buckets.events import NewObject, UnknownEventError, read_events
@@ -99,7 +101,8 @@ def store(knowing: Deployment, monkeypatch_module: pytest.MonkeyPatch) -> Iterat
     server = ThreadedMotoServer(port=0)
     server.start()
     host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
+    address, relay = f"http://{host}:{port}", Relay(port)
+    relayed = f"http://127.0.0.1:{relay.port}"
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "TEST_TOKEN"):
         monkeypatch_module.setenv(name, "secret")
     session = boto3.session.Session(region_name="us-east-1")
@@ -116,8 +119,8 @@ def store(knowing: Deployment, monkeypatch_module: pytest.MonkeyPatch) -> Iterat
     settings = {
         "kind": "buckets",
         "listen": ["127.0.0.1:0"],
-        "queue": queue,
-        "endpoint": address,
+        "queue": queue.replace(address, relayed),
+        "endpoint": relayed,
         "region": "us-east-1",
         "access_key": "env:AWS_ACCESS_KEY_ID",
         "secret_key": "env:AWS_SECRET_ACCESS_KEY",
@@ -131,6 +134,12 @@ def store(knowing: Deployment, monkeypatch_module: pytest.MonkeyPatch) -> Iterat
     yield Store(s3, sns, events, arn, running)
     running.stop()
     server.stop()
+    relay.__exit__()
+    said, secrets = bytes(relay.asked).lower(), never_told(knowing, COPY, DAMAGED)
+    etags = {hashlib.md5(content, usedforsecurity=False).hexdigest().encode() for content in (COPY, DAMAGED)}
+    secrets = [secret for secret in secrets if secret not in etags]  # by which the store itself names a version
+    assert b"receivemessage" in said and STATUS.lower().encode() in said, "what the gateway said came through the relay"
+    assert not [secret for secret in secrets if secret in said], "what the store was told"
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         yield deployment
 
 
-def test_nothing_is_told_but_a_number(deployment, caplog, capfd):
+def test_nothing_is_told_but_a_number(deployment, caplog, capfd, tmp_path):
     caplog.set_level(logging.DEBUG)
     with home_server() as home:
         kinds: dict[str, dict[str, object]] = {
@@ -34,7 +34,10 @@ def test_nothing_is_told_but_a_number(deployment, caplog, capfd):
             "milter": {},
             "matrix": {"homeserver": f"127.0.0.1:{home.port}"},
         }
-        settings = {name: {"kind": name, "listen": ["127.0.0.1:0"]} | more for name, more in kinds.items()}
+        paths = {name: tmp_path / name for name in kinds}
+        settings = {
+            name: {"kind": name, "listen": ["127.0.0.1:0", str(paths[name])]} | more for name, more in kinds.items()
+        }
         running = Running(deployment, settings)
         answers = {}
         try:
@@ -45,6 +48,11 @@ def test_nothing_is_told_but_a_number(deployment, caplog, capfd):
                     if name != "matrix":
                         asking = kind_of(options).asking(options)
                         assert not asking(COPY) and not asking(DAMAGED)
+                        with Relay(paths[name]) as unix:
+                            options = described({name: given | {"listen": [str(unix.path)]}})[name]
+                            asking = kind_of(options).asking(options)
+                            assert not asking(COPY) and not asking(DAMAGED)
+                        answers[f"{name} at a UNIX socket"] = bytes(unix.sent)
                 answers[name] = bytes(relay.sent)
         finally:
             running.stop()
