@@ -109,16 +109,18 @@ class Known:
     ) -> None:  # fmt: skip
         """The first encoder is ours, of eight bits; the second the same with all its bits, which Sentinel reads."""
         self._encoder, self._theirs = encoders
-        self._model = train([Labelled(*one) for one in confirmed], ordinary)
         said = [line for line, _ in confirmed]
         self._sides = self._theirs.encode(said), self._theirs.encode(ordinary)
-        self._vectors: VectorModel = learn(self._encoder.encode(said), self._encoder.encode(ordinary))
+        vectors = self._encoder.encode(ordinary)
+        self._vectors: VectorModel = learn(self._encoder.encode(said), vectors)
+        labelled = [Labelled(*one) for one in confirmed]
+        self._model = train(labelled, ordinary, self._vectors.nearness(vectors))
 
     def designs(self, lines: Sequence[str], vectors: tuple[Vectors, Vectors]) -> dict[str, Along]:
         """What each design makes of a talk, message by message. `vectors` are those of all lines, by each encoder."""
         near = self._vectors.score(vectors[0]).trust
         cheap = self._model.score(lines).trust
-        ranked = cheap + near * (self._model.sums(lines) >= self._model.gate)
+        ranked = cheap + near * self._model.unusual(lines)
         own = [dict(zip(lines, map(float, scores), strict=True)) for scores in (cheap, ranked, cheap + near)]
         theirs = dict(zip(lines, map(float, sentinel_scores(vectors[1], *self._sides)), strict=True))
         peer = "its own formulas" if _formulas() is not None else "its formulas, restated"
@@ -132,7 +134,7 @@ class Known:
 
         return {
             "n-grams alone": summed(own[0]),
-            "cascade: vectors of the twelfth that n-grams rank": summed(own[1]),
+            "cascade: vectors of the tenth that n-grams rank": summed(own[1]),
             "n-grams, head and memory": summed(own[2]),
             f"Sentinel's scores ({peer}), 6,000 ordinary": skewed,
         }
@@ -146,7 +148,7 @@ class Known:
             for begin in range(0, len(texts), BATCH):
                 batch = texts[begin : begin + BATCH]
                 self._model.score(batch)
-                closer = np.flatnonzero(self._model.sums(batch) >= self._model.gate)
+                closer = np.flatnonzero(self._model.unusual(batch))
                 embedding.score([batch[place] for place in closer])
 
         def theirs(positive: Vectors, ordinary: Vectors) -> None:

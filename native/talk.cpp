@@ -176,19 +176,82 @@ std::pair<size_t, bool> words_in_one(const Text& text, size_t at) {
     return {end - at, words > 1 && end - at >= least * words};
 }
 
-// The text as people see it: what marks it up is gone, letters that are drawn are letters, #WordsInOne stand apart.
-// Nothing that may be a word is left out.
-void seen(std::string_view text, Text& found) {
-    static thread_local Text next;
+// What turns the order of letters around, in the levels of UAX #9.
+constexpr uint32_t to_left = 0x202e, to_right = 0x202d, end_of_turn = 0x202c, end_of_isolate = 0x2069;
+bool turns(uint32_t raw) { return (raw >= 0x202a && raw <= to_left) || (raw >= 0x2066 && raw <= end_of_isolate); }
+bool ends_paragraph(uint32_t raw) {
+    return raw == '\n' || raw == '\r' || raw == 0x85 || raw == 0x2029 || (raw >= 0x1c && raw <= 0x1e);
+}
+
+// Puts letters that overrides turn around in the order in which they are shown (UAX #9, X1 to X8 and L2); whether there
+// are any. Letters that are only embedded keep their own order, as left-to-right ones do.
+bool turn(Text& text) {
+    struct Turn {
+        uint8_t level;
+        bool isolates, overrides;
+    };
+    constexpr uint8_t deepest = 125;
+    static thread_local std::vector<Turn> open;
+    static thread_local std::vector<uint8_t> levels;
+    open.assign(1, {0, false, false}), levels.clear();
+    size_t too_deep = 0;
+    uint8_t highest = 0;
+    for (const auto& [raw, place] : text) {
+        const Turn now = open.back();
+        // What an embedding to the left holds is one level up: turned twice, and so as it was.
+        levels.push_back(now.level + uint8_t(now.level % 2 == 1 && !now.overrides));
+        highest = std::max(highest, levels.back());
+        if (ends_paragraph(raw)) {
+            open.resize(1), too_deep = 0, levels.back() = 0;
+        } else if (raw == end_of_turn || raw == end_of_isolate) {
+            const bool isolate = raw == end_of_isolate;
+            if (too_deep > 0) {
+                --too_deep;
+                continue;
+            }
+            while (isolate && open.size() > 1 && !open.back().isolates) open.pop_back();
+            if (open.size() > 1 && open.back().isolates == isolate) open.pop_back();
+        } else if (turns(raw)) {
+            const bool left = raw == 0x202b || raw == to_left || raw == 0x2067;
+            const auto level = uint8_t(left ? (now.level + 1) | 1 : (now.level + 2) & ~1);
+            if (level > deepest || too_deep > 0)
+                ++too_deep;
+            else
+                open.push_back({level, raw >= 0x2066, raw == to_left || raw == to_right});
+        }
+    }
+    for (uint8_t level = highest; level > 0; --level)
+        for (size_t begin = 0; begin < text.size();) {
+            size_t end = begin;
+            while (end < text.size() && levels[end] >= level) ++end;
+            std::reverse(text.begin() + ptrdiff_t(begin), text.begin() + ptrdiff_t(end));
+            std::reverse(levels.begin() + ptrdiff_t(begin), levels.begin() + ptrdiff_t(end));
+            begin = std::max(end, begin + 1);
+        }
+    return highest > 0;
+}
+
+// The code points of a text; whether there are overrides to the left among them.
+bool read(std::string_view text, Text& found) {
+    bool turned = false;
     found.clear();
-    bool marked = false, upper = false;
     for (uint32_t at = 0, place = 0; at < text.size(); ++place) {
         size_t behind = at;
         const uint32_t raw = next_letter(text, behind);
-        at = uint32_t(behind);
+        at = uint32_t(behind), turned |= raw == to_left;
+        found.push_back({raw, place});
+    }
+    return turned;
+}
+
+// The text as people see it: what marks it up is gone, letters that are drawn are letters, #WordsInOne stand apart.
+// Nothing that may be a word is left out.
+void unmark(Text& found) {
+    static thread_local Text next;
+    bool marked = false, upper = false;
+    for (const auto& [raw, place] : found) {
         marked |= raw == '&' || raw == '<' || raw == '/' || raw == '\\' || raw == '|' || raw == '(' || joins(raw);
         upper |= is_upper(raw);
-        found.push_back({raw, place});
     }
     // Calls `take` at each place that is not behind a part that it took; it puts into `next`, and says how long the
     // part was.
@@ -236,19 +299,17 @@ void seen(std::string_view text, Text& found) {
 // Symbols and pictures, which split no word.
 bool is_picture(uint32_t raw) { return (raw >= 0x2190 && raw < 0x2e80) || raw >= 0x1f000 || raw == 0xfffd; }
 
-}  // namespace
-
-void normalise(std::string_view text, const Folding& folding, std::vector<uint32_t>& letters,
+// Appends the normal form of a text that is in its order, of at most `most` letters for each code point.
+void normalise(Text& given, size_t most, const Folding& folding, std::vector<uint32_t>& letters,
                std::vector<uint32_t>& places) {
     // Folded, each with what it was; spaces stay apart, so that words between s p a c e d letters are told.
     static thread_local std::vector<Letter> found;
     found.clear();
-    static thread_local Text given;
-    seen(text, given);
+    unmark(given);
     for (const auto& [raw, place] : given) {
         const auto folded = folding.of(raw);
         if (folded.empty()) continue;  // invisible
-        for (size_t i = 0; i < std::min(most_letters, folded.size()); ++i) found.push_back({folded[i], raw, place});
+        for (size_t i = 0; i < std::min(most, folded.size()); ++i) found.push_back({folded[i], raw, place});
     }
     const size_t count = found.size();
     const auto letter_at = [&](size_t i) { return i < count ? found[i].letter : space; };
@@ -303,16 +364,31 @@ void normalise(std::string_view text, const Folding& folding, std::vector<uint32
     if (letters.back() != space) letters.push_back(space), places.push_back(given.back().place + 1);
 }
 
-std::pair<int32_t, uint32_t> Heads::main(std::span<const uint32_t> letters) const {
+}  // namespace
+
+size_t normalise(std::string_view text, const Folding& folding, std::vector<uint32_t>& letters,
+                 std::vector<uint32_t>& places) {
+    static thread_local Text given, shown;
+    if (read(text, given) && (shown = given, turn(shown))) {
+        normalise(shown, most_letters / 2, folding, letters, places);
+        const size_t stored = letters.size();
+        normalise(given, most_letters / 2, folding, letters, places);
+        return stored;
+    }
+    normalise(given, most_letters, folding, letters, places);
+    return letters.size();
+}
+
+float head_sum(std::span<const int8_t> head, View view, std::span<const uint32_t> letters) {
     int32_t sum = 0;
     uint32_t count = 0;
-    each_ngram(letters, [&](uint64_t hash) { sum += main_[hash >> (64 - main_bits)], ++count; });
-    return {sum, count};
+    each_gram(view, letters, [&](uint64_t hash) { sum += head[hash >> (64 - Heads::main_bits)], ++count; });
+    return count == 0 ? -1e9f : float(sum) / std::sqrt(float(count));
 }
 
 std::array<int32_t, Heads::others> Heads::other(std::span<const uint32_t> letters) const {
     std::array<int32_t, others> sums{};
-    each_ngram(letters, [&](uint64_t hash) {
+    each_gram(View::sound, letters, [&](uint64_t hash) {
         const int8_t* row = &other_[(hash >> (64 - other_bits)) * others];
         for (size_t i = 0; i < others; ++i) sums[i] += row[i];
     });

@@ -67,12 +67,10 @@ public:
             for (size_t i = 0; i < views.size(); ++i) {
                 letters.clear(), places.clear();
                 normalise(views[i], folding, letters, places);
-                const auto [sum, count] = heads_.main(letters);
-                const float norm = count == 0 ? 0.0f : std::sqrt(float(count));
-                main[i] = count == 0 ? -1e9f : float(sum) / norm;
-                if (count == 0 || main[i] < drift) continue;
+                main[i] = heads_.main(letters);
+                if (main[i] < drift) continue;
                 const auto sums = heads_.other(letters);
-                for (size_t j = 0; j < Heads::others; ++j) other[i * Heads::others + j] = float(sums[j]) / norm;
+                for (size_t j = 0; j < Heads::others; ++j) other[i * Heads::others + j] = float(sums[j]);
             }
         }
         const size_t count = views.size();
@@ -83,6 +81,27 @@ private:
     Weights main_, other_;
     Heads heads_;
 };
+
+View view_of(bool by_words) { return by_words ? View::words : View::sound; }
+
+// For each text what one head comes to.
+nb::ndarray<nb::numpy, float> head_sums(const nb::list& texts, const Folding& folding, const Weights& head,
+                                        bool by_words) {
+    if (head.size() != size_t(1) << Heads::main_bits) throw nb::value_error("a head has 2^20 weights");
+    const auto views = views_of(texts);
+    std::vector<float> sums(views.size());
+    {
+        nb::gil_scoped_release unlocked;
+        std::vector<uint32_t> letters, places;
+        for (size_t i = 0; i < views.size(); ++i) {
+            letters.clear(), places.clear();
+            normalise(views[i], folding, letters, places);
+            sums[i] = head_sum({head.data(), head.size()}, view_of(by_words), letters);
+        }
+    }
+    const size_t count = views.size();
+    return array_of(std::move(sums), {count});
+}
 
 using Places = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
@@ -97,8 +116,11 @@ nb::ndarray<nb::numpy, uint32_t> familiarity(const nb::list& texts, const Foldin
         std::vector<uint32_t> letters, places;
         for (size_t i = 0; i < views.size(); ++i) {
             letters.clear(), places.clear();
-            normalise(views[i], folding, letters, places);
-            const Familiarity one = words.of(letters);
+            const size_t stored = normalise(views[i], folding, letters, places);
+            Familiarity one = words.of(std::span(letters).first(stored));
+            // A text that is there in two orders is read in the one whose words are known.
+            const Familiarity other = words.of(std::span(letters).subspan(stored));
+            if (other.words > 0 && other.strange_words < one.strange_words) one = other;
             const std::array<uint32_t, 4> row = {one.words, one.strange_words, one.letters, one.strange_letters};
             std::ranges::copy(row, found.begin() + ptrdiff_t(4 * i));
         }
@@ -122,8 +144,8 @@ nb::ndarray<nb::numpy, uint8_t> known_words(const nb::list& words) {
 }
 
 nb::ndarray<nb::numpy, float> train_head(const nb::list& texts, const Folding& folding, const Floats& targets,
-                                         const Floats& weights, unsigned bits, int epochs, float rate, float decay,
-                                         float constant) {
+                                         const Floats& weights, unsigned bits, bool by_words, int epochs, float rate,
+                                         float decay, float constant) {
     const auto views = views_of(texts);
     if (targets.size() != views.size() || weights.size() != views.size())
         throw nb::value_error("there must be one target and one weight for each text");
@@ -136,7 +158,7 @@ nb::ndarray<nb::numpy, float> train_head(const nb::list& texts, const Folding& f
         for (size_t i = 0; i < views.size(); ++i) {
             letters.clear(), places.clear();
             normalise(views[i], folding, letters, places);
-            each_ngram(letters, [&](uint64_t hash) { given[i].places.push_back(uint32_t(hash >> (64 - bits))); });
+            each_gram(view_of(by_words), letters, [&](uint64_t hash) { given[i].places.push_back(uint32_t(hash >> (64 - bits))); });
             given[i].target = targets.data()[i], given[i].weight = weights.data()[i];
         }
         found = train(given, bits, {epochs, rate, decay, constant});
@@ -152,7 +174,8 @@ void bind_talk(nb::module_& m) {
     m.def("familiarity", &familiarity, nb::arg("texts"), nb::arg("folding"), nb::arg("known"));
     m.def("known_words", &known_words, nb::arg("words"));
     m.def("train_head", &train_head, nb::arg("texts"), nb::arg("folding"), nb::arg("targets"), nb::arg("weights"),
-          nb::arg("bits"), nb::arg("epochs"), nb::arg("rate"), nb::arg("decay"), nb::arg("constant"));
+          nb::arg("bits"), nb::arg("by_words"), nb::arg("epochs"), nb::arg("rate"), nb::arg("decay"), nb::arg("constant"));
+    m.def("head_sums", &head_sums, nb::arg("texts"), nb::arg("folding"), nb::arg("head"), nb::arg("by_words"));
     nb::class_<TalkHeads>(m, "TalkHeads")
         .def(nb::init<const Weights&, const Weights&>(), nb::arg("main"), nb::arg("other"))
         .def("score", &TalkHeads::score, nb::arg("texts"), nb::arg("folding"), nb::arg("drift"));

@@ -360,12 +360,20 @@ def train_head(
     targets: npt.NDArray[np.float32],
     weights: npt.NDArray[np.float32],
     bits: int,
+    by_words: bool,
     epochs: int,
     rate: float,
     decay: float,
     constant: float,
 ) -> npt.NDArray[np.float32]:
-    """Weights of a linear head over hashed n-grams, 2 ** bits and a constant; equal for equal texts in equal order."""
+    """Weights of a linear head over hashed n-grams, by words or by sound, 2 ** bits and a constant; equal for equal
+    texts in equal order."""
+
+def head_sums(
+    texts: list[str], folding: Folding, head: npt.NDArray[np.int8], by_words: bool
+) -> npt.NDArray[np.float32]:
+    """What one head of 2 ** 20 weights comes to in each text, over the square root of its n-grams; -1e9 for a text
+    without any. Raises ValueError for another size."""
 
 class TalkHeads:
     """Linear heads of messages: a main one of 2 ** 20 places, and 16 others of 2 ** 17."""
@@ -376,5 +384,5 @@ class TalkHeads:
     def score(
         self, texts: list[str], folding: Folding, drift: float
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Sums of the main head, shape (texts,), and of the others, (texts, 16): zeros where the first is under
-        drift."""
+        """Sums by sound: of the main head as `head_sums` has them, shape (texts,), and plain ones of the others,
+        (texts, 16), zeros where the first is under drift."""

@@ -13,7 +13,7 @@ using namespace tutela;
 
 namespace {
 
-constexpr char magic[8] = {'T', 'U', 'T', 'E', 'D', 'G', 'E', '1'};
+constexpr char magic[8] = {'T', 'U', 'T', 'E', 'D', 'G', 'E', '2'};
 constexpr size_t stages = 8;
 constexpr float cap = 3.0f;
 
@@ -64,9 +64,7 @@ float tutela_edge_score(const tutela_edge* edge, const char* text, size_t size, 
     std::vector<uint32_t> letters, places;
     normalise({text, size}, edge->folding, letters, places);
     const Heads heads(edge->main, edge->other);
-    const auto [sum, count] = heads.main(letters);
-    if (count == 0) return 0;
-    const float found = (float(sum) / std::sqrt(float(count)) - edge->drift) / edge->spread;
+    const float found = (heads.main(letters) - edge->drift) / edge->spread;
     if (!(found > 0)) return 0;
     if (stage != nullptr) {
         const auto sums = heads.other(letters);

@@ -283,7 +283,7 @@ def test_training_remembers_what_was_confirmed_as_vectors_and_equal_texts_are_en
     casework.train(tmp_path, ordinary, actor="test")
     assert not (tmp_path / MEMORY).exists()
     small_encoder(tmp_path / FOLDER, [*ordinary, *(one.text for one in confirmed)])
-    casework.train(tmp_path, ordinary, actor="test")
+    assert casework.train(tmp_path, ordinary, actor="test").rank is not None
     scorer = EmbeddingScorer().of(tmp_path, store.secret("conversations-memory"))
     encoded: list[str] = []
     encode = Encoder.encode
@@ -301,6 +301,32 @@ def test_training_remembers_what_was_confirmed_as_vectors_and_equal_texts_are_en
     assert not any(text in str(vars(scorer)["_known"]) for text in texts)
     take_back(tmp_path)
     assert not (tmp_path / MEMORY).exists()
+
+
+def test_vectors_of_ordinary_talk_teach_n_grams_which_messages_to_look_at_closer(ordinary: list[str], tmp_path: Path):
+    confirmed = [Labelled(*one) for one in positives(WORDING_A)]
+    # Nobody confirmed a message about music; by its vectors ordinary talk about it comes nearest what was confirmed.
+    about = np.array(["music" in text.lower() for text in ordinary])
+    nearness = np.where(about, 5, np.random.default_rng(1).normal(size=len(ordinary))).astype(np.float32)
+    untaught, taught = train(confirmed, ordinary), train(confirmed, ordinary, nearness)
+    lines = [
+        "any music plans",
+        "he said this music was new",
+        "MU\u200bSIC?",
+        "do you like mu5ic",
+        "music while you work",
+    ]
+    assert untaught.unusual(lines).mean() < 0.5 < taught.unusual(lines).mean()
+    known = [one.text for one in confirmed]
+    assert taught.unusual(known).mean() > 0.95
+    assert taught.unusual(ordinary[::5]).mean() == pytest.approx(0.1, abs=0.01)
+    # It changes what is looked at closer, and no evidence; it is in the file, and a file without it is read as before.
+    assert np.array_equal(taught.score(known).trust, untaught.score(known).trust)
+    for model in (untaught, taught):
+        (tmp_path / FILE).write_bytes(signed(model, SECRET))
+        again = read_model(tmp_path / FILE, SECRET)
+        assert again.to_bytes() == model.to_bytes()
+        assert np.array_equal(again.unusual(lines), model.unusual(lines))
 
 
 def test_costly_scorers_are_asked_of_the_unusual_tenth_only(ordinary: list[str], tmp_path: Path):
@@ -357,7 +383,11 @@ def test_the_edge_library_finds_the_same_bits_within_four_megabytes_and_opens_no
     assert len(data) <= 4_000_000
     assert edge.tutela_edge_open(data[:-1], ctypes.c_size_t(len(data) - 1)) is None
     handle = edge.tutela_edge_open(data, ctypes.c_size_t(len(data)))
-    texts = [line for line, _ in positives(WORDING_A)] + ordinary[:500] + ["", "м33t \u200bme 😀", "x" * 4_000]
+    texts = (
+        [line for line, _ in positives(WORDING_A)]
+        + ordinary[:500]
+        + ["", "м33t \u200bme 😀", "x" * 4_000, "\u202eteem \u202dus\u202c tel"]
+    )
     server = model.score(texts)
     stage = ctypes.c_uint8()
     begun = time.process_time()

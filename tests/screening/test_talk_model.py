@@ -48,7 +48,8 @@ def form(text: str) -> str:
         ("let us m.e.e.t", "let us meet"),
         ("let us meeeeet", "let us meet"),
         ("le\u200bt us m\u2060eet", "let us meet"),
-        ("let us m\u202eeet", "let us meet"),
+        ("let us m\u200feet\u202b", "let us meet"),
+        ("\u2067let us meet\u2069", "let us meet"),
         ("le😀t us mee💬t", "let us meet"),
         ("lEt uS mEEt", "let us meet"),
         ("l\u0336e\u0336t us meet", "let us meet"),
@@ -65,6 +66,32 @@ def form(text: str) -> str:
 )
 def test_a_disguised_text_has_the_form_of_the_plain_one(disguised: str, plain: str):
     assert form(disguised) == form(plain)
+
+
+def turned(line: str, chance: random.Random, left: bool = False, depth: int = 0) -> str:
+    """What is to be stored so that people see `line` where it stands in text that is written to the left, or not."""
+    cuts = sorted(chance.randrange(len(line) + 1) for _ in range(2 * chance.randint(1, 3)))
+    parts = [line[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(line)], strict=True)]
+    stored = [
+        ("\u202d" if left else "\u202e") + turned(part, chance, not left, depth + 1) + "\u202c"
+        if place % 2 == 1 and depth < 4
+        else part[::-1]
+        if left
+        else part
+        for place, part in enumerate(parts)
+    ]
+    return "".join(stored[::-1] if left else stored)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_letters_that_controls_turn_around_are_read_as_people_see_them_and_as_they_are_stored(seed: int):
+    chance = random.Random(seed)
+    seen = " ".join("".join(chance.choices("abcdefghij", k=chance.randint(2, 7))) for _ in range(6))
+    stored = turned(seen, chance)
+    as_stored = "".join(letter for letter in stored if letter.isalpha() or letter == " ")
+    assert form(stored) in (form(seen) + form(as_stored), form(seen))
+    assert form("let us m\u202eeet") == form("let us mtee") + form("let us meet")
+    assert form(f"{seen}\u202e") == form(seen)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +120,7 @@ def test_numbers_and_signs_that_stand_for_themselves_stay(text: str):
     assert [letter for letter in form(text) if letter.isdigit()] == digits
 
 
-@given(st.text(max_size=200))
+@given(st.text(max_size=200) | st.text("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\nab ﷺ", max_size=400))
 def test_no_text_breaks_the_form_or_grows_in_it(text: str):
     clean = text.encode("utf-8", "replace").decode()
     letters, places = _native.normal_form(clean, folding())
@@ -194,6 +221,78 @@ DISGUISES: dict[str, Callable[[str], str]] = {
 def test_disguises_hide_little(world: World, disguise: str):
     plain = world.recall(world.planted(0.25, 60))
     assert world.recall(world.planted(0.25, 60, DISGUISES[disguise])) >= 0.95 * plain
+
+
+def cut(line: str, chance: random.Random, shares: float = 0.4, by: str = " ") -> str:
+    """With cuts inside words, and some of those between words gone."""
+    kept = "".join(letter for letter in line if letter != " " or chance.random() < 0.5)
+    return "".join(letter + (by if letter.isalpha() and chance.random() < shares else "") for letter in kept)
+
+
+SPELT = (
+    "ck k",
+    "ph f",
+    "ee ea",
+    "ea ee",
+    "oo u",
+    "ou ow",
+    "ai ay",
+    "igh y",
+    "c k",
+    "wh w",
+    "s z",
+    "ie y",
+    "y ie",
+    "u oo",
+)
+
+
+def by_ear(line: str, chance: random.Random) -> str:
+    """As somebody might spell it who has only heard it: each of a word's letters another way, or not."""
+    for pair in chance.sample(SPELT, len(SPELT)):
+        heard, other = pair.split()
+        line = "".join(
+            other if part == heard and chance.random() < 0.7 else part for part in re.split(f"({heard})", line)
+        )
+    return line
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        cut,
+        lambda line, chance: cut(line, chance, 0.7),
+        lambda line, chance: cut(line, chance, 0.3, "\n"),
+        lambda line, chance: cut(line, chance, 0.0),
+        by_ear,
+        turned,
+        lambda line, chance: " ".join(turned(word, chance) for word in line.split()),
+    ],
+    ids=["cut", "cut small", "cut into lines", "run together", "by ear", "turned", "words turned"],
+)
+def test_words_that_are_cut_or_spelt_or_turned_at_random_hide_little(
+    world: World, disguise: Callable[[str, random.Random], str]
+):
+    chance = random.Random(7)
+    plain = world.recall(world.planted(0.25, 60))
+    assert world.recall(world.planted(0.25, 60, lambda line: disguise(line, chance))) >= 0.95 * plain
+
+
+@pytest.mark.parametrize("pieces", [2, 4])
+def test_a_line_that_is_cut_anywhere_into_messages_hides_little(world: World, pieces: int):
+    chance = random.Random(pieces)
+
+    def sent(line: str, hidden: bool) -> list[str]:
+        cuts = sorted(chance.sample(range(1, len(line)), pieces - 1)) if hidden and len(line) > pieces else []
+        return [line[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(line)], strict=True)]
+
+    talks = world.planted(0.25, effort(60, 600))
+    parts = [[sent(*one) for one in zip(talk.lines, talk.planted, strict=True)] for talk in talks]
+    cut_up = [
+        Talk(talk.account, tuple(part for parts_ in said for part in parts_), ())
+        for talk, said in zip(talks, parts, strict=True)
+    ]
+    assert world.recall(cut_up) >= 0.95 * world.recall(talks)
 
 
 @pytest.mark.parametrize("pieces", [3, 1_000], ids=["in three", "a word a message"])

@@ -133,13 +133,15 @@ class Casework:
         found = list(lessons(self.store, self.cases, self.contacts, self.vault, self.key, actor=actor))
         counted = weigh(found, ordinary)
         before = read_model(path, secret) if path.exists() else None
-        model = train(counted, ordinary)
-        compare(before, model, [one.text for one in counted], canaries())
-        files = {FILE: signed(model, secret)}
+        files, nearness = {}, None
         if (home / FOLDER).exists():
             encoder = Encoder(home / FOLDER)
-            vectors = learn(encoder.encode([one.text for one in counted]), encoder.encode(ordinary[:MOST_ENCODED]))
-            files[MEMORY] = vectors.sealed(secret)
+            said = encoder.encode(ordinary[:MOST_ENCODED])
+            vectors = learn(encoder.encode([one.text for one in counted]), said)
+            files[MEMORY], nearness = vectors.sealed(secret), vectors.nearness(said)
+        model = train(counted, ordinary, nearness)
+        compare(before, model, [one.text for one in counted], canaries())
+        files[FILE] = signed(model, secret)
         put_in_place(home, files)
         detail = {"version": model.version, **model.made_from}
         self.audit.record(actor, "risk.model.trained", f"model:{model.version}", detail)

@@ -11,7 +11,7 @@ from tutela.screening.conversations.events import ConversationStage
 from tutela.screening.conversations.model import OTHER_BITS, OTHERS, TalkModel
 
 _HEADER = struct.Struct("<8sIIff")
-_MAGIC = b"TUTEDGE1"
+_MAGIC = b"TUTEDGE2"
 
 
 def edge_bytes(model: TalkModel) -> bytes:

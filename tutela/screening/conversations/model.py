@@ -22,9 +22,9 @@ from tutela.screening.conversations.evidence import CAP, Scores
 
 FILE = "model.risk"
 MAIN_BITS, OTHER_BITS, OTHERS, WORD_BITS = 20, 17, 16, 20
-DRIFT_SHARE, GATE_SHARE = 0.97, 0.92
-"""What this share of ordinary messages is under adds no evidence."""
-_MAGIC = b"TUTTALK2"
+DRIFT_SHARE, GATE_SHARE = 0.97, 0.90
+"""What the first share of ordinary messages is under adds no evidence; what the second is under gets no vector."""
+_MAGIC = b"TUTTALK3"
 _LENGTH = struct.Struct("<8sI")
 _STRANGE_ELSEWHERE = 0.8
 """The share of strange words in a related language; in another script all are."""
@@ -38,12 +38,17 @@ def _signature(data: bytes, secret: bytes) -> bytes:
     return hmac.digest(secret, data, "sha256")
 
 
+def sums(head: npt.NDArray[np.int8], texts: Sequence[str], by_words: bool = False) -> npt.NDArray[np.float32]:
+    """What a head comes to in each text; -1e9 for one without letters."""
+    return _native.head_sums(list(texts), folding(), head, by_words)
+
+
 @dataclass(frozen=True)
 class TalkModel:
     """Heads and their standards."""
 
     main: npt.NDArray[np.int8]
-    """Shape (2 ** 20,)."""
+    """Shape (2 ** 20,); by sound, as the others."""
     other: npt.NDArray[np.int8]
     """Shape (2 ** 17 * 16,): a head for each stage, side by side."""
     words: npt.NDArray[np.uint8]
@@ -57,15 +62,12 @@ class TalkModel:
     drift: float
     """… and the 97th percentile."""
     gate: float = -np.inf
-    """The 92nd percentile: what is under it is not looked at closer."""
+    """Of the sums that rank: the 90th percentile. What is under it is not looked at closer."""
+    rank: npt.NDArray[np.int8] | None = None
+    """Shape (2 ** 20,): the head by words that says what is looked at closer, where an encoder taught one; else the
+    main one does."""
     made_from: Mapping[str, str] = field(default_factory=dict)
     """Counts and digests of what it was trained on."""
-
-    @classmethod
-    def bare(cls, main: npt.NDArray[np.int8]) -> "TalkModel":
-        """A main head alone, for its sums."""
-        nothing = np.zeros((1 << OTHER_BITS) * OTHERS, np.int8)
-        return cls(main, nothing, np.zeros(1 << (WORD_BITS - 3), np.uint8), 0.0, 0.0, 1.0, 0.0)
 
     @cached_property
     def heads(self) -> _native.TalkHeads:
@@ -77,14 +79,16 @@ class TalkModel:
         """Equal for equal models."""
         return hashlib.sha256(self.to_bytes()).hexdigest()[:12]
 
-    def sums(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """The main head's sum of each text, over the square root of its n-grams."""
-        return self.heads.score(list(texts), folding(), np.inf)[0]
+    def unusual(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Which texts are worth a closer look: about one ordinary one of ten."""
+        ranked = sums(self.main, texts) if self.rank is None else sums(self.rank, texts, by_words=True)
+        found: npt.NDArray[np.bool_] = ranked >= self.gate
+        return found
 
     def score(self, texts: Sequence[str]) -> Scores:
         """The evidence in each text."""
-        sums, others = self.heads.score(list(texts), folding(), self.drift)
-        found = np.clip((sums - np.float32(self.drift)) / np.float32(self.spread), 0, CAP)
+        main, others = self.heads.score(list(texts), folding(), self.drift)
+        found = np.clip((main - np.float32(self.drift)) / np.float32(self.spread), 0, CAP)
         stage = np.where(found > 0, others[:, : len(ConversationStage)].argmax(axis=1) + 1, 0).astype(np.uint8)
         threat = stage == ConversationStage.THREAT.value
         zero = np.zeros_like(found)
@@ -115,11 +119,8 @@ class TalkModel:
             },
             sort_keys=True,
         ).encode()  # fmt: skip
-        return (
-            _LENGTH.pack(_MAGIC, len(head))
-            + head
-            + b"".join(one.tobytes() for one in (self.main, self.other, self.words))
-        )
+        arrays = [self.main, self.other, self.words] + ([] if self.rank is None else [self.rank])
+        return _LENGTH.pack(_MAGIC, len(head)) + head + b"".join(one.tobytes() for one in arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "TalkModel":
@@ -128,14 +129,15 @@ class TalkModel:
         try:
             magic, length = _LENGTH.unpack_from(data)
             body = data[_LENGTH.size + length :]
-            if magic != _MAGIC or len(body) != sum(sizes):
+            end = sum(sizes)
+            if magic != _MAGIC or len(body) not in (end, end + sizes[0]):
                 raise ValueError("its length is not that of a model")
             head = json.loads(data[_LENGTH.size : _LENGTH.size + length])
             return cls(
                 np.frombuffer(body, np.int8, sizes[0]), np.frombuffer(body, np.int8, sizes[1], sizes[0]),
                 np.frombuffer(body, np.uint8, sizes[2], sizes[0] + sizes[1]), float(head["strange"]),
                 float(head["centre"]), float(head["spread"]), float(head["drift"]), float(head["gate"]),
-                dict(head["made_from"]),
+                np.frombuffer(body, np.int8, sizes[0], end) if len(body) > end else None, dict(head["made_from"]),
             )  # fmt: skip
         except (struct.error, ValueError, KeyError, TypeError) as error:
             raise InputError("the file is not a model of messages: {error}", error=error) from None

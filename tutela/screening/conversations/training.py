@@ -15,12 +15,22 @@ from tutela import _native
 from tutela.content.words import fold, folding
 from tutela.errors import InputError
 from tutela.screening.conversations.events import ConversationStage
-from tutela.screening.conversations.model import DRIFT_SHARE, GATE_SHARE, MAIN_BITS, OTHER_BITS, OTHERS, TalkModel
+from tutela.screening.conversations.model import (
+    DRIFT_SHARE,
+    GATE_SHARE,
+    MAIN_BITS,
+    OTHER_BITS,
+    OTHERS,
+    TalkModel,
+    sums,
+)
 
 LEAST_ORDINARY = 6_000
 """Fewer ordinary messages are refused."""
 LEAST_POSITIVE = 20
 EPOCHS, RATE, DECAY, CONSTANT = 8, 0.1, 1e-6, -8.0
+RANK_CONSTANT = -2.0
+"""Higher than the other, so that ordinary talk teaches the head that ranks."""
 _HELD_OUT = 5
 """Every fifth ordinary message is not learnt from, but tells how ordinary talk scores."""
 _MOST_WEIGHT = 10.0
@@ -37,8 +47,18 @@ class Labelled:
     weight: float = 1.0
 
 
-def train(positives: Sequence[Labelled], ordinary: Sequence[str], *, least_ordinary: int = LEAST_ORDINARY) -> TalkModel:
-    """A model. Raises InputError where there is too little to learn from."""
+def train(
+    positives: Sequence[Labelled],
+    ordinary: Sequence[str],
+    nearness: npt.NDArray[np.float32] | None = None,
+    *,
+    least_ordinary: int = LEAST_ORDINARY,
+) -> TalkModel:
+    """A model. Raises InputError where there is too little to learn from.
+
+    `nearness` is how near the first ordinary messages come to what was confirmed, by their vectors (`vectors.py`): from
+    it n-grams learn which messages a vector would tell more about.
+    """
     positives = _once(positives)
     if len(positives) < LEAST_POSITIVE or len(ordinary) < least_ordinary:
         raise InputError(
@@ -57,18 +77,24 @@ def train(positives: Sequence[Labelled], ordinary: Sequence[str], *, least_ordin
     words = _words(texts)
     strange = _native.familiarity(held_out, folding(), words)[:, :2].sum(axis=0)
     share = float(strange[1] / max(1, strange[0]))
-    sums = TalkModel.bare(main).sums(held_out)
-    sums = sums[sums > -1e8]
+    usual = _usual(main, held_out)
     made_from = {
         "positive": str(len(positives)),
         "ordinary": str(len(ordinary)),
         "digest": hashlib.sha256("\0".join([*texts, *held_out]).encode("utf-8", "replace")).hexdigest(),
     }
-    drift = float(np.quantile(sums, DRIFT_SHARE))
-    gate = float(np.quantile(sums, GATE_SHARE))
+    drift = float(np.quantile(usual, DRIFT_SHARE))
+    rank = None if nearness is None else _rank(positives, ordinary, nearness)
+    gate = float(np.quantile(usual if rank is None else _usual(rank, held_out, True), GATE_SHARE))
     return TalkModel(
-        main, other, words, share, float(sums.mean()), float(sums.std()) or 1.0, drift, gate, made_from=made_from
+        main, other, words, share, float(usual.mean()), float(usual.std()) or 1.0, drift, gate, rank, made_from
     )
+
+
+def _usual(head: npt.NDArray[np.int8], ordinary: Sequence[str], by_words: bool = False) -> npt.NDArray[np.float32]:
+    """A head's sums of those ordinary texts that have n-grams."""
+    found = sums(head, ordinary, by_words)
+    return found[found > -1e8]
 
 
 def _words(texts: Sequence[str]) -> npt.NDArray[np.uint8]:
@@ -93,18 +119,45 @@ def standings(positives: Sequence[Labelled], groups: Sequence[str], ordinary: Se
         rows = np.flatnonzero(fold_of == part).tolist()
         if not rows or not shown:
             continue
-        head = TalkModel.bare(_main(shown, learnt))
-        sums = np.sort(head.sums(held_out))
-        found[rows] = np.searchsorted(sums, head.sums([positives[row].text for row in rows])) / max(1, len(sums))
+        head = _main(shown, learnt)
+        usual = np.sort(sums(head, held_out))
+        found[rows] = np.searchsorted(usual, sums(head, [positives[row].text for row in rows])) / max(1, len(usual))
     return found
 
 
 def _main(positives: Sequence[Labelled], learnt: Sequence[str]) -> npt.NDArray[np.int8]:
-    """The main head: what was confirmed, told from ordinary talk."""
-    targets = np.array([1.0] * len(positives) + [0.0] * len(learnt), np.float32)
+    """The main head: what was confirmed, told from ordinary talk by sound."""
+    return _told(positives, learnt, np.zeros(len(learnt), np.float32))
+
+
+def _told(
+    positives: Sequence[Labelled],
+    learnt: Sequence[str],
+    like: npt.NDArray[np.float32],
+    by_words: bool = False,
+    constant: float = CONSTANT,
+) -> npt.NDArray[np.int8]:
+    """A head that tells what was confirmed from ordinary messages; from 0 to 1, how much each is `like` it."""
+    targets = np.concatenate([np.ones(len(positives), np.float32), like])
     balance = min(_MOST_WEIGHT, len(learnt) / len(positives))
     weights = np.array([one.weight * balance for one in positives] + [1.0] * len(learnt), np.float32)
-    return _whole(_head([*(one.text for one in positives), *learnt], targets, weights, MAIN_BITS)[:-1])
+    texts = [*(one.text for one in positives), *learnt]
+    return _whole(_head(texts, targets, weights, MAIN_BITS, by_words, constant)[:-1])
+
+
+def _rank(
+    positives: Sequence[Labelled], ordinary: Sequence[str], nearness: npt.NDArray[np.float32]
+) -> npt.NDArray[np.int8]:
+    """The head that ranks: in equal parts how unlike ordinary talk the words are, and what they tell of the vectors'
+    answer. The second reaches wordings nobody confirmed: ordinary messages teach which words come near in meaning."""
+    learnt = [place for place in range(len(nearness)) if place % _HELD_OUT]
+    texts = [ordinary[place] for place in learnt]
+    held_out = [ordinary[place] for place in range(0, len(nearness), _HELD_OUT)]
+    like = 1 / (1 + np.exp(np.quantile(nearness, DRIFT_SHARE) - nearness[learnt]))
+    unlike = _told(positives, texts, np.zeros(len(texts), np.float32), True)
+    near = _told(positives, texts, like.astype(np.float32), True, RANK_CONSTANT)
+    first, second = (head / (float(_usual(head, held_out, True).std()) or 1.0) for head in (unlike, near))
+    return _whole((first + second).astype(np.float32))
 
 
 def _once(positives: Sequence[Labelled]) -> list[Labelled]:
@@ -129,9 +182,14 @@ def _stages(positives: Sequence[Labelled], ordinary: Sequence[str]) -> npt.NDArr
 
 
 def _head(
-    texts: list[str], targets: npt.NDArray[np.float32], weights: npt.NDArray[np.float32], bits: int
+    texts: list[str],
+    targets: npt.NDArray[np.float32],
+    weights: npt.NDArray[np.float32],
+    bits: int,
+    by_words: bool = False,
+    constant: float = CONSTANT,
 ) -> npt.NDArray[np.float32]:
-    return _native.train_head(texts, folding(), targets, weights, bits, EPOCHS, RATE, DECAY, CONSTANT)
+    return _native.train_head(texts, folding(), targets, weights, bits, by_words, EPOCHS, RATE, DECAY, constant)
 
 
 def _whole(weights: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:

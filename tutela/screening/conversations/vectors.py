@@ -116,6 +116,10 @@ class VectorModel:
         trust = self.of_head.evidence(self.heads(vectors)) + self.of_memory.evidence(self.memories(vectors))
         return Scores(trust, scores.coercion, scores.stage)
 
+    def nearness(self, vectors: Vectors) -> npt.NDArray[np.float32]:
+        """How near what was confirmed, in standard deviations of ordinary messages, by head and memory together."""
+        return self.heads(vectors) / self.of_head.spread + self.memories(vectors) / self.of_memory.spread
+
     def heads(self, vectors: Vectors) -> npt.NDArray[np.float32]:
         """The head's scores."""
         found: npt.NDArray[np.float32] = vectors @ self.head[:-1] + self.head[-1]

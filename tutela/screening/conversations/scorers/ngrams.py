@@ -25,8 +25,8 @@ class Ngrams:
         return Ngrams(read_model(path, secret)) if path.exists() else self
 
     def unusual(self, texts: Sequence[str]) -> npt.NDArray[np.bool_] | None:
-        """The twelfth of texts that the model finds least ordinary; None without a model."""
-        return None if self._model is None else self._model.sums(texts) >= self._model.gate
+        """The tenth of texts that are most worth a closer look; None without a model."""
+        return None if self._model is None else self._model.unusual(texts)
 
     def score(self, texts: Sequence[str]) -> Scores:
         """The evidence in each text; none without a model."""
