@@ -36,11 +36,9 @@ _LITERALS = (
     (b"MSCF\x00\x00\x00\x00", 0),
     (b"AVI LIST", 8),
     (b" EMF\x00\x00\x01\x00", 40),
-    (b"BM", 0),
 )
 """What is searched for, and how many bytes before it a file begins."""
 _SIGNATURES = [literal for literal, _ in _LITERALS]
-_BITMAPS = len(_SIGNATURES) - 1
 _BITMAP = re.compile(rb"BM.{4}\x00\x00\x00\x00.{3}\x00[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00", re.DOTALL)
 _CERTAIN = frozenset(
     {
@@ -96,10 +94,8 @@ def carve(data: memoryview, begin: int = 0) -> Iterator[InnerFile]:
 
 def signatures(data: memoryview) -> list[int]:
     """Where files may begin, in order."""
-    places = _native.find_literals(data, _SIGNATURES)
-    begins = {
-        place - _LITERALS[number][1]
-        for place, number in places
-        if number != _BITMAPS or _BITMAP.match(data, place) is not None
-    }
-    return sorted(begin for begin in begins if begin >= 0)
+    begins = (place - _LITERALS[number][1] for place, number in _native.find_literals(data, _SIGNATURES))
+    found = {begin for begin in begins if begin >= 0}
+    # Not among the literals: a flat colour can be nothing but these two letters, and each place would be kept.
+    found.update(match.start() for match in _BITMAP.finditer(data))
+    return sorted(found)

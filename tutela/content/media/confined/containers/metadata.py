@@ -22,7 +22,6 @@ _ENDS = 16 * 1024 * 1024
 
 
 _COMMENT = b""
-_GIF_TEXTS = [b"\x21\xfe", b"\x21\xff"]
 _EXTENDED = b"http://ns.adobe.com/xmp/extension/\0"
 """Before each piece of a long XMP packet, its digest and two numbers (XMP specification, part 3, 1.1.3.1)."""
 
@@ -99,10 +98,10 @@ def _png(data: memoryview) -> Iterator[memoryview]:
 
 def _gif(data: memoryview) -> Iterator[memoryview]:
     """Comments and what applications put there, each as one (GIF89a, 24 and 26)."""
-    ends = [0] * len(_GIF_TEXTS)
-    for at, number in _native.find_literals(data, _GIF_TEXTS):
-        if at >= ends[number]:
-            joined, pieces, ends[number] = _native.gif_sub_blocks(data, at + 2)
+    for marked in (b"\x21\xfe", b"\x21\xff"):
+        at = 0
+        while found := _native.find_literals(data[at:], [marked], most=1):
+            joined, pieces, at = _native.gif_sub_blocks(data, at + found[0][0] + 2)
             if pieces > 1:
                 yield memoryview(joined)
 
