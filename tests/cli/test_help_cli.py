@@ -37,6 +37,9 @@ def test_help_explains_every_option(path):
     assert result.exit_code == 0
     assert " ".join(["Usage: tutela", *path]).strip() in result.output.replace("Usage: root", "Usage: tutela")
     assert command.help
+    said = " ".join([command.help, *(parameter.help or "" for parameter in command.params)])
+    for bracketed in re.findall(r"\[[^\]]*\]", said):  # Rich takes it for markup and leaves it out
+        assert bracketed in result.output
     for parameter in command.params:
         assert parameter.help, f"{parameter.name} is not explained"
         if parameter.param_type_name == "option":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tutela.gateways.dns import DnsOptions
     from tutela.lists.banks.service import Banks
 
-Name = Annotated[str | None, typer.Argument(help="Of the zone, in [dns.NAME]; the only one by default.")]
+Name = Annotated[str | None, typer.Argument(help="Of the zone, dns.NAME in the settings; the only one by default.")]
 
 app = typer.Typer(no_args_is_help=True, help="Lists of domains for resolvers: a response policy zone.")
 

@@ -79,7 +79,12 @@ def replay(
         return
     _print_would_be({**{f"level {name}": one for name, one in found.levels.items()}, **found.rules})
     ages = [
-        [name, f"{one.alarmed:,} of {one.accounts:,}", f"{one.ratio:.2g}", f"{one.least:.2g} to {one.most:.2g}"]
+        [
+            name,
+            f"{one.alarmed:,} of {one.accounts:,}",
+            _two_digits(one.ratio),
+            f"{_two_digits(one.least)} to {_two_digits(one.most)}",
+        ]
         for name, one in found.by_age.items()
     ]
     print_table(("age", "alarmed", "times the others", "95 %"), ages)
@@ -200,7 +205,7 @@ def forget(
 
 @app.command(epilog="tutela risk consume")
 def consume(context: typer.Context) -> None:
-    """Read events from the broker of [conversations.source] and judge them, until told to stop.
+    """Read events from the broker that the settings name (conversations.source) and judge them, until told to stop.
 
     Run it as often as needed, on as many machines: partitions go to whoever is there, and move when a process is gone.
     """
@@ -233,6 +238,11 @@ def consume(context: typer.Context) -> None:
             EventConsumer(open_source(source), conversations, said=typer.echo).run(stopping)
         finally:
             conversations.close()
+
+
+def _two_digits(number: float) -> str:
+    """A ratio as people read it: 710, not 7.1e+02."""
+    return f"{float(f'{number:.2g}'):,g}"
 
 
 def _print_would_be(found: "Mapping[str, WouldBe]") -> None:
