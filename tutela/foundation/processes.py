@@ -1,9 +1,13 @@
-"""Child processes: a module of ours run in a process of its own, with what it needs to know in its environment."""
+"""Child processes: a module of ours run in a process of its own, with what it needs to know in its environment. And who
+goes first within one.
+"""
 
+import contextlib
 import gc
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Collection, Iterable, Mapping
 from typing import IO
 
@@ -11,12 +15,21 @@ _SWITCH_S = 0.0005
 """How long a thread goes on while another waits for the interpreter, a tenth of what is usual: an upload changes
 threads ten times, and would wait as often for whoever reads what a worker found in a large archive."""
 
+_LOW_PRIORITY = 15
+
 
 def answer_promptly() -> None:
     """Have a process that answers others do so evenly, once it has loaded everything: threads take turns more often,
     and no collection looks again through what is there now."""
     sys.setswitchinterval(_SWITCH_S)
     gc.freeze()
+
+
+def give_way() -> None:
+    """Have this thread run when no other wants the processor."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setscheduler(threading.get_native_id(), os.SCHED_BATCH, os.sched_param(0))
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOW_PRIORITY)
 
 
 def start_module(

@@ -8,9 +8,11 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from tutela.foundation.processes import give_way
 from tutela.gateways.gathered import SpareMemory
 
 _DISK_THREADS = 4
+_SEALING_THREADS = 2
 
 
 class Places(Protocol):
@@ -42,6 +44,8 @@ class Capacity:
         self.threads = threads
         self.disk = ThreadPoolExecutor(_DISK_THREADS, "tutela-gateway-disk")
         """For what waits for a disk or for the database: never behind a screening."""
+        self.sealing = ThreadPoolExecutor(_SEALING_THREADS, "tutela-gateway-sealing", initializer=give_way)
+        """For what goes to the disk while more of it comes: it keeps nobody waiting but whoever sends it."""
         self.spare = SpareMemory()
         self.max_held_bytes = max_held_bytes or _memory_bytes() // 4
         self.held_bytes = 0
@@ -79,6 +83,7 @@ class Capacity:
 
     def close(self) -> None:
         """Let go of the threads."""
+        self.sealing.shutdown(wait=True)
         self.disk.shutdown(wait=True)
 
 

@@ -164,7 +164,7 @@ class Body:
             try:
                 if self.upload is None:
                     self.upload = await self._intake.on_disk(self._intake.begin_job, self)
-                await _shared(self, self._intake.capacity.disk.submit(_copy, self.content, self.upload))
+                await _shared(self, self._intake.capacity.sealing.submit(_copy, self.content, self.upload))
             except (OSError, ConflictError, StoreError) as error:
                 log.error("an upload over the limit of an answer could not be kept: %s", error)
                 self.fault = GatewayFault.OVER_LIMIT

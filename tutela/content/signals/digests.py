@@ -1,9 +1,7 @@
 """Cryptographic digests of the whole file: equal or not. MD5 and SHA-1 are here because hash lists carry them."""
 
-import contextlib
 import hashlib
 import os
-import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from tutela import _native
 from tutela.content.signals.base import Digesting, Sample, SignalKind
 from tutela.content.signals.hexadecimal import parse_hexadecimal
 from tutela.content.signals.registry import signal_types
+from tutela.foundation.processes import give_way
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,6 @@ class Digest:
 
 LONG_BYTES = 1024 * 1024
 """Content of a millisecond or two."""
-_LOW_PRIORITY = 15
 
 MD5 = Digest("md5", 16)
 SHA1 = Digest("sha1", 20)
@@ -67,14 +65,7 @@ def digest_in_turn(data: bytes | memoryview) -> tuple[Sample, ...]:
 
 @cache
 def _threads(_process: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count() or 1, "tutela-digests", initializer=_give_way)
-
-
-def _give_way() -> None:
-    """Have this thread run when no other wants the processor."""
-    with contextlib.suppress(OSError, AttributeError):
-        os.sched_setscheduler(threading.get_native_id(), os.SCHED_BATCH, os.sched_param(0))
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOW_PRIORITY)
+    return ThreadPoolExecutor(os.cpu_count() or 1, "tutela-digests", initializer=give_way)
 
 
 @cache
