@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import contextlib
+import functools
+import itertools
 import json
 import os
 import random
@@ -28,7 +30,7 @@ import dns.tsigkeyring
 import pytest
 
 from tests.support.effort import effort
-from tests.support.resolvers import addresses, asked, looked_up, resolver, served
+from tests.support.resolvers import addresses, answered, asked, looked_up, resolver, served
 from tests.support.service import free_port
 from tests.support.waiting import wait_until
 from tutela.foundation.outbox.service import Outbox
@@ -86,7 +88,33 @@ def options_of(port: int, name: str, *, signed: bool, **more: object) -> DnsOpti
     return DnsOptions.model_validate(given).model_copy(update=more)
 
 
-def bind(folder: Path, port: int, options: DnsOptions, primary: int = 0, upstream: int = 0) -> list[str]:
+class Nowhere:
+    """The rest of the world: every name is said at once not to exist. BIND signs what it asks the primary's address, so
+    the world has another."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.2", 0))
+        self.port = int(self._socket.getsockname()[1])
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                wire, peer = self._socket.recvfrom(4096)
+                answer = dns.message.make_response(dns.message.from_wire(wire), recursion_available=True)
+                answer.set_rcode(dns.rcode.NXDOMAIN)
+                answer.authority = [dns.rrset.from_text(".", 1, "IN", "SOA", "a. b. 1 1 1 1 1")]
+                self._socket.sendto(answer.to_wire(), peer)
+
+
+@functools.cache
+def nowhere() -> int:
+    """The port of it. Where nobody answers, resolvers ask again, and rest for a minute before they ask at all."""
+    return Nowhere().port
+
+
+def bind(folder: Path, port: int, options: DnsOptions, primary: int = 0) -> list[str]:
     primary = primary or options.listen.port
     policies = " ".join(f'zone "{zone}" log no add-soa no;' for zone in options.zones)
     zones = "".join(
@@ -101,7 +129,7 @@ def bind(folder: Path, port: int, options: DnsOptions, primary: int = 0, upstrea
         options {{ directory "{folder}"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
           recursion yes; pid-file "{folder}/pid"; session-keyfile "{folder}/session"; dnssec-validation no;
           min-refresh-time 1; min-retry-time 1;
-          forward only; forwarders {{ 127.0.0.2 port {upstream or free_port()}; }};
+          forward only; forwarders {{ 127.0.0.2 port {nowhere()}; }};
           response-policy {{ {policies} }} qname-wait-recurse no min-update-interval 0; }};
         controls {{ }};
         {zones}"""
@@ -109,7 +137,7 @@ def bind(folder: Path, port: int, options: DnsOptions, primary: int = 0, upstrea
     return ["/usr/sbin/named", "-g", "-c", str(folder / "named.conf")]
 
 
-def unbound(folder: Path, port: int, options: DnsOptions, primary: int = 0, upstream: int = 0) -> list[str]:
+def unbound(folder: Path, port: int, options: DnsOptions, primary: int = 0) -> list[str]:
     zones = "".join(
         f"""rpz:
   name: "{zone}"
@@ -136,7 +164,7 @@ remote-control:
   control-enable: no
 forward-zone:
   name: "."
-  forward-addr: 127.0.0.2@{upstream or free_port()}
+  forward-addr: 127.0.0.2@{nowhere()}
 {zones}"""
     )
     return ["/usr/sbin/unbound", "-d", "-c", str(folder / "unbound.conf")]
@@ -145,7 +173,7 @@ forward-zone:
 REASON = 'extendedErrorCode=15, extendedErrorExtra="the list of Example Hotline", '
 
 
-def powerdns(folder: Path, port: int, options: DnsOptions, primary: int = 0, upstream: int = 0) -> list[str]:
+def powerdns(folder: Path, port: int, options: DnsOptions, primary: int = 0) -> list[str]:
     """Of the small zone no reason is told: PowerDNS would tell it of free names, too."""
     zones = "".join(
         f"""rpzPrimary("127.0.0.1:{primary or options.listen.port}", "{zone}", {{
@@ -163,7 +191,7 @@ daemon=no
 write-pid=no
 security-poll-suffix=
 dnssec=off
-forward-zones-recurse=.=127.0.0.2:{upstream or free_port()}
+forward-zones-recurse=.=127.0.0.2:{nowhere()}
 threads=1
 setuid=
 setgid=
@@ -196,9 +224,10 @@ def holds(port: int, *, garden: tuple[str, ...], free: tuple[str, ...] = ("unlis
     """Every listed name and what is below it is answered with the garden, and no other."""
     for name in garden:
         for each in (name, f"deep.sub.{name}"):
-            assert looked_up(each, port) == {GARDEN}, each
+            answer = answered(each, port)
+            assert addresses(answer) == {GARDEN}, answer.to_text()
     for name in free:
-        assert looked_up(name, port) == set(), name
+        assert answered(name, port).rcode() == dns.rcode.NXDOMAIN, name
 
 
 def test_powerdns_follows_the_zone_and_says_why(lists):
@@ -214,7 +243,9 @@ def test_powerdns_follows_the_zone_and_says_why(lists):
         lists.add("new.example")
         wait_until(lambda: looked_up("new.example", port) == {GARDEN}, "the new name is applied")
         lists.withdraw("other.example")
-        wait_until(lambda: looked_up("x.other.example", port) == set(), "the withdrawn name is free again")
+        # Another name each time: PowerDNS keeps what it answered for a minute.
+        below = (f"x{number}.other.example" for number in itertools.count())
+        wait_until(lambda: looked_up(next(below), port) == set(), "the withdrawn name is free again")
     with resolver(powerdns(lists.folder, port, options), port, lists.folder):  # without its primary
         wait_until(lambda: looked_up("listed.example", port) == {GARDEN}, "its saved copy is applied")
 
@@ -411,6 +442,8 @@ def test_a_primary_killed_in_the_middle_of_a_transfer_leaves_the_old_zone(
         with program(tmp_path, options, "serve", expect="the zone is served"):
             assert not newer(middle, serial_at(options)), "the serial went back"
             wait_until(lambda: looked_up(many[-1], port) == {GARDEN}, "the change arrives after the restart")
+            # While BIND takes in a whole zone of so many names it lets listed ones through for a tenth of a second.
+            wait_until(lambda: looked_up("listed.example", port) == {GARDEN}, "the whole zone is taken in")
             holds(port, garden=("listed.example", "new.example", many[0]), free=("other.example",))
 
 
@@ -437,11 +470,11 @@ def test_no_rule_is_lost_while_the_large_zone_is_renewed_and_the_primary_killed(
                 if answer is not None and addresses(answer) != right:
                     wrong.append((name, addresses(answer)))
 
-    with contextlib.closing(Nowhere()) as world, contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         for turn in range(effort(4, 20, least=2)):
             with program(tmp_path, options, "serve", expect="the zone is served") as process:
                 if not turn:
-                    command = configure(lists.folder, port, options, upstream=world.port)
+                    command = configure(lists.folder, port, options)
                     stack.enter_context(resolver(command, port, lists.folder))
                     wait_until(lambda: asyncio.run(applies(at, options)), "both zones are applied")
                     lists.withdraw("above.example")
@@ -581,29 +614,6 @@ SOON_S, SOON_UP_TO, LATEST_S = 1.0, 20_000, 60.0
 next change waits for that."""
 
 
-class Nowhere:
-    """The rest of the world: every name is said at once not to exist. BIND signs what it asks the primary's address, so
-    the world has another."""
-
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.2", 0))
-        self.port = int(self._socket.getsockname()[1])
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                wire, peer = self._socket.recvfrom(4096)
-                answer = dns.message.make_response(dns.message.from_wire(wire), recursion_available=True)
-                answer.set_rcode(dns.rcode.NXDOMAIN)
-                answer.authority = [dns.rrset.from_text(".", 1, "IN", "SOA", "a. b. 1 1 1 1 1")]
-                self._socket.sendto(answer.to_wire(), peer)
-
-    def close(self) -> None:
-        self._socket.close()
-
-
 @pytest.fixture(scope="module", params=SIZES)
 def many(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lists]:
     """A zone of so many names, made once for all resolvers."""
@@ -663,11 +673,10 @@ def test_a_long_list_is_loaded_and_what_changes_in_it_is_answered_soon(
     took: dict[str, list[float]] = {"listed": [], "withdrawn": []}
     with (
         tempfile.TemporaryDirectory(prefix="dns-") as folder,
-        contextlib.closing(Nowhere()) as world,
         served(zone, options),
     ):
         count, began = len(zone), time.monotonic()
-        with resolver(configure(Path(folder), port, options, upstream=world.port), port, Path(folder)):
+        with resolver(configure(Path(folder), port, options), port, Path(folder)):
             wait_until(lambda: ask(f"host{many.count - 1}.example") == {GARDEN}, "the list is loaded")
             what = f"{program}, {zones} zone{'s' * (zones > 1)}"
             print(f"{what}: {count:,} names were loaded in {time.monotonic() - began:.1f} s")

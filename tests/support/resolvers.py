@@ -76,6 +76,19 @@ def asked(name: str, port: int) -> dns.message.Message | None:
     return None
 
 
+def answered(name: str, port: int) -> dns.message.Message:
+    """What a resolver answers, however busy the machine is."""
+    found: list[dns.message.Message] = []
+
+    def answers() -> bool:
+        if (answer := asked(name, port)) is not None:
+            found.append(answer)
+        return bool(found)
+
+    wait_until(answers, f"{name} is answered")
+    return found[0]
+
+
 def looked_up(name: str, port: int) -> set[str]:
     """The addresses that a resolver gives for a name."""
     answer = asked(name, port)

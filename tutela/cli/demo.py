@@ -46,7 +46,8 @@ _UPLOADERS = 3
 _KNOWN = 6
 _CONSOLE_PORT = 8081
 _PAGE_PORT = 8082
-_START_TIMEOUT_S = 180.0
+_START_TIMEOUT_S = 900.0
+"""A process that fails ends, which is seen at once; one that lives is slow: the machine is busy."""
 _STOP_TIMEOUT_S = 30.0
 """Longer than the service waits for requests that are under way."""
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -291,7 +292,7 @@ def _process(settings: Settings, name: str, arguments: list[str], own: dict[str,
 def _answers(address: str, process: subprocess.Popen[bytes], deadline: float) -> bool:
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with _DIRECT.open(address, timeout=2):
+            with _DIRECT.open(address, timeout=30):  # a first page takes longer than later ones
                 return True
         except OSError:
             time.sleep(0.1)
