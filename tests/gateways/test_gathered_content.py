@@ -1,13 +1,22 @@
 """What a body's bytes are in while they come: memory that is used again, never with anything of the last body."""
 
+import asyncio
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.waiting import PATIENCE_S
 from tutela.content.media.content_file import ContentFile
+from tutela.gateways.capacity import Capacity, Semaphore
 from tutela.gateways.gathered import SHORT_BYTES, GatheredContent, SpareMemory
+from tutela.gateways.intake import Body, Intake, _shared
+from tutela.screening.verdict import Context
 
 
 @given(st.lists(st.tuples(st.booleans(), st.binary(max_size=500)), max_size=30))
@@ -92,3 +101,36 @@ def test_content_is_sent_as_it_is(length):
                 count -= len(part)
     assert came == sent
     content.close()
+
+
+def test_content_stays_as_it_is_while_a_thread_reads_it_though_its_caller_was_cancelled():
+    asyncio.run(_cancelled_while_it_is_read())
+
+
+async def _cancelled_while_it_is_read() -> None:
+    reads, goes_on = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(1) as threads:
+        capacity = Capacity(Semaphore(1), threads)
+        intake = cast(Intake, SimpleNamespace(capacity=capacity))
+        body = Body(intake, Context("test", {}))
+        body.write(memoryview(b"secret"))
+        memory, view = body.content._memory, body.content.view()
+
+        def read() -> bytes:
+            reads.set()
+            assert goes_on.wait(PATIENCE_S)
+            return bytes(view)
+
+        future = threads.submit(read)
+        asking = asyncio.create_task(_shared(body, future))
+        await asyncio.to_thread(reads.wait, PATIENCE_S)
+        asking.cancel()
+        await asyncio.wait({asking})
+        body.close()
+        assert asking.cancelled()
+        goes_on.set()
+        assert await asyncio.to_thread(future.result) == b"secret"
+        await asyncio.sleep(0.1)
+        assert memory is not None and memory[:6] == bytes(6)
+        assert capacity.held_bytes == 0
+        capacity.close()
