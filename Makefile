@@ -42,7 +42,7 @@ test: setup-test ## Run the tests, but for those of test-builds and test-peers
 	@.ci/browser
 	TMPDIR=$$(.ci/fast-temp) $(BIN)/python -m pytest -n 4 --dist worksteal
 
-check: setup-test ## The quick tests, in under three minutes; what a push is held to
+check: setup-test ## The quick tests, in two minutes; what a push is held to
 	TMPDIR=$$(.ci/fast-temp) TUTELA_TEST_EFFORT=quick $(BIN)/python -m pytest -n 3 --dist worksteal -q -m 'not slow and not peers and not builds'
 
 coverage: setup-test ## Which branches of casework its tests take

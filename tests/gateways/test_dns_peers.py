@@ -215,7 +215,7 @@ policy.add(policy.rpz(policy.ANSWER, '{folder}/zone.rpz', true))
 def dnsmasq(folder: Path, port: int, options: DnsOptions) -> list[str]:
     (folder / "dnsmasq.conf").write_text(
         f"port={port}\nlisten-address=127.0.0.1\nbind-interfaces\nno-resolv\nno-hosts\npid-file=\n"
-        f"user=root\nconf-file={folder}/zone.dnsmasq\n"
+        f"user=root\nserver=127.0.0.2#{nowhere()}\nconf-file={folder}/zone.dnsmasq\n"
     )
     return ["/usr/sbin/dnsmasq", "-k", "-C", str(folder / "dnsmasq.conf")]
 
