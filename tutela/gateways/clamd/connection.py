@@ -33,6 +33,9 @@ _SEND_S = 30.0
 _LONG, _SMALL, _GATHER_S = 8 * 1024, 96 * 1024, 0.001
 """Of a body that is this long, where so little is there at once, more is waited for: clients send frames of a kilobyte,
 and to be woken for each takes longer than everything else."""
+_REST = 3
+"""So many times as long as a look took, for each body that is long, it is left alone: then all of them together have a
+quarter of the loop, however they are cut up. Frames of a byte take a hundred times as long as frames of a kilobyte."""
 _DESCRIPTORS = 4
 _ANCILLARY = socket.CMSG_SPACE(_DESCRIPTORS * 4)
 _ONLY_FIRST = frozenset({Command.SCAN, Command.ALL_MATCHES_SCAN})
@@ -62,6 +65,7 @@ class ClamdHost(Protocol):
     intake: Intake
     loop: asyncio.AbstractEventLoop
     roots: Roots | None
+    gathering: int
 
     def busy(self, connection: "ClamdConnection", /) -> None:
         """A connection has asked something."""
@@ -261,7 +265,7 @@ class ClamdConnection:
     def _take_body(self) -> None:
         body, frames = self._body, self._frames
         assert body is not None and frames is not None
-        room = body.room()
+        room, began = body.room(), time.perf_counter()
         there, content, rest = frames.receive(self._socket, room, in_session=self._session)
         body.came(room, content)
         if not there:
@@ -274,14 +278,18 @@ class ClamdConnection:
             self._work(self._answer_body(body, body.fault or GatewayFault.OVER_LIMIT))
         elif body.stalled:
             self._work(self._settle(body))
-        elif there < _SMALL and body.length > _LONG:
-            self._pause()
-            self._gathering = True
-            self._gateway.loop.call_later(_GATHER_S, self._take_gathered)
+        elif body.length > _LONG:
+            rest_s = _REST * (time.perf_counter() - began) * (self._gateway.gathering + 1)
+            if there < _SMALL or rest_s > _GATHER_S:
+                self._pause()
+                self._gathering = True
+                self._gateway.gathering += 1
+                self._gateway.loop.call_later(max(_GATHER_S, rest_s), self._take_gathered)
 
     def _take_gathered(self) -> None:
         """Take what came meanwhile."""
         self._gathering = False
+        self._gateway.gathering -= 1
         if self.stage is ConnectionStage.BODY and self._task is None:
             self._readable()
             self._read_on()

@@ -38,6 +38,8 @@ class ClamdGateway:
         self.intake = opening.intake
         self.loop = asyncio.get_running_loop()
         self.roots = Roots(opening.options.roots) if opening.options.roots else None
+        self.gathering = 0
+        """Connections whose bodies are left alone for a moment, so that more of them is there."""
         self._connections: set[ClamdConnection] = set()
         self._idle: OrderedDict[ClamdConnection, None] = OrderedDict()
         self._acceptor = Acceptor(opening.sockets, Peers(opening.options.allow), self._take, self._make_room)
