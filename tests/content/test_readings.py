@@ -62,6 +62,17 @@ def test_a_picture_is_found_with_and_without_its_profile(form: str, oddity: str)
     assert outcome(saved(NEGATIVE, form, icc_profile=icc)) == "block"
 
 
+def test_no_marker_hides_the_profile_of_a_jpeg() -> None:
+    """Readers disagree which markers have a length, and whoever takes one for another passes over what follows."""
+    whole = saved(NEGATIVE, "JPEG", icc_profile=hostile.profile(hostile.inverse))
+    begin = whole.index(b"\xff\xe2")
+    outcomes = set[str]()
+    for marker in range(1, 256):
+        for behind in (b"", b"\0\0", b"\0\1", b"\0\2"):
+            outcomes.add(outcome(whole[:begin] + bytes([0xFF, marker]) + behind + whole[begin:]))
+    assert outcomes == {"block", "hold"}, "and none of them is allowed"
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("mode", ["L", "LA"])
 @pytest.mark.parametrize("space", [b"GRAY", b"RGB "])
