@@ -142,10 +142,12 @@ def test_a_person_suspends_with_one_press_and_an_appeal_has_only_two_answers(hou
 
 def test_what_somebody_set_aside_meanwhile_is_not_brought_back_by_an_upheld_appeal(house):
     entry = house.add("example.org/page")
-    found = house.appeals.suspend(house.appeal(entry).id, actor="anna")
-    house.banks.set_state(entry, EntryState.DISABLED, reason="the source asked for it", actor="bert")
-    house.cases.decide(found.case_id, Outcome.UPHOLD, by="anna", reason="it stays")
-    assert house.state(entry) is EntryState.DISABLED
+    for reason in ("the source asked for it", "appeal by letter: the page is gone", "appeal 1: listed in error"):
+        house.banks.set_state(entry, EntryState.ACTIVE, reason="for the test", actor="test")
+        found = house.appeals.suspend(house.appeal(entry).id, actor="anna")
+        house.banks.set_state(entry, EntryState.DISABLED, reason=reason, actor="bert")
+        house.cases.decide(found.case_id, Outcome.UPHOLD, by="anna", reason="it stays")
+        assert house.state(entry) is EntryState.DISABLED, reason
 
 
 def test_the_clock_alarms_at_half_three_quarters_and_the_end_and_then_every_hour(house):

@@ -582,6 +582,57 @@ def test_only_segments_of_that_stream_that_were_written_to_after_the_moment_are_
     assert purge_folder(tmp_path, "../x", 0) == purge_folder(Path(tmp_path), "", 0) == 0
 
 
+STREAMS = ("cam", "cam-1", "cam_1", "cam.1", "cam-1-2", "cam-", "ca", "camera", "cam-low")
+
+
+@pytest.mark.parametrize(
+    "naming", ["{name}-{number}.ts", "{name}/{number}.ts", "{name}-{number}.m4v", "{name}_{number}.mp4"]
+)
+def test_the_purge_of_a_stream_removes_nothing_of_another_whose_name_begins_or_ends_as_its_own(tmp_path, naming):
+    owners: dict[str, str] = {}
+    for name in STREAMS:
+        for file in (f"{name}.m3u8", f"{name}.mpd", *(naming.format(name=name, number=number) for number in range(16))):
+            path = tmp_path / file
+            path.parent.mkdir(exist_ok=True)
+            assert file not in owners
+            owners[file] = name
+    for purged in STREAMS:
+        for file in owners:
+            (tmp_path / file).write_bytes(b"x")
+        purge_folder(tmp_path, purged, time.time() - 5, STREAMS)
+        gone = {owner for file, owner in owners.items() if not (tmp_path / file).exists()}
+        assert gone == {purged}
+        assert not [file for file, owner in owners.items() if owner == purged and (tmp_path / file).exists()]
+
+
+def test_what_a_stream_s_own_play_lists_name_is_removed_whatever_else_is_called_so(tmp_path):
+    """Renditions, names that no rule knows, and a stream that somebody gave the name of the next piece."""
+    files = {
+        "cam.m3u8": "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\ncam_low.m3u8\n",
+        "cam_low.m3u8": '#EXTM3U\n#EXT-X-MAP:URI="first.mp4"\n#EXTINF:2.0,\n/hls/cam_low-1.ts?x=1\n'
+        "#EXTINF:2.0,\ncam7.ts\n#EXTINF:2.0,\ncam-17-3.ts\ncam.m3u8\n",
+        "cam_low-1.ts": "",
+        "cam-17-3.ts": "",
+        "cam7.ts": "",
+        "first.mp4": "",
+        "cam7.m3u8": "",
+        "cam8.ts": "",
+        "cam-17.m3u8": "cam-17-4.ts",
+        "cam-17-4.ts": "",
+    }
+    for file, content in files.items():
+        (tmp_path / file).write_text(content)
+    purge_folder(tmp_path, "cam", time.time() - 5, ["cam-17", "cam_low"])
+    assert {path.name for path in tmp_path.iterdir()} == {"cam7.m3u8", "cam8.ts", "cam-17.m3u8", "cam-17-4.ts"}
+
+
+def test_a_play_list_of_a_stream_that_ended_before_is_kept_with_its_pieces(tmp_path):
+    for file in ("cam-1.m3u8", "cam-1-7.ts"):
+        (tmp_path / file).write_bytes(b"x")
+        os.utime(tmp_path / file, (time.time() - 60,) * 2)
+    assert purge_folder(tmp_path, "cam", time.time() - 5) == 0
+
+
 # --- who may ask
 
 

@@ -16,12 +16,13 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import av
@@ -44,6 +45,8 @@ from tutela.content.media.content import Mode
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.deployment.streams import open_streams
+from tutela.foundation.outbox.service import Delivery
+from tutela.foundation.outbox.worker import Progress
 from tutela.foundation.store.database import now
 from tutela.foundation.store.stream_tables import stream
 from tutela.gateways.streams.metrics import exposition
@@ -92,6 +95,8 @@ class StandIn:
         self.cuts: list[tuple[str, float]] = []
         self.dismissed: list[str] = []
         self.purged: list[tuple[str, float]] = []
+        self.spared: set[str] = set()
+        """Names of other streams that purges were given."""
         self._closing = False
 
     def address(self, channel: Channel, token: str) -> str:
@@ -110,8 +115,9 @@ class StandIn:
     def dismiss(self, channel: Channel, viewers: Sequence[str]) -> None:
         self.dismissed += viewers
 
-    def purge(self, channel: Channel, since: float) -> int:
+    def purge(self, channel: Channel, since: float, others: Collection[str] = ()) -> int:
         self.purged.append((channel.name, since))
+        self.spared |= set(others)
         return 0
 
     def running(self) -> list[Running]:
@@ -566,7 +572,7 @@ def test_two_threads_remove_the_segments_of_a_cut_at_once(streams, stand_in, mon
     monkeypatch.setattr("tutela.screening.streams.service.PURGED_FOR_S", -1.0)
     removed: list[str] = []
 
-    def purge(channel: Channel, since: float) -> int:
+    def purge(channel: Channel, since: float, others: Collection[str] = ()) -> int:
         removed.append(channel.name)  # those of earlier streams too
         if removed.count("purged") == 1 and channel.name == "purged":
             with ThreadPoolExecutor(1) as other:
@@ -577,6 +583,25 @@ def test_two_threads_remove_the_segments_of_a_cut_at_once(streams, stand_in, mon
     streams._end_connection(Publication(Channel("stand-in", "live", "purged"), "member-purged"), 0.0)
     assert removed.count("purged") == 2
     assert not [purge for purge in streams._purges if purge.channel.name == "purged"]
+
+
+def test_a_purge_is_told_of_every_stream_that_is_watched_for_itself(streams, stand_in):
+    """Also of those that only the database knows: a cut may be delivered long after it, by another process."""
+    put_down(streams.records, "near-1", StreamState.ENDED, server="stand-in")
+    put_down(streams.records, "nearby", server="stand-in")
+    put_down(streams.records, "near-2")
+    put_down(streams.records, "far", server="stand-in")
+    delivery = SimpleNamespace(
+        payload={"stream": "x", "since": 0.0, "server": "stand-in", "app": "live", "name": "near", "session": ""}
+    )
+    stand_in.spared.clear()
+    streams.deliver_cut(cast(Delivery, delivery), cast(Progress, None))
+    assert {"near-1", "nearby"} <= stand_in.spared
+    assert not {"far", "near-2"} & stand_in.spared
+    delivery.payload |= {"since": time.time() + 60}
+    stand_in.spared.clear()
+    streams.deliver_cut(cast(Delivery, delivery), cast(Progress, None))
+    assert "nearby" in stand_in.spared and "near-1" not in stand_in.spared
 
 
 def test_a_cut_whose_process_died_before_it_sealed_anything_becomes_a_case_all_the_same(streams, listing, monkeypatch):

@@ -337,12 +337,13 @@ def put_down(
     *,
     why: str = "",
     refused_s: float = 0.0,
+    server: str = "main",
 ) -> str:
     """Write down a stream that stands so; its id."""
     examiner = cast(Examiner, None)  # nothing is examined
     watch = Watch(
         uuid.uuid4().hex,
-        Publication(Channel("main", "live", name), f"member-{name}"),
+        Publication(Channel(server, "live", name), f"member-{name}"),
         "token",
         examiner,
         StreamOptions(),

@@ -34,6 +34,7 @@ ACTOR = "appeals"
 MAX_TEXT = 5_000
 MAX_CONTACT = 255
 MAX_OPEN = 20
+_SUSPENDED = ": suspended until it is answered"
 """Open appeals about one entry; a further one would say nothing new."""
 
 
@@ -190,14 +191,14 @@ class Appeals:
             if (
                 entry_id not in held
                 and still.state is EntryState.DISABLED
-                and (still.reason or "").startswith("appeal ")
+                and (still.reason or "").endswith(_SUSPENDED)
             ):
                 set_entry_state(connection, entry_id, EntryState.ACTIVE, reason=reason, actor=actor, at=at)
 
     def _suspend(self, connection: Connection, entry: Entry, number: str, at: int, actor: str = ACTOR) -> list[int]:
         active = self._active(entry)
         for other in active:
-            reason = f"appeal {number}: suspended until it is answered"
+            reason = f"appeal {number}{_SUSPENDED}"
             set_entry_state(connection, other.id, EntryState.DISABLED, reason=reason, actor=actor, at=at)
         return [other.id for other in active]
 

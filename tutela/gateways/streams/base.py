@@ -7,12 +7,14 @@ server does while its hooks are not answered is said in `fails_open`, from havin
 """
 
 import base64
+import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.responses import Response
@@ -156,9 +158,9 @@ class HttpServer:
     def dismiss(self, channel: Channel, viewers: Sequence[str]) -> None:
         """As `MediaServer.dismiss`: nothing, unless a server can."""
 
-    def purge(self, channel: Channel, since: float) -> int:
+    def purge(self, channel: Channel, since: float, others: Collection[str] = ()) -> int:
         """As `MediaServer.purge`."""
-        return 0 if self.options.segments is None else purge_folder(self.options.segments, channel.name, since)
+        return 0 if self.options.segments is None else purge_folder(self.options.segments, channel.name, since, others)
 
     def running(self) -> Sequence[Running]:
         """As `MediaServer.running`."""
@@ -170,21 +172,25 @@ class HttpServer:
             self._http.close()
 
 
-_SEGMENTS = frozenset({".ts", ".m4s", ".mp4", ".aac", ".m3u8", ".mpd", ".part"})
+_LISTS = frozenset({".m3u8", ".mpd"})
+_SEGMENTS = _LISTS | {".ts", ".m4s", ".m4v", ".m4a", ".mp4", ".cmfv", ".cmfa", ".webm", ".aac", ".vtt", ".part"}
+_BETWEEN_NAMES = re.compile(r'[\s"/?,=]+')
+_MOST_OF_A_LIST = 1 << 20
 _MARGIN_S = 0.5
 """Clocks of files are coarse."""
 
 
-def purge_folder(folder: Path, name: str, since: float) -> int:
+def purge_folder(folder: Path, name: str, since: float, others: Collection[str] = ()) -> int:
     """Remove a stream's segments that were written to after that moment (seconds since the epoch), and its play lists.
 
     A segment is written until its last frame came, so that none with a later frame is left; those that are older hold
-    only what was cleared. Returns how many files were removed.
+    only what was cleared. What is named after one of `others`, streams that are watched for themselves, is theirs.
+    Returns how many files were removed.
     """
     removed = 0
-    for path in _files_of(folder, name):
+    for path in _files_of(folder, name, others):
         try:
-            is_list = path.suffix in (".m3u8", ".mpd")
+            is_list = path.suffix in _LISTS and (path.stem == name or path.parent != folder)
             if is_list or path.stat().st_mtime > since - _MARGIN_S:
                 path.unlink()
                 removed += 1
@@ -193,19 +199,38 @@ def purge_folder(folder: Path, name: str, since: float) -> int:
     return removed
 
 
-def _files_of(folder: Path, name: str) -> list[Path]:
-    """Files of one stream: NAME-….ts and NAME.m3u8 beside others', or all of a folder NAME."""
+def _files_of(folder: Path, name: str, others: Collection[str]) -> list[Path]:
+    """Files of one stream: all of a folder NAME; beside others' what NAME.m3u8 lists, and what is named NAME-….ts."""
     if not name or "/" in name or name in (".", ".."):
         return []
     own = folder / name
-    beside = [path for path in folder.iterdir() if path.is_file() and _is_named(path.name, name)]
     inside = [path for path in own.rglob("*") if path.is_file()] if own.is_dir() else []
+    present = {path.name: path for path in folder.iterdir() if path.is_file()}
+    listed = _listed(present, f"{name}.m3u8")
+    names = {name, *others}
+    beside = [path for file, path in present.items() if file in listed or _owner(path, names) == name]
     return [path for path in (*beside, *inside) if path.suffix in _SEGMENTS]
 
 
-def _is_named(file: str, name: str) -> bool:
-    rest = file.removeprefix(name)
-    return rest != file and (rest.startswith((".", "-", "_")))
+def _owner(path: Path, names: Collection[str]) -> str | None:
+    """Which of these streams a file is called after: cam-1-7.ts is a piece of cam-1, cam-1.ts one of cam."""
+    stem = path.stem
+    called = [name for name in names if stem == name or stem.startswith((f"{name}.", f"{name}-", f"{name}_"))]
+    return max(called, key=lambda name: (stem != name or path.suffix in _LISTS, len(name)), default=None)
+
+
+def _listed(present: Mapping[str, Path], first: str) -> set[str]:
+    """What a play list names, and those that it names, with themselves."""
+    found, unread = set[str](), [first]
+    while unread:
+        file = unread.pop()
+        if file in found or file not in present:
+            continue
+        found.add(file)
+        if file.endswith(".m3u8"):
+            with contextlib.suppress(FileNotFoundError), present[file].open("rb") as source:
+                unread += map(unquote, _BETWEEN_NAMES.split(source.read(_MOST_OF_A_LIST).decode("utf-8", "replace")))
+    return found
 
 
 def text(status: int, body: str = "") -> Response:

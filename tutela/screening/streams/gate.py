@@ -20,6 +20,8 @@ from tutela.screening.streams.watch import Watch
 
 log = logging.getLogger(__name__)
 
+_REMEMBERED_S = 600.0
+"""A stream that ended may still be watched from its segments for so long, and they are its own."""
 _SETTLES_S = 0.02
 """Between a server's word that the watcher may play and its doing so."""
 
@@ -59,6 +61,7 @@ class Watches:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._by_channel: dict[Channel, Watch] = {}
+        self._ended: dict[Channel, float] = {}
 
     def of(self, channel: Channel) -> Watch | None:
         """The watch of a channel, also where its stream has just ended."""
@@ -69,6 +72,11 @@ class Watches:
         """Those whose streams run."""
         with self._lock:
             return [watch for watch in self._by_channel.values() if watch.state in LIVE]
+
+    def names(self, server: str) -> set[str]:
+        """Of streams there that run, or ended within the last minutes."""
+        with self._lock:
+            return {channel.name for channel in (*self._by_channel, *self._ended) if channel.server == server}
 
     def put(self, watch: Watch, most: int) -> Refusal | None:
         """Add a watch; why not, where its channel has one that is alive, or there are too many."""
@@ -86,6 +94,9 @@ class Watches:
         with self._lock:
             if self._by_channel.get(watch.publication.channel) is watch:
                 del self._by_channel[watch.publication.channel]
+            now = time.monotonic()
+            self._ended[watch.publication.channel] = now
+            self._ended = {channel: at for channel, at in self._ended.items() if now - at < _REMEMBERED_S}
 
     def by_id(self, stream_id: str) -> Watch | None:
         """The watch of a stream."""

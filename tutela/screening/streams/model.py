@@ -3,7 +3,7 @@
 A *cut* ends a stream because of what it shows; a stream that merely cannot be watched is *dropped*.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -187,8 +187,11 @@ class MediaServer(Protocol):
     def dismiss(self, channel: Channel, viewers: Sequence[str]) -> None:
         """End these viewers' connections. A server whose own gate keeps them out does nothing."""
 
-    def purge(self, channel: Channel, since: float) -> int:
-        """Remove segments that hold anything after that moment (seconds since the epoch); how many."""
+    def purge(self, channel: Channel, since: float, others: Collection[str] = ()) -> int:
+        """Remove segments that hold anything after that moment (seconds since the epoch); how many.
+
+        `others` are the names of streams there that are watched for themselves: what is theirs stays.
+        """
 
     def running(self) -> Sequence[Running]:
         """Every publisher that the server has now."""

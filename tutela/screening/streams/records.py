@@ -195,6 +195,17 @@ class StreamRecords:
             raise NotFoundError("no stream runs at {channel}", channel=channel.item)
         return _facts(row)
 
+    def names(self, channel: Channel, since: float) -> set[str]:
+        """Of streams of its server whose names begin as its own, and that ran after that moment (seconds since the
+        epoch)."""
+        query = select(stream.c.name).where(
+            stream.c.server == channel.server,
+            stream.c.name.startswith(channel.name, autoescape=True),
+            (stream.c.ended_at.is_(None)) | (stream.c.ended_at >= _microseconds(since)),
+        )
+        with self.store.read() as connection:
+            return set(connection.execute(query.distinct()).scalars())
+
     def unfinished(self) -> list[StreamFacts]:
         """Cuts whose evidence was not kept yet, of processes that are gone: their cases are still to be opened."""
         late = now() - int(UNFINISHED_S * 1e6)
