@@ -69,6 +69,27 @@ class Framing:
         """Take what waits in a socket, but never the stream's end: how many bytes waited, how many of content are in
         the room now, and how many of the end stay in the kernel. Raises OSError."""
 
+class Gatherer:
+    """Streams in frames of INSTREAM that a thread gathers, by their sockets' numbers."""
+
+    def __init__(self, alarm: int) -> None:
+        """Where `take` is to be called, a byte is sent to the socket of that number."""
+
+    def add(
+        self, socket: int, framing: Framing, room: memoryview, in_session: bool, most: int, there: int, took_s: float
+    ) -> None:
+        """Gather a stream into the room, after a look at which so much was there, and that took so long."""
+
+    def take(self) -> list[tuple[int, int, int, int, int]]:
+        """Those that are gathered no longer: their socket, then as of `Framing.receive`, with all content that nobody
+        counted, and an error's number or zero."""
+
+    def count(self, socket: int) -> int:
+        """Bytes of content in the room that nobody counted yet."""
+
+    def remove(self, socket: int) -> int:
+        """The same, and the stream is gathered no longer."""
+
 def is_text(data: bytes | memoryview) -> bool:
     """Whether no byte is a control character but tabs, ends of lines and pages, and escapes."""
 

@@ -1,5 +1,7 @@
 """clamd's bytes: commands and frames, however they are split on their way."""
 
+import asyncio
+import errno
 import socket
 import struct
 
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.gateways import END, frames
 from tutela.gateways.clamd.commands import Command, parse
-from tutela.gateways.clamd.frames import InstreamFrames
+from tutela.gateways.clamd.frames import FrameGatherer, InstreamFrames, ReceivedFrames
 
 CONTENTS = st.lists(st.binary(min_size=1, max_size=300), max_size=12)
 
@@ -130,3 +132,107 @@ def test_a_socket_whose_peer_has_ended_says_so():
             reader.receive(ours, memoryview(bytearray(10)), in_session=False)
         theirs.close()
         assert reader.receive(ours, memoryview(bytearray(10)), in_session=False) == (0, 0, 0)
+
+
+class _Gathering:
+    """A stream that is gathered in a loop, and what came of it."""
+
+    def __init__(self, room: int, most: int = 2**32) -> None:
+        self.ours, self.theirs = socket.socketpair()
+        self.ours.setblocking(False)
+        loop = asyncio.get_running_loop()
+        self.gatherer, self.frames = FrameGatherer(loop), InstreamFrames()
+        self.room, self.most = memoryview(bytearray(room)), most
+        self.decided: asyncio.Future[tuple[ReceivedFrames, int]] = loop.create_future()
+
+    async def __aenter__(self) -> "_Gathering":
+        self.gatherer.add(
+            self.ours,
+            self.frames,
+            self.room,
+            lambda received, error: self.decided.set_result((received, error)),
+            in_session=False,
+            most=self.most,
+            there=0,
+            took_s=0.0,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.gatherer.remove(self.ours)
+        self.gatherer.close()
+        self.ours.close()
+        self.theirs.close()
+
+    async def came(self) -> tuple[ReceivedFrames, int]:
+        return await asyncio.wait_for(self.decided, 30)
+
+
+@given(CONTENTS, st.lists(st.integers(1, 3_000), min_size=1, max_size=8))
+def test_what_is_gathered_is_the_content_and_the_end_is_never_taken(parts, sizes):
+    stream = b"".join(struct.pack(">I", len(part)) + part for part in parts) + END
+
+    async def run() -> None:
+        async with _Gathering(100_000) as gathering:
+            begin = 0
+            for size in sizes * (len(stream) // sum(sizes) + 1):
+                gathering.theirs.sendall(stream[begin : begin + size])
+                begin += size
+                await asyncio.sleep(0)
+            received, error = await gathering.came()
+            assert error in (0, errno.EAGAIN)
+            while not received.rest:  # it was thought that nothing more would come
+                room = gathering.room[received.content :]
+                more = gathering.frames.receive(gathering.ours, room, in_session=False)
+                received = ReceivedFrames(more.there, received.content + more.content, more.rest)
+            assert gathering.room[: received.content] == b"".join(parts)
+            assert len(gathering.ours.recv(1_000)) >= 1, "the process may die here: the peer is to see that"
+
+    asyncio.run(run())
+
+
+async def _sent(gathering: _Gathering, data: bytes, *, ends: bool = False) -> tuple[ReceivedFrames, int]:
+    gathering.theirs.sendall(data)
+    if ends:
+        gathering.theirs.close()
+    return await gathering.came()
+
+
+@pytest.mark.parametrize(
+    ("room", "most", "sent", "ends", "decided"),
+    [
+        (1_000, 2**32, 5_000, False, lambda received, error: received.content == 1_000 and not error),
+        (10_000, 4_000, 5_000, False, lambda received, error: received.there and not error),
+        (10_000, 2**32, 0, True, lambda received, error: not received.there and not error),
+        (10_000, 2**32, 5_000, False, lambda received, error: received.content == 5_000 and error == errno.EAGAIN),
+    ],
+    ids=["the room is full", "too much is announced", "the peer has ended", "nothing more comes"],
+)
+def test_somebody_decides_as_soon_as_a_stream_cannot_go_on(room, most, sent, ends, decided):
+    async def run() -> tuple[ReceivedFrames, int]:
+        async with _Gathering(room, most) as gathering:
+            data = struct.pack(">I", sent) + b"x" * sent if sent else b""
+            return await _sent(gathering, data, ends=ends)
+
+    assert decided(*asyncio.run(run()))
+
+
+def test_what_is_gathered_is_counted_once_and_nothing_comes_once_it_is_taken_away():
+    async def run() -> None:
+        async with _Gathering(100_000) as gathering:
+            gathering.theirs.sendall(struct.pack(">I", 50_000) + b"x" * 1_000)
+            counted = 0
+            while counted < 1_000:
+                counted += gathering.gatherer.count(gathering.ours)
+                await asyncio.sleep(0.0005)
+                gathering.theirs.send(b"y")  # so that it is not thought that nothing comes
+            counted += gathering.gatherer.remove(gathering.ours)
+            came = bytes(gathering.room)
+            assert came[:counted] == b"x" * 1_000 + b"y" * (counted - 1_000)
+            assert not any(came[counted:])
+            gathering.theirs.sendall(b"z" * 1_000)
+            await asyncio.sleep(0.02)
+            assert bytes(gathering.room) == came
+            assert not gathering.decided.done()
+
+    asyncio.run(run())

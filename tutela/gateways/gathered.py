@@ -68,7 +68,7 @@ class GatheredContent:
         OSError."""
         if self._file is not None or self._filled == SHORT_BYTES:
             return _ZEROS[:0]
-        return memoryview(self._own_memory())[self._filled : self._filled + AT_ONCE]
+        return memoryview(self._own_memory())[self._filled :]
 
     def came(self, count: int) -> None:
         """So many bytes are in the room."""

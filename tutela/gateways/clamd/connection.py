@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from tutela.gateways.beneath import Roots
 from tutela.gateways.clamd.commands import BY_PATH, IN_SESSION, MAX_COMMAND, Asked, Command, parse
-from tutela.gateways.clamd.frames import InstreamFrames
+from tutela.gateways.clamd.frames import FrameGatherer, InstreamFrames, ReceivedFrames
 from tutela.gateways.clamd.options import ClamdOptions
 from tutela.gateways.intake import BUFFER, Body, Intake, wipe
 from tutela.gateways.listeners import user_of
@@ -30,12 +30,8 @@ log = logging.getLogger(__name__)
 _RATED_AFTER_S = 10.0
 _DRAINED_S = 5.0
 _SEND_S = 30.0
-_LONG, _SMALL, _GATHER_S = 8 * 1024, 96 * 1024, 0.001
-"""Of a body that is this long, where so little is there at once, more is waited for: clients send frames of a kilobyte,
-and to be woken for each takes longer than everything else."""
-_REST = 3
-"""So many times as long as a look took, for each body that is long, it is left alone: then all of them together have a
-quarter of the loop, however they are cut up. Frames of a byte take a hundred times as long as frames of a kilobyte."""
+_LONG = 8 * 1024
+"""A body of more is gathered."""
 _DESCRIPTORS = 4
 _ANCILLARY = socket.CMSG_SPACE(_DESCRIPTORS * 4)
 _ONLY_FIRST = frozenset({Command.SCAN, Command.ALL_MATCHES_SCAN})
@@ -65,7 +61,7 @@ class ClamdHost(Protocol):
     intake: Intake
     loop: asyncio.AbstractEventLoop
     roots: Roots | None
-    gathering: int
+    gatherer: FrameGatherer
 
     def busy(self, connection: "ClamdConnection", /) -> None:
         """A connection has asked something."""
@@ -98,9 +94,9 @@ class ClamdConnection:
         "_fault",
         "_frames",
         "_gateway",
-        "_gathering",
         "_number",
         "_reading",
+        "_room",
         "_session",
         "_socket",
         "_task",
@@ -129,8 +125,8 @@ class ClamdConnection:
         """Bytes that stay in the kernel until the answer is ready."""
         self._task: asyncio.Task[None] | None = None
         self._reading = False
-        self._gathering = False
-        """Whether a long body is left alone for a moment, so that more of it is there."""
+        self._room: memoryview | None = None
+        """While a long body is gathered: where it comes into."""
 
     def start(self) -> None:
         """Begin to answer. Most often the command is there already, and some of what follows."""
@@ -154,7 +150,11 @@ class ClamdConnection:
         ):
             self.close()
         elif self.stage is ConnectionStage.BODY and self._body is not None:
-            expected = self._reading or self._gathering  # rather than that there is no room for what it would send
+            expected = (
+                self._reading or self._room is not None
+            )  # rather than that there is no room for what it would send
+            if self._room is not None:
+                self._body.came(self._room, self._gateway.gatherer.count(self._socket))
             slow = expected and elapsed_s > _RATED_AFTER_S and self._body.length < options.min_rate * elapsed_s
             if slow or elapsed_s > options.body_s:
                 self.interrupt(GatewayFault.TOO_SLOW)
@@ -266,33 +266,62 @@ class ClamdConnection:
         body, frames = self._body, self._frames
         assert body is not None and frames is not None
         room, began = body.room(), time.perf_counter()
-        there, content, rest = frames.receive(self._socket, room, in_session=self._session)
-        body.came(room, content)
-        if not there:
+        received = frames.receive(self._socket, room, in_session=self._session)
+        body.came(room, received.content)
+        if self._goes_on(body, frames, received) and body.length > _LONG:
+            self._gather(body, frames, received.there, time.perf_counter() - began)
+
+    def _goes_on(self, body: Body, frames: InstreamFrames, received: ReceivedFrames) -> bool:
+        """Whether more of a body is to be taken; else it is answered, or waits for room."""
+        if not received.there:
             self._cut()
-        elif rest:
-            self._unread = rest
+        elif received.rest:
+            self._unread = received.rest
             self._work(self._answer_body(body, None))
         elif frames.announced > self._gateway.intake.max_job_bytes or body.fault is not None:
             self._session = False
             self._work(self._answer_body(body, body.fault or GatewayFault.OVER_LIMIT))
         elif body.stalled:
             self._work(self._settle(body))
-        elif body.length > _LONG:
-            rest_s = _REST * (time.perf_counter() - began) * (self._gateway.gathering + 1)
-            if there < _SMALL or rest_s > _GATHER_S:
-                self._pause()
-                self._gathering = True
-                self._gateway.gathering += 1
-                self._gateway.loop.call_later(max(_GATHER_S, rest_s), self._take_gathered)
+        else:
+            return True
+        return False
 
-    def _take_gathered(self) -> None:
-        """Take what came meanwhile."""
-        self._gathering = False
-        self._gateway.gathering -= 1
-        if self.stage is ConnectionStage.BODY and self._task is None:
+    def _gather(self, body: Body, frames: InstreamFrames, there: int, took_s: float) -> None:
+        """Have what comes of a long body gathered."""
+        self._pause()
+        room = body.room()
+        self._room = BUFFER[:0] if room is BUFFER else room
+        self._gateway.gatherer.add(
+            self._socket,
+            frames,
+            self._room,
+            self._gathered,
+            in_session=self._session,
+            most=self._gateway.intake.max_job_bytes,
+            there=there,
+            took_s=took_s,
+        )
+
+    def _gathered(self, received: ReceivedFrames, error: int) -> None:
+        """Go on with a body of which so much came meanwhile."""
+        room, self._room = self._room, None
+        body, frames = self._body, self._frames
+        assert body is not None and frames is not None and room is not None
+        body.came(room, received.content)
+        if error not in (0, errno.EAGAIN, errno.EINTR):
+            self._cut()
+        elif error:
+            self._read()
+        elif self._goes_on(body, frames, received):
             self._readable()
             self._read_on()
+
+    def _stop_gathering(self) -> None:
+        """Count what was gathered."""
+        room, self._room = self._room, None
+        if room is not None and self._body is not None:
+            self._body.came(room, self._gateway.gatherer.remove(self._socket))
 
     def _take_descriptor(self) -> None:
         """Look for a descriptor: a look receives a copy of it, and the byte it comes with stays where it is."""
@@ -491,7 +520,7 @@ class ClamdConnection:
 
     def _read_on(self) -> None:
         """Be woken by the next bytes, unless something is under way that comes back to them."""
-        if self._task is None and not self._gathering and self.stage is not ConnectionStage.CLOSED:
+        if self._task is None and self._room is None and self.stage is not ConnectionStage.CLOSED:
             self._read()
 
     def _read(self) -> None:
@@ -500,6 +529,7 @@ class ClamdConnection:
             self._reading = True
 
     def _pause(self) -> None:
+        self._stop_gathering()
         if self._reading:
             self._gateway.loop.remove_reader(self._socket)
             self._reading = False

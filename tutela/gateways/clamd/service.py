@@ -15,6 +15,7 @@ from tutela.gateways.base import GatewayKind, Opening, Passes
 from tutela.gateways.beneath import Roots
 from tutela.gateways.clamd.commands import Command
 from tutela.gateways.clamd.connection import ClamdConnection, ConnectionStage
+from tutela.gateways.clamd.frames import FrameGatherer
 from tutela.gateways.clamd.options import ClamdOptions, HeldAs
 from tutela.gateways.listeners import Acceptor, ListenAddress, Peers
 from tutela.gateways.outcome import GatewayFault, GatewayOutcome
@@ -38,8 +39,7 @@ class ClamdGateway:
         self.intake = opening.intake
         self.loop = asyncio.get_running_loop()
         self.roots = Roots(opening.options.roots) if opening.options.roots else None
-        self.gathering = 0
-        """Connections whose bodies are left alone for a moment, so that more of them is there."""
+        self.gatherer = FrameGatherer(self.loop)
         self._connections: set[ClamdConnection] = set()
         self._idle: OrderedDict[ClamdConnection, None] = OrderedDict()
         self._acceptor = Acceptor(opening.sockets, Peers(opening.options.allow), self._take, self._make_room)
@@ -70,6 +70,7 @@ class ClamdGateway:
             connection.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
+        self.gatherer.close()
 
     def word(self, outcome: GatewayOutcome) -> bytes:
         """What is said of content after its name."""
