@@ -88,11 +88,11 @@ def test_an_answer_that_is_no_json_ends_its_worker_only(pool):
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        ('{"task": 1, "result": ' + "[" * 50_000 + "]" * 50_000 + "}", "nested too deep"),
-        ('{"task": 1, "result": NaN}', "NaN is not a number"),
-        ('{"task": 1, "result": -Infinity}', "-Infinity is not a number"),
-        ('{"task": 1, "result": ' + "9" * 10_000 + "}", "digits"),
-        ('{"task": 1, "result": "\\uD800"}', "not Unicode"),
+        ('{"task": 1, "result": ' + "[" * 50_000 + "]" * 50_000 + "}", "recursion limit"),
+        ('{"task": 1, "result": NaN}', "not of its form: expected value"),
+        ('{"task": 1, "result": -Infinity}', "not of its form"),
+        ('{"task": 1, "result": ' + "9" * 10_000 + "}", "number out of range"),
+        ('{"task": 1, "result": "\\uD800"}', "hex escape"),
         ('{"task": 2, "result": "for others"}', "something else"),
         ("[1]", "something else"),
     ],

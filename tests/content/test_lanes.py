@@ -83,7 +83,7 @@ def test_whoever_asks_a_lot_does_not_come_before_whoever_asks_once():
     for key in ("a", "a", "a", "b"):
         threads.append(threading.Thread(target=wait, args=(key,)))
         threads[-1].start()
-        while len(lanes._waiting) < len(threads):
+        while lanes.waiting < len(threads):
             pass
     lanes.leave(first, 0.01)
     for thread in threads:
@@ -96,7 +96,7 @@ def test_who_waits_in_vain_leaves_no_trace():
     turn = lanes.enter(Asker("a"), 0)
     assert turn is not None
     assert lanes.enter(Asker("b"), 0.01) is None
-    assert lanes._waiting == []
+    assert lanes.waiting == 0
     lanes.leave(turn, 0.01)
     assert lanes.enter(Asker("b"), 0) is not None
 
@@ -134,7 +134,7 @@ def test_who_is_known_to_be_quick_comes_before_names_that_were_never_seen():
     for asker in (*(Asker("key", f"new {number}", "image/gif") for number in range(3)), QUICK):
         threads.append(threading.Thread(target=wait, args=(asker,)))
         threads[-1].start()
-        while len(lanes._waiting) < len(threads):
+        while lanes.waiting < len(threads):
             pass
     lanes.leave(known, 0.01)
     for thread in threads:

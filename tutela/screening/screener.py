@@ -155,7 +155,8 @@ class Screener:
             examination = self._examine(pool, content, asked, media_type)
             examination, linked = self._with_links(examination)
             samples = (*digests, *examination.samples, *linked)
-        examination = replace(examination, shortcomings=(*examination.shortcomings, *shortcomings))
+        if shortcomings:
+            examination = replace(examination, shortcomings=(*examination.shortcomings, *shortcomings))
         return self._heard(self._conclude(started, samples, examination, context, seen, sha256, verdict_id, search))
 
     def _seed_of(self, sha256: str) -> str:
@@ -165,6 +166,8 @@ class Screener:
 
     def takes_long(self, content: bytes | memoryview, context: Context | None = None, *, asked_by: str = "") -> bool:
         """Whether content of its kind from whoever asks took long until now, so that it would wait where that does."""
+        if not self._pool.is_anyone_slow():
+            return False
         return self._pool.lane_of(_asker(asked_by, context, sniff(content))) is Lane.SLOW
 
     def hold(

@@ -95,6 +95,10 @@ class WorkerPool:
         finally:
             self._lanes.leave(turn, task.spent_s())
 
+    def is_anyone_slow(self) -> bool:
+        """Whether anybody's content may have to be examined where it takes long."""
+        return self._lanes.is_anyone_slow()
+
     def lane_of(self, asker: Asker) -> Lane:
         """Where content of somebody's would be examined now."""
         return self._lanes.lane_of(asker)

@@ -8,9 +8,9 @@ import hashlib
 import secrets
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import NamedTuple
 
 QUICK_S = 0.25
@@ -62,7 +62,7 @@ class Asker(NamedTuple):
         return self._replace(uploader="") if self.uploader else self
 
 
-class Lane(Enum):
+class Lane(StrEnum):
     """Where content is examined."""
 
     QUICK = "quick"
@@ -81,11 +81,44 @@ class Turn:
     """Whether what they sent until now took very little."""
 
 
+class _Known(NamedTuple):
+    """What somebody's former content says of the next."""
+
+    lane: Lane = Lane.QUICK
+    stranger: bool = True
+    small: bool = True
+
+
+_NOBODY = _Known()
+
+
+def _closed_gate() -> threading.Lock:
+    """A lock that somebody else opens. An event is made of three of them."""
+    gate = threading.Lock()
+    gate.acquire()
+    return gate
+
+
 @dataclass(slots=True, eq=False)
 class _Waiter:
-    asker: Asker
+    number: int
     turn: Turn | None = None
-    called: threading.Event = field(default_factory=threading.Event)
+    called: threading.Lock = field(default_factory=_closed_gate)
+
+
+class _Running:
+    """The turns of one lane."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.count = 0
+        self.by_asker: Counter[Asker] = Counter()
+
+    def change(self, asker: Asker, change: int) -> None:
+        self.count += change
+        self.by_asker[asker] += change
+        if not self.by_asker[asker]:
+            del self.by_asker[asker]
 
 
 class Lanes:
@@ -97,26 +130,32 @@ class Lanes:
         self._size = size
         self._times = times
         self._lock = threading.Lock()
-        self._waiting: list[_Waiter] = []
-        self._running: dict[Lane, Counter[Asker]] = {lane: Counter() for lane in Lane}
+        self._waiting: dict[Asker, deque[_Waiter]] = {}
+        """Those who wait, by whom they ask for: among equals the first is the next."""
+        self._came = 0
+        self._running = {Lane.QUICK: _Running(size), Lane.SLOW: _Running(2 * size)}
         self._not_small = 0
         """Turns of the quick lane."""
         self._given = 0
         self._served: dict[tuple[str, ...], int] = {}
         self._costs: OrderedDict[Asker, tuple[float, float]] = OrderedDict()
+        self._slow_until = 0.0
+        """Until then somebody's content may be remembered as slow."""
 
     def enter(self, asker: Asker, wait_s: float) -> Turn | None:
         """A turn, as soon as there is one; None when there was none in time."""
         with self._lock:
             if not self._waiting and (turn := self._at_once(asker)) is not None:
                 return turn
-            waiter = _Waiter(asker)
-            self._waiting.append(waiter)
+            self._came += 1
+            waiter = _Waiter(self._came)
+            self._waiting.setdefault(asker, deque()).append(waiter)
             self._call()
-        if waiter.turn is None and not waiter.called.wait(wait_s):
+        if waiter.turn is None and not waiter.called.acquire(timeout=wait_s):
             with self._lock:
                 if waiter.turn is None:
-                    self._waiting.remove(waiter)
+                    self._waiting[asker].remove(waiter)
+                    self._forget_if_none_waits(asker)
         return waiter.turn
 
     def is_over(self, turn: Turn, spent_s: float) -> bool:
@@ -127,16 +166,22 @@ class Lanes:
         longest_s = self._times.of_strangers_s if turn.stranger else self._times.quick_s
         return spent_s > self._times.quick_s or (spent_s > longest_s and self.wanted())
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a turn."""
+        with self._lock:
+            return sum(map(len, self._waiting.values()))
+
     def wanted(self) -> bool:
         """Whether somebody waits for the quick lane."""
         with self._lock:
-            return any(self.lane_of(waiter.asker) is Lane.QUICK for waiter in self._waiting)
+            return any(self._known(asker).lane is Lane.QUICK for asker in self._waiting)
 
     def step_aside(self, turn: Turn, spent_s: float) -> bool:
         """Leave the quick lane in the middle of a turn that has taken so long; False when the slow one has no room."""
         with self._lock:
             self._remember(turn.asker, spent_s)
-            aside = turn.lane is Lane.QUICK and self._running[Lane.SLOW].total() < 4 * self._size
+            aside = turn.lane is Lane.QUICK and self._running[Lane.SLOW].count < 4 * self._size
             if aside:
                 self._take(turn, -1)
                 turn.lane = Lane.SLOW
@@ -153,86 +198,104 @@ class Lanes:
 
     def lane_of(self, asker: Asker) -> Lane:
         """Where the next content of an asker is examined, by what its former content took."""
-        for known in (asker, asker.anyone):
-            if (cost_s := self._cost_s(known)) is not None:
-                return Lane.SLOW if cost_s > self._times.quick_s else Lane.QUICK
-        return Lane.QUICK
+        with self._lock:
+            return self._known(asker).lane
+
+    def is_anyone_slow(self) -> bool:
+        """Whether anybody's content may have to be examined in the slow lane."""
+        return time.monotonic() < self._slow_until
+
+    def _known(self, asker: Asker) -> _Known:
+        own_s = cost_s = self._cost_s(asker)
+        if own_s is None and asker.uploader:
+            cost_s = self._cost_s(asker.anyone)
+        if cost_s is None:
+            return _NOBODY
+        lane = Lane.SLOW if cost_s > self._times.quick_s else Lane.QUICK
+        return _Known(lane, own_s is None, cost_s <= self._times.small_s)
 
     def _cost_s(self, asker: Asker) -> float | None:
-        cost_s, at = self._costs.get(asker, (0.0, 0.0))
-        return cost_s if at and time.monotonic() - at < _REMEMBERED_S else None
-
-    def _is_small(self, asker: Asker) -> bool:
-        return (self._cost_s(asker) or self._cost_s(asker.anyone) or 0.0) <= self._times.small_s
+        remembered = self._costs.get(asker)
+        return remembered[0] if remembered and time.monotonic() - remembered[1] < _REMEMBERED_S else None
 
     def _remember(self, asker: Asker, spent_s: float) -> None:
         now = time.monotonic()
         for known in {asker, asker.anyone} if asker.uploader else (asker,):
             cost_s, at = self._costs.pop(known, (0.0, 0.0))
             fresh = not at or now - at > _REMEMBERED_S
-            self._costs[known] = (spent_s if fresh else cost_s + _WEIGHT * (spent_s - cost_s), now)
+            cost_s = spent_s if fresh else cost_s + _WEIGHT * (spent_s - cost_s)
+            self._costs[known] = (cost_s, now)
+            if cost_s > self._times.quick_s:
+                self._slow_until = now + _REMEMBERED_S
         while len(self._costs) > _MAX_REMEMBERED:
             self._costs.popitem(last=False)
 
     def _take(self, turn: Turn, change: int) -> None:
-        running = self._running[turn.lane]
-        self._not_small += change * (turn.lane is Lane.QUICK and not turn.small)
-        running[turn.asker] += change
-        if not running[turn.asker]:
-            del running[turn.asker]
+        self._running[turn.lane].change(turn.asker, change)
+        if turn.lane is Lane.QUICK and not turn.small:
+            self._not_small += change
 
     def _call(self) -> None:
         """Give what is free to those who have the fewest turns; among equals to whoever had one the longest ago."""
-        if not self._waiting:
-            return
         for lane in Lane:
-            while self._has_room(lane):
-                candidates = [waiter for waiter in self._waiting if self._may_enter(waiter.asker, lane)]
+            while self._waiting and self._has_room(lane):
+                candidates = [asker for asker in self._waiting if self._may_enter(asker, self._known(asker), lane)]
                 if not candidates:
                     break
-                alone = len(candidates) == 1
-                chosen = candidates[0] if alone else min(candidates, key=lambda waiter: self._turns(waiter.asker))
-                chosen.turn = self._given_turn(chosen.asker, lane)
-                self._waiting.remove(chosen)
-                chosen.called.set()
+                chosen = candidates[0] if len(candidates) == 1 else min(candidates, key=self._turns)
+                waiter = self._waiting[chosen].popleft()
+                self._forget_if_none_waits(chosen)
+                waiter.turn = self._given_turn(chosen, self._known(chosen), lane)
+                waiter.called.release()
+
+    def _forget_if_none_waits(self, asker: Asker) -> None:
+        if not self._waiting[asker]:
+            del self._waiting[asker]
 
     def _at_once(self, asker: Asker) -> Turn | None:
         """A turn for somebody before whom nobody waits; None where there is no room."""
+        known = self._known(asker)
         for lane in Lane:
-            if self._has_room(lane) and self._may_enter(asker, lane):
-                return self._given_turn(asker, lane)
+            if self._has_room(lane) and self._may_enter(asker, known, lane):
+                return self._given_turn(asker, known, lane)
         return None
 
     def _has_room(self, lane: Lane) -> bool:
-        return self._running[lane].total() < (self._size if lane is Lane.QUICK else 2 * self._size)
+        running = self._running[lane]
+        return running.count < running.most
 
-    def _given_turn(self, asker: Asker, lane: Lane) -> Turn:
-        turn = Turn(asker, lane, self._cost_s(asker) is None, self._is_small(asker))
+    def _given_turn(self, asker: Asker, known: _Known, lane: Lane) -> Turn:
+        turn = Turn(asker, lane, known.stranger, known.small)
         self._take(turn, 1)
         self._note(asker)
         return turn
 
-    def _may_enter(self, asker: Asker, lane: Lane) -> bool:
-        own = self.lane_of(asker)
-        if own is Lane.QUICK and not self._is_small(asker) and self._not_small >= max(1, self._size - 1):
+    def _may_enter(self, asker: Asker, known: _Known, lane: Lane) -> bool:
+        own = known.lane
+        if own is Lane.QUICK and not known.small and self._not_small >= max(1, self._size - 1):
             own = Lane.SLOW
         if own is not lane:
             return False
         if lane is Lane.QUICK:
             return True
-        return sum(count for other, count in self._running[lane].items() if other.anyone == asker.anyone) < self._size
+        turns = self._running[lane].by_asker.items()
+        return sum(count for other, count in turns if other.anyone == asker.anyone) < self._size
 
     def _turns(self, asker: Asker) -> tuple[int, ...]:
         """How many turns an asker's key has, and when it had its last; then the same of its uploader, where strangers
-        come after those who are known."""
-        turns = [other for running in self._running.values() for other in running.elements()]
-        of_key = sum(other.key == asker.key for other in turns)
-        of_uploader = sum(other[:2] == asker[:2] for other in turns)
+        come after those who are known; then who came first."""
+        of_key = of_uploader = 0
+        for running in self._running.values():
+            for other, count in running.by_asker.items():
+                if other.key == asker.key:
+                    of_key += count
+                    of_uploader += count * (other.uploader == asker.uploader)
+        of_key_at, of_uploader_at = self._served.get(asker[:1], 0), self._served.get(asker[:2], 0)
         stranger = int(self._cost_s(asker) is None)
-        return of_key, self._served.get(asker[:1], 0), of_uploader, stranger, self._served.get(asker[:2], 0)
+        return of_key, of_key_at, of_uploader, stranger, of_uploader_at, self._waiting[asker][0].number
 
     def _note(self, asker: Asker) -> None:
         self._given += 1
         if len(self._served) > _MAX_REMEMBERED:
             self._served.clear()
-        self._served |= {asker[:1]: self._given, asker[:2]: self._given}
+        self._served[asker[:1]] = self._served[asker[:2]] = self._given

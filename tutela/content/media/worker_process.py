@@ -1,10 +1,8 @@
 """One worker process, seen from the service: how it is started, given content, read from, and ended."""
 
 import contextlib
-import json
 import mmap
 import os
-import re
 import socket
 import struct
 import sys
@@ -12,6 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import from_json, to_json
 
 from tutela.content.media.content import Limits, Shortcoming
 from tutela.content.media.content_file import ContentFile, nameless_file, to_read_only
@@ -31,8 +31,6 @@ _TICK_S = 0.05
 _LOWEST_PRIORITY = 19
 
 _LENGTH = struct.Struct("<I")
-_HALF_A_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
-"""A surrogate by its number: workers write every character as itself."""
 _ZEROS = memoryview(bytes(256 * 1024))
 
 
@@ -50,6 +48,7 @@ class WorkerProcess:
         self._memory = nameless_file()
         self._map: mmap.mmap | None = None
         self._socket, theirs = socket.socketpair()
+        self._socket.settimeout(_TICK_S)
         memory = to_read_only(self._memory)
         arguments: dict[str, str | int] = {"task": task, "max_memory_bytes": limits.max_memory_bytes + limits.max_bytes}
         try:
@@ -207,12 +206,16 @@ class WorkerProcess:
             self._map[begin:end] = _ZEROS[: end - begin]
 
     def _send(self, message: Mapping[str, Any], *descriptors: int) -> None:
-        payload = json.dumps(message).encode()
-        request = _LENGTH.pack(len(payload)) + payload
-        self._socket.settimeout(START_TIMEOUT_S)
-        sent = socket.send_fds(self._socket, [request], descriptors)
-        if sent < len(request):
-            self._socket.sendall(request[sent:])
+        payload = to_json(message)
+        left, deadline = memoryview(_LENGTH.pack(len(payload)) + payload), time.monotonic() + START_TIMEOUT_S
+        while left:
+            try:
+                sent = socket.send_fds(self._socket, [left], descriptors) if descriptors else self._socket.send(left)
+            except TimeoutError:
+                if time.monotonic() > deadline:
+                    raise
+                continue
+            left, descriptors = left[sent:], ()
 
     def _receive(self, watch: Callable[[], None]) -> Any:
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size, watch))
@@ -222,7 +225,6 @@ class WorkerProcess:
         return _message(self._read(length, watch))
 
     def _read(self, length: int, watch: Callable[[], None]) -> bytes:
-        self._socket.settimeout(_TICK_S)
         while len(self._unread) < length:
             if time.monotonic() > self._watch_at:
                 self._watch_at = time.monotonic() + _TICK_S
@@ -247,16 +249,4 @@ def _clock_of(process: int) -> int:
 def _message(payload: bytes) -> Any:
     """What a message says. Raises ValueError where no worker of ours would say so: what is nested without end, is no
     number, or is text that cannot be written down."""
-    if _HALF_A_CHARACTER.search(payload):
-        raise ValueError("a text in it is not Unicode")
-    try:
-        return _READER.decode(payload.decode())
-    except RecursionError:
-        raise ValueError("it is nested too deep") from None
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not a number")
-
-
-_READER = json.JSONDecoder(parse_constant=_refuse)
+    return from_json(payload, allow_inf_nan=False)
