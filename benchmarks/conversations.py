@@ -14,6 +14,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -34,7 +35,7 @@ from tutela.screening.conversations.events import ConversationStage
 from tutela.screening.conversations.ledger import ConversationLedger
 from tutela.screening.conversations.records import Heard, Pseudonyms, names_of, pack
 from tutela.screening.conversations.scorers.embedding import EmbeddingScorer
-from tutela.screening.conversations.state import RiskState
+from tutela.screening.conversations.state import EVIDENT, RiskState
 from tutela.screening.conversations.training import Labelled, train
 from tutela.screening.conversations.vectors import Encoder, VectorModel, Vectors, learn
 
@@ -85,9 +86,11 @@ def run(scale: Scale) -> Iterator[Table]:
         minilm.quantise(whole, small)
         encoders = Encoder(small), Encoder(whole)
     known = Known(encoders, positives(WORDING_A), ordinary)
-    yield known.speed(random.Random(9).sample(texts, 1_000 if scale is Scale.USUAL else 4_000))
     lines = sorted({*texts, *(line for _, wording, _ in cells for line, _ in positives(wording))})
     vectors = encoders[0].encode(lines), encoders[1].encode(lines)
+    cascade = known.cascade(lines, vectors[0])
+    heard = [one for talk in benign for one in zip(talk.lines, cascade.evident(talk), strict=True)]
+    yield known.speed(random.Random(9).sample(heard, 1_000 if scale is Scale.USUAL else 4_000))
     count = {Scale.USUAL: 150, Scale.FULL: 600}[scale]
     yield from _found(known.designs(lines, vectors), cells, benign, test, count)
     # Half of the second wording is confirmed; the other half attacks.
@@ -116,31 +119,39 @@ class Known:
         labelled = [Labelled(*one) for one in confirmed]
         self._model = train(labelled, ordinary, self._vectors.nearness(vectors))
 
+    def cascade(self, lines: Sequence[str], vectors: Vectors) -> "Cascade":
+        """What the cascade makes of each of these lines; `vectors` are those of our encoder."""
+        found = np.stack(
+            [
+                self._model.score(lines).trust,
+                self._vectors.score(vectors).trust,
+                self._model.unusual(lines, np.zeros(len(lines), bool)),
+                self._model.unusual(lines, np.ones(len(lines), bool)),
+            ],
+            axis=1,
+        )
+        return Cascade(dict(zip(lines, found, strict=True)))
+
     def designs(self, lines: Sequence[str], vectors: tuple[Vectors, Vectors]) -> dict[str, Along]:
         """What each design makes of a talk, message by message. `vectors` are those of all lines, by each encoder."""
-        near = self._vectors.score(vectors[0]).trust
-        cheap = self._model.score(lines).trust
-        ranked = cheap + near * self._model.unusual(lines)
-        own = [dict(zip(lines, map(float, scores), strict=True)) for scores in (cheap, ranked, cheap + near)]
+        cascade = self.cascade(lines, vectors[0])
         theirs = dict(zip(lines, map(float, sentinel_scores(vectors[1], *self._sides)), strict=True))
         peer = "its own formulas" if _formulas() is not None else "its formulas, restated"
-
-        def summed(scores: Mapping[str, float]) -> Along:
-            return lambda talk: np.cumsum([scores[line] for line in talk.lines])
 
         def skewed(talk: Talk) -> npt.NDArray[np.float64]:
             said = [talk.lines[: count + 1] for count in range(len(talk.lines))]
             return np.array([skewness(np.array([theirs[line] for line in dict.fromkeys(few)])) for few in said])
 
         return {
-            "n-grams alone": summed(own[0]),
-            "cascade: vectors of the tenth that n-grams rank": summed(own[1]),
-            "n-grams, head and memory": summed(own[2]),
+            "n-grams alone": lambda talk: np.cumsum([cascade.found[line][0] for line in talk.lines]),
+            "cascade: vectors of the tenth that n-grams rank": cascade.along,
+            "n-grams, head and memory": lambda talk: np.cumsum([cascade.found[line][:2].sum() for line in talk.lines]),
             f"Sentinel's scores ({peer}), 6,000 ordinary": skewed,
         }
 
-    def speed(self, texts: Sequence[str]) -> Table:
-        """Messages a second of each way, on the same messages."""
+    def speed(self, heard: Sequence[tuple[str, bool]]) -> Table:
+        """Messages a second of each way, on the same messages; of each, whether there is evidence of its sender."""
+        texts, evident = [text for text, _ in heard], np.array([known for _, known in heard])
         large = [np.resize(side, (count, side.shape[1])) for side, count in zip(self._sides, LARGE, strict=True)]
 
         def cascade() -> None:
@@ -148,22 +159,44 @@ class Known:
             for begin in range(0, len(texts), BATCH):
                 batch = texts[begin : begin + BATCH]
                 self._model.score(batch)
-                closer = np.flatnonzero(self._model.unusual(batch))
+                closer = np.flatnonzero(self._model.unusual(batch, evident[begin : begin + BATCH]))
                 embedding.score([batch[place] for place in closer])
 
         def theirs(positive: Vectors, ordinary: Vectors) -> None:
             for begin in range(0, len(texts), BATCH):
                 sentinel_scores(self._theirs.encode(texts[begin : begin + BATCH]), positive, ordinary)
 
+        share = float(self._model.unusual(texts, evident).mean())
         return _speed(
             len(texts),
             {
                 "n-grams": lambda: self._model.score(texts),
-                "cascade": cascade,
+                f"cascade, {share:.1%} with a vector": cascade,
                 "Sentinel's way, the same examples": lambda: theirs(*self._sides),
                 "Sentinel's way, 5,000 and 25,000 examples": lambda: theirs(*large),
             },
         )
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """By line: the evidence of n-grams and of vectors, and whether it gets a vector of a sender of whom there is no
+    evidence yet, and of one of whom there is. Each message is judged before its sender's next one comes."""
+
+    found: Mapping[str, npt.NDArray[np.float32]]
+
+    def along(self, talk: Talk) -> npt.NDArray[np.float64]:
+        """The evidence of an account after each of its messages."""
+        known, heights = 0.0, []
+        for line in talk.lines:
+            cheap, near, *closer = self.found[line]
+            known += float(cheap + near * closer[known >= EVIDENT])
+            heights.append(known)
+        return np.array(heights)
+
+    def evident(self, talk: Talk) -> list[bool]:
+        """Whether there is evidence of an account before each of its messages."""
+        return [bool(known) for known in np.append(0, self.along(talk))[:-1] >= EVIDENT]
 
 
 def sentinel_scores(vectors: Vectors, positive: Vectors, ordinary: Vectors) -> npt.NDArray[np.float64]:

@@ -341,16 +341,20 @@ void RiskTable::turned_away(const RiskEvent& event, uint32_t at_s) {
     add(touch(event.recipient, at_s), rejected_month, at_s, 1);
 }
 
+float RiskTable::trust(const Account& account) const {
+    float sum = 0;
+    for (const auto& one : account.strongest)
+        if (one.recipient != 0) sum += at_last(one.trust, one.at_s, account.last_s, pairs_half_s);
+    return sum * (1.0f + stage_bonus * float(std::max(0, std::popcount(account.stages) - 1)));
+}
+
 std::array<float, risk_features> RiskTable::features(const Account& account) const {
     std::array<float, risk_features> found{};
     std::ranges::copy(account.counters, found.begin());
-    float contact = 0, trust = 0;
+    float contact = 0;
     for (size_t i = 0; i < risk_counters; ++i)
         if (weights_.scale[i] > 0) contact += weights_.weight[i] * std::min(1.0f, account.counters[i] / weights_.scale[i]);
-    for (const auto& one : account.strongest)
-        if (one.recipient != 0) trust += at_last(one.trust, one.at_s, account.last_s, pairs_half_s);
-    const int stages = std::popcount(account.stages);
-    trust *= 1.0f + stage_bonus * float(std::max(0, stages - 1));
+    const float trust = this->trust(account);
     const float met = account.counters[contacts_week], requests = account.counters[requests_week];
     float* derived = found.data() + risk_counters;
     derived[0] = contact;
@@ -359,7 +363,7 @@ std::array<float, risk_features> RiskTable::features(const Account& account) con
     derived[3] = contact + trust;
     derived[4] = met > 0 ? std::min(1.0f, account.counters[minors_week] / met) : 0;
     derived[5] = requests > 0 ? std::min(1.0f, account.counters[accepted_week] / requests) : 1;
-    derived[6] = float(stages);
+    derived[6] = float(std::popcount(account.stages));
     derived[7] = float(account.last_s - account.first_s) / float(day);
     derived[8] = is_minor(account.band) ? 1 : 0;
     return found;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -189,6 +190,7 @@ public:
     // Takes events in their order; those whose id was taken before count as repeated.
     void apply(std::span<const RiskEvent> events, std::vector<Crossing>& crossings);
     std::array<float, risk_features> features(const Account& account) const;
+    float trust(const Account& account) const;
     Account* account(uint64_t key);
     Pair* pair(uint64_t sender, uint64_t recipient);
     void set_level(uint64_t key, uint8_t level, uint32_t at_s);
@@ -201,6 +203,7 @@ public:
     Dense<Pair> pairs;
     SeenIds seen;
     uint64_t repeated = 0, late = 0, ahead = 0;
+    std::mutex changing;  // held while records may move, by whoever lets several threads at the table
     Account& add_account(uint64_t key);
     Pair& add_pair(uint64_t sender, uint64_t recipient);
 

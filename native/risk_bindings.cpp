@@ -46,6 +46,7 @@ nb::tuple apply(RiskTable& table, const nb::bytes& bytes) {
     std::vector<Crossing> crossings;
     {
         nb::gil_scoped_release unlocked;
+        const std::lock_guard alone(table.changing);
         table.apply(events, crossings);
     }
     std::vector<uint64_t> accounts, positions;
@@ -94,7 +95,27 @@ nb::bytes pairs_of(RiskTable& table, uint64_t sender) {
     return bytes_of<Pair>(found);
 }
 
+// Which accounts have that much trust. Any thread may ask: whatever moves records holds the same lock.
+Array<uint8_t> trusting(RiskTable& table, const std::vector<uint64_t>& keys, float least) {
+    std::vector<uint8_t> found;
+    {
+        nb::gil_scoped_release unlocked;
+        const std::lock_guard alone(table.changing);
+        for (const uint64_t key : keys) {
+            const Account* one = table.account(key);
+            found.push_back(one != nullptr && table.trust(*one) >= least);
+        }
+    }
+    return array_of(std::move(found));
+}
+
+size_t forget_before(RiskTable& table, uint32_t at_s) {
+    const std::lock_guard alone(table.changing);
+    return table.forget_before(at_s);
+}
+
 void load_accounts(RiskTable& table, const nb::bytes& bytes) {
+    const std::lock_guard alone(table.changing);
     for (const Account& one : records_of<Account>(bytes)) table.add_account(one.key) = one;
 }
 
@@ -137,7 +158,8 @@ void bind_risk(nb::module_& m) {
         .def("account", &account, nb::arg("account"))
         .def("pairs_of", &pairs_of, nb::arg("account"))
         .def("set_level", &RiskTable::set_level, nb::arg("account"), nb::arg("level"), nb::arg("at_s"))
-        .def("forget_before", &RiskTable::forget_before, nb::arg("at_s"))
+        .def("trusting", &trusting, nb::arg("accounts"), nb::arg("least"))
+        .def("forget_before", &forget_before, nb::arg("at_s"))
         .def("digest", &RiskTable::digest)
         .def("account_chunks", [](RiskTable& table) { return table.accounts.chunks(); })
         .def("account_chunk", [](RiskTable& table, size_t i) { return bytes_of(table.accounts.chunk(i)); }, nb::arg("number"))

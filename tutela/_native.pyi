@@ -289,7 +289,8 @@ class Patterns:
 def build_patterns(values: npt.NDArray[np.uint8], keys: npt.NDArray[np.uint64]) -> bytes: ...
 
 class RiskTable:
-    """Accounts and pairs as numbers that fade. For one thread at a time; layouts as in native/risk.hpp."""
+    """Accounts and pairs as numbers that fade. For one thread at a time, `trusting` for any; layouts as in
+    native/risk.hpp."""
 
     def __init__(self) -> None: ...
     def set_weights(self, scale: list[float], weight: list[float]) -> None:
@@ -311,6 +312,9 @@ class RiskTable:
 
     def pairs_of(self, account: int) -> bytes:
         """The records of pairs that it is the sender of, 88 bytes each."""
+
+    def trusting(self, accounts: list[int], least: float) -> npt.NDArray[np.uint8]:
+        """1 for each account whose feature `trust` is at least that, else 0; any thread may ask."""
 
     def set_level(self, account: int, level: int, at_s: int) -> None:
         """Write down the level that was raised for an account."""

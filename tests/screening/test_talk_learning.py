@@ -3,6 +3,7 @@ sealed; also what the repository must never hold.
 """
 
 import ctypes
+import itertools
 import os
 import random
 import re
@@ -17,6 +18,7 @@ import pytest
 
 from tests.support.effort import effort
 from tests.support.recruiter import WORDING_A, WORDING_B, benign_talks, first, positives, split
+from tests.support.talk import MINOR, Desk, opened
 from tutela.casework.cases.model import Effect
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.cases.safety_notices import ACCUSING, read_notices
@@ -316,17 +318,21 @@ def test_vectors_of_ordinary_talk_teach_n_grams_which_messages_to_look_at_closer
         "do you like mu5ic",
         "music while you work",
     ]
-    assert untaught.unusual(lines).mean() < 0.5 < taught.unusual(lines).mean()
+    new, evident = np.zeros(6_000, bool), np.ones(6_000, bool)
+    assert untaught.unusual(lines, new[:5]).mean() < 0.5 < taught.unusual(lines, new[:5]).mean()
     known = [one.text for one in confirmed]
-    assert taught.unusual(known).mean() > 0.95
-    assert taught.unusual(ordinary[::5]).mean() == pytest.approx(0.1, abs=0.01)
+    assert taught.unusual(known, new[: len(known)]).mean() > 0.95
+    # Of a sender of whom there is evidence already, more is looked at.
+    assert taught.unusual(ordinary[::5], new[::5]).mean() == pytest.approx(0.09, abs=0.01)
+    assert taught.unusual(ordinary[::5], evident[::5]).mean() == pytest.approx(0.15, abs=0.01)
     # It changes what is looked at closer, and no evidence; it is in the file, and a file without it is read as before.
     assert np.array_equal(taught.score(known).trust, untaught.score(known).trust)
     for model in (untaught, taught):
         (tmp_path / FILE).write_bytes(signed(model, SECRET))
         again = read_model(tmp_path / FILE, SECRET)
         assert again.to_bytes() == model.to_bytes()
-        assert np.array_equal(again.unusual(lines), model.unusual(lines))
+        for flags in (new[:5], evident[:5]):
+            assert np.array_equal(again.unusual(lines, flags), model.unusual(lines, flags))
 
 
 def test_costly_scorers_are_asked_of_the_unusual_tenth_only(ordinary: list[str], tmp_path: Path):
@@ -351,6 +357,52 @@ def test_costly_scorers_are_asked_of_the_unusual_tenth_only(ordinary: list[str],
     assert len(asked) <= 0.2 * len(lines)
     assert float(heard.trust[1_000:].mean()) > float(heard.trust[:1_000].mean())
     assert Standard.of(np.arange(100, dtype=np.float32)).drift == pytest.approx(96.03)
+
+
+def test_whoever_has_evidence_against_them_is_looked_at_closer_until_people_clear_them(
+    ordinary: list[str], tmp_path: Path
+):
+    asked: list[str] = []
+
+    class Slow:
+        name, version, is_costly = "slow", "1", True
+
+        def score(self, texts: Sequence[str]) -> Scores:
+            asked.extend(texts)
+            return Scores.nothing(len(texts))
+
+    confirmed = [Labelled(*one) for one in positives(WORDING_A)]
+    model = train(confirmed, ordinary)
+    (tmp_path / FILE).write_bytes(signed(model, b"conversations-memory".ljust(32, b".")))
+    options = ConversationOptions(enabled=True, content=True, legal_basis="test", legal_basis_since="2026-11-30")
+    conversations = opened(tmp_path, Desk(), options)
+    conversations._hearing._scorers = [*conversations._hearing._scorers, Slow()]
+    new, evident = np.zeros(6_000, bool), np.ones(6_000, bool)
+    between = np.array(ordinary)[model.unusual(ordinary, evident) & ~model.unusual(ordinary, new)][:3].tolist()
+    assert len(between) == 3
+    number = itertools.count()
+    now = time.time()
+
+    def say(sender: str, texts: Sequence[str]) -> list[str]:
+        asked.clear()
+        events = [Event(f"e{next(number)}", EventKind.MESSAGE, now, sender, "kid", text=one, **MINOR) for one in texts]
+        conversations.observe(events)
+        conversations.drain()
+        return list(asked)
+
+    assert say("recruiter", between) == []
+    say("recruiter", [one.text for one in confirmed[:3]])
+    assert say("recruiter", between) == between
+    assert say("somebody else", between) == []
+    conversations.clear("recruiter")
+    conversations.drain()
+    assert say("recruiter", between) == []
+    say("recruiter", [one.text for one in confirmed[3:6]])
+    assert say("recruiter", between) == between
+    conversations.forget("recruiter")
+    conversations.drain()
+    assert say("recruiter", between) == []
+    conversations.close()
 
 
 # --- on the device

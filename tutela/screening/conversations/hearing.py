@@ -1,6 +1,6 @@
 """Hearing: the text of messages becomes numbers, where the operator may score content at all; then it is dropped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,19 @@ MIN_OPENING = 20
 """Letters that a first message has at least to be compared with others."""
 
 
+Evident = Callable[[npt.NDArray[np.uint64]], npt.NDArray[np.bool_]]
+"""Of accounts, by the numbers of their names: whether there is evidence of each already."""
+
+
+def nobody(accounts: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Where nothing is known of accounts, there is evidence of none."""
+    return np.zeros(len(accounts), bool)
+
+
+def _is_costly(scorer: TextScorer) -> bool:
+    return isinstance(scorer, Costly) and scorer.is_costly
+
+
 class Hearing:
     """The scorers of texts of a deployment, in their order. Thread-safe."""
 
@@ -29,7 +42,7 @@ class Hearing:
         self.versions: Mapping[str, str] = found.versions
         """Of each scorer."""
 
-    def hear(self, events: Sequence[Event]) -> Heard:
+    def hear(self, events: Sequence[Event], evident: Evident = nobody) -> Heard:
         """The evidence in a batch of events; nothing where content is not scored."""
         heard = Heard.nothing(len(events))
         rows = [row for row, event in enumerate(events) if event.text and event.kind is EventKind.MESSAGE]
@@ -37,7 +50,7 @@ class Hearing:
             return heard
         texts = [events[row].text for row in rows]
         strongest = np.zeros(len(rows), np.float32)
-        closer = self._closer(texts)
+        closer = self._closer(texts, [events[row].sender for row in rows], evident)
         for bit, scorer in enumerate(self._scorers):
             scores = self._score(scorer, texts, closer)
             heard.trust[rows] += scores.trust
@@ -53,14 +66,18 @@ class Hearing:
         heard.opening[rows] = [self._opening(text) for text in texts]
         return heard
 
-    def _closer(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+    def _closer(self, texts: Sequence[str], senders: Sequence[str], evident: Evident) -> npt.NDArray[np.bool_]:
         """Which texts costly scorers are asked of: those that any ranking scorer finds unusual, or all."""
-        told = [found for one in self._scorers if isinstance(one, Ranking) if (found := one.unusual(texts)) is not None]
+        if not any(_is_costly(one) for one in self._scorers):
+            return np.zeros(len(texts), bool)
+        known = evident(self._names.all(senders))
+        ranking = [one.unusual(texts, known) for one in self._scorers if isinstance(one, Ranking)]
+        told = [found for found in ranking if found is not None]
         return np.logical_or.reduce(told) if told else np.ones(len(texts), bool)
 
     @staticmethod
     def _score(scorer: TextScorer, texts: Sequence[str], closer: npt.NDArray[np.bool_]) -> Scores:
-        if not (isinstance(scorer, Costly) and scorer.is_costly):
+        if not _is_costly(scorer):
             return scorer.score(texts)
         rows = np.flatnonzero(closer)
         some, scores = scorer.score([texts[int(row)] for row in rows]), Scores.nothing(len(texts))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +23,11 @@ from tutela.screening.conversations.evidence import CAP, Scores
 
 FILE = "model.risk"
 MAIN_BITS, OTHER_BITS, OTHERS, WORD_BITS = 20, 17, 16, 20
-DRIFT_SHARE, GATE_SHARE = 0.97, 0.90
-"""What the first share of ordinary messages is under adds no evidence; what the second is under gets no vector."""
+DRIFT_SHARE = 0.97
+"""What this share of ordinary messages is under adds no evidence."""
+GATE_SHARES = 0.91, 0.85
+"""What the first share of ordinary messages is under gets no vector, and of a sender of whom there is evidence already
+what the second is under: together a tenth of ordinary messages do."""
 _MAGIC = b"TUTTALK3"
 _LENGTH = struct.Struct("<8sI")
 _STRANGE_ELSEWHERE = 0.8
@@ -61,8 +65,8 @@ class TalkModel:
     """… the standard deviation …"""
     drift: float
     """… and the 97th percentile."""
-    gate: float = -np.inf
-    """Of the sums that rank: the 90th percentile. What is under it is not looked at closer."""
+    gates: tuple[float, float] = (-np.inf, -np.inf)
+    """Of the sums that rank: the percentiles of `GATE_SHARES`. What is under its gate is not looked at closer."""
     rank: npt.NDArray[np.int8] | None = None
     """Shape (2 ** 20,): the head by words that says what is looked at closer, where an encoder taught one; else the
     main one does."""
@@ -79,10 +83,11 @@ class TalkModel:
         """Equal for equal models."""
         return hashlib.sha256(self.to_bytes()).hexdigest()[:12]
 
-    def unusual(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Which texts are worth a closer look: about one ordinary one of ten."""
+    def unusual(self, texts: Sequence[str], evident: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Which texts are worth a closer look: about one ordinary one of ten, and more of senders of whom there is
+        evidence already (`evident`, one a text)."""
         ranked = sums(self.main, texts) if self.rank is None else sums(self.rank, texts, by_words=True)
-        found: npt.NDArray[np.bool_] = ranked >= self.gate
+        found: npt.NDArray[np.bool_] = ranked >= np.where(evident, self.gates[1], self.gates[0])
         return found
 
     def score(self, texts: Sequence[str]) -> Scores:
@@ -114,7 +119,7 @@ class TalkModel:
         """The file."""
         head = json.dumps(
             {
-                "centre": self.centre, "spread": self.spread, "drift": self.drift, "gate": self.gate,
+                "centre": self.centre, "spread": self.spread, "drift": self.drift, "gates": self.gates,
                 "strange": self.strange, "made_from": dict(self.made_from),
             },
             sort_keys=True,
@@ -136,11 +141,17 @@ class TalkModel:
             return cls(
                 np.frombuffer(body, np.int8, sizes[0]), np.frombuffer(body, np.int8, sizes[1], sizes[0]),
                 np.frombuffer(body, np.uint8, sizes[2], sizes[0] + sizes[1]), float(head["strange"]),
-                float(head["centre"]), float(head["spread"]), float(head["drift"]), float(head["gate"]),
+                float(head["centre"]), float(head["spread"]), float(head["drift"]), _gates(head),
                 np.frombuffer(body, np.int8, sizes[0], end) if len(body) > end else None, dict(head["made_from"]),
             )  # fmt: skip
         except (struct.error, ValueError, KeyError, TypeError) as error:
             raise InputError("the file is not a model of messages: {error}", error=error) from None
+
+
+def _gates(head: Mapping[str, Any]) -> tuple[float, float]:
+    """The gates in a file's head; older files have one, for whoever sends."""
+    first, second = head["gates"] if "gates" in head else (head["gate"], head["gate"])
+    return float(first), float(second)
 
 
 def read_model(path: Path, secret: bytes) -> TalkModel:

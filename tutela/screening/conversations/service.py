@@ -24,7 +24,7 @@ from tutela.screening.conversations.calibration import Threshold, wrong_of_hundr
 from tutela.screening.conversations.drift import FILE as DRIFT_FILE
 from tutela.screening.conversations.drift import DriftWatch
 from tutela.screening.conversations.events import CLEARED, FORGOTTEN, RESTORED, Event
-from tutela.screening.conversations.hearing import Hearing
+from tutela.screening.conversations.hearing import Hearing, nobody
 from tutela.screening.conversations.ledger import KEPT_S, ConversationLedger, EventBatch, received_now_s
 from tutela.screening.conversations.levels import Level
 from tutela.screening.conversations.options import ConversationOptions
@@ -146,7 +146,8 @@ class Conversations:
         """
         batch = [events] if isinstance(events, Event) else events
         ledger, received_s = self._open_ledger(), received_now_s()
-        records, names = pack(batch, self._hearing.hear(batch), self._names, received_s), names_of(batch)
+        heard = self._hearing.hear(batch, self._state.evident if self._owned is not None else nobody)
+        records, names = pack(batch, heard, self._names, received_s), names_of(batch)
         if self._part is not None:
             elsewhere = [not self._part.shard.owns(event.about) for event in batch]
             records["flags"] |= np.array(elsewhere, np.uint8) * ELSEWHERE

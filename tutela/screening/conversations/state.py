@@ -34,6 +34,8 @@ PAIR = np.dtype(
         ("coercion", "<f4"), ("flags", "<u2"), ("padding", "V6"),
     ]
 )  # fmt: skip
+EVIDENT = 1.0
+"""The feature `trust` from which on there is evidence of an account: of one message that is clearly unusual."""
 FORGET_S = 30 * 86_400
 _HEADER = struct.Struct("<8s9Q")
 _MAGIC = b"TUTSTAT3"
@@ -51,7 +53,7 @@ class Crossing:
 
 
 class RiskState:
-    """Accounts and pairs as numbers. For one thread at a time."""
+    """Accounts and pairs as numbers. For one thread at a time; `evident` for any."""
 
     def __init__(self) -> None:
         self.table = _native.RiskTable()
@@ -80,6 +82,10 @@ class RiskState:
         if (following := source_of(records)) is not None:
             self.source = following
         return [Crossing(int(accounts[i]), int(positions[i]), int(times[i]), features[i]) for i in range(len(accounts))]
+
+    def evident(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+        """Of which accounts there is evidence of texts already."""
+        return self.table.trusting(keys.tolist(), EVIDENT).astype(bool)
 
     def account(self, key: int) -> np.void | None:
         """The record of an account, of dtype ACCOUNT."""

@@ -17,7 +17,7 @@ from tutela.errors import InputError
 from tutela.screening.conversations.events import ConversationStage
 from tutela.screening.conversations.model import (
     DRIFT_SHARE,
-    GATE_SHARE,
+    GATE_SHARES,
     MAIN_BITS,
     OTHER_BITS,
     OTHERS,
@@ -85,9 +85,10 @@ def train(
     }
     drift = float(np.quantile(usual, DRIFT_SHARE))
     rank = None if nearness is None else _rank(positives, ordinary, nearness)
-    gate = float(np.quantile(usual if rank is None else _usual(rank, held_out, True), GATE_SHARE))
+    ranked = usual if rank is None else _usual(rank, held_out, True)
+    gates = float(np.quantile(ranked, GATE_SHARES[0])), float(np.quantile(ranked, GATE_SHARES[1]))
     return TalkModel(
-        main, other, words, share, float(usual.mean()), float(usual.std()) or 1.0, drift, gate, rank, made_from
+        main, other, words, share, float(usual.mean()), float(usual.std()) or 1.0, drift, gates, rank, made_from
     )
 
 

@@ -50,8 +50,11 @@ class Costly(TextScorer, Protocol):
 class Ranking(TextScorer, Protocol):
     """A scorer that also tells, at next to no cost, which texts are unusual enough to be looked at closer."""
 
-    def unusual(self, texts: Sequence[str]) -> npt.NDArray[np.bool_] | None:
-        """True for about one ordinary text of ten; None where it cannot tell, and all are looked at."""
+    def unusual(self, texts: Sequence[str], evident: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:
+        """True for about one ordinary text of ten; None where it cannot tell, and all are looked at.
+
+        `evident` says of each text whether there is evidence of its sender already: of those it may be true for more.
+        """
         ...
 
 

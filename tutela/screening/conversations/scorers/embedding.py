@@ -21,7 +21,6 @@ class EmbeddingScorer:
     """The scorer of vectors. Thread-safe."""
 
     name = "embedding"
-    is_costly = True
 
     def __init__(self, encoder: Encoder | None = None, model: VectorModel | None = None) -> None:
         self._encoder = encoder
@@ -31,6 +30,11 @@ class EmbeddingScorer:
         self._lock = threading.Lock()
         self._known: dict[int, float] = {}
         """By a keyed number of the text, which is in no memory: its evidence."""
+
+    @property
+    def is_costly(self) -> bool:
+        """With an encoder it is."""
+        return self._encoder is not None
 
     def of(self, home: Path, secret: bytes) -> "EmbeddingScorer":
         """With the encoder and the sealed model that the home holds. Raises InputError."""

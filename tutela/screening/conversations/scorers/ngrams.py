@@ -24,9 +24,9 @@ class Ngrams:
         path = home / FILE
         return Ngrams(read_model(path, secret)) if path.exists() else self
 
-    def unusual(self, texts: Sequence[str]) -> npt.NDArray[np.bool_] | None:
+    def unusual(self, texts: Sequence[str], evident: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:
         """The tenth of texts that are most worth a closer look; None without a model."""
-        return None if self._model is None else self._model.unusual(texts)
+        return None if self._model is None else self._model.unusual(texts, evident)
 
     def score(self, texts: Sequence[str]) -> Scores:
         """The evidence in each text; none without a model."""
