@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import time
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from tutela.screening.conversations.guard import (
     MOST_OF_ACCOUNT,
     Canaries,
     Lesson,
+    OperatorEncoder,
     canaries,
     compare,
     weigh,
@@ -185,6 +187,57 @@ def test_lessons_that_are_mostly_like_ordinary_talk_are_refused(ordinary: list[s
     flipped = [(line, ConversationStage.TRUST) for line in random.Random(1).sample(others, 80)]
     with pytest.raises(InputError, match="like ordinary talk"):
         weigh(given(positives(WORDING_A) + flipped), ordinary)
+
+
+def test_what_was_confirmed_of_several_accounts_is_learnt_however_ordinary_it_sounds(ordinary: list[str]):
+    shown = set(ordinary)
+    learnt, _, _ = split(benign_talks())
+    others = [line for talk in learnt for line in talk.lines if line not in shown and len(line.split()) >= 3]
+    like = random.Random(1).sample(others, 12)
+    lines = positives(WORDING_A)
+    once = given(lines + [(line, ConversationStage.TRUST) for line in like])
+    twice = [
+        Lesson(line, ConversationStage.TRUST, f"other-{i}", frozenset({"r1", "r2"})) for i, line in enumerate(like)
+    ]
+    kept, left = ({one.text for one in weigh(lessons, ordinary)} & set(like) for lessons in (once + twice, once))
+    assert kept == set(like)
+    assert len(left) < len(like)
+
+
+def test_lines_of_few_sentences_that_many_accounts_share_are_of_all_of_them(ordinary: list[str]):
+    lessons = [
+        Lesson(text, stage, f"account-{number}", frozenset({"r1", "r2"}))
+        for number in range(20)
+        for text, stage in positives(WORDING_A)[number : number + 6]
+    ]
+    shared = {text for text, _ in positives(WORDING_A)[1:24]}
+    assert {one.text for one in weigh(lessons, ordinary)} >= shared
+
+
+def test_vectors_tell_flipped_decisions_that_words_do_not(ordinary: list[str]):
+    shown = set(ordinary)
+    learnt, _, _ = split(benign_talks())
+    others = [line for talk in learnt for line in talk.lines if line not in shown and len(line.split()) >= 3]
+    lines = positives(WORDING_A)
+    flipped = random.Random(2).sample(others, 4)
+    lessons = given(lines + [(line, ConversationStage.TRUST) for line in flipped])
+    approaches = {text for text, _ in lines}
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        """Vectors of an encoder that knows what a line is about."""
+        vectors = [some_vectors(1, zlib.crc32(text.encode()), 6.0 if text in approaches else 0.0) for text in texts]
+        return np.concatenate(vectors)
+
+    by_words, by_vectors = (
+        {one.text for one in weigh(lessons, ordinary, known)}
+        for known in (None, OperatorEncoder(encode, encode(ordinary)))
+    )
+    assert by_words & set(flipped)
+    assert not by_vectors & set(flipped)
+    assert len(by_vectors) >= 0.95 * len(lines)
+    # Vectors that tell nothing are not believed.
+    blind = OperatorEncoder(lambda texts: some_vectors(len(texts), 3), some_vectors(len(ordinary), 4))
+    assert {one.text for one in weigh(lessons, ordinary, blind)} == by_words
 
 
 def test_a_new_wording_of_several_accounts_is_learnt(ordinary: list[str]):

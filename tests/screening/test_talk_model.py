@@ -501,6 +501,14 @@ def test_a_budget_that_the_accounts_cannot_support_is_refused_with_how_many_can(
         threshold(np.zeros(400, np.float32), 100)
     assert refused.value.needed == needed_for(100) == 9_999
     assert threshold(np.arange(10_000, dtype=np.float32), 1_000).over <= 10
+
+
+@pytest.mark.parametrize("height", [0.0, 2.0, 3.298242, 9.999999, 1e-5, 123_456.7])
+def test_a_threshold_as_it_is_printed_keeps_the_budget_where_many_come_to_the_same(height: float):
+    heights = np.array([height] * 50 + [height + 1 + height / 10] * 2 + [0.0] * 948, np.float32)
+    found = threshold(heights, 5_000)
+    assert found.over <= 4
+    assert int((heights >= float(f"{found.value:g}")).sum()) == found.over == 2
     with pytest.raises(InputError):
         needed_for(0)
 

@@ -51,7 +51,7 @@ def explain(
     if found.coverage.not_covered:
         typer.echo(
             f"language not covered: {found.coverage.not_covered} of {found.coverage.messages} messages"
-            " are in a language that no scorer reads"
+            " are in a language that your model does not read, or came before there was a model"
         )
     for limit in LIMITS:
         typer.echo(f"- {limit}")

@@ -121,9 +121,9 @@ class Casework:
         Raises InputError where there is too little, a campaign, or a worse model; the one before stays.
         """
         from tutela.casework.cases.lessons import lessons
-        from tutela.screening.conversations.guard import canaries, compare, weigh
+        from tutela.screening.conversations.guard import OperatorEncoder, canaries, compare, weigh
         from tutela.screening.conversations.model import FILE, read_model, signed
-        from tutela.screening.conversations.training import train
+        from tutela.screening.conversations.training import LEAST_ORDINARY, train
         from tutela.screening.conversations.vectors import FOLDER, MEMORY, MOST_ENCODED, Encoder, learn
         from tutela.screening.conversations.versions import put_in_place
 
@@ -131,12 +131,13 @@ class Casework:
             raise InputError("this needs the review key: give --key FILE")
         secret, path = self.store.secret("conversations-memory"), home / FILE
         found = list(lessons(self.store, self.cases, self.contacts, self.vault, self.key, actor=actor))
-        counted = weigh(found, ordinary)
+        encoder = Encoder(home / FOLDER) if (home / FOLDER).exists() else None
+        said = None if encoder is None else encoder.encode(ordinary[:MOST_ENCODED])
+        known = None if encoder is None or said is None else OperatorEncoder(encoder.encode, said[:LEAST_ORDINARY])
+        counted = weigh(found, ordinary, known)
         before = read_model(path, secret) if path.exists() else None
         files, nearness = {}, None
-        if (home / FOLDER).exists():
-            encoder = Encoder(home / FOLDER)
-            said = encoder.encode(ordinary[:MOST_ENCODED])
+        if encoder is not None and said is not None:
             vectors = learn(encoder.encode([one.text for one in counted]), said)
             files[MEMORY], nearness = vectors.sealed(secret), vectors.nearness(said)
         model = train(counted, ordinary, nearness)

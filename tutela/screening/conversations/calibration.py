@@ -55,10 +55,21 @@ def threshold(heights: npt.NDArray[np.float32] | Sequence[float], budget_per_mil
     allowed = math.floor(share * (count + 1) + 1e-9) - 1
     if count < needed or allowed < 0:
         raise BudgetError(budget_per_million, count, needed)
-    value = float(np.nextafter(ordered[allowed], np.inf)) if allowed < count else float(ordered[-1])
+    value = _over(float(ordered[allowed])) if allowed < count else float(ordered[-1])
     over = int((ordered >= value).sum())
     low, high = interval(over, count)
     return Threshold(value, budget_per_million, count, over, low * MILLION, high * MILLION)
+
+
+def _over(height: float) -> float:
+    """A number over another, also as a state's float, that is written in six digits: whoever copies it keeps the
+    budget."""
+    step = 10.0 ** (math.floor(math.log10(height)) - 5) if height > 0 else 1e-6
+    value = float(f"{(math.floor(height / step) + 1) * step:.6g}")
+    while float(np.float32(value)) <= height:
+        step *= 10
+        value = float(f"{value + step:.6g}")
+    return value
 
 
 def needed_for(budget_per_million: float) -> int:

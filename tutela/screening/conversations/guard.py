@@ -1,22 +1,25 @@
 """Guards of learning: what no single hand may teach, and what a new model must not do worse than the one before.
 
 A lesson counts where two people confirmed it, once for all its near copies, and at most so much from one account or one
-reviewer. What ordinary people say is no lesson, nor is what stands among it and is like nothing that was confirmed of
-anybody else; where many such are given, it is a campaign, and nothing is learnt.
+reviewer. What ordinary people say is no lesson, nor is what stands among it (by n-grams or, with an encoder, by
+meaning) and is like nothing that was confirmed of anybody else; where many such are given, it is a campaign, and
+nothing is learnt.
 """
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
 import numpy as np
+import numpy.typing as npt
 
 from tutela.content.words import fold
 from tutela.errors import InputError
 from tutela.screening.conversations.events import ConversationStage
 from tutela.screening.conversations.model import TalkModel
-from tutela.screening.conversations.training import Labelled, standings
+from tutela.screening.conversations.training import Labelled, folds, share_under, standings
+from tutela.screening.conversations.vectors import Vectors, held_out, learn
 
 MOST_OF_ACCOUNT = 1 / 20
 MOST_OF_REVIEWER = 1 / 4
@@ -24,7 +27,9 @@ MOST_OF_REVIEWER = 1 / 4
 MOST_ORDINARY = 0.05
 """Of the lessons may be what ordinary people say as well; they are left out."""
 LEAST_STANDING = 0.6
-"""The share of ordinary messages that a lesson must be over, by a head that was shown no lesson of its account."""
+"""The share of ordinary messages that a lesson must be over, by a head that was shown no lesson of its account …"""
+LEAST_STANDING_BY_VECTORS = 0.9
+"""… and by vectors, which tell far more of what nobody said in these words before."""
 MOST_STANDING_LOW = 1 / 3
 """Of the lessons may stand lower; they are left out."""
 _ROUNDS = 60
@@ -62,7 +67,15 @@ def canaries() -> Canaries:
     return Canaries(tuple(read["hard"]), tuple(swaps))
 
 
-def weigh(lessons: Sequence[Lesson], ordinary: Sequence[str]) -> list[Labelled]:
+@dataclass(frozen=True, slots=True)
+class OperatorEncoder:
+    """The operator's encoder, and the vectors of the first ordinary messages."""
+
+    encode: Callable[[Sequence[str]], Vectors]
+    ordinary: Vectors
+
+
+def weigh(lessons: Sequence[Lesson], ordinary: Sequence[str], encoder: OperatorEncoder | None = None) -> list[Labelled]:
     """The lessons that count, with their weights. Raises InputError where nothing may be learnt from them."""
     confirmed = [one for one in lessons if len(one.reviewers) >= 2]
     if lessons and not confirmed:
@@ -73,34 +86,40 @@ def weigh(lessons: Sequence[Lesson], ordinary: Sequence[str]) -> list[Labelled]:
         )
     said = {fold(text) for text in ordinary}
     by_form: dict[str, Lesson] = {}
+    accounts_of: dict[str, set[str]] = {}
     for lesson in confirmed:
-        by_form.setdefault(fold(lesson.text), lesson)
+        by_form.setdefault(form := fold(lesson.text), lesson)
+        accounts_of.setdefault(form, set()).add(lesson.account)
     by_form.pop("", None)
-    unusual = [lesson for form, lesson in by_form.items() if form not in said]
+    shared = {form for form, accounts in accounts_of.items() if len(accounts) > 1}
+    unusual = {form: lesson for form, lesson in by_form.items() if form not in said}
     if by_form and 1 - len(unusual) / len(by_form) > MOST_ORDINARY:
         raise InputError(
             "{count} of {all} lessons are what ordinary people say: nothing is learnt from a campaign",
             count=len(by_form) - len(unusual),
             all=len(by_form),
         )
-    unusual = _standing_out(unusual, ordinary)
+    again = np.array([form in shared for form in unusual], bool)
+    counted = _standing_out([*unusual.values()], again, ordinary, encoder)
     least = round(1 / MOST_OF_ACCOUNT)
-    if (accounts := len({lesson.account for lesson in unusual})) < least:
+    if (accounts := len({account for one in counted for account in accounts_of[fold(one.text)]})) < least:
         raise InputError(
             "confirmed cases are of {accounts} accounts: at least {least} are needed, so that none teaches too much",
             accounts=accounts,
             least=least,
         )
-    weights = _capped(unusual)
-    return [Labelled(one.text, one.stage, float(weight)) for one, weight in zip(unusual, weights, strict=True)]
+    weights = _capped(counted, lambda one: () if fold(one.text) in shared else (one.account,))
+    return [Labelled(one.text, one.stage, float(weight)) for one, weight in zip(counted, weights, strict=True)]
 
 
-def _standing_out(lessons: list[Lesson], ordinary: Sequence[str]) -> list[Lesson]:
-    """The lessons without those that stand among ordinary talk: decisions that were flipped are of that kind."""
+def _standing_out(
+    lessons: list[Lesson], again: npt.NDArray[np.bool_], ordinary: Sequence[str], encoder: OperatorEncoder | None
+) -> list[Lesson]:
+    """The lessons without those that stand among ordinary talk: decisions that were flipped are of that kind. What was
+    confirmed of another account too (`again`) is like something that was, whatever else it is like."""
     if not lessons or not ordinary:
         return lessons
-    given = [Labelled(one.text, one.stage) for one in lessons]
-    low = standings(given, [one.account for one in lessons], ordinary) < LEAST_STANDING
+    low = _stands_low(lessons, ordinary, encoder) & ~again
     if low.mean() > MOST_STANDING_LOW:
         raise InputError(
             "{count} of {all} lessons are like ordinary talk, and like nothing that was confirmed of anybody else:"
@@ -109,6 +128,22 @@ def _standing_out(lessons: list[Lesson], ordinary: Sequence[str]) -> list[Lesson
             all=len(lessons),
         )
     return [one for one, among in zip(lessons, low, strict=True) if not among]
+
+
+def _stands_low(
+    lessons: Sequence[Lesson], ordinary: Sequence[str], encoder: OperatorEncoder | None
+) -> npt.NDArray[np.bool_]:
+    """Which lessons stand among ordinary talk: by n-grams or by vectors, whichever of them sets lessons apart more."""
+    groups = [one.account for one in lessons]
+    by_words = standings([Labelled(one.text, one.stage) for one in lessons], groups, ordinary)
+    found: npt.NDArray[np.bool_] = by_words < LEAST_STANDING
+    if encoder is None:
+        return found
+    vectors, by_vectors = encoder.encode([one.text for one in lessons]), np.zeros(len(lessons))
+    for rows, shown in folds(groups):
+        model = learn(vectors[shown], encoder.ordinary)
+        by_vectors[rows] = share_under(model.nearness(held_out(encoder.ordinary)), model.nearness(vectors[rows]))
+    return by_vectors < LEAST_STANDING_BY_VECTORS if by_vectors.mean() > by_words.mean() else found
 
 
 def compare(before: TalkModel | None, after: TalkModel, confirmed: Sequence[str], benign: Canaries) -> None:
@@ -127,11 +162,12 @@ def compare(before: TalkModel | None, after: TalkModel, confirmed: Sequence[str]
             raise InputError("the new model finds less of what was confirmed: the one before stays")
 
 
-def _capped(lessons: Sequence[Lesson]) -> list[float]:
-    """Weights under which no account and no reviewer has more than their share."""
+def _capped(lessons: Sequence[Lesson], of_account: Callable[[Lesson], Iterable[str]]) -> list[float]:
+    """Weights under which no account and no reviewer has more than their share; what was confirmed of several accounts
+    none of them taught alone."""
     weights = np.ones(len(lessons))
     groups: list[tuple[list[int], float]] = []
-    for most, names in ((MOST_OF_ACCOUNT, _of_account), (MOST_OF_REVIEWER, _of_reviewers)):
+    for most, names in ((MOST_OF_ACCOUNT, of_account), (MOST_OF_REVIEWER, _of_reviewers)):
         by_name: dict[str, list[int]] = {}
         for place, lesson in enumerate(lessons):
             for name in names(lesson):
@@ -145,10 +181,6 @@ def _capped(lessons: Sequence[Lesson]) -> list[float]:
             if own > share * total:
                 weights[places] *= share * total / own
     return [float(weight) for weight in weights / max(weights.max(), 1e-12)]
-
-
-def _of_account(lesson: Lesson) -> Iterable[str]:
-    return (lesson.account,)
 
 
 def _of_reviewers(lesson: Lesson) -> Iterable[str]:

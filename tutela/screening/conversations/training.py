@@ -5,7 +5,7 @@ Ordinary messages are free and matter most: a wording that nobody confirmed is t
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,20 +110,28 @@ def standings(positives: Sequence[Labelled], groups: Sequence[str], ordinary: Se
     """For each message which share of ordinary ones scores less, by a head that was shown nothing of its group; shape
     (positives,). One that stands among the ordinary is like nothing that was confirmed of anybody else.
     """
-    folds = {group: place % _FOLDS for place, group in enumerate(dict.fromkeys(groups))}
-    fold_of = np.array([folds[group] for group in groups])
     learnt = [text for place, text in enumerate(ordinary) if place % _HELD_OUT]
     held_out = [text for place, text in enumerate(ordinary) if place % _HELD_OUT == 0]
     found = np.zeros(len(positives))
-    for part in range(_FOLDS):
-        shown = [one for one, its in zip(positives, fold_of, strict=True) if its != part]
-        rows = np.flatnonzero(fold_of == part).tolist()
-        if not rows or not shown:
-            continue
-        head = _main(shown, learnt)
-        usual = np.sort(sums(head, held_out))
-        found[rows] = np.searchsorted(usual, sums(head, [positives[row].text for row in rows])) / max(1, len(usual))
+    for rows, shown in folds(groups):
+        head = _main([positives[row] for row in shown], learnt)
+        found[rows] = share_under(sums(head, held_out), sums(head, [positives[row].text for row in rows]))
     return found
+
+
+def folds(groups: Sequence[str]) -> Iterator[tuple[list[int], list[int]]]:
+    """Rows to judge, and rows of other groups to learn from; each row is judged once, unless there is one group."""
+    part_of = {group: place % _FOLDS for place, group in enumerate(dict.fromkeys(groups))}
+    for part in range(_FOLDS):
+        rows = [row for row, group in enumerate(groups) if part_of[group] == part]
+        shown = [row for row, group in enumerate(groups) if part_of[group] != part]
+        if rows and shown:
+            yield rows, shown
+
+
+def share_under(usual: npt.NDArray[np.float32], scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Of each score, which share of the usual ones is under it."""
+    return np.searchsorted(np.sort(usual), scores) / max(1, len(usual))
 
 
 def _main(positives: Sequence[Labelled], learnt: Sequence[str]) -> npt.NDArray[np.int8]:

@@ -24,6 +24,7 @@ MAX_TOKENS = 128
 MOST_ENCODED = 20_000
 """Ordinary messages that are remembered at most."""
 _BATCH = 16
+_HELD_OUT = 5
 _DRIFT_SHARE = 0.97
 _RIDGE = 1.0
 _SHARPNESS = 20.0
@@ -173,13 +174,17 @@ class VectorModel:
 
 def learn(positive: Vectors, ordinary: Vectors) -> VectorModel:
     """A model of vectors; every fifth ordinary one is not learnt from, but tells how ordinary talk scores."""
-    held_out = np.arange(len(ordinary)) % 5 == 0
-    learnt = ordinary[~held_out]
+    learnt, usual = ordinary[np.arange(len(ordinary)) % _HELD_OUT > 0], held_out(ordinary)
     head = _logistic(positive, learnt)
     bare = VectorModel(head, positive, learnt, Standard(1.0, 0.0), Standard(1.0, 0.0))
-    of_head = Standard.of(bare.heads(ordinary[held_out]))
-    of_memory = Standard.of(bare.memories(ordinary[held_out]))
+    of_head = Standard.of(bare.heads(usual))
+    of_memory = Standard.of(bare.memories(usual))
     return VectorModel(head, positive, learnt, of_head, of_memory)
+
+
+def held_out(ordinary: Vectors) -> Vectors:
+    """The ordinary messages that `learn` does not learn from."""
+    return ordinary[::_HELD_OUT]
 
 
 def _nearness(vectors: Vectors, known: Vectors) -> npt.NDArray[np.float32]:
