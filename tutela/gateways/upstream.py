@@ -5,6 +5,8 @@ A connection serves one request, so that no answer can ever be taken for that to
 """
 
 import asyncio
+import errno
+import os
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from tutela.gateways.listeners import ListenAddress
 
 Headers = Sequence[tuple[bytes, bytes]]
 _BLOCK = 256 * 1024
+_HEAD_BLOCK = 32 * 1024
+"""Nearly every head, and many an answer, is shorter; a larger block is had from the system anew for each."""
 _WITHOUT_BODY = frozenset({204, 304})
 _OF_ONE_STEP = frozenset(
     {
@@ -65,12 +69,12 @@ class Upstream:
         connection = self._socket()
         try:
             async with asyncio.timeout(self._timeout_s):
-                await asyncio.get_running_loop().sock_connect(connection, self._place)
+                _connect(connection, self._place)
                 await _send_head(connection, _head(method, target, headers, length), more=bool(length))
                 if content is not None and length:
                     await _send_content(connection, content)
                 while not reading.has_head:
-                    await reading.more(connection)
+                    await reading.more(connection, _HEAD_BLOCK)
         except (OSError, TimeoutError, httptools.HttpParserError, EOFError) as error:
             connection.close()
             raise UpstreamError("the application gave no answer") from error
@@ -102,7 +106,7 @@ class Upstream:
                     return
                 try:
                     async with asyncio.timeout(self._timeout_s):
-                        await reading.more(connection)
+                        await reading.more(connection, _BLOCK)
                 except EOFError:
                     if not reading.ends_with_connection:
                         raise UpstreamError("the application's answer is cut short") from None
@@ -130,9 +134,15 @@ class _Reading:
         names = {name for name, _ in self.headers}
         return not names & {b"content-length", b"transfer-encoding"}
 
-    async def more(self, connection: socket.socket) -> None:
-        """Read on. Raises EOFError at the connection's end."""
-        data = await asyncio.get_running_loop().sock_recv(connection, _BLOCK)
+    async def more(self, connection: socket.socket, block: int) -> None:
+        """Read on, once more is there. Raises EOFError at the connection's end."""
+        data = None
+        while data is None:
+            await _readable(connection)
+            try:
+                data = connection.recv(block)
+            except BlockingIOError:
+                continue
         if not data:
             raise EOFError
         self._parser.feed_data(data)
@@ -179,33 +189,54 @@ def _head(method: bytes, target: bytes, headers: Headers, length: int | None) ->
     return b"\r\n".join([*lines, b"connection: close", b"", b""])
 
 
+def _connect(connection: socket.socket, place: str | tuple[str, int]) -> None:
+    """Begin to connect: what is sent before it is done has to wait, or fails as the connection does. Raises OSError."""
+    error = connection.connect_ex(place)
+    if error not in (0, errno.EINPROGRESS):
+        raise OSError(error, os.strerror(error))
+
+
 async def _send_head(connection: socket.socket, head: bytes, *, more: bool) -> None:
     """In one packet with the first of the content, where more follows."""
-    try:
-        sent = connection.send(head, socket.MSG_MORE if more else 0)
-    except BlockingIOError:
-        sent = 0
-    if sent < len(head):
-        await asyncio.get_running_loop().sock_sendall(connection, head[sent:])
+    while head:
+        try:
+            head = head[connection.send(head, socket.MSG_MORE if more else 0) :]
+        except BlockingIOError:
+            await _writable(connection)
 
 
 async def _send_content(connection: socket.socket, content: GatheredContent) -> None:
     """Straight from where it was gathered: the bytes that were screened, and no others."""
-    loop, offset, length = asyncio.get_running_loop(), 0, len(content)
+    offset, length = 0, len(content)
     while offset < length:
         try:
             sent = content.send(connection, offset)
         except BlockingIOError:
-            writable = loop.create_future()
-            loop.add_writer(connection, _set, writable)
-            try:
-                await writable
-            finally:
-                loop.remove_writer(connection)
+            await _writable(connection)
             continue
         if not sent:
             raise OSError("the content's file is shorter than it was")
         offset += sent
+
+
+async def _readable(connection: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    readable = loop.create_future()
+    loop.add_reader(connection, _set, readable)
+    try:
+        await readable
+    finally:
+        loop.remove_reader(connection)
+
+
+async def _writable(connection: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    writable = loop.create_future()
+    loop.add_writer(connection, _set, writable)
+    try:
+        await writable
+    finally:
+        loop.remove_writer(connection)
 
 
 def _set(future: asyncio.Future[None]) -> None:
