@@ -162,7 +162,7 @@ def test_after_ten_thousand_refusals_from_a_hundred_addresses_nothing_personal_i
             headers |= {"User-Agent": f"customer{number}", "Cookie": f"id=customer{number}"}
             assert client.get(f"/secret-path?customer={number}", headers=headers).status_code == 451
         assert [client.get("/help/0", headers=headers).status_code for _ in range(19)] == [302] * 19
-    zone = Zone(lists.edge.banks, lists.home / "serial")
+    zone = Zone(lists.edge.banks, lists.home / "serial", DnsOptions())
     listen = ListenAddress("127.0.0.1", free_port())
     with served(zone, DnsOptions(listen=listen)):
         for name in ("customer1.example", "rpz.tutela.invalid"):

@@ -53,9 +53,11 @@ class _Served:
         # A copy: the zone may change while it is being sent, and a transfer is of one version.
         serial, rules = self.versions.whole()
         yield self.records.soa(serial)
-        yield from self.records.fixed()
-        yield self.records.version(serial)
+        yield self.records.name_server()
         yield from self.records.rules(rules)
+        # Last: of a transfer that broke off, BIND 9.18 applies what came, and the canary is to tell.
+        yield self.records.version(serial)
+        yield self.records.canary()
         yield self.records.soa(serial)
 
     def incremental(self, question: dns.message.Message) -> Iterator[bytes]:
@@ -119,9 +121,9 @@ class Primary:
         transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), (listen.host, port))
         tasks = [asyncio.create_task(self._refresh())]
         if self._options.resolvers:
-            tasks.append(asyncio.create_task(self._watch.run()))
+            tasks.append(asyncio.create_task(self._ask()))
         try:
-            self._notify(self._served)
+            self._notify(self._served, self._options.resolvers)
             yield ListenAddress(listen.host, port)
         finally:
             transport.close()
@@ -141,25 +143,34 @@ class Primary:
                 if await asyncio.to_thread(self._zone.refresh):
                     log.info("version %d of the zone has %d names", self._zone.serial, len(self._zone))
                     changed = zip(self._served, before, strict=True)
-                    self._notify([each for each, serial in changed if each.versions.serial != serial])
+                    new = [each for each, serial in changed if each.versions.serial != serial]
+                    self._notify(new, self._options.resolvers)
             except (TutelaError, OSError) as error:
                 log.error("the lists could not be read, the zone stays as it was: %s", error)
 
-    def _notify(self, changed: Iterable[_Served]) -> None:
-        for zone in changed:
-            for resolver in self._options.resolvers.values():
-                if resolver.notified_at is not None:
-                    task = asyncio.create_task(self._tell(resolver.notified_at, zone.records.zone))
+    async def _ask(self) -> None:
+        """Ask for the canary again and again. Who lost the policy is notified each time: after a transfer that broke
+        off, BIND asks again by itself only after eight minutes."""
+        while True:
+            await asyncio.sleep(self._options.canary_every_s)
+            await self._watch.ask()
+            self._notify(self._served, self.failing, tries=1)
+
+    def _notify(self, zones: Iterable[_Served], resolvers: Iterable[str], tries: int = _NOTIFY_TRIES) -> None:
+        for zone in zones:
+            for name in resolvers:
+                if (at := self._options.resolvers[name].notified_at) is not None:
+                    task = asyncio.create_task(self._tell(at, zone.records.zone, tries))
                     self._tasks.add(task)
                     task.add_done_callback(self._tasks.discard)
 
-    async def _tell(self, at: ListenAddress, zone: dns.name.Name) -> None:
+    async def _tell(self, at: ListenAddress, zone: dns.name.Name, tries: int) -> None:
         message = dns.message.make_query(zone, dns.rdatatype.SOA)
         message.set_opcode(dns.opcode.NOTIFY)
         message.flags = (message.flags | dns.flags.AA) & ~dns.flags.RD
         for key in self._keyring.values():
             message.use_tsig(key)
-        for tried in range(_NOTIFY_TRIES):
+        for tried in range(tries):
             with contextlib.suppress(dns.exception.DNSException, OSError):
                 await dns.asyncquery.udp(message, at.host, timeout=2.0, port=at.port)
                 return

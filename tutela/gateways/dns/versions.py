@@ -4,49 +4,31 @@ The serial rises with every version. It is kept in a file and never goes back, w
 resolver that saw a later version would not take an earlier one.
 """
 
-import os
 import threading
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
+
+from tutela.gateways.dns.history import Difference, HistoryFile, NameRule, Rules, write_through
 
 KEPT_VERSIONS = 1_000
 """Differences that an incremental transfer can be made of; who is further behind gets the whole zone."""
+KEPT_NAMES = 100_000
+"""Nor are differences kept with more names in all than these and twice those of the zone."""
 _MAX_SERIAL = 2**32
-
-
-class NameRule(Enum):
-    """What a zone says of a name and of all below it."""
-
-    LISTED = "listed"
-    """They are answered with the garden, or do not exist."""
-    FREE = "free"
-    """They are answered as they are, whatever the zones behind this one say: `rpz-passthru`."""
-
-
-Rules = Mapping[str, NameRule]
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """What one version changed."""
-
-    before: int
-    """The serial of the version before."""
-    after: int
-    removed: Rules
-    added: Rules
 
 
 class ZoneVersions:
     """Advanced in one thread at a time, and read in any: what is read is of one version."""
 
-    def __init__(self, serial_file: Path) -> None:
+    def __init__(self, serial_file: Path, form: str = "") -> None:
+        """`form`: what the records look like. Where that changed, the same rules are another version."""
         self._file = serial_file
+        self._form = form
+        self._history = HistoryFile(serial_file.with_name(f"{serial_file.name}.versions"))
         self._rules: dict[str, NameRule] = {}
-        self._differences: deque[Difference] = deque(maxlen=KEPT_VERSIONS)
+        self._differences: deque[Difference] = deque()
+        self._names = 0
+        """In all differences."""
         self._lock = threading.Lock()
         self.serial = stored_serial(serial_file)
 
@@ -73,27 +55,46 @@ class ZoneVersions:
         return (self.serial + 1) % _MAX_SERIAL or 1
 
     def begin(self, rules: Rules) -> None:
-        """Set the rules of the first version of this process. What differs from those before it is not known."""
-        with self._lock:
-            self._rules = dict(rules)
-            self._store(self.next_serial())
-            self._differences.clear()
-
-    def resume(self, serial: int, rules: Rules) -> None:
-        """Go on with a version of an earlier process, which resolvers may have."""
+        """Set the rules of a version of which it is not known how it differs from those before it."""
+        serial = self.next_serial()
+        self._history.write(self._form, serial, rules, ())
         with self._lock:
             self._rules = dict(rules)
             self._store(serial)
+            self._differences.clear()
+            self._names = 0
+
+    def resume(self) -> bool:
+        """Go on with what an earlier process kept, if it did; in a new version where records look otherwise now. Raises
+        InputError."""
+        found = self._history.read()
+        if found is None or newer(self.serial, found.serial):
+            return False  # or served by a program that keeps nothing
+        if found.form != self._form:
+            self.serial = found.serial
+            self.begin(found.rules)
+            return True
+        with self._lock:
+            self._rules = found.rules
+            self._differences = deque(found.differences)
+            self._names = sum(map(len, found.differences))
+            self._store(found.serial)
+        return True
 
     def advance(self, removed: Rules, added: Rules) -> None:
         """Make the next version."""
+        if self._history.is_long:
+            self._history.write(self._form, self.serial, self._rules, self._differences)
         difference = Difference(self.serial, self.next_serial(), removed, added)
+        stay = self._history.append(difference)
         with self._lock:
             self._store(difference.after)
-            for name in removed:
-                del self._rules[name]
-            self._rules.update(added)
+            stay()
+            difference.apply(self._rules)
             self._differences.append(difference)
+            self._names += len(difference)
+            while len(self._differences) > KEPT_VERSIONS or self._names > 2 * len(self._rules) + KEPT_NAMES:
+                self._names -= len(self._differences.popleft())
 
     def _store(self, serial: int) -> None:
         write_through(self._file, f"{serial}\n")
@@ -111,19 +112,3 @@ def stored_serial(file: Path) -> int:
 def newer(serial: int, than: int) -> bool:
     """Whether a serial comes behind another (RFC 1982, 3.2)."""
     return serial != than and (serial - than) % _MAX_SERIAL < _MAX_SERIAL // 2
-
-
-def write_through(file: Path, text: str) -> None:
-    """Replace a file by another text, which is on the disk when this returns; whoever reads it meanwhile has either."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f"{file.name}.new")
-    with temporary.open("w", encoding="ascii") as opened:
-        opened.write(text)
-        opened.flush()
-        os.fsync(opened.fileno())
-    temporary.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

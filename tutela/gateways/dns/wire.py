@@ -14,8 +14,8 @@ import dns.rdatatype
 import dns.rdtypes.ANY.TSIG
 import dns.tsig
 
+from tutela.gateways.dns.history import NameRule, Rules
 from tutela.gateways.dns.options import DnsOptions
-from tutela.gateways.dns.versions import NameRule, Rules
 
 _HEADER = struct.Struct("!6H")
 _RECORD = struct.Struct("!HHIH")
@@ -50,10 +50,13 @@ class Records:
         times = (serial, options.refresh_s, options.retry_s, options.expire_s, options.ttl_s)
         return _ZONE + self._record(dns.rdatatype.SOA, names + struct.pack("!5I", *times))
 
-    def fixed(self) -> Iterator[bytes]:
-        """What every version has: the name server, which nobody asks, and the canary."""
-        yield _ZONE + self._record(dns.rdatatype.NS, _labels("ns") + _ZONE)
-        yield _labels(self._canary) + _ZONE + self._record(dns.rdatatype.A, self._options.canary_address.packed, 1)
+    def name_server(self) -> bytes:
+        """Every zone has one; nobody asks it."""
+        return _ZONE + self._record(dns.rdatatype.NS, _labels("ns") + _ZONE)
+
+    def canary(self) -> bytes:
+        """What resolves only where the zone is applied."""
+        return _labels(self._canary) + _ZONE + self._record(dns.rdatatype.A, self._options.canary_address.packed, 1)
 
     def version(self, serial: int) -> bytes:
         """What tells whoever asks a resolver which version it applies."""

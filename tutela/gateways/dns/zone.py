@@ -17,9 +17,10 @@ from pathlib import Path
 
 from tutela.errors import InputError
 from tutela.gateways.dns.covering import CoveringNames, above
+from tutela.gateways.dns.history import NameRule, Rules, write_through
 from tutela.gateways.dns.listed import ListedNames
 from tutela.gateways.dns.options import DnsOptions
-from tutela.gateways.dns.versions import NameRule, Rules, ZoneVersions, newer, stored_serial, write_through
+from tutela.gateways.dns.versions import ZoneVersions, newer, stored_serial
 from tutela.lists.banks.service import Banks
 
 log = logging.getLogger(__name__)
@@ -31,19 +32,21 @@ FOLDED_EVERY_S = 10.0
 
 
 class Zone:
-    """One zone with all names. Refreshed in one thread at a time, its versions read in any."""
+    """One zone with all names. Refreshed in one thread at a time, its versions read in any. What it holds is in a file,
+    so a new process changes nothing but what the lists changed."""
 
     recent: ZoneVersions | None = None
     """The small zone, where there is one."""
 
-    def __init__(self, banks: Banks, serial_file: Path) -> None:
+    def __init__(self, banks: Banks, serial_file: Path, options: DnsOptions) -> None:
+        self._options = options
         self._listed = ListedNames(banks)
         self._begun = False
         self._behind = False
         """Whether something changed that is in no version: also where the last one could not be stored."""
         self._apart: set[str] = set()
         """The names of which the lists say something else than `main`."""
-        self.main = ZoneVersions(serial_file)
+        self.main = ZoneVersions(serial_file, self._form())
         self.applied: int | None = None
         """The oldest version of `main` that a named resolver was last seen to apply; None where that is not known."""
 
@@ -75,7 +78,21 @@ class Zone:
         return True
 
     def _begin(self) -> None:
-        self.main.begin(dict.fromkeys(self, NameRule.LISTED))
+        self._begin_main()
+        if self._apart:
+            self._renew_main()
+
+    def _begin_main(self) -> None:
+        """Go on with the zone of an earlier process, or begin one that has all names."""
+        if self.main.resume():
+            self._apart = self.main.rules.keys() ^ {*self}
+        else:
+            self.main.begin(dict.fromkeys(self, NameRule.LISTED))
+
+    def _form(self) -> str:
+        """What the rules look like: other settings make another version of the same names."""
+        told = self._options.model_dump_json(exclude={"listen", "canary_every_s", "keys", "allow", "resolvers"})
+        return hashlib.sha256(told.encode()).hexdigest()
 
     def _follow(self) -> None:
         self._renew_main()
@@ -99,37 +116,29 @@ class _Fold:
 
 
 class ZoneWithRecent(Zone):
-    """The large zone and the small one. What the large one has is kept in a file, so a new process changes nothing."""
+    """The large zone and the small one."""
 
     recent: ZoneVersions
 
     def __init__(
         self, banks: Banks, serial_file: Path, options: DnsOptions, clock: Callable[[], float] = time.time
     ) -> None:
-        super().__init__(banks, serial_file)
-        self._options = options
+        super().__init__(banks, serial_file, options)
         self._clock = clock
         self._file = serial_file.with_suffix(".folded")
-        self.recent = ZoneVersions(_recent_serial_file(serial_file))
+        self.recent = ZoneVersions(_recent_serial_file(serial_file), self._form())
         self._shown: set[str] = set()
         """Names of which the lists say something else than `main`: all, but for those of a change too large."""
         self._folds: deque[_Fold] = deque()
 
     def _begin(self) -> None:
-        form, serial, names, self._folds = self._stored()
-        if serial is not None and newer(self.main.serial, serial):
-            serial = None  # one zone with all names has been served since
-        if serial is None:
-            names, self._folds = list(self), deque()
-        if serial is None or form != self._form():
-            self._store(self.main.next_serial(), names, self._folds)
-            self.main.begin(dict.fromkeys(names, NameRule.LISTED))
-        else:
-            self.main.resume(serial, dict.fromkeys(names, NameRule.LISTED))
-        held, listed = self.main.rules.keys(), {*self}
-        self._apart = {*(name for name in held if name not in listed), *(name for name in listed if name not in held)}
+        self._begin_main()
+        self._folds = self._stored_folds()
         self._shown = self._apart.copy()
-        self.recent.begin(self._recent_rules())
+        if self.recent.resume():
+            self._renew_recent()
+        else:
+            self.recent.begin(self._recent_rules())
 
     def refresh(self) -> bool:
         if self._begun and (self._is_due() or self._is_settled()):
@@ -144,6 +153,9 @@ class ZoneWithRecent(Zone):
         while self._is_settled():
             # A resolver may take the small zone before the large one: what is dropped, it has in the large one already.
             self._folds.popleft()
+        self._renew_recent()
+
+    def _renew_recent(self) -> None:
         before, after = self.recent.rules, self._recent_rules()
         gone = {name: rule for name, rule in before.items() if after.get(name) is not rule}
         new = {name: rule for name, rule in after.items() if before.get(name) is not rule}
@@ -163,8 +175,8 @@ class ZoneWithRecent(Zone):
     def _fold(self) -> None:
         count, serial = len(self._apart), self.main.next_serial()
         folds = deque([*self._folds, _Fold(serial, self._clock(), frozenset(self._shown))])
-        # First on the disk: a process that is killed now is followed by one that serves this version.
-        self._store(serial, list(self), folds)
+        # First on the disk: a process that is killed now is followed by one that keeps them in the small zone.
+        self._store_folds(folds)
         self._renew_main()
         self._folds, self._shown = folds, set()
         log.info("version %d of the large zone has %d names: %d changed", serial, len(self), count)
@@ -177,29 +189,23 @@ class ZoneWithRecent(Zone):
             return True
         return self.applied is not None and not newer(self._folds[0].serial, self.applied)
 
-    def _form(self) -> str:
-        """What the rules look like: other settings make another version of the same names."""
-        told = self._options.model_dump_json(exclude={"listen", "canary_every_s", "keys", "allow", "resolvers"})
-        return hashlib.sha256(told.encode()).hexdigest()
-
-    def _store(self, serial: int, names: list[str], folds: Iterable[_Fold]) -> None:
+    def _store_folds(self, folds: Iterable[_Fold]) -> None:
         told = [{"serial": fold.serial, "at": fold.at, "names": [*fold.names]} for fold in folds]
-        write_through(self._file, json.dumps({"form": self._form(), "serial": serial, "folds": told, "names": names}))
+        write_through(self._file, json.dumps(told))
 
-    def _stored(self) -> tuple[str, int | None, list[str], deque[_Fold]]:
+    def _stored_folds(self) -> deque[_Fold]:
         try:
             found = json.loads(self._file.read_text(encoding="ascii"))
         except FileNotFoundError:
-            return "", None, [], deque()
+            return deque()
         except ValueError:
             raise InputError("{file} is damaged: restore it, or remove it to begin anew", file=self._file) from None
-        folds = deque(_Fold(each["serial"], each["at"], frozenset(each["names"])) for each in found["folds"])
-        return found["form"], found["serial"], found["names"], folds
+        return deque(_Fold(each["serial"], each["at"], frozenset(each["names"])) for each in found)
 
 
 def zone_of(banks: Banks, serial_file: Path, options: DnsOptions) -> Zone:
     """As the options say."""
-    return Zone(banks, serial_file) if options.recent is None else ZoneWithRecent(banks, serial_file, options)
+    return (Zone if options.recent is None else ZoneWithRecent)(banks, serial_file, options)
 
 
 def stored_serials(serial_file: Path, options: DnsOptions) -> dict[str, int]:
