@@ -225,7 +225,41 @@ def octal() -> bytes:
     return b"printf '" + b"".join(b"\\%03o" % byte for byte in JPEG) + b"'"
 
 
+ELF = b"\x7fELF\2\1\1" + bytes(9) + bytes(range(1, 256)) * 30
+KEY = b"\x30\x83" + struct.pack(">I", len(JPEG) + 5)[1:] + b"\x04\x83" + struct.pack(">I", len(JPEG))[1:] + JPEG
+
+
+def array(size: tuple[int, int]) -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.asarray(KNOWN.resize(size)))
+    return file.getvalue()
+
+
+def tagged(frame: bytes, *, unsynchronised: bool, packed: bool = False) -> bytes:
+    """An ID3v2.3 tag with a cover, before a frame of silence that no decoder takes for audio."""
+    body = b"\0image/jpeg\0\x03\0" + frame
+    size = len(body)
+    if packed:
+        body = struct.pack(">I", size) + zlib.compress(body)
+        size = len(body)
+    tag = b"APIC" + struct.pack(">I", size) + (b"\0\x80" if packed else b"\0\0") + body
+    tag = tag.replace(b"\xff", b"\xff\0") if unsynchronised else tag
+    length = bytes(len(tag) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    return b"ID3\3\0" + (b"\x80" if unsynchronised else b"\0") + length + tag + b"\xff\xfb\x90\0" + bytes(413)
+
+
 KINDS: dict[str, Callable[[], bytes]] = {
+    "base64 twice": lambda: base64.b64encode(base64.b64encode(JPEG)),
+    "base64 in hexadecimal": lambda: base64.b64encode(JPEG).hex().encode(),
+    "base64 of a token": lambda: b"eyJhbGciOiJub25lIn0." + base64.b64encode(json.dumps([JPEG.hex()]).encode()) + b".",
+    "base64 behind noise": lambda: base64.b64encode(np.random.default_rng(1).bytes(300_000) + JPEG),
+    "key in PEM": lambda: b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(KEY) + b"-----END CERTIFICATE-----\n",
+    "base64 in a program": lambda: ELF + b"x" + base64.b64encode(JPEG),
+    "cover that is unsynchronised": lambda: tagged(JPEG, unsynchronised=True),
+    "cover that is packed": lambda: tagged(file_of(KNOWN, "BMP"), unsynchronised=False, packed=True),
+    "cover that is both": lambda: tagged(file_of(KNOWN, "BMP"), unsynchronised=True, packed=True),
+    "array": lambda: array((300, 225)),
+    "large array": lambda: array((2_051, 1_539)),
     "formulas": formulas,
     "a page within a drawing": foreign,
     "cells with gaps": lambda: f"<html><table>{html_rows('<td bgcolor=#{:02x}{:02x}{:02x}>')}</table></html>".encode(),
@@ -260,7 +294,17 @@ def test_what_shows_or_carries_the_picture_is_matched_or_held(kind: str) -> None
     assert outcome(zip_of({"a": data}), profile=Profile.FILES) in ("block", "hold")
 
 
+@pytest.mark.parametrize("size", [(300, 225), (511, 513), (1_537, 1_153), (2_051, 1_539)])
+def test_an_array_of_any_size_is_looked_at(size: tuple[int, int]) -> None:
+    """What was brought down to be hashed was said to be whole, so that the examination failed."""
+    assert outcome(array(size), profile=Profile.FILES) == "block"
+
+
 ORDINARY: dict[str, bytes] = {
+    "key in PEM": b"-----BEGIN X-----\n" + base64.encodebytes(bytes(range(256)) * 8) + b"-----END X-----\n",
+    "words in base64 in base64": base64.b64encode(base64.b64encode(b"ordinary words, over and over. " * 40)),
+    "audio with a tag": tagged(OTHER_JPEG, unsynchronised=True),
+    "array": array((8, 8)),
     "sticker": gzip.compress(json.dumps({"tgs": 1, "layers": [{"shapes": [{"ty": "fl"}] * 200}]}).encode()),
     "coloured log": b"\n".join(b"\x1b[32mok\x1b[0m test %d" % number for number in range(2_000)),
     "WOFF 2 of letters": b"wOF2\0\1\0\0" + struct.pack(">IHHIIHHIIIII", 400, 1, 0, 999, 300, 1, 0, 0, 0, 0, 0, 0)

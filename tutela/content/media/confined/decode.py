@@ -15,7 +15,7 @@ from PIL import Image, ImageFile
 from tutela.content.media.confined import jpeg
 from tutela.content.media.confined.deep import deep_readings
 from tutela.content.media.confined.endings import count_gif_frames
-from tutela.content.media.confined.readings import Reading, readings
+from tutela.content.media.confined.readings import Reading, luma, readings
 from tutela.content.media.confined.tones import AS_STORED, Tone, tones
 from tutela.content.media.content import Content, Limits, Mode, Picture, Shortcoming
 from tutela.content.media.sniff import PICTURES, MediaType
@@ -110,6 +110,12 @@ def _bare_jpeg(data: bytes | memoryview, size: tuple[int, int], limits: Limits) 
     if width * height > SCALED_PIXELS * limits.max_pixels or (shown := jpeg.scaled_luma(data)) is None:
         return None
     return Picture(shown, width, height, _eighths(size, shown.shape))
+
+
+def luma_of(image: Image.Image) -> Picture:
+    """The luma of what a library drew or a program would show, brought down as far as that is enough."""
+    shown = np.ascontiguousarray(luma(image))
+    return Picture(shown, image.width, image.height, _eighths(image.size, shown.shape))
 
 
 def _picture(image: Image.Image, shown: Sequence[Reading], damaged: bool, unread: str = "", frames: int = 1) -> Picture:

@@ -18,6 +18,7 @@ from urllib.parse import unquote_to_bytes
 from tutela._native import base64_runs, find_literals, has_row
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
+from tutela.content.media.plain import is_text
 from tutela.content.media.sniff import sniff
 
 _HEAD = 160 * 1024
@@ -74,6 +75,8 @@ _SCHEME = re.compile(rb":(?<=[dD][aA][tT][aA]:)")
 """Of every address; it is found by its colon."""
 _LETTERS_IN_A_ROW = 16
 """So many letters of base64 stand in a row somewhere in every run of it."""
+_LETTERS_AGAIN = 40
+"""And so many where what a run stands for is a run again."""
 _IN_BASE64 = bytes((chr(n).isalnum() and n < 128) or n in b"+/_-" for n in range(256))
 _IN_BASE32 = bytes((chr(n).isupper() and n < 128) or n in b"234567\r\n" for n in range(256))
 _NO_SPACE = bytes(0x21 <= n <= 0x7E for n in range(256))
@@ -132,12 +135,12 @@ def _dumps_in(text: bytes) -> Iterator[tuple[str, bytes]]:
     """Bytes as programs print them, and in rare alphabets, where they begin like a file of a known type."""
     may_be_dumped = b"\n" in text and has_row(text, _IN_HEXADECIMAL, 20) and text.count(b"\n") >= _FEWEST // 16 - 1
     for digits in _dumped(text) if may_be_dumped else ():
-        if len(digits) >= 2 * _FEWEST and sniff(data := binascii.unhexlify(digits)) is not None:
+        if len(digits) >= 2 * _FEWEST and _is_worth_a_look(data := binascii.unhexlify(digits)):
             yield "dump", data
     for found in _BASE32.finditer(text) if has_row(text, _IN_BASE32, _FEWEST) else ():
         letters = re.sub(rb"[\r\n=]", b"", found.group())
         with contextlib.suppress(binascii.Error):
-            if sniff(data := base64.b32decode(letters + b"=" * (-len(letters) % 8))) is not None:
+            if _is_worth_a_look(data := base64.b32decode(letters + b"=" * (-len(letters) % 8))):
                 yield "base32", data
     for found in _TIGHT.finditer(text) if has_row(text, _NO_SPACE, 480) else ():
         for run in (found.group(), found.group().translate(_Z85)):
@@ -147,7 +150,7 @@ def _dumps_in(text: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def runs_in(text: bytes, decoded: Collection[bytes] = ()) -> Iterator[bytes]:
-    """What long runs of letters and numbers stand for, where it begins like a file of a known type.
+    """What long runs of letters and numbers stand for, where it begins like a file of a known type, or has one in it.
 
     Not once more what `decoded`, texts in base64 that begin like such a file, stand for.
     """
@@ -167,11 +170,12 @@ def runs_in(text: bytes, decoded: Collection[bytes] = ()) -> Iterator[bytes]:
             if any(text.startswith(letters, begin) for letters in known.get(_length(text, begin, end), ())):
                 continue
             for run in beginnings(text[begin:end]):
-                if not _may_be_a_file(run, decode):
+                if decode is not from_base64 and not _may_be_a_file(run, decode):
                     continue
                 data, was_packed = _inflated(decode(run))
-                is_file = was_packed or sniff(data) is not None
-                if len(data) >= _FEWEST and (is_file or (data := bitmap_file(data) or b"")):
+                if len(data) < _FEWEST:
+                    continue
+                if was_packed or _is_worth_a_look(data) or (data := bitmap_file(data) or b""):
                     yield data
                     break
 
@@ -188,16 +192,25 @@ def _places(pattern: re.Pattern[bytes], text: bytes) -> Iterator[tuple[int, int]
 
 
 def _may_be_a_file(run: bytes, decode: Callable[[bytes], bytes]) -> bool:
-    """Whether a long run is worth decoding whole: its head begins like a file, or its end is one."""
+    """Whether a long run is worth decoding whole, which takes long where it is not base64: its head begins like a file
+    or has one in it, or its end is one."""
     if len(run) <= 2 * _HEAD:
         return True
     head = decode(run[:_HEAD])
-    if _inflated(head)[1]:
+    if _inflated(head)[1] or head.lstrip(_BEFORE_MARKUP)[:1] == b"<":
         return True
-    if head.lstrip(_BEFORE_MARKUP)[:1] == b"<" or sniff(head) is not None or bitmap_file(head) is not None:
+    if _is_worth_a_look(head) or bitmap_file(head) is not None:
         return True
     tail = run[-_TAIL:]
     return any(decode(tail[skipped:]).rstrip(b"\0").endswith(_TARGA_END) for skipped in range(4))
+
+
+def _is_worth_a_look(data: bytes) -> bool:
+    """Whether bytes are a file of a known type, or have one in them: a key or a tag with a picture in it, letters that
+    were put into letters once more."""
+    if sniff(data) is not None or next(carve(memoryview(data)), None) is not None:
+        return True
+    return has_row(data, _IN_BASE64, _LETTERS_AGAIN) and is_text(data)
 
 
 def _inflated(data: bytes) -> tuple[bytes, bool]:
@@ -225,7 +238,7 @@ def packed_in(data: memoryview, budget: Budget) -> Iterator[bytes]:
             stream = zlib.decompressobj()
             come = stream.decompress(data[begin:], _MOST_INFLATED)
             end = len(data) - len(stream.unused_data) if stream.eof else begin
-            if sniff(come) is not None:
+            if _is_worth_a_look(come):
                 yield come
 
 

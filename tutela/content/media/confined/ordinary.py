@@ -116,14 +116,20 @@ def _audio_chunks(view: memoryview, head: bytes) -> Named | None:
     return None
 
 
-def _audio_frames(view: memoryview, head: bytes) -> Named | None:
-    """MPEG audio and AAC: two frames that follow each other, behind an ID3 tag where there is one."""
+def length_of_tag(view: memoryview) -> int:
+    """How long the ID3 tags are with which a file begins (ID3v2.4.0, 3.1); 0 where there is none."""
     at = 0
     while bytes(view[at : at + 3]) == b"ID3" and at + 10 <= len(view):
         size = bytes(view[at + 6 : at + 10])
         if max(size) > 0x7F:
-            return None
+            return 0
         at += 10 + (size[0] << 21 | size[1] << 14 | size[2] << 7 | size[3]) + (10 if view[at + 5] & 0x10 else 0)
+    return at
+
+
+def _audio_frames(view: memoryview, head: bytes) -> Named | None:
+    """MPEG audio and AAC: two frames that follow each other, behind an ID3 tag where there is one."""
+    at = length_of_tag(view)
     tagged = at > 0
     if tagged:
         if bytes(view[at : at + 4]) == b"fLaC":

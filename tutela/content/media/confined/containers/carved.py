@@ -7,9 +7,9 @@ from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.containers.database import of_property_list, picture_of, values_of
 from tutela.content.media.confined.containers.resources import bitmaps, of_font
-from tutela.content.media.confined.encodings import files_in, packed_in
+from tutela.content.media.confined.encodings import files_in, packed_in, runs_in
 from tutela.content.media.confined.netpbm import behind_first
-from tutela.content.media.confined.ordinary import ordinary
+from tutela.content.media.confined.ordinary import length_of_tag, ordinary
 from tutela.content.media.confined.parts import InnerFile, Part
 from tutela.content.media.content import Content
 from tutela.content.media.profile import FileKind
@@ -37,6 +37,12 @@ class Carved:
             for data in packed_in(memoryview(content.data), budget):
                 budget.spend_bytes(len(data))
                 yield InnerFile("packed", data, speculative=True)
+        if kind is not None and kind[0] is not FileKind.TEXT:
+            for data in runs_in(bytes(content.data)):
+                budget.spend_bytes(len(data))
+                yield InnerFile("embedded", data, speculative=True)
+        if kind is not None and kind[0] is FileKind.AUDIO:
+            yield from _of_tag(memoryview(content.data), budget)
         if kind is not None and kind[0] is FileKind.PROGRAM:
             yield from bitmaps(memoryview(content.data))
         if content.media_type is MediaType.PNM and (rest := behind_first(memoryview(content.data))):
@@ -45,3 +51,17 @@ class Carved:
             for name, data in files_in(bytes(content.data)):
                 budget.spend_bytes(len(data))
                 yield InnerFile(name, data)
+
+
+def _of_tag(data: memoryview, budget: Budget) -> Iterator[Part]:
+    """What an ID3 tag keeps otherwise than as it is: unsynchronised, or compressed (ID3v2.4.0, 4.1.2 and 6.1). Players
+    that read tags alone show a cover where FFmpeg takes the file for no audio."""
+    tag = bytes(data[: length_of_tag(data)])
+    synchronised = tag.replace(b"\xff\x00", b"\xff")
+    for read in dict.fromkeys((tag, synchronised)):
+        budget.spend_bytes(len(read))
+        if read != tag:
+            yield InnerFile("tag", read, speculative=True)
+        for packed in packed_in(memoryview(read), budget):
+            budget.spend_bytes(len(packed))
+            yield InnerFile("tag", packed, speculative=True)

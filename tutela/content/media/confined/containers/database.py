@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
+from tutela.content.media.confined.decode import luma_of
 from tutela.content.media.confined.parts import InnerFile, InnerPicture, Part
-from tutela.content.media.confined.readings import luma
 from tutela.content.media.content import Content, Picture
 from tutela.content.media.sniff import sniff
 
@@ -122,4 +122,4 @@ def _shown(sheet: npt.NDArray[np.generic]) -> Picture:
         numbers = (numbers - low) * (255 / (high - low) if high > low else 0)
     eight = numbers.astype(np.uint8)
     image = Image.fromarray(eight[..., 0] if eight.shape[2] == 1 else eight[..., :3])
-    return Picture(np.ascontiguousarray(luma(image)), image.width, image.height)
+    return luma_of(image)
