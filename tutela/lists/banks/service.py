@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, delete, func, insert, or_, select, update
 
 from tutela.content.links.link import QueryKeys
 from tutela.content.signals.base import WHOLE
@@ -336,26 +336,18 @@ class Banks:
 
     def listed(self, signal_ids: Sequence[int]) -> list[Listed]:
         """The active entries, in enabled banks, of these signal rows: one for each place where an entry has the row."""
-        bank = tables.bank
-        counts = (tables.entry.c.state == EntryState.ACTIVE.value, bank.c.enabled.is_(True))
         found: list[Listed] = []
         with self.store.read() as connection:
             rows: list[Row[Any]] = []
             among: list[Row[Any]] = []
             for chunk in chunks(signal_ids):
-                rows += connection.execute(_entries().where(tables.entry.c.signal_id.in_(chunk), *counts))
-                among += connection.execute(
-                    select(*[column for column in entry_value.c if column.name != "id"], tables.signal.c.value)
-                    .join(tables.signal, tables.signal.c.id == entry_value.c.signal_id)
-                    .join(tables.entry, tables.entry.c.id == entry_value.c.entry_id)
-                    .join(bank, bank.c.id == tables.entry.c.bank_id)
-                    .where(entry_value.c.signal_id.in_(chunk), *counts)
-                )
+                rows += connection.execute(_OWN_VALUES, {"ids": chunk})
+                among += connection.execute(_AMONG_VALUES, {"ids": chunk})
             holders: dict[int, Row[Any]] = {}
             for chunk in chunks(sorted({row.entry_id for row in among})):
-                holders |= {row.id: row for row in connection.execute(_entries().where(tables.entry.c.id.in_(chunk)))}
+                holders |= {row.id: row for row in connection.execute(_HOLDERS, {"ids": chunk})}
             bank_ids = {row.bank_id for row in (*rows, *holders.values())}
-            banks = {row.id: _bank(row) for row in connection.execute(select(bank).where(bank.c.id.in_(bank_ids)))}
+            banks = {row.id: _bank(row) for row in connection.execute(_BANKS, {"ids": list(bank_ids)})}
         entries = {row.id: _entry(row) for row in (*rows, *holders.values())}
         found = [
             Listed(row.signal_id, entries[row.id], banks[row.bank_id], value=entries[row.id].value) for row in rows
@@ -518,6 +510,21 @@ def _entries() -> Select[Any]:
         .join(tables.bank, tables.bank.c.id == entry.c.bank_id)
         .outerjoin(entry_keys, entry_keys.c.entry_id == entry.c.id)
     )
+
+
+# What every match asks for is put together once: that takes longer than the database does.
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_COUNTS = (tables.entry.c.state == EntryState.ACTIVE.value, tables.bank.c.enabled.is_(True))
+_OWN_VALUES = _entries().where(tables.entry.c.signal_id.in_(_IDS), *_COUNTS)
+_AMONG_VALUES = (
+    select(*[column for column in entry_value.c if column.name != "id"], tables.signal.c.value)
+    .join(tables.signal, tables.signal.c.id == entry_value.c.signal_id)
+    .join(tables.entry, tables.entry.c.id == entry_value.c.entry_id)
+    .join(tables.bank, tables.bank.c.id == tables.entry.c.bank_id)
+    .where(entry_value.c.signal_id.in_(_IDS), *_COUNTS)
+)
+_HOLDERS = _entries().where(tables.entry.c.id.in_(_IDS))
+_BANKS = select(tables.bank).where(tables.bank.c.id.in_(_IDS))
 
 
 def _query_keys(connection: Connection) -> tuple[QueryKeys, ...]:
