@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.edge import built_edge_library, opened_edge_library
 from tests.support.effort import effort
 from tests.support.recruiter import WORDING_A, WORDING_B, benign_talks, first, positives, split
 from tests.support.talk import MINOR, Desk, opened
@@ -338,7 +339,7 @@ def test_training_remembers_what_was_confirmed_as_vectors_and_equal_texts_are_en
     casework.train(tmp_path, ordinary, actor="test")
     assert not (tmp_path / MEMORY).exists()
     small_encoder(tmp_path / FOLDER, [*ordinary, *(one.text for one in confirmed)])
-    assert casework.train(tmp_path, ordinary, actor="test").rank is not None
+    assert casework.train(tmp_path, ordinary, actor="test").model.rank is not None
     scorer = EmbeddingScorer().of(tmp_path, store.secret("conversations-memory"))
     encoded: list[str] = []
     encode = Encoder.encode
@@ -463,15 +464,7 @@ def test_whoever_has_evidence_against_them_is_looked_at_closer_until_people_clea
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The edge library, built by its own build file's flags."""
-    target = tmp_path_factory.mktemp("edge") / "libtutela_edge.so"
-    native = ROOT / "native"
-    sources = [native / "edge" / "tutela_edge.cpp", native / "talk.cpp", native / "words.cpp"]
-    flags = ["-std=c++20", "-O2", "-fPIC", "-shared", "-ffp-contract=off"]
-    built = subprocess.run([os.environ.get("CXX", "c++"), *flags, *map(str, sources), "-o", str(target)], check=False)
-    if built.returncode != 0:
-        pytest.skip("there is no C++20 compiler")
-    return target
+    return built_edge_library(tmp_path_factory.mktemp("edge"))
 
 
 @pytest.mark.slow
@@ -480,11 +473,7 @@ def test_the_edge_library_finds_the_same_bits_within_four_megabytes_and_opens_no
 ):
     model = train([Labelled(*one) for one in positives(WORDING_A)], ordinary)
     data = edge_bytes(model)
-    edge = ctypes.CDLL(str(library))
-    edge.tutela_edge_open.restype = ctypes.c_void_p
-    edge.tutela_edge_score.restype = ctypes.c_float
-    edge.tutela_edge_score.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]
-    edge.tutela_edge_close.argtypes = [ctypes.c_void_p]
+    edge = opened_edge_library(library)
     assert len(data) <= 4_000_000
     assert edge.tutela_edge_open(data[:-1], ctypes.c_size_t(len(data) - 1)) is None
     handle = edge.tutela_edge_open(data, ctypes.c_size_t(len(data)))

@@ -138,12 +138,12 @@ def train(
     """
     from tutela.cli.state import actor
     from tutela.errors import InputError
-    from tutela.screening.conversations.versions import take_back
 
     home = context.obj.settings().home
     if back:
-        take_back(home)
-        typer.echo("the model before is in place; start the service again")
+        with context.obj.casework() as casework:
+            version = casework.return_to_model_before(home, actor=actor())
+        typer.echo(f"model {version}, the one before, is in place; start the service again")
         return
     if ordinary is None or key is None:
         raise InputError("give a file of ordinary messages, and --key FILE")
@@ -155,7 +155,11 @@ def train(
         raise InputError("{file} is not text in UTF-8", file=ordinary) from None
     with context.obj.casework(key) as casework:
         made = casework.train(home, lines, actor=actor())
-    typer.echo(f"model {made.version} of {made.made_from['positive']} messages is in place; start the service again")
+    learnt = made.model.made_from["positive"]
+    typer.echo(f"model {made.model.version}: {learnt} of {made.given} confirmed messages are learnt")
+    if int(learnt) < made.given:
+        typer.echo("the others stand among ordinary talk, or only one person confirmed them")
+    typer.echo("it is in place; start the service again" if made.is_new else "it is in place already: nothing changed")
 
 
 @app.command(epilog="tutela risk edge model.edge")
@@ -174,7 +178,7 @@ def edge(context: typer.Context, file: Annotated[Path, typer.Argument(help="Wher
         file.write_bytes(data)
     except OSError as error:
         raise InputError("{file} cannot be written: {why}", file=file, why=error.strerror) from None
-    typer.echo(f"{len(data):,} bytes for tutela_edge_open")
+    typer.echo(f"wrote {file}: {len(data):,} bytes, for tutela_edge_open")
 
 
 @app.command(epilog="tutela risk approve --by kim")

@@ -61,6 +61,17 @@ class CaseworkOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """What training came to."""
+
+    model: "TalkModel"
+    given: int
+    """Messages that people confirmed; those that stand among ordinary talk are not learnt."""
+    is_new: bool
+    """Whether it is another one than the one in place."""
+
+
+@dataclass(frozen=True, slots=True)
 class Casework:
     """The rooms of casework of one store, in one process."""
 
@@ -114,13 +125,15 @@ class Casework:
         """A connection to the CyberTipline; close it. Raises InputError without NCMEC's credentials."""
         return self.options.reports.connect()
 
-    def train(self, home: Path, ordinary: Sequence[str], *, actor: str) -> "TalkModel":
+    def train(self, home: Path, ordinary: Sequence[str], *, actor: str) -> TrainedModel:
         """Make a model of messages from what people finally confirmed, compare it with the one before, and put it in
-        its place; with an encoder in the home, a memory of their vectors too.
+        its place; with an encoder in the home, a memory of their vectors too. One that is in place already stays, and
+        so does the one before it.
 
         Raises InputError where there is too little, a campaign, or a worse model; the one before stays.
         """
         from tutela.casework.cases.lessons import lessons
+        from tutela.content.words import fold
         from tutela.screening.conversations.guard import OperatorEncoder, canaries, compare, weigh
         from tutela.screening.conversations.model import FILE, read_model, signed
         from tutela.screening.conversations.training import LEAST_ORDINARY, train
@@ -140,13 +153,26 @@ class Casework:
         if encoder is not None and said is not None:
             vectors = learn(encoder.encode([one.text for one in counted]), said)
             files[MEMORY], nearness = vectors.sealed(secret), vectors.nearness(said)
-        model = train(counted, ordinary, nearness)
+        model, given = train(counted, ordinary, nearness), len({fold(one.text) for one in found})
+        remembered = MEMORY not in files or (home / MEMORY).exists()
+        if before is not None and before.version == model.version and remembered:
+            return TrainedModel(model, given, is_new=False)
         compare(before, model, [one.text for one in counted], canaries())
         files[FILE] = signed(model, secret)
         put_in_place(home, files)
-        detail = {"version": model.version, **model.made_from}
+        detail = {"version": model.version, "given": str(given), **model.made_from}
         self.audit.record(actor, "risk.model.trained", f"model:{model.version}", detail)
-        return model
+        return TrainedModel(model, given, is_new=True)
+
+    def return_to_model_before(self, home: Path, *, actor: str) -> str:
+        """Put the model of messages before the present one in its place; its version. Raises InputError without one."""
+        from tutela.screening.conversations.model import FILE, read_model
+        from tutela.screening.conversations.versions import take_back
+
+        take_back(home)
+        version = read_model(home / FILE, self.store.secret("conversations-memory")).version
+        self.audit.record(actor, "risk.model.returned", f"model:{version}", {"version": version})
+        return version
 
     @contextlib.contextmanager
     def report_worker(self) -> Iterator[ReportWorker]:

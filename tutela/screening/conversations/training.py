@@ -62,8 +62,8 @@ def train(
     positives = _once(positives)
     if len(positives) < LEAST_POSITIVE or len(ordinary) < least_ordinary:
         raise InputError(
-            "too little to learn from: {positives} messages that people confirmed (at least "
-            "{least_positive}) and {ordinary:,} ordinary ones (at least {least_ordinary:,})",
+            "too little to learn from: {positives} messages that people confirmed and that stand out from ordinary"
+            " talk (at least {least_positive}), and {ordinary:,} ordinary ones (at least {least_ordinary:,})",
             positives=len(positives),
             least_positive=LEAST_POSITIVE,
             ordinary=len(ordinary),
