@@ -179,6 +179,7 @@ MEDIA = [
     }
     for number in (1, 2, 3)
 ]
+HASH = f"{5:032x}"
 CONTEXT = "http://github.com/VICSDATAMODEL/ProjectVic/DataModels/2.0.xml/US/$metadata#Cases"
 
 
@@ -204,6 +205,62 @@ def test_a_set_of_project_vic_is_read_with_every_hash(document, indent):
         for number in (1, 2, 3)
         for signal, text in (("md5", f"{number:032x}"), ("sha1", f"{number:040x}"), ("photodna", f"{number:02x}" * 144))
     }
+
+
+RECORD = {"MediaID": 7, "MD5": f"{7:032X}"}
+NO_MEDIA = [{"Media": []}, {"Media": None}, {"media": [{}]}, {"Media": {}}, {"Cases": [{"Media": []}]}, {"Media": ""}]
+
+
+@pytest.mark.parametrize("empty", NO_MEDIA, ids=str)
+@pytest.mark.parametrize("other", [{}, {"CaseID": "a", "Media": MEDIA[:1]}], ids=["alone", "beside a case"])
+def test_an_empty_list_of_media_does_not_hide_a_record_s_own_hashes(empty, other):
+    """Whatever stands first in it, and in whichever part of the file."""
+    for record in ({**empty, **RECORD}, {**RECORD, **empty}):
+        good, _ = read(json.dumps({"value": [record, other] if other else [record]}), Format.JSON)
+        assert ("7", "md5") in {(entry.reference, entry.signal) for _, entry in good}
+        assert len({entry.reference for _, entry in good}) == (2 if other else 1)
+    late = {"value": [{"CaseID": "b" * 1000, "Media": MEDIA[:1]} for _ in range(2000)] + [{**empty, **RECORD}]}
+    good, _ = read(json.dumps(late), Format.JSON)
+    assert good[-1][1].reference == "7"
+
+
+def test_a_case_without_media_is_no_entry_and_no_mistake():
+    cases = [{"CaseID": "a", "Media": []}, {"CaseID": "b", "Media": None}, {"Media": MEDIA[:1], "Hashes": []}]
+    good, bad = read(json.dumps({"value": cases}), Format.JSON)
+    assert (len(good), bad) == (3, {})
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"value": None, "hash": HASH},
+        {"value": [], "hash": HASH, "md5": None},
+        {"value": "", "indicator": HASH},
+        {"hashes": [], "md5": HASH},
+        {"hashes": None, "md5": HASH, "sha1": None},
+        {"md5": "", "hashes": {"md5": HASH}},
+        {"md5": [], "hashes": [{"md5": HASH}]},
+        {"hashes": [HASH]},
+        {"hashes": HASH, "AlternativeHashes": None},
+        {"hashes": [{}, None, {"type": "md5", "value": HASH}]},
+        {"Alternative Hashes": [{"HashName": None, "HashValue": HASH}]},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("format", [Format.JSON, Format.JSONL])
+def test_an_empty_field_does_not_hide_a_hash_that_stands_elsewhere_in_its_record(record, format):
+    text = json.dumps([record] if format is Format.JSON else record)
+    good, bad = read(text, format)
+    assert bad == {}
+    assert [(entry.signal, entry.value.hex()) for _, entry in good] == [("md5", HASH)]
+
+
+def test_hashes_that_cannot_be_read_are_named():
+    left_out: list[str] = []
+    record = {"md5": HASH, "hashes": [{"ssdeep": "3:a:b"}, {"type": "tlsh", "value": "T1"}], "sha512": "00"}
+    assert len(read(json.dumps([record]), Format.JSON, on_left_out=left_out.append)[0]) == 1
+    assert set(left_out) == {"ssdeep", "tlsh", "sha512"}
+    assert read(json.dumps([{"md5": None, "hashes": []}]), Format.JSON)[1] == {1: "the line has no value"}
 
 
 @pytest.mark.slow
@@ -247,7 +304,24 @@ def test_a_json_array_longer_than_a_chunk_is_read_item_by_item():
     assert (len(good), bad, good[-1][0]) == (3000, {}, 3000)
 
 
-@pytest.mark.parametrize("text", ["{}", "[1", '["x",', '["x"] y', "nothing", '["x', b"\xff\xfe[", "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "[1",
+        '{"value": [{"Media": [',
+        '{"value": [{"Media" 1',
+        '{"value": [',
+        '{"value": []} x',
+        '{"a": ' * 100,
+        '["x",',
+        '["x"] y',
+        "nothing",
+        '["x',
+        b"\xff\xfe[",
+        "[" * 100_000,
+    ],
+)
 def test_a_broken_json_array_is_refused(text):
     with pytest.raises(InputError):
         read(text, Format.JSON, signal="pdq")

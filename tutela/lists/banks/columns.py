@@ -12,8 +12,10 @@ from tutela.errors import InputError
 
 HASHES = ("pdq", "md5", "sha1", "sha256", "photodna", "tmk", "vpdq")
 """Types whose name is a column's name. What a column says of links and words may be anything, so they need a word."""
+NESTED = ("hashes", "alternativehashes")
+"""Fields that list further hashes, each with its name."""
 _OTHER_NAMES = {"pdna": "photodna", "tmkpdqf": "tmk", "tmkpdq": "tmk", "pdqf": "tmk"}
-_NOT_KNOWN = re.compile(
+NOT_KNOWN = re.compile(
     r"sha(224|384|512)|sha3\w*|ssdeep|tlsh|crc\d*|blake\w*|[adpw]hash|neuralhash|ed2k|whirlpool|tiger"
 )
 """Names of hashes, as squashed, that no signal type here stands for."""
@@ -33,6 +35,11 @@ def hash_named(name: str) -> str | None:
     word = _BESIDE.sub("", squashed(name))
     word = _OTHER_NAMES.get(word, word)
     return word if word in HASHES else None
+
+
+def has_hashes(name: str) -> bool:
+    """Whether a field of that name is, or lists, hashes."""
+    return hash_named(name) is not None or squashed(name) in (*NESTED, *map(squashed, _GENERIC))
 
 
 def looks_like_a_hash(text: str) -> bool:
@@ -83,7 +90,7 @@ class Columns:
             kind = hash_named(name)
             if kind is not None and self.value == _GENERIC:
                 hashes.append((name, kind))
-            elif kind is not None or _NOT_KNOWN.fullmatch(squashed(name)):
+            elif kind is not None or NOT_KNOWN.fullmatch(squashed(name)):
                 left_out.append(name)
         if not hashes and not besides:
             wanted = ", ".join(dict.fromkeys((*self.value, *(HASHES if self.value == _GENERIC else ()))))

@@ -14,7 +14,7 @@ from typing import BinaryIO, TypeVar
 
 from tutela.content.signals.registry import composite_type, signal_types
 from tutela.errors import InputError, InvalidSignalError
-from tutela.lists.banks.columns import Columns, Layout, hash_named, looks_like_a_hash, squashed
+from tutela.lists.banks.columns import NESTED, NOT_KNOWN, Columns, Layout, hash_named, looks_like_a_hash, squashed
 from tutela.lists.banks.foreign import is_foreign, read_foreign
 from tutela.lists.banks.json_items import json_items
 from tutela.lists.banks.lines import MAX_LINE, BadLine, joined_frames, text_lines
@@ -25,7 +25,7 @@ _CHECKSUM = re.compile(r"\\?([0-9A-Fa-f]{32,288})(?:  | \*)(\S.*)$")
 """A line of md5sum and its kin: the digest, a mark of the mode, the file's name."""
 _CHECKSUM_BSD = re.compile(r"(\w[\w-]*) \((.+)\) = ([0-9A-Fa-f]{32,128})\s*$")
 """The same by BSD's tools and `--tag`."""
-_NESTED = ("hashes", "alternativehashes")
+_EMPTY: tuple[object, ...] = (None, "", [], {})
 _LAYOUTS_KEPT = 64
 _DIGEST_OF_LENGTH = {32: "md5", 40: "sha1"}
 
@@ -136,10 +136,12 @@ class _Reader:
             return self._entries([(item, None)], {})
         if not isinstance(item, dict):
             raise InputError("an item is an object or a text")
-        others = [one for name, nested in item.items() if squashed(name) in _NESTED for one in self._nested(nested)]
-        layout = self._layout(tuple(item), besides=bool(others))
-        said = {field: "" if item[column] is None else str(item[column]) for field, column in layout.fields.items()}
-        hashes = [(str(item[name]), kind) for name, kind in layout.hashes if item[name] not in (None, "")]
+        others = [one for name, nested in item.items() if squashed(name) in NESTED for one in self._nested(nested)]
+        # An empty field stands for none: what is called otherwise may have the value.
+        names = tuple(name for name in item if item[name] not in _EMPTY)
+        layout = self._layout(names, besides=bool(others) or len(names) < len(item))
+        said = {field: str(item[column]) for field, column in layout.fields.items()}
+        hashes = [(str(item[name]), kind) for name, kind in layout.hashes]
         return self._entries([*hashes, *others], said)
 
     def csv(self, stream: BinaryIO, skip: int) -> Iterator[Line]:
@@ -193,14 +195,24 @@ class _Reader:
         return layout
 
     def _nested(self, nested: object) -> Iterator[tuple[str, str | None]]:
-        """The further hashes of an item, as Project VIC's sets have them: objects of a name and a value."""
-        for one in nested if isinstance(nested, list) else []:
-            fields = {squashed(name): str(text) for name, text in one.items()} if isinstance(one, dict) else {}
-            name, value = fields.get("hashname") or fields.get("type") or "", fields.get("hashvalue") or ""
-            if (kind := hash_named(name)) is not None and value:
-                yield value, kind
-            elif name:
-                self._leave_out(name)
+        """The further hashes of an item: objects of a name and a value, as Project VIC's sets have them, hashes by
+        their names, or texts."""
+        for one in nested if isinstance(nested, list) else [nested]:
+            if isinstance(one, dict):
+                yield from self._named(one)
+            elif one not in _EMPTY:
+                yield str(one), None
+
+    def _named(self, one: dict[str, object]) -> Iterator[tuple[str, str | None]]:
+        fields = {squashed(name): str(text) for name, text in one.items() if text not in _EMPTY}
+        name = fields.get("hashname") or fields.get("type") or ""
+        values = [fields[field] for field in ("hashvalue", "value", "hash") if field in fields]
+        pairs = [(name, values[0])] if values else list(fields.items())
+        for called, value in pairs:
+            if not called or hash_named(called) is not None:
+                yield value, hash_named(called)
+            elif values or NOT_KNOWN.fullmatch(called):
+                self._leave_out(called)
 
     def _leave_out(self, name: str) -> None:
         if name not in self._left_out and len(self._left_out) < _LAYOUTS_KEPT:

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from tutela.errors import InputError
+from tutela.lists.banks.columns import has_hashes
 
 _CHUNK = 1 << 20
-_MEDIA = re.compile(r'(?<!\\)"Media"\s*:\s*\[', re.IGNORECASE)
-_VALUE = re.compile(r'(?<!\\)"value"\s*:\s*\[', re.IGNORECASE)
-_LONGEST_KEY = 64
+_DEEPEST = 64
+_HOLDS_MORE = re.compile(r'"media"\s*:|"value"\s*:\s*\[', re.IGNORECASE)
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
@@ -67,21 +67,103 @@ def json_items(stream: BinaryIO) -> Iterator[object]:
 
 
 def _set(text: _Text) -> Iterator[object]:
-    """The media of all cases of a set."""
-    while len(text.buffer) < _CHUNK and text.more():
-        pass
-    beginning = _MEDIA if _MEDIA.search(text.buffer) else _VALUE
-    found = False
-    while True:
-        if (beginning_at := beginning.search(text.buffer, text.at)) is not None:
-            found, text.at = True, beginning_at.end()
-            yield from _array(text)
-            continue
-        text.at = max(text.at, len(text.buffer) - _LONGEST_KEY)
-        if not text.more():
-            break
-    if not found:
+    """The media of all cases of a set, and the records that are media themselves."""
+    walk = _Walk(text)
+    while text.first() == "{":  # some sets are several, one behind the other
+        yield from walk.inside()
+    if text.first():
+        raise InputError("something follows the JSON set")
+    if not walk.found:
         raise InputError("the file is neither a JSON array nor a Project VIC set: it has no list of media")
+
+
+class _Walk:
+    """Through an object whose lists may be longer than memory: its media as they come."""
+
+    def __init__(self, text: _Text) -> None:
+        self._text = text
+        self._decoder = json.JSONDecoder()
+        self.found = False
+        """Whether there was a list of media, were it empty."""
+
+    def inside(self, depth: int = 0, *, is_record: bool = False) -> Iterator[object]:
+        """The media in it; a record itself, too, unless it is but what its media stand in."""
+        if depth > _DEEPEST:
+            raise InputError("the JSON set is too deeply nested")
+        own: dict[str, object] = {}
+        is_case = False
+        for key in self._keys():
+            name, first = key.lower(), self._text.first()
+            is_case = is_case or name == "media"
+            if first == "[" and name == "media":
+                self.found = True
+                self._text.at += 1
+                yield from _array(self._text)
+            elif first == "[" and name == "value" and not is_record:
+                self.found = True
+                yield from self._each(depth, are_records=True)
+            elif first == "[" and not (is_record and has_hashes(key)):
+                yield from self._each(depth)
+            elif first == "{" and not (is_record and has_hashes(key)):
+                yield from self.inside(depth + 1)
+            else:
+                own[key] = _item(self._text, self._decoder)
+        if is_record and (not is_case or any(value and has_hashes(key) for key, value in own.items())):
+            yield own
+
+    def _keys(self) -> Iterator[str]:
+        """Each key of the object that begins here, when its value is next."""
+        text = self._text
+        text.at += 1
+        while (first := text.first()) != "}":
+            if first == ",":
+                text.at += 1
+                continue
+            if first != '"':
+                raise InputError("the JSON set is cut short or broken")
+            key = _item(text, self._decoder)
+            if text.first() != ":":
+                raise InputError("the JSON set is cut short or broken")
+            text.at += 1
+            yield str(key)
+        text.at += 1
+
+    def _each(self, depth: int, *, are_records: bool = False) -> Iterator[object]:
+        """What is in the objects of the array that begins here."""
+        self._text.at += 1
+        while (first := self._text.first()) != "]":
+            if first == "":
+                raise InputError("the JSON array is cut short")
+            if first == ",":
+                self._text.at += 1
+            elif first == "{" and are_records and (item := self._at_once()) is not None:
+                yield item
+            elif first == "{":
+                yield from self.inside(depth + 1, is_record=are_records)
+            elif first == "[":
+                yield from self._nested(depth)
+            else:
+                item = _item(self._text, self._decoder)
+                if are_records:
+                    yield item
+        self._text.at += 1
+
+    def _at_once(self) -> object:
+        """The record that begins here, where it is here to its end and no list of media is in it."""
+        text = self._text
+        try:
+            item, end = self._decoder.raw_decode(text.buffer, text.at)
+        except (json.JSONDecodeError, RecursionError):
+            return None
+        if _HOLDS_MORE.search(text.buffer, text.at, end):
+            return None
+        text.at = end
+        return item
+
+    def _nested(self, depth: int) -> Iterator[object]:
+        if depth > _DEEPEST:
+            raise InputError("the JSON set is too deeply nested")
+        yield from self._each(depth + 1)
 
 
 def _array(text: _Text) -> Iterator[object]:
