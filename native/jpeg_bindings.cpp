@@ -41,19 +41,21 @@ std::optional<size_t> marker(const File& file, size_t from) {
     return found < file.size() ? std::optional(found) : std::nullopt;
 }
 
-size_t sub_blocks_end(const File& file, size_t begin) {
-    return walk_sub_blocks({file.data(), file.size()}, begin, [](std::span<const uint8_t>) {});
+// (introducer, where it begins, where it ends) of the first frame, graphic control or trailer from behind a block that
+// ends there, or from behind the head where that is 0; None where there is none.
+nb::object gif_block(const File& file, size_t end) {
+    const GifBlock found = next_gif_block({file.data(), file.size()}, end);
+    if (found.introducer == 0) return nb::none();
+    return nb::make_tuple(found.introducer, found.begin, found.end);
 }
 
-// (all pieces as one, how many they are, where they end)
-nb::tuple sub_blocks(const File& file, size_t begin) {
+// (what the pieces of the next extension with that label hold together, where they end), of those in several pieces
+// that hold as many bytes; None where there is none.
+nb::object gif_extension(const File& file, size_t begin, uint8_t label, size_t fewest) {
     std::vector<uint8_t> joined;
-    size_t count = 0;
-    const size_t end = walk_sub_blocks({file.data(), file.size()}, begin, [&](std::span<const uint8_t> piece) {
-        joined.insert(joined.end(), piece.begin(), piece.end());
-        ++count;
-    });
-    return nb::make_tuple(nb::bytes(joined.data(), joined.size()), count, end);
+    const size_t end = next_gif_extension({file.data(), file.size()}, begin, label, fewest, joined);
+    if (joined.empty()) return nb::none();
+    return nb::make_tuple(nb::bytes(joined.data(), joined.size()), end);
 }
 
 std::vector<std::pair<size_t, size_t>> literals_in(const File& data, const std::vector<nb::bytes>& literals,
@@ -73,7 +75,7 @@ std::vector<std::pair<size_t, size_t>> literals_in(const File& data, const std::
 void bind_jpeg(nb::module_& m) {
     m.def("jpeg_luma", &luma, nb::arg("file"), nb::arg("min_side"), nb::arg("seed") = nb::none());
     m.def("jpeg_marker", &marker, nb::arg("file"), nb::arg("begin"));
-    m.def("gif_sub_blocks", &sub_blocks, nb::arg("file"), nb::arg("begin"));
-    m.def("gif_sub_blocks_end", &sub_blocks_end, nb::arg("file"), nb::arg("begin"));
+    m.def("gif_block", &gif_block, nb::arg("file"), nb::arg("end"));
+    m.def("gif_extension", &gif_extension, nb::arg("file"), nb::arg("begin"), nb::arg("label"), nb::arg("fewest"));
     m.def("find_literals", &literals_in, nb::arg("data"), nb::arg("literals"), nb::arg("most") = nb::none());
 }

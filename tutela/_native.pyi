@@ -139,11 +139,13 @@ def find_literals(data: bytes | memoryview, literals: list[bytes], most: int | N
     """(place, number of the literal) in order, of each literal of two bytes at least; the first `most` of them.
     Overlapping ones are found. Literals that begin with one byte are found much faster."""
 
-def gif_sub_blocks(file: bytes | memoryview, begin: int) -> tuple[bytes, int, int]:
-    """(the pieces of a GIF's data from there on as one, how many they are, where their terminator stands)."""
+def gif_block(file: bytes | memoryview, end: int) -> tuple[int, int, int] | None:
+    """(introducer, where it begins, where it ends) of the first frame, graphic control or trailer of a GIF behind a
+    block that ends there; 0 stands for the head. What is no block is passed over."""
 
-def gif_sub_blocks_end(file: bytes | memoryview, begin: int) -> int:
-    """Where the pieces of a GIF's data from there on have their terminator; past the file where it is cut short."""
+def gif_extension(file: bytes | memoryview, begin: int, label: int, fewest: int) -> tuple[bytes, int] | None:
+    """(what its pieces hold together, where they end) of the next extension of a GIF from there on with that label, of
+    those in several pieces that hold as many bytes."""
 
 def jpeg_marker(file: bytes | memoryview, begin: int) -> int | None:
     """Where the next marker in a scan is, from a byte on: no stuffing, restart or fill byte. None where none is."""

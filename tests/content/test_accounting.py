@@ -28,8 +28,10 @@ from tests.support.effort import effort
 from tests.support.looked import KNOWN, OTHER, outcome
 from tests.support.pictures import file_of
 from tutela.content.media import system_libarchive as libarchive
-from tutela.content.media.confined.accounting import gaps, rest, searched
+from tutela.content.media.confined.accounting import gaps, rest
+from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.parts import Unread
+from tutela.content.media.content import Limits
 
 COPY = file_of(KNOWN, "JPEG", quality=80)
 PICTURE = file_of(OTHER, "JPEG")
@@ -220,10 +222,10 @@ def test_gaps_are_what_no_extent_covers():
 
 
 def test_padding_counts_as_nothing_and_unknown_bytes_count():
-    assert searched(memoryview(bytes(10_000)), "x") == ([], 0)
+    budget = Budget(Limits(), 10_000)
+    assert list(rest(memoryview(bytes(10_000)), [], "x", budget)) == []
     noise = random.Random(3).randbytes(6_000)
-    assert searched(memoryview(noise), "x")[1] == 6_000
-    assert len(list(rest(memoryview(noise), [(0, 3_000)], "x"))) == 0
-    (held,) = rest(memoryview(noise), [], "x")
+    assert len(list(rest(memoryview(noise), [(0, 3_000)], "x", budget))) == 0
+    (held,) = rest(memoryview(noise), [], "x", budget)
     assert isinstance(held, Unread)
     assert held.error.reason == "trailing-data"

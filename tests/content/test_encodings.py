@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 
 from tests.support.pictures import draw_scene, file_of
 from tutela.content.media.confined import encodings
+from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers import mail
 from tutela.content.media.confined.encodings import runs_in
+from tutela.content.media.content import Limits
 from tutela.content.media.sniff import MediaType, sniff
 
+BUDGET = Budget(Limits(timeout_s=3600.0), 0)
 SCENE = draw_scene(8).resize((640, 480))
 FILES = {
     MediaType.PNG: file_of(SCENE, "PNG", compress_level=0),
@@ -32,7 +35,7 @@ def test_a_long_file_is_found_in_its_letters(kind, shift):
     content = FILES[kind]
     assert len(content) > 300_000
     for text in (content.hex(" ").encode(), shift + base64.b64encode(content)):
-        assert kind in {sniff(found) for found in runs_in(b"words before it: " + text)}
+        assert kind in {sniff(found) for found in runs_in(b"words before it: " + text, BUDGET)}
 
 
 def test_letters_that_stand_for_nothing_are_not_decoded_whole(monkeypatch):
@@ -46,7 +49,7 @@ def test_letters_that_stand_for_nothing_are_not_decoded_whole(monkeypatch):
 
     monkeypatch.setattr(encodings, "_from_hexadecimal", counted)
     text = b" ".join(os.urandom(2).hex().encode() for _ in range(200_000))
-    assert list(runs_in(text)) == []
+    assert list(runs_in(text, BUDGET)) == []
     assert sum(decoded) < len(text)
 
 
@@ -54,10 +57,10 @@ def test_what_a_mail_was_decoded_into_is_not_decoded_once_more():
     picture, other = (file_of(draw_scene(number), "JPEG") for number in (1, 2))
     body, more = base64.encodebytes(picture), base64.encodebytes(other)
     mail = b"name=x\n\n" + body + b"\n--==--\n\n" + more
-    assert len(list(runs_in(mail))) == 2
-    (found,) = runs_in(mail, [body.strip()])
+    assert len(list(runs_in(mail, BUDGET))) == 2
+    (found,) = runs_in(mail, BUDGET, [body.strip()])
     assert found.startswith(other)
-    assert len(list(runs_in(mail, [body[:-40].strip()]))) == 2  # not the whole of it
+    assert len(list(runs_in(mail, BUDGET, [body[:-40].strip()]))) == 2  # not the whole of it
 
 
 @given(

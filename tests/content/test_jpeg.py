@@ -198,4 +198,4 @@ def test_a_literal_of_one_byte_is_refused():
 @given(st.lists(st.sampled_from([b"BM", b"B", b"words ", file_of(photos()[0].resize((4, 3)), "BMP")]), max_size=9))
 def test_a_bitmap_is_found_by_more_than_its_two_letters(parts):
     data = b"x" + b"".join(parts)
-    assert len(carver.signatures(memoryview(data))) == data.count(file_of(photos()[0].resize((4, 3)), "BMP"))
+    assert len(list(carver.signatures(memoryview(data)))) == data.count(file_of(photos()[0].resize((4, 3)), "BMP"))

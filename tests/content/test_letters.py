@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tutela import _native
+from tutela.content.media.confined.endings import gif_blocks
 from tutela.content.media.plain import is_text
 
 ALLOWED = {0x09, 0x0A, 0x0C, 0x0D, 0x1B, *range(0x20, 0x7F), *range(0x80, 0x100)}
@@ -79,11 +80,56 @@ def test_runs_of_base64_are_those_that_the_pattern_says(text):
     assert _native.base64_runs(text) == [found.span() for found in RUN.finditer(text)]
 
 
-@given(st.binary(max_size=600).map(lambda data: data.replace(b"\x7f", b"\x02")), st.integers(0, 40))
-def test_the_pieces_of_a_gif_are_those_that_their_lengths_say(data, begin):
-    pieces, at = [], begin
+GIF_BYTES = st.lists(
+    st.sampled_from(
+        [b"\x21\xfe", b"\x21\xf9\x04", b"\x21", b"\x2c", b"\x3b", b"\x00", b"\x02ab", b"\x80", b"\xff", bytes(9)]
+    )
+    | st.binary(max_size=9),
+    max_size=80,
+).map(b"".join)
+
+
+def pieces_at(data: bytes, at: int) -> tuple[list[bytes], int]:
+    """The pieces of a GIF's data from there on, and where they end."""
+    pieces = []
     while at < len(data) and data[at]:
         pieces.append(data[at + 1 : at + 1 + data[at]])
         at += 1 + data[at]
-    assert _native.gif_sub_blocks(data, begin) == (b"".join(pieces), len(pieces), at)
-    assert _native.gif_sub_blocks_end(memoryview(data), begin) == at
+    return pieces, at
+
+
+@given(GIF_BYTES, st.integers(0, 9))
+def test_extensions_of_a_gif_are_those_that_their_lengths_say(data, fewest):
+    expected, found, at = [], [], 0
+    while (at := data.find(b"\x21\xfe", at)) >= 0:
+        pieces, at = pieces_at(data, at + 2)
+        if len(pieces) > 1 and len(b"".join(pieces)) >= fewest:
+            expected.append((b"".join(pieces), at))
+    at = 0
+    while extension := _native.gif_extension(memoryview(data), at, 0xFE, fewest):
+        found.append(extension)
+        at = extension[1]
+    assert found == expected
+
+
+@given(GIF_BYTES)
+def test_blocks_of_a_gif_are_those_that_their_lengths_say(data):
+    """Frames, graphic controls and the trailer; decoders pass over what is no block."""
+
+    def table(packed: int) -> int:
+        return 3 * (2 << (packed & 7)) if packed & 0x80 else 0
+
+    expected, at = [], 13 + table(data[10]) if len(data) >= 13 else len(data)
+    while at < len(data):
+        begin = at
+        if data[at] == 0x3B:
+            expected.append((0x3B, at, at + 1))
+            break
+        if data[at] == 0x21 or (data[at] == 0x2C and at + 10 <= len(data)):
+            at += 2 if data[at] == 0x21 else 11 + table(data[at + 9])
+            at = pieces_at(data, at)[1] + 1
+            if data[begin] == 0x2C or data[begin + 1 : begin + 2] == b"\xf9":
+                expected.append((data[begin], begin, at))
+        else:
+            at += 1
+    assert list(gif_blocks(memoryview(data))) == expected

@@ -4,8 +4,9 @@ A container says which bytes it accounts for, by reading what lies there or by c
 others.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
+from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.endings import end_of
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
@@ -24,12 +25,13 @@ Extent = tuple[int, int]
 """From the first byte to behind the last."""
 
 
-def rest(data: memoryview, accounted: Iterable[Extent], name: str, max_unknown: int = MAX_UNKNOWN) -> Iterator[Part]:
+def rest(
+    data: memoryview, accounted: Iterable[Extent], name: str, budget: Budget, max_unknown: int = MAX_UNKNOWN
+) -> Iterator[Part]:
     """Files in the bytes that no extent covers; a word where more of them than that are nothing that is known."""
     unknown = 0
     for begin, end in gaps(accounted, len(data)):
-        parts, left = searched(data[begin:end], name)
-        yield from parts
+        left = yield from searched(data[begin:end], name, budget)
         unknown += left if left > _NOTE else 0
     if unknown > max_unknown:
         reason = f"{unknown:,} bytes in it are of no known type, and no part of it that is read"
@@ -45,19 +47,20 @@ def gaps(accounted: Iterable[Extent], length: int) -> Iterator[Extent]:
         at = max(at, end)
 
 
-def searched(data: memoryview, name: str) -> tuple[list[InnerFile], int]:
-    """(files in bytes of unknown structure, how many of the bytes are none of them)."""
+def searched(data: memoryview, name: str, budget: Budget) -> Generator[InnerFile, None, int]:
+    """Files in bytes of unknown structure; returns how many of the bytes are none of them."""
     begin = _padding(data)
     for file in (data, data[begin:]):  # some files begin like padding
         if sniff(file) is not None:
-            return [InnerFile(name, file)], 0
-    parts = list(carve(data))
+            yield InnerFile(name, file)
+            return 0
     unknown = len(data) - begin
-    for part in parts:
+    for part in carve(data, budget):
         media_type = sniff(part.data)
         if media_type is not None and end_of(memoryview(part.data), media_type) is not None:
             unknown -= len(part.data)
-    return parts, max(0, unknown)
+        yield part
+    return max(0, unknown)
 
 
 def _padding(data: memoryview) -> int:

@@ -5,8 +5,10 @@ A short signature proves nothing, so what it gives away is speculative: where it
 
 import re
 from collections.abc import Iterator
+from itertools import chain, pairwise
 
 from tutela import _native
+from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.endings import end_of
 from tutela.content.media.confined.parts import InnerFile
 from tutela.content.media.sniff import MediaType, sniff
@@ -39,6 +41,12 @@ _LITERALS = (
 )
 """What is searched for, and how many bytes before it a file begins."""
 _SIGNATURES = [literal for literal, _ in _LITERALS]
+_FURTHEST = max(before for _, before in _LITERALS)
+_FEWEST = 24
+"""Bytes that a picture has at least; less than that between two signatures is a colour."""
+_BEGINS_AGAIN = re.compile(rb"\xff\xd8(?:\xff{1,8}\x00[^\xff]{0,8}){0,4}\xff{1,8}\xd8")
+"""A JPEG that begins once more before anything else is none (T.81, B.2.1); a light pink is nothing but these."""
+_CHECKED_EVERY = 100
 _BITMAP = re.compile(rb"BM.{4}\x00\x00\x00\x00.{3}\x00[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00", re.DOTALL)
 _CERTAIN = frozenset(
     {
@@ -70,13 +78,21 @@ _OPEN_ENDED = frozenset(
 """Archives are read from their end, or on to it: one that is found takes the rest, which is searched on."""
 
 
-def carve(data: memoryview, begin: int = 0) -> Iterator[InnerFile]:
+WINDOW = 64 * 1024
+"""Bytes whose signatures are held at once: a flat colour can be nothing but signatures."""
+_LONGEST = 24
+"""Bytes of a signature."""
+
+
+def carve(data: memoryview, budget: Budget, begin: int = 0) -> Iterator[InnerFile]:
     """Every file from there on that a signature gives away, each up to its end, or to the next signature where it has
-    none."""
-    starts = [start for start in signatures(data) if start >= begin]
-    covered = 0
-    for number, start in enumerate(starts):
-        if start < covered:
+    none. Raises BudgetSpentError."""
+    covered = begin
+    starts = pairwise(chain(signatures(data, begin), [len(data)]))
+    for number, (start, following) in enumerate(starts):
+        if number % _CHECKED_EVERY == 0:
+            budget.check_time()
+        if start < covered or _BEGINS_AGAIN.match(data, start):
             continue
         rest = data[start:]
         media_type = sniff(rest)
@@ -87,15 +103,28 @@ def carve(data: memoryview, begin: int = 0) -> Iterator[InnerFile]:
         elif length := end_of(rest, media_type):
             covered = start + length
         else:
-            length = (starts[number + 1] if number + 1 < len(starts) else len(data)) - start
+            length = following - start
+            if length < _FEWEST and media_type not in _CERTAIN:
+                continue
         name = f"{media_type.partition('/')[2]} at byte {start:,}"
         yield InnerFile(name, rest[:length], speculative=media_type not in _CERTAIN)
 
 
-def signatures(data: memoryview) -> list[int]:
-    """Where files may begin, in order."""
-    begins = (place - _LITERALS[number][1] for place, number in _native.find_literals(data, _SIGNATURES))
-    found = {begin for begin in begins if begin >= 0}
-    # Not among the literals: a flat colour can be nothing but these two letters, and each place would be kept.
-    found.update(match.start() for match in _BITMAP.finditer(data))
-    return sorted(found)
+def signatures(data: memoryview, begin: int = 0) -> Iterator[int]:
+    """Where files may begin, from there on, each place once and in order."""
+    waiting: set[int] = set()
+    for at in range(begin, len(data), WINDOW):
+        end = at + WINDOW
+        for place, number in literals_between(data, _SIGNATURES, at, end):
+            waiting.add(place - _LITERALS[number][1])
+        waiting.update(match.start() for match in _BITMAP.finditer(data, at, end + _LONGEST) if match.start() < end)
+        known = end - _FURTHEST if end < len(data) else end  # what is found later may begin after that
+        yield from (start for start in sorted(waiting) if begin <= start < known)
+        waiting = {start for start in waiting if start >= known}
+
+
+def literals_between(data: memoryview, literals: list[bytes], begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """(place, number of the literal) of all that begin between two places, in order."""
+    for place, number in _native.find_literals(data[begin : end + _LONGEST], literals):
+        if begin + place < end:
+            yield begin + place, number

@@ -12,12 +12,13 @@ import re
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
-from itertools import islice
+from itertools import chain, islice
 from urllib.parse import unquote_to_bytes
 
 from tutela._native import base64_runs, find_literals, has_row
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.carver import carve
+from tutela.content.media.confined.carver import WINDOW, carve, literals_between
+from tutela.content.media.confined.paired import paired
 from tutela.content.media.plain import is_text
 from tutela.content.media.sniff import sniff
 
@@ -46,9 +47,8 @@ _Z85 = bytes.maketrans(
 )
 _UU = re.compile(rb"^begin(?:-base64)? [0-7]{3,4} ([^\r\n]{1,200})\r?\n((?:[^\r\n]{0,100}\r?\n)+)", re.MULTILINE)
 _BEGINNING = [b"begin"]
-_YENC = re.compile(
-    rb"^=ybegin [^\r\n]*?name=([^\r\n]{1,200})\r?\n(?:=ypart[^\r\n]*\r?\n)?(.*?)\r?\n=yend", re.MULTILINE | re.DOTALL
-)
+_YENC = re.compile(rb"^=ybegin [^\r\n]*?name=([^\r\n]{1,200})\r?\n(?:=ypart[^\r\n]*\r?\n)?", re.MULTILINE)
+_YENC_END = re.compile(rb"\r?\n=yend")
 _BASE85 = re.compile(rb"<~([!-uz\s]{240,}?)~>")
 _BETWEEN = re.compile(rb"&#(?:1[03]|x[aAdD]);|%0[aAdD]|\\[nrt]|\"\s*\+\s*\"|'\s*\+\s*'")
 _BEGIN_BETWEEN = b"&%\\\"'"
@@ -58,7 +58,6 @@ _BOUNDARY = b"-=\r\n"
 """What ends a body in base64, and begins the next part of a mail."""
 _DEFLATE_PROOF = 512
 _MOST_INFLATED = 64 * 1024 * 1024
-_CHECKED_EVERY = 1_000
 _ZLIB = [b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"]
 _MIXED = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|u00([0-9a-fA-F]{2})|([nrtfbav0\\'\"/]))")
 _SINGLE = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"f": b"\f", b"b": b"\b", b"a": b"\a", b"v": b"\v", b"0": b"\0"}
@@ -114,33 +113,33 @@ def addresses_in(text: bytes) -> Iterator[tuple[bytes, bytes]]:
             yield said.lower(), decoded
 
 
-def files_in(text: bytes) -> Iterator[tuple[str, bytes]]:
+def files_in(text: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
     """(name, bytes) of everything that is put into letters with a beginning and an end."""
     has_beginning = bool(find_literals(text, _BEGINNING, most=1))
     for found in _UU.finditer(text) if has_beginning and b"\n" in text else ():
         if data := _from_uu(found[2]):
             yield found[1].decode("utf-8", "replace").strip(), data
-    for found in _YENC.finditer(text) if has_beginning and b"=ybegin " in text else ():
-        yield found[1].decode("utf-8", "replace").strip(), _from_yenc(found[2])
+    for found, end in paired(text, _YENC, _YENC_END) if has_beginning and b"=ybegin " in text else ():
+        yield found[1].decode("utf-8", "replace").strip(), _from_yenc(text[found.end() : end.start()])
     for found in _BASE85.finditer(text) if b"<" in text else ():
         with contextlib.suppress(ValueError):
             yield "base85", base64.a85decode(found[1])
-    yield from _dumps_in(text)
+    yield from _dumps_in(text, budget)
     for plain in _unescaped(text):
-        for part in carve(memoryview(plain)):
+        for part in carve(memoryview(plain), budget):
             yield "escaped", bytes(part.data)
 
 
-def _dumps_in(text: bytes) -> Iterator[tuple[str, bytes]]:
+def _dumps_in(text: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
     """Bytes as programs print them, and in rare alphabets, where they begin like a file of a known type."""
     may_be_dumped = b"\n" in text and has_row(text, _IN_HEXADECIMAL, 20) and text.count(b"\n") >= _FEWEST // 16 - 1
     for digits in _dumped(text) if may_be_dumped else ():
-        if len(digits) >= 2 * _FEWEST and _is_worth_a_look(data := binascii.unhexlify(digits)):
+        if len(digits) >= 2 * _FEWEST and _is_worth_a_look(data := binascii.unhexlify(digits), budget):
             yield "dump", data
     for found in _BASE32.finditer(text) if has_row(text, _IN_BASE32, _FEWEST) else ():
         letters = re.sub(rb"[\r\n=]", b"", found.group())
         with contextlib.suppress(binascii.Error):
-            if _is_worth_a_look(data := base64.b32decode(letters + b"=" * (-len(letters) % 8))):
+            if _is_worth_a_look(data := base64.b32decode(letters + b"=" * (-len(letters) % 8)), budget):
                 yield "base32", data
     for found in _TIGHT.finditer(text) if has_row(text, _NO_SPACE, 480) else ():
         for run in (found.group(), found.group().translate(_Z85)):
@@ -149,7 +148,7 @@ def _dumps_in(text: bytes) -> Iterator[tuple[str, bytes]]:
                     yield "base85", base64.b85decode(run[: len(run) // 5 * 5])
 
 
-def runs_in(text: bytes, decoded: Collection[bytes] = ()) -> Iterator[bytes]:
+def runs_in(text: bytes, budget: Budget, decoded: Collection[bytes] = ()) -> Iterator[bytes]:
     """What long runs of letters and numbers stand for, where it begins like a file of a known type, or has one in it.
 
     Not once more what `decoded`, texts in base64 that begin like such a file, stand for.
@@ -170,12 +169,12 @@ def runs_in(text: bytes, decoded: Collection[bytes] = ()) -> Iterator[bytes]:
             if any(text.startswith(letters, begin) for letters in known.get(_length(text, begin, end), ())):
                 continue
             for run in beginnings(text[begin:end]):
-                if decode is not from_base64 and not _may_be_a_file(run, decode):
+                if decode is not from_base64 and not _may_be_a_file(run, decode, budget):
                     continue
                 data, was_packed = _inflated(decode(run))
                 if len(data) < _FEWEST:
                     continue
-                if was_packed or _is_worth_a_look(data) or (data := bitmap_file(data) or b""):
+                if was_packed or _is_worth_a_look(data, budget) or (data := bitmap_file(data) or b""):
                     yield data
                     break
 
@@ -191,7 +190,7 @@ def _places(pattern: re.Pattern[bytes], text: bytes) -> Iterator[tuple[int, int]
     return (found.span() for found in pattern.finditer(text))
 
 
-def _may_be_a_file(run: bytes, decode: Callable[[bytes], bytes]) -> bool:
+def _may_be_a_file(run: bytes, decode: Callable[[bytes], bytes], budget: Budget) -> bool:
     """Whether a long run is worth decoding whole, which takes long where it is not base64: its head begins like a file
     or has one in it, or its end is one."""
     if len(run) <= 2 * _HEAD:
@@ -199,16 +198,16 @@ def _may_be_a_file(run: bytes, decode: Callable[[bytes], bytes]) -> bool:
     head = decode(run[:_HEAD])
     if _inflated(head)[1] or head.lstrip(_BEFORE_MARKUP)[:1] == b"<":
         return True
-    if _is_worth_a_look(head) or bitmap_file(head) is not None:
+    if _is_worth_a_look(head, budget) or bitmap_file(head) is not None:
         return True
     tail = run[-_TAIL:]
     return any(decode(tail[skipped:]).rstrip(b"\0").endswith(_TARGA_END) for skipped in range(4))
 
 
-def _is_worth_a_look(data: bytes) -> bool:
+def _is_worth_a_look(data: bytes, budget: Budget) -> bool:
     """Whether bytes are a file of a known type, or have one in them: a key or a tag with a picture in it, letters that
     were put into letters once more."""
-    if sniff(data) is not None or next(carve(memoryview(data)), None) is not None:
+    if sniff(data) is not None or next(carve(memoryview(data), budget), None) is not None:
         return True
     return has_row(data, _IN_BASE64, _LETTERS_AGAIN) and is_text(data)
 
@@ -226,11 +225,11 @@ def _inflated(data: bytes) -> tuple[bytes, bool]:
 def packed_in(data: memoryview, budget: Budget) -> Iterator[bytes]:
     """Files in streams of zlib, wherever one begins (RFC 1950): programs and data keep what they need so."""
     end = 0
-    for number, (begin, _) in enumerate(find_literals(data, _ZLIB)):
-        if number % _CHECKED_EVERY == 0:
-            budget.check_time()
+    windows = (literals_between(data, _ZLIB, at, at + WINDOW) for at in range(0, len(data), WINDOW))
+    for begin, _ in chain.from_iterable(windows):
         if begin < end:
             continue
+        budget.check_time()
         with contextlib.suppress(zlib.error):
             head = zlib.decompressobj().decompress(data[begin : begin + 4096], 2 * _DEFLATE_PROOF)
             if len(head) < _DEFLATE_PROOF:
@@ -238,7 +237,7 @@ def packed_in(data: memoryview, budget: Budget) -> Iterator[bytes]:
             stream = zlib.decompressobj()
             come = stream.decompress(data[begin:], _MOST_INFLATED)
             end = len(data) - len(stream.unused_data) if stream.eof else begin
-            if _is_worth_a_look(come):
+            if _is_worth_a_look(come, budget):
                 yield come
 
 

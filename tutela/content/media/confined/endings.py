@@ -10,6 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from tutela import _native
 from tutela.content.media.sniff import MediaType
 
+_MARK = re.compile(rb"\xff")
+_MARKER = re.compile(rb"\xff(?=[^\x00\xff])")
+_FILL = re.compile(rb"\xff+(?=\xff)")
+_NO_MARKER = re.compile(rb"(?:\xff+\x00)+|\xff+(?=\xff)")
 _BOX_TYPE = re.compile(rb"[A-Za-z0-9 _\xa9-]{4}")
 
 
@@ -32,8 +36,8 @@ def _jpeg(data: memoryview) -> int | None:
         marker = data[at + 1] if at + 1 < len(data) else 0
         if marker == 0xD9:
             return at + 2
-        if marker == 0xFF:  # a fill byte
-            at += 1
+        if marker == 0xFF:
+            at = behind_fill(data, at)
             continue
         if marker == 0x01 or 0xD0 <= marker <= 0xD7:
             at += 2
@@ -50,7 +54,8 @@ def jpeg_segments(data: memoryview) -> Iterator[tuple[int, memoryview]]:
     while 0 <= at < last:
         marker = data[at + 1]
         if data[at] != 0xFF or marker in (0x00, 0xFF):
-            at = _next_mark(data, at + 1)
+            found = _MARKER.search(data, at)
+            at = found.start() if found else -1
             continue
         if marker == 0xDA:
             return
@@ -63,12 +68,14 @@ def jpeg_between(data: memoryview) -> Iterator[memoryview]:
     """What stands in a JPEG between the segments before its first scan, and in segments from that scan on."""
     at, scans = 2, False
     while at < len(data) - 3:
-        if data[at] != 0xFF or data[at + 1] in (0x00, 0xFF):
-            mark = _next_mark(data, at + 1)
-            mark = len(data) if mark < 0 else mark
-            if data[at] != 0xFF:
-                yield data[at:mark]
-            at = mark
+        if passed := _NO_MARKER.match(data, at):
+            at = passed.end()
+            continue
+        if data[at] != 0xFF:
+            mark = _MARK.search(data, at)
+            end = mark.start() if mark else len(data)
+            yield data[at:end]
+            at = end
             continue
         marker = data[at + 1]
         if marker == 0xD9:
@@ -85,10 +92,10 @@ def jpeg_between(data: memoryview) -> Iterator[memoryview]:
             at = found
 
 
-def _next_mark(data: memoryview, begin: int) -> int:
-    """Where the next byte 0xFF stands; -1 where there is none."""
-    found = re.compile(b"\xff").search(data, begin)
-    return found.start() if found else -1
+def behind_fill(data: memoryview, at: int) -> int:
+    """Where a marker begins of which there are fill bytes from there on."""
+    fill = _FILL.match(data, at)
+    return fill.end() if fill else at
 
 
 def _png(data: memoryview) -> int | None:
@@ -119,28 +126,14 @@ def count_gif_frames(data: memoryview, limit: int) -> int:
 
 
 def gif_blocks(data: memoryview) -> Iterator[tuple[int, int, int]]:
-    """(introducer, where it begins, where it ends) of every block, up to the trailer; what is none is passed over."""
-    if len(data) < 13:
-        return
-    at = 13 + _colour_table(data[10])
-    while at < len(data):
-        introducer, begin = data[at], at
+    """(introducer, where it begins, where it ends) of every frame and graphic control, up to the trailer; other
+    extensions are left out, and what is no block is passed over."""
+    end = 0
+    while block := _native.gif_block(data, end):
+        yield block
+        introducer, _, end = block
         if introducer == 0x3B:
-            yield introducer, at, at + 1
             return
-        if introducer == 0x21:
-            at += 2
-        elif introducer == 0x2C and at + 10 <= len(data):
-            at += 10 + _colour_table(data[at + 9]) + 1
-        else:  # no block: decoders pass over it, and show what follows
-            at += 1
-            continue
-        at = _native.gif_sub_blocks_end(data, at) + 1
-        yield introducer, begin, at
-
-
-def _colour_table(packed: int) -> int:
-    return 3 * (2 << (packed & 7)) if packed & 0x80 else 0
 
 
 def _riff(data: memoryview) -> int | None:

@@ -6,6 +6,7 @@ between and behind members; here it is told, so that it can be searched.
 
 import bz2
 import lzma
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -18,11 +19,15 @@ from tutela.content.media.sniff import MediaType
 from tutela.errors import UnscreenableError
 
 _INPUT = 256 * 1024
+_FIRST_INPUT = 4096
+"""A member may be twenty bytes, and what is behind it is copied."""
 _OUTPUT = 1024 * 1024
 _ZSTD_WINDOW = 128 * 1024 * 1024
 _SKIPPABLE = range(0x184D2A50, 0x184D2A60)
 _FIXED = 10
 """Bytes of a gzip header before its fields."""
+_PADDING = re.compile(rb"\x00*")
+_TEXT = re.compile(rb"[^\x00]*")
 _MAGIC = {
     MediaType.GZIP: b"\x1f\x8b",
     MediaType.BZIP2: b"BZh",
@@ -55,13 +60,21 @@ class Members:
         """Raises what the library does of a damaged member; what came before it has been given out."""
         at = 0
         while self._begins(at):
+            self._budget.check_time()
             begin = _gzip_header(self._data, at) if self._type is MediaType.GZIP else at
             reader = MemberReader(self._data, at, _DECOMPRESSORS[self._type]())
             for block in reader:
                 self._budget.spend_bytes(len(block))
                 yield block
-            self.accounted += [(at, min(at + _FIXED, begin)), (begin, reader.end)]
+            self._account(at, min(at + _FIXED, begin))
+            self._account(begin, reader.end)
             at = self._next(reader.end)
+
+    def _account(self, begin: int, end: int) -> None:
+        """An extent, as one with that before it where they touch: there may be millions."""
+        if self.accounted and self.accounted[-1][1] == begin:
+            begin = self.accounted.pop()[0]
+        self.accounted.append((begin, end))
 
     def _begins(self, at: int) -> bool:
         magic = _MAGIC[self._type]
@@ -75,9 +88,7 @@ class Members:
             if magic not in _SKIPPABLE:
                 break
             at += 8 + length
-        while at < len(self._data) and self._data[at] == 0 and self._type is not MediaType.ZSTD:
-            at += 1
-        return at
+        return at if self._type is MediaType.ZSTD else _behind(_PADDING, self._data, at)
 
 
 class MemberReader:
@@ -89,11 +100,12 @@ class MemberReader:
         self.end = begin
 
     def __iter__(self) -> Iterator[bytes]:
-        held = b""
+        held, length = b"", _FIRST_INPUT
         while True:
             if not held and getattr(self._decompressor, "needs_input", True):
-                held = bytes(self._data[self.end : self.end + _INPUT])
+                held = bytes(self._data[self.end : self.end + length])
                 self.end += len(held)
+                length = min(4 * length, _INPUT)
                 if not held:
                     raise EOFError("the stream ends before its end is marked")
             block = self._decompressor.decompress(held, _OUTPUT)
@@ -105,6 +117,12 @@ class MemberReader:
                 return
 
 
+def _behind(pattern: re.Pattern[bytes], data: memoryview, at: int) -> int:
+    """Where what fits ends."""
+    found = pattern.match(data, at)
+    return found.end() if found else at
+
+
 def _gzip_header(data: memoryview, at: int) -> int:
     """Where a gzip member's compressed bytes begin, behind the fields of its header."""
     flags = data[at + 3] if at + 10 <= len(data) else 0
@@ -113,9 +131,7 @@ def _gzip_header(data: memoryview, at: int) -> int:
         begin += 2 + int.from_bytes(data[begin : begin + 2], "little")
     for flag in (8, 16):
         if flags & flag:
-            while begin < len(data) and data[begin]:
-                begin += 1
-            begin += 1
+            begin = _behind(_TEXT, data, begin) + 1
     return begin + (2 if flags & 2 else 0)
 
 

@@ -23,7 +23,7 @@ class Carved:
         budget.check_time()
         # A program that reads a format has its signature in it.
         kind = ordinary(content.data) if content.media_type is None else None
-        for part in carve(memoryview(content.data), begin=1):  # never itself
+        for part in carve(memoryview(content.data), budget, begin=1):  # never itself
             yield replace(part, speculative=part.speculative or kind is not None)
         if kind is not None and kind[1] in ("font/woff", "font/woff2"):
             yield from of_font(memoryview(content.data), budget)
@@ -38,7 +38,7 @@ class Carved:
                 budget.spend_bytes(len(data))
                 yield InnerFile("packed", data, speculative=True)
         if kind is not None and kind[0] is not FileKind.TEXT:
-            for data in runs_in(bytes(content.data)):
+            for data in runs_in(bytes(content.data), budget):
                 budget.spend_bytes(len(data))
                 yield InnerFile("embedded", data, speculative=True)
         if kind is not None and kind[0] is FileKind.AUDIO:
@@ -48,7 +48,7 @@ class Carved:
         if content.media_type is MediaType.PNM and (rest := behind_first(memoryview(content.data))):
             yield InnerFile("next picture", rest)
         if b"=ybegin " in bytes(content.data):
-            for name, data in files_in(bytes(content.data)):
+            for name, data in files_in(bytes(content.data), budget):
                 budget.spend_bytes(len(data))
                 yield InnerFile(name, data)
 

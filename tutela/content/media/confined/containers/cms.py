@@ -24,7 +24,7 @@ class Cms:
         at = bytes(data[:64]).find(_IDENTIFIER)
         if bytes(data[at + len(_IDENTIFIER) :][:1]) in _ENVELOPED:
             raise encrypted()
-        yield from carve(data, begin=1)
+        yield from carve(data, budget, begin=1)
         signed = bytearray()
         for octets in _octets(data, 0):
             budget.check_time()

@@ -39,4 +39,4 @@ class Compressed:
         if error is not None:
             yield Unread("content", error)
         if members.accounted:
-            yield from rest(data, members.accounted, "trailing data")
+            yield from rest(data, members.accounted, "trailing data", budget)

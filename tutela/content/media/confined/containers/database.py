@@ -46,7 +46,7 @@ def values_of(content: Content, budget: Budget) -> Iterator[Part]:
             elif sniff(value) is not None:
                 yield InnerFile("value", value, speculative=True)
             else:
-                yield from carve(memoryview(value))
+                yield from carve(memoryview(value), budget)
         if texts:
             yield InnerFile("texts", "\n".join(texts).encode(), speculative=True)
         budget.check_time()

@@ -12,6 +12,7 @@ from PIL import Image, ImageChops
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers.page import STATES
+from tutela.content.media.confined.paired import paired
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
 from tutela.content.media.plain import as_utf8
@@ -28,16 +29,19 @@ _CLOSER = 4096
 _SMALLEST = 64
 _MOVES = re.compile(rb"<(?:\w+:)?(?:animate\w*|set|discard)\b|@keyframes", re.IGNORECASE)
 _SCRIPT = re.compile(rb"<(?:\w+:)?script\b", re.IGNORECASE)
-_FOREIGN = re.compile(rb"<(?:\w+:)?foreignObject\b[^>]*>(.*?)</(?:\w+:)?foreignObject", re.DOTALL | re.IGNORECASE)
+_FOREIGN = re.compile(rb"<(?:\w+:)?foreignObject\b[^>]*>", re.IGNORECASE)
+_FOREIGN_END = re.compile(rb"</(?:\w+:)?foreignObject", re.IGNORECASE)
 _COLOUR = re.compile(rb"#[0-9a-fA-F]{6}\b|\brgb\([^()]{5,40}\)")
 _UNKNOWN_COLOUR = re.compile(rb"\b(?:var|oklch|oklab|lch|lab|hwb|color|color-mix|light-dark)\(", re.IGNORECASE)
 _MANY_COLOURS, _DISTINCT = 256, 64
 _LANGUAGE = re.compile(rb"""\ssystemLanguage\s*=\s*["']([^"']*)["']""")
 _MOST_LANGUAGES = 8
-_SYMBOL = re.compile(rb"<symbol\b([^>]*)>(.{1024,}?)</symbol>", re.DOTALL | re.IGNORECASE)
+_SYMBOL = re.compile(rb"<symbol\b([^>]*)>", re.IGNORECASE)
+_SYMBOL_END = re.compile(rb"</symbol>", re.IGNORECASE)
+_SMALLEST_SYMBOL = 1024
 _ELSEWHERE = re.compile(rb"""((?:xlink:)?href|src)\s*=\s*(["'])(?!\s*(?:data:|\#))[^"']*\2""", re.IGNORECASE)
 _NAMESPACE = b'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-_MEDIA = re.compile(rb"@media\b[^{};]*\{((?:[^{}]*\{[^{}]*\})*[^{}]*)\}", re.IGNORECASE)
+_MEDIA = re.compile(rb"@media\b[^{};@]*\{((?:[^{}]*\{[^{}]*\})*[^{}]*)\}", re.IGNORECASE)
 
 
 class Drawing:
@@ -48,7 +52,7 @@ class Drawing:
         for pattern, reason in ((_MOVES, "it moves"), (_SCRIPT, "a script in it may draw")):
             if pattern.search(text):
                 yield Unread("drawing", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
-        if foreign := b"".join(found[1] for found in _FOREIGN.finditer(text)):
+        if foreign := b"".join(text[begin.end() : end.start()] for begin, end in paired(text, _FOREIGN, _FOREIGN_END)):
             yield InnerFile("page within", b"<html>" + foreign, speculative=True)
         for reading in dict.fromkeys((text, _MEDIA.sub(rb"\1", text), STATES.sub(b"", text), *_in_languages(text))):
             yield from _drawn(reading, "drawing", budget)
@@ -58,9 +62,10 @@ class Drawing:
         if _left_out(text):
             reason = "it has colours that are not drawn here"
             yield Unread("drawing", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
-        for number, symbol in enumerate(_SYMBOL.finditer(text), start=1):
+        symbols = paired(text, _SYMBOL, _SYMBOL_END, _SMALLEST_SYMBOL)
+        for number, (begin, end) in enumerate(symbols, start=1):
             budget.spend_part()
-            alone = b"<svg %b %b>%b</svg>" % (_NAMESPACE, symbol[1], symbol[2])
+            alone = b"<svg %b %b>%b</svg>" % (_NAMESPACE, begin[1], text[begin.end() : end.start()])
             yield from _drawn(alone, f"symbol {number}", budget)
 
 

@@ -33,7 +33,7 @@ class GainMap:
         end = end_of(data, MediaType.JPEG) if _says_so(data) else None
         if end is None or end >= len(data):
             return
-        for number, file in enumerate(carve(data[end:])):
+        for number, file in enumerate(carve(data[end:], budget)):
             if number >= _MOST:
                 return
             if sniff(file.data) is not MediaType.JPEG or not _says_so(memoryview(file.data)):

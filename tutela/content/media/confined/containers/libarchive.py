@@ -56,8 +56,8 @@ class Libarchive:
                 if explained.reason == Shortcoming.ENCRYPTED or not _is_volume(content):
                     raise explained from error
         data = memoryview(content.data)
-        yield from rest(data, [(0, _end(content))], "trailing data")
-        yield from carve(data[_SIGNATURE:])  # comments, recovery records, files that no directory names
+        yield from rest(data, [(0, _end(content))], "trailing data", budget)
+        yield from carve(data[_SIGNATURE:], budget)  # comments, recovery records, files that no directory names
         if _is_volume(content):
             raise UnscreenableError(Shortcoming.PARTLY_SCREENED, _ONE_OF_SEVERAL)
 

@@ -5,6 +5,7 @@ import string
 from collections.abc import Iterator
 from email.feedparser import BytesFeedParser
 from email.message import Message
+from itertools import chain
 
 from tutela._native import has_row
 from tutela.content.media.confined.budget import Budget
@@ -50,8 +51,9 @@ class Mail:
                 yield InnerFile(name, payload, may_be_unknown=_is_signature(part.get_content_type(), payload))
         # Programs differ in where a part ends and what its encoding is: what stands in letters anywhere counts, too.
         if not is_text(raw):
-            yield from carve(memoryview(raw))
-        for number, data in enumerate([*(data for _, data in files_in(raw)), *runs_in(raw, decoded)], start=1):
+            yield from carve(memoryview(raw), budget)
+        embedded = chain((data for _, data in files_in(raw, budget)), runs_in(raw, budget, decoded))
+        for number, data in enumerate(embedded, start=1):
             budget.spend_bytes(len(data))
             yield InnerFile(f"embedded {number}", data, speculative=True)
 

@@ -5,12 +5,13 @@ A thumbnail may show what the picture itself no longer does, or never did.
 
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 
 from tutela import _native
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.encodings import runs_in
-from tutela.content.media.confined.endings import boxes, jpeg_between
+from tutela.content.media.confined.endings import behind_fill, boxes, jpeg_between
 from tutela.content.media.confined.parts import InnerFile, Part
 from tutela.content.media.content import Content
 from tutela.content.media.sniff import PICTURES, VIDEOS, MediaType, sniff
@@ -36,8 +37,8 @@ class MetadataBlocks:
             if len(block) < _MIN_BYTES:
                 continue
             budget.check_time()
-            letters = runs_in(bytes(block)) if len(block) <= _MOST_LETTERS else ()
-            for part in (*carve(block), *(InnerFile("letters", run) for run in letters)):
+            letters = runs_in(bytes(block), budget) if len(block) <= _MOST_LETTERS else ()
+            for part in chain(carve(block, budget), (InnerFile("letters", run) for run in letters)):
                 kind = sniff(part.data)
                 if kind is MediaType.TIFF:  # EXIF itself begins like one
                     continue
@@ -69,6 +70,9 @@ def _jpeg(data: memoryview) -> Iterator[memoryview]:
     at = 2
     joined: dict[bytes, list[memoryview]] = {_EXTENDED: [], _COMMENT: []}
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] not in (0xD9, 0xDA):
+        if data[at + 1] == 0xFF:
+            at = behind_fill(data, at)
+            continue
         length = int.from_bytes(data[at + 2 : at + 4])
         if 0xE0 <= data[at + 1] <= 0xEF or data[at + 1] == 0xFE:
             segment = data[at + 4 : at + 2 + length]
@@ -77,7 +81,7 @@ def _jpeg(data: memoryview) -> Iterator[memoryview]:
                 joined[_COMMENT].append(segment)
             elif bytes(segment[: len(_EXTENDED)]) == _EXTENDED:
                 joined[_EXTENDED].append(segment[len(_EXTENDED) + 40 :])
-        at += 1 if data[at + 1] == 0xFF else 2 + length
+        at += 2 + length
     yield from jpeg_between(data)
     for segments in joined.values():
         if len(segments) > 1:
@@ -98,12 +102,11 @@ def _png(data: memoryview) -> Iterator[memoryview]:
 
 def _gif(data: memoryview) -> Iterator[memoryview]:
     """Comments and what applications put there, each as one (GIF89a, 24 and 26)."""
-    for marked in (b"\x21\xfe", b"\x21\xff"):
+    for label in (0xFE, 0xFF):
         at = 0
-        while found := _native.find_literals(data[at:], [marked], most=1):
-            joined, pieces, at = _native.gif_sub_blocks(data, at + found[0][0] + 2)
-            if pieces > 1:
-                yield memoryview(joined)
+        while found := _native.gif_extension(data, at, label, _MIN_BYTES):
+            joined, at = found
+            yield memoryview(joined)
 
 
 def _unpacked(block: memoryview) -> Iterator[memoryview]:

@@ -47,7 +47,7 @@ class Metafile:
         for number, (bitmap, speculative) in enumerate(read, start=1):
             budget.spend_bytes(len(bitmap))
             yield InnerFile(f"bitmap {number}", bitmap, speculative=speculative)
-        yield from carve(data)
+        yield from carve(data, budget)
         if tally.fields > _MOST_FIELDS or tally.lines > _MOST_LINES:
             reason = f"it draws {tally.fields:,} fields and {tally.lines:,} lines, and is not drawn here"
             yield Unread("drawing", UnscreenableError(Shortcoming.NOT_RENDERED, reason))

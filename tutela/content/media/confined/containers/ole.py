@@ -60,7 +60,7 @@ class Ole:
             raise encrypted()
         for name, stream in streams.items():
             yield from _in_stream(name, _joined(name, stream), budget)
-        yield from carve(data, begin=1)  # sectors that no stream has
+        yield from carve(data, budget, begin=1)  # sectors that no stream has
         for name, reason in _beyond_us(streams):
             yield Unread(name, UnscreenableError(Shortcoming.NOT_RENDERED, reason))
 
@@ -75,7 +75,7 @@ def _in_stream(name: str, data: bytes, budget: Budget) -> Iterator[Part]:
         return
     if name == _NATIVE:
         yield InnerFile("embedded", _native(data), within=name, speculative=is_text(_native(data)))
-    for part in carve(memoryview(data)):
+    for part in carve(memoryview(data), budget):
         yield InnerFile(part.name, part.data, within=name, speculative=True)
     for number, blip in enumerate(_blips(data, budget), start=1):
         yield InnerFile(f"picture {number}", blip, within=name, speculative=True)

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 
 from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.paired import paired
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
 from tutela.content.media.plain import as_utf8
@@ -49,20 +50,21 @@ _TAG = re.compile(
     rb"[a-z][^<>]*?(/?)>",
     re.IGNORECASE,
 )
-_SCRIPT = re.compile(rb"<script\b[^>]*>(.*?)</script", re.DOTALL | re.IGNORECASE)
+_SCRIPT = re.compile(rb"<script\b[^>]*>", re.IGNORECASE)
+_SCRIPT_END = re.compile(rb"</script", re.IGNORECASE)
 _PAINTS = re.compile(rb"getContext|putImageData|createImageData|OffscreenCanvas|fillRect")
 _DATA = re.compile(rb"(?:[-\d.]{1,6}\s{0,4},\s{0,4}){192}")
 _UNKNOWN_PAINT = re.compile(
     rb"(?:box|text)-shadow\s*:|gradient\(|\b(?:oklch|oklab|lch|lab|hwb|color|color-mix)\(", re.IGNORECASE
 )
 _WRAPPED = re.compile(
-    rb"@(?:media|supports|layer|container|scope)\b[^{};]*\{((?:[^{}]*\{[^{}]*\})*[^{}]*)\}", re.IGNORECASE
+    rb"@(?:media|supports|layer|container|scope)\b[^{};@]*\{((?:[^{}]*\{[^{}]*\})*[^{}]*)\}", re.IGNORECASE
 )
 STATES = re.compile(rb":(?:hover|active|focus(?:-within|-visible)?|target|checked|visited|link)\b", re.IGNORECASE)
 """What a rule of style waits for; then it holds, and another part may be shown."""
 _SOURCE = re.compile(rb"""\bsrcdoc\s*=\s*("[^"]*"|'[^']*')""", re.IGNORECASE)
 _FIELD_COLOUR = re.compile(
-    rb"""(?:bgcolor\s*=\s*["']?|background(?:-color)?\s*:\s*|fill(?:color)?\s*[:=]\s*["']?)\s*(#[0-9a-f]{3,8}|\w+\([^)]*\))""",
+    rb"""(?:bgcolor\s*=\s*["']?|background(?:-color)?\s*:\s*|fill(?:color)?\s*[:=]\s*["']?)\s*(#[0-9a-f]{3,8}|\w+\([^()]*[()])""",
     re.IGNORECASE,
 )
 _CLOSED = b"<style>table { border-spacing: 0 !important }</style>"
@@ -116,17 +118,28 @@ def may_draw(text: bytes) -> bool:
 
 def _beyond_us(text: bytes) -> str | None:
     """Why the page may show more than is drawn here."""
-    for script in _SCRIPT.finditer(text) if b"<" in text else ():
-        if _PAINTS.search(script[1]) or _DATA.search(script[1]):
+    for begin, end in paired(text, _SCRIPT, _SCRIPT_END) if b"<" in text else ():
+        script = text[begin.end() : end.start()]
+        if _PAINTS.search(script) or _DATA.search(script):
             return "a script in it may draw"
     may_paint = b"(" in text or (b"-" in text and b"-shadow" in text.lower())
-    if may_paint and _UNKNOWN_PAINT.search(text) and sum(len(paint.split(b",")) for paint in _paints(text)) >= _FEW * 4:
+    if may_paint and _paints_much(text):
         return "it draws with shadows or gradients"
     if (_EMBEDS.search(text) if b"<" in text else None) and _FILTERS.search(text):
         return "it shows pictures through filters"
     if not text.isascii() and len(_BLOCK.findall(text.decode("utf-8", "ignore"))) >= _MANY_BLOCKS:
         return "it draws with letters that are blocks"
     return None
+
+
+def _paints_much(text: bytes) -> bool:
+    """Whether shadows and gradients have many parts; how many more is not asked."""
+    count = 0
+    for paint in _paints(text):
+        count += 1 + paint.count(b",")
+        if count >= _FEW * 4:
+            return True
+    return False
 
 
 def _paints(text: bytes) -> Iterator[bytes]:

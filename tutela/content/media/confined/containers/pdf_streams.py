@@ -164,10 +164,10 @@ class PdfStreams:
         for match in _STREAM.finditer(self._data):
             if match.start() < at:
                 continue
-            yield from carve(memoryview(self._data)[max(at, _PDF_HEAD) : match.start()])
+            yield from carve(memoryview(self._data)[max(at, _PDF_HEAD) : match.start()], self._budget)
             end = self._data.find(b"endstream", match.end())
             at = end if end >= 0 else len(self._data)
-        yield from carve(memoryview(self._data)[max(at, _PDF_HEAD) :])
+        yield from carve(memoryview(self._data)[max(at, _PDF_HEAD) :], self._budget)
 
     def _earlier(self) -> Iterator[Part]:
         """What the last cross-reference no longer names: an earlier revision still does."""
@@ -214,7 +214,7 @@ class PdfStreams:
         if sniff(data) is not None:
             yield InnerFile(name, data, speculative=True)
             return
-        for part in carve(memoryview(data)):
+        for part in carve(memoryview(data), self._budget):
             yield InnerFile(part.name, part.data, within=name, speculative=True)
 
     def _parts_of(self, pdf: "pikepdf.Pdf", revision: str = "") -> Iterator[Part]:
@@ -231,7 +231,7 @@ class PdfStreams:
                     continue
                 self._seen.add(digest)
                 if _filters(item)[-1:] != ["/DCTDecode"]:
-                    for part in carve(memoryview(raw)):
+                    for part in carve(memoryview(raw), self._budget):
                         yield InnerFile(part.name, part.data, within=name, speculative=True)
                 if item.get("/Subtype") == "/Image" or "/ImageMask" in item:
                     yield from self._picture(item, raw, name, within)
@@ -301,7 +301,7 @@ class PdfStreams:
             yield InnerFile(name, data, within)
             return
         if not is_text(data[:4096]):
-            for part in carve(memoryview(data)):
+            for part in carve(memoryview(data), self._budget):
                 yield InnerFile(part.name, part.data, within=name, speculative=True)
         if self._draws_apart(item) and _may_draw(data):
             left, bottom, right, top = (float(edge) for edge in item["/BBox"])

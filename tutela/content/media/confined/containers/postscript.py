@@ -15,9 +15,9 @@ class PostScript:
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
         budget.check_time()
-        yield from carve(memoryview(content.data))
+        yield from carve(memoryview(content.data), budget)
         text = bytes(content.data)
-        for number, data in enumerate([*(data for _, data in files_in(text)), *runs_in(text)], start=1):
+        for number, data in enumerate([*(data for _, data in files_in(text, budget)), *runs_in(text, budget)], start=1):
             budget.spend_bytes(len(data))
             yield InnerFile(f"embedded {number}", data, speculative=True)
         yield Unread("drawing", UnscreenableError(Shortcoming.NOT_RENDERED, "PostScript is not drawn"))

@@ -42,7 +42,7 @@ def of_font(data: memoryview, budget: Budget) -> Iterator[Part]:
             table = zlib.decompressobj().decompress(data[start : start + packed], min(length, budget.limits.max_bytes))
         except zlib.error:
             continue
-        yield from carve(memoryview(table))
+        yield from carve(memoryview(table), budget)
 
 
 def _draws(data: memoryview) -> bool:

@@ -43,7 +43,7 @@ class SevenZip:
             yield InnerFile(member.name, member.getvalue())
         if failure is not None:
             raise failure
-        yield from rest(data, extents, "trailing data")
+        yield from rest(data, extents, "trailing data", budget)
 
 
 def _extents(archive: "py7zr.SevenZipFile") -> list[Extent]:

@@ -41,7 +41,7 @@ def members_of(data: memoryview, budget: Budget) -> Iterator[Part]:
             begin, end = member.offset_data, member.offset_data + member.size
             accounted.append((begin - tarfile.BLOCKSIZE, end))
             yield InnerFile(member.name, data[begin:end])
-    yield from rest(data, accounted, "trailing data")
+    yield from rest(data, accounted, "trailing data", budget)
 
 
 def _is_file(member: tarfile.TarInfo) -> bool:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.encodings import addresses_in, files_in, readings_of, runs_in
+from tutela.content.media.confined.paired import paired
 from tutela.content.media.confined.parts import InnerFile, Part, Unread, encrypted
 from tutela.content.media.content import Content
 from tutela.content.media.plain import as_utf8, is_text
 from tutela.content.media.sniff import MediaType
 
-_DRAWING = re.compile(rb"<(?:\w+:)?svg\b.*?</(?:\w+:)?svg\s*>", re.DOTALL | re.IGNORECASE)
+_DRAWING = re.compile(rb"<(?:\w+:)?svg\b", re.IGNORECASE)
+_DRAWING_END = re.compile(rb"</(?:\w+:)?svg\s*>", re.IGNORECASE)
 _LOCKED = re.compile(rb"-----BEGIN PGP MESSAGE-----|-----BEGIN AGE ENCRYPTED FILE-----")
 _PICTURES = (b"image/", b"video/", b"application/")
 
@@ -21,7 +23,7 @@ class EncodedText:
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
         text = as_utf8(content.data)
-        for number, found in enumerate(_found(text, content.media_type), start=1):
+        for number, found in enumerate(_found(text, content.media_type, budget), start=1):
             name, data, speculative = found
             budget.spend_bytes(len(data))
             yield InnerFile(name or f"embedded {number}", data, speculative=speculative)
@@ -29,26 +31,26 @@ class EncodedText:
             yield Unread("message", encrypted())
         # What is of no known type is known to be text; what is, begins like text and may go on otherwise.
         if content.media_type is not None and not is_text(content.data):
-            yield from carve(memoryview(content.data))
+            yield from carve(memoryview(content.data), budget)
 
 
-def _found(text: bytes, media_type: MediaType | None) -> Iterator[tuple[str, bytes, bool]]:
+def _found(text: bytes, media_type: MediaType | None, budget: Budget) -> Iterator[tuple[str, bytes, bool]]:
     """(name, bytes, whether it is a guess) of everything in every reading of the text; the same bytes come once."""
     seen: set[int] = set()
-    for name, data in files_in(text):
+    for name, data in files_in(text, budget):
         yield name, data, name == "escaped"
     for reading in readings_of(text):
-        for name, data, speculative in _in_reading(reading, media_type):
+        for name, data, speculative in _in_reading(reading, media_type, budget):
             if (digest := hash(data)) not in seen:
                 seen.add(digest)
                 yield name, data, speculative
 
 
-def _in_reading(text: bytes, media_type: MediaType | None) -> Iterator[tuple[str, bytes, bool]]:
+def _in_reading(text: bytes, media_type: MediaType | None, budget: Budget) -> Iterator[tuple[str, bytes, bool]]:
     for said, data in addresses_in(text):
         yield "", data, not said.startswith(_PICTURES)
-    for data in runs_in(text):
+    for data in runs_in(text, budget):
         yield "", data, True
     if media_type is not MediaType.SVG and b"<" in text:
-        for drawing in _DRAWING.finditer(text):
-            yield "", drawing.group(), True
+        for begin, end in paired(text, _DRAWING, _DRAWING_END):
+            yield "", text[begin.start() : end.end()], True

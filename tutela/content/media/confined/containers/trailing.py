@@ -1,6 +1,6 @@
 """What stands behind the end of a picture: the film of a motion photo, an archive, a second picture."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 
 from tutela.content.media.confined.accounting import MAX_UNKNOWN, searched
@@ -28,21 +28,29 @@ class Trailing:
         budget.check_time()
         data = memoryview(content.data)
         if content.media_type is MediaType.BMP:
-            yield from searched(data[_BMP_HEADERS : int.from_bytes(data[10:14], "little")], "gap")[0]
+            yield from searched(data[_BMP_HEADERS : int.from_bytes(data[10:14], "little")], "gap", budget)
         end = end_of(data, content.media_type) if content.media_type else None
         if end is None:  # it has no end: what is behind it may be anywhere
-            yield from carve(data[_HEAD:])
+            yield from carve(data[_HEAD:], budget)
             return
         if end >= len(data):
             return
         behind = data[end:]
-        parts, unknown = searched(behind, NAME)
-        for part in parts:
-            yield from _one_after_the_other(part, budget)
+        unknown = yield from _each(searched(behind, NAME, budget), budget)
         known_end = bytes(behind[-len(_MAKERS_END) :]) == _MAKERS_END or EXPECTED[content.limits.profile].trailing
         if unknown > MAX_UNKNOWN and not known_end:
             reason = f"{unknown:,} bytes behind its end are of no known type"
             yield Unread(NAME, UnscreenableError(Shortcoming.TRAILING_DATA, reason))
+
+
+def _each(files: Generator[InnerFile, None, int], budget: Budget) -> Generator[Part, None, int]:
+    """Every picture of these files; returns what they return."""
+    while True:
+        try:
+            file = next(files)
+        except StopIteration as end:
+            return int(end.value)
+        yield from _one_after_the_other(file, budget)
 
 
 def _one_after_the_other(file: InnerFile, budget: Budget) -> Iterator[Part]:

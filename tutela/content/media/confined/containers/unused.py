@@ -28,7 +28,7 @@ class Unused:
         for start, end in [*sorted(_packets(data, budget)), (len(data), len(data))]:
             if start - at >= _LEAST:
                 budget.check_time()
-                yield from carve(data[at:start])
+                yield from carve(data[at:start], budget)
             at = max(at, end)
 
 

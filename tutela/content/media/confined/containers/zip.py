@@ -80,7 +80,7 @@ class Zip:
                             markup.append((part.name, bytes(part.data)))
             yield from _drawn_by_fields(markup)
             yield from _differences(members, data)
-            yield from rest(data, [*_accounted(members, data), *_directory(archive, members)], "trailing data")
+            yield from rest(data, [*_accounted(members, data), *_directory(archive, members)], "trailing data", budget)
 
 
 def _never_shown(names: set[str]) -> re.Pattern[str] | None:
@@ -143,7 +143,7 @@ def _by_their_headers(data: memoryview, budget: Budget) -> Iterator[Part]:
             at = begin + reader.end
         if flags & _SIZES_FOLLOW:
             at = next((begin for begin in _followers(data, at)), len(data))
-    yield from carve(data[min(at, len(data)) :])
+    yield from carve(data[min(at, len(data)) :], budget)
 
 
 def _counted(blocks: Iterable[bytes], budget: Budget) -> Iterator[bytes]:
