@@ -15,7 +15,7 @@ from PIL import Image
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from tests.support.memory import children_of, needs_root, stretches, traces
+from tests.support.memory import children_of, memory_of, needs_root, stretches, traces
 from tests.support.pictures import file_of, photos
 from tests.support.service import Service
 from tutela.api.keys import Scope
@@ -157,22 +157,7 @@ def test_metrics_say_how_many_cases_wait(service):
     assert re.search(r"tutela_case_oldest_seconds \d", text)
 
 
-def _memory(process: int) -> Iterator[bytes]:
-    """All memory of a process that can be read, as whoever is root on its machine reads it."""
-    for line in Path(f"/proc/{process}/maps").read_text().splitlines():
-        found = re.match(r"(\w+)-(\w+) r", line)
-        if found is None or line.endswith(("[vvar]", "[vsyscall]")):
-            continue
-        begin, end = int(found[1], 16), int(found[2], 16)
-        with Path(f"/proc/{process}/mem").open("rb", 0) as memory:
-            memory.seek(begin)
-            try:
-                yield memory.read(end - begin)
-            except OSError:
-                continue
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can read the memory of a process that forbids it")
+@needs_root
 def test_whoever_takes_all_files_and_the_memory_of_the_service_opens_no_evidence(service):
     marker = "person-" + os.urandom(8).hex()
     content = b"text-" + os.urandom(8).hex().encode() + b" "
@@ -191,7 +176,7 @@ def test_whoever_takes_all_files_and_the_memory_of_the_service_opens_no_evidence
         wrapped = [bytes(one) for one in connection.execute(select(evidence_table.c.wrapped_key)).scalars()]
     keys = {file_key(header, [SECRET]) for one in wrapped for header in split_headers(one)}
     assert len(keys) >= 4
-    for memory in _memory(service.process.pid):
+    for memory in memory_of(service.process.pid, "r"):
         assert not re.search(rb"AGE-SECRET-KEY-1(?i:[0-9a-z]{20})", memory)
         for file_key_ in keys:
             assert file_key_ not in memory  # the key inside an age file, which only the review key unwraps

@@ -27,14 +27,21 @@ from starlette.responses import Response
 from tests.support.effort import effort
 from tests.support.service import free_port, is_up
 from tests.support.serving import serving
-from tests.support.streams import JanusServer, NginxRtmp, NodeMediaServer, Publisher, Serving, film, watching
+from tests.support.streams import (
+    JanusServer,
+    NginxRtmp,
+    NodeMediaServer,
+    Publisher,
+    Serving,
+    film,
+    list_scene,
+    watching,
+)
 from tests.support.videos import Pictures
 from tests.support.waiting import wait_until
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import ReviewKey, new_identity
-from tutela.cli.demo import draw_scene, encoded
-from tutela.cli.screening import samples_of
-from tutela.content.media.content import Mode
+from tutela.cli.demo import draw_scene
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.foundation.store.database import Store
@@ -45,7 +52,6 @@ from tutela.gateways.streams.nginx_rtmp import KIND, NginxRtmpOptions
 from tutela.gateways.streams.node_media_server import KIND as NODE
 from tutela.gateways.streams.node_media_server import NodeMediaServerOptions
 from tutela.gateways.streams.process import Open
-from tutela.lists.banks.model import Action, NewEntry, Policy
 from tutela.screening.streams import (
     Channel,
     Publication,
@@ -88,16 +94,8 @@ def key() -> tuple[str, str]:
 def deployment(tmp_path_factory, key) -> Iterator[Deployment]:
     options = CaseworkOptions(evidence=EvidenceOptions(recipients=(key[1],)))
     with compose_deployment(tmp_path_factory.mktemp("peers") / "home", decoders=2, casework=options) as opened:
-        list_picture(opened)
+        list_scene(opened, LISTED, SIZE)
         yield opened
-
-
-def list_picture(opened: Deployment) -> None:
-    picture = encoded(draw_scene(LISTED, SIZE), "PNG")
-    (sample,), _ = samples_of(picture, opened.pool, opened.screener.limits, Mode.EXACT, ["pdq"])
-    opened.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
-    opened.banks.add("known", [NewEntry("pdq", sample.value, "operator", "x")], actor="test")
-    opened.refresh()
 
 
 @pytest.fixture(scope="module")
@@ -410,7 +408,7 @@ def test_no_piece_of_a_cut_stream_is_anywhere_on_the_volume_but_sealed(volume, t
     frames = moving(BENIGN[0], before_s * 30) + [scene(LISTED)] * 90
     path = film(tmp_path / "film.mkv", frames, range(0, len(frames), 60), options={"preset": "veryfast"})
     with compose_deployment(mounted / "home", decoders=1) as opened:
-        list_picture(opened)
+        list_scene(opened, LISTED, SIZE)
     ground = Ground(mounted / "home", key[1])
     with nginx_served(ground, tmp_path / "nginx") as (_, server):
         assert Publisher(path, server.url("cam", "?user=m1")).wait().broken
@@ -568,7 +566,7 @@ class Ground:
 def ground(tmp_path, key) -> Ground:
     home = tmp_path / "home"
     with compose_deployment(home, decoders=1) as opened:
-        list_picture(opened)
+        list_scene(opened, LISTED, SIZE)
     return Ground(home, key[1])
 
 

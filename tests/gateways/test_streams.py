@@ -33,15 +33,13 @@ from PIL import Image
 from sqlalchemy import update
 
 from tests.support.effort import effort
-from tests.support.streams import RATE, film, put_down
+from tests.support.streams import RATE, film, list_scene, put_down
 from tests.support.videos import Pictures
 from tests.support.waiting import wait_until
 from tutela.casework.cases.model import Queue
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import ReviewKey, new_identity
-from tutela.cli.demo import draw_scene, encoded
-from tutela.cli.screening import samples_of
-from tutela.content.media.content import Mode
+from tutela.cli.demo import draw_scene
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.deployment.streams import open_streams
@@ -50,7 +48,6 @@ from tutela.foundation.outbox.worker import Progress
 from tutela.foundation.store.database import now
 from tutela.foundation.store.stream_tables import stream
 from tutela.gateways.streams.metrics import exposition
-from tutela.lists.banks.model import Action, NewEntry, Policy
 from tutela.screening.streams import (
     Admission,
     Channel,
@@ -192,16 +189,8 @@ def listing(tmp_path_factory, identity) -> Iterator[Deployment]:
     """A deployment that lists one drawn picture, and keeps evidence."""
     options = CaseworkOptions(evidence=EvidenceOptions(recipients=(identity[1],)))
     with compose_deployment(tmp_path_factory.mktemp("listing") / "home", decoders=1, casework=options) as deployment:
-        list_picture(deployment)
+        list_scene(deployment, LISTED, SIZE)
         yield deployment
-
-
-def list_picture(deployment: Deployment, size: tuple[int, int] = SIZE) -> None:
-    picture = encoded(draw_scene(LISTED, size), "PNG")
-    (sample,), _ = samples_of(picture, deployment.pool, deployment.screener.limits, Mode.EXACT, ["pdq"])
-    deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
-    deployment.banks.add("known", [NewEntry("pdq", sample.value, "operator", "x")], actor="test")
-    deployment.refresh()
 
 
 @pytest.fixture(scope="module")

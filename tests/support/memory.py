@@ -4,17 +4,18 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can read the memory of a process that forbids it")
 
 
-def memory_of(process: int) -> Iterator[bytes]:
-    """Every stretch of a process's memory that it can write to, and so can have left something in."""
+def memory_of(process: int, access: Literal["r", "rw"] = "rw") -> Iterator[bytes]:
+    """Every stretch of a process's memory that it can write to, and so can have left something in; or read."""
     for line in Path(f"/proc/{process}/maps").read_text().splitlines():
-        found = re.match(r"(\w+)-(\w+) rw", line)
-        if found is None or line.endswith("[vvar]"):
+        found = re.match(rf"(\w+)-(\w+) {access}", line)
+        if found is None or line.endswith(("[vvar]", "[vsyscall]")):
             continue
         begin, end = int(found[1], 16), int(found[2], 16)
         with Path(f"/proc/{process}/mem").open("rb", 0) as memory:

@@ -28,10 +28,14 @@ from av.video.frame import PictureType
 from tests.support.service import free_port, is_up
 from tests.support.videos import Pictures
 from tests.support.waiting import PATIENCE_S, wait_until
+from tutela.cli.demo import draw_scene, encoded
+from tutela.cli.screening import samples_of
+from tutela.content.media.content import Mode
 from tutela.deployment.composition import Deployment
 from tutela.gateways.streams.base import Door
 from tutela.gateways.streams.options import HookOptions
 from tutela.gateways.streams.process import Open, hook_server, opened
+from tutela.lists.banks.model import Action, NewEntry, Policy
 from tutela.screening.streams import Channel, Publication, StreamOptions, StreamRecords, StreamState
 from tutela.screening.streams.examiner import Examiner
 from tutela.screening.streams.model import LIVE
@@ -328,6 +332,15 @@ room-{self.ROOM}: {{
         self.process.kill()
         self.process.wait()
         self.log.close()
+
+
+def list_scene(opened: Deployment, seed: int, size: tuple[int, int]) -> None:
+    """Have a drawn scene in a bank that blocks."""
+    picture = encoded(draw_scene(seed, size), "PNG")
+    (sample,), _ = samples_of(picture, opened.pool, opened.screener.limits, Mode.EXACT, ["pdq"])
+    opened.banks.create("known", policy=Policy(Action.BLOCK), actor="test")
+    opened.banks.add("known", [NewEntry("pdq", sample.value, "operator", "x")], actor="test")
+    opened.refresh()
 
 
 def put_down(

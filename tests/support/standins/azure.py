@@ -11,11 +11,12 @@ import hmac
 import html
 import itertools
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.support.serving import serving
 
 ACCOUNT = "example"
 KEY = base64.b64encode(b"words that stand for a key of an account").decode()
@@ -234,8 +235,6 @@ def azure(*containers: str, versioned: bool = False) -> Iterator[Azure]:
     class Handler(_Handler):
         azure = running
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
         running.port = server.server_port
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield running
-        server.shutdown()

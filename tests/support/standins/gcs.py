@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import MD5, SHA256, Hash
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.support.serving import serving
+
 ACCOUNT = "screener@example.iam.gserviceaccount.com"
 _GOOGLES_OWN = "https://oauth2.googleapis.com/token"
 SUBSCRIPTION = "projects/example/subscriptions/uploads"
@@ -259,11 +261,9 @@ def google(*buckets: str, versioned: tuple[str, ...] = ()) -> Iterator[Google]:
     class Handler(_Handler):
         google = running
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
         running.port = server.server_port
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield running
-        server.shutdown()
 
 
 def _plain(letters: str) -> bytes:

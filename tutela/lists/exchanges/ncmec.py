@@ -234,7 +234,7 @@ def _listing(element: etree._Element) -> Listing:
         raise MalformedError("it has no member or no id")
     media = element.tag[len(_TAG) :]
     classification = _text(parts.get(_CLASSIFICATION)).strip()
-    prints = parts.get(_FINGERPRINTS)
+    prints = element.findall(_FINGERPRINTS)  # one that is empty says nothing of another
     up, down = _votes(parts.get(_FEEDBACK))
     return Listing(
         owner=owner,
@@ -243,7 +243,7 @@ def _listing(element: etree._Element) -> Listing:
         withdrawn=media.startswith("deleted"),
         media=media.removeprefix("deleted").lower(),
         labels=(classification,) if classification else (),
-        fingerprints=() if prints is None else tuple(_fingerprints(prints)),
+        fingerprints=tuple(one for each in prints for one in _fingerprints(each)),
         upvotes=up,
         downvotes=down,
     )
