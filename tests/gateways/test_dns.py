@@ -1,7 +1,6 @@
 """The zone of listed domains: transferred whole and by differences, signed, and applied by real resolvers."""
 
 import asyncio
-import base64
 import contextlib
 import os
 import secrets
@@ -22,7 +21,7 @@ import dns.xfr
 import dns.zone
 import pytest
 
-from tests.support.resolvers import looked_up, resolver, served
+from tests.support.resolvers import GARDEN, KEY, bind, looked_up, resolver, served, unbound
 from tests.support.service import free_port
 from tests.support.stores import new_store
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -38,10 +37,7 @@ from tutela.lists.banks.model import BankUse, EntryState
 from tutela.lists.banks.service import Banks
 from tutela.lists.banks.values import new_entry
 
-KEY = base64.b64encode(secrets.token_bytes(32)).decode()
-os.environ["TEST_TSIG"] = KEY
 os.environ["TEST_TSIG_SHORT"] = "c2hvcnQ="
-GARDEN = "192.0.2.80"
 
 
 @pytest.fixture
@@ -193,52 +189,6 @@ def test_files_for_resolvers_that_transfer_nothing(banks):
 
 
 # --- real resolvers
-
-
-def bind(folder: Path, port: int, options: DnsOptions) -> list[str]:
-    zone = options.zone
-    (folder / "named.conf").write_text(
-        f"""key "k" {{ algorithm hmac-sha256; secret "{KEY}"; }};
-        server 127.0.0.1 {{ keys {{ "k"; }}; }};
-        options {{ directory "{folder}"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
-          recursion yes; pid-file "{folder}/pid"; session-keyfile "{folder}/session"; dnssec-validation no;
-          forward only; forwarders {{ 127.0.0.1 port {free_port()}; }};
-          response-policy {{ zone "{zone}" log no add-soa no; }} qname-wait-recurse no min-update-interval 0; }};
-        controls {{ }};
-        zone "{zone}" {{ type secondary; file "{zone}.db";
-          primaries {{ 127.0.0.1 port {options.listen.port} key "k"; }};
-          allow-notify {{ 127.0.0.1; }}; allow-query {{ none; }}; }};"""
-    )
-    return ["/usr/sbin/named", "-g", "-c", str(folder / "named.conf")]
-
-
-def unbound(folder: Path, port: int, options: DnsOptions) -> list[str]:
-    (folder / "unbound.conf").write_text(
-        f"""server:
-  directory: "{folder}"
-  chroot: ""
-  username: ""
-  pidfile: "{folder}/pid"
-  interface: 127.0.0.1@{port}
-  port: {port}
-  do-ip6: no
-  do-daemonize: no
-  use-syslog: no
-  do-not-query-localhost: no
-  module-config: "respip iterator"
-remote-control:
-  control-enable: no
-forward-zone:
-  name: "."
-  forward-addr: 127.0.0.1@{free_port()}
-rpz:
-  name: "{options.zone}"
-  primary: 127.0.0.1@{options.listen.port}
-  allow-notify: 127.0.0.1
-  zonefile: "{folder}/{options.zone}.zone"
-"""
-    )
-    return ["/usr/sbin/unbound", "-d", "-c", str(folder / "unbound.conf")]
 
 
 def test_two_zones_are_transferred_and_what_changes_is_a_difference_of_the_small_one(banks, tmp_path):

@@ -1,9 +1,7 @@
 """The zone in five real resolvers: every rule applied, torn transfers changing nothing, and a lost policy alarmed."""
 
 import asyncio
-import base64
 import contextlib
-import functools
 import itertools
 import json
 import os
@@ -30,7 +28,22 @@ import dns.tsigkeyring
 import pytest
 
 from tests.support.effort import effort
-from tests.support.resolvers import addresses, answered, asked, looked_up, resolver, served
+from tests.support.resolvers import (
+    GARDEN,
+    KEY,
+    Configure,
+    addresses,
+    answered,
+    asked,
+    bind,
+    dnsmasq,
+    knot,
+    looked_up,
+    powerdns,
+    resolver,
+    served,
+    unbound,
+)
 from tests.support.service import free_port
 from tests.support.waiting import wait_until
 from tutela.foundation.outbox.service import Outbox
@@ -47,10 +60,7 @@ from tutela.lists.banks.service import Banks
 from tutela.lists.banks.values import new_entry
 
 pytestmark = pytest.mark.peers
-KEY = base64.b64encode(secrets.token_bytes(32)).decode()
-os.environ["TEST_TSIG_OF_PEERS"] = KEY
 os.environ["TEST_HOOK_OF_PEERS"] = new_secret()
-GARDEN = "192.0.2.80"
 NAMES = ("listed.example", "other.example")
 
 
@@ -82,142 +92,10 @@ def lists(tmp_path: Path) -> Iterator[Lists]:
 def options_of(port: int, name: str, *, signed: bool, **more: object) -> DnsOptions:
     at = ListenAddress("127.0.0.1", port)
     resolvers = {name: Resolver(asked_at=at, notified_at=at)}
-    keys = {"k": "env:TEST_TSIG_OF_PEERS"} if signed else {}
+    keys = {"k": "env:TEST_TSIG"} if signed else {}
     listen = ListenAddress("127.0.0.1", free_port())
     given = {"listen": listen, "keys": keys, "garden": [GARDEN], "resolvers": resolvers, "canary_every_s": 1}
     return DnsOptions.model_validate(given).model_copy(update=more)
-
-
-class Nowhere:
-    """The rest of the world: every name is said at once not to exist. BIND signs what it asks the primary's address, so
-    the world has another."""
-
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.2", 0))
-        self.port = int(self._socket.getsockname()[1])
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                wire, peer = self._socket.recvfrom(4096)
-                answer = dns.message.make_response(dns.message.from_wire(wire), recursion_available=True)
-                answer.set_rcode(dns.rcode.NXDOMAIN)
-                answer.authority = [dns.rrset.from_text(".", 1, "IN", "SOA", "a. b. 1 1 1 1 1")]
-                self._socket.sendto(answer.to_wire(), peer)
-
-
-@functools.cache
-def nowhere() -> int:
-    """The port of it. Where nobody answers, resolvers ask again, and rest for a minute before they ask at all."""
-    return Nowhere().port
-
-
-def bind(folder: Path, port: int, options: DnsOptions, primary: int = 0) -> list[str]:
-    primary = primary or options.listen.port
-    policies = " ".join(f'zone "{zone}" log no add-soa no;' for zone in options.zones)
-    zones = "".join(
-        f"""zone "{zone}" {{ type secondary; file "{zone}.db"; primaries {{ 127.0.0.1 port {primary} key "k"; }};
-          allow-notify {{ 127.0.0.1; }}; allow-query {{ none; }}; }};
-        """
-        for zone in options.zones
-    )
-    (folder / "named.conf").write_text(
-        f"""key "k" {{ algorithm hmac-sha256; secret "{KEY}"; }};
-        server 127.0.0.1 {{ keys {{ "k"; }}; }};
-        options {{ directory "{folder}"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
-          recursion yes; pid-file "{folder}/pid"; session-keyfile "{folder}/session"; dnssec-validation no;
-          min-refresh-time 1; min-retry-time 1;
-          forward only; forwarders {{ 127.0.0.2 port {nowhere()}; }};
-          response-policy {{ {policies} }} qname-wait-recurse no min-update-interval 0; }};
-        controls {{ }};
-        {zones}"""
-    )
-    return ["/usr/sbin/named", "-g", "-c", str(folder / "named.conf")]
-
-
-def unbound(folder: Path, port: int, options: DnsOptions, primary: int = 0) -> list[str]:
-    zones = "".join(
-        f"""rpz:
-  name: "{zone}"
-  primary: 127.0.0.1@{primary or options.listen.port}
-  allow-notify: 127.0.0.1
-  zonefile: "{folder}/{zone}.zone"
-"""
-        for zone in options.zones
-    )
-    (folder / "unbound.conf").write_text(
-        f"""server:
-  directory: "{folder}"
-  chroot: ""
-  username: ""
-  pidfile: "{folder}/pid"
-  interface: 127.0.0.1@{port}
-  port: {port}
-  do-ip6: no
-  do-daemonize: no
-  use-syslog: no
-  do-not-query-localhost: no
-  module-config: "respip iterator"
-remote-control:
-  control-enable: no
-forward-zone:
-  name: "."
-  forward-addr: 127.0.0.2@{nowhere()}
-{zones}"""
-    )
-    return ["/usr/sbin/unbound", "-d", "-c", str(folder / "unbound.conf")]
-
-
-REASON = 'extendedErrorCode=15, extendedErrorExtra="the list of Example Hotline", '
-
-
-def powerdns(folder: Path, port: int, options: DnsOptions, primary: int = 0) -> list[str]:
-    """Of the small zone no reason is told: PowerDNS would tell it of free names, too."""
-    zones = "".join(
-        f"""rpzPrimary("127.0.0.1:{primary or options.listen.port}", "{zone}", {{
-  refresh=1, tsigname="k", tsigalgo="hmac-sha256", tsigsecret="{KEY}", {REASON if zone == options.zone else ""}
-  dumpFile="{folder}/{zone}.zone", seedFile="{folder}/{zone}.zone"}})
-"""
-        for zone in options.zones
-    )
-    (folder / "rpz.lua").write_text(zones)
-    (folder / "recursor.conf").write_text(
-        f"""local-address=127.0.0.1:{port}
-lua-config-file={folder}/rpz.lua
-socket-dir={folder}
-daemon=no
-write-pid=no
-security-poll-suffix=
-dnssec=off
-forward-zones-recurse=.=127.0.0.2:{nowhere()}
-threads=1
-setuid=
-setgid=
-"""
-    )
-    return ["/usr/sbin/pdns_recursor", f"--config-dir={folder}"]
-
-
-def knot(folder: Path, port: int, options: DnsOptions) -> list[str]:
-    (folder / "kresd.conf").write_text(
-        f"""net.ipv6 = false
-net.listen('127.0.0.1', {port}, {{ kind = 'dns' }})
-cache.size = 10 * MB
-modules = {{ 'policy' }}
-policy.add(policy.rpz(policy.ANSWER, '{folder}/zone.rpz', true))
-"""
-    )
-    return ["/usr/sbin/kresd", "-n", "-c", str(folder / "kresd.conf"), str(folder)]
-
-
-def dnsmasq(folder: Path, port: int, options: DnsOptions) -> list[str]:
-    (folder / "dnsmasq.conf").write_text(
-        f"port={port}\nlisten-address=127.0.0.1\nbind-interfaces\nno-resolv\nno-hosts\npid-file=\n"
-        f"user=root\nserver=127.0.0.2#{nowhere()}\nconf-file={folder}/zone.dnsmasq\n"
-    )
-    return ["/usr/sbin/dnsmasq", "-k", "-C", str(folder / "dnsmasq.conf")]
 
 
 def holds(port: int, *, garden: tuple[str, ...], free: tuple[str, ...] = ("unlisted.example",)) -> None:
@@ -342,9 +220,6 @@ class Torn:
                     asking.settimeout(2)
                     asking.sendto(data, ("127.0.0.1", self._to))
                     self._udp.sendto(asking.recv(4096), peer)
-
-
-Configure = Callable[[Path, int, DnsOptions, int], list[str]]
 
 
 @pytest.mark.parametrize(("configure", "signed"), [(bind, True), (unbound, False)])
