@@ -5,8 +5,8 @@ import hmac
 import secrets
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from tutela.foundation.store.database import insert_once
 from tutela.foundation.store.tables import meta
 
 _KEY = "pseudonym-key"
@@ -14,8 +14,7 @@ _KEY = "pseudonym-key"
 
 def pseudonym(connection: Connection, name: str) -> str:
     """The pseudonym of a name; the key is made on first use."""
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    connection.execute(insert(meta).values(name=_KEY, value=secrets.token_hex(32)).on_conflict_do_nothing())
+    connection.execute(insert_once(connection, meta, {"name": _KEY, "value": secrets.token_hex(32)}))
     found = known_pseudonym(connection, name)
     assert found is not None
     return found

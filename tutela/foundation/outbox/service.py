@@ -12,12 +12,11 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError
 from tutela.foundation.leases import new_holder, until, written_ahead
 from tutela.foundation.store.announcements import announce
-from tutela.foundation.store.database import Store, microseconds, moment, now
+from tutela.foundation.store.database import Store, insert_once, microseconds, moment, now
 from tutela.foundation.store.outbox_tables import outbox
 
 MAX_KEY = 255
@@ -92,9 +91,7 @@ def enqueue(
         "created_at": at,
         "updated_at": at,
     }
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(outbox).values(row).on_conflict_do_nothing().returning(outbox.c.id)
-    written = connection.execute(statement).first()
+    written = connection.execute(insert_once(connection, outbox, row).returning(outbox.c.id)).first()
     announce(connection)
     if written is not None and ids is not None:
         ids.append(written.id)

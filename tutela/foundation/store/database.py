@@ -8,10 +8,11 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text, update
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select, text, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import PoolProxiedConnection, StaticPool
@@ -20,6 +21,9 @@ from tutela.errors import NotFoundError, StoreError
 from tutela.foundation.store.announcements import Listener, announce
 from tutela.foundation.store.revisions import MIGRATIONS, current_revision, head_revision, refuse_later
 from tutela.foundation.store.tables import clock, meta
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 BUSY_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 5
@@ -205,6 +209,18 @@ def advance_banks(connection: Connection) -> None:
     """Let every process notice that a bank changed."""
     announce(connection)
     connection.execute(update(clock).values(banks=clock.c.banks + 1))
+
+
+def insert_once(connection: Connection, table: Table, row: Mapping[str, Any]) -> "postgresql.Insert | sqlite.Insert":
+    """The insertion of a row where there is none with its key. Of the dialects the one that is spoken is read: every
+    command would wait for the other's drivers."""
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(table).values(row).on_conflict_do_nothing()
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table).values(row).on_conflict_do_nothing()
 
 
 def now() -> int:
