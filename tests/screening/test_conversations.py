@@ -1,10 +1,12 @@
 """Conversations: events are durable before they are answered, state is exactly what they come to, reasons are true."""
 
+import itertools
 import json
 import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -773,6 +775,34 @@ def test_words_of_a_conversation_are_taken_for_an_open_case_and_sealed(house: De
     cases.decide(summary.id, Outcome.REJECT, by="person:1", reason="no")
     with pytest.raises(ConflictError):
         contacts.add_words(summary.id, [line], actor="key:1")
+
+
+# --- evidence that is asked for while events come
+
+
+def test_who_has_evidence_may_be_asked_of_while_events_are_taken():
+    state, accounts = RiskState(), 20_000
+    batches = []
+    for begin in range(0, accounts, 1_000):
+        numbers = range(begin, begin + 1_000)
+        events = [Event(f"e{i}", EventKind.MESSAGE, START + i, f"u{i}", f"v{i}", **MINOR) for i in numbers]
+        records = pack(events, Heard.nothing(1_000), NAMES, NOW)
+        records["trust"] = [2.0 if i % 2 else 0.5 for i in numbers]
+        records["position"] = list(numbers)
+        batches.append(records)
+    keys = NAMES.all([f"u{i}" for i in range(accounts)])
+    odd = np.arange(accounts) % 2 == 1
+    asked: list[np.ndarray] = []
+    taking = threading.Thread(target=lambda: [state.apply(records) for records in batches])
+    taking.start()
+    while taking.is_alive():
+        asked.append(state.evident(keys))
+    taking.join()
+    assert np.array_equal(state.evident(keys), odd)
+    assert not any((one & ~odd).any() for one in asked)
+    # What was known once stays known.
+    assert all((later | ~before).all() for before, later in itertools.pairwise(asked))
+    assert not state.evident(NAMES.all(["", "nobody"])).any()
 
 
 # --- kills
