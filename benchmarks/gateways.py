@@ -296,6 +296,8 @@ def our_clamd(folder: Path, count: int) -> Iterator[Server]:
         entries = [NewEntry("pdq", value.tobytes()) for value in random_hashes(count, seed=3)]
         for at in range(0, len(entries), 10_000):
             deployment.banks.add("known", entries[at : at + 10_000], actor="benchmark")
+        while not deployment.indexes.build("pdq"):  # as every service does soon after lists have grown
+            time.sleep(0.1)
     options = {"kind": "clamd", "listen": [path], "overrides": {"unknown-type": "allow"}, "answer_s": 600}
     settings = json.dumps({"mail": options})
     environment = os.environ | {"TUTELA_GATEWAYS": settings, "TUTELA_DECODERS": "1"}
