@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.waiting import PATIENCE_S
 from tutela.content.media.content_file import ContentFile
-from tutela.gateways.capacity import Capacity, Semaphore
+from tutela.gateways.capacity import Capacity, HoldPace, Semaphore
 from tutela.gateways.gathered import SHORT_BYTES, GatheredContent, SpareMemory
 from tutela.gateways.intake import Body, Intake, _shared
 from tutela.screening.verdict import Context
@@ -134,3 +134,15 @@ async def _cancelled_while_it_is_read() -> None:
         assert memory is not None and memory[:6] == bytes(6)
         assert capacity.held_bytes == 0
         capacity.close()
+
+
+def test_holds_that_anybody_causes_have_a_quarter_of_the_time_and_nobody_waits_longer_than_a_second():
+    pace, now, waited = HoldPace(), 100.0, 0.0
+    assert pace.wait_s(now) == 0, "whoever comes alone is held at once"
+    for _ in range(200):
+        pace.took(0.002)
+        waited += (wait_s := pace.wait_s(now))
+        now += wait_s + 0.002
+    assert 0.7 < waited / (now - 100.0) < 0.8
+    assert pace.wait_s(now + 10.0) == 0
+    assert max(pace.wait_s(now + 10.0) for _ in range(100_000)) == pytest.approx(1.0)

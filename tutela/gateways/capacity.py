@@ -13,6 +13,11 @@ from tutela.gateways.gathered import SpareMemory
 
 _DISK_THREADS = 4
 _SEALING_THREADS = 2
+_LONGEST_WAIT_S = 1.0
+_HOLD_AND_REST = 4
+"""So many times as long as a hold takes until the next."""
+_WEIGHT = 0.2
+"""Of the last in the average."""
 
 
 class Places(Protocol):
@@ -33,6 +38,25 @@ class Semaphore:
         return self._semaphore
 
 
+class HoldPace:
+    """For holds of what was not screened, such as what is announced as too long: they cost nobody anything who asks for
+    them. All together have a quarter of the time, and nobody waits for that longer than a second."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._takes_s = 0.0
+
+    def wait_s(self, now: float) -> float:
+        """How long whoever comes now is to wait."""
+        turn = min(max(now, self._next), now + _LONGEST_WAIT_S)
+        self._next = turn + _HOLD_AND_REST * self._takes_s
+        return turn - now
+
+    def took(self, seconds: float) -> None:
+        """A hold is written down."""
+        self._takes_s += _WEIGHT * (seconds - self._takes_s)
+
+
 class Capacity:
     """Belongs to one event loop. Where the memory is full, whoever brings content waits, but for whoever began first:
     so one of them always comes to its end.
@@ -47,6 +71,8 @@ class Capacity:
         self.sealing = ThreadPoolExecutor(_SEALING_THREADS, "tutela-gateway-sealing", initializer=give_way)
         """For what goes to the disk while more of it comes: it keeps nobody waiting but whoever sends it."""
         self.spare = SpareMemory()
+        self.pace = HoldPace()
+        """Of holds of what was not screened."""
         self.max_held_bytes = max_held_bytes or _memory_bytes() // 4
         self.held_bytes = 0
         self._held: dict[object, int] = {}

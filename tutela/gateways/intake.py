@@ -373,13 +373,18 @@ class Intake:
         return GatewayOutcome(Decision.HOLD, job.id)
 
     async def _held(self, body: Body, fault: GatewayFault) -> GatewayOutcome:
-        content = body.content.whole()
+        content, pace = body.content.whole(), self.capacity.pace
+        if (wait_s := pace.wait_s(time.monotonic())) and not self._stopping:
+            await asyncio.sleep(wait_s)
+        began = time.monotonic()
         try:
             held = self.capacity.disk.submit(self._screener.hold, content, reason(fault), body.context)
             verdict = await _shared(body, held)
         except TutelaError as error:
             log.error("a hold could not be written down: %s", error)
             return unrecorded()
+        finally:
+            pace.took(time.monotonic() - began)
         count_verdict(verdict)
         return outcome_of(verdict)
 
