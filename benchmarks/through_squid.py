@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.http_screening import free_port, on_the_other_core, processor_s
+from tests.support.squid import squid_command
 
 _WAIT_S = 60.0
 _CONNECTIONS, _PAUSE_MS = 80, 40
@@ -74,10 +75,7 @@ def squid_with_icap(home: Path, suspects: str) -> Iterator["Squid"]:
         stack.enter_context(
             _started([nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")], origin, folder / "o")
         )
-        (folder / "squid.conf").write_text(_squid(folder, proxy, origin, icap, suspects))
-        # As a user who is not root in a space of its own, but who may read what was made here.
-        alone = ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
-        asked = [*alone, squid, "-N", "-f", str(folder / "squid.conf")]
+        asked = squid_command(squid, folder, proxy, origin, _settings(icap, suspects))
         running = stack.enter_context(_started(asked, proxy, folder / "s"))
         squid = Squid(wrk, folder, proxy, gateway, running)
         squid.wait_for_answer("http://a" + suspects + "/other")
@@ -138,26 +136,12 @@ http {{ access_log off; keepalive_requests 1000000; client_body_temp_path {folde
 """
 
 
-def _squid(folder: Path, port: int, origin: int, icap: int, suspects: str) -> str:
-    return f"""http_port 127.0.0.1:{port}
-pid_filename none
-netdb_filename none
-access_log none
-cache_log {folder}/cache.log
-cache_store_log none
-coredump_dir {folder}
-cache deny all
-shutdown_lifetime 1 seconds
-visible_hostname proxy.example
-cache_peer 127.0.0.1 parent {origin} 0 no-query originserver name=origin
-acl everything src all
-cache_peer_access origin allow everything
-never_direct allow everything
-icap_enable on
+def _settings(icap: int, suspects: str) -> str:
+    return f"""icap_enable on
 icap_service tutela reqmod_precache icap://127.0.0.1:{icap}/tutela bypass=off
 acl suspects dstdomain {suspects}
 adaptation_access tutela allow suspects
-http_access allow everything
+http_access allow all
 """
 
 

@@ -5,7 +5,6 @@ import contextlib
 import http.server
 import json
 import os
-import shutil
 import signal
 import statistics
 import subprocess
@@ -26,10 +25,10 @@ from tests.support.effort import effort
 from tests.support.gateways import GatewayProcess
 from tests.support.service import free_port
 from tests.support.serving import serving
+from tests.support.squid import SQUID, squid_command
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.peers
-SQUID = shutil.which("squid", path="/usr/sbin:/usr/bin")
 
 
 @pytest.fixture
@@ -68,30 +67,8 @@ def squid(folder: Path, settings: str, origin: int) -> Iterator[Squid]:
     if SQUID is None:
         pytest.skip("squid is not installed: .ci/peers")
     port = free_port()
-    folder.mkdir()
-    folder.chmod(0o777)
-    (folder / "squid.conf").write_text(
-        f"""http_port 127.0.0.1:{port}
-pid_filename none
-netdb_filename none
-access_log none
-cache_log {folder}/cache.log
-cache_store_log none
-coredump_dir {folder}
-cache deny all
-shutdown_lifetime 1 seconds
-visible_hostname proxy.example
-cache_peer 127.0.0.1 parent {origin} 0 no-query originserver name=origin
-acl elsewhere port 80
-cache_peer_access origin allow elsewhere
-never_direct allow elsewhere
-{settings}
-"""
-    )
-    # As a user who is not root, whose helpers it starts as itself, and who may read what the test made.
-    alone = ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
+    command = squid_command(SQUID, folder, port, origin, settings)
     with (folder / "said").open("wb") as said:
-        command = [*alone, SQUID, "-N", "-f", str(folder / "squid.conf")]
         process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
     client = httpx.Client(proxy=f"http://127.0.0.1:{port}", timeout=30)
     try:
