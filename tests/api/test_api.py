@@ -30,7 +30,7 @@ from tests.support.effort import effort
 from tests.support.feeds import random_hashes
 from tests.support.pictures import draw_scene, every_format, file_of, mutations, photos
 from tests.support.service import Service
-from tests.support.waiting import PATIENCE_S, wait_until
+from tests.support.waiting import PATIENCE_S, is_read, wait_until
 from tutela.api.bodies import read_context
 from tutela.api.keys import Scope
 from tutela.api.problems import Problem
@@ -202,7 +202,7 @@ def test_an_upload_that_breaks_off_is_no_fault_of_ours(tmp_path):
         for parting in (b"", struct.pack("ii", 1, 0)):  # politely, or by a reset
             with socket.create_connection(("127.0.0.1", service.port)) as raw:
                 raw.sendall((start + head).encode())
-                time.sleep(0.2)
+                wait_until(lambda: is_read(raw), "what came is read")
                 if parting:
                     raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, parting)
     log = service.home / "log"

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select, text
 
 from tests.support.effort import effort
+from tests.support.waiting import wait_until
 from tutela.casework.audit.checkpoints import CheckpointError, Checkpoints, PublicKey, SigningKey, read_checkpoint
 from tutela.casework.audit.log import AuditLog, append
 from tutela.casework.audit.merkle import (
@@ -124,13 +124,6 @@ def test_a_frontier_gives_the_same_roots_as_the_whole_tree():
 @pytest.fixture
 def log(store: Store) -> AuditLog:
     return AuditLog(store)
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def fill(log: AuditLog, count: int) -> None:
@@ -373,7 +366,7 @@ def test_a_killed_writer_leaves_a_whole_log(tmp_path):
         assert process.stdout is not None
         process.stdout.readline()
         size += 1
-        wait_until(lambda size=size: log.head().size >= size)  # type: ignore[misc]
+        wait_until(lambda size=size: log.head().size >= size, "the log grows")  # type: ignore[misc]
         time.sleep(rng.random() * 0.05)
         process.kill()
         process.wait()

@@ -599,7 +599,7 @@ def test_the_purge_of_a_stream_removes_nothing_of_another_whose_name_begins_or_e
     for purged in STREAMS:
         for file in owners:
             (tmp_path / file).write_bytes(b"x")
-        purge_folder(tmp_path, purged, time.time() - 5, STREAMS)
+        purge_folder(tmp_path, purged, time.time() - 600, STREAMS)
         gone = {owner for file, owner in owners.items() if not (tmp_path / file).exists()}
         assert gone == {purged}
         assert not [file for file, owner in owners.items() if owner == purged and (tmp_path / file).exists()]
@@ -622,7 +622,7 @@ def test_what_a_stream_s_own_play_lists_name_is_removed_whatever_else_is_called_
     }
     for file, content in files.items():
         (tmp_path / file).write_text(content)
-    purge_folder(tmp_path, "cam", time.time() - 5, ["cam-17", "cam_low"])
+    purge_folder(tmp_path, "cam", time.time() - 600, ["cam-17", "cam_low"])
     assert {path.name for path in tmp_path.iterdir()} == {"cam7.m3u8", "cam8.ts", "cam-17.m3u8", "cam-17-4.ts"}
 
 

@@ -538,11 +538,9 @@ UNSEEN: dict[str, tuple[str, Callable[[], Pieces]]] = {
 @pytest.mark.parametrize("form", UNSEEN)
 def test_a_stream_of_which_something_cannot_be_watched_is_ended(streams, stand_in, form):
     reason, pieces = UNSEEN[form]
-    began = time.monotonic()
     stream_id = sent(streams, stand_in, f"unseen-{form}", pieces())
     state, why = outcome(streams, stream_id)
     assert (state, why) in ((StreamState.DROPPED, reason), (StreamState.DROPPED, "no-frame-cleared"))
-    assert time.monotonic() - began < 15.0
     if form != "a-frame-every-five-seconds":
         assert not streams.gate.shows(Channel("stand-in", "live", f"unseen-{form}"))
 
