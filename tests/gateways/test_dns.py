@@ -30,6 +30,7 @@ from tutela.foundation.store.database import Store
 from tutela.gateways.dns import DnsOptions, Zone, zone_of
 from tutela.gateways.dns.canary import applies
 from tutela.gateways.dns.dialects import Dialect, zone_file
+from tutela.gateways.dns.history import NameRule
 from tutela.gateways.dns.options import WEEK_S, Resolver
 from tutela.gateways.dns.versions import ZoneVersions, newer
 from tutela.gateways.listeners import ListenAddress
@@ -109,17 +110,25 @@ def test_the_zone_is_transferred_whole_then_by_differences(banks, tmp_path):
         assert names_of(copy) == set()
 
 
-def test_a_primary_that_stops_sends_away_who_is_connected(banks, tmp_path):
-    options = options_of()
-    with served(Zone(banks, tmp_path / "serial", DnsOptions()), options):
+def test_a_primary_that_stops_sends_away_who_is_connected(banks, tmp_path, caplog):
+    """Also who has asked for everything and takes nothing: the primary would wait, and could not be restarted."""
+    options, zone, reads_nothing = options_of(keys={}), Zone(banks, tmp_path / "serial", DnsOptions()), socket.socket()
+    with served(zone, options):
         idle = socket.create_connection((options.listen.host, options.listen.port))
         asking = socket.create_connection((options.listen.host, options.listen.port))
         asking.sendall(b"\x01")
         wait_until(lambda: transferred(options) is not None, "others are answered")
+        zone.main.begin({f"host{number}.example": NameRule.LISTED for number in range(200_000)})
+        reads_nothing.connect((options.listen.host, options.listen.port))
+        whole = dns.message.make_query(options.zone, "AXFR").to_wire()
+        reads_nothing.sendall(len(whole).to_bytes(2) + whole)
+        assert reads_nothing.recv(2), "the rest of it stays where it is"
     for connection in (idle, asking):
         connection.settimeout(20)
         assert connection.recv(1) == b""
         connection.close()
+    reads_nothing.close()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"], caplog.text
 
 
 @pytest.mark.slow

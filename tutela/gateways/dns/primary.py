@@ -223,6 +223,8 @@ class Primary:
                 await self._answer_all(reader, writer)
         except (OSError, EOFError, TimeoutError):
             pass
+        except asyncio.CancelledError:  # the primary stops: what a peer does not take is not waited for
+            writer.transport.abort()
         finally:
             self._connections.discard(task)
             writer.close()
