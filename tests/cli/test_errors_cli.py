@@ -1,11 +1,13 @@
 """What goes wrong: one line that says the rule, and an exit code of its kind."""
 
 import re
+import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.processes import tutela_process
+from tests.support.processes import COMMAND, environment, tutela_process
 from tests.support.service import free_port
 from tests.support.waiting import PATIENCE_S
 from tutela.lists.banks.service import Banks
@@ -151,3 +153,36 @@ def test_output_that_cannot_be_written_exits_3(filled, pictures):
         answer = tutela_process(filled, "hash", "--signal", "md5", pictures / "known.png", stdout=full)
         _, err = answer.communicate(timeout=PATIENCE_S)
     assert (answer.returncode, err) == (3, b"tutela: [Errno 28] No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "closed_", "code", "said"),
+    [
+        ("hash --signal md5 {}", ">&-", 3, "tutela: [Errno 9] Bad file descriptor\n"),
+        ("bank list", ">&-", 3, "tutela: [Errno 9] Bad file descriptor\n"),
+        ("screen /nowhere", "2>&-", 2, ""),
+        ("bank import known - --signal md5", "<&-", 2, None),
+        ("bank import known {}.md5 --signal md5", "<&- >&- 2>&-", None, ""),
+        ("bank list", "<&- >&- 2>&-", 3, ""),
+    ],
+)
+def test_a_standard_stream_that_is_closed_is_no_place_for_a_database(
+    filled, pictures, call, command, closed_, code, said
+):
+    """Whatever is opened next would have its number, and be printed to."""
+    picture = pictures / "known.png"
+    Path(f"{picture}.md5").write_text("0123456789abcdef" * 2)
+    answer = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed_}', "sh", *COMMAND, *command.format(picture).split()],
+        env=environment(filled),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert code is None or answer.returncode == code
+    assert said is None or answer.stderr == said
+    assert "Traceback" not in answer.stderr
+    listed = call("bank", "list")
+    assert (listed.code, "known" in listed.out) == (0, True)
+    with sqlite3.connect(filled / "tutela.db") as database:
+        assert database.execute("pragma integrity_check").fetchone() == ("ok",)

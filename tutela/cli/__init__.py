@@ -30,6 +30,7 @@ _EXTRAS = {
 
 def main() -> None:
     """Run `tutela`."""
+    _stand_in()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what a terminal cannot show must not end a screening
@@ -52,6 +53,20 @@ def main() -> None:
         traceback.print_exc()
     _flush()
     sys.exit(code)
+
+
+def _stand_in() -> None:
+    """Open standard streams that whoever started us closed: a database that took such a place would be written to as
+    output. Reading and printing there fails; complaints are lost."""
+    for descriptor, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, mode)  # takes the lowest number that is free, which is this one
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
 
 
 def _run() -> None:
