@@ -13,7 +13,7 @@ from tutela.cli.commands import app
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import compose_deployment
 from tutela.errors import InputError, NotFoundError
-from tutela.screening.conversations import ConversationOptions
+from tutela.screening.conversations import ConversationOptions, Event
 
 _, PUBLIC = new_identity()
 OWN = """author = "kim"
@@ -33,12 +33,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TUTELA_EVIDENCE__RECIPIENTS", json.dumps([PUBLIC]))
     monkeypatch.setenv("TUTELA_DECODERS", "1")
     home = tmp_path / "home"
+    judge(home, requests("adult", 25, accepted=6, at=_now() - 20_000, moves=6))
+    return home
+
+
+def judge(home: Path, events: list[Event]) -> None:
     casework = CaseworkOptions(evidence=EvidenceOptions(recipients=(PUBLIC,)))
     on = ConversationOptions(enabled=True)
     with compose_deployment(home, decoders=1, casework=casework, conversations=on) as deployment:
-        deployment.conversations.observe(requests("adult", 25, accepted=6, at=_now() - 20_000, moves=6))
+        deployment.conversations.observe(events)
         deployment.conversations.drain()
-    return home
 
 
 def _now() -> float:
@@ -63,7 +67,9 @@ def test_an_account_is_explained_and_forgotten(home: Path):
     assert isinstance(risk(home, "explain", "adult").exception, NotFoundError)
 
 
-def test_a_policy_is_replayed_and_its_rules_wait_for_another_person(home: Path, tmp_path: Path):
+def test_a_policy_is_replayed_and_its_rules_wait_for_another_person(
+    home: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
     own = tmp_path / "next.toml"
     own.write_text(OWN)
     assert "few" in risk(home, "replay", "--policy", str(own)).output
@@ -72,7 +78,13 @@ def test_a_policy_is_replayed_and_its_rules_wait_for_another_person(home: Path, 
     refused = risk(home, "approve", "--by", "kim").exception
     assert isinstance(refused, InputError)
     assert "somebody else approves it" in str(refused)
+    assert "waits for an approval" not in caplog.text
+    judge(home, [])
+    assert "waits for an approval" in caplog.text
+    caplog.clear()
     assert "approved by ada" in risk(home, "approve", "--by", "ada").output
+    judge(home, [])
+    assert caplog.text == ""
     assert "no rule is in shadow" in risk(home, "shadow").output
 
 

@@ -21,6 +21,7 @@ from tests.support.edge import built_edge_library, opened_edge_library
 from tests.support.effort import effort
 from tests.support.recruiter import WORDING_A, WORDING_B, benign_talks, first, positives, split
 from tests.support.talk import MINOR, Desk, opened
+from tutela import _native
 from tutela.casework.cases.model import Effect
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.cases.safety_notices import ACCUSING, read_notices
@@ -465,6 +466,30 @@ def test_whoever_has_evidence_against_them_is_looked_at_closer_until_people_clea
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built_edge_library(tmp_path_factory.mktemp("edge"))
+
+
+@pytest.mark.slow
+def test_the_edge_library_finds_the_servers_bits_on_every_simd_level(ordinary: list[str], tmp_path: Path):
+    model = train([Labelled(*one) for one in positives(WORDING_A)], ordinary)
+    texts = [*(line for line, _ in positives(WORDING_A)), *ordinary[:300], "m33t \u200bme 😀", "x" * 4_000]
+    data, used, stage, programs = edge_bytes(model), _native.simd(), ctypes.c_uint8(), set()
+    for level in _native.simd_levels():
+        _native.select_simd(level)
+        server = model.score(texts)
+        folder = tmp_path / level
+        folder.mkdir()
+        library = built_edge_library(folder, level)
+        programs.add(library.read_bytes())
+        edge = opened_edge_library(library)
+        handle = edge.tutela_edge_open(data, ctypes.c_size_t(len(data)))
+        found = [
+            (edge.tutela_edge_score(handle, text.encode(), len(text.encode()), ctypes.byref(stage)), stage.value)
+            for text in texts
+        ]
+        edge.tutela_edge_close(handle)
+        assert found == [*zip((server.trust + server.coercion).tolist(), server.stage.tolist(), strict=True)], level
+    _native.select_simd(used)
+    assert len(programs) == len(_native.simd_levels())
 
 
 @pytest.mark.slow

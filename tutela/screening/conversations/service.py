@@ -423,6 +423,8 @@ class Conversations:
             os.close(descriptor)
             return False
         self._owned = descriptor
+        if not has_effects(self._home, self.policy):
+            log.warning("the policy %s waits for an approval: its rules are in shadow", self.policy.version)
         self._state = self._weighed(RiskState.load(self._folder / "state"))
         self._saved_position = self._state.position
         self._last = None
@@ -479,11 +481,14 @@ class Conversations:
 def policy_of(home: Path) -> RiskPolicy:
     """The home's own policy, or the one that is shipped; an own one has effects once another than its author approved
     it. Raises InputError."""
-    policy, approval = read_policy(home / FILE), read_approval(home / FOLDER)
-    if not (home / FILE).exists() or (approval is not None and approval.version == policy.version):
-        return policy
-    log.warning("the policy %s waits for an approval: its rules are in shadow", policy.version)
-    return policy.in_shadow()
+    policy = read_policy(home / FILE)
+    return policy if has_effects(home, policy) else policy.in_shadow()
+
+
+def has_effects(home: Path, policy: RiskPolicy) -> bool:
+    """Whether a home's policy is the one that is shipped, or approved."""
+    approval = read_approval(home / FOLDER)
+    return not (home / FILE).exists() or (approval is not None and approval.version == policy.version)
 
 
 def approve_own(home: Path, policy: RiskPolicy, by: str) -> Approval:
