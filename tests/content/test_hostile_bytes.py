@@ -143,3 +143,16 @@ def test_a_flat_colour_is_no_multitude_of_pictures():
     for colour in (b"\xff\xd8\xff", b"\xff\xd8\xff\xff"):
         _, reasons = cost(b"\x01\x02\x03\x04\x05\x06\x07\x08\x00\xfe" + colour * 1000)
         assert Shortcoming.TOO_MANY_PARTS not in reasons
+
+
+@pytest.mark.parametrize("element", ["g", "svg", "a", "path", "svg:g"])
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_drawing_whose_elements_lie_deep_in_each_other_is_held_without_being_drawn(element, ends):
+    """Here, in this process: the library would end it."""
+    begin = b'<svg xmlns="http://www.w3.org/2000/svg" xmlns:svg="http://www.w3.org/2000/svg">'
+    for depth in (250, 5_000):
+        name = element.encode()
+        data = begin + b"<%b>" % name * depth + (b"</%b>" % name * depth + b"</svg>" if ends else b"")
+        assert cost(data)[1] == {Shortcoming.NOT_RENDERED}
+    drawn = begin + b"<g>" * 100 + b'<rect width="90" height="90"/>' + b"</g>" * 100 + b"</svg>"
+    assert cost(drawn)[1] == set()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from PIL import Image, ImageChops
 
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.containers.page import STATES
+from tutela.content.media.confined.containers.page import STATES, nesting
 from tutela.content.media.confined.paired import paired
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
@@ -39,6 +39,9 @@ _MOST_LANGUAGES = 8
 _SYMBOL = re.compile(rb"<symbol\b([^>]*)>", re.IGNORECASE)
 _SYMBOL_END = re.compile(rb"</symbol>", re.IGNORECASE)
 _SMALLEST_SYMBOL = 1024
+_TAG = re.compile(rb"<(/?)[A-Za-z_][^<>]*?(/?)>")
+_MOST_NESTED = 200
+"""Elements in each other; with 250 the library's stack is full, and with it the process ends."""
 _ELSEWHERE = re.compile(rb"""((?:xlink:)?href|src)\s*=\s*(["'])(?!\s*(?:data:|\#))[^"']*\2""", re.IGNORECASE)
 _NAMESPACE = b'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 _MEDIA = re.compile(rb"@media\b[^{};@]*\{((?:[^{}]*\{[^{}]*\})*[^{}]*)\}", re.IGNORECASE)
@@ -112,6 +115,8 @@ def render(text: bytes, side: int) -> Image.Image:
     """The drawing with its longer side of so many pixels. Raises UnscreenableError where it cannot be drawn."""
     if resvg_py is None:
         raise UnscreenableError(Shortcoming.NOT_RENDERED, "drawings are drawn with the extra tutela[archives]")
+    if nesting(text, _TAG) > _MOST_NESTED:
+        raise UnscreenableError(Shortcoming.NOT_RENDERED, "its elements lie too deep in each other to be drawn")
     try:
         drawn = resvg_py.svg_to_bytes(
             svg_string=text.decode("utf-8", "replace"), skip_system_fonts=True, width=side, height=side

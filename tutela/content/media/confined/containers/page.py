@@ -164,7 +164,7 @@ def _unescaped(text: bytes) -> bytes:
 def _laid_out(text: bytes) -> bytes:
     if plutoprint is None:
         raise UnscreenableError(Shortcoming.NOT_RENDERED, "pages are drawn with the extra tutela[archives]")
-    if _nesting(text) > _MOST_NESTED:
+    if nesting(text) > _MOST_NESTED:
         raise UnscreenableError(Shortcoming.NOT_RENDERED, "its elements lie too deep in each other to be drawn")
     size = plutoprint.PageSize(_WIDTH, _HEIGHT)
     book = plutoprint.Book(size, plutoprint.PAGE_MARGINS_NONE, plutoprint.MEDIA_TYPE_SCREEN)
@@ -190,9 +190,10 @@ if plutoprint is not None:
             return plutoprint.ResourceData(b"", "text/plain")
 
 
-def _nesting(text: bytes) -> int:
+def nesting(text: bytes, tags: re.Pattern[bytes] = _TAG) -> int:
+    """How deep elements lie in each other, by tags that have groups of what ends one before and behind its name."""
     deepest = depth = 0
-    for tag in _TAG.finditer(text):
+    for tag in tags.finditer(text):
         if tag[1]:
             depth -= 1
         elif not tag[2]:
