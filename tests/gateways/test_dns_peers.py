@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -164,7 +165,8 @@ class Torn:
 
     def __init__(self, to: int) -> None:
         self._to = to
-        self.cut = False
+        self.cut = 0
+        """How many more transfers are cut."""
         self.cut_after = 200
         self.cuts = 0
         self.stall = threading.Event()
@@ -202,6 +204,7 @@ class Torn:
                 if self.cut and passed > self.cut_after:
                     connection.sendall(part[: len(part) // 2])
                     connection.shutdown(socket.SHUT_RDWR)  # `_ask` has it, too: closing alone tells nobody
+                    self.cut -= 1
                     self.cuts += 1
                     return
                 connection.sendall(part)
@@ -231,13 +234,13 @@ def test_a_torn_transfer_leaves_the_old_zone(lists, configure: Configure, signed
         torn = Torn(options.listen.port)
         with resolver(configure(lists.folder, port, options, torn.port), port, lists.folder):
             wait_until(lambda: looked_up("host1999.example", port) == {GARDEN}, "the first zone is applied")
-            torn.cut = True
+            torn.cut = 1_000
             lists.add(*(f"new{number}.example" for number in range(300)))
             wait_until(lambda: torn.cuts >= 2, "transfers were cut")
             time.sleep(1)
             holds(port, garden=("listed.example", "host0.example", "host1999.example"), free=("new0.example",))
             assert asyncio.run(applies(ListenAddress("127.0.0.1", port), options))
-            torn.cut = False
+            torn.cut = 0
             wait_until(lambda: looked_up("new299.example", port) == {GARDEN}, "the next transfer is whole")
             holds(port, garden=("host1999.example",))
         torn.close()
@@ -260,7 +263,7 @@ def test_a_torn_transfer_of_the_whole_zone_costs_bind_the_policy_until_its_canar
             command = configure(lists.folder, port, options, torn.port)
             stack.enter_context(resolver(command, port, lists.folder))
             wait_until(lambda: asyncio.run(applies(at, options)), "the policy is applied")
-        torn.cut = True
+        torn.cut = 1_000
         lists.add("new.example")
         # Its records look otherwise, so it can only be sent whole.
         others = options.model_copy(update={"ttl_s": 7})
@@ -272,9 +275,34 @@ def test_a_torn_transfer_of_the_whole_zone_costs_bind_the_policy_until_its_canar
         else:
             time.sleep(1)
             holds(port, garden=(*NAMES, many[0], many[-1]), free=("new.example",))
-        torn.cut = False
+        torn.cut = 0
         wait_until(lambda: looked_up("new.example", port) == {GARDEN}, "it was notified again")
         holds(port, garden=(*NAMES, many[0], many[-1]))
+
+
+def test_bind_that_lost_the_policy_and_took_a_difference_then_is_sent_the_whole_zone(lists):
+    """Where a difference breaks off BIND asks for the whole zone. If that breaks off, too, it applies what came of it,
+    and the next difference changes nothing about that: it has all names, and applies some."""
+    port = free_port()
+    options = options_of(port, "bind", signed=True, canary_every_s=2)
+    lists.add(*(many := [f"host{number}.example" for number in range(5_000)]))
+
+    def is_listed(name: str) -> bool:
+        return looked_up(name, port) == {GARDEN}
+
+    with served(lists.zone, options) as primary, contextlib.closing(Torn(options.listen.port)) as torn:
+        torn.cut_after = 80_000
+        with resolver(bind(lists.folder, port, options, torn.port), port, lists.folder):
+            wait_until(lambda: asyncio.run(applies(ListenAddress("127.0.0.1", port), options)), "the policy is applied")
+            time.sleep(5)  # the primary has seen that, too
+            torn.cut = 2
+            lists.add("new.example", *(f"new{number}.example" for number in range(3_000)))
+            wait_until(lambda: primary.failing == {"bind"}, "the canary is missed")
+            assert torn.cuts == 2
+            for name in (*many[:: len(many) // 10], many[-1], "new.example"):
+                wait_until(functools.partial(is_listed, name), f"{name} is applied again")
+            wait_until(lambda: primary.failing == set(), "the canary is answered")
+            holds(port, garden=(*NAMES, many[0], many[-1], "new.example"))
 
 
 @contextlib.contextmanager
@@ -509,13 +537,13 @@ def test_a_resolver_that_keeps_an_old_version_is_alarmed_after_an_hour(lists):
     with contextlib.closing(torn), served(zone, options), resolver(command, port, lists.folder):
         wait_until(lambda: asyncio.run(applies(at, options)), "both zones are applied")
         assert ask_after(0) == [] and ask_after(5) == [], "nothing changed, so nothing is late"
-        torn.cut = True
+        torn.cut = 1_000
         lists.add("new.example")
         wait_until(lambda: torn.cuts >= 1, "a transfer is cut")
         assert ask_after(0.1) == [] and ask_after(0.9) == []
         assert ask_after(0.2) == [("unbound", False)]
         assert asyncio.run(applies(at, options)), "the canary alone says nothing of it"
-        torn.cut = False
+        torn.cut = 0
         wait_until(lambda: looked_up("new.example", port) == {GARDEN}, "the change arrives")
         wait_until(lambda: ask_after(0.01)[-1] == ("unbound", True), "it applies the policy again")
 

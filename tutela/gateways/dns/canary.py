@@ -72,10 +72,17 @@ class CanaryWatch:
         self._clock = clock
         self.failing: set[str] = set()
         """The resolvers that do not apply the policy, or an old one."""
+        self._seen: set[str] = set()
+        """The resolvers that applied the policy once."""
         self.applied: int | None = None
         """The oldest version of the zone that a resolver applies; None where one of them does not say."""
         self._progress: dict[tuple[str, str], tuple[int, float]] = {}
         """By resolver and zone: the version last seen, and when it was current or new."""
+
+    @property
+    def lost(self) -> set[str]:
+        """The resolvers that applied the policy once, and now do not."""
+        return self.failing & self._seen
 
     async def run(self) -> None:
         """Ask until cancelled."""
@@ -94,6 +101,8 @@ class CanaryWatch:
                 log.error("resolver %s does not apply the policy: the canary does not resolve there", name)
             for zone in late.get(name, ()):
                 log.error("resolver %s applies an old version of %s: does it fail to transfer the zone?", name, zone)
+            if applied:
+                self._seen.add(name)
             good = applied and name not in late
             if good == (name not in self.failing):
                 continue

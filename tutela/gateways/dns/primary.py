@@ -60,6 +60,10 @@ class _Served:
         yield self.records.canary()
         yield self.records.soa(serial)
 
+    def renew(self) -> None:
+        """Make a version of the same rules, so that it is asked for."""
+        self.versions.advance({}, {})
+
     def incremental(self, question: dns.message.Message) -> Iterator[bytes]:
         """The records of a transfer of what differs from the version that the question names (IXFR)."""
         has = [rdata.serial for rrset in question.authority for rdata in rrset if rrset.rdtype == dns.rdatatype.SOA]
@@ -100,6 +104,8 @@ class Primary:
         self._connections: set[asyncio.Task[Any]] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._watch = CanaryWatch(options, self._serials, on_change)
+        self._renewed_for: set[str] = set()
+        """The resolvers that lost the policy, and for which there is a new version."""
 
     @property
     def failing(self) -> set[str]:
@@ -140,7 +146,13 @@ class Primary:
             before = [each.versions.serial for each in self._served]
             self._zone.applied = self._watch.applied
             try:
-                if await asyncio.to_thread(self._zone.refresh):
+                changes = await asyncio.to_thread(self._zone.refresh)
+                if not (lost := self._watch.lost) <= self._renewed_for:
+                    for each in self._served:
+                        await asyncio.to_thread(each.renew)
+                    changes = True
+                self._renewed_for = lost
+                if changes:
                     log.info("version %d of the zone has %d names", self._zone.serial, len(self._zone))
                     changed = zip(self._served, before, strict=True)
                     new = [each for each, serial in changed if each.versions.serial != serial]
@@ -183,7 +195,13 @@ class Primary:
         address = getattr(address, "ipv4_mapped", None) or address
         return any(address in network for network in self._networks)
 
-    def answer(self, wire: bytes, *, short: bool) -> Iterator[bytes]:
+    def _has_lost(self, peer: str) -> bool:
+        """Whether a peer lost the policy. BIND 9.18 does where a transfer of the whole zone broke off. It takes
+        differences from then on as if it had not, but applies all rules again only when it is sent all of them."""
+        resolvers = (self._options.resolvers[name] for name in self._watch.lost)
+        return any(at is not None and at.host == peer for each in resolvers for at in (each.asked_at, each.notified_at))
+
+    def answer(self, wire: bytes, *, short: bool, peer: str = "") -> Iterator[bytes]:
         """The messages that answer one; none where it is not even a question. `short`: it came as a datagram."""
         try:
             question = dns.message.from_wire(wire, keyring=self._keyring, ignore_trailing=False)
@@ -203,7 +221,8 @@ class Primary:
         elif asked.rdtype == dns.rdatatype.SOA or (asked.rdtype == dns.rdatatype.IXFR and short):
             yield from answers(question, asked.name, [zone.records.soa(zone.versions.serial)])
         elif asked.rdtype == dns.rdatatype.IXFR:
-            yield from answers(question, asked.name, zone.incremental(question))
+            records = zone.whole() if self._has_lost(peer) else zone.incremental(question)
+            yield from answers(question, asked.name, records)
         elif asked.rdtype == dns.rdatatype.AXFR and not short:
             yield from answers(question, asked.name, zone.whole())
         else:
@@ -220,7 +239,7 @@ class Primary:
         self._connections.add(task)
         try:
             if self.hears(str(peer[0])) and len(self._connections) <= _MAX_CONNECTIONS:
-                await self._answer_all(reader, writer)
+                await self._answer_all(reader, writer, str(peer[0]))
         except (OSError, EOFError, TimeoutError):
             pass
         except asyncio.CancelledError:  # the primary stops: what a peer does not take is not waited for
@@ -231,12 +250,12 @@ class Primary:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
         while True:
             async with asyncio.timeout(_IDLE_S):
                 length = int.from_bytes(await reader.readexactly(2))
                 wire = await reader.readexactly(length)
-            for message in self.answer(wire, short=False):
+            for message in self.answer(wire, short=False, peer=peer):
                 writer.write(len(message).to_bytes(2) + message)
                 async with asyncio.timeout(_IDLE_S):
                     await writer.drain()
