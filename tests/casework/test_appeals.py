@@ -172,8 +172,12 @@ def test_an_undone_decision_opens_the_appeal_again(house):
         found.case_id, [Part(Outcome.LIFT, None, None)], by="anna", reason="an error", undoable=True
     )
     press = next(decision.press for decision in case.decisions)
+    assert house.state(entry) is EntryState.DISABLED
     house.cases.undo(found.case_id, str(press), by="anna")
     assert house.appeals.get(found.id).state is AppealState.OPEN
+    assert house.state(entry) is EntryState.ACTIVE, "it counts as it did before"
+    house.cases.decide(found.case_id, Outcome.UPHOLD, by="anna", reason="looked at again: it is what it says")
+    assert house.state(entry) is EntryState.ACTIVE, "what was undone lifts nothing"
 
 
 def test_signs_come_from_lists_and_never_from_appeals(house):

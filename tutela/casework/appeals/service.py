@@ -35,6 +35,7 @@ MAX_TEXT = 5_000
 MAX_CONTACT = 255
 MAX_OPEN = 20
 _SUSPENDED = ": suspended until it is answered"
+_LIFTED = ": listed in error"
 """Open appeals about one entry; a further one would say nothing new."""
 
 
@@ -154,6 +155,7 @@ class Appeals:
         elif change.change is Change.UNDONE:
             again = {"state": AppealState.OPEN.value, "answered_at": None, "answered_by": None}
             for found in self._of_case(connection, change.case_id):
+                self._list_again(connection, found, change.actor)
                 due = microseconds(found.due_at)
                 alarm = next_alarm(microseconds(found.received_at), due, self._clock())
                 self._change(connection, found, again | {"next_alarm_at": alarm})
@@ -167,23 +169,32 @@ class Appeals:
             if not outcomes <= {Outcome.UPHOLD, Outcome.LIFT}:
                 raise InputError("an appeal is upheld (uphold) or lifted (lift)")
             lifted = Outcome.LIFT in outcomes
-            self._settle(connection, found, change.actor, lifted=lifted)
+            disabled = self._settle(connection, found, change.actor, lifted=lifted)
             state = AppealState.LIFTED if lifted else AppealState.UPHELD
             at = self._clock()
             answered = {"state": state.value, "answered_at": at, "answered_by": change.actor, "next_alarm_at": None}
-            self._change(connection, found, answered)
+            self._change(connection, found, answered | {"suspended": [*found.suspended, *disabled]})
             detail = {"late": at > microseconds(found.due_at), "after_s": (at - microseconds(found.received_at)) / 1e6}
             append(connection, change.actor, f"appeal.{state.value}", f"appeal:{found.id}", detail)
             self._tell(connection, f"appeal.{state.value}", found.id, _appeal(_row(connection, found.id)))
 
-    def _settle(self, connection: Connection, found: Appeal, actor: str, *, lifted: bool) -> None:
-        """Have the entry, and others of the same value, count no more; or those that were suspended count again."""
-        at, reason = self._clock(), f"appeal {found.reference}: {'listed in error' if lifted else 'it stays listed'}"
+    def _list_again(self, connection: Connection, found: Appeal, actor: str) -> None:
+        """What a decision disabled that was undone counts as it did before it."""
+        reason = f"appeal {found.reference}: it is open again"
+        for entry_id in found.suspended if found.state is AppealState.LIFTED else ():
+            still = self._banks.entry(entry_id)
+            if still.state is EntryState.DISABLED and still.reason == f"appeal {found.reference}{_LIFTED}":
+                set_entry_state(connection, entry_id, EntryState.ACTIVE, reason=reason, actor=actor, at=self._clock())
+
+    def _settle(self, connection: Connection, found: Appeal, actor: str, *, lifted: bool) -> list[int]:
+        """Have the entry, and others of the same value, count no more, and say which did; or those that were suspended
+        count again."""
+        at, reason = self._clock(), f"appeal {found.reference}{_LIFTED if lifted else ': it stays listed'}"
         if lifted:
-            entry = self._banks.entry(found.entry_id)
-            for other in self._active(entry):
+            active = self._active(self._banks.entry(found.entry_id))
+            for other in active:
                 set_entry_state(connection, other.id, EntryState.DISABLED, reason=reason, actor=actor, at=at)
-            return
+            return [other.id for other in active]
         others = select(table.c.suspended).where(table.c.state == AppealState.OPEN.value, table.c.id != found.id)
         held = {entry_id for row in connection.execute(others).scalars() for entry_id in row}
         for entry_id in found.suspended:
@@ -194,6 +205,7 @@ class Appeals:
                 and (still.reason or "").endswith(_SUSPENDED)
             ):
                 set_entry_state(connection, entry_id, EntryState.ACTIVE, reason=reason, actor=actor, at=at)
+        return []
 
     def _suspend(self, connection: Connection, entry: Entry, number: str, at: int, actor: str = ACTOR) -> list[int]:
         active = self._active(entry)
