@@ -199,3 +199,13 @@ def test_a_time_to_come_does_not_pass_over_what_comes_before_it(tmp_path: Path) 
 def test_the_feeds_own_record_is_what_the_service_writes():
     assert read_each([feeds_record(1, GOOD[0])], tutela_feed._listing, "page").rejected == 0
     assert feeds.read_record(feeds_record(1, GOOD[0]))["value"] == GOOD[0]
+
+
+@pytest.mark.parametrize("prints", ["<fingerprints/>{}", "{}<fingerprints/>", "<fingerprints><md5/></fingerprints>{}"])
+def test_an_empty_list_of_fingerprints_hides_none_beside_it(tmp_path, prints):
+    full = prints.format(f"<fingerprints><pdq>{7:064x}</pdq></fingerprints>")
+    entry = f'<image><member id="42">ESP</member><id>e7</id><timestamp>2023-11-14T22:13:20Z</timestamp>{full}</image>'
+    with opened(new_store(tmp_path / "tutela.db")) as exchanges, served(ncmec(entry)) as address:
+        add(exchanges, "ncmec", address)
+        puller(exchanges).pull("list", actor="test")
+        assert len(listed(exchanges, state=EntryState.ACTIVE)) == 3
