@@ -179,9 +179,12 @@ def test_the_next_marker_is_no_stuffing_restart_or_fill_byte(data, begin):
 
 
 @given(st.text("abc\x00", max_size=60).map(str.encode), st.integers(1, 9))
-@pytest.mark.parametrize("literals", [[b"ab", b"abc", b"\x00\x00", b"ca"], [b"ab", b"aa", b"abc"], [b"cab"], []])
+@pytest.mark.parametrize(
+    "literals",
+    [[b"ab", b"abc", b"\x00\x00", b"ca"], [b"ab", b"aa", b"abc"], [b"cab"], [b"abc", b"bca", b"cab\x00", b"aaa"], []],
+)
 def test_literals_are_found_wherever_they_stand(literals, data, most):
-    """Those with one first byte in common, too, which are searched for in another way."""
+    """Those with one first byte in common, and those of three bytes and more, which are searched for in other ways."""
     places = range(len(data))
     brute = [(at, number) for at in places for number, one in enumerate(literals) if data.startswith(one, at)]
     assert _native.find_literals(data, literals) == brute
