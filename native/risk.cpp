@@ -98,6 +98,11 @@ Pair* RiskTable::pair(uint64_t sender, uint64_t recipient) {
                       [=](const Pair& one) { return one.sender == sender && one.recipient == recipient; });
 }
 
+bool RiskTable::came_first(uint64_t sender, uint64_t recipient) {
+    const Pair* found = pair(sender, recipient);
+    return found != nullptr && (found->flags & (counted | to_minor_flag | acquainted)) == (counted | to_minor_flag);
+}
+
 Account& RiskTable::add_account(uint64_t key) {
     Account& account = accounts.insert(mixed(key), account_hash);
     account.key = key;

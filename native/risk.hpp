@@ -193,6 +193,8 @@ public:
     float trust(const Account& account) const;
     Account* account(uint64_t key);
     Pair* pair(uint64_t sender, uint64_t recipient);
+    // Whether the sender came to the recipient as a stranger, first and one to one, and the recipient is under 18.
+    bool came_first(uint64_t sender, uint64_t recipient);
     void set_level(uint64_t key, uint8_t level, uint32_t at_s);
     // Forgets whoever was silent since; how many records.
     size_t forget_before(uint32_t at_s);

@@ -157,6 +157,7 @@ void bind_risk(nb::module_& m) {
         .def("features", &features, nb::arg("account"))
         .def("account", &account, nb::arg("account"))
         .def("pairs_of", &pairs_of, nb::arg("account"))
+        .def("came_first", &RiskTable::came_first, nb::arg("sender"), nb::arg("recipient"))
         .def("set_level", &RiskTable::set_level, nb::arg("account"), nb::arg("level"), nb::arg("at_s"))
         .def("trusting", &trusting, nb::arg("accounts"), nb::arg("least"))
         .def("forget_before", &forget_before, nb::arg("at_s"))

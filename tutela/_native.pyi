@@ -313,7 +313,10 @@ class RiskTable:
         """The record of an account, 144 bytes."""
 
     def pairs_of(self, account: int) -> bytes:
-        """The records of pairs that it is the sender of, 88 bytes each."""
+        """The records of pairs that it is the sender of, 40 bytes each."""
+
+    def came_first(self, sender: int, recipient: int) -> bool:
+        """Whether the sender came to the recipient as a stranger, first and one to one, and that one is under 18."""
 
     def trusting(self, accounts: list[int], least: float) -> npt.NDArray[np.uint8]:
         """1 for each account whose feature `trust` is at least that, else 0; any thread may ask."""

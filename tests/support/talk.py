@@ -67,11 +67,18 @@ class Desk:
         self.restoring: list[tuple[str, int]] = []
         self.warnings: list[tuple[str, dict[str, float | str]]] = []
         self.broken = False
+        self.offered: dict[str, str] = {}
 
     def sound(self, alarm: RiskAlarm) -> bool:
         if self.broken:
             raise OSError("nothing can be written")
         return self.alarms.setdefault(alarm.key, alarm) is alarm
+
+    def offer(self, child: str, notice_id: str) -> None:
+        self.offered.setdefault(notice_id, child)
+
+    def withdraw(self, notice_ids: str) -> None:
+        self.offered = {one: child for one, child in self.offered.items() if not one.startswith(notice_ids)}
 
     def level_of(self, account: int) -> Level:
         return max((one.level for one in self.alarms.values() if one.pseudonym == account), default=Level.NONE)

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from tutela.api.work_gauges import work_gauges
 from tutela.deployment.composition import Deployment
-from tutela.deployment.metrics import VERDICT_METRICS
+from tutela.deployment.metrics import VERDICT_METRICS, general_notices
 from tutela.errors import StoreError
 from tutela.gateways.metrics import COUNTERS as GATEWAY_COUNTERS
 from tutela.lists.exchanges import installed as exchanges_installed
@@ -83,7 +83,7 @@ def exposition(deployment: Deployment) -> bytes:
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         MultiProcessCollector(counts)  # type: ignore[no-untyped-call]
     else:
-        for metric in (requests, *VERDICT_METRICS, *GATEWAY_COUNTERS):
+        for metric in (requests, *VERDICT_METRICS, general_notices, *GATEWAY_COUNTERS):
             counts.register(metric)
     gauges = CollectorRegistry()
     gauges.register(_DeploymentGauges(deployment))

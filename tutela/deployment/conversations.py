@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from tutela.casework.cases.contacts import Protection
 from tutela.casework.cases.safety_notices import read_notices
 from tutela.deployment.casework import Casework
+from tutela.deployment.metrics import general_notices
 from tutela.screening.conversations import ConversationOptions
 
 if TYPE_CHECKING:  # they need the extra `conversations`
@@ -21,7 +22,8 @@ def open_conversations(home: Path, casework: Casework, options: ConversationOpti
         return None
     contacts = casework.contacts
     if contacts is not None:
-        contacts.protection = Protection(options.notices, options.deterrence, read_notices(home))
+        words = read_notices(home)
+        contacts.protection = Protection(options.notices, options.deterrence, words, general_notices.inc)
     if options.content:
         basis = {"basis": options.legal_basis, "since": options.legal_basis_since}
         casework.audit.record("deployment", "conversations.content", "conversations", basis)

@@ -11,6 +11,7 @@ _LATENCY_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 
 verdicts = Counter("tutela_verdicts_total", "Verdicts by decision.", ["decision"])
 reasons = Counter("tutela_verdict_reasons_total", "Reasons of verdicts by code.", ["code"])
 stage_seconds = Histogram("tutela_stage_seconds", "Time a verdict took, by stage.", ["stage"], buckets=_LATENCY_BUCKETS)
+general_notices = Counter("tutela_general_notices_total", "Safety notices that were asked for without an alarm.")
 VERDICT_METRICS = (verdicts, reasons, stage_seconds)
 
 

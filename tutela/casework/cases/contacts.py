@@ -6,7 +6,7 @@ what is sealed and in what the platform is told; no alarm asks for anything agai
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,7 @@ from tutela.casework.cases.safety_notices import SafetyNotices
 from tutela.casework.cases.service import Cases
 from tutela.casework.evidence.vault import Vault
 from tutela.errors import ConflictError, InputError
-from tutela.foundation.outbox.webhooks import Webhooks
+from tutela.foundation.outbox.webhooks import Webhooks, forget_events
 from tutela.foundation.store.case_tables import case as case_table
 from tutela.foundation.store.case_tables import case_item
 from tutela.foundation.store.database import Store, moment, now
@@ -72,6 +72,8 @@ class Protection:
     notices: bool = False
     deterrence: bool = False
     words: SafetyNotices = field(default_factory=lambda: SafetyNotices({}))
+    counted: Callable[[], None] = lambda: None
+    """Called for each general notice."""
 
 
 class ContactCases:
@@ -129,17 +131,37 @@ class ContactCases:
             )
             wanted = {"messages": list(alarm.lines), "account": alarm.account, "others": list(alarm.others)}
             self._webhooks.announce(connection, "context.wanted", f"context.wanted/{alarm_id}", facts | wanted)
-        asked = []
+        asked: list[tuple[Effect, Sequence[str]]] = []
         if self.protection.notices and alarm.others:
-            asked.append({"effect": Effect.NOTICE_RECIPIENT.value, "to": list(alarm.others)})
+            asked.append((Effect.NOTICE_RECIPIENT, alarm.others))
         if self.protection.deterrence:
-            asked.append({"effect": Effect.NOTICE_SENDER.value, "to": [alarm.account]})
-        for one in asked:
-            # Each is a message of its own, which names nobody but who is to read it.
-            document = {**one, "texts": self.protection.words.of(Effect(str(one["effect"])))}
-            event_id = f"protection.asked/{one['effect']}/{alarm_id}"
-            self._webhooks.announce(connection, "protection.asked", event_id, document)
-            append(connection, ACTOR, "protection.asked", f"alarm:{alarm_id}", {"effect": one["effect"]})
+            asked.append((Effect.NOTICE_SENDER, [alarm.account]))
+        for effect, to in asked:
+            self._ask(connection, effect, to, alarm_id)
+            append(connection, ACTOR, "protection.asked", f"alarm:{alarm_id}", {"effect": effect.value})
+
+    def _ask(self, connection: Connection, effect: Effect, to: Sequence[str], notice_id: str) -> bool:
+        """Ask for one notice, in a message of its own, which names nobody but who is to read it; False if it is known
+        or nobody wants it."""
+        document = {"effect": effect.value, "to": list(to), "texts": self.protection.words.of(effect)}
+        return self._webhooks.announce(connection, "protection.asked", _event_id(effect, notice_id), document) > 0
+
+    def offer(self, child: str, notice_id: str) -> None:
+        """Ask for the same notice where there is no alarm: nothing in it, nor when it goes out, tells the two apart.
+
+        Nothing is asked twice for one `notice_id`. Raises StoreError.
+        """
+        with self._store.write() as connection:
+            lock(connection)
+            if not self._ask(connection, Effect.NOTICE_RECIPIENT, [child], notice_id):
+                return
+            append(connection, ACTOR, "protection.offered", "conversations", {})
+        self.protection.counted()
+
+    def withdraw(self, notice_ids: str) -> None:
+        """Forget the general notices whose ids begin so, delivered or not. Raises StoreError."""
+        with self._store.write() as connection:
+            forget_events(connection, _event_id(Effect.NOTICE_RECIPIENT, notice_ids))
 
     def warn(self, event: str, key: str, facts: Mapping[str, float | str]) -> None:
         """Tell webhooks and the audit log of something that is no account's doing, once for each key."""
@@ -260,6 +282,10 @@ def _document(lines: Sequence[Line]) -> bytes:
             ]
         }
     ).encode()
+
+
+def _event_id(effect: Effect, notice_id: str) -> str:
+    return f"protection.asked/{effect.value}/{notice_id}"
 
 
 def _sealed(alarm: RiskAlarm) -> bytes:

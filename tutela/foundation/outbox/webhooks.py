@@ -18,13 +18,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, and_
 
 from tutela.errors import InputError
 from tutela.foundation.backoff import retry_after_s
 from tutela.foundation.options import OptionError, Secret, require
 from tutela.foundation.outbox.service import Delivery, enqueue
 from tutela.foundation.outbox.worker import DeliveryError, Progress, UndeliverableError
+from tutela.foundation.store.outbox_tables import outbox
 
 if TYPE_CHECKING:
     from tutela.foundation.http import Answer, Http  # a library that sends nothing needs no client
@@ -132,15 +133,16 @@ class Webhooks:
     ) -> int:
         """Write down an event for every endpoint that wants it, inside the caller's transaction; for how many.
 
-        `event_id` names the event: announced again, it is sent once. Events of one `lane` reach an endpoint in order.
+        `event_id` names the event: announced again, it is sent once, and counts for none. Events of one `lane` reach an
+        endpoint in order.
         """
         wanting = [endpoint for endpoint in self._endpoints.values() if endpoint.wants(event)]
-        at = datetime.now(UTC).isoformat()
+        at, written = datetime.now(UTC).isoformat(), 0
         for endpoint in wanting:
             payload = {"endpoint": endpoint.name, "type": event, "timestamp": at, "data": dict(data)}
             own_lane = None if lane is None else f"{endpoint.name}/{lane}"
-            enqueue(connection, TOPIC, f"{event_id}/{endpoint.name}", payload, lane=own_lane)
-        return len(wanting)
+            written += enqueue(connection, TOPIC, f"{event_id}/{endpoint.name}", payload, lane=own_lane)
+        return written
 
     def deliver(self, delivery: Delivery, progress: Progress) -> None:
         """Send one message: the handler of the outbox's topic. Raises DeliveryError, UndeliverableError."""
@@ -180,6 +182,12 @@ class Webhooks:
             if self._http is None:
                 self._http = Http(patience=Patience(timeout_s=TIMEOUT_S, deadline_s=TIMEOUT_S, attempts=1))
             return self._http
+
+
+def forget_events(connection: Connection, begin: str) -> int:
+    """Remove the events whose ids begin so, sent or not, inside the caller's transaction; how many messages."""
+    chosen = and_(outbox.c.topic == TOPIC, outbox.c.key.startswith(begin, autoescape=True))
+    return connection.execute(outbox.delete().where(chosen)).rowcount
 
 
 def signed_headers(keys: Sequence[bytes], message_id: str, timestamp: int, body: bytes) -> dict[str, str]:

@@ -96,6 +96,14 @@ class AlarmSink(Protocol):
         """
         ...
 
+    def offer(self, child: str, notice_id: str) -> None:
+        """Have a child shown what an alarm would have it shown, though there is none; once for each notice."""
+        ...
+
+    def withdraw(self, notice_ids: str) -> None:
+        """Forget the notices that were offered whose ids begin so."""
+        ...
+
     def warn(self, event: str, key: str, facts: Mapping[str, float | str]) -> None:
         """Tell whoever runs the deployment of something that is no account's doing: `risk.drift`, `risk.delayed`.
 

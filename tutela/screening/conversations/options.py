@@ -79,6 +79,9 @@ class ConversationOptions:
     """Seconds between snapshots of the state."""
     notices: bool = False
     """Whether the platform is asked at once to show a child neutral safety words at the level notice and above."""
+    general_notices: float = 0.05
+    """With notices, the share of pairs of an adult stranger and a child that get them though nothing was noticed, so
+    that nobody learns from a notice that something was; one a child in 90 days at most."""
     deterrence: bool = False
     """Whether the platform is also asked to show the sender a message with help services."""
     source: SourceOptions | None = None
@@ -88,4 +91,5 @@ class ConversationOptions:
         named = not self.content or (self.legal_basis.strip() != "" and _DAY.fullmatch(self.legal_basis_since))
         require(bool(named), "content", "needs legal_basis, the law, and legal_basis_since, the day it was checked")
         require(not self.content or self.enabled, "content", "needs enabled = true")
+        require(0 <= self.general_notices <= 0.5, "general_notices", "must be from 0 to 0.5")
         require(self.source is None or self.enabled, "source", "needs enabled = true")

@@ -32,7 +32,7 @@ MAX_LINES = 3
 _LEAST_SHARE = 0.02
 _WEAK = frozenset({"night"})
 """Never among the first two."""
-_APPROACHES = tuple(
+APPROACHES = tuple(
     kind.number
     for kind in (EventKind.MESSAGE, EventKind.CONTACT_REQUEST, EventKind.PAYMENT, EventKind.CALL, EventKind.MEDIA)
 )
@@ -93,7 +93,7 @@ class Story:
     def approaches(self) -> Mask:
         """Rows of what the account did to others one to one."""
         records = self.records
-        near = (records["sender"] == self.account) & np.isin(records["kind"], _APPROACHES)
+        near = (records["sender"] == self.account) & np.isin(records["kind"], APPROACHES)
         found: Mask = near & ((records["flags"] & GROUP) == 0)
         return found
 
@@ -165,7 +165,7 @@ def weightiest(story: Story) -> tuple[str, ...]:
 def _of_state(account: int, records: Records) -> Mask:
     """What an account's own numbers come from: what it did, and what others did about it."""
     about = np.isin(records["kind"], [EventKind.CONTACT_ANSWER.number, EventKind.BLOCK.number, EventKind.REPORT.number])
-    own = np.isin(records["kind"], _APPROACHES)
+    own = np.isin(records["kind"], APPROACHES)
     found: Mask = ((records["sender"] == account) & own) | ((records["recipient"] == account) & about)
     return found
 
@@ -179,7 +179,7 @@ def _acts(account: int, records: Records) -> dict[str, Mask]:
     """Rows by the code of what they are."""
     mine = records["sender"] == account
     kind, flags = records["kind"], records["flags"]
-    approach = mine & np.isin(kind, _APPROACHES) & ((flags & (GROUP | ACQUAINTED)) == 0)
+    approach = mine & np.isin(kind, APPROACHES) & ((flags & (GROUP | ACQUAINTED)) == 0)
     minor = (records["recipient_band"] > AgeBand.UNKNOWN) & (records["recipient_band"] < AgeBand.ADULT)
     asked = (flags & ASKED) != 0
     media, payment, request = (

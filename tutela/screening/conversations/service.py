@@ -24,6 +24,7 @@ from tutela.screening.conversations.calibration import Threshold, wrong_of_hundr
 from tutela.screening.conversations.drift import FILE as DRIFT_FILE
 from tutela.screening.conversations.drift import DriftWatch
 from tutela.screening.conversations.events import CLEARED, FORGOTTEN, RESTORED, Event
+from tutela.screening.conversations.general_notices import drawn, is_unnoticed, notice_id, notices_of
 from tutela.screening.conversations.hearing import Hearing, nobody
 from tutela.screening.conversations.ledger import KEPT_S, ConversationLedger, EventBatch, received_now_s
 from tutela.screening.conversations.levels import Level
@@ -193,6 +194,7 @@ class Conversations:
                 taken += len(batch.records)
                 self.delayed_s = max(0.0, received_now_s() - float(batch.records["received_s"].max()))
                 self._judge_crossed(ledger)
+                self._offer(batch, ledger)
                 self._warn(batch)
             self._keep(ledger)
         return taken
@@ -209,6 +211,22 @@ class Conversations:
                 "risk.delayed", f"{self._folder.name}/{batch.following}", {"seconds": round(self.delayed_s, 1)}
             )
         self._delay_told = late
+
+    def _offer(self, batch: EventBatch, ledger: ConversationLedger) -> None:
+        """Have a few children shown general words, so that a notice tells nobody that something was noticed."""
+        assert self._sink is not None
+        if not self.options.notices:
+            return
+        records = batch.records
+        unnoticed = [
+            row
+            for row in drawn(records, self.options.general_notices, received_now_s())
+            if is_unnoticed(self._state, int(records["sender"][row]), int(records["recipient"][row]))
+        ]
+        names = ledger.names(batch) if unnoticed else []
+        for row in unnoticed:
+            child = names[row].recipient
+            self._sink.offer(child, notice_id(self._names, child, float(records["received_s"][row])))
 
     def _judge_crossed(self, ledger: ConversationLedger) -> None:
         """Judge what crossed; what cannot be written down stays, and no snapshot says that it was."""
@@ -357,6 +375,8 @@ class Conversations:
         ledger = self._open_ledger()
         with self._lock:
             erased = ledger.erase(self._names.of(account))
+            if self._sink is not None:
+                self._sink.withdraw(notices_of(self._names, account))
             self._last = None
             if self._owned is not None and not self._crossed:
                 self._save()
