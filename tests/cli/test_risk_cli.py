@@ -1,6 +1,7 @@
 """`tutela risk`: what an account's level rests on, what a policy would have raised, budgets, approval, forgetting."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,12 @@ def test_a_policy_is_replayed_and_its_rules_wait_for_another_person(
     own = tmp_path / "next.toml"
     own.write_text(OWN)
     assert "few" in risk(home, "replay", "--policy", str(own)).output
+    groups = tmp_path / "accounts.csv"
+    groups.write_text("account,language,region\nadult,de,north\nadult-to-1,fr,north\n")
+    said = risk(home, "replay", "--groups", str(groups)).output
+    assert re.search(r"language.*alarmed.*\n(.*\n)*.*de.*1 of 1", said)
+    assert re.search(r"north.*1 of 2", said)
+    assert isinstance(risk(home, "replay", "--groups", str(tmp_path / "none.csv")).exception, InputError)
     (home / "risk.toml").write_text(OWN)
     assert "few" in risk(home, "shadow").output
     refused = risk(home, "approve", "--by", "kim").exception

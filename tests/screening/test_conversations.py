@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -43,6 +44,7 @@ from tutela.screening.conversations.records import RECORD, Heard, Pseudonyms, na
 from tutela.screening.conversations.scorers.contacts import CONTACTS
 from tutela.screening.conversations.service import Conversations
 from tutela.screening.conversations.state import ACCOUNT, FEATURES, PAIR, RiskState
+from tutela.screening.conversations.strata import read_grouping
 from tutela.screening.conversations.training import Labelled, train
 
 SECRET, PUBLIC = new_identity()
@@ -466,6 +468,51 @@ def test_what_a_policy_would_raise_is_told_by_age_with_an_interval(talk: Convers
     assert (by_age["adult"].alarmed, by_age["adult"].accounts) == (5, 5)
     assert (by_age["from-13"].alarmed, by_age["from-13"].accounts) == (0, 125)
     assert by_age["adult"].least > 1 > by_age["from-13"].most
+
+
+def test_what_a_policy_would_raise_is_told_by_whatever_groups_a_service_knows(talk: Conversations, tmp_path: Path):
+    """Alarms that are three times as frequent in one language are told apart from regions that are treated alike."""
+    chance, rows = random.Random(4), ["account,language,region"]
+    for number in range(600):
+        language = ("de", "fr")[number % 2]
+        many = number % 20 in ((0, 2, 4) if language == "de" else (1,))
+        rows.append(f"adult{number},{language},{chance.choice(('north', 'south'))}")
+        talk.observe(requests(f"adult{number}", 25 if many else 1, accepted=5, moves=6))
+    talk.drain()
+    given = tmp_path / "accounts.csv"
+    given.write_text("\n".join([*rows, "nobody,de,north", "adult0-to-1,,south"]))
+    found = talk.replay(grouping=read_grouping(given))
+    de, fr = found.by_group["language"]["de"], found.by_group["language"]["fr"]
+    assert (de.alarmed, de.accounts, fr.alarmed, fr.accounts) == (90, 300, 30, 300)
+    assert de.least > 2 > 1 > fr.most
+    assert 2.5 < de.ratio < 3.5
+    for region in ("north", "south"):
+        one = found.by_group["region"][region]
+        assert one.least < 1 < one.most
+    assert sum(one.accounts for one in found.by_group["region"].values()) == 601
+    assert talk.replay().by_group == {}
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "home").rglob("*") if path.is_file())
+    assert b"north" not in kept
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "first line must be"),
+        ("language,account\nde,a\n", "first line must be"),
+        ("account,language,language\n", "first line must be"),
+        ("account,language\na,de\nb\n", "line 3 must have 2 cells"),
+        ("account,language\n,de\n", "line 2 must have"),
+        ("account,language\na,de\na,fr\n", "'a' is there more than once"),
+        ('account,language\na,"de\n', "is not CSV"),
+        ("account,language\n" + "".join(f"a{i},g{i}\n" for i in range(201)), "more than 200 groups"),
+    ],
+)
+def test_a_file_of_groups_that_cannot_be_kept_to_is_refused_with_why(tmp_path: Path, text: str, why: str):
+    given = tmp_path / "accounts.csv"
+    given.write_text(text)
+    with pytest.raises(InputError, match=re.escape(why)):
+        read_grouping(given)
 
 
 def test_what_a_rule_in_shadow_would_raise_holds_the_next_day(tmp_path: Path, clock: None):

@@ -15,6 +15,7 @@ from tutela.screening.conversations import ConversationOptions, Event, EventKind
 from tutela.screening.conversations.fleet import ConversationFleet
 from tutela.screening.conversations.options import SourceKind, SourceOptions
 from tutela.screening.conversations.shards import shard_of, shards_of
+from tutela.screening.conversations.strata import Grouping
 
 
 @contextmanager
@@ -155,13 +156,11 @@ def test_a_replay_of_all_shards_is_that_of_one_ledger(tmp_path: Path):
         fleet.observe(events)
         whole = opened(tmp_path / "one", Desk())
         whole.observe(events)
-        one, many = whole.replay(), fleet.replay()
-        assert (many.accounts, many.events, many.levels, many.by_age) == (
-            one.accounts,
-            one.events,
-            one.levels,
-            one.by_age,
-        )
+        grouping = Grouping([f"p3-{number}" for number in range(30)], {"language": ["de", "fr", "fr"] * 10})
+        one, many = whole.replay(grouping=grouping), fleet.replay(grouping=grouping)
+        assert (many.accounts, many.events, many.levels) == (one.accounts, one.events, one.levels)
+        assert (many.by_age, many.by_group) == (one.by_age, one.by_group)
+        assert many.by_group["language"]["fr"].alarmed > 0
         assert fleet.calibrate("contact", 200_000) == whole.calibrate("contact", 200_000)
         whole.close()
 

@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from tutela.screening.conversations.replay import WouldBe
+    from tutela.screening.conversations.strata import Stratum
 
 app = typer.Typer(no_args_is_help=True, help="Contacts and conversations as a risk, with reasons.")
 
@@ -57,37 +58,34 @@ def explain(
         typer.echo(f"- {limit}")
 
 
-@app.command(epilog="tutela risk replay --policy next.toml")
+@app.command(epilog="tutela risk replay --policy next.toml  ·  tutela risk replay --groups accounts.csv")
 def replay(
     context: typer.Context,
     policy: Annotated[
         Path | None, typer.Option(help="Another policy; the home's, or the shipped one, without it.")
     ] = None,
+    groups: Annotated[
+        Path | None, typer.Option(help="A CSV file account,language,region: alarms of each group; it is not kept.")
+    ] = None,
 ) -> None:
     """Say what a policy would have made of the events of the last 30 days. Nothing is raised."""
-    from tutela.cli.output import print_table
     from tutela.errors import InputError
     from tutela.screening.conversations.policy import read_policy
+    from tutela.screening.conversations.strata import NO_GROUPS, read_grouping
 
     if policy is not None and not policy.exists():
         raise InputError("there is no file {policy}", policy=policy)
+    grouping = read_grouping(groups) if groups is not None else NO_GROUPS
     with context.obj.deployment() as deployment:
-        found = deployment.conversations.replay(read_policy(policy) if policy is not None else None)
+        found = deployment.conversations.replay(read_policy(policy) if policy is not None else None, grouping)
     typer.echo(f"{found.accounts:,} accounts, {found.events:,} events, {found.days:.1f} days")
     if not found.events:
         typer.echo("there is nothing to replay yet: send events first")
         return
     _print_would_be({**{f"level {name}": one for name, one in found.levels.items()}, **found.rules})
-    ages = [
-        [
-            name,
-            f"{one.alarmed:,} of {one.accounts:,}",
-            _two_digits(one.ratio),
-            f"{_two_digits(one.least)} to {_two_digits(one.most)}",
-        ]
-        for name, one in found.by_age.items()
-    ]
-    print_table(("age", "alarmed", "times the others", "95 %"), ages)
+    _print_strata("age", found.by_age)
+    for name, of_group in found.by_group.items():
+        _print_strata(name, of_group)
     for name, count in found.unknown.items():
         typer.echo(f"rule {name} could not be told {count:,} times")
 
@@ -247,6 +245,23 @@ def consume(context: typer.Context) -> None:
 def _two_digits(number: float) -> str:
     """A ratio as people read it: 710, not 7.1e+02."""
     return f"{float(f'{number:.2g}'):,g}"
+
+
+def _print_strata(what: str, found: "Mapping[str, Stratum]") -> None:
+    from rich.markup import escape
+
+    from tutela.cli.output import print_table, visible
+
+    rows = [
+        [
+            escape(visible(name)),
+            f"{one.alarmed:,} of {one.accounts:,}",
+            _two_digits(one.ratio),
+            f"{_two_digits(one.least)} to {_two_digits(one.most)}",
+        ]
+        for name, one in found.items()
+    ]
+    print_table((escape(visible(what)), "alarmed", "times the others", "95 %"), rows)
 
 
 def _print_would_be(found: "Mapping[str, WouldBe]") -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "scorers",
     "service",
     "sources",
+    "strata",
     "training",
     "vectors",
     "versions",

@@ -29,6 +29,7 @@ from tutela.screening.conversations.records import ELSEWHERE, Pseudonyms
 from tutela.screening.conversations.replay import Replayed, calibrated, replay
 from tutela.screening.conversations.service import FOLDER, Conversations, Risk, approve_own, is_judged, policy_of
 from tutela.screening.conversations.shards import Shard, ShardPlace, shard_of, shards_of
+from tutela.screening.conversations.strata import NO_GROUPS, Grouping
 
 SHARDS = "shards"
 _AGREED = "partitions"
@@ -48,9 +49,8 @@ class ConversationFleet:
         self._of = self.source.partitions
         self._folder = shards_folder(home, self.source)
         self.policy = policy_of(home)
-        self._hearing = Hearing(
-            home, options, Pseudonyms(secret("conversations-names")), secret("conversations-memory")
-        )
+        self._names = Pseudonyms(secret("conversations-names"))
+        self._hearing = Hearing(home, options, self._names, secret("conversations-memory"))
         self._lock = threading.RLock()
         self._shards: dict[int, Conversations] = {}
         self._judging: set[int] = set()
@@ -118,10 +118,10 @@ class ConversationFleet:
         """What keeps events from being judged; empty when nothing does."""
         return self._shard(0).shortcomings()
 
-    def replay(self, policy: RiskPolicy | None = None) -> Replayed:
+    def replay(self, policy: RiskPolicy | None = None, grouping: Grouping = NO_GROUPS) -> Replayed:
         """What a policy, by default the present one, would have made of what all shards hold."""
         with self._together() as ledger:
-            return replay(ledger, policy or self.policy)
+            return replay(ledger, policy or self.policy, grouping, self._names)
 
     def calibrate(self, feature: str, budget_per_million: float) -> Threshold:
         """As `Conversations.calibrate`, of all shards."""

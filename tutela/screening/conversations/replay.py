@@ -1,6 +1,7 @@
 """Replay: the ledger's last days once more, by another policy. Nothing is raised; what would have been is counted."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from tutela.errors import InputError
-from tutela.screening.conversations.calibration import MILLION, Threshold, ratio, threshold
+from tutela.screening.conversations.calibration import MILLION, Threshold, threshold
 from tutela.screening.conversations.events import CLEARED, AgeBand
 from tutela.screening.conversations.ledger import EventBatch
 from tutela.screening.conversations.levels import Level
 from tutela.screening.conversations.policy import RiskPolicy
+from tutela.screening.conversations.records import Pseudonyms
 from tutela.screening.conversations.scorers.contacts import CONTACTS
 from tutela.screening.conversations.state import ACCOUNT, FEATURES, RiskState
+from tutela.screening.conversations.strata import Grouping, Stratum, strata
 from tutela.screening.evaluation.intervals import interval
 
 
@@ -37,19 +40,6 @@ class WouldBe:
 
 
 @dataclass(frozen=True, slots=True)
-class Stratum:
-    """A group of accounts, beside all others."""
-
-    alarmed: int
-    accounts: int
-    ratio: float
-    """How many times as often as all others."""
-    least: float
-    most: float
-    """What 95 % confidence leaves open."""
-
-
-@dataclass(frozen=True, slots=True)
 class Replayed:
     """What a policy would have made of the ledger."""
 
@@ -63,9 +53,11 @@ class Replayed:
     """Rules that could not be told, and how often."""
     by_age: Mapping[str, Stratum]
     """How often accounts of each age band would have been alarmed about."""
+    by_group: Mapping[str, Mapping[str, Stratum]]
+    """The same of each group that a service told, by what tells them apart."""
 
 
-def replay(ledger: Batches, policy: RiskPolicy) -> Replayed:
+def replay(ledger: Batches, policy: RiskPolicy, grouping: Grouping, pseudonyms: Pseudonyms) -> Replayed:
     """Judge every event of the ledger by a policy. An account counts once for each rule and for its highest level."""
     state = _state(policy.gates)
     highest: dict[int, Level] = {}
@@ -90,25 +82,33 @@ def replay(ledger: Batches, policy: RiskPolicy) -> Replayed:
     }
     rules = {name: _would_be(len(found), accounts) for name, found in by_rule.items()}
     days = (last_ms - (first_ms or 0)) / 86_400
-    return Replayed(accounts, events - state.table.odd[0], days, levels, rules, unknown, _by_age(state, highest))
+    alarmed = {account for account, level in highest.items() if level is not Level.NONE}
+    by_group = _by_group(state, alarmed, grouping, pseudonyms)
+    events -= state.table.odd[0]
+    return Replayed(accounts, events, days, levels, rules, unknown, _by_age(state, alarmed), by_group)
 
 
-def _by_age(state: RiskState, highest: Mapping[int, Level]) -> dict[str, Stratum]:
-    alarmed, everybody = np.zeros(len(AgeBand), np.int64), np.zeros(len(AgeBand), np.int64)
+def _by_age(state: RiskState, alarmed: Set[int]) -> dict[str, Stratum]:
+    counts = np.zeros(len(AgeBand), np.int64)
     for number in range(state.table.account_chunks()):
-        everybody += np.bincount(
-            np.frombuffer(state.table.account_chunk(number), ACCOUNT)["band"], minlength=len(AgeBand)
-        )
-    for account, level in highest.items():
-        known = state.account(account)
-        if level is not Level.NONE and known is not None:
-            alarmed[known["band"]] += 1
+        counts += np.bincount(np.frombuffer(state.table.account_chunk(number), ACCOUNT)["band"], minlength=len(AgeBand))
+    names = [band.name.lower().replace("_", "-") for band in AgeBand]
+    everybody = Counter({name: int(count) for name, count in zip(names, counts, strict=True) if count})
+    known = [state.account(account) for account in alarmed]
+    return strata(Counter(names[one["band"]] for one in known if one is not None), everybody)
+
+
+def _by_group(
+    state: RiskState, alarmed: Set[int], grouping: Grouping, pseudonyms: Pseudonyms
+) -> dict[str, dict[str, Stratum]]:
+    """Of the accounts that are in the state and whose group is told."""
+    keys = pseudonyms.all(grouping.accounts).tolist()
+    known = [key if state.account(key) is not None else None for key in keys]
     found = {}
-    for band in AgeBand:
-        own, of_own = int(alarmed[band]), int(everybody[band])
-        if of_own:
-            rest = int(alarmed.sum()) - own, int(everybody.sum()) - of_own
-            found[band.name.lower().replace("_", "-")] = Stratum(own, of_own, *ratio((own, of_own), rest))
+    for name, groups in grouping.columns.items():
+        told = [(key, group) for key, group in zip(known, groups, strict=True) if key is not None and group]
+        everybody = Counter(dict(Counter(group for _, group in told).most_common()))
+        found[name] = strata(Counter(group for key, group in told if key in alarmed), everybody)
     return found
 
 

@@ -45,6 +45,7 @@ from tutela.screening.conversations.replay import Replayed, calibrated, replay
 from tutela.screening.conversations.scorers.contacts import CONTACTS
 from tutela.screening.conversations.shards import ShardPlace
 from tutela.screening.conversations.state import FEATURES, FORGET_S, Crossing, RiskState
+from tutela.screening.conversations.strata import NO_GROUPS, Grouping
 
 log = logging.getLogger(__name__)
 
@@ -348,9 +349,9 @@ class Conversations:
 
     # --- policies
 
-    def replay(self, policy: RiskPolicy | None = None) -> Replayed:
+    def replay(self, policy: RiskPolicy | None = None, grouping: Grouping = NO_GROUPS) -> Replayed:
         """What a policy, by default the present one, would have made of what the ledger holds."""
-        return replay(self._open_ledger(), policy or self.policy)
+        return replay(self._open_ledger(), policy or self.policy, grouping, self._names)
 
     def calibrate(self, feature: str, budget_per_million: float) -> Threshold:
         """The threshold of a feature that keeps a budget, by what accounts of the ledger came to.
