@@ -1,12 +1,12 @@
 """Conversations, put together: their alarms become cases, and platforms are asked at once only for what was chosen."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from tutela.casework.cases.contacts import Protection
 from tutela.casework.cases.safety_notices import read_notices
 from tutela.deployment.casework import Casework
-from tutela.deployment.metrics import general_notices
 from tutela.screening.conversations import ConversationOptions
 
 if TYPE_CHECKING:  # they need the extra `conversations`
@@ -23,7 +23,7 @@ def open_conversations(home: Path, casework: Casework, options: ConversationOpti
     contacts = casework.contacts
     if contacts is not None:
         words = read_notices(home)
-        contacts.protection = Protection(options.notices, options.deterrence, words, general_notices.inc)
+        contacts.protection = Protection(options.notices, options.deterrence, words, _count_general_notice)
     if options.content:
         basis = {"basis": options.legal_basis, "since": options.legal_basis_since}
         casework.audit.record("deployment", "conversations.content", "conversations", basis)
@@ -34,3 +34,10 @@ def open_conversations(home: Path, casework: Casework, options: ConversationOpti
     from tutela.screening.conversations.fleet import ConversationFleet
 
     return ConversationFleet(home, casework.store.secret, options, contacts)
+
+
+def _count_general_notice() -> None:
+    with contextlib.suppress(ImportError):  # a library that nobody measures needs no client of Prometheus
+        from tutela.deployment.metrics import general_notices
+
+        general_notices.inc()
