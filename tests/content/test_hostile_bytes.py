@@ -119,6 +119,7 @@ def test_twice_as_many_beginnings_cost_twice_as_much_at_most(form):
         assert twice < 2.2 * once + 20_000, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["a pink", "a green", "TIFFs", "streams of zlib", "bitmaps"])
 @pytest.mark.parametrize("form", ["as the pixels of a TIFF", "in a program", "behind a JPEG"])
 def test_places_that_are_found_are_not_kept(form, unit):

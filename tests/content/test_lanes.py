@@ -142,6 +142,7 @@ def test_who_is_known_to_be_quick_comes_before_names_that_were_never_seen():
     assert order[0] == "alice"
 
 
+@pytest.mark.slow
 def test_content_that_takes_long_and_has_nowhere_to_go_keeps_no_other_waiting():
     """Each of many names has its first turn in the quick lane; when the slow one is full, the content is sent back."""
     with WorkerPool("tests.support.isolated_tasks:misbehave", size=1, wait_s=20.0) as pool:

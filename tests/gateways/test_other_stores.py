@@ -300,6 +300,7 @@ def test_event_grid_is_answered_what_it_asks_before_it_tells_of_anything(at_azur
     assert httpx.post(f"{address}?token=wrong", json=[asked]).status_code == 401
 
 
+@pytest.mark.slow
 def test_a_check_puts_pictures_into_the_store_and_waits_for_their_tags(cloud, at_google, account, at_azure, secrets):
     google_s = {"store": "gcs", "endpoint": cloud.address, "secret_key": "env:TEST_SERVICE_ACCOUNT"}
     azures = {"store": "azure", "endpoint": account.address}

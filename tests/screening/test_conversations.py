@@ -470,6 +470,7 @@ def test_what_a_policy_would_raise_is_told_by_age_with_an_interval(talk: Convers
     assert by_age["adult"].least > 1 > by_age["from-13"].most
 
 
+@pytest.mark.slow
 def test_what_a_policy_would_raise_is_told_by_whatever_groups_a_service_knows(talk: Conversations, tmp_path: Path):
     """Alarms that are three times as frequent in one language are told apart from regions that are treated alike."""
     chance, rows = random.Random(4), ["account,language,region"]

@@ -193,13 +193,14 @@ def alarms(casework: Casework) -> int:
         return connection.execute(select(func.count()).select_from(risk_alarm)).scalar_one()
 
 
+@pytest.mark.slow
 def test_a_general_notice_and_an_alarms_are_alike_in_all_but_whom_they_reach(house: tuple[Casework, Conversations]):
     casework, talk = house
     chance, last, sounded = random.Random(5), 0, 0
     counted = general_notices._value.get()
     general: list[Row[Any]] = []
     caused: list[Row[Any]] = []
-    for world in range(effort(25, 250, least=25)):
+    for world in range(effort(25, 250)):
         parts = [pressure(f"w{world}-{number}") for number in range(2)]
         parts += [chats(1, 12, name=f"w{world}-{number}-") for number in range(3)]
         order = [part for part in parts for _ in part]
