@@ -12,6 +12,8 @@ from tests.support.service import free_port
 from tests.support.waiting import PATIENCE_S
 from tutela.lists.banks.service import Banks
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize(

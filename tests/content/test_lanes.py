@@ -4,6 +4,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from tests.support.waiting import PATIENCE_S
 from tutela.content.media.isolation import WorkerPool
 from tutela.content.media.lanes import OF_STRANGERS_S, QUICK_S, Asker, Lane, Lanes

@@ -25,6 +25,8 @@ from tutela.gateways.buckets.options import STATUS, VERDICT
 from tutela.gateways.buckets.store import GoneError, StoreUnreachableError
 from tutela.gateways.check import check_gateways
 
+pytestmark = pytest.mark.slow
+
 CONTENTS = ((OTHER, "allow"), (COPY, "block"), (DAMAGED, "hold"))
 KEYS = ("plain.jpg", "a b+c", "ü/%2F", "x//y", "trail/", "q?#&=", "a'()*!~,;:@$")
 LISTENS = {"kind": "buckets", "listen": ["127.0.0.1:0"], "token": "env:TEST_TOKEN", "copy_to": "public"}

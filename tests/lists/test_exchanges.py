@@ -27,6 +27,8 @@ from tutela.lists.exchanges.prefetch import Batch, read_ahead
 from tutela.lists.exchanges.puller import Puller
 from tutela.lists.exchanges.service import Exchanges
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def exchanges(store: Store, database: str) -> Iterator[Exchanges]:
