@@ -27,6 +27,8 @@ from tutela.lists.banks.service import Banks
 from tutela.lists.banks.values import new_entry
 from tutela.screening.verdict import Context, Decision, Timings, Verdict, Versions
 
+pytestmark = pytest.mark.slow
+
 PUBLIC = {
     "/healthz",
     "/static/{name}",

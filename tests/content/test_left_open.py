@@ -35,6 +35,8 @@ from tests.support.pictures import file_of
 from tutela.content.media.confined.containers.rich_text import unpacked_rich_text
 from tutela.content.media.profile import Profile
 
+pytestmark = pytest.mark.slow
+
 JPEG = file_of(KNOWN, "JPEG", quality=85)
 NEGATIVE = hostile.negative(KNOWN)
 SHEET = OTHER.resize((640, 480))
