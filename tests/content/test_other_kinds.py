@@ -294,6 +294,24 @@ def test_what_shows_or_carries_the_picture_is_matched_or_held(kind: str) -> None
     assert outcome(zip_of({"a": data}), profile=Profile.FILES) in ("block", "hold")
 
 
+SIGNATURES = [b"GIF89a", b"%PDF-", b"II*\0", b"\xff\xd8\xff\xe0", b"PK\3\4", b"\x1f\x8b\x08", b"RIFFxxxxWEBPVP8 "]
+SAID = b" ".join(SIGNATURES)
+CUT: dict[str, bytes] = {
+    "JPEG": JPEG[:2] + b"\xff\xfe" + struct.pack(">H", len(SAID) + 2) + SAID + JPEG[2:-2],
+    "JPEG, far behind its beginning": JPEG[:2] + b"\xff\xfe" + struct.pack(">H", 999) + SAID.rjust(997) + JPEG[2:-2],
+    "PNG": (png := file_of(KNOWN, "PNG"))[:33] + chunk(b"tEXt", b"Comment\0" + SAID) + png[33:-12],
+    "GIF": (gif := file_of(KNOWN, "GIF"))[:781] + b"\x21\xfe" + bytes([len(SAID)]) + SAID + b"\0" + gif[781:-1],
+    "WebP": file_of(KNOWN, "WEBP", quality=80)[:-20],
+}
+"""Pictures that have lost their end, which browsers show all the same; signatures stand in their comments."""
+
+
+@pytest.mark.parametrize("kind", CUT)
+def test_a_picture_without_an_end_is_found_in_other_data_whatever_looks_like_a_signature_in_it(kind: str) -> None:
+    """Of what had no end, only the bytes up to the next signature were looked at."""
+    assert outcome(ELF + CUT[kind], profile=Profile.FILES) == ("hold" if kind == "WebP" else "block")
+
+
 @pytest.mark.parametrize("size", [(300, 225), (511, 513), (1_537, 1_153), (2_051, 1_539)])
 def test_an_array_of_any_size_is_looked_at(size: tuple[int, int]) -> None:
     """What was brought down to be hashed was said to be whole, so that the examination failed."""

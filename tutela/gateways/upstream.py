@@ -8,7 +8,7 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 
 import httptools
@@ -221,22 +221,21 @@ async def _send_content(connection: socket.socket, content: GatheredContent) -> 
 
 async def _readable(connection: socket.socket) -> None:
     loop = asyncio.get_running_loop()
-    readable = loop.create_future()
-    loop.add_reader(connection, _set, readable)
-    try:
-        await readable
-    finally:
-        loop.remove_reader(connection)
+    await _until_ready(connection, loop.add_reader, loop.remove_reader)
 
 
 async def _writable(connection: socket.socket) -> None:
     loop = asyncio.get_running_loop()
-    writable = loop.create_future()
-    loop.add_writer(connection, _set, writable)
+    await _until_ready(connection, loop.add_writer, loop.remove_writer)
+
+
+async def _until_ready(connection: socket.socket, add: Callable[..., None], remove: Callable[..., bool]) -> None:
+    ready = asyncio.get_running_loop().create_future()
+    add(connection, _set, ready)
     try:
-        await writable
+        await ready
     finally:
-        loop.remove_writer(connection)
+        remove(connection)
 
 
 def _set(future: asyncio.Future[None]) -> None:

@@ -34,9 +34,9 @@ ACTOR = "appeals"
 MAX_TEXT = 5_000
 MAX_CONTACT = 255
 MAX_OPEN = 20
+"""Open appeals about one entry; a further one would say nothing new."""
 _SUSPENDED = ": suspended until it is answered"
 _LIFTED = ": listed in error"
-"""Open appeals about one entry; a further one would say nothing new."""
 
 
 class Appeals:

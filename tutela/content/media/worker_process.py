@@ -248,5 +248,5 @@ def _clock_of(process: int) -> int:
 
 def _message(payload: bytes) -> Any:
     """What a message says. Raises ValueError where no worker of ours would say so: what is nested without end, is no
-    number, or is text that cannot be written down."""
-    return from_json(payload, allow_inf_nan=False)
+    number, or is text that cannot be written down. Names and links of content are kept nowhere else."""
+    return from_json(payload, allow_inf_nan=False, cache_strings="keys")

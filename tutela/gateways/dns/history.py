@@ -96,7 +96,7 @@ class HistoryFile:
             rules, differences = _rules(first["rules"]), [_difference(line) for line in lines]
             for difference in differences:
                 difference.apply(rules)
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise InputError("{file} is damaged: restore it, or remove it to begin anew", file=self._file) from None
         self._end, self._begun_with = len(whole), whole.find(b"\n") + 1
         serial = differences[-1].after if differences else first["serial"]

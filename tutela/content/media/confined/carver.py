@@ -5,11 +5,12 @@ A short signature proves nothing, so what it gives away is speculative: where it
 
 import re
 from collections.abc import Iterator
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
+from typing import Literal
 
 from tutela import _native
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.endings import end_of
+from tutela.content.media.confined.endings import end_of, gif_blocks, jpeg_segments
 from tutela.content.media.confined.parts import InnerFile
 from tutela.content.media.sniff import MediaType, sniff
 
@@ -47,6 +48,10 @@ _FEWEST = 24
 _BEGINS_AGAIN = re.compile(rb"\xff\xd8(?:\xff{1,8}\x00[^\xff]{0,8}){0,4}\xff{1,8}\xd8")
 """A JPEG that begins once more before anything else is none (T.81, B.2.1); a light pink is nothing but these."""
 _CHECKED_EVERY = 100
+_MOST_SEGMENTS = 4096
+"""Of a picture are looked at to tell whether it is one."""
+_MOST_FIELDS = 512
+"""In a directory of a TIFF."""
 _BITMAP = re.compile(rb"BM.{4}\x00\x00\x00\x00.{3}\x00[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00", re.DOTALL)
 _CERTAIN = frozenset(
     {
@@ -102,12 +107,36 @@ def carve(data: memoryview, budget: Budget, begin: int = 0) -> Iterator[InnerFil
             length: int | None = len(rest)
         elif length := end_of(rest, media_type):
             covered = start + length
+        elif _is_a_picture(rest, media_type):
+            length = len(rest)  # of what has no end, all that follows may be its own, whatever looks like a signature
         else:
             length = following - start
             if length < _FEWEST and media_type not in _CERTAIN:
                 continue
         name = f"{media_type.partition('/')[2]} at byte {start:,}"
         yield InnerFile(name, rest[:length], speculative=media_type not in _CERTAIN)
+
+
+def _is_a_picture(data: memoryview, media_type: MediaType) -> bool:
+    """Whether more than a signature says that a picture begins here."""
+    if media_type is MediaType.JPEG:
+        return any(_is_frame_header(*each) for each in islice(jpeg_segments(data), _MOST_SEGMENTS))
+    if media_type is MediaType.GIF:
+        return any(introducer == 0x2C for introducer, _, _ in islice(gif_blocks(data), _MOST_SEGMENTS))
+    if media_type is MediaType.PNG:
+        return bytes(data[12:16]) == b"IHDR"
+    if media_type is MediaType.TIFF:
+        order: Literal["little", "big"] = "little" if data[0] == ord("I") else "big"
+        at = int.from_bytes(data[4:8], order)
+        fields, kind = (int.from_bytes(data[begin : begin + 2], order) for begin in (at, at + 4))
+        return 0 < fields <= _MOST_FIELDS and 1 <= kind <= 13 and at + 2 + 12 * fields <= len(data)
+    return False
+
+
+def _is_frame_header(marker: int, segment: memoryview) -> bool:
+    """T.81, B.2.2."""
+    is_frame = 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)
+    return is_frame and len(segment) > 5 and segment[0] in (8, 12) and len(segment) == 6 + 3 * segment[5]
 
 
 def signatures(data: memoryview, begin: int = 0) -> Iterator[int]:

@@ -13,7 +13,7 @@ from tutela.content.media.confined.ordinary import length_of_tag, ordinary
 from tutela.content.media.confined.parts import InnerFile, Part
 from tutela.content.media.content import Content
 from tutela.content.media.profile import FileKind
-from tutela.content.media.sniff import MediaType
+from tutela.content.media.sniff import MediaType, sniff
 
 
 class Carved:
@@ -21,10 +21,11 @@ class Carved:
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
         budget.check_time()
-        # A program that reads a format has its signature in it.
         kind = ordinary(content.data) if content.media_type is None else None
         for part in carve(memoryview(content.data), budget, begin=1):  # never itself
-            yield replace(part, speculative=part.speculative or kind is not None)
+            # A program that reads a format has its signature in it, but for that of WebP, which is in two pieces.
+            by_chance = kind is not None and sniff(part.data) is not MediaType.WEBP
+            yield replace(part, speculative=part.speculative or by_chance)
         if kind is not None and kind[1] in ("font/woff", "font/woff2"):
             yield from of_font(memoryview(content.data), budget)
         if kind is not None and kind[1] == "application/vnd.sqlite3":
