@@ -14,7 +14,7 @@ from tests.support.pictures import draw_scene, file_of
 from tutela.content.media.confined import encodings
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers import mail
-from tutela.content.media.confined.encodings import runs_in
+from tutela.content.media.confined.encodings import from_base64, runs_in
 from tutela.content.media.content import Limits
 from tutela.content.media.sniff import MediaType, sniff
 
@@ -36,6 +36,22 @@ def test_a_long_file_is_found_in_its_letters(kind, shift):
     assert len(content) > 300_000
     for text in (content.hex(" ").encode(), shift + base64.b64encode(content)):
         assert kind in {sniff(found) for found in runs_in(b"words before it: " + text, BUDGET)}
+
+
+@pytest.mark.parametrize("between", ["", "a", "ab", "\nabc\n", "=", "--", "\n", ", ", '"\n"', " and "])
+def test_a_file_in_letters_does_not_hide_the_next(between):
+    """A letter between two shifts the second, and a run was read from the first of its letters that gave something."""
+    second = file_of(draw_scene(2).resize((200, 150)), "JPEG")
+    for first in (file_of(draw_scene(1).resize((64, 64)), "JPEG") + bytes(more) for more in range(3)):
+        for letters in (base64.b64encode(first), base64.b64encode(first).rstrip(b"=")):
+            for put in (base64.b64encode, base64.encodebytes):
+                text = b"words: " + letters + between.encode() + put(second)
+                assert any(second[:-4] in found for found in runs_in(text, BUDGET))
+
+
+@given(st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/").map(str.encode))
+def test_base64_is_read_from_each_of_the_first_four_letters(letters):
+    assert list(encodings._from_each_letter(letters)) == [from_base64(letters[skipped:]) for skipped in range(4)]
 
 
 def test_letters_that_stand_for_nothing_are_not_decoded_whole(monkeypatch):

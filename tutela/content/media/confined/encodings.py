@@ -12,8 +12,11 @@ import re
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from itertools import chain, islice
 from urllib.parse import unquote_to_bytes
+
+import numpy as np
 
 from tutela._native import base64_runs, find_literals, has_row
 from tutela.content.media.confined.budget import Budget
@@ -159,24 +162,24 @@ def runs_in(text: bytes, budget: Budget, decoded: Collection[bytes] = ()) -> Ite
     # Of ordinary words the patterns, which look at each letter many times, find nothing; there are none of these rows.
     has_base64 = has_row(text, _IN_BASE64, _LETTERS_IN_A_ROW)
     has_digits = has_row(text, _IN_HEXADECIMAL, 2 * _FEWEST)
-    for places, decode, beginnings in (
-        (base64_runs(text) if has_base64 else (), from_base64, _letter_by_letter),
-        (_places(_HEXADECIMAL, text) if has_digits else (), _from_hexadecimal, _word_by_word),
-        (_places(_NUMBERS, text) if has_digits else (), _from_numbers, _word_by_word),
-        (_places(_OCTAL, text) if has_digits else (), _from_octal, _word_by_word),
+    for places, readings in (
+        (base64_runs(text) if has_base64 else (), _from_each_letter),
+        (_places(_HEXADECIMAL, text) if has_digits else (), partial(_from_each_word, _from_hexadecimal, budget)),
+        (_places(_NUMBERS, text) if has_digits else (), partial(_from_each_word, _from_numbers, budget)),
+        (_places(_OCTAL, text) if has_digits else (), partial(_from_each_word, _from_octal, budget)),
     ):
         for begin, end in places:
             if any(text.startswith(letters, begin) for letters in known.get(_length(text, begin, end), ())):
                 continue
-            for run in beginnings(text[begin:end]):
-                if decode is not from_base64 and not _may_be_a_file(run, decode, budget):
-                    continue
-                data, was_packed = _inflated(decode(run))
+            for read in readings(text[begin:end]):
+                data, was_packed = _inflated(read)
                 if len(data) < _FEWEST:
                     continue
                 if was_packed or _is_worth_a_look(data, budget) or (data := bitmap_file(data) or b""):
                     yield data
-                    break
+                    # A letter of base64 shifts all that follows, so that one reading says nothing about another.
+                    if readings is not _from_each_letter:
+                        break
 
 
 def _length(text: bytes, begin: int, end: int) -> int:
@@ -256,26 +259,37 @@ def _byte(escape: re.Match[bytes]) -> bytes:
     return _SINGLE.get(escape[3], escape[3])
 
 
-def _letter_by_letter(run: bytes) -> Iterator[bytes]:
-    """A letter before base64 shifts all of it."""
-    return (run[skipped:] for skipped in range(4))
+def _from_each_letter(run: bytes) -> Iterator[bytes]:
+    """What base64 stands for where it begins with one of the first four letters: a letter before it shifts all of it.
+    It is decoded once, and the bits are shifted by six."""
+    letters = _letters_of(run)
+    read = np.frombuffer(binascii.a2b_base64(letters + b"A" * (-len(letters) % 4)) + bytes(3), np.uint8)
+    for skipped in range(4):
+        (at, shift), length = divmod(6 * skipped, 8), max(0, len(letters) - skipped) * 6 // 8
+        yield (read[at : at + length] << shift | read[at + 1 : at + 1 + length] >> 8 - shift).tobytes()
 
 
-def _word_by_word(run: bytes) -> Iterator[bytes]:
-    """The end of a word before a run may look like its beginning."""
+def _from_each_word(decode: Callable[[bytes], bytes], budget: Budget, run: bytes) -> Iterator[bytes]:
+    """What a run stands for where it begins with one of its first words: the end of one before may look like it."""
     words = run[:64].split(None, 2)
-    return (run[run.index(word) :] for word in words)
+    for begun in (run[run.index(word) :] for word in words):
+        if _may_be_a_file(begun, decode, budget):
+            yield decode(begun)
 
 
 def from_base64(text: bytes) -> bytes:
     """The bytes that base64 stands for, as far as they go; whatever stands between its letters is passed over."""
+    letters = _letters_of(text)
+    letters = letters[: len(letters) - 1] if len(letters) % 4 == 1 else letters
+    return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+
+
+def _letters_of(text: bytes) -> bytes:
     if len(text.translate(None, _BEGIN_BETWEEN)) < len(text):
         text = _BETWEEN.sub(b"", text)
         for escaped, letter in ((b"%2B", b"+"), (b"%2b", b"+"), (b"%2F", b"/"), (b"%2f", b"/")):
             text = text.replace(escaped, letter)
-    letters = text.translate(_IN_STANDARD_BASE64, _NOT_BASE64)
-    letters = letters[: len(letters) - 1] if len(letters) % 4 == 1 else letters
-    return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+    return text.translate(_IN_STANDARD_BASE64, _NOT_BASE64)
 
 
 def _from_hexadecimal(text: bytes) -> bytes:
