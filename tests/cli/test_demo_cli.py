@@ -7,6 +7,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from tests.support.pictures import file_of
 from tests.support.processes import tutela_run
 from tests.support.service import free_port
 from tests.support.waiting import PATIENCE_S, wait_until
+from tutela.cli.demo import Addresses
 
 
 def children(pid: int) -> list[int]:
@@ -23,6 +26,18 @@ def children(pid: int) -> list[int]:
     return [
         int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
     ]
+
+
+def test_two_that_start_at_once_do_not_choose_the_same_ports():
+    """The second found them free as long as the processes of the first did not listen, and asked those of the first."""
+    port = free_port()
+    with ExitStack() as one, ExitStack() as other:
+        first, second = Addresses.free(port, one), Addresses.free(port, other)
+        assert first.service == f"http://127.0.0.1:{port}"
+        assert len({*astuple(first), *astuple(second)}) == 6
+        one.close()
+        with ExitStack() as third:
+            assert Addresses.free(port, third).service == first.service
 
 
 @pytest.mark.slow

@@ -65,11 +65,12 @@ class Addresses:
     page: str
 
     @classmethod
-    def free(cls, first: int) -> "Addresses":
-        """Ports that nobody listens on; the service's is the first from there on. Raises TutelaError."""
-        service = _free_port(first)
-        console = _free_port(_CONSOLE_PORT, service)
-        page = _free_port(_PAGE_PORT, service, console)
+    def free(cls, first: int, held: contextlib.ExitStack) -> "Addresses":
+        """Ports that nobody listens on, and none that starts at the same time will as long as they are held; the
+        service's is the first from there on. Raises TutelaError."""
+        service = _free_port(first, held)
+        console = _free_port(_CONSOLE_PORT, held, service)
+        page = _free_port(_PAGE_PORT, held, service, console)
         return cls(f"http://127.0.0.1:{service}", f"http://localhost:{console}", f"http://127.0.0.1:{page}")
 
 
@@ -86,8 +87,9 @@ def run(given: Settings, port: int) -> int:
     uploads.mkdir(exist_ok=True)
     for name, content in altered_copies(known).items():
         (uploads / name).write_bytes(content)
-    at = Addresses.free(port)
-    _start(settings, at, key)
+    with contextlib.ExitStack() as held:
+        at = Addresses.free(port, held)
+        _start(settings, at, key)
     files = sorted(path for path in uploads.iterdir() if path.is_file())
     rows = [verdict_row(path.name, _screen(at.service, key, path, place)) for place, path in enumerate(files)]
     out.print()
@@ -317,17 +319,27 @@ def _screen(address: str, key: str, path: Path, place: int) -> dict[str, Any]:
         ) from error
 
 
-def _free_port(first: int, *taken: int) -> int:
+def _free_port(first: int, held: contextlib.ExitStack, *taken: int) -> int:
     for port in range(first, min(first + 100, 65536)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port in taken:
+        if port in taken or not _is_free(port, held):
             continue
         if port != first and first not in taken:
             out.print(f"port {first} is taken; using {port}")
         return port
     raise TutelaError("no port from {first} on is free", first=first)
+
+
+def _is_free(port: int, held: contextlib.ExitStack) -> bool:
+    """Whether it is; others that start are told that it is not, from now on."""
+    with contextlib.ExitStack() as own:
+        try:
+            if sys.platform == "linux":  # a name that belongs to no file and goes with its process: unix(7)
+                claim = own.enter_context(socket.socket(socket.AF_UNIX))
+                claim.bind(f"\0tutela-demonstration-{port}")
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        held.enter_context(own.pop_all())
+        return True
