@@ -4,6 +4,7 @@ import base64
 import contextlib
 import gzip
 import json
+import time
 import zlib
 from urllib.parse import quote
 
@@ -115,6 +116,24 @@ def test_pictures_in_texts_are_found():
     assert read(json.dumps({"token": token, "words": "of no length"}).encode(), "application/json") == []
     with pytest.raises(FormError):
         read(b'"data:image/png;base64,%%%"', "application/json")
+    assert read(
+        json.dumps(f"data:x;base64 data:image/jpeg;{' ' * 300}base64,{encoded}").encode(), "application/json"
+    ) == [COPY]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b" " * 2**20 + b"!",
+        b"A" * 2**20 + b"!",
+        b"A" * 128 + b" " * 2**20 + b"!",
+        b"data:" * 20 + b";" * 100 + b" " * 2**20,
+    ],
+)
+def test_a_text_takes_time_by_its_length_alone(text):
+    began = time.thread_time()
+    assert read(form((b'Content-Disposition: form-data; name="f"', text)), FORM) == []
+    assert time.thread_time() - began < 2, "by its square, it would be minutes or hours"
 
 
 @given(st.binary(max_size=300), st.sampled_from([FORM, "application/json", "application/x-www-form-urlencoded", ""]))

@@ -25,9 +25,12 @@ _MAX_EXPANDED = 256 * 1024 * 1024
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
 _GUESSED = re.compile(rb"--([0-9A-Za-z'()+_,\-./:=?]{1,70})\r\n")
 _FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\x00]*")
-_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]{128,}={0,2}\s*")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]{128,}+={0,2}+\s*+")
 _DATA = re.compile(r"\s*data:([^,]*),(.*)", re.DOTALL | re.IGNORECASE)
-_EMBEDDED = re.compile(r"data:[^,\"'<>]{0,200};\s*base64,([A-Za-z0-9+/=_%\-]+)", re.IGNORECASE)
+_EMBEDDED = re.compile(r";\s*+base64,([A-Za-z0-9+/=_%\-]++)", re.IGNORECASE)
+_MOST_BEFORE = 205
+_BEFORE_EMBEDDED = re.compile(r"data:[^,\"'<>]{0,200}+\Z", re.IGNORECASE)
+"""What an address begins with. It is looked for from its end: from each beginning, spaces would be read again."""
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARAMETER = re.compile(rf';[ \t]*({_WORD})=(?:({_WORD})|"([^"\\\x00-\x1f]*)")[ \t]*')
 _MEDIA_TYPE = re.compile(rf"[ \t]*({_WORD}/{_WORD})[ \t]*((?:{_PARAMETER.pattern})*);?[ \t]*")
@@ -238,6 +241,8 @@ def _carried(text: str) -> Iterator[Piece]:
             yield content
         return
     for found in _EMBEDDED.finditer(text):
+        if not _BEFORE_EMBEDDED.search(text, max(0, found.start() - _MOST_BEFORE), found.start()):
+            continue
         content = _base64(found[1])
         if content is None:
             raise FormError("the data of an address cannot be decoded")
