@@ -4,11 +4,13 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import NAMES
+from benchmarks.http_screening import processor_s
 from tutela.deployment.settings.service import OTHER_PREFIXES
 
 QUICK = {"index_speed"}
@@ -44,3 +46,27 @@ def test_what_a_benchmark_reads_from_its_surroundings_starts_every_service():
     read = {name for file in files for name in re.findall(r'environ[^\n"]*"(TUTELA_\w+)"[\])]', file.read_text())}
     assert len(read) >= 4
     assert {name for name in read if not name.startswith(OTHER_PREFIXES)} == set()
+
+
+def test_processor_time_never_goes_back_when_a_process_or_a_thread_ends():
+    """A worker that is replaced in mid-measurement takes its time with it, and the figure was below 0."""
+    figures = [processor_s(os.getpid())]
+    child = subprocess.Popen(
+        [sys.executable, "-c", "sum(range(5_000_000)); print(flush=True); input()"],
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    figures.append(processor_s(os.getpid()))
+    child.communicate("")
+    figures.append(processor_s(os.getpid()))
+    thread = threading.Thread(target=lambda: sum(range(2_000_000)))
+    thread.start()
+    thread.join()
+    figures.append(processor_s(os.getpid()))
+    child_s = figures[1] - figures[0]
+    assert child_s > 0.02
+    assert figures[2] > figures[1] - 0.02, "counted in ticks of 0.01 s once it has ended"
+    assert figures[3] > figures[2]

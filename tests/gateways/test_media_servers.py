@@ -8,7 +8,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,11 +26,12 @@ from starlette.testclient import TestClient
 from tests.support.serving import serving
 from tutela.foundation.http import HttpError
 from tutela.foundation.options import Secret
-from tutela.gateways.streams.base import Door, Hook, purge_folder
+from tutela.gateways.streams.base import Door, Hook
 from tutela.gateways.streams.hooks import hook_application
 from tutela.gateways.streams.options import HookOptions
 from tutela.gateways.streams.process import Open, hook_server
 from tutela.gateways.streams.registry import KINDS, kind
+from tutela.gateways.streams.segments import SegmentFolder
 from tutela.screening.streams import Admission, Channel, Publication, Refusal, Running, StreamGate, Streams
 
 SECRET = "a-secret-of-the-media-server-it-is-long-enough"
@@ -207,6 +208,18 @@ class OneIsClear(Asked):
         ("/hls/clear.m3u8", True),
         ("/hls/clear-3.ts?x=/hls/cam.ts", True),
         ("/hls/cl%65ar-3.ts", True),
+        ("/hls/clear-3.m4v", True),
+        ("/hls/clear-init.m4a", True),
+        ("/hls/clear/3.ts", True),
+        ("/hls/clear/index.m3u8", True),
+        ("/hls/clear/raw.m4v", True),
+        ("/hls/live/clear-3.ts", True),
+        ("/hls/clear/cam-3.ts", False),
+        ("/hls/clear-1-3.ts", False),
+        ("/hls/cam/3.ts", False),
+        ("/hls/cam/index.m3u8", False),
+        ("/hls/clear-x.ts", False),
+        ("/hls/clear.ts", False),
         ("/hls/cam-3.ts", False),
         ("/hls/cam-3.ts?/clear-3.ts", False),
         ("/hls/cam-3.ts#/clear-3.ts", False),
@@ -562,6 +575,12 @@ def test_a_server_that_answers_nonsense_is_an_error_and_never_an_empty_list(name
 # --- segments
 
 
+def purged(folder: Path, name: str, since: float, others: Sequence[str] = (), app: str = "live") -> int:
+    """Of a server whose files may be called in many ways."""
+    known = [Channel("main", "live", other) for other in others]
+    return SegmentFolder(folder).purge(Channel("main", app, name), since, known)
+
+
 def test_only_segments_of_that_stream_that_were_written_to_after_the_moment_are_removed(tmp_path):
     now = time.time()
     for file, age_s in (
@@ -576,33 +595,80 @@ def test_only_segments_of_that_stream_that_were_written_to_after_the_moment_are_
         os.utime(tmp_path / file, (now - age_s, now - age_s))
     (tmp_path / "cam").mkdir()
     (tmp_path / "cam" / "7.m4s").write_bytes(b"x")
-    assert purge_folder(tmp_path, "cam", now - 5) == 3
-    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {"cam-0.ts", "camera-1.ts", "cam-1.txt", "other-1.ts"}
-    assert purge_folder(tmp_path, "../x", 0) == purge_folder(Path(tmp_path), "", 0) == 0
+    assert purged(tmp_path, "cam", now - 5) == 3
+    assert files_in(tmp_path) == {"cam-0.ts", "camera-1.ts", "cam-1.txt", "other-1.ts"}
+
+
+@pytest.mark.parametrize("name", ["../x", "", "..", "/etc", "a/../../x", "x\0"])
+def test_no_name_of_a_stream_leads_out_of_the_folder(tmp_path, name):
+    (tmp_path / "x-1.ts").write_bytes(b"x")
+    (tmp_path / "hls" / "a").mkdir(parents=True)
+    for folder in (SegmentFolder(tmp_path / "hls"), SegmentFolder(tmp_path / "hls", re.compile("[0-9]+"))):
+        assert folder.purge(Channel("main", "live", name), 0.0) == 0
+    assert files_in(tmp_path) == {"x-1.ts"}
+
+
+def files_in(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 STREAMS = ("cam", "cam-1", "cam_1", "cam.1", "cam-1-2", "cam-", "ca", "camera", "cam-low")
+NAMINGS = ["{name}-{number}.ts", "{name}/{number}.ts", "{name}-{number}.m4v", "{name}_{number}.mp4"]
 
 
-@pytest.mark.parametrize(
-    "naming", ["{name}-{number}.ts", "{name}/{number}.ts", "{name}-{number}.m4v", "{name}_{number}.mp4"]
-)
+@pytest.mark.parametrize("naming", [*NAMINGS, "live/{name}-{number}.ts", "live/{name}/{number}.ts"])
 def test_the_purge_of_a_stream_removes_nothing_of_another_whose_name_begins_or_ends_as_its_own(tmp_path, naming):
-    owners: dict[str, str] = {}
+    owners = written(tmp_path, naming, STREAMS)
     for name in STREAMS:
-        for file in (f"{name}.m3u8", f"{name}.mpd", *(naming.format(name=name, number=number) for number in range(16))):
-            path = tmp_path / file
-            path.parent.mkdir(exist_ok=True)
-            assert file not in owners
-            owners[file] = name
-    for purged in STREAMS:
         for file in owners:
             (tmp_path / file).write_bytes(b"x")
-        purge_folder(tmp_path, purged, time.time() - 600, STREAMS)
-        gone = {owner for file, owner in owners.items() if not (tmp_path / file).exists()}
-        assert gone == {purged}
-        assert not [file for file, owner in owners.items() if owner == purged and (tmp_path / file).exists()]
+        purged(tmp_path, name, time.time() - 600, STREAMS)
+        assert files_in(tmp_path) == {file for file, owner in owners.items() if owner != name}
+
+
+@pytest.mark.parametrize("naming", ["{name}-{number}.ts", "{name}/{number}.ts", "{name}-{number}.m4v"])
+def test_of_nginx_a_purge_spares_even_streams_that_nobody_watches(tmp_path, naming):
+    """Its names can be read in one way only: NAME-NUMBER, and NAME/NUMBER where they are nested."""
+    owners = written(tmp_path, naming, STREAMS)
+    server = door("nginx-rtmp", segments=tmp_path).server
+    for name in STREAMS:
+        for file in owners:
+            (tmp_path / file).write_bytes(b"x")
+        assert server.purge(Channel("main", "live", name), time.time() - 600) == list(owners.values()).count(name)
+        assert files_in(tmp_path) == {file for file, owner in owners.items() if owner != name}
+
+
+def written(folder: Path, naming: str, names: Sequence[str]) -> dict[str, str]:
+    """Which stream each file of the folder is of."""
+    owners: dict[str, str] = {}
+    for name in names:
+        place = naming.partition("{name}")[0]
+        nested = (f"{place}{name}/index.m3u8",) if "{name}/" in naming else ()
+        lists = (f"{place}{name}.m3u8", f"{place}{name}.mpd", *nested)
+        for file in (*lists, *(naming.format(name=name, number=number) for number in range(16))):
+            (folder / file).parent.mkdir(exist_ok=True, parents=True)
+            assert file not in owners
+            owners[file] = name
+    return owners
+
+
+def test_what_a_server_may_have_called_after_another_stream_is_removed_where_nobody_knows_of_that(tmp_path):
+    """Nothing that was not cleared may be left; what was written before stays."""
+    for file, age_s in (("cam-1-7.ts", 1.0), ("cam-1.m3u8", 1.0), ("cam-1-6.ts", 60.0), ("camera-1.ts", 1.0)):
+        (tmp_path / file).write_bytes(b"x")
+        os.utime(tmp_path / file, (time.time() - age_s,) * 2)
+    assert purged(tmp_path, "cam", time.time() - 5) == 2
+    assert files_in(tmp_path) == {"cam-1-6.ts", "camera-1.ts"}
+
+
+def test_whoever_calls_a_stream_as_an_application_has_nothing_of_its_streams_removed(tmp_path):
+    for file in ("live/cam-1.ts", "live/cam/2.ts", "live/3.ts"):
+        (tmp_path / file).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / file).write_bytes(b"x")
+    purged(tmp_path, "live", 0.0, ["cam"], app="x")
+    assert files_in(tmp_path) == {"live/cam-1.ts", "live/cam/2.ts"}
+    door("nginx-rtmp", segments=tmp_path).server.purge(Channel("main", "x", "live"), 0.0)
+    assert files_in(tmp_path) == {"live/cam-1.ts", "live/cam/2.ts"}
 
 
 def test_what_a_stream_s_own_play_lists_name_is_removed_whatever_else_is_called_so(tmp_path):
@@ -622,15 +688,35 @@ def test_what_a_stream_s_own_play_lists_name_is_removed_whatever_else_is_called_
     }
     for file, content in files.items():
         (tmp_path / file).write_text(content)
-    purge_folder(tmp_path, "cam", time.time() - 600, ["cam-17", "cam_low"])
-    assert {path.name for path in tmp_path.iterdir()} == {"cam7.m3u8", "cam8.ts", "cam-17.m3u8", "cam-17-4.ts"}
+    purged(tmp_path, "cam", time.time() - 600, ["cam-17", "cam_low"])
+    assert files_in(tmp_path) == {"cam7.m3u8", "cam8.ts", "cam-17.m3u8", "cam-17-4.ts"}
+
+
+def test_play_lists_are_followed_into_folders_and_not_out_of_the_servers_own(tmp_path):
+    """As Owncast writes its renditions: stream.m3u8, 0/stream.m3u8, 0/stream-x-1.ts."""
+    files = {
+        "kept.ts": "",
+        "hls/stream.m3u8": "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n0/stream.m3u8\nhttps://cdn.example.org/hls/1/a.m3u8\n"
+        "../kept.ts\n1/../../kept.ts\n",
+        "hls/0/stream.m3u8": "#EXTINF:2.0,\nstream-x-1.ts\n../2/b%20c.ts\n",
+        "hls/0/stream-x-1.ts": "",
+        "hls/2/b c.ts": "",
+        "hls/1/a.m3u8": '#EXT-X-PART:DURATION=0.3,URI="p.mp4"',
+        "hls/1/p.mp4": "",
+        "hls/1/of-another.ts": "",
+    }
+    for file, content in files.items():
+        (tmp_path / file).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / file).write_text(content)
+    purged(tmp_path / "hls", "stream", time.time() - 600, app="hls")
+    assert files_in(tmp_path) == {"kept.ts", "hls/1/of-another.ts"}
 
 
 def test_a_play_list_of_a_stream_that_ended_before_is_kept_with_its_pieces(tmp_path):
     for file in ("cam-1.m3u8", "cam-1-7.ts"):
         (tmp_path / file).write_bytes(b"x")
         os.utime(tmp_path / file, (time.time() - 60,) * 2)
-    assert purge_folder(tmp_path, "cam", time.time() - 5) == 0
+    assert purged(tmp_path, "cam", time.time() - 5) == 0
 
 
 # --- who may ask

@@ -7,20 +7,20 @@ server does while its hooks are not answered is said in `fails_open`, from havin
 """
 
 import base64
-import contextlib
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import parse_qsl, quote
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.responses import Response
 
 from tutela.foundation.http import Http, HttpError, Patience
 from tutela.foundation.secrets import check_reference, resolve
+from tutela.gateways.streams.segments import SegmentFolder
 from tutela.screening.streams import Channel, MediaServer, Running, StreamGate
 
 TOKEN = "watcher"  # noqa: S105  (the name of a parameter)
@@ -111,6 +111,8 @@ class HttpServer:
     subscribes_first = False
     adopts = False
     keeps_viewers_out = False
+    piece: re.Pattern[str] | None = None
+    """As `SegmentFolder.piece`."""
 
     def __init__(self, name: str, options: ServerOptions) -> None:
         self.name = name
@@ -158,9 +160,10 @@ class HttpServer:
     def dismiss(self, channel: Channel, viewers: Sequence[str]) -> None:
         """As `MediaServer.dismiss`: nothing, unless a server can."""
 
-    def purge(self, channel: Channel, since: float, others: Collection[str] = ()) -> int:
+    def purge(self, channel: Channel, since: float, others: Collection[Channel] = ()) -> int:
         """As `MediaServer.purge`."""
-        return 0 if self.options.segments is None else purge_folder(self.options.segments, channel.name, since, others)
+        folder = self.options.segments
+        return 0 if folder is None else SegmentFolder(folder, self.piece).purge(channel, since, others)
 
     def running(self) -> Sequence[Running]:
         """As `MediaServer.running`."""
@@ -170,67 +173,6 @@ class HttpServer:
         """Let go of connections."""
         if self._http is not None:
             self._http.close()
-
-
-_LISTS = frozenset({".m3u8", ".mpd"})
-_SEGMENTS = _LISTS | {".ts", ".m4s", ".m4v", ".m4a", ".mp4", ".cmfv", ".cmfa", ".webm", ".aac", ".vtt", ".part"}
-_BETWEEN_NAMES = re.compile(r'[\s"/?,=]+')
-_MOST_OF_A_LIST = 1 << 20
-_MARGIN_S = 0.5
-"""Clocks of files are coarse."""
-
-
-def purge_folder(folder: Path, name: str, since: float, others: Collection[str] = ()) -> int:
-    """Remove a stream's segments that were written to after that moment (seconds since the epoch), and its play lists.
-
-    A segment is written until its last frame came, so that none with a later frame is left; those that are older hold
-    only what was cleared. What is named after one of `others`, streams that are watched for themselves, is theirs.
-    Returns how many files were removed.
-    """
-    removed = 0
-    for path in _files_of(folder, name, others):
-        try:
-            is_list = path.suffix in _LISTS and (path.stem == name or path.parent != folder)
-            if is_list or path.stat().st_mtime > since - _MARGIN_S:
-                path.unlink()
-                removed += 1
-        except FileNotFoundError:
-            continue
-    return removed
-
-
-def _files_of(folder: Path, name: str, others: Collection[str]) -> list[Path]:
-    """Files of one stream: all of a folder NAME; beside others' what NAME.m3u8 lists, and what is named NAME-….ts."""
-    if not name or "/" in name or name in (".", ".."):
-        return []
-    own = folder / name
-    inside = [path for path in own.rglob("*") if path.is_file()] if own.is_dir() else []
-    present = {path.name: path for path in folder.iterdir() if path.is_file()}
-    listed = _listed(present, f"{name}.m3u8")
-    names = {name, *others}
-    beside = [path for file, path in present.items() if file in listed or _owner(path, names) == name]
-    return [path for path in (*beside, *inside) if path.suffix in _SEGMENTS]
-
-
-def _owner(path: Path, names: Collection[str]) -> str | None:
-    """Which of these streams a file is called after: cam-1-7.ts is a piece of cam-1, cam-1.ts one of cam."""
-    stem = path.stem
-    called = [name for name in names if stem == name or stem.startswith((f"{name}.", f"{name}-", f"{name}_"))]
-    return max(called, key=lambda name: (stem != name or path.suffix in _LISTS, len(name)), default=None)
-
-
-def _listed(present: Mapping[str, Path], first: str) -> set[str]:
-    """What a play list names, and those that it names, with themselves."""
-    found, unread = set[str](), [first]
-    while unread:
-        file = unread.pop()
-        if file in found or file not in present:
-            continue
-        found.add(file)
-        if file.endswith(".m3u8"):
-            with contextlib.suppress(FileNotFoundError), present[file].open("rb") as source:
-                unread += map(unquote, _BETWEEN_NAMES.split(source.read(_MOST_OF_A_LIST).decode("utf-8", "replace")))
-    return found
 
 
 def text(status: int, body: str = "") -> Response:

@@ -27,6 +27,9 @@ from tutela.gateways.streams.base import (
 from tutela.screening.streams import Channel, Publication, Running, StreamGate
 
 _REFUSED = 403
+_LISTS = ("m3u8", "mpd")
+_PIECE = re.compile(r"[0-9]+|init|raw|index")
+"""NAME-7.ts or, nested, NAME/7.ts beside NAME/index.m3u8; so also of DASH."""
 
 
 class NginxRtmpOptions(ServerOptions):
@@ -43,6 +46,7 @@ class NginxRtmp(HttpServer):
 
     subscribes_first = True
     keeps_viewers_out = True
+    piece = _PIECE
 
     def address(self, channel: Channel, token: str) -> str:
         """Its RTMP address with the token, which `on_play` hears."""
@@ -115,10 +119,15 @@ def _segment(name: str, hook: Hook, gate: StreamGate) -> Response:
     *folders, file = path.split("/")
     if {".", ".."} & {*folders, file}:
         return text(_REFUSED)  # the server serves another file than is named last
-    stem = file.rsplit(".", 1)[0]
-    stream = stem.rsplit("-", 1)[0] if file.endswith(".ts") else stem
-    app = hook.query.get("app", "")
-    return yes(gate.shows(Channel(name, app, stream)))
+    stem, _, kind = file.rpartition(".")
+    stream, _, piece = stem.rpartition("-")
+    if _PIECE.fullmatch(stem) and folders:  # nested
+        stream = folders[-1]
+    elif kind in _LISTS:
+        stream = stem
+    elif not _PIECE.fullmatch(piece):
+        return text(_REFUSED)
+    return yes(gate.shows(Channel(name, hook.query.get("app", ""), stream)))
 
 
 def _open(name: str, options: NginxRtmpOptions) -> Door:

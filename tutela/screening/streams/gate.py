@@ -73,10 +73,10 @@ class Watches:
         with self._lock:
             return [watch for watch in self._by_channel.values() if watch.state in LIVE]
 
-    def names(self, server: str) -> set[str]:
+    def channels(self, server: str) -> set[Channel]:
         """Of streams there that run, or ended within the last minutes."""
         with self._lock:
-            return {channel.name for channel in (*self._by_channel, *self._ended) if channel.server == server}
+            return {channel for channel in (*self._by_channel, *self._ended) if channel.server == server}
 
     def put(self, watch: Watch, most: int) -> Refusal | None:
         """Add a watch; why not, where its channel has one that is alive, or there are too many."""

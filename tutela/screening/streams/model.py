@@ -187,10 +187,10 @@ class MediaServer(Protocol):
     def dismiss(self, channel: Channel, viewers: Sequence[str]) -> None:
         """End these viewers' connections. A server whose own gate keeps them out does nothing."""
 
-    def purge(self, channel: Channel, since: float, others: Collection[str] = ()) -> int:
+    def purge(self, channel: Channel, since: float, others: Collection[Channel] = ()) -> int:
         """Remove segments that hold anything after that moment (seconds since the epoch); how many.
 
-        `others` are the names of streams there that are watched for themselves: what is theirs stays.
+        `others` are streams there that are watched for themselves: what is theirs stays.
         """
 
     def running(self) -> Sequence[Running]:

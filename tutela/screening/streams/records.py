@@ -195,16 +195,13 @@ class StreamRecords:
             raise NotFoundError("no stream runs at {channel}", channel=channel.item)
         return _facts(row)
 
-    def names(self, channel: Channel, since: float) -> set[str]:
-        """Of streams of its server whose names begin as its own, and that ran after that moment (seconds since the
-        epoch)."""
-        query = select(stream.c.name).where(
-            stream.c.server == channel.server,
-            stream.c.name.startswith(channel.name, autoescape=True),
-            (stream.c.ended_at.is_(None)) | (stream.c.ended_at >= _microseconds(since)),
+    def channels(self, server: str, since: float) -> set[Channel]:
+        """Of streams of a server that ran after that moment (seconds since the epoch)."""
+        query = select(stream.c.server, stream.c.app, stream.c.name).where(
+            stream.c.server == server, (stream.c.ended_at.is_(None)) | (stream.c.ended_at >= _microseconds(since))
         )
         with self.store.read() as connection:
-            return set(connection.execute(query.distinct()).scalars())
+            return {Channel(*row) for row in connection.execute(query.distinct())}
 
     def unfinished(self) -> list[StreamFacts]:
         """Cuts whose evidence was not kept yet, of processes that are gone: their cases are still to be opened."""

@@ -517,7 +517,7 @@ class Streams:
         """Remove segments, once more until the time is over; the streams' own threads and the clock's do."""
         over = time.monotonic() > purge.until
         try:
-            purge.server.purge(purge.channel, purge.since, self.watches.names(purge.channel.server))
+            purge.server.purge(purge.channel, purge.since, self.watches.channels(purge.channel.server))
         except (TutelaError, OSError) as error:
             log.error("segments of %s could not be removed: %s", purge.channel.item, error)
         if over:
@@ -541,7 +541,8 @@ class Streams:
                 server.cut(channel, fields["session"])
                 raise DeliveryError("the publisher is still there", after_s=1.0)
             since = float(fields["since"])
-            server.purge(channel, since, self.watches.names(channel.server) | self.records.names(channel, since))
+            others = self.watches.channels(channel.server) | self.records.channels(channel.server, since)
+            server.purge(channel, since, others)
         except OSError as error:
             raise DeliveryError("media server {server!r}: {error}", server=channel.server, error=error) from error
 
