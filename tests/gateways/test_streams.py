@@ -58,6 +58,7 @@ from tutela.screening.streams import (
     Streams,
     StreamState,
 )
+from tutela.screening.streams.model import LIVE
 
 pytestmark = pytest.mark.slow
 
@@ -291,7 +292,7 @@ def test_a_likeness_pauses_the_stream_and_a_second_one_cuts_it(streams, stand_in
     wait_until(lambda: streams.gate.play(channel, "", "viewer-9"), "it is clear at first")
     assert outcome(streams, stream_id) == (StreamState.CUT, "second-match")
     assert kinds(streams, stream_id)[:4] == ["admitted", "cleared", "paused", "cut"]
-    assert "viewer-9" in stand_in.dismissed
+    wait_until(lambda: "viewer-9" in stand_in.dismissed, "viewers are sent away")
 
 
 def likeness() -> Image.Image:
@@ -739,6 +740,88 @@ def test_while_decoding_lags_nobody_is_admitted_and_no_sample_is_left_out(stream
     assert facts.unwatched_s == 0.0
 
 
+# --- a server that does not answer, or not as it should
+
+
+@dataclass
+class Silent(StandIn):
+    """A server whose answers are waited for without end, or are of no form."""
+
+    name: str = "silent"
+    is_mute: bool = True
+    asked: int = 0
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.speaks = threading.Event()
+
+    def _answer(self) -> None:
+        self.asked += 1
+        if self.is_mute:
+            self.speaks.wait(60)
+        raise KeyError("publisher")
+
+    def running(self) -> list[Running]:
+        self._answer()
+        return []
+
+    def cut(self, channel: Channel, session: str) -> int:
+        self._answer()
+        return 0
+
+    def dismiss(self, channel: Channel, viewers: Sequence[str]) -> None:
+        self._answer()
+
+
+@contextlib.contextmanager
+def beside_a_silent_server(listing: Deployment, silent: Silent) -> Iterator[tuple[Streams, StandIn]]:
+    """Streams of two servers, one of which fell silent after they began."""
+    hearing, speaks = StandIn(), silent.is_mute
+    silent.is_mute = False
+    options = StreamOptions(second_hit_s=2.0, reconcile_s=0.5, lease_s=3.0)
+    running = open_streams(listing, options, {"silent": silent, "stand-in": hearing})
+    running.start()
+    silent.is_mute = speaks
+    try:
+        yield running, hearing
+    finally:
+        silent.speaks.set()
+        running.stop()
+        hearing.close()
+        silent.close()
+
+
+@pytest.mark.parametrize("is_mute", [True, False])
+def test_a_server_that_does_not_answer_keeps_nobody_from_ending_the_streams_of_another(listing, is_mute):
+    silent = Silent(is_mute=is_mute)
+    with beside_a_silent_server(listing, silent) as (_, hearing):
+        wait_until(lambda: silent.asked > 1, "the silent one is asked")
+        stranger = Channel("stand-in", "live", "stranger")
+        hearing.publish(stranger, b"")
+        published_at = time.monotonic()
+        wait_until(lambda: "stranger" not in hearing.published, "it is ended")
+        assert time.monotonic() - published_at < 3.0
+
+
+def test_a_stream_is_examined_on_and_cut_while_its_server_does_not_say_that_viewers_are_gone(listing, tmp_path):
+    """A pause sends viewers away; whether that is answered, or there are thousands, delays no look."""
+    silent = Silent()
+    frames = [*shown((11, 2)), *[np.asarray(likeness())] * (3 * RATE), *shown((12, 1))]
+    content = transport_stream(tmp_path / "f.mkv", frames, range(0, 200, 30))
+    with beside_a_silent_server(listing, silent) as (running, _):
+        channel = Channel("silent", "live", "alike")
+        admission = running.gate.admit(Publication(channel, "member-alike"))
+        assert admission.allowed
+        silent.publish(channel, content)
+        wait_until(lambda: running.gate.play(channel, "", "viewer-9"), "it is clear at first")
+        watch = running.watches.of(channel)
+        assert watch is not None
+        wait_until(lambda: watch.state not in LIVE, "it is cut")
+        assert (watch.state, watch.why) == (StreamState.CUT, "second-match")
+        assert not running.gate.goes_on(channel, "")
+        assert watch.counts.unwatched_s == 0.0
+
+
 # --- the database is away
 
 
@@ -771,6 +854,8 @@ def test_a_cut_while_the_database_is_away_is_made_at_once_and_its_clip_waits_sea
         for told in (b"member-away", b"certain-match", b"\x47\x40\x00\x10\x00"):  # the last is how a clip begins
             assert told not in waits
         assert streams.unwritten == 1
+        back = Publication(Channel("stand-in", "live", "away-again"), "member-away")
+        assert streams.gate.admit(back).refusal is Refusal.CUT_BEFORE, "encoders come back before it is written down"
     wait_until(lambda: streams.unwritten == 0, "it is brought in")
     facts = streams.records.get(stream_id)
     assert (facts.state, facts.why) == (StreamState.CUT, "certain-match")

@@ -1,5 +1,6 @@
 """Live streams: which frames are looked at, what follows from what is seen, and what is written down."""
 
+import errno
 import itertools
 import random
 import time
@@ -377,6 +378,24 @@ def test_an_ending_is_read_back_by_whoever_has_the_key_and_by_nobody_else(tmp_pa
     again.remove(ending())
     assert not list(tmp_path.iterdir())
     assert not again.knows("a" * 32)
+
+
+def test_an_ending_for_which_the_disk_has_no_room_leaves_nothing_and_is_saved_later(tmp_path, monkeypatch):
+    endings = Endings(tmp_path, b"k" * 32)
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="no room"):
+        endings.save(ending())
+    assert not list(tmp_path.iterdir())
+    assert endings.waiting() == [ending()]
+    assert not endings.is_saved(ending())
+    monkeypatch.undo()
+    endings.save(ending())
+    assert endings.is_saved(ending())
+    assert [path.suffix for path in tmp_path.iterdir()] == [".sealed"]
+
+
+def full(_: int) -> None:
+    raise OSError(errno.ENOSPC, "no room")
 
 
 def test_an_ending_that_was_cut_short_on_the_disk_is_left_for_a_person(tmp_path):

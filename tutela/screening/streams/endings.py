@@ -168,17 +168,25 @@ class Endings:
             self._waiting[ending.facts.id] = ending
 
     def save(self, ending: Ending) -> None:
-        """Keep it on disk, too: return when it is durable. Raises OSError."""
+        """Keep it on disk, too: return when it is durable. Raises OSError, and then leaves nothing on a full disk."""
         self.hold(ending)
         path = self._path(ending.facts.id)
-        salt = os.urandom(16)
-        with os.fdopen(_opened(path.with_suffix(".part")), "wb") as file:
-            file.write(salt)
-            sealer = Sealer(file, self._key_of(salt))
-            sealer.write(ending.pack())
-            sealer.finish()
-        path.with_suffix(".part").replace(path)
+        part, salt = path.with_suffix(".part"), os.urandom(16)
+        try:
+            with os.fdopen(_opened(part), "wb") as file:
+                file.write(salt)
+                sealer = Sealer(file, self._key_of(salt))
+                sealer.write(ending.pack())
+                sealer.finish()
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
         _write_through(self._folder)
+
+    def is_saved(self, ending: Ending) -> bool:
+        """Whether it is on disk."""
+        return self._path(ending.facts.id).exists()
 
     def remove(self, ending: Ending) -> None:
         """It is written down."""

@@ -11,7 +11,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
@@ -48,6 +48,9 @@ OVERLOADED_LAG_S = 1.0
 PURGED_FOR_S = 6.0
 """After a cut: servers write their last segment when they close a stream."""
 _WRITERS = 4
+_CALLS = 4
+"""Calls to one server at once, besides those of the streams' own threads."""
+_STOPS_S = 10.0
 _SETTLES_S = 2.0
 """A stream that a server lists so soon after its admission, or still after its end, is no surprise."""
 _CUT_BY_PERSON = "cut-by-person"
@@ -129,11 +132,14 @@ class Streams:
         self._reconciled_at = time.monotonic()
         self._finished_at = float("-inf")
         self._seen_unknown: dict[Channel, float] = {}
+        self._asking = {name: ThreadPoolExecutor(_CALLS, f"tutela-stream-{name}") for name in self.servers}
+        """Calls of the clock's to each server: one that hangs keeps no other's streams waiting."""
+        self._reconciling: dict[str, Future[None]] = {}
         self._closing = False
         self.gate = StreamGate(
             self.servers,
             self.watches,
-            refused=self.records.refused,
+            refused=self._is_refused,
             hindrance=self.hindrance,
             most=lambda: self.most,
             open_watch=self._open_watch,
@@ -142,6 +148,8 @@ class Streams:
             on_refusal=lambda why: self._totals.refused.update((why,)),
         )
         self._endings = Endings(around.folder, bytes.fromhex(around.records.secret("endings")))
+        self._refused_until: dict[str, float] = {}
+        """By publisher: of cuts whose rows are being written."""
         self._settling = threading.Lock()
         self._noting = ThreadPoolExecutor(1, "tutela-stream-notes")
         self._writing = ThreadPoolExecutor(_WRITERS, "tutela-stream-books")
@@ -176,14 +184,16 @@ class Streams:
         """Admit nobody; end every stream that runs here, since nobody watches it any more."""
         self._closing = True
         self._loop.stop()
-        for watch in self.watches.live():
-            self._drop(watch, "service-stopped")
-        for watch in self.watches.live():
+        live = self.watches.live()
+        wait([call for watch in live if (call := self._begin_drop(watch, "service-stopped"))], timeout=_STOPS_S)
+        for watch in live:
             watch.end()
         self._books.stop()
         self._books.turn()
         self._writing.shutdown(wait=False)
         self._noting.shutdown(wait=False)
+        for asking in self._asking.values():
+            asking.shutdown(wait=False)
         self.nursery.close()
         self.examiner.close()
 
@@ -239,13 +249,15 @@ class Streams:
         channel = watch.publication.channel
         viewers, watch.viewers = sorted(watch.viewers), set()
         server = self.servers[channel.server]
-        try:
+
+        def send_away() -> None:
             if server.keeps_viewers_out:
                 server.dismiss(channel, viewers)
             else:
                 server.cut(channel, watch.publication.session)  # its own end then brings what it showed to a person
-        except (TutelaError, OSError) as error:
-            log.error("viewers of a paused stream could not be sent away: %s", error)
+
+        # The gate refuses them from now on; the stream is examined on meanwhile, however many there are.
+        self._ask(channel.server, "viewers of a paused stream could not be sent away", send_away)
         detail = {"why": watch.why, "viewers": len(viewers), **_nearest(watch)}
         facts = {"stream": watch.id, "channel": channel.item, "why": watch.why}
 
@@ -281,8 +293,9 @@ class Streams:
             refused_until=at + refused_s if refused_s else None,
         )
         ending = Ending(facts, watch.publication, tuple(matches_of(watch)))
-        # The row comes first, so that whoever was cut is refused when they come again; a database that is slow or away
-        # keeps nobody on the air.
+        if facts.refused_until is not None:
+            self._refused_until[watch.publication.who] = facts.refused_until
+        # The row comes first, so that people know of it; a database that is slow or away keeps nobody on the air.
         written = self._writing.submit(self._write_down, ending)
         wait((written,), timeout=_ROW_FIRST_S)
         ended = self._end_connection(watch.publication, watch.uncleared_since())
@@ -291,11 +304,14 @@ class Streams:
         ending = self._sealed(ending, clip)
         detail = {"connections": ended, "cut_s": round(cut_s, 3), "sealed_s": round(time.monotonic() - began, 3)}
         ending = replace(ending, detail={**detail, "bytes": len(clip)})
+        self._save(ending)
+        self._settle(ending)
+
+    def _save(self, ending: Ending) -> None:
         try:
             self._endings.save(ending)
         except OSError as error:
-            log.error("the ending of stream %s waits in memory alone: %s", watch.id, error)
-        self._settle(ending)
+            log.error("the ending of stream %s waits in memory alone: %s", ending.facts.id, error)
 
     def _sealed(self, ending: Ending, clip: bytes) -> Ending:
         """The ending with its clip, sealed to the review key where it is to be kept."""
@@ -327,6 +343,12 @@ class Streams:
             alarm(connection)
 
         self.records.ended(facts, ending.matches, also_cut)
+        if self._refused_until.get(ending.publication.who) == facts.refused_until:
+            self._refused_until.pop(ending.publication.who, None)
+
+    def _is_refused(self, publication: Publication) -> bool:
+        """Whether a publisher was cut too short a time ago; encoders come back before that is written down."""
+        return self._refused_until.get(publication.who, 0.0) > time.time() or self.records.refused(publication)
 
     def _alarming(self, event: str, event_id: str, facts: Mapping[str, Any]) -> Callable[[Connection], object]:
         return lambda connection: self._around.alarm(connection, event, event_id, facts)
@@ -381,10 +403,32 @@ class Streams:
     def _drop(self, watch: Watch, why: str) -> None:
         """End a stream that cannot be watched. Nothing is held against anybody."""
         watch.abandon(why)
+        if not watch.in_doubt:  # else its own thread cuts it, with what it matched
+            self._end_dropped(watch)
+
+    def _begin_drop(self, watch: Watch, why: str) -> "Future[None] | None":
+        """As `_drop`, but for its server's answer."""
+        watch.abandon(why)
         if watch.in_doubt:
-            return  # its own thread cuts it, with what it matched
+            return None
+        return self._ask(watch.publication.channel.server, "a stream could not be ended", self._end_dropped, watch)
+
+    def _end_dropped(self, watch: Watch) -> None:
         self._end_connection(watch.publication, watch.uncleared_since())
         self._ended(watch)
+
+    def _ask(self, server: str, failed: str, call: Callable[..., object], *arguments: object) -> "Future[None]":
+        """Have a server asked by a thread of its own; `failed` begins the line in the log."""
+
+        def asked() -> None:
+            try:
+                call(*arguments)
+            except (TutelaError, OSError) as error:
+                log.error("media server %s: %s: %s", server, failed, error)
+            except Exception:
+                log.exception("media server %s: %s", server, failed)
+
+        return self._asking[server].submit(asked)
 
     def _ended(self, watch: Watch) -> None:
         """What ended without a cut is written down when the database is next seen to."""
@@ -425,16 +469,20 @@ class Streams:
         self.nursery.start()  # anew, where it died: the next publisher does not wait for it
         for watch in self.watches.live():
             if not watch.lease() and not watch.done.is_set():
-                self._drop(watch, UNWATCHED)
+                self._begin_drop(watch, UNWATCHED)
         if time.monotonic() - self._reconciled_at >= self.options.reconcile_s:
             self._reconciled_at = time.monotonic()
-            self.reconcile()
+            for name in self.servers:
+                if name not in self._reconciling or self._reconciling[name].done():
+                    self._reconciling[name] = self._ask(name, "it does not say what it runs", self._reconcile, name)
 
     def _keep_books(self) -> None:
         """What is between this process and the database."""
         for ending in self._endings.waiting():
-            if ending.facts.verdict is None or self._is_left(ending):
+            if ending.facts.verdict is None:
                 self._settle(ending)
+            elif self._is_left(ending) and not self._settle(ending) and not self._endings.is_saved(ending):
+                self._save(ending)  # the disk was full, and may have room again
         for stream_id, what, by in self.records.snapshot(self.watches.live()):
             if (asked := self.watches.by_id(stream_id)) is not None:
                 if what == "cut":
@@ -451,24 +499,21 @@ class Streams:
         """Whether a cut's own thread has left it to us."""
         return self.watches.by_id(ending.facts.id) is None
 
-    def reconcile(self) -> int:
-        """Compare what servers run with what is watched; how many streams ran without a watch, and were ended."""
-        found = 0
-        for name, server in self.servers.items():
-            try:
-                running = server.running()
-            except (TutelaError, OSError) as error:
-                log.error("media server %s does not say what it runs: %s", name, error)
-                continue
-            found += self._end_unknown(server, {each.channel: each.session for each in running})
-            for watch in self.watches.live():
-                channel = watch.publication.channel
-                is_late = time.time() - watch.admitted_at > self.options.first_frame_s
-                if channel.server == name and is_late and all(each.channel != channel for each in running):
-                    watch.publisher_gone()
-                    watch.end()
-        self._totals.unknown += found
-        return found
+    def reconcile(self) -> None:
+        """Compare what servers run with what is watched, and end streams that run without a watch."""
+        wait([self._ask(name, "it does not say what it runs", self._reconcile, name) for name in self.servers])
+
+    def _reconcile(self, name: str) -> None:
+        """As `reconcile`, for one server. Raises TutelaError, OSError."""
+        server = self.servers[name]
+        running = server.running()
+        self._totals.unknown += self._end_unknown(server, {each.channel: each.session for each in running})
+        for watch in self.watches.live():
+            channel = watch.publication.channel
+            is_late = time.time() - watch.admitted_at > self.options.first_frame_s
+            if channel.server == name and is_late and all(each.channel != channel for each in running):
+                watch.publisher_gone()
+                watch.end()
 
     def _end_unknown(self, server: MediaServer, running: Mapping[Channel, str]) -> int:
         found, now = 0, time.monotonic()
@@ -487,7 +532,9 @@ class Streams:
             self._end_connection(Publication(channel, session=session), time.time() - self.options.clip_s)
             facts = {"channel": channel.item, "why": UNWATCHED}
             self._writing.submit(self._tell_of_unknown, channel, facts)
-        self._seen_unknown = {channel: at for channel, at in self._seen_unknown.items() if channel in running}
+        for channel in tuple(self._seen_unknown):
+            if channel.server == server.name and channel not in running:
+                self._seen_unknown.pop(channel, None)
         return found
 
     def _tell_of_unknown(self, channel: Channel, facts: Mapping[str, Any]) -> None:
