@@ -120,8 +120,8 @@ def _measure(served: Served, ask: Ask, pictures: list[bytes], requests: int) -> 
 
 
 def processor_s(process: int) -> float:
-    """Processor time of a process and all below it, to the nanosecond: a request takes less than a tick. Also of threads
-    and processes that have ended, which are replaced in mid-measurement (proc(5), clock_getcpuclockid(3))."""
+    """Processor time of a process and all below it, to the nanosecond: a request takes less than a tick. Also of what
+    has ended, since workers are replaced in mid-measurement (proc(5), clock_getcpuclockid(3))."""
     try:
         own = time.clock_gettime((~process << 3) | 2)
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
