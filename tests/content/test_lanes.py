@@ -120,6 +120,17 @@ def test_a_name_that_was_never_seen_has_less_of_a_turn_while_others_wait():
     waiting.join()
 
 
+def test_what_gives_way_to_all_else_may_last_longer():
+    """On a machine that is busy without a pause it would end at its deadline, having had next to no processor."""
+    lanes = Lanes(1)
+    turn = lanes.enter(QUICK, 0)
+    assert turn is not None
+    assert lanes.longest_s(turn, 10.0) == 60.0
+    assert lanes.step_aside(turn, 0.5)
+    assert lanes.longest_s(turn, 10.0) == 600.0
+    assert lanes.longest_s(turn, 300.0) == 1800.0
+
+
 def test_who_is_known_to_be_quick_comes_before_names_that_were_never_seen():
     lanes = Lanes(1)
     known = lanes.enter(QUICK, 0)

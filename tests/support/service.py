@@ -76,8 +76,19 @@ def is_up(address: str) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listens on, below those that the system gives to outgoing connections."""
-    while True:
-        port = random.SystemRandom().randrange(10_000, 32_000)
+    """A port that nobody listens on, below those that the system gives to outgoing connections.
+
+    No process of these tests is given the same one twice, and none is given to two of them: whoever asks may use it
+    later.
+    """
+    for port in _PORTS:
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
+    raise AssertionError("every port is taken")
+
+
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16
+_OWN_PORTS = range(10_000 + 1_375 * _WORKER, 10_000 + 1_375 * (_WORKER + 1))
+_FIRST = random.SystemRandom().randrange(len(_OWN_PORTS))
+"""Other runs of tests on this machine begin elsewhere."""
+_PORTS = iter((*_OWN_PORTS[_FIRST:], *_OWN_PORTS[:_FIRST]))

@@ -16,7 +16,7 @@ from typing import Any
 from tutela.content.media.content import Limits, Shortcoming
 from tutela.content.media.content_file import ContentFile
 from tutela.content.media.lanes import SMALL_S, Asker, Lane, Lanes, LaneTimes, Turn
-from tutela.content.media.worker_process import PATIENCE, WorkerProcess
+from tutela.content.media.worker_process import WorkerProcess
 from tutela.errors import NotReadyError, TutelaError, UnscreenableError
 
 log = logging.getLogger(__name__)
@@ -310,7 +310,8 @@ class _Task:
         """Called now and then while the worker is at it. Raises TimeoutError, and UnscreenableError where it keeps
         others waiting and has nowhere to go."""
         spent_s = self.spent_s()
-        if spent_s > self.timeout_s or time.monotonic() - self._began > PATIENCE * self.timeout_s:
+        lasted_s = time.monotonic() - self._began
+        if spent_s > self.timeout_s or lasted_s > self._lanes.longest_s(self.turn, self.timeout_s):
             raise TimeoutError
         if not self._lanes.is_over(self.turn, spent_s):
             return

@@ -19,6 +19,11 @@ SMALL_S = 0.03
 """What takes less finds a turn of the quick lane beside all that takes more of it: one is never given to that."""
 OF_STRANGERS_S = 0.06
 """What somebody who was never seen has of it while others wait."""
+PATIENCE = 6.0
+"""A turn that waits for a processor may last so many times its time; it is its time of a processor that counts."""
+LONGEST_ASIDE_S = 600.0
+"""And so long at least in the slow lane: there it gives way to all else, and on a machine that is busy without a pause it
+has a thousandth of a processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class LaneTimes:
     quick_s: float = QUICK_S
     small_s: float = SMALL_S
     of_strangers_s: float = OF_STRANGERS_S
+    longest_aside_s: float = LONGEST_ASIDE_S
 
 
 _REMEMBERED_S = 60.0
@@ -165,6 +171,11 @@ class Lanes:
             return False
         longest_s = self._times.of_strangers_s if turn.stranger else self._times.quick_s
         return spent_s > self._times.quick_s or (spent_s > longest_s and self.wanted())
+
+    def longest_s(self, turn: Turn, timeout_s: float) -> float:
+        """How long a turn for so much time of a processor may last, however much of it is waiting for one."""
+        at_least_s = self._times.longest_aside_s if turn.lane is Lane.SLOW else 0.0
+        return max(at_least_s, PATIENCE * timeout_s)
 
     @property
     def waiting(self) -> int:

@@ -16,6 +16,7 @@ from pydantic_core import from_json, to_json
 from tutela.content.media.content import Limits, Shortcoming
 from tutela.content.media.content_file import ContentFile, nameless_file, to_read_only
 from tutela.content.media.fork_server import start_worker
+from tutela.content.media.lanes import LONGEST_ASIDE_S, PATIENCE
 from tutela.errors import TutelaError, UnscreenableError
 
 MAX_RESULT_BYTES = 1024 * 1024
@@ -23,8 +24,6 @@ MAX_RESULT_BYTES = 1024 * 1024
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
 """Of all the messages about one piece of content."""
 START_TIMEOUT_S = 60.0
-PATIENCE = 6.0
-"""A task that waits for a processor may take so many times its time; it is its time of a processor that counts."""
 _ONE_READ = 64 * 1024
 _TICK_S = 0.05
 """How often the time that a task takes is looked at."""
@@ -126,7 +125,7 @@ class WorkerProcess:
         self.reusable = False
         self.tasks += 1
         try:
-            alarm_s = PATIENCE * timeout_s
+            alarm_s = max(PATIENCE * timeout_s, LONGEST_ASIDE_S)
             request = {"task": self.tasks, "length": len(content), "timeout_s": alarm_s, "options": options}
             if isinstance(content, ContentFile):
                 descriptor = to_read_only(content.descriptor)

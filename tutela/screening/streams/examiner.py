@@ -29,7 +29,7 @@ WAIT_S = 2.5
 """A look that no worker came to in this time was not examined."""
 LOOK_S = 4.0
 """Time of a processor that one look may take."""
-LOOK_TIMES = LaneTimes(quick_s=1.0, small_s=1.0, of_strangers_s=1.0)
+LOOK_TIMES = LaneTimes(quick_s=1.0, small_s=1.0, of_strangers_s=1.0, longest_aside_s=0.0)
 """All looks are quick but those that only a hostile stream needs: a busy machine gives the slow lane no time, and a
 stream whose looks wait there is ended."""
 MAX_LISTS_AGE_S = 30.0
