@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select, text
 
 from tests.support.effort import effort
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.casework.audit.checkpoints import CheckpointError, Checkpoints, PublicKey, SigningKey, read_checkpoint
 from tutela.casework.audit.log import AuditLog, append
 from tutela.casework.audit.merkle import (
@@ -188,7 +188,7 @@ def test_many_processes_and_threads_append_without_a_gap(log, database):
         thread.start()
     for thread in threads:
         thread.join()
-    assert [writer.wait(120) for writer in writers] == [0, 0]
+    assert [writer.wait(PATIENCE_S) for writer in writers] == [0, 0]
     found = verify_log(log)
     assert (found.rows, found.faults) == (60, ())
 

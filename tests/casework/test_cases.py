@@ -24,6 +24,7 @@ from tests.support.pictures import file_of, photos
 from tests.support.stores import new_store
 from tests.support.tipline_reports import draft
 from tests.support.videos import encode, frames_of, scene
+from tests.support.waiting import wait_until
 from tutela.api.metrics import exposition
 from tutela.casework.audit.log import AuditLog
 from tutela.casework.audit.verification import verify_log
@@ -745,17 +746,10 @@ def test_a_job_whose_evidence_cannot_be_sealed_comes_again(kept, listed, monkeyp
         kept.job_runner.run_due()
     assert kept.jobs.get(job.id).state is JobState.PENDING
     assert kept.casework.cases.of_verdict(job.id) is None
-    wait_until(lambda: kept.job_runner.run_due() and kept.jobs.get(job.id).state is JobState.DONE)
+    wait_until(lambda: kept.job_runner.run_due() and kept.jobs.get(job.id).state is JobState.DONE, "the job is done")
     item = kept.casework.cases.of_verdict(job.id)
     assert item is not None
     assert kept.casework.vault.content(item.evidence_id, KEY, actor="r", purpose="p") == listed
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_where_nothing_can_be_written_there_is_no_verdict(kept, listed, monkeypatch):
@@ -854,7 +848,7 @@ def test_kill_nine_leaves_no_evidence_without_a_case_and_no_case_without_evidenc
         while interrupted.total() < kills:
             after = len(_lines(out)) + rng.randrange(1, 9)
             worker.start()
-            wait_until(lambda after=after: len(_lines(out)) >= after)  # type: ignore[misc]
+            wait_until(lambda after=after: len(_lines(out)) >= after, "it is at work")  # type: ignore[misc]
             time.sleep(rng.random() * 0.05)
             worker.kill()
             last = _lines(out)[-1]

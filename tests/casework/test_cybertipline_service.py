@@ -19,6 +19,7 @@ from lxml import etree
 from tests.support.incidents import NOON
 from tests.support.standins.cybertipline import DAY_S, HOUR_S, HTTP_STATUS, Account, CyberTiplineStandIn
 from tests.support.tipline_reports import smallest_report
+from tests.support.waiting import PATIENCE_S
 from tutela.casework.reports.cybertipline.answers import TiplineRefusedError, UncertainError, read_answer
 from tutela.casework.reports.cybertipline.client import CyberTipline
 from tutela.casework.reports.cybertipline.environment import ADDRESSES, Environment
@@ -416,7 +417,7 @@ def node_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "package.json").write_text('{"private": true, "type": "module"}')
     command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=0", NPM_PACKAGE]
     try:
-        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, env=os.environ)
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S, env=os.environ)
     except subprocess.TimeoutExpired:
         pytest.skip("npm does not answer")
     if result.returncode != 0:
@@ -427,7 +428,7 @@ def node_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_stand_in_takes_what_an_independent_implementation_makes(node_project, ncmec, address):
     result = subprocess.run(
-        ["node", "peer.mjs", address], cwd=node_project, capture_output=True, text=True, timeout=120
+        ["node", "peer.mjs", address], cwd=node_project, capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert result.returncode == 0, result.stderr
     outcome = json.loads(result.stdout)
@@ -445,7 +446,7 @@ def test_the_stand_in_takes_what_an_independent_implementation_makes(node_projec
 
 
 def test_our_report_and_the_independent_one_say_the_same(node_project, ncmec, address, tipline):
-    subprocess.run(["node", "peer.mjs", address], cwd=node_project, capture_output=True, check=True, timeout=120)
+    subprocess.run(["node", "peer.mjs", address], cwd=node_project, capture_output=True, check=True, timeout=PATIENCE_S)
     theirs = next(report for report in ncmec.reports.values() if report.state == "finished")
     ours = dataclasses.replace(smallest_report(), additional_info="plain")
     number = tipline.submit(ours).report_id

@@ -236,6 +236,6 @@ def test_the_console_asks_for_the_passphrase_and_refuses_a_wrong_key(locked, hom
     monkeypatch.setenv("TUTELA_CONSOLE__ORIGIN", "http://localhost:9")
     monkeypatch.setenv(DESCRIPTOR, "99")
     command = [sys.executable, "-m", "tutela", "--home", str(home), "console", "serve", "--port", "9"]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
     assert (answer.returncode, answer.stdout) == (2, "")
     assert said in answer.stderr

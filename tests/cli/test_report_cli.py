@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tests.support.containers import unpacked
 from tests.support.incidents import US
 from tests.support.pictures import draw_scene, file_of
 from tests.support.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn
+from tests.support.waiting import wait_until
 from tutela.casework.cases.model import Outcome
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import new_identity
@@ -133,11 +133,12 @@ def test_the_worker_sends_what_is_filed_while_it_runs(desk, ncmec):
     worker = subprocess.Popen(command, env=desk.environment)
     try:
         desk.run("report", "file", desk.case, "--key", desk.key)
-        deadline = time.monotonic() + 120
-        while '"finished"' not in desk.run("report", "list", "--json"):
+
+        def is_finished() -> bool:
             assert worker.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+            return '"finished"' in desk.run("report", "list", "--json")
+
+        wait_until(is_finished, "the report is finished")
     finally:
         worker.kill()
         worker.wait()

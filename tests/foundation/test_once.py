@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.errors import InputError, TutelaError
 from tutela.foundation.background import BackgroundLoop
 from tutela.foundation.backoff import MAX_ASKED_S, BackOff, around, retry_after_s
@@ -48,7 +48,7 @@ def test_a_loop_is_woken_and_the_first_call_may_wait():
     loop.start()
     assert not called.wait(0.05)
     loop.wake()
-    assert called.wait(10)
+    assert called.wait(PATIENCE_S)
     loop.stop()
 
 

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.serving import serving
+from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.outbox import service
 from tutela.foundation.outbox.service import DeliveryState, LeaseLostError, Outbox, enqueue
@@ -41,16 +42,8 @@ from tutela.foundation.store import database
 from tutela.foundation.store.database import Store
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60.0
 SECRET = bytes(range(32))
 AT_ONCE = Retry(first_s=0.0, longest_s=0.0, attempts=3)
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from tests.support.gateways import (
     many,
     talk,
 )
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.deployment.composition import Deployment
 from tutela.screening.jobs.service import JobState
 
@@ -273,7 +273,7 @@ def test_who_says_nothing_or_trickles_is_let_go_of_by_an_absolute_deadline(knowi
         connection.sendall(b"nINSTREAM\n")
         began = time.monotonic()
         with pytest.raises(OSError):
-            while time.monotonic() - began < 60:
+            while time.monotonic() - began < PATIENCE_S:
                 connection.sendall(frames(b"x"))
                 time.sleep(0.02)
         answer, _ = everything(connection)
@@ -311,7 +311,7 @@ def test_where_memory_is_full_a_body_waits_for_room_and_is_answered(knowing, tmp
             waiting.start()
             slow.sendall(END)
             assert slow.recv(100) == b"stream: OK\n"
-            waiting.join(60)
+            waiting.join(PATIENCE_S)
             assert answers == ["OK"]
         wait_until(lambda: tight.running.capacity.held_bytes == 0, "the memory is given back")
     finally:

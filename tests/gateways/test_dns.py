@@ -65,7 +65,8 @@ def transferred(options: DnsOptions, zone: dns.zone.Zone | None = None, *, signe
     zone = zone or dns.zone.Zone(options.zone, relativize=False)
     keyring = dns.tsigkeyring.from_text({"k": KEY}) if signed and options.keys else None
     query, _ = dns.xfr.make_query(zone, keyring=keyring)
-    dns.query.inbound_xfr(options.listen.host, zone, query=query, port=options.listen.port, timeout=20, lifetime=60)
+    host, port = options.listen.host, options.listen.port
+    dns.query.inbound_xfr(host, zone, query=query, port=port, timeout=PATIENCE_S, lifetime=PATIENCE_S)
     return zone
 
 
@@ -124,7 +125,7 @@ def test_a_primary_that_stops_sends_away_who_is_connected(banks, tmp_path, caplo
         reads_nothing.sendall(len(whole).to_bytes(2) + whole)
         assert reads_nothing.recv(2), "the rest of it stays where it is"
     for connection in (idle, asking):
-        connection.settimeout(20)
+        connection.settimeout(PATIENCE_S)
         assert connection.recv(1) == b""
         connection.close()
     reads_nothing.close()

@@ -24,6 +24,7 @@ from tests.support.browser import SCREENSHOTS, open_browser
 from tests.support.edges import ORGANISATION, Lists, edge_of, stop_page
 from tests.support.resolvers import served
 from tests.support.service import free_port
+from tests.support.waiting import PATIENCE_S
 from tutela.casework.appeals import AppealState
 from tutela.errors import InputError, NotReadyError
 from tutela.foundation.options import OptionError
@@ -168,7 +169,7 @@ def test_after_ten_thousand_refusals_from_a_hundred_addresses_nothing_personal_i
         for name in ("customer1.example", "rpz.tutela.invalid"):
             dns.query.udp(dns.message.make_query(name, "SOA"), "127.0.0.1", 30, listen.port)
         copy = dns.zone.Zone("rpz.tutela.invalid", relativize=False)
-        dns.query.inbound_xfr("127.0.0.1", copy, port=listen.port, timeout=30, lifetime=60)
+        dns.query.inbound_xfr("127.0.0.1", copy, port=listen.port, timeout=PATIENCE_S, lifetime=PATIENCE_S)
         assert len(copy.nodes) > 1
     lists.edge.counts._clock = lambda: int((datetime.now(UTC) + 2 * HOUR).timestamp() * 1e6)
     lists.edge.counts.write()

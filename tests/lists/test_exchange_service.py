@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image, ImageDraw
 from sqlalchemy import select
 
-from tests.support.exchange_tools import QUICK, expected, exported, filled, listed, opened, puller, wait_until
+from tests.support.exchange_tools import QUICK, expected, exported, filled, listed, opened, puller
 from tests.support.feeds import random_hashes
 from tests.support.pictures import file_of, photos
 from tests.support.service import Service
@@ -27,6 +27,7 @@ from tests.support.standins.ncmec import NcmecEntry, NcmecStandIn
 from tests.support.standins.server import served
 from tests.support.standins.stopncii import StopNciiStandIn
 from tests.support.standins.threatexchange import TOKEN, ThreatExchangeStandIn
+from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.api.keys import Scope
 from tutela.casework.cases.model import Outcome
 from tutela.casework.cases.options import EvidenceOptions
@@ -94,7 +95,7 @@ def test_the_service_pulls_what_is_due_and_running_workers_follow(tmp_path):
                 def row() -> dict:
                     return client.get("/v1/exchanges/ncmec").json()
 
-                wait_until(lambda: row()["listed"] == 300, 60)
+                wait_until(lambda: row()["listed"] == 300, "what is listed is pulled")
                 entry = next(e for e in source.current().values() if dict(e.fingerprints).get("pdq"))
                 value = dict(entry.fingerprints)["pdq"]
 
@@ -102,10 +103,10 @@ def test_the_service_pulls_what_is_due_and_running_workers_follow(tmp_path):
                     asked = client.post("/v1/screen/hashes", json={"hashes": [{"signal": "pdq", "value": value}]})
                     return bool(asked.json()["matches"])
 
-                wait_until(matched, 30)
+                wait_until(matched, "the workers follow")
                 source.delete(entry, int(time.time()) - 60)
                 assert client.post("/v1/exchanges/ncmec/pull").status_code == 202
-                wait_until(lambda: not matched(), 60)
+                wait_until(lambda: not matched(), "the workers follow")
                 assert row()["unknown_fingerprints"] == {"netclean": 42}
                 text = client.get("/metrics").text
                 assert 'tutela_exchange_entries{exchange="ncmec",kind="ncmec"} 299.0' in text
@@ -147,7 +148,7 @@ def test_one_of_many_processes_holds_a_lease_and_a_dead_one_loses_it(store):
     assert leases.take("work", "busy", seconds=3600)
     assert not leases.take("work", "alive")
     assert leases.take("left", "dead", seconds=0.01)
-    wait_until(lambda: leases.take("left", "alive"))
+    wait_until(lambda: leases.take("left", "alive"), "the lease has ended")
 
 
 def test_of_two_pulls_of_one_exchange_only_the_later_one_writes(exchanges):
@@ -612,7 +613,7 @@ def test_the_self_test_asks_a_running_service_and_opens_a_case_only_where_that_i
                 env=environment,
                 capture_output=True,
                 text=True,
-                timeout=120,
+                timeout=PATIENCE_S,
                 check=False,
             )
             assert done.returncode == 0, done.stdout + done.stderr

@@ -17,7 +17,7 @@ from tests.support.exchange_tools import QUICK, T0, expected, exported, filled, 
 from tests.support.standins.ncmec import NcmecEntry
 from tests.support.standins.server import Fault, Faulty, served
 from tests.support.stores import new_store
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.errors import InputError
 from tutela.foundation.http import HttpError, RefusedError
 from tutela.foundation.store.database import Store
@@ -303,7 +303,7 @@ def read_at_leisure(pages: list[Page], together: int) -> list[Batch]:
 
     batches = read_ahead(fetch(), together)
     found = [next(batches)]
-    assert fetched.wait(60)
+    assert fetched.wait(PATIENCE_S)
     return [*found, *batches]
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tests.support.effort import effort
 from tests.support.feeds import FileFeed, MemoryFeed, random_hashes
+from tests.support.waiting import PATIENCE_S
 from tutela import _native
 from tutela.content.signals.registry import signal_type, signal_types
 from tutela.deployment.composition import compose_deployment
@@ -160,7 +161,7 @@ def test_a_value_added_in_one_process_is_found_in_another_that_maps_the_same_seg
         assert ours.recv() == []
     finally:
         ours.send(None)
-        process.join(20)
+        process.join(PATIENCE_S)
 
 
 def _answer_searches(directory, pipe):

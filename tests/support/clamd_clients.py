@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import PATIENCE_S
+
 PEERS = Path(__file__).parents[2] / ".peers"
 _SAY = """
 def say(result):
@@ -94,7 +96,7 @@ class Client:
 
     def word(self, asking: subprocess.Popen[str]) -> str:
         """What it said in the end."""
-        out, err = asking.communicate(timeout=170)
+        out, err = asking.communicate(timeout=PATIENCE_S)
         if self.name == "clamdscan":
             return {0: "pass", 1: "refused"}.get(asking.returncode, "error")
         said = out.split()

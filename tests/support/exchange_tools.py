@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,14 +62,6 @@ def expected(entries: Mapping[str, NcmecEntry]) -> set[tuple[str, str, bytes, st
 
 def exported(exchanges: Exchanges, bank: str = "known") -> str:
     return "".join(export_list(exchanges.banks, bank, Format.CSV))
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Generously: a slow machine is no failure."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "not within the time"
-        time.sleep(0.05)
 
 
 def ncmec_entry(number: int, *, at: int | None = None, seed: str = "") -> NcmecEntry:

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from tests.support.waiting import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 120.0
 
 
 def serve_rounds(work: Callable[[], None]) -> None:

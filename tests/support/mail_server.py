@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.clamd_clients import PEERS, needs
 from tests.support.service import free_port
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 _SERVICES = ("pickup", "cleanup", "qmgr", "rewrite", "bounce", "defer", "trace", "verify", "flush", "showq", "error")
 
@@ -53,7 +53,7 @@ class MailServer:
 
     def held(self) -> int:
         """How many mails it holds."""
-        listed = subprocess.run(self.listing, capture_output=True, text=True, timeout=60).stdout
+        listed = subprocess.run(self.listing, capture_output=True, text=True, timeout=PATIENCE_S).stdout
         return len(re.findall(self.marks, listed, re.MULTILINE))
 
 
@@ -84,7 +84,7 @@ def sendmail(folder: Path, milter: str) -> Iterator[MailServer]:
         yield MailServer(port, (*command, "-bp", "-qQ"), r"^ *QUARANTINE:")
     finally:
         server.kill()
-        server.wait(60)
+        server.wait(PATIENCE_S)
 
 
 @contextlib.contextmanager
@@ -124,7 +124,7 @@ def mail_server(folder: Path, milter: str) -> Iterator[MailServer]:
         yield MailServer(port, listing, "^[0-9A-Za-z]+!")
     finally:
         subprocess.run([*command, "stop"], capture_output=True)
-        server.wait(60)
+        server.wait(PATIENCE_S)
 
 
 def answers(port: int) -> bool:
@@ -140,7 +140,7 @@ def send(port: int, attachment: Path) -> int:
     """What SMTP says to a mail with an attachment: the code of its last answer."""
     envelope = ["--server", f"127.0.0.1:{port}", "--from", "a@example.org", "--to", "b@example.org", "--timeout", "120"]
     attached = ["--attach-type", "application/octet-stream", "--attach", f"@{attachment}"]
-    done = subprocess.run(["swaks", *envelope, *attached], capture_output=True, text=True, timeout=170)
+    done = subprocess.run(["swaks", *envelope, *attached], capture_output=True, text=True, timeout=PATIENCE_S)
     said = re.findall(r"^<[-~*]{1,2}\s+(\d{3}) ", done.stdout, re.MULTILINE)
     failures = [answer for answer in said if answer[0] in "45"]
     assert failures or "354" in said, done.stdout[-2000:]

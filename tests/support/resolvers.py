@@ -49,7 +49,7 @@ def served(zone: Zone, options: DnsOptions) -> Iterator[Primary]:
         yield primary
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(30)
+        thread.join(PATIENCE_S)
         assert not asyncio.all_tasks(loop), "whoever was connected is sent away"
         loop.close()
 

@@ -178,7 +178,7 @@ http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folde
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
         self.log.close()
 
 
@@ -196,7 +196,7 @@ def watching(
             yield running
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(PATIENCE_S)
 
 
 def _serve(server: uvicorn.Server) -> None:

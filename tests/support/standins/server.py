@@ -10,6 +10,8 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tests.support.waiting import PATIENCE_S
+
 
 class Fault(StrEnum):
     """What may go wrong between two services."""
@@ -120,4 +122,4 @@ def served(app: ASGIApp, certificate: Path | None = None) -> Iterator[str]:
         yield f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(PATIENCE_S)

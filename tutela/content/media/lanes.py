@@ -22,8 +22,8 @@ OF_STRANGERS_S = 0.06
 PATIENCE = 6.0
 """A turn that waits for a processor may last so many times its time; it is its time of a processor that counts."""
 LONGEST_ASIDE_S = 600.0
-"""And so long at least in the slow lane: there it gives way to all else, and on a machine that is busy without a pause it
-has a thousandth of a processor."""
+"""And so long at least in the slow lane: there it gives way to all else, and has a thousandth of a processor on a
+machine that is busy without a pause."""
 
 
 @dataclass(frozen=True, slots=True)
