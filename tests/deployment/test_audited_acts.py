@@ -1,11 +1,12 @@
 """Acts on evidence, keys, checkpoints and packages, and what the public says: each leaves exactly its audit rows."""
 
 import ast
+import functools
 import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -181,10 +182,18 @@ def actions() -> set[str]:
     return {action for _, _, action in writings()}
 
 
-def writings() -> Iterator[tuple[Path, str, str]]:
+@functools.cache
+def writings() -> Sequence[tuple[Path, str, str]]:
     """Each place that writes a row whose action is a constant."""
+    return list(_writings())
+
+
+def _writings() -> Iterator[tuple[Path, str, str]]:
     for path in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        source = path.read_text()
+        if not re.search(r"""["'][a-z-]+\.[a-z-]+["']""", source):
+            continue
+        for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Call) and (name := _called(node.func)) in ("append", "record"):
                 for argument in node.args[1:3]:
                     if isinstance(argument, ast.Constant) and re.fullmatch(r"[a-z-]+\.[a-z-]+", str(argument.value)):

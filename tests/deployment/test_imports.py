@@ -1,6 +1,7 @@
 """Who imports whom, type-only imports too. The contracts that `make lint` keeps are in pyproject.toml."""
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from importlib import import_module
@@ -16,6 +17,9 @@ ROOMS = {
     for path in sorted((ROOT / "tutela").rglob("__init__.py"))
     if "migrations" not in path.parts
 }
+_IMPORT = re.compile(r"^\s*(from tutela\b\S* import (?:\([^)]*\)|[^(\n].*))", re.MULTILINE)
+_ANY_IMPORT = re.compile(r"^\s*(?:from|import) ", re.MULTILINE)
+_IMPORT_OF_A_TEST = re.compile(r"^\s*(?:from|import) tests\b[^\n]*(?:\([^)]*)?\btest_.*", re.MULTILINE)
 
 
 def offers(room: str) -> set[str]:
@@ -27,10 +31,15 @@ def offers(room: str) -> set[str]:
 
 
 def imported(path: Path) -> Iterator[list[str]]:
-    """Every name of the package that a file imports from it, as its steps: `tutela`, `lists`, `banks`, …"""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "tutela":
-            yield from ([*node.module.split("."), alias.name] for alias in node.names)
+    """Every name of the package that a file imports from it, as its steps: `tutela`, `lists`, `banks`, …
+
+    Nothing else of the file is parsed: that takes ten times as long.
+    """
+    for statement in _IMPORT.findall(path.read_text()):
+        (node,) = ast.parse(statement).body
+        assert isinstance(node, ast.ImportFrom)
+        assert node.module is not None
+        yield from ([*node.module.split("."), alias.name] for alias in node.names)
 
 
 def test_no_chain_of_imports_leads_back_to_where_it_began():
@@ -68,12 +77,8 @@ def test_no_test_is_imported():
     """By another, or by what tests share: what two tests need is in tests/support."""
     looked_at, found = 0, set()
     for path in sorted((ROOT / "tests").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom | ast.Import):
-                looked_at += 1
-                names = [alias.name for alias in node.names]
-                steps = ".".join([getattr(node, "module", None) or "", *names]).split(".")
-                if steps[0] == "tests" and any(step.startswith("test_") for step in steps):
-                    found.add(f"{path.relative_to(ROOT)}: {ast.unparse(node)}")
+        source = path.read_text()
+        looked_at += len(_ANY_IMPORT.findall(source))
+        found |= {f"{path.relative_to(ROOT)}: {statement}" for statement in _IMPORT_OF_A_TEST.findall(source)}
     assert looked_at > 1000
     assert found == set()

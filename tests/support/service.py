@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,13 @@ def is_up(address: str) -> bool:
     return False
 
 
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16
+_OWN_PORTS = range(10_000 + 1_375 * _WORKER, 10_000 + 1_375 * (_WORKER + 1))
+_FIRST = random.SystemRandom().randrange(len(_OWN_PORTS))
+"""Other runs of tests on this machine begin elsewhere."""
+_PORTS: Iterator[int] = iter((*_OWN_PORTS[_FIRST:], *_OWN_PORTS[:_FIRST]))
+
+
 def free_port() -> int:
     """A port that nobody listens on, below those that the system gives to outgoing connections.
 
@@ -85,10 +93,3 @@ def free_port() -> int:
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
     raise AssertionError("every port is taken")
-
-
-_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16
-_OWN_PORTS = range(10_000 + 1_375 * _WORKER, 10_000 + 1_375 * (_WORKER + 1))
-_FIRST = random.SystemRandom().randrange(len(_OWN_PORTS))
-"""Other runs of tests on this machine begin elsewhere."""
-_PORTS = iter((*_OWN_PORTS[_FIRST:], *_OWN_PORTS[:_FIRST]))
