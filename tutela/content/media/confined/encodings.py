@@ -21,9 +21,12 @@ import numpy as np
 from tutela._native import base64_runs, find_literals, has_row
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import WINDOW, carve, literals_between
+from tutela.content.media.confined.dumps import dumped, from_uu, uuencoded
 from tutela.content.media.confined.paired import paired
+from tutela.content.media.content import Shortcoming
 from tutela.content.media.plain import is_text
 from tutela.content.media.sniff import sniff
+from tutela.errors import UnscreenableError
 
 _HEAD = 160 * 1024
 """Letters that stand for more than any type is told by, but for markup and Targa."""
@@ -33,22 +36,21 @@ _BEFORE_MARKUP = b"\xef\xbb\xbf\xff\xfe\0\t\n\x0c\r "
 _FEWEST = 192
 """Bytes that a run stands for at least."""
 _HEXADECIMAL = re.compile(rb"(?<![0-9a-fA-F])(?:(?:0[xX]|\\x|%|\\')?[0-9a-fA-F]{2}[\s,;:]{0,4}+){192,}+")
-_NUMBERS = re.compile(rb"(?:\d{1,3}\s{0,8},\s{0,8}){192,}\d{1,3}")
+_NUMBERS = re.compile(rb"(?<![-\d])(?:-?\d{1,3}+[\s,;]{1,40}+){192,}+(?:-?\d{1,3})?")
+"""Signed ones too, as some languages have bytes."""
+_KEYED = re.compile(rb"\"\d{1,9}\"\s{0,8}:\s{0,8}(?=-?\d{1,3}[\s,}])")
+"""Before each number of a list that was written with its places."""
 _OCTAL = re.compile(rb"(?:\\[0-3]?[0-7]{1,2}){192,}")
-_DUMPED = re.compile(
-    rb"^(?:0[xX])?([0-9a-fA-F]{4,16}+):?[ \t]{1,4}+((?:(?:[0-9a-fA-F]{2}){1,4}+[ \t]{1,2}+){2,16}+)", re.MULTILINE
-)
-"""A line of xxd, `hexdump -C` and the like: where it begins, its bytes; their letters follow."""
-_DUMPED_LINE, _DUMPED_LETTERS, _MOST_REPEATED = 32, 120, 64 * 1024
-"""Digits of bytes in a line; and so many letters at most lie between the bytes of two."""
-_BASE32 = re.compile(rb"(?:[A-Z2-7]{8}[\r\n]{0,2}){40,}+[A-Z2-7=]{0,8}")
-_TIGHT = re.compile(rb"[!-~]{480,}")
-"""A run without a space: base85 without marks, RFC 1924's or ZeroMQ's."""
+_BASE32 = re.compile(rb"(?<![A-Z2-7])(?:[A-Z2-7]{16,}+[\r\n]{0,2}+)++[A-Z2-7=]{0,16}", re.IGNORECASE)
+_FEWEST_BASE32 = 320
+_TIGHT = re.compile(rb"(?<![!-~])(?:[!-~]{48,}+\r?\n?+)++[!-~]*")
+"""Lines without a space: base85 without marks, Adobe's, RFC 1924's or ZeroMQ's."""
+_NO_BASE85 = re.compile(rb"[\"',\\]")
+"""Letters that neither of the last two has."""
 _Z85 = bytes.maketrans(
     b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#",
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~",
 )
-_UU = re.compile(rb"^begin(?:-base64)? [0-7]{3,4} ([^\r\n]{1,200})\r?\n((?:[^\r\n]{0,100}\r?\n)+)", re.MULTILINE)
 _BEGINNING = [b"begin"]
 _YENC = re.compile(rb"^=ybegin [^\r\n]*?name=([^\r\n]{1,200})\r?\n(?:=ypart[^\r\n]*\r?\n)?", re.MULTILINE)
 _YENC_END = re.compile(rb"\r?\n=yend")
@@ -59,7 +61,7 @@ _NOT_BASE64 = bytes(n for n in range(256) if not (chr(n).isalnum() and n < 128) 
 _IN_STANDARD_BASE64 = bytes.maketrans(b"-_", b"+/")
 _BOUNDARY = b"-=\r\n"
 """What ends a body in base64, and begins the next part of a mail."""
-_DEFLATE_PROOF = 512
+_DEFLATE_PROOF, _BLOCK = 512, 4096
 _MOST_INFLATED = 64 * 1024 * 1024
 _ZLIB = [b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"]
 _MIXED = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|u00([0-9a-fA-F]{2})|([nrtfbav0\\'\"/]))")
@@ -72,18 +74,26 @@ _NUMBERED = re.compile(rb"^[ \t]{0,8}\d{1,8}[:.)|]?[ \t]{1,8}(?=[A-Za-z0-9+/]{40
 """Before each line of a listing."""
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(/))")
 _CSS_ESCAPE = re.compile(rb"\\([0-9a-fA-F]{1,6})[ \t\r\n\f]?")
-_ADDRESS = re.compile(rb"""data:([^,"'<>\s]{0,200}?)(;base64)?,\s*([^"'<>)]+)""", re.IGNORECASE)
+_ADDRESS = re.compile(
+    rb"""data:(?:([^,"'<>\s]{0,200}?)|(\s{0,16}(?:application|audio|font|image|text|video)/[^,]{0,4000}?))"""
+    rb"""(;\s*base64\s*)?,\s*([^"'<>)]+)""",
+    re.IGNORECASE,
+)
 _SCHEME = re.compile(rb":(?<=[dD][aA][tT][aA]:)")
 """Of every address; it is found by its colon."""
+_PASSED_OVER = b"\t\r\n"
+"""In addresses, wherever it stands (WHATWG URL, 4.4)."""
+_PERCENT = re.compile(rb"%[0-9a-fA-F]{2}")
 _LETTERS_IN_A_ROW = 16
 """So many letters of base64 stand in a row somewhere in every run of it."""
 _LETTERS_AGAIN = 40
 """And so many where what a run stands for is a run again."""
 _IN_BASE64 = bytes((chr(n).isalnum() and n < 128) or n in b"+/_-" for n in range(256))
-_IN_BASE32 = bytes((chr(n).isupper() and n < 128) or n in b"234567\r\n" for n in range(256))
-_NO_SPACE = bytes(0x21 <= n <= 0x7E for n in range(256))
+_IN_PERCENT = bytes((chr(n).isalnum() and n < 128) or n in b"+/_-=%\t\r\n" for n in range(256))
+_IN_BASE32 = bytes((chr(n).isalpha() and n < 128) or n in b"234567\r\n" for n in range(256))
+_NO_SPACE = bytes(0x21 <= n <= 0x7E or n in b"\r\n" for n in range(256))
 _IN_HEXADECIMAL = bytes(n in b"0123456789abcdefABCDEFxX\\%' \t\n\r\f\v,;:" for n in range(256))
-"""Numbers, too, are of these."""
+_IN_NUMBERS = bytes(n in b"0123456789-,; \t\n\r\f\v" for n in range(256))
 _DIB_HEADERS = frozenset({40, 52, 56, 108, 124})
 
 
@@ -94,9 +104,18 @@ def readings_of(text: bytes) -> Iterator[bytes]:
         yield resolved
     if has_row(text, _IN_BASE64, 40) and (resolved := _NUMBERED.sub(b"", text)) != text:
         yield resolved
+    if b'"1"' in text and (resolved := _KEYED.sub(b"", text)) != text:
+        yield resolved
+    if b"%" in text and _may_be_percent(text) and (resolved := unquote_to_bytes(text)) != text:
+        yield resolved
     for escape in (_CSS_ESCAPE, _ESCAPE):
         if b"\\" in text and (resolved := escape.sub(_character, text)) != text:
             yield resolved
+
+
+def _may_be_percent(text: bytes) -> bool:
+    """Whether letters that are written by their numbers may be those of base64, or of markup."""
+    return bool(_PERCENT.search(text)) and (b"%3C" in text or b"%3c" in text or has_row(text, _IN_PERCENT, _FEWEST))
 
 
 def _character(escape: re.Match[bytes]) -> bytes:
@@ -109,19 +128,20 @@ def _character(escape: re.Match[bytes]) -> bytes:
 
 def addresses_in(text: bytes) -> Iterator[tuple[bytes, bytes]]:
     """(what it is said to be, bytes) of every `data:` address (RFC 2397)."""
-    for found in _ADDRESS.finditer(text) if b":" in text and _SCHEME.search(text) else ():
-        said, is_base64, data = found.groups()
+    text = text.translate(None, _PASSED_OVER) if b":" in text else b""
+    for found in _ADDRESS.finditer(text) if _SCHEME.search(text) else ():
+        short, long, is_base64, data = found.groups()
         plain = unquote_to_bytes(data)
         if decoded := from_base64(plain) if is_base64 else plain:
-            yield said.lower(), decoded
+            yield (long or short).strip().lower(), decoded
 
 
 def files_in(text: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
     """(name, bytes) of everything that is put into letters with a beginning and an end."""
     has_beginning = bool(find_literals(text, _BEGINNING, most=1))
-    for found in _UU.finditer(text) if has_beginning and b"\n" in text else ():
-        if data := _from_uu(found[2]):
-            yield found[1].decode("utf-8", "replace").strip(), data
+    for name, lines in uuencoded(text) if has_beginning and b"\n" in text else ():
+        if data := from_uu(lines) or from_base64(lines):
+            yield name, data
     for found, end in paired(text, _YENC, _YENC_END) if has_beginning and b"=ybegin " in text else ():
         yield found[1].decode("utf-8", "replace").strip(), _from_yenc(text[found.end() : end.start()])
     for found in _BASE85.finditer(text) if b"<" in text else ():
@@ -135,20 +155,36 @@ def files_in(text: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
 
 def _dumps_in(text: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
     """Bytes as programs print them, and in rare alphabets, where they begin like a file of a known type."""
-    may_be_dumped = b"\n" in text and has_row(text, _IN_HEXADECIMAL, 20) and text.count(b"\n") >= _FEWEST // 16 - 1
-    for digits in _dumped(text) if may_be_dumped else ():
-        if len(digits) >= 2 * _FEWEST and _is_worth_a_look(data := binascii.unhexlify(digits), budget):
-            yield "dump", data
+    if b"\n" in text and text.count(b"\n") >= _FEWEST // 16 - 1 and has_row(text, _IN_HEXADECIMAL, 20):
+        for data in dumped(text):
+            if len(data) >= _FEWEST and _is_worth_a_look(data, budget):
+                yield "dump", data
     for found in _BASE32.finditer(text) if has_row(text, _IN_BASE32, _FEWEST) else ():
         letters = re.sub(rb"[\r\n=]", b"", found.group())
+        if len(letters) < _FEWEST_BASE32:
+            continue
+        letters = letters[: len(letters) - (len(letters) % 8 in (1, 3, 6))]
         with contextlib.suppress(binascii.Error):
-            if _is_worth_a_look(data := base64.b32decode(letters + b"=" * (-len(letters) % 8)), budget):
+            data = base64.b32decode(letters + b"=" * (-len(letters) % 8), casefold=True)
+            if _is_worth_a_look(data, budget):
                 yield "base32", data
     for found in _TIGHT.finditer(text) if has_row(text, _NO_SPACE, 480) else ():
-        for run in (found.group(), found.group().translate(_Z85)):
+        for data in _from_base85(found.group()):
+            yield "base85", data
+
+
+def _from_base85(lines: bytes) -> Iterator[bytes]:
+    """What lines stand for in each of the alphabets in which they begin like a file of a known type."""
+    if len(lines) < 480:
+        return
+    with contextlib.suppress(ValueError):
+        if sniff(base64.a85decode(lines[:480])) is not None:
+            yield base64.a85decode(lines)
+    for run in _NO_BASE85.split(lines.replace(b"\r", b"").replace(b"\n", b"")):
+        for letters in (run, run.translate(_Z85)) if len(run) >= 480 else ():
             with contextlib.suppress(ValueError):
-                if sniff(base64.b85decode(run[:480])) is not None:
-                    yield "base85", base64.b85decode(run[: len(run) // 5 * 5])
+                if sniff(base64.b85decode(letters[:480])) is not None:
+                    yield base64.b85decode(letters[: len(letters) // 5 * 5])
 
 
 def runs_in(text: bytes, budget: Budget, decoded: Collection[bytes] = ()) -> Iterator[bytes]:
@@ -162,24 +198,39 @@ def runs_in(text: bytes, budget: Budget, decoded: Collection[bytes] = ()) -> Ite
     # Of ordinary words the patterns, which look at each letter many times, find nothing; there are none of these rows.
     has_base64 = has_row(text, _IN_BASE64, _LETTERS_IN_A_ROW)
     has_digits = has_row(text, _IN_HEXADECIMAL, 2 * _FEWEST)
+    has_numbers = has_row(text, _IN_NUMBERS, 2 * _FEWEST)
     for places, readings in (
         (base64_runs(text) if has_base64 else (), _from_each_letter),
         (_places(_HEXADECIMAL, text) if has_digits else (), partial(_from_each_word, _from_hexadecimal, budget)),
-        (_places(_NUMBERS, text) if has_digits else (), partial(_from_each_word, _from_numbers, budget)),
+        (_places(_NUMBERS, text) if has_numbers else (), partial(_from_each_word, _from_numbers, budget)),
         (_places(_OCTAL, text) if has_digits else (), partial(_from_each_word, _from_octal, budget)),
     ):
         for begin, end in places:
             if any(text.startswith(letters, begin) for letters in known.get(_length(text, begin, end), ())):
                 continue
             for read in readings(text[begin:end]):
-                data, was_packed = _inflated(read)
-                if len(data) < _FEWEST:
-                    continue
-                if was_packed or _is_worth_a_look(data, budget) or (data := bitmap_file(data) or b""):
+                found = False
+                for data in _in_run(read, budget):
+                    found = True
                     yield data
-                    # A letter of base64 shifts all that follows, so that one reading says nothing about another.
-                    if readings is not _from_each_letter:
-                        break
+                # A letter of base64 shifts all that follows, so that one reading says nothing about another.
+                if found and readings is not _from_each_letter:
+                    break
+
+
+def _in_run(data: bytes, budget: Budget) -> Iterator[bytes]:
+    """What the bytes of a run are, where they are a file or have one in them; what they unpack to, what is behind."""
+    if len(data) < _FEWEST:
+        return
+    if (unpacked := _inflated(data)) is not None:
+        come, behind = unpacked
+        yield come
+        if len(behind) >= _FEWEST:
+            yield from packed_in(memoryview(behind), budget)
+    if _is_worth_a_look(data, budget):
+        yield data
+    elif bitmap := bitmap_file(data):
+        yield bitmap
 
 
 def _length(text: bytes, begin: int, end: int) -> int:
@@ -199,7 +250,7 @@ def _may_be_a_file(run: bytes, decode: Callable[[bytes], bytes], budget: Budget)
     if len(run) <= 2 * _HEAD:
         return True
     head = decode(run[:_HEAD])
-    if _inflated(head)[1] or head.lstrip(_BEFORE_MARKUP)[:1] == b"<":
+    if _inflated(head) is not None or head.lstrip(_BEFORE_MARKUP)[:1] == b"<":
         return True
     if _is_worth_a_look(head, budget) or bitmap_file(head) is not None:
         return True
@@ -215,14 +266,36 @@ def _is_worth_a_look(data: bytes, budget: Budget) -> bool:
     return has_row(data, _IN_BASE64, _LETTERS_AGAIN) and is_text(data)
 
 
-def _inflated(data: bytes) -> tuple[bytes, bool]:
-    """(what a stream of Deflate without a file around it unpacks to, True): parts of diagrams, tokens, objects of Git.
-    Of anything else the data, False: a few bytes are Deflate by chance, a longer piece is not."""
+def _inflated(data: bytes) -> tuple[bytes, bytes] | None:
+    """(what a stream of Deflate without a file around it unpacks to, what is behind it): parts of diagrams, tokens,
+    objects of Git. None of anything else: a few bytes are Deflate by chance, a longer piece is not."""
     for bits in (zlib.MAX_WBITS, -zlib.MAX_WBITS) if sniff(data) is None else ():
-        with contextlib.suppress(zlib.error):
-            if len(zlib.decompressobj(bits).decompress(data[:4096], 2 * _DEFLATE_PROOF)) >= _DEFLATE_PROOF:
-                return zlib.decompressobj(bits).decompress(data, _MOST_INFLATED), True
-    return data, False
+        if _is_packed(data, bits):
+            with contextlib.suppress(zlib.error):
+                return _unpacked(data, bits)
+    return None
+
+
+def _is_packed(data: bytes | memoryview, bits: int) -> bool:
+    """Whether enough comes out. A stream may begin with any number of blocks that are empty."""
+    stream = zlib.decompressobj(bits)
+    come = 0
+    with contextlib.suppress(zlib.error):
+        for at in range(0, len(data), _BLOCK):
+            come += len(stream.decompress(data[at : at + _BLOCK], 2 * _DEFLATE_PROOF))
+            if come >= _DEFLATE_PROOF or stream.eof:
+                break
+    return come >= _DEFLATE_PROOF
+
+
+def _unpacked(data: bytes | memoryview, bits: int = zlib.MAX_WBITS) -> tuple[bytes, bytes]:
+    """(all that comes of a stream, what is behind it). Raises zlib.error, and UnscreenableError where more would come
+    than is looked at."""
+    stream = zlib.decompressobj(bits)
+    come = stream.decompress(data, _MOST_INFLATED)
+    if stream.unconsumed_tail and stream.decompress(stream.unconsumed_tail, 1):
+        raise UnscreenableError(Shortcoming.EXPANDS_TOO_FAR, "more is packed in it than is looked at")
+    return come, stream.unused_data
 
 
 def packed_in(data: memoryview, budget: Budget) -> Iterator[bytes]:
@@ -234,18 +307,19 @@ def packed_in(data: memoryview, budget: Budget) -> Iterator[bytes]:
             continue
         budget.check_time()
         with contextlib.suppress(zlib.error):
-            head = zlib.decompressobj().decompress(data[begin : begin + 4096], 2 * _DEFLATE_PROOF)
-            if len(head) < _DEFLATE_PROOF:
+            if not _is_packed(data[begin:], zlib.MAX_WBITS):
                 continue
-            stream = zlib.decompressobj()
-            come = stream.decompress(data[begin:], _MOST_INFLATED)
-            end = len(data) - len(stream.unused_data) if stream.eof else begin
+            come, behind = _unpacked(data[begin:])
+            end = len(data) - len(behind) if behind else begin
             if _is_worth_a_look(come, budget):
                 yield come
 
 
 def _unescaped(text: bytes) -> Iterator[bytes]:
-    """The bytes that are written as letters and escapes, mixed: by Python, C and JSON; in quoted-printable."""
+    """The bytes that are written as letters and escapes, mixed: by Python, C and JSON; in quoted-printable;
+    in an address."""
+    if b"%" in text and sum(1 for _ in islice(_PERCENT.finditer(text), _MANY_ESCAPES)) == _MANY_ESCAPES:
+        yield unquote_to_bytes(text.translate(None, _PASSED_OVER))
     if b"\\" in text and any(text.count(mark) >= _MANY_ESCAPES for mark in (b"\\x", b"\\u00")):
         yield _MIXED.sub(_byte, text)
     may_be_quoted = len(find_literals(text, _QUOTED_BEGINNINGS, most=_MANY_ESCAPES)) == _MANY_ESCAPES
@@ -298,42 +372,11 @@ def _from_hexadecimal(text: bytes) -> bytes:
 
 
 def _from_numbers(text: bytes) -> bytes:
-    return bytes(number for number in map(int, text.split(b",")) if number < 256)
-
-
-def _dumped(text: bytes) -> Iterator[bytes]:
-    """The digits of each dump in the text."""
-    digits: list[bytes] = []
-    end = next_place = 0
-    for line in _DUMPED.finditer(text):
-        if line.start() - end > _DUMPED_LETTERS and digits:
-            yield b"".join(digits)
-            digits.clear()
-        place, shown = int(line[1], 16), re.sub(rb"\s", b"", line[2])[:_DUMPED_LINE]
-        if digits and 0 < place - next_place <= _MOST_REPEATED:  # lines like the one before are left out
-            digits.append(digits[-1] * ((place - next_place) * 2 // len(digits[-1])))
-        next_place = place + len(shown) // 2
-        digits.append(shown)
-        end = line.end()
-    yield b"".join(digits)
+    return bytes(number % 256 for number in map(int, re.findall(rb"-?\d+", text)) if -128 <= number < 256)
 
 
 def _from_octal(text: bytes) -> bytes:
     return bytes(number for number in (int(digits, 8) for digits in text.split(b"\\")[1:]) if number < 256)
-
-
-def _from_uu(lines: bytes) -> bytes:
-    come = bytearray()
-    for line in lines.splitlines():
-        if line.strip() in (b"end", b"====", b"`", b""):
-            break
-        try:
-            come += binascii.a2b_uu(line)
-        except binascii.Error:  # as decoders do: the length says how much of the line counts
-            count = ((line[0] - 32) & 63) * 4 + 5
-            with contextlib.suppress(binascii.Error):
-                come += binascii.a2b_uu(line[: count // 3])
-    return bytes(come) or from_base64(lines)
 
 
 def _from_yenc(lines: bytes) -> bytes:
