@@ -311,13 +311,19 @@ def test_nothing_is_lost_and_no_step_is_forgotten_when_dispatchers_are_killed(da
     assert sum(count - 1 for count in made.values()) <= 2 * kills
 
 
-def test_what_was_delivered_can_be_forgotten_and_what_was_not_cannot(outbox):
-    outbox.enqueue("t", "done", {})
-    outbox.enqueue("u", "waiting", {})
-    Dispatcher(outbox, {"t": lambda delivery, _: None}).run_due()
-    assert outbox.forget(datetime.now(UTC) - timedelta(hours=1)) == 0
-    assert outbox.forget(datetime.now(UTC) + timedelta(seconds=1)) == 1
-    assert [one.key for one in outbox.all()] == ["waiting"]
+def test_what_was_delivered_keeps_its_key_and_nothing_that_it_said(outbox):
+    def handler(delivery, progress):
+        progress.save({"step": "names somebody"})
+        if delivery.key != "done":
+            raise DeliveryError("names nobody")
+
+    for key in ("done", "waiting"):
+        outbox.enqueue("t", key, {"to": ["an account"]})
+    Dispatcher(outbox, {"t": handler}).run_due()
+    done, waiting = outbox.all()
+    assert (done.state, done.payload, done.progress) == (DeliveryState.DONE, {}, {})
+    assert (waiting.payload, waiting.progress) == ({"to": ["an account"]}, {"step": "names somebody"})
+    assert not outbox.enqueue("t", "done", {"to": ["an account"]})
 
 
 # --- webhooks

@@ -48,8 +48,9 @@ class Delivery:
     key: str
     """The delivery's own name, the same in every repetition; unique in its topic."""
     payload: Mapping[str, Any]
+    """Empty once it was delivered."""
     progress: Mapping[str, Any]
-    """What a delivery of several steps has reached; written by its handler."""
+    """What a delivery of several steps has reached; written by its handler. Empty once it was delivered."""
     state: DeliveryState
     attempts: int
     """Tries begun, this one counted."""
@@ -157,8 +158,10 @@ class Outbox:
         self._change(delivery, {"progress": dict(progress), "next_at": until(lease_s)})
 
     def complete(self, delivery: Delivery) -> None:
-        """The delivery was made. Raises LeaseLostError."""
-        self._change(delivery, {"state": DeliveryState.DONE.value, "holder": None, "last_error": None})
+        """The delivery was made: its key stays, so that it is not written down again, and nothing of what it said.
+        Raises LeaseLostError."""
+        emptied: dict[str, Any] = {"payload": {}, "progress": {}}
+        self._change(delivery, emptied | {"state": DeliveryState.DONE.value, "holder": None, "last_error": None})
 
     def fail(self, delivery: Delivery, error: str, retry_at: int | None) -> None:
         """The delivery was not made: try again at that moment (microseconds), or never. Raises LeaseLostError."""
@@ -227,12 +230,6 @@ class Outbox:
                 state=found.state,
             )
         return found
-
-    def forget(self, before: datetime) -> int:
-        """Remove the deliveries that were made before that moment; how many."""
-        made = and_(outbox.c.state == DeliveryState.DONE.value, outbox.c.updated_at < microseconds(before))
-        with self.store.write() as connection:
-            return connection.execute(outbox.delete().where(made)).rowcount
 
     def _any_due(self, topics: Sequence[str], at: int) -> bool:
         """A look without a write lock, which a queue that is mostly empty would otherwise take all the time."""
