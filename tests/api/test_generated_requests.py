@@ -1,20 +1,21 @@
 """Requests made from the API's own description, right ones and wrong ones: each is answered as described.
 
-The requests come from schemathesis, which knows nothing of Tutela but the OpenAPI document.
+The requests come from schemathesis, which knows nothing of Tutela but the OpenAPI document. It is imported when it is
+used: that takes a second, which every process that collects tests would spend.
 """
+
+from __future__ import annotations
 
 import collections
 import copy
 import json
 import random
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import schemathesis
 from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis.core.result import Ok
 from starlette.testclient import TestClient
 
 from tests.support.effort import effort
@@ -24,6 +25,9 @@ from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import new_identity
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import compose_deployment
+
+if TYPE_CHECKING:
+    import schemathesis
 
 EXAMPLES = effort(6, 55)
 """Right and wrong requests of each operation; 55 make more than 5,456 in all."""
@@ -58,6 +62,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.mark.slow
 def test_every_request_is_answered_as_the_document_says(site: Site) -> None:
+    import schemathesis
+    from schemathesis.core.result import Ok
+
     schema, faults = schemathesis.openapi.from_dict(without_keys(site.app.openapi())), []
     schema.app = site.app
     for found in schema.get_all_operations():
