@@ -1,24 +1,35 @@
 """Live streams that one core watches, beside bare decoding of their key frames by PyAV."""
 
 import gc
+import socket
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from random import Random
 
 import av
+from pydantic_core import from_json, to_json
 
+from benchmarks.hashes import random_hashes
 from benchmarks.hd_films import RATE, hd_film
-from benchmarks.report import Scale, Table
-from tutela.content.media.content import Limits
-from tutela.screening.streams.model import Codec, Look, Packet
+from benchmarks.report import Scale, Table, in_turns
+from tutela.content.media.confined.frame_luma import readings
+from tutela.content.media.content import Limits, Picture
+from tutela.content.signals.pdq import PDQ
+from tutela.content.views.view_set import ViewSet
+from tutela.deployment.composition import compose_deployment
+from tutela.lists.banks.model import Action, NewEntry, Policy
+from tutela.screening.streams.examiner import Lookup
+from tutela.screening.streams.model import Codec, Look, Packet, ScreenedFrames
 from tutela.screening.streams.sampling import Sampler, SamplingPlan
-from tutela.screening.streams.task import task
-from tutela.screening.streams.wire import codec_fields, packet_fields
+from tutela.screening.streams.task import read_seen, task
+from tutela.screening.streams.wire import WireLine, codec_fields, packet_fields, read_look, send_look
+from tutela.screening.video.task import sample_fields
 
 _SECONDS = {Scale.TINY: 3, Scale.USUAL: 20, Scale.FULL: 60}
 _ROUNDS = {Scale.TINY: 1, Scale.USUAL: 3, Scale.FULL: 5}
@@ -39,8 +50,11 @@ _CASES = (
 _FIRST = {Scale.TINY: len(_CASES) - 3, Scale.USUAL: 0, Scale.FULL: 0}
 
 
+_LISTED = {Scale.TINY: 100, Scale.USUAL: 100_000, Scale.FULL: 1_000_000}
+
+
 def run(scale: Scale) -> list[Table]:
-    """The table."""
+    """The tables."""
     columns = (
         *("stream", "key frames every", "random frames in", "samples", "ms a second of stream", "streams a core"),
         *("PyAV, key frames alone", "ratio"),
@@ -60,7 +74,82 @@ def run(scale: Scale) -> list[Table]:
             if not path.exists():
                 _encode(path, _SECONDS[scale], picture, round(every_s * RATE))
             table.add(name, f"{every_s:.1f} s", f"{share:.0%}", *_measured(path, share, scale))
-    return [table]
+        films = {name: path for (_, every_s), path in made.items() if every_s == 2.0 for name in [path.name[:6]]}
+        return [table, _shares(films, scale)]
+
+
+def _shares(films: Mapping[str, Path], scale: Scale) -> Table:
+    """What each step takes from the packets to the ruling."""
+    table = Table(
+        "Where the time goes",
+        ("step", "where", *(f"ms a look, {name}" for name in films)),
+        f"Processor time of a look at a key frame; {_LISTED[scale]:,} random hashes are listed.",
+    )
+    with tempfile.TemporaryDirectory() as home, compose_deployment(Path(home) / "home", decoders=1) as deployment:
+        hashes = random_hashes(_LISTED[scale], 1)
+        entries = [NewEntry("pdq", bytes(value), "benchmark", str(n)) for n, value in enumerate(hashes)]
+        deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="benchmark")
+        deployment.banks.add("known", entries, actor="benchmark")
+        deployment.refresh()
+        columns = [_steps(path, deployment.screener.lookup_each, scale) for path in films.values()]
+    for steps in zip(*columns, strict=True):
+        table.add(*steps[0][:2], *(f"{1000 * seconds:.2f}" for _, _, seconds in steps))
+    return table
+
+
+def _steps(path: Path, lookup: Lookup, scale: Scale) -> list[tuple[str, str, float]]:
+    """Each step, where it is done, and its seconds for a look."""
+    codec, looks, _ = _looks(path, 0.0001, 1)
+    looks = [look for look in looks if look.frames is ScreenedFrames.KEY]
+    frames = [_frame(codec, look) for look in looks]
+    lumas = [luma for frame in frames for luma in readings(frame, Random())]
+    samples = [PDQ.of_picture(Picture(luma, luma.shape[1], luma.shape[0]), ViewSet.STANDARD) for luma in lumas]
+    views = [[sample_fields(sample) for sample in each] for each in samples]
+    answers = [to_json({"frames": [[0.0, view]], "track": 0}) for view in views]
+    seen = [read_seen(from_json(answer)) for answer in answers]
+    ours, theirs = socket.socketpair()
+    sends, reads = WireLine(ours), WireLine(theirs)
+
+    def decode() -> None:
+        for look in looks:
+            _frame(codec, look)
+
+    def hand_over() -> None:
+        for look in looks:
+            with ThreadPoolExecutor(1) as threads:  # it is longer than a socket holds
+                sent = threads.submit(send_look, sends, look, 0.0)
+                message = reads.receive()
+                assert message is not None
+                read_look(message)
+                sent.result()
+
+    steps: tuple[tuple[str, str, Callable[[], object]], ...] = (
+        ("all of a look", "worker", lambda: _examine(codec, looks)),
+        ("PyAV decodes the key frame of the file", "peer", lambda: _bare(path)),
+        ("packets into the decoder, frame out", "worker", decode),
+        ("luma as it is shown", "worker", lambda: [readings(frame, Random()) for frame in frames]),
+        (
+            f"hashes of {statistics.mean(map(len, samples)):.0f} views",
+            "worker",
+            lambda: [PDQ.of_picture(Picture(luma, luma.shape[1], luma.shape[0]), ViewSet.STANDARD) for luma in lumas],
+        ),
+        ("answer written", "worker", lambda: [to_json([sample_fields(one) for one in each]) for each in samples]),
+        ("packets handed over", "receiver, watcher", hand_over),
+        ("answer read", "watcher", lambda: [read_seen(from_json(answer)) for answer in answers]),
+        ("hashes searched", "watcher", lambda: [lookup([frame.samples for frame in each]) for each in seen]),
+    )
+    gc.collect()
+    gc.freeze()
+    found = in_turns([function for _, _, function in steps], _ROUNDS[scale], time.process_time)
+    return [(what, where, seconds / len(looks)) for (what, where, _), seconds in zip(steps, found, strict=True)]
+
+
+def _frame(codec: Codec, look: Look) -> av.VideoFrame:
+    decoder = av.CodecContext.create(codec.name, "r")
+    decoder.extradata, decoder.thread_count = codec.extradata, 1
+    assert isinstance(decoder, av.VideoCodecContext)
+    (frame,) = [*decoder.decode(av.Packet(look.packets[0].data)), *decoder.decode(None)]
+    return frame
 
 
 def _encode(path: Path, seconds: int, picture: tuple[int, int, int], key_frames_every: int) -> None:
@@ -70,7 +159,7 @@ def _encode(path: Path, seconds: int, picture: tuple[int, int, int], key_frames_
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.bit_rate, stream.gop_size = bits, key_frames_every
         rate = {"maxrate": str(bits), "bufsize": str(bits)}
-        stream.options = {"preset": "veryfast", "tune": "zerolatency", "sc_threshold": "0"} | rate
+        stream.options = {"preset": "veryfast", "tune": "zerolatency", "sc_threshold": "0", **rate}
         for number, frame in enumerate(hd_film(seconds, 2.0)):
             small = frame.reformat(width, height)
             small.pts, small.time_base = number, Fraction(1, RATE)

@@ -6,7 +6,7 @@ is that stream's own and keeps its decoder from look to look.
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from random import Random, SystemRandom
+from random import Random
 from typing import Any, cast
 
 import numpy as np
@@ -79,7 +79,8 @@ class _Decoding:
     of frames that all claim one moment, the first would stand for whichever is wanted."""
     packets: int = 0
     errors: int = 0
-    chance: Random = field(default_factory=SystemRandom)
+    chance: Random = field(default_factory=Random)
+    """Seeded by the system; nobody sees anything of what it gives."""
 
     @classmethod
     def begun(cls, options: Mapping[str, Any]) -> "_Decoding":
