@@ -176,6 +176,27 @@ def test_a_stream_is_cut_soon_after_a_listed_frame_wherever_it_is_between_key_fr
         assert after_s <= (0.5 if offset == 0 else 2.5)
 
 
+def test_whoever_was_cut_is_refused_however_soon_they_come_back(deployment, tmp_path):
+    """By the same connection's next attempt, under the same name and under another."""
+    options = StreamOptions(refused_minutes=1.0)
+    server, path = NginxRtmp(tmp_path / "nginx", f"http://127.0.0.1:{(gate := free_port())}/main/"), tmp_path / "f.mkv"
+    film(path, with_listed(30, 60, 90), [0])
+    told = NginxRtmpOptions(
+        kind="nginx-rtmp",
+        address=f"rtmp://127.0.0.1:{server.port}",
+        control=f"http://127.0.0.1:{server.http_port}",
+        publisher="user",
+    )
+    try:
+        with watching(deployment, {"main": KIND.open("main", told)}, gate, options) as running:
+            assert Publisher(path, server.url("cam", "?user=m")).broken
+            for name in ("cam", "cam", "other"):
+                assert Publisher(path, server.url(name, "?user=m")).refused
+            assert not running.streams.watches.live()
+    finally:
+        server.stop()
+
+
 @dataclass(frozen=True)
 class Hidden:
     """A film whose sender keeps what is listed away from key frames."""
@@ -220,8 +241,9 @@ def test_what_a_sender_hides_from_key_frames_is_found_all_the_same(running, ngin
         assert after_s <= 5.0
 
 
-def test_nobody_is_let_in_to_a_stream_that_begins_with_what_is_listed(running, nginx, tmp_path):
-    path = film(tmp_path / "film.mkv", [scene(LISTED)] * 90, [0, 60])
+@pytest.mark.parametrize("frames", [90, 1])
+def test_nobody_is_let_in_to_a_stream_that_begins_with_what_is_listed(running, nginx, tmp_path, frames):
+    path = film(tmp_path / "film.mkv", with_listed(0, frames, 90), [0, 60])
     for _ in range(effort(2, 20)):
         name = f"s{next(_numbers)}"
         early = viewer(nginx.url(name))
