@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support.containers import zip_of
 from tests.support.looked import KNOWN, OTHER, outcome
@@ -142,3 +143,130 @@ ORDINARY = {
 @pytest.mark.parametrize("kind", ORDINARY)
 def test_what_is_like_these_and_ordinary_passes(kind: str) -> None:
     assert outcome(zip_of({"a": ORDINARY[kind]}), profile=Profile.FILES) == "allow"
+
+
+FIELDS = np.asarray(KNOWN.resize((60, 45), Image.Resampling.BOX).convert("L")) // 16
+SHEETS = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+WORDS_OF = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+OPEN = " ".join(
+    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "style", "table", "fo")
+)
+
+
+def grey(number: int) -> str:
+    return f"{number * 16 + 8:02x}" * 3
+
+
+def rows(row: str, cell: Callable[[int], str]) -> str:
+    return "".join(f"<{row}>{''.join(map(cell, line))}</{row.split()[0]}>" for line in FIELDS.tolist())
+
+
+def sheet(before: str = "", encoding: str = "utf-8") -> bytes:
+    said = f'<?xml version="1.0" encoding="{encoding}"?>{before}<worksheet {SHEETS}><sheetData>'
+    return (said + rows("row", '<c s="{}"/>'.format) + "</sheetData></worksheet>").encode(encoding)
+
+
+def styles(encoding: str = "utf-8") -> bytes:
+    fills = "".join(f'<fill><patternFill><fgColor rgb="FF{grey(n)}"/></patternFill></fill>' for n in range(16))
+    formats = "".join(f'<xf fillId="{n}"/>' for n in range(16))
+    text = f'<?xml version="1.0" encoding="{encoding}"?><styleSheet {SHEETS}><fills>{fills}</fills><cellXfs>{formats}'
+    return f"{text}</cellXfs></styleSheet>".encode(encoding)
+
+
+def book(sheet: bytes = sheet(), **others: bytes) -> dict[str, bytes]:
+    return {"[Content_Types].xml": b"<Types/>", **others, "xl/styles.xml": styles(), "xl/worksheets/sheet1.xml": sheet}
+
+
+def open_styles(name: str = "c", rest: str = "") -> str:
+    begin = '<style:style style:family="table-cell" style:name='
+    inner = '<style:table-cell-properties fo:background-color="#{}"/>'
+    return "".join(f'{begin}"{name}{n}"{rest.format(n)}>{inner.format(grey(n))}</style:style>' for n in range(16))
+
+
+def inheriting() -> str:
+    begin = '<style:style style:family="table-cell" style:name='
+    return "".join(f'{begin}"d{n}" style:parent-style-name="c{n}"/>' for n in range(16)) + open_styles()
+
+
+def open_document(kind: str, automatic: str = "", common: str = "", name: str = "c") -> dict[str, bytes]:
+    table = rows("table:table-row", lambda n: f'<table:table-cell table:style-name="{name}{n}"/>')
+    body = f"<office:body><office:{kind}><table:table>{table}</table:table></office:{kind}></office:body>"
+    return {
+        "mimetype": b"application/vnd.oasis.opendocument",
+        "content.xml": f"<office:document-content {OPEN}>{automatic}{body}</office:document-content>".encode(),
+        "styles.xml": f"<office:document-styles {OPEN}>{common}</office:document-styles>".encode(),
+    }
+
+
+def words(inside: str) -> dict[str, bytes]:
+    text = f"<w:document {WORDS_OF}><w:body>{inside}</w:body></w:document>".encode()
+    return {"[Content_Types].xml": b"<Types/>", "word/document.xml": text}
+
+
+def slide(prefix: str, shapes: int = 900, encoding: str = "utf-8") -> dict[str, bytes]:
+    named = f"{prefix}:" if prefix else ""
+    text = f"<{named}sld>{f'<{named}sp><a:off/></{named}sp>' * shapes}</{named}sld>"
+    return {"ppt/slides/slide1.xml": f'<?xml version="1.0" encoding="{encoding}"?>{text}'.encode(encoding)}
+
+
+def table(shade: Callable[[int], str]) -> dict[str, bytes]:
+    cells = rows("w:tr", lambda n: f"<w:tc><w:tcPr><w:shd {shade(n)}/></w:tcPr></w:tc>")
+    return words(f"<w:tbl>{cells}</w:tbl>")
+
+
+def workbook_of_2003() -> dict[str, bytes]:
+    named = "".join(f'<Style ss:ID="s{n}"><Interior ss:Color="#{grey(n)}"/></Style>' for n in range(16))
+    space = 'xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet"'
+    cells = rows("Row", '<Cell ss:StyleID="s{}"/>'.format)
+    return {"a.xml": f"<Workbook {space}><Styles>{named}</Styles><Table>{cells}</Table></Workbook>".encode()}
+
+
+DOCUMENTS: dict[str, Callable[[], dict[str, bytes]]] = {
+    "other styles before those of the sheet": lambda: book(**{"xl/a.xml": f"<styleSheet {SHEETS}/>".encode()}),
+    "an element in a comment before the root": lambda: book(sheet("<!-- <x > -->")),
+    "a long comment before the root": lambda: book(sheet(f"<!-- {'x' * 5000} -->")),
+    "an instruction before the root": lambda: book(sheet("<?a <x > ?>")),
+    "UTF-16": lambda: book(sheet(encoding="utf-16"), **{"xl/a.xml": styles("utf-16")}),
+    "OpenDocument": lambda: open_document("spreadsheet", open_styles()),
+    "styles of the document": lambda: open_document("spreadsheet", common=open_styles()),
+    "styles upon styles": lambda: open_document("spreadsheet", inheriting(), name="d"),
+    "a table of a text": lambda: open_document("text", open_styles()),
+    "a table of a presentation": lambda: open_document("presentation", open_styles()),
+    "another prefix": lambda: {
+        name: data.replace(b"office:", b"o:") for name, data in open_document("spreadsheet", open_styles()).items()
+    },
+    "shades of a theme": lambda: table(lambda n: f'w:themeFill="background1" w:themeFillShade="{n * 16 + 8:02X}"'),
+    "shades by patterns": lambda: table(lambda n: f'w:val="pct{max(5, 95 - 6 * n)}" w:color="000000" w:fill="auto"'),
+    "shades of letters": lambda: words(
+        rows("w:p", lambda n: f'<w:r><w:rPr><w:shd w:fill="{grey(n)}"/></w:rPr><w:t> </w:t></w:r>')
+    ),
+    "shapes of another prefix": lambda: slide("q"),
+    "shapes without a prefix": lambda: slide(""),
+    "shapes in UTF-16": lambda: slide("p", encoding="utf-16"),
+    "XML Spreadsheet 2003": workbook_of_2003,
+}
+
+
+@pytest.mark.parametrize("kind", DOCUMENTS)
+def test_what_a_document_draws_is_found_whatever_stands_before_it_and_however_it_is_named(kind: str) -> None:
+    assert outcome(zip_of(DOCUMENTS[kind]())) in ("block", "hold")
+
+
+def test_more_lists_of_styles_than_are_read_hold() -> None:
+    others = {f"xl/{number}.xml": styles().replace(b"FF", b"00") for number in range(9)}
+    assert outcome(zip_of(book(b"<worksheet/>", **others))) == "hold"
+
+
+PATHS = b"<path d='M0 0'/>" * 900
+ORDINARY_DOCUMENTS = {
+    "a few shapes": slide("p", shapes=300),
+    "a drawing of many paths": {"a.svg": b'<svg xmlns="http://www.w3.org/2000/svg">' + PATHS + b"</svg>"},
+    "a page of many paths": {"a.html": b"<html><meta charset=utf-8><svg>" + PATHS + b"</svg></html>"},
+    "a sheet without colours": book(sheet().replace(b' s="', b' t="')),
+    "words that are marked": words('<w:r><w:rPr><w:shd w:fill="FFFF00"/></w:rPr><w:t>a</w:t></w:r>' * 900),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ORDINARY_DOCUMENTS)
+def test_ordinary_documents_like_these_pass(kind: str) -> None:
+    assert outcome(zip_of(ORDINARY_DOCUMENTS[kind])) == "allow"

@@ -14,6 +14,7 @@ from xml.parsers import expat
 import numpy as np
 
 from tutela.content.media.content import Picture, Shortcoming
+from tutela.content.media.plain import as_utf8
 from tutela.errors import UnscreenableError
 
 FEWEST_FIELDS = 200
@@ -22,12 +23,16 @@ _FEWEST_COLOURS = 4
 _MOST_ACROSS = 4_096
 _MOST_SHAPES = 400
 _PIXELS = 512
-_BLOCK = 64 * 1024
+_BLOCK, _FIRST_BLOCK = 64 * 1024, 4096
 _TRUE = ("1", "true")
-_SHAPE = re.compile(
-    rb"<(?:p|wps|xdr|wsp|a|lc):(?:sp|wsp)[\s>]|<v:(?:rect|shape|roundrect|oval|polyline)\b|<c:dPt>|"
-    rb"<draw:(?:rect|custom-shape|polygon|path|ellipse|polyline)\b"
-)
+_SHAPE = re.compile(rb"<(?:[\w.-]+:)?(?:sp|wsp|dPt|custom-shape)[\s>/]")
+"""Under whatever prefix: a document chooses its own."""
+_COMMON_SHAPE = re.compile(rb"<(?:[\w.-]+:)?(?:rect|shape|roundrect|oval|polyline|polygon|path|ellipse)[\s>/]")
+_DRAWN = frozenset({"svg", "html", "vector", ""})
+"""Roots of what has shapes of these names and is drawn elsewhere, or that cannot be read."""
+_MOST_STYLES = 8
+_MOST_PARENTS = 16
+_MOST_SHADES = 400
 _THEME = (
     *(0xFFFFFF, 0x000000, 0xE7E6E6, 0x44546A, 0x4472C4, 0xED7D31),
     *(0xA5A5A5, 0xFFC000, 0x5B9BD5, 0x70AD47, 0x0563C1, 0x954F72),
@@ -63,23 +68,27 @@ class _Grid:
 
 
 def drawn(documents: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, Picture | UnscreenableError]]:
-    """What the XML files of one document draw by fields, with the file's name. `documents` are (name, XML)."""
-    styles = next((data for _, data in documents if _root(data) == b"styleSheet"), b"")
-    for name, data in documents:
+    """What the XML files of one document draw by fields, with the file's name. `documents` are (name, XML).
+
+    What a file is does not depend on its root alone, which may stand behind anything: each reader takes what it knows.
+    """
+    texts = [(name, as_utf8(data), data) for name, data in documents]
+    sheets = [data for _, text, data in texts if b"cellXfs" in text]
+    common = [data for _, text, data in texts if b"table-cell-properties" in text and b"document-content" not in text]
+    if len(sheets) > _MOST_STYLES:
+        reason = "it has more lists of styles than are read"
+        yield texts[0][0], UnscreenableError(Shortcoming.TOO_MANY_PARTS, reason)
+    for name, text, data in texts:
         try:
-            match _root(data):
-                case b"worksheet":
-                    grids = [_worksheet(data, _fills(styles) if styles else [])]
-                case b"document-content" | b"document":
-                    grids = list(_open_document(data) if b"office:spreadsheet" in data else _tables(data))
-                case _:
-                    grids = []
-            for grid in grids:
+            for grid in _grids(text, data, sheets[:_MOST_STYLES], common):
                 for picture in grid.pictures():
                     yield name, picture
         except UnscreenableError as error:
             yield name, error
-        if (shapes := sum(1 for _ in _SHAPE.finditer(data))) > _MOST_SHAPES:
+        shapes = sum(1 for _ in _SHAPE.finditer(text))
+        if _COMMON_SHAPE.search(text) and _root(data) not in _DRAWN:
+            shapes += sum(1 for _ in _COMMON_SHAPE.finditer(text))
+        if shapes > _MOST_SHAPES:
             yield (
                 name,
                 UnscreenableError(
@@ -88,9 +97,20 @@ def drawn(documents: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, Picture
             )
 
 
-def _root(data: bytes) -> bytes:
-    found = re.search(rb"<(?:[\w.-]+:)?([A-Za-z][\w.-]*)[\s>/]", data[:4096])
-    return found[1] if found else b""
+def _grids(text: bytes, data: bytes, styles: Sequence[bytes], common: Sequence[bytes]) -> Iterator[_Grid]:
+    if b"sheetData" in text:
+        for fills in [_fills(each) for each in styles] or [[]]:
+            yield _worksheet(data, fills)
+    if b"table-cell" in text:
+        yield from _open_document(data, common)
+    if b"shd" in text:
+        yield from _tables(data)
+    if b"Interior" in text:
+        yield from _workbook(data)
+
+
+def _root(data: bytes) -> str:
+    return next((event.tag for event in _events(data)), "")
 
 
 def _picture(values: Mapping[tuple[int, int], float]) -> Picture:
@@ -137,8 +157,9 @@ def _events(data: bytes) -> Iterator[_Event]:
     parser.StartElementHandler, parser.EndElementHandler = begin, end
     parser.CharacterDataHandler = text.append
     with contextlib.suppress(expat.ExpatError):
-        for at in range(0, len(data), _BLOCK):
-            parser.Parse(data[at : at + _BLOCK], at + _BLOCK >= len(data))
+        for at in (0, *range(_FIRST_BLOCK, len(data), _BLOCK)):
+            until = at + _BLOCK if at else _FIRST_BLOCK
+            parser.Parse(data[at:until], until >= len(data))
             yield from waiting
             waiting.clear()
     yield from waiting
@@ -186,7 +207,7 @@ def _colour(said: Mapping[str, str]) -> int | None:
 
 
 def _worksheet(data: bytes, fills: Sequence[int | None]) -> _Grid:
-    grid = _Grid(coloured_by_value=b"conditionalFormatting" in data)
+    grid = _Grid()
     hidden: set[int] = set()
     row = column = -1
     cell: Mapping[str, str] = {}
@@ -204,7 +225,9 @@ def _worksheet(data: bytes, fills: Sequence[int | None]) -> _Grid:
                 colour = fills[number] if number < len(fills) else None
                 if colour is not None and shown and column not in hidden:
                     grid.colours[row, column] = colour
-            case _Event(False, "v") if grid.coloured_by_value and cell.get("t", "n") == "n":
+            case _Event(True, "conditionalFormatting"):
+                grid.coloured_by_value = True
+            case _Event(False, "v") if cell.get("t", "n") == "n":
                 if shown and column not in hidden:
                     with contextlib.suppress(ValueError):
                         grid.numbers[row, column] = float(event.text)
@@ -221,33 +244,95 @@ def _column(reference: str, row: int, before: int) -> int:
     return column - 1 if letters and fits else before + 1
 
 
-def _open_document(data: bytes) -> Iterator[_Grid]:
-    """The sheets of an OpenDocument spreadsheet."""
-    styles: dict[str, int] = {}
-    name = ""
+def _open_document(data: bytes, common: Sequence[bytes]) -> Iterator[_Grid]:
+    """The tables of an OpenDocument file, whose styles may stand in others, and be based upon each other."""
+    styles = _Styles()
+    for each in common:
+        for event in _events(each):
+            styles.read(event)
     grid = _Grid()
     row = column = 0
     rows = 1
+    default = ""
+    columns: list[tuple[int, str]] = []
     for event in _events(data):
+        styles.read(event)
         match event:
-            case _Event(True, "style", said):
-                name = said.get("name", "")
-            case _Event(True, "table-cell-properties", said):
-                if re.fullmatch("#[0-9a-fA-F]{6}", said.get("background-color", "")):
-                    styles[name] = int(said["background-color"][1:], 16)
             case _Event(True, "table"):
-                grid, row, rows = _Grid(), -1, 1
+                grid, row, rows, columns = _Grid(), -1, 1, []
+            case _Event(True, "table-column", said):
+                columns.append((_repeated(said, "number-columns-repeated"), said.get("default-cell-style-name", "")))
             case _Event(True, "table-row", said):
                 row, column, rows = row + 1, 0, _repeated(said, "number-rows-repeated")
+                default = said.get("default-cell-style-name", "")
             case _Event(False, "table-row"):
                 row += rows - 1
             case _Event(True, "table-cell" | "covered-table-cell", said):
                 times = _repeated(said, "number-columns-repeated")
-                if (colour := styles.get(said.get("style-name", ""))) is not None:
-                    for repeated in range(min(times, _MOST_ACROSS)):
-                        grid.colours[row, column + repeated] = colour
+                for at in range(column, column + min(times, _MOST_ACROSS)):
+                    name = said.get("style-name") or default or _style_of(columns, at)
+                    if (colour := styles.colour(name)) is not None:
+                        grid.colours[row, at] = colour
                 column += times
             case _Event(False, "table"):
+                yield grid
+
+
+def _style_of(columns: Sequence[tuple[int, str]], at: int) -> str:
+    for times, name in columns:
+        at -= times
+        if at < 0:
+            return name
+    return ""
+
+
+@dataclass(slots=True)
+class _Styles:
+    """The grounds of cells by the names of their styles."""
+
+    colours: dict[str, int] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    name: str = ""
+
+    def read(self, event: _Event) -> None:
+        said = event.said
+        if event.begins and event.tag == "style":
+            self.name = said.get("name", "")
+            self.parents[self.name] = said.get("parent-style-name", "")
+        elif event.begins and event.tag == "table-cell-properties":
+            colour = _hexadecimal(said.get("background-color", "").removeprefix("#"))
+            self.colours |= {} if colour is None else {self.name: colour}
+
+    def colour(self, name: str) -> int | None:
+        for _ in range(_MOST_PARENTS):
+            if not name or name in self.colours:
+                break
+            name = self.parents.get(name, "")
+        return self.colours.get(name)
+
+
+def _workbook(data: bytes) -> Iterator[_Grid]:
+    """The sheets of an XML Spreadsheet of 2003."""
+    styles: dict[str, int] = {}
+    name = ""
+    grid = _Grid()
+    row = column = 0
+    of_row = ""
+    for event in _events(data):
+        match event:
+            case _Event(True, "Style", said):
+                name = said.get("ID", "")
+            case _Event(True, "Interior", said) if re.fullmatch("#[0-9a-fA-F]{6}", said.get("Color", "")):
+                styles[name] = int(said["Color"][1:], 16)
+            case _Event(True, "Table"):
+                grid, row = _Grid(), 0
+            case _Event(True, "Row", said):
+                row, column, of_row = int(said.get("Index", row + 1)), 0, said.get("StyleID", "")
+            case _Event(True, "Cell", said):
+                column = int(said.get("Index", column + 1))
+                if (colour := styles.get(said.get("StyleID", of_row))) is not None:
+                    grid.colours[row, column] = colour
+            case _Event(False, "Table"):
                 yield grid
 
 
@@ -256,8 +341,11 @@ def _repeated(said: Mapping[str, str], key: str) -> int:
 
 
 def _tables(data: bytes) -> Iterator[_Grid]:
-    """The tables of a Word document, by the shades of their cells."""
+    """The tables of a Word document, by the shades of their cells. Raises UnscreenableError where letters have as many
+    shades as a picture has fields."""
     grids: list[tuple[_Grid, list[int]]] = []
+    shades: list[int] = []
+    within_letters = False
     for event in _events(data):
         match event:
             case _Event(True, "tbl"):
@@ -270,6 +358,35 @@ def _tables(data: bytes) -> Iterator[_Grid]:
                 grids[-1][1][1] += 1
             case _Event(True, "gridSpan", said) if grids:
                 grids[-1][1][1] += max(1, int(said.get("val", "1"))) - 1
-            case _Event(True, "shd", said) if grids and re.fullmatch("[0-9a-fA-F]{6}", said.get("fill", "")):
-                row, column = grids[-1][1]
-                grids[-1][0].colours[row, column] = int(said["fill"], 16)
+            case _Event(begins, "rPr"):
+                within_letters = begins
+            case _Event(True, "shd", said) if (shade := _shade(said)) is not None:
+                if within_letters:
+                    shades.append(shade)
+                elif grids:
+                    row, column = grids[-1][1]
+                    grids[-1][0].colours[row, column] = shade
+    if len(shades) > _MOST_SHADES and len(set(shades)) >= _FEWEST_COLOURS:
+        raise UnscreenableError(Shortcoming.NOT_RENDERED, "it draws with the shades of letters, and is not drawn here")
+
+
+def _shade(said: Mapping[str, str]) -> int | None:
+    """The colour of a shade: its ground, with so much of its pattern on it (ECMA-376, 17.3.5)."""
+    ground = _hexadecimal(said.get("fill", ""))
+    theme = next((said[key] for key in ("themeFillShade", "themeFillTint") if key in said), "")
+    if ground is None and "themeFill" in said:
+        ground = 0x010101 * int(theme or "80", 16) if re.fullmatch("[0-9a-fA-F]{0,2}", theme) else None
+    pattern = re.fullmatch(r"pct(\d{1,2})", said.get("val", ""))
+    if pattern is None:
+        return 0 if said.get("val") == "solid" and ground is None else ground
+    ink, paper, share = (
+        _hexadecimal(said.get("color", "")) or 0,
+        0xFFFFFF if ground is None else ground,
+        int(pattern[1]),
+    )
+    parts = [((paper >> at & 255) * (100 - share) + (ink >> at & 255) * share) // 100 for at in (16, 8, 0)]
+    return parts[0] << 16 | parts[1] << 8 | parts[2]
+
+
+def _hexadecimal(colour: str) -> int | None:
+    return int(colour, 16) if re.fullmatch("[0-9a-fA-F]{6}", colour) else None

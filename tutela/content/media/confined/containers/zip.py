@@ -52,7 +52,7 @@ _NEVER_SHOWN = re.compile(r"xl/printerSettings/.*\.bin|(word|ppt)/fonts/.*\.(odt
 _PREVIEW = re.compile(r"preview.*\.jpg|QuickLook/.*\.(jpg|pdf)")
 _IWORK = re.compile(r"Index/.*\.iwa|Metadata/.*\.plist")
 """Text and layout of a document of iWork, whose pictures, and a preview of its first page, are files beside these."""
-_XML = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<")
+_XML = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<|\xff\xfe<\0|\xfe\xff\0<|<\0|\0<")
 _ODF_KEYS = b"manifest:encryption-data"
 
 
