@@ -95,7 +95,8 @@ def test_a_segment_large_enough_for_its_bucket_tables_finds_what_brute_force_fin
     array[1000:6000] = array[1000]  # a crowd of equal hashes
     _native.build_segment(str(tmp_path / "s"), array, np.arange(len(array), dtype=np.uint64))
     segment = _native.Segment(str(tmp_path / "s"))
-    for row in [0, 50, 1000, *rng.sample(range(len(array)), 12)]:
+    more = 12 if radius < 64 else 2  # which nearly all of them are within: each answer is long
+    for row in [0, 50, 1000, *rng.sample(range(len(array)), more)]:
         query = near(array[row].tobytes(), rng.randrange(radius % 257 + 1), rng)
         rows, distances = _native.scan(array, query, radius)
         for level in _native.simd_levels():
