@@ -270,3 +270,29 @@ ORDINARY_DOCUMENTS = {
 @pytest.mark.parametrize("kind", ORDINARY_DOCUMENTS)
 def test_ordinary_documents_like_these_pass(kind: str) -> None:
     assert outcome(zip_of(ORDINARY_DOCUMENTS[kind])) == "allow"
+
+
+CLASSES = "".join(f".c{n}{{background:#{grey(n)}}}" for n in range(16)) + "i{float:left;width:8px;height:8px}"
+STYLED = "<div style='width:480px'>" + rows("div", "<i class=c{}></i>".format) + "</div>"
+STYLE = base64.b64encode(CLASSES.encode()).decode()
+PAINT = b"c.getContext('2d').fillRect(1,1,1,1);"
+PAGES = {
+    "styles behind an address": f"<html><link rel=stylesheet href='data:text/css;base64,{STYLE}'>{STYLED}</html>",
+    "styles that are imported": f"<html><style>@import url(data:text/css;base64,{STYLE});</style>{STYLED}</html>",
+    "a script in an attribute": f'<html><canvas id=c></canvas><body onload="{PAINT.decode()}"></html>',
+    "an escaped script": '<html><canvas id=c></canvas><body onload="c.&#103;etContext(1)"></html>',
+    "a script behind a link": '<html><canvas id=c></canvas><a href="javascript:c.getContext(1)">a</a></html>',
+    "a script behind an address": "<html><canvas id=c></canvas><script src='data:text/javascript;base64,"
+    + base64.b64encode(PAINT).decode()
+    + "'></script></html>",
+}
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_styles_and_scripts_of_a_page_count_wherever_they_stand(kind: str) -> None:
+    assert outcome(zip_of({"a.html": PAGES[kind].encode()}), profile=Profile.FILES) in ("block", "hold")
+
+
+def test_a_page_with_handlers_and_words_about_painting_passes() -> None:
+    page = b"<html><a href=\"javascript:void(0)\" onclick='show()'>a</a><p>getContext is a method</p></html>"
+    assert outcome(zip_of({"a.html": page}), profile=Profile.FILES) == "allow"

@@ -7,9 +7,10 @@ runs no script: a page that draws by script, or in ways that it does not know, i
 import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.encodings import addresses_in
 from tutela.content.media.confined.paired import paired
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
@@ -53,6 +54,9 @@ _TAG = re.compile(
 _SCRIPT = re.compile(rb"<script\b[^>]*>", re.IGNORECASE)
 _SCRIPT_END = re.compile(rb"</script", re.IGNORECASE)
 _PAINTS = re.compile(rb"getContext|putImageData|createImageData|OffscreenCanvas|fillRect")
+_HANDLER = re.compile(rb"""\bon[a-z]{3,30}\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)|javascript:[^"'<>]+""", re.IGNORECASE)
+"""Scripts that stand in attributes."""
+_STYLE = b"text/css"
 _DATA = re.compile(rb"(?:[-\d.]{1,6}\s{0,4},\s{0,4}){192}")
 _UNKNOWN_PAINT = re.compile(
     rb"(?:box|text)-shadow\s*:|gradient\(|\b(?:oklch|oklab|lch|lab|hwb|color|color-mix)\(", re.IGNORECASE
@@ -88,10 +92,12 @@ class WebPage:
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
         text = as_utf8(content.data)
-        if reason := _beyond_us(text):
+        addressed = list(addresses_in(text))
+        if reason := _beyond_us(text, addressed):
             yield Unread("page", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
         for source in _SOURCE.finditer(text) if b"=" in text else ():
             yield InnerFile("page within", _unescaped(source[1][1:-1]), speculative=True)
+        text += b"".join(b"<style>%b</style>" % data for said, data in addressed if said.startswith(_STYLE))
         if not may_draw(text):
             return
         closed = (text + _CLOSED,) if len(_FIELD_COLOUR.findall(text)) >= _MANY_FIELDS else ()
@@ -116,12 +122,10 @@ def may_draw(text: bytes) -> bool:
     return coloured > 0 and sum(1 for _ in _ELEMENT.finditer(lower)) >= _MANY_FIELDS
 
 
-def _beyond_us(text: bytes) -> str | None:
+def _beyond_us(text: bytes, addressed: Sequence[tuple[bytes, bytes]]) -> str | None:
     """Why the page may show more than is drawn here."""
-    for begin, end in paired(text, _SCRIPT, _SCRIPT_END) if b"<" in text else ():
-        script = text[begin.end() : end.start()]
-        if _PAINTS.search(script) or _DATA.search(script):
-            return "a script in it may draw"
+    if any(_PAINTS.search(script) or _DATA.search(script) for script in _scripts(text, addressed)):
+        return "a script in it may draw"
     may_paint = b"(" in text or (b"-" in text and b"-shadow" in text.lower())
     if may_paint and _paints_much(text):
         return "it draws with shadows or gradients"
@@ -130,6 +134,19 @@ def _beyond_us(text: bytes) -> str | None:
     if not text.isascii() and len(_BLOCK.findall(text.decode("utf-8", "ignore"))) >= _MANY_BLOCKS:
         return "it draws with letters that are blocks"
     return None
+
+
+def _scripts(text: bytes, addressed: Sequence[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    """What runs when the page is shown: in elements, in attributes, and behind addresses."""
+    if b"<" not in text:
+        return
+    for begin, end in paired(text, _SCRIPT, _SCRIPT_END):
+        yield text[begin.end() : end.start()]
+    for handler in _HANDLER.finditer(text):
+        yield _unescaped(handler.group()) if b"&" in handler.group() else handler.group()
+    for said, data in addressed:
+        if b"script" in said:
+            yield data
 
 
 def _paints_much(text: bytes) -> bool:
