@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic_core import from_json, to_json
 
 from benchmarks.hashes import random_hashes
 from benchmarks.hd_films import RATE, hd_film
+from benchmarks.http_screening import build_index
 from benchmarks.report import Scale, Table, in_turns
 from tutela.content.media.confined.frame_luma import readings
 from tutela.content.media.content import Limits, Picture
@@ -85,12 +87,17 @@ def _shares(films: Mapping[str, Path], scale: Scale) -> Table:
         ("step", "where", *(f"ms a look, {name}" for name in films)),
         f"Processor time of a look at a key frame; {_LISTED[scale]:,} random hashes are listed.",
     )
-    with tempfile.TemporaryDirectory() as home, compose_deployment(Path(home) / "home", decoders=1) as deployment:
-        hashes = random_hashes(_LISTED[scale], 1)
-        entries = [NewEntry("pdq", bytes(value), "benchmark", str(n)) for n, value in enumerate(hashes)]
-        deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="benchmark")
-        deployment.banks.add("known", entries, actor="benchmark")
-        deployment.refresh()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        home = Path(folder) / "home"
+        with compose_deployment(home, decoders=1) as deployment:
+            entries = [
+                NewEntry("pdq", bytes(value), "benchmark", str(number))
+                for number, value in enumerate(random_hashes(_LISTED[scale], 1))
+            ]
+            deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="benchmark")
+            deployment.banks.add("known", entries, actor="benchmark")
+        build_index(home)
+        deployment = stack.enter_context(compose_deployment(home, decoders=1))
         columns = [_steps(path, deployment.screener.lookup_each, scale) for path in films.values()]
     for steps in zip(*columns, strict=True):
         table.add(*steps[0][:2], *(f"{1000 * seconds:.2f}" for _, _, seconds in steps))
