@@ -20,7 +20,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -117,26 +116,30 @@ def _added(folder: Path, ours: Server, files: dict[str, Callable[[], bytes]], sc
         "What the gateway adds to `screen()`",
         ("file", "screen()", "through the gateway", "added a MB", "a bare reader, a MB"),
         "Frames of 1,024 bytes, the same profile; the time of decoding workers is in both. The bare reader waits as the"
-        " gateway does and does nothing with what it reads.",
+        " gateway does and does nothing with what it reads. Medians of files, each through all three in turns."
+        " What a file costs whatever its length counts for more where files are short: words as long as a page, too.",
     )
     with compose_deployment(folder / "home", decoders=1) as deployment, _reader(folder) as bare:
         screener = deployment.screener.with_policy(_loose(deployment.screener.policy))
-        for kind, make in files.items():
+        for kind, make in {**files, "0.65 MB of words": lambda: _words()[:650_000]}.items():
             screener.screen(make(), profile=Profile.FILES)
-            alone, through, read = [], [], []
-            for _ in range(_ROUNDS[scale]):
-                contents = [make() for _ in range(_FILES[scale])]
+            ours.ask(make(), 1024)
+            spent, lengths = [], []
+            for content in (make() for _ in range(_ROUNDS[scale] * _FILES[scale])):
                 before = processor_s(os.getpid())
-                for content in contents:
-                    screener.screen(content, profile=Profile.FILES)
-                alone.append((processor_s(os.getpid()) - before) / len(contents))
-                through.append(ours.seconds([make() for _ in contents], 1024))
-                read.append(bare.seconds(contents, 1024))
-            length = len(make()) / _MEGABYTE
-            screened, asked = statistics.median(alone), statistics.median(through)
-            added = f"{(asked - screened) * 1000 / length:+.1f} ms"
+                screener.screen(content, profile=Profile.FILES)
+                alone = processor_s(os.getpid()) - before
+                through = ours.seconds([content], 1024)
+                spent.append((alone, through, through - alone, bare.seconds([content], 1024)))
+                lengths.append(len(content))
+            length = statistics.mean(lengths) / _MEGABYTE
+            screened, asked, added, read = (statistics.median(each) for each in zip(*spent, strict=True))
             table.add(
-                kind, duration(screened), duration(asked), added, f"{statistics.median(read) * 1000 / length:.1f} ms"
+                kind,
+                duration(screened),
+                duration(asked),
+                f"{added * 1000 / length:+.1f} ms",
+                f"{read * 1000 / length:.1f} ms",
             )
     return table
 
@@ -200,8 +203,8 @@ def _proxy(scale: Scale, *, apart: bool) -> Table:
     table = Table(
         f"100 KB of text to an application: {where}",
         ("way", "requests/s", "of bare", "gateway", "its worker"),
-        "nginx before a small application in Python, four clients"
-        + (", these three on one core both times." if apart else ".")
+        "nginx before a small application in Python, in a process of its own, and four clients in another"
+        + (", all on one core both times." if apart else ".")
         + f" Medians of {_ROUNDS[scale]} rounds in turns; processor time a request.",
     )
     if not shutil.which("nginx", path="/usr/sbin:/usr/bin"):
@@ -349,24 +352,32 @@ def _nginx(folder: Path, upstream: int) -> Iterator[int]:
         yield port
 
 
+_APPLICATION = """
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(201)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *arguments):
+        return
+
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
 @contextlib.contextmanager
 def _application() -> Iterator[int]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            self.send_response(201)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *arguments: object) -> None:
-            return
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+    """Not in the clients' process: of that, one thread runs at a time, so clients would wait for it and it for them."""
+    port = _free_port()
+    with _started([sys.executable, "-c", _APPLICATION, str(port)], ("127.0.0.1", port)):
+        yield port
 
 
 @contextlib.contextmanager
