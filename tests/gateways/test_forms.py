@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.gateways import COPY, OTHER
-from tutela.gateways.forms import FormError, pieces
+from tutela.gateways.forms import FormError, as_mail, pieces
 
 FORM = "multipart/form-data; boundary=xyz"
 PICTURE = b'Content-Disposition: form-data; name="f"; filename="a.jpg"\r\nContent-Type: image/jpeg'
@@ -134,6 +134,15 @@ def test_a_text_takes_time_by_its_length_alone(text):
     began = time.thread_time()
     assert read(form((b'Content-Disposition: form-data; name="f"', text)), FORM) == []
     assert time.thread_time() - began < 2, "by its square, it would be minutes or hours"
+
+
+@pytest.mark.parametrize("media_type", [f"a/b{' ' * 64_000}x", f"a/b;c=d{' ' * 64_000}x", f"a/b{'; c=d ' * 10_000}x"])
+def test_a_media_type_takes_time_by_its_length_alone(media_type):
+    began = time.thread_time()
+    with pytest.raises(FormError):
+        read(b"words", media_type)
+    assert as_mail(media_type) == b""
+    assert time.thread_time() - began < 2, "by its square, it would be a minute"
 
 
 @given(st.binary(max_size=300), st.sampled_from([FORM, "application/json", "application/x-www-form-urlencoded", ""]))

@@ -32,8 +32,8 @@ _MOST_BEFORE = 205
 _BEFORE_EMBEDDED = re.compile(r"data:[^,\"'<>]{0,200}+\Z", re.IGNORECASE)
 """What an address begins with. It is looked for from its end: from each beginning, spaces would be read again."""
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PARAMETER = re.compile(rf';[ \t]*({_WORD})=(?:({_WORD})|"([^"\\\x00-\x1f]*)")[ \t]*')
-_MEDIA_TYPE = re.compile(rf"[ \t]*({_WORD}/{_WORD})[ \t]*((?:{_PARAMETER.pattern})*);?[ \t]*")
+_PARAMETER = re.compile(rf';[ \t]*({_WORD})=(?:({_WORD})|"([^"\\\x00-\x1f]*)")[ \t]*+')
+_MEDIA_TYPE = re.compile(rf"[ \t]*({_WORD}/{_WORD})[ \t]*+((?:{_PARAMETER.pattern})*);?[ \t]*")
 _PLAIN_CODINGS = frozenset({b"", b"7bit", b"8bit", b"binary"})
 
 
