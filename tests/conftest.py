@@ -47,6 +47,14 @@ SLOW_NAMES = frozenset({"Service", "Forking", "open_browser"})
 """A test that calls one of them by itself starts such a thing, too."""
 
 
+def pytest_configure() -> None:
+    """One tree of commands: it takes 0.05 s to make, which a process does once, but each test that runs commands or is
+    collected for each of them would do anew."""
+    made_once, patch = cache(typer.main.get_command), pytest.MonkeyPatch()
+    patch.setattr(typer.main, "get_command", made_once)
+    patch.setattr(typer.testing, "_get_command", made_once)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what starts something that takes long, so that nobody has to remember it."""
     for item in items:
@@ -86,16 +94,6 @@ def cybertipline() -> Iterator[tuple[CyberTiplineStandIn, str]]:
     ncmec = CyberTiplineStandIn(SCHEMA_FILE)
     with ncmec.serve() as address:
         yield ncmec, address
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_tree_of_commands() -> Iterator[None]:
-    """It takes 0.05 s to make, which a process does once, but a test that runs commands would do for each."""
-    made_once = cache(typer.main.get_command)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(typer.main, "get_command", made_once)
-        patch.setattr(typer.testing, "_get_command", made_once)
-        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
