@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -195,3 +196,16 @@ def test_any_bytes_are_a_message_or_a_bad_request(data):
             parse(data)
         except BadRequestError:
             continue
+
+
+def test_a_head_takes_time_by_its_length_alone():
+    spaces = b" " * 60_000
+    began = time.thread_time()
+    for parse, text in (
+        (parse_head, b"OPTIONS icap://x/y ICAP/1.0\r\nX:" + spaces + b"\x00"),
+        (parse_chunk, b"1;" + spaces + b"\r"),
+        (parse_chunk, b"1" + spaces + b"x"),
+    ):
+        with pytest.raises(BadRequestError):
+            parse(text)
+    assert time.thread_time() - began < 2, "by its square, it would be a minute"

@@ -14,9 +14,9 @@ from tutela.errors import InputError
 MAX_HEAD = 64 * 1024
 """Bytes of one head, of ICAP or of HTTP."""
 _REQUEST = re.compile(rb"(OPTIONS|REQMOD|RESPMOD|[A-Z]{1,16}) icaps?://[^\s/]+/([^\s?]*)(?:\?\S*)? ICAP/1\.0")
-_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\x00]*)")
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*+([^\r\n\x00]*)")
 _ENTRY = re.compile(r"(req-hdr|res-hdr|req-body|res-body|opt-body|null-body)=(\d{1,8})")
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[ \t]*([^\r\n]*))?")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[ \t]*+([^\r\n]*))?")
 _AMBIGUOUS = re.compile(rb"\r\n[ \t]|[^\r]\n|\r[^\n]|\x00")
 _LISTS = {
     "REQMOD": {("req-hdr", "req-body"), ("req-hdr", "null-body"), ("req-body",)},
