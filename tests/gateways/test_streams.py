@@ -810,7 +810,7 @@ def test_a_stream_is_examined_on_and_cut_while_its_server_does_not_say_that_view
     content = transport_stream(tmp_path / "f.mkv", frames, range(0, 200, 30))
     with beside_a_silent_server(listing, silent) as (running, _):
         channel = Channel("silent", "live", "alike")
-        admission = running.gate.admit(Publication(channel, "member-alike"))
+        admission = running.gate.admit(Publication(channel, "member-of-the-silent"))
         assert admission.allowed
         silent.publish(channel, content)
         wait_until(lambda: running.gate.play(channel, "", "viewer-9"), "it is clear at first")
