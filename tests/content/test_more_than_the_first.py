@@ -296,3 +296,54 @@ def test_styles_and_scripts_of_a_page_count_wherever_they_stand(kind: str) -> No
 def test_a_page_with_handlers_and_words_about_painting_passes() -> None:
     page = b"<html><a href=\"javascript:void(0)\" onclick='show()'>a</a><p>getContext is a method</p></html>"
     assert outcome(zip_of({"a.html": page}), profile=Profile.FILES) == "allow"
+
+
+PNG, WEBP, BITMAP = file_of(OTHER, "PNG"), file_of(OTHER, "WEBP", quality=80), file_of(KNOWN, "BMP")
+
+
+def with_chunk(kind: bytes, data: bytes) -> bytes:
+    put = struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return PNG[:-12] + put + PNG[-12:]
+
+
+def with_segments(marker: int, head: Callable[[int], bytes], data: bytes = JPEG) -> bytes:
+    pieces = [head(at) + data[at : at + 3_000] for at in range(0, len(data), 3_000)]
+    put = b"".join(struct.pack(">BBH", 0xFF, marker, len(piece) + 2) + piece for piece in pieces)
+    return OTHER_JPEG[:2] + put + OTHER_JPEG[2:]
+
+
+def with_webp_chunk(kind: bytes) -> bytes:
+    body = WEBP[8:] + kind + struct.pack("<I", len(JPEG)) + JPEG + bytes(len(JPEG) % 2)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def woff(length: int) -> bytes:
+    packed = zlib.compress(bytes(100) + BITMAP)
+    head = struct.pack(">IHHIHHIIIII", 64 + len(packed), 1, 0, 99, 1, 0, 0, 0, 0, 0, 0)
+    return b"wOFF\0\1\0\0" + head + b"CBDT" + struct.pack(">IIII", 64, len(packed), length, 0) + packed
+
+
+def small_window() -> bytes:
+    packer = zlib.compressobj(9, wbits=12)
+    return packer.compress(base64.b64encode(JPEG)) + packer.flush()
+
+
+METADATA: dict[str, Callable[[], bytes]] = {
+    "a text in a long language": lambda: with_chunk(b"iTXt", b"K\0\1\0" + b"l" * 600 + b"\0\0" + zlib.compress(JPEG)),
+    "a second stream of a text": lambda: with_chunk(b"zTXt", b"K\0\0" + WORDS + zlib.compress(JPEG)),
+    "a text with a small window": lambda: with_chunk(b"zTXt", b"K\0\0" + small_window()),
+    "a chunk of a program's own": lambda: with_chunk(b"prVt", zlib.compress(JPEG)),
+    "letters far behind": lambda: with_chunk(b"tEXt", b"K\0" + b" " * (4 << 20) + base64.b64encode(BITMAP)),
+    "packed in a segment": lambda: with_segments(0xEB, lambda at: b"x\0", zlib.compress(JPEG)),
+    "several segments of Photoshop": lambda: with_segments(0xED, lambda at: b"Photoshop 3.0\0"),
+    "several segments of FlashPix": lambda: with_segments(0xE2, lambda at: b"FPXR\0\0\2" + struct.pack(">HI", 0, at)),
+    "several segments of JUMBF": lambda: with_segments(0xEB, lambda at: struct.pack(">2sHIQ", b"JP", 1, at, 0)),
+    "another chunk of a WebP": lambda: with_webp_chunk(b"ABCD"),
+    "a table of a font longer than it says": lambda: woff(120),
+}
+
+
+@pytest.mark.parametrize("kind", METADATA)
+def test_what_metadata_carry_in_pieces_or_packed_is_found(kind: str) -> None:
+    data = METADATA[kind]()
+    assert outcome(zip_of({"a": data}), profile=Profile.FILES) in ("block", "hold")

@@ -63,7 +63,13 @@ _BOUNDARY = b"-=\r\n"
 """What ends a body in base64, and begins the next part of a mail."""
 _DEFLATE_PROOF, _BLOCK = 512, 4096
 _MOST_INFLATED = 64 * 1024 * 1024
-_ZLIB = [b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"]
+ZLIB = [b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"]
+ANY_ZLIB = [
+    bytes([8 | window << 4, level << 6 | -(256 * (8 | window << 4) + (level << 6)) % 31])
+    for window in range(8)
+    for level in range(4)
+]
+"""How a stream begins; with a small window, too, as writers of PNG choose it for short texts (RFC 1950, 2.2)."""
 _MIXED = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|u00([0-9a-fA-F]{2})|([nrtfbav0\\'\"/]))")
 _SINGLE = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"f": b"\f", b"b": b"\b", b"a": b"\a", b"v": b"\v", b"0": b"\0"}
 _MANY_ESCAPES = 96
@@ -298,10 +304,10 @@ def _unpacked(data: bytes | memoryview, bits: int = zlib.MAX_WBITS) -> tuple[byt
     return come, stream.unused_data
 
 
-def packed_in(data: memoryview, budget: Budget) -> Iterator[bytes]:
+def packed_in(data: memoryview, budget: Budget, beginnings: list[bytes] = ZLIB) -> Iterator[bytes]:
     """Files in streams of zlib, wherever one begins (RFC 1950): programs and data keep what they need so."""
     end = 0
-    windows = (literals_between(data, _ZLIB, at, at + WINDOW) for at in range(0, len(data), WINDOW))
+    windows = (literals_between(data, beginnings, at, at + WINDOW) for at in range(0, len(data), WINDOW))
     for begin, _ in chain.from_iterable(windows):
         if begin < end:
             continue

@@ -3,26 +3,30 @@
 A thumbnail may show what the picture itself no longer does, or never did.
 """
 
-import zlib
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import chain
 
 from tutela import _native
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
-from tutela.content.media.confined.encodings import runs_in
+from tutela.content.media.confined.encodings import ANY_ZLIB, ZLIB, packed_in, runs_in
 from tutela.content.media.confined.endings import behind_fill, boxes, jpeg_between
 from tutela.content.media.confined.parts import InnerFile, Part
 from tutela.content.media.content import Content
 from tutela.content.media.sniff import PICTURES, VIDEOS, MediaType, sniff
 
 _MIN_BYTES = 128
-_MOST_LETTERS = 4 * 1024 * 1024
 _ENDS = 16 * 1024 * 1024
 """At the beginning and the end of a film lie the pictures that are attached to it."""
 
 
 _COMMENT = b""
+_LONGEST_NAME = 40
+"""Of what a segment says of itself, up to a zero."""
+_HEADS = {b"FPXR": 13, b"JP": 16, b"ICC_PROFILE": 14}
+"""Bytes before what goes on in the next segment, where there are more than the name (Exif 2.3, 4.7.2; JPEG XT, B.4)."""
+_PIXELS = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"})
 _EXTENDED = b"http://ns.adobe.com/xmp/extension/\0"
 """Before each piece of a long XMP packet, its digest and two numbers (XMP specification, part 3, 1.1.3.1)."""
 
@@ -37,8 +41,10 @@ class MetadataBlocks:
             if len(block) < _MIN_BYTES:
                 continue
             budget.check_time()
-            letters = runs_in(bytes(block), budget) if len(block) <= _MOST_LETTERS else ()
-            for part in chain(carve(block, budget), (InnerFile("letters", run) for run in letters)):
+            letters = runs_in(bytes(block), budget)
+            beginnings = ANY_ZLIB if content.media_type is MediaType.PNG else ZLIB
+            carried = chain(letters, packed_in(block, budget, beginnings))
+            for part in chain(carve(block, budget), (InnerFile("carried", data) for data in carried)):
                 kind = sniff(part.data)
                 if kind is MediaType.TIFF:  # EXIF itself begins like one
                     continue
@@ -68,7 +74,7 @@ def _blocks(data: memoryview, media_type: MediaType | None) -> Iterator[memoryvi
 def _jpeg(data: memoryview) -> Iterator[memoryview]:
     """APPn and COM segments before the pixels, and as one what goes on over several of them."""
     at = 2
-    joined: dict[bytes, list[memoryview]] = {_EXTENDED: [], _COMMENT: []}
+    joined: dict[tuple[int, bytes, int], list[memoryview]] = defaultdict(list)
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] not in (0xD9, 0xDA):
         if data[at + 1] == 0xFF:
             at = behind_fill(data, at)
@@ -77,10 +83,8 @@ def _jpeg(data: memoryview) -> Iterator[memoryview]:
         if 0xE0 <= data[at + 1] <= 0xEF or data[at + 1] == 0xFE:
             segment = data[at + 4 : at + 2 + length]
             yield segment
-            if data[at + 1] == 0xFE:
-                joined[_COMMENT].append(segment)
-            elif bytes(segment[: len(_EXTENDED)]) == _EXTENDED:
-                joined[_EXTENDED].append(segment[len(_EXTENDED) + 40 :])
+            for name, head in _heads(data[at + 1], segment):
+                joined[data[at + 1], name, head].append(segment[head:])
         at += 2 + length
     yield from jpeg_between(data)
     for segments in joined.values():
@@ -88,15 +92,27 @@ def _jpeg(data: memoryview) -> Iterator[memoryview]:
             yield memoryview(b"".join(segments))
 
 
+def _heads(marker: int, segment: memoryview) -> Iterator[tuple[bytes, int]]:
+    """(name, how long the head is) of a segment that may go on in others, in each way in which it may be read."""
+    if marker == 0xFE:
+        yield _COMMENT, 0
+    elif bytes(segment[: len(_EXTENDED)]) == _EXTENDED:
+        yield _EXTENDED, len(_EXTENDED) + 40
+    else:
+        name, zero, _ = bytes(segment[:_LONGEST_NAME]).partition(b"\0")
+        known = next((each for each in _HEADS if name.startswith(each)), None)
+        if zero:
+            yield name, len(name) + 1
+        if known is not None:
+            yield known, _HEADS[known]
+
+
 def _png(data: memoryview) -> Iterator[memoryview]:
     at = 8
     while at + 12 <= len(data):
         length, kind = int.from_bytes(data[at : at + 4]), bytes(data[at + 4 : at + 8])
         if kind not in (b"IDAT", b"fdAT", b"IHDR", b"PLTE"):
-            block = data[at + 8 : at + 8 + length]
-            yield block
-            if kind in (b"zTXt", b"iTXt", b"iCCP"):
-                yield from _unpacked(block)
+            yield data[at + 8 : at + 8 + length]
         at += 12 + length
 
 
@@ -109,22 +125,11 @@ def _gif(data: memoryview) -> Iterator[memoryview]:
             yield memoryview(joined)
 
 
-def _unpacked(block: memoryview) -> Iterator[memoryview]:
-    """What a compressed text or profile holds, wherever in the chunk it begins (PNG, 11.3.3)."""
-    begin = bytes(block[:512]).find(b"\x00x")
-    while begin >= 0:
-        try:
-            yield memoryview(zlib.decompressobj().decompress(block[begin + 1 :], _MOST_LETTERS))
-            return
-        except zlib.error:
-            begin = bytes(block[:512]).find(b"\x00x", begin + 1)
-
-
 def _webp(data: memoryview) -> Iterator[memoryview]:
     at = 12
     while at + 8 <= len(data):
         length, kind = int.from_bytes(data[at + 4 : at + 8], "little"), bytes(data[at : at + 4])
-        if kind in (b"EXIF", b"XMP "):
+        if kind not in _PIXELS:
             yield data[at + 8 : at + 8 + length]
         at += 8 + length + length % 2
 
