@@ -43,6 +43,16 @@ def printed(*command: str) -> bytes:
     return subprocess.run(command, input=JPEG, capture_output=True, check=True).stdout
 
 
+def records(line: str) -> bytes:
+    pieces = [JPEG[at : at + 16] for at in range(0, len(JPEG), 16)]
+    said = (line.format(length=len(each), at=16 * n % 65_536, data=each.hex().upper()) for n, each in enumerate(pieces))
+    return "\n".join(said).encode()
+
+
+def lines() -> list[bytes]:
+    return base64.encodebytes(JPEG).split()
+
+
 def percent(text: str, every: int) -> str:
     return "".join(f"%{ord(letter):02X}" if at % every == 0 else letter for at, letter in enumerate(text))
 
@@ -82,6 +92,14 @@ CARRIED: dict[str, Callable[[], bytes]] = {
     "numbers with spaces": lambda: " ".join(map(str, JPEG)).encode(),
     "numbers, one a line": lambda: json.dumps(list(JPEG), indent=12).encode(),
     "numbers with their places": lambda: json.dumps({str(at): value for at, value in enumerate(JPEG)}).encode(),
+    "numbers in two notations": lambda: ", ".join(f"{v:#x}" if v % 2 else str(v) for v in JPEG).encode(),
+    "braced escapes": lambda: b'"' + b"".join(b"\\u{%02x}" % value for value in JPEG) + b'"',
+    "bits": lambda: "".join(f"{value:08b}" for value in JPEG).encode(),
+    "Intel HEX": lambda: records(":{length:02X}{at:04X}00{data}00"),
+    "S-records": lambda: records("S1{length:02X}{at:04X}{data}00"),
+    "base64 in groups": lambda: b" ".join(LETTERS[at : at + 8].encode() for at in range(0, len(LETTERS), 8)),
+    "base64 in elements": lambda: b"<a>" + b"".join(b"<l>%b</l>" % line for line in lines()) + b"</a>",
+    "base64 joined by points": lambda: b'<?php $a = "' + b'" .\n"'.join(lines()) + b'";',
     "base85 in JSON": lambda: json.dumps({"a": base64.b85encode(JPEG).decode()}, separators=(",", ":")).encode(),
     "base85 in lines": lambda: base64.a85encode(JPEG, wrapcol=72),
     "an address with a long head": lambda: image(f"data:image/jpeg;x={'y' * 300};base64,{percent(LETTERS, 30)}"),

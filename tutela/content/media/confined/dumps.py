@@ -16,6 +16,11 @@ _WORDS = re.compile(rb"^([0-7]{7,16})((?:[ \t]{1,3}[0-7]{6}){1,16})[ \t]*\r?$", 
 """What od prints unless it is told otherwise: numbers of two bytes."""
 _BYTES = re.compile(rb"^([0-7]{7,16})((?: [ !-~]{3}){1,16})[ \t]*\r?$", re.MULTILINE)
 """`od -b` and `od -c`."""
+_RECORDS = re.compile(
+    rb"^(?::[0-9a-f]{6}00|S1[0-9a-f]{6}|S2[0-9a-f]{8}|S3[0-9a-f]{10})((?:[0-9a-f]{2}){1,255})[0-9a-f]{2}[ \t]*\r?$",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""Lines of Intel HEX and of Motorola's S-records: a place before the bytes, a checksum behind them."""
 _SECOND_OCTAL = b"0000020"
 _ESCAPES = {b"\\0": 0, b"\\a": 7, b"\\b": 8, b"\\t": 9, b"\\n": 10, b"\\v": 11, b"\\f": 12, b"\\r": 13, b"": 32}
 _LETTERS = 400
@@ -59,6 +64,8 @@ def dumped(text: bytes) -> Iterator[bytes]:
             swapped = bytearray(data)
             swapped[: len(data) // 2 * 2 : 2], swapped[1::2] = data[1::2], data[: len(data) // 2 * 2 : 2]
             yield bytes(swapped)
+    if records := _RECORDS.findall(text):
+        yield binascii.unhexlify(b"".join(records))
     if _SECOND_OCTAL in text:
         for pattern, read in ((_WORDS, _from_words), (_BYTES, _from_octal)):
             for data, _ in _joined(text, pattern, read):

@@ -36,8 +36,20 @@ _BEFORE_MARKUP = b"\xef\xbb\xbf\xff\xfe\0\t\n\x0c\r "
 _FEWEST = 192
 """Bytes that a run stands for at least."""
 _HEXADECIMAL = re.compile(rb"(?<![0-9a-fA-F])(?:(?:0[xX]|\\x|%|\\')?[0-9a-fA-F]{2}[\s,;:]{0,4}+){192,}+")
-_NUMBERS = re.compile(rb"(?<![-\d])(?:-?\d{1,3}+[\s,;]{1,40}+){192,}+(?:-?\d{1,3})?")
+_NUMBERS = re.compile(
+    rb"(?<![-\w])(?:(?:0[xX][0-9a-fA-F]{1,2}+|-?\d{1,3}+)[\s,;]{1,40}+){192,}+(?:0[xX][0-9a-fA-F]{1,2}|-?\d{1,3})?"
+)
 """Signed ones too, as some languages have bytes."""
+_NUMBER = re.compile(rb"0[xX]([0-9a-fA-F]{1,2})|(-?\d+)")
+_APART = re.compile(
+    rb"(?:<(?<=[A-Za-z0-9+/]{40}<)/?\w{1,40}[^<>]{0,100}>\s{0,40}(?:<\w{1,40}[^<>]{0,100}>\s{0,40}){0,3}"
+    rb"|[\"'](?<=[A-Za-z0-9+/]{40}[\"'])\s{0,40}\.\s{0,40}[\"'])(?=[A-Za-z0-9+/=])"
+)
+"""What stands between lines of base64 in elements, and in strings that a program joins by points."""
+_GROUPED = re.compile(
+    rb"(?<!\S)" + rb"|(?<!\S)".join(rb"(?:[A-Za-z0-9+/]{%d} ){64,}" % size for size in (4, 5, 8, 10, 16))
+)
+_BITS = re.compile(rb"(?<![01])(?:[01]{8}[\s,]{0,2}+){192,}+")
 _KEYED = re.compile(rb"\"\d{1,9}\"\s{0,8}:\s{0,8}(?=-?\d{1,3}[\s,}])")
 """Before each number of a list that was written with its places."""
 _OCTAL = re.compile(rb"(?:\\[0-3]?[0-7]{1,2}){192,}")
@@ -70,7 +82,7 @@ ANY_ZLIB = [
     for level in range(4)
 ]
 """How a stream begins; with a small window, too, as writers of PNG choose it for short texts (RFC 1950, 2.2)."""
-_MIXED = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|u00([0-9a-fA-F]{2})|([nrtfbav0\\'\"/]))")
+_MIXED = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|u(?:00|\{)([0-9a-fA-F]{2})\}?|([nrtfbav0\\'\"/]))")
 _SINGLE = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"f": b"\f", b"b": b"\b", b"a": b"\a", b"v": b"\v", b"0": b"\0"}
 _MANY_ESCAPES = 96
 _QUOTED = re.compile(rb"=(?:[0-9a-fA-F]{2}|[\r\n])")
@@ -95,11 +107,13 @@ _LETTERS_IN_A_ROW = 16
 _LETTERS_AGAIN = 40
 """And so many where what a run stands for is a run again."""
 _IN_BASE64 = bytes((chr(n).isalnum() and n < 128) or n in b"+/_-" for n in range(256))
+_IN_GROUPS = bytes((chr(n).isalnum() and n < 128) or n in b"+/ " for n in range(256))
+_IN_BITS = bytes(n in b"01, \t\r\n" for n in range(256))
 _IN_PERCENT = bytes((chr(n).isalnum() and n < 128) or n in b"+/_-=%\t\r\n" for n in range(256))
 _IN_BASE32 = bytes((chr(n).isalpha() and n < 128) or n in b"234567\r\n" for n in range(256))
 _NO_SPACE = bytes(0x21 <= n <= 0x7E or n in b"\r\n" for n in range(256))
 _IN_HEXADECIMAL = bytes(n in b"0123456789abcdefABCDEFxX\\%' \t\n\r\f\v,;:" for n in range(256))
-_IN_NUMBERS = bytes(n in b"0123456789-,; \t\n\r\f\v" for n in range(256))
+_IN_NUMBERS = bytes(n in b"0123456789abcdefABCDEFxX-,; \t\n\r\f\v" for n in range(256))
 _DIB_HEADERS = frozenset({40, 52, 56, 108, 124})
 
 
@@ -110,6 +124,11 @@ def readings_of(text: bytes) -> Iterator[bytes]:
         yield resolved
     if has_row(text, _IN_BASE64, 40) and (resolved := _NUMBERED.sub(b"", text)) != text:
         yield resolved
+    if has_row(text, _IN_BASE64, 40) and (resolved := _APART.sub(b"", text)) != text:
+        yield resolved
+    if b" " in text and has_row(text, _IN_GROUPS, 256):
+        for found in _GROUPED.finditer(text):
+            yield text[found.start() : found.end() + 16].replace(b" ", b"")
     if b'"1"' in text and (resolved := _KEYED.sub(b"", text)) != text:
         yield resolved
     if b"%" in text and _may_be_percent(text) and (resolved := unquote_to_bytes(text)) != text:
@@ -165,6 +184,10 @@ def _dumps_in(text: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
         for data in dumped(text):
             if len(data) >= _FEWEST and _is_worth_a_look(data, budget):
                 yield "dump", data
+    for found in _BITS.finditer(text) if has_row(text, _IN_BITS, 8 * _FEWEST) else ():
+        digits = found.group().translate(None, b", \t\r\n")
+        if _is_worth_a_look(data := int(digits, 2).to_bytes(len(digits) // 8), budget):
+            yield "bits", data
     for found in _BASE32.finditer(text) if has_row(text, _IN_BASE32, _FEWEST) else ():
         letters = re.sub(rb"[\r\n=]", b"", found.group())
         if len(letters) < _FEWEST_BASE32:
@@ -326,7 +349,7 @@ def _unescaped(text: bytes) -> Iterator[bytes]:
     in an address."""
     if b"%" in text and sum(1 for _ in islice(_PERCENT.finditer(text), _MANY_ESCAPES)) == _MANY_ESCAPES:
         yield unquote_to_bytes(text.translate(None, _PASSED_OVER))
-    if b"\\" in text and any(text.count(mark) >= _MANY_ESCAPES for mark in (b"\\x", b"\\u00")):
+    if b"\\" in text and any(text.count(mark) >= _MANY_ESCAPES for mark in (b"\\x", b"\\u00", b"\\u{")):
         yield _MIXED.sub(_byte, text)
     may_be_quoted = len(find_literals(text, _QUOTED_BEGINNINGS, most=_MANY_ESCAPES)) == _MANY_ESCAPES
     if may_be_quoted and sum(1 for _ in islice(_QUOTED.finditer(text), _MANY_ESCAPES)) == _MANY_ESCAPES:
@@ -378,7 +401,8 @@ def _from_hexadecimal(text: bytes) -> bytes:
 
 
 def _from_numbers(text: bytes) -> bytes:
-    return bytes(number % 256 for number in map(int, re.findall(rb"-?\d+", text)) if -128 <= number < 256)
+    numbers = (int(hexadecimal or decimal, 16 if hexadecimal else 10) for hexadecimal, decimal in _NUMBER.findall(text))
+    return bytes(number % 256 for number in numbers if -128 <= number < 256)
 
 
 def _from_octal(text: bytes) -> bytes:
