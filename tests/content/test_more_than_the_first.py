@@ -9,8 +9,10 @@ import json
 import shutil
 import struct
 import subprocess
+import tempfile
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,9 +22,12 @@ from tests.support.containers import zip_of
 from tests.support.looked import KNOWN, OTHER, outcome
 from tests.support.pictures import file_of
 from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.containers import covers
 from tutela.content.media.confined.dumps import dumped, from_uu, uuencoded
 from tutela.content.media.confined.encodings import packed_in, runs_in
-from tutela.content.media.content import Limits
+from tutela.content.media.confined.opened import OpenedContent
+from tutela.content.media.confined.parts import Unread
+from tutela.content.media.content import Limits, Mode
 from tutela.content.media.profile import Profile
 from tutela.errors import UnscreenableError
 
@@ -365,3 +370,32 @@ METADATA: dict[str, Callable[[], bytes]] = {
 def test_what_metadata_carry_in_pieces_or_packed_is_found(kind: str) -> None:
     data = METADATA[kind]()
     assert outcome(zip_of({"a": data}), profile=Profile.FILES) in ("block", "hold")
+
+
+def test_more_files_behind_a_photo_than_are_looked_at_for_a_gain_map_hold() -> None:
+    said = b"http://ns.adobe.com/xap/1.0/\0hdrgm:Version hdrgainmap"
+    photo = OTHER_JPEG[:2] + struct.pack(">BBH", 0xFF, 0xE1, len(said) + 2) + said + OTHER_JPEG[2:]
+    small = [file_of(OTHER.resize((16 + number, 16)), "JPEG") for number in range(9)]
+    assert outcome(photo + b"".join(small[:8])) == "allow"
+    assert outcome(photo + b"".join(small)) == "hold"
+
+
+def test_more_attached_pictures_than_are_looked_at_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = OpenedContent(film_with_attachments(2), Mode.FAST, Limits())
+    for most, held in ((2, False), (1, True)):
+        monkeypatch.setattr(covers, "_MOST", most)
+        parts = list(covers.Covers().parts(content, BUDGET))
+        assert any(isinstance(part, Unread) for part in parts) is held
+
+
+def film_with_attachments(count: int) -> bytes:
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not here")
+    with tempfile.TemporaryDirectory() as folder:
+        picture, film = Path(folder, "a.jpg"), Path(folder, "a.mkv")
+        picture.write_bytes(OTHER_JPEG)
+        command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=d=1:s=64x64:r=2"]
+        for number in range(count):
+            command += ["-attach", str(picture), f"-metadata:s:t:{number}", "mimetype=application/octet-stream"]
+        subprocess.run([*command, "-c:v", "mjpeg", str(film)], check=True)
+        return film.read_bytes()

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers.subtitles import drawn_subtitles, written_subtitles
 from tutela.content.media.confined.ffmpeg import OPENING
-from tutela.content.media.confined.parts import InnerFile, Part, file_over
-from tutela.content.media.content import Content
+from tutela.content.media.confined.parts import InnerFile, Part, Unread, file_over
+from tutela.content.media.content import Content, Shortcoming
+from tutela.errors import UnscreenableError
 
 _FAILURES: tuple[type[Exception], ...] = (NameError, ValueError)
 with contextlib.suppress(ImportError):
@@ -37,6 +38,9 @@ class Covers:
             for number, data in enumerate(_attached(container), start=1):
                 budget.spend_bytes(len(data))
                 yield InnerFile(f"cover {number}", data)
+            if max(len(container.streams.video), len(container.streams.attachments)) > _MOST:
+                reason = "it has more pictures attached than are looked at"
+                yield Unread("covers", UnscreenableError(Shortcoming.TOO_MANY_PARTS, reason))
             if container.streams.subtitles:
                 with contextlib.suppress(*_FAILURES):
                     container.seek(0)

@@ -14,8 +14,9 @@ from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.endings import end_of, jpeg_segments
 from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.confined.parts import InnerPicture, Part, Unread, unreadable
-from tutela.content.media.content import Content, Picture
+from tutela.content.media.content import Content, Picture, Shortcoming
 from tutela.content.media.sniff import MediaType, sniff
+from tutela.errors import UnscreenableError
 
 _SAYS_SO = re.compile(rb"hdr-gain-map|21496|hdrgainmap", re.IGNORECASE)
 _VALUE = r"hdrgm:{name}(?:\s*=\s*[\"']|[^<>]*>\s*(?:<[^<>]*>\s*)*)(-?[\d.]+)"
@@ -35,6 +36,8 @@ class GainMap:
             return
         for number, file in enumerate(carve(data[end:], budget)):
             if number >= _MOST:
+                reason = "more files are behind it than are looked at for a gain map"
+                yield Unread("gain map", UnscreenableError(Shortcoming.TOO_MANY_PARTS, reason))
                 return
             if sniff(file.data) is not MediaType.JPEG or not _says_so(memoryview(file.data)):
                 continue
