@@ -102,8 +102,8 @@ def test_an_answer_that_comes_twice_opens_one_case(deployment, shield):
         deployment.screener.screen(PICTURE, Context(item="upload-7"))
         deployment.second_opinions.turn()
         outbox = Outbox(deployment.store)
-        quick(deployment).run_due()
         (delivery,) = [one for one in outbox.all() if one.topic == TOPIC]
+        quick(deployment).run_due()
         outbox.enqueue(TOPIC, "again", delivery.payload)
         quick(deployment).run_due()
     assert [one.state for one in outbox.all() if one.topic == TOPIC] == [DeliveryState.DONE, DeliveryState.DONE]
