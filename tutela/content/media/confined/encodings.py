@@ -82,7 +82,7 @@ ANY_ZLIB = [
     for level in range(4)
 ]
 """How a stream begins; with a small window, too, as writers of PNG choose it for short texts (RFC 1950, 2.2)."""
-_MIXED = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|u(?:00|\{)([0-9a-fA-F]{2})\}?|([nrtfbav0\\'\"/]))")
+_MIXED = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|u00([0-9a-fA-F]{2})|u\{([0-9a-fA-F]{2})\}|([nrtfbav0\\'\"/]))")
 _SINGLE = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"f": b"\f", b"b": b"\b", b"a": b"\a", b"v": b"\v", b"0": b"\0"}
 _MANY_ESCAPES = 96
 _QUOTED = re.compile(rb"=(?:[0-9a-fA-F]{2}|[\r\n])")
@@ -357,9 +357,9 @@ def _unescaped(text: bytes) -> Iterator[bytes]:
 
 
 def _byte(escape: re.Match[bytes]) -> bytes:
-    if digits := escape[1] or escape[2]:
+    if digits := escape[1] or escape[2] or escape[3]:
         return bytes([int(digits, 16)])
-    return _SINGLE.get(escape[3], escape[3])
+    return _SINGLE.get(escape[4], escape[4])
 
 
 def _from_each_letter(run: bytes) -> Iterator[bytes]:

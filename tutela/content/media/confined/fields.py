@@ -27,6 +27,7 @@ _BLOCK, _FIRST_BLOCK = 64 * 1024, 4096
 _TRUE = ("1", "true")
 _SHAPE = re.compile(rb"<(?:[\w.-]+:)?(?:sp|wsp|dPt|custom-shape)[\s>/]")
 """Under whatever prefix: a document chooses its own."""
+_STYLES = re.compile(rb"<(?:[\w.-]+:)?(?:cellXfs|fills)[\s>/]")
 _COMMON_SHAPE = re.compile(rb"<(?:[\w.-]+:)?(?:rect|shape|roundrect|oval|polyline|polygon|path|ellipse)[\s>/]")
 _DRAWN = frozenset({"svg", "html", "vector", ""})
 """Roots of what has shapes of these names and is drawn elsewhere, or that cannot be read."""
@@ -73,7 +74,7 @@ def drawn(documents: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, Picture
     What a file is does not depend on its root alone, which may stand behind anything: each reader takes what it knows.
     """
     texts = [(name, as_utf8(data), data) for name, data in documents]
-    sheets = [data for _, text, data in texts if b"cellXfs" in text]
+    sheets = [data for _, text, data in texts if _STYLES.search(text)]
     common = [data for _, text, data in texts if b"table-cell-properties" in text and b"document-content" not in text]
     if len(sheets) > _MOST_STYLES:
         reason = "it has more lists of styles than are read"
