@@ -16,8 +16,6 @@ from functools import partial
 from itertools import chain, islice
 from urllib.parse import unquote_to_bytes
 
-import numpy as np
-
 from tutela._native import base64_runs, find_literals, has_row
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import WINDOW, carve, literals_between
@@ -364,12 +362,14 @@ def _byte(escape: re.Match[bytes]) -> bytes:
 
 def _from_each_letter(run: bytes) -> Iterator[bytes]:
     """What base64 stands for where it begins with one of the first four letters: a letter before it shifts all of it.
-    It is decoded once, and the bits are shifted by six."""
+    It is decoded once, and the bits are shifted by six: as a number, since NumPy keeps small arrays that were freed."""
     letters = _letters_of(run)
-    read = np.frombuffer(binascii.a2b_base64(letters + b"A" * (-len(letters) % 4)) + bytes(3), np.uint8)
+    read = binascii.a2b_base64(letters + b"A" * (-len(letters) % 4))
+    number = int.from_bytes(read)
     for skipped in range(4):
-        (at, shift), length = divmod(6 * skipped, 8), max(0, len(letters) - skipped) * 6 // 8
-        yield (read[at : at + length] << shift | read[at + 1 : at + 1 + length] >> 8 - shift).tobytes()
+        length = max(0, len(letters) - skipped) * 6 // 8
+        behind = max(0, 8 * (len(read) - length) - 6 * skipped)
+        yield (number >> behind).to_bytes(len(read))[len(read) - length :]
 
 
 def _from_each_word(decode: Callable[[bytes], bytes], budget: Budget, run: bytes) -> Iterator[bytes]:
