@@ -178,6 +178,10 @@ def _unescaped(text: bytes) -> bytes:
     return html.unescape(text.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
+_NO_TIME = "1970-01-01T00:00:00Z"
+"""In what is laid out: the same page has the same hashes in every second."""
+
+
 def _laid_out(text: bytes) -> bytes:
     if plutoprint is None:
         raise UnscreenableError(Shortcoming.NOT_RENDERED, "pages are drawn with the extra tutela[archives]")
@@ -187,6 +191,8 @@ def _laid_out(text: bytes) -> bytes:
     book = plutoprint.Book(size, plutoprint.PAGE_MARGINS_NONE, plutoprint.MEDIA_TYPE_SCREEN)
     book.custom_resource_fetcher = _Nothing()
     book.load_html(text.decode("utf-8", "replace"))
+    for date in (plutoprint.PDF_METADATA_CREATION_DATE, plutoprint.PDF_METADATA_MODIFICATION_DATE):
+        book.set_metadata(date, _NO_TIME)
     file = io.BytesIO()
     book.write_to_pdf_stream(file)
     return file.getvalue()
