@@ -21,6 +21,7 @@ from PIL import Image
 from tests.support.containers import zip_of
 from tests.support.looked import KNOWN, OTHER, outcome
 from tests.support.pictures import file_of
+from tutela.content.media.confined import fields
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers import covers
 from tutela.content.media.confined.dumps import dumped, from_uu, uuencoded
@@ -399,3 +400,24 @@ def film_with_attachments(count: int) -> bytes:
             command += ["-attach", str(picture), f"-metadata:s:t:{number}", "mimetype=application/octet-stream"]
         subprocess.run([*command, "-c:v", "mjpeg", str(film)], check=True)
         return film.read_bytes()
+
+
+def test_empty_cells_to_the_end_of_a_row_are_looked_up_at_once(monkeypatch):
+    """Each of the 16,381 that a program writes behind the last was looked up for itself: 4,000 rows were held."""
+    asked: list[str] = []
+    colour = fields._Styles.colour
+
+    def counted(self: fields._Styles, name: str) -> int | None:
+        asked.append(name)
+        return colour(self, name)
+
+    monkeypatch.setattr(fields._Styles, "colour", counted)
+    column = '<table:table-column table:number-columns-repeated="{}" table:default-cell-style-name="c{}"/>'
+    cells = '<table:table-cell/><table:table-cell table:number-columns-repeated="16381"/>'
+    table = column.format(3, 1) + column.format(16_381, 99) + f"<table:table-row>{cells}</table:table-row>" * 100
+    text = (
+        f"<office:document-content {OPEN}>{open_styles()}<table:table>{table}</table:table></office:document-content>"
+    )
+    (grid,) = fields._open_document(text.encode(), [])
+    assert {column for _, column in grid.colours} == {0, 1, 2}
+    assert asked == ["c1", "c1", "c99"] * 100

@@ -101,7 +101,7 @@ def drawn(documents: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, Picture
 def _grids(text: bytes, data: bytes, styles: Sequence[bytes], common: Sequence[bytes]) -> Iterator[_Grid]:
     if b"sheetData" in text:
         for fills in [_fills(each) for each in styles] or [[]]:
-            yield _worksheet(data, fills)
+            yield _worksheet(data, fills, coloured_by_value=b"conditionalFormatting" in text)
     if b"table-cell" in text:
         yield from _open_document(data, common)
     if b"shd" in text:
@@ -207,8 +207,8 @@ def _colour(said: Mapping[str, str]) -> int | None:
     return tinted[0] << 16 | tinted[1] << 8 | tinted[2]
 
 
-def _worksheet(data: bytes, fills: Sequence[int | None]) -> _Grid:
-    grid = _Grid()
+def _worksheet(data: bytes, fills: Sequence[int | None], *, coloured_by_value: bool) -> _Grid:
+    grid = _Grid(coloured_by_value=coloured_by_value)
     hidden: set[int] = set()
     row = column = -1
     cell: Mapping[str, str] = {}
@@ -226,9 +226,7 @@ def _worksheet(data: bytes, fills: Sequence[int | None]) -> _Grid:
                 colour = fills[number] if number < len(fills) else None
                 if colour is not None and shown and column not in hidden:
                     grid.colours[row, column] = colour
-            case _Event(True, "conditionalFormatting"):
-                grid.coloured_by_value = True
-            case _Event(False, "v") if cell.get("t", "n") == "n":
+            case _Event(False, "v") if grid.coloured_by_value and cell.get("t", "n") == "n":
                 if shown and column not in hidden:
                     with contextlib.suppress(ValueError):
                         grid.numbers[row, column] = float(event.text)
@@ -270,21 +268,23 @@ def _open_document(data: bytes, common: Sequence[bytes]) -> Iterator[_Grid]:
                 row += rows - 1
             case _Event(True, "table-cell" | "covered-table-cell", said):
                 times = _repeated(said, "number-columns-repeated")
-                for at in range(column, column + min(times, _MOST_ACROSS)):
-                    name = said.get("style-name") or default or _style_of(columns, at)
+                own = said.get("style-name") or default
+                for begin, end, name in [(column, column + times, own)] if own else _spans(columns, column, times):
                     if (colour := styles.colour(name)) is not None:
-                        grid.colours[row, at] = colour
+                        reached = range(begin, min(end, column + _MOST_ACROSS))
+                        grid.colours.update(((row, at), colour) for at in reached)
                 column += times
             case _Event(False, "table"):
                 yield grid
 
 
-def _style_of(columns: Sequence[tuple[int, str]], at: int) -> str:
+def _spans(columns: Sequence[tuple[int, str]], begin: int, count: int) -> Iterator[tuple[int, int, str]]:
+    """(begin, end, style) of the columns in that range, as many at once as have one style."""
+    at = 0
     for times, name in columns:
-        at -= times
-        if at < 0:
-            return name
-    return ""
+        if at < begin + count and at + times > begin:
+            yield max(at, begin), min(at + times, begin + count), name
+        at += times
 
 
 @dataclass(slots=True)
