@@ -421,3 +421,11 @@ def test_empty_cells_to_the_end_of_a_row_are_looked_up_at_once(monkeypatch):
     (grid,) = fields._open_document(text.encode(), [])
     assert {column for _, column in grid.colours} == {0, 1, 2}
     assert asked == ["c1", "c1", "c99"] * 100
+
+
+@pytest.mark.parametrize(("shapes", "held"), [(180, False), (401, True)])
+def test_a_shape_with_an_outline_of_its_own_counts_once(shapes, held):
+    """A map of the world has a freeform for each country: each counted three times, and the slide was held."""
+    outline = "<a:custGeom><a:rect/><a:pathLst><a:path><a:moveTo/></a:path></a:pathLst></a:custGeom>"
+    slide = f"<p:sld xmlns:p='p' xmlns:a='a'>{f'<p:sp>{outline}</p:sp>' * shapes}</p:sld>"
+    assert bool(list(fields.drawn([("ppt/slides/slide1.xml", slide.encode())]))) is held

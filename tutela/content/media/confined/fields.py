@@ -28,7 +28,9 @@ _TRUE = ("1", "true")
 _SHAPE = re.compile(rb"<(?:[\w.-]+:)?(?:sp|wsp|dPt|custom-shape)[\s>/]")
 """Under whatever prefix: a document chooses its own."""
 _STYLES = re.compile(rb"<(?:[\w.-]+:)?(?:cellXfs|fills)[\s>/]")
-_COMMON_SHAPE = re.compile(rb"<(?:[\w.-]+:)?(?:rect|shape|roundrect|oval|polyline|polygon|path|ellipse)[\s>/]")
+_COMMON = ("rect", "shape", "roundrect", "oval", "polyline", "polygon", "path", "ellipse")
+_COMMON_SHAPE = re.compile(rb"<(?:[\w.-]+:)?(?:" + "|".join(_COMMON).encode() + rb")[\s>/]")
+_OUTLINE = "custGeom"
 _DRAWN = frozenset({"svg", "html", "vector", ""})
 """Roots of what has shapes of these names and is drawn elsewhere, or that cannot be read."""
 _MOST_STYLES = 8
@@ -86,9 +88,7 @@ def drawn(documents: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, Picture
                     yield name, picture
         except UnscreenableError as error:
             yield name, error
-        shapes = sum(1 for _ in _SHAPE.finditer(text))
-        if _COMMON_SHAPE.search(text) and _root(data) not in _DRAWN:
-            shapes += sum(1 for _ in _COMMON_SHAPE.finditer(text))
+        shapes = _shapes(text, data)
         if shapes > _MOST_SHAPES:
             yield (
                 name,
@@ -96,6 +96,20 @@ def drawn(documents: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, Picture
                     Shortcoming.NOT_RENDERED, "it draws {shapes:,} shapes, and is not drawn here", shapes=shapes
                 ),
             )
+
+
+def _shapes(text: bytes, data: bytes) -> int:
+    """How many a document draws with. The outline of a shape of DrawingML has elements of the common names, too."""
+    shapes, common = (sum(1 for _ in pattern.finditer(text)) for pattern in (_SHAPE, _COMMON_SHAPE))
+    if not common or shapes + common <= _MOST_SHAPES or _root(data) in _DRAWN:
+        return shapes
+    within = 0
+    for event in _events(data):
+        if event.tag == _OUTLINE:
+            within += 1 if event.begins else -1
+        elif event.begins and not within and event.tag in _COMMON:
+            shapes += 1
+    return shapes
 
 
 def _grids(text: bytes, data: bytes, styles: Sequence[bytes], common: Sequence[bytes]) -> Iterator[_Grid]:
