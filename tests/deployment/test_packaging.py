@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import Parser
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -22,6 +23,7 @@ from packaging.utils import canonicalize_name
 
 import tutela
 from tutela import _native
+from tutela.cli import _EXTRAS
 from tutela.content.signals.registry import GROUP, signal_types
 from tutela.deployment.doctor.libraries import native_versions, serving_versions
 
@@ -188,37 +190,57 @@ class Installation:
     elsewhere: Path
 
     def run(self, code: str, *args: str | Path) -> str:
-        return run(self.python, "-I", "-c", code, *args, cwd=self.elsewhere, env=self.environment).stdout
+        return run(self.python, "-I", "-B", "-c", code, *args, cwd=self.elsewhere, env=self.environment).stdout
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"PATH": f"{self.python.parent}:/usr/bin:/bin", "HOME": str(self.elsewhere)}
+        path = f"{self.python.parent}:/usr/bin:/bin"
+        return {"PATH": path, "HOME": str(self.elsewhere), "OPENBLAS_NUM_THREADS": "1"}
 
     def command(self, *args: str | Path) -> subprocess.CompletedProcess[str]:
         command = [str(self.python.with_name("tutela")), *map(str, args)]
         return subprocess.run(command, cwd=self.elsewhere, env=self.environment, capture_output=True, text=True)
 
 
-def install(wheel: Path, folder: Path, extras: set[str]) -> Installation:
-    environment, elsewhere = folder / "environment", folder / "elsewhere"
-    run(sys.executable, "-m", "venv", "--without-pip", environment, cwd=folder)
+def environment(folder: Path, extras: set[str]) -> tuple[Installation, Path]:
+    """An environment with what Tutela with those extras brings along, and where Tutela goes in it."""
+    made, elsewhere = folder / "environment", folder / "elsewhere"
+    run(sys.executable, "-m", "venv", "--without-pip", made, cwd=folder)
     elsewhere.mkdir()
-    python = environment / "bin" / "python"
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python, "install")
-    run(*pip, "--quiet", "--no-compile", "--no-deps", "--no-index", wheel, cwd=folder)
-    (site,) = (environment / "lib").glob("python*/site-packages")
+    (site,) = (made / "lib").glob("python*/site-packages")
     for name in needed(extras):
         for path in importlib.metadata.files(name) or ():
             top = path.parts[0]
             if top not in ("..", "__pycache__") and not (site / top).exists():
                 (site / top).symlink_to(Path(str(path.locate())).parents[len(path.parts) - 1] / top)
-    return Installation(python, elsewhere)
+    return Installation(made / "bin" / "python", elsewhere), site
+
+
+def install(wheel: Path, folder: Path, extras: set[str]) -> Installation:
+    installation, _ = environment(folder, extras)
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", installation.python, "install")
+    run(*pip, "--quiet", "--no-compile", "--no-deps", "--no-index", wheel, cwd=folder)
+    return installation
 
 
 @pytest.fixture(scope="module")
 def library(shipped: Shipped, tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """The wheel with what it requires and no extra."""
     return install(shipped.wheel, tmp_path_factory.mktemp("library"), set())
+
+
+@pytest.fixture
+def checked_out(tmp_path: Path) -> Installation:
+    """The same with the checkout's own files in the place of the wheel's."""
+    installation, site = environment(tmp_path, set())
+    (site / "tutela").mkdir()
+    for path in (*(ROOT / "tutela").iterdir(), Path(str(_native.__file__))):
+        (site / "tutela" / path.name).symlink_to(path)
+    about = Path(
+        str(next(path for path in importlib.metadata.files("tutela") or () if path.name == "METADATA").locate())
+    )
+    (site / about.parent.name).symlink_to(about.parent)
+    return installation
 
 
 _SCREEN = """
@@ -259,6 +281,10 @@ print(*sorted({"typer", "rich", "fastapi", "pydantic", "pillow_heif", "psycopg"}
 @pytest.mark.slow
 def test_the_library_without_extras_screens_a_picture_from_another_folder(library):
     assert library.run(_SCREEN).splitlines() == ["block ['pdq']", "block", "hold True", ""]
+
+
+def test_the_checkout_without_extras_screens_a_picture(checked_out):
+    assert checked_out.run(_SCREEN).splitlines() == ["block ['pdq']", "block", "hold True", ""]
 
 
 @pytest.mark.slow
@@ -321,26 +347,20 @@ print(json.dumps({
     "seen": seen, "threads": threading.active_count(), "tasks": tasks, "loaded": sorted(set(sys.modules) - before)
 }))
 """
-EXTRAS = {
-    *("typer", "rich", "pydantic", "pillow_heif", "psycopg", "av", "pypdfium2", "onnxruntime"),
-    *("fastapi", "starlette", "uvicorn", "prometheus_client", "structlog", "limits", "webauthn", "authlib", "babel"),
-    *("httpx", "lxml", "cryptography", "pyrage", "obstore", "jinja2", "fpdf", "pyzipper", "matplotlib"),
-}
 
 
-def imported(*names: str) -> dict:
-    result = run(sys.executable, "-B", "-c", _IMPORT, *names, cwd=ROOT, env={"OPENBLAS_NUM_THREADS": "1"})
-    return json.loads(result.stdout)
+def imported(installation: Installation, *names: str) -> dict:
+    return json.loads(installation.run(_IMPORT, *names))
 
 
-def test_importing_tutela_is_cheap_and_starts_nothing():
-    report = imported("tutela")
+def test_importing_tutela_is_cheap_and_starts_nothing(checked_out):
+    report = imported(checked_out, "tutela")
     assert (report["seen"], report["threads"], report["tasks"]) == ([], 1, 1)
     loaded = set(report["loaded"])
     assert {"tutela", "tutela.errors", "tutela._version"} == {
         name for name in loaded if name.partition(".")[0] == "tutela"
     }
-    assert loaded & (EXTRAS | {"numpy", "PIL", "sqlalchemy", "alembic"}) == set()
+    assert {name.partition(".")[0] for name in loaded} - set(sys.stdlib_module_names) == {"tutela"}
 
 
 @pytest.mark.parametrize("name", tutela.__all__)
@@ -367,7 +387,7 @@ def library_modules() -> Iterator[str]:
             yield ".".join(parts).removesuffix(".__init__")
 
 
-def test_importing_the_whole_library_starts_nothing_and_needs_no_extra():
+def test_importing_the_whole_library_starts_nothing_and_needs_no_extra(checked_out):
     modules = list(library_modules())
     assert {
         "tutela.deployment.composition",
@@ -375,10 +395,89 @@ def test_importing_the_whole_library_starts_nothing_and_needs_no_extra():
         "tutela.content.media.confined.worker",
         "tutela.lists.rebuild",
     } <= set(modules)
-    report = imported(*modules, *(f"tutela:{name}" for name in tutela.__all__))
+    report = imported(checked_out, *modules, *(f"tutela:{name}" for name in tutela.__all__))
     assert set(modules) <= set(report["loaded"])
     assert (report["seen"], report["threads"]) == ([], 1)
-    assert set(report["loaded"]) & EXTRAS == set()
+
+
+ROOMS = {
+    "casework/evidence": "evidence",
+    "casework/reports": "reports",
+    "lists/exchanges": "exchanges",
+    "screening/conversations/sources/kafka": "kafka",
+    "screening/conversations/sources/redis": "redis",
+    "screening/conversations": "conversations",
+    "screening/evaluation": "evaluate",
+    "screening/jobs": "server",
+    "screening/streams": "streams",
+    "gateways/streams/whip": "whip",
+    "gateways/streams": "streams",
+    "gateways/dns": "dns",
+    "gateways/pages": "dns",
+    "gateways": "gateways",
+    "console": "console",
+    "api": "server",
+    "cli": "all",
+}
+"""What a room may import besides what the library itself requires; in others the caller has brought it."""
+
+
+@cache
+def third_parties(path: Path) -> set[str]:
+    """What a module imports from others, at once or later, unless it goes on without."""
+    found: set[str] = set()
+    passed: set[ast.AST] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            passed |= set(ast.walk(node))
+        if isinstance(node, ast.Try) and any("ImportError" in ast.unparse(each) for each in node.handlers):
+            passed |= set(ast.walk(node))
+        names: list[str] = []
+        if isinstance(node, ast.Import) and node not in passed:
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node not in passed and not node.level:
+            names = [str(node.module)]
+        found |= {name.partition(".")[0] for name in names}
+    return found - sys.stdlib_module_names - {"tutela"}
+
+
+@cache
+def owners() -> dict[str, set[str]]:
+    """The distributions that each module comes from."""
+    return {
+        module: set(map(canonicalize_name, by)) for module, by in importlib.metadata.packages_distributions().items()
+    }
+
+
+@cache
+def brought(extra: str) -> set[str]:
+    """The modules that Tutela with that extra brings along; the library alone where it is none."""
+    names = needed({extra} if extra else set())
+    return {module for module, by in owners().items() if not names.isdisjoint(by)}
+
+
+def test_what_a_room_imports_comes_with_its_extra():
+    checked = set()
+    for path in sorted((ROOT / "tutela").rglob("*.py")):
+        name = str(path.relative_to(ROOT / "tutela"))
+        extra = next((extra for room, extra in ROOMS.items() if name.startswith(room)), None)
+        for module in third_parties(path) if extra is not None else ():
+            checked.add(module)
+            assert module in brought(extra), f"{name} imports {module}, which {extra} does not bring"
+    assert {"numpy", "fastapi", "dns", "pyrage", "confluent_kafka"} <= checked
+
+
+def test_whoever_lacks_an_extra_is_told_which_one_brings_it():
+    modules = {
+        module
+        for path in (ROOT / "tutela").rglob("*.py")
+        if "confined" not in path.parts  # there, what is missing makes a hold
+        for module in third_parties(path)
+    }
+    lacking = modules - brought("")
+    assert {"starlette", "dns", "httpx"} <= lacking
+    assert {module for module in lacking if module not in _EXTRAS} == set()
+    assert {(module, extra) for module, extra in _EXTRAS.items() if module not in brought(extra)} == set()
 
 
 # --- the checkout

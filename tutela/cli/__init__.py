@@ -12,18 +12,30 @@ import traceback
 __all__ = ["main"]
 
 _EXTRAS = {
-    **dict.fromkeys(("typer", "rich"), "cli"),
-    **dict.fromkeys(
-        ("fastapi", "pydantic", "uvicorn", "python_multipart", "prometheus_client", "structlog", "limits"), "server"
-    ),
-    **dict.fromkeys(("webauthn", "authlib", "joserfc", "babel"), "console"),
-    **dict.fromkeys(("httpx", "lxml"), "exchanges"),
-    **dict.fromkeys(("pyrage", "obstore", "cryptography", "nacl"), "evidence"),
-    **dict.fromkeys(("fpdf", "pyzipper", "jinja2", "markupsafe", "matplotlib"), "reports"),
-    **dict.fromkeys(("boto3", "botocore"), "gateways"),
-    "psycopg": "postgres",
-    "confluent_kafka": "kafka",
-    "redis": "redis",
+    module: extra
+    for extra, modules in {
+        "cli": ("typer", "rich"),
+        "server": (
+            *("fastapi", "starlette", "anyio", "fastapi_swagger", "pydantic", "python_multipart"),
+            *("uvicorn", "uvloop", "httptools", "prometheus_client", "structlog", "nacl"),
+        ),
+        "console": ("webauthn", "authlib", "joserfc", "babel"),
+        "exchanges": ("httpx", "httpcore", "certifi", "lxml"),
+        "evidence": ("pyrage", "obstore", "cryptography", "standardwebhooks"),
+        "reports": ("fpdf", "pyzipper", "jinja2", "markupsafe", "matplotlib"),
+        "archives": ("pikepdf", "pypdfium2"),
+        "video": ("av",),
+        "formats": ("pillow_heif",),
+        "embeddings": ("onnxruntime", "tokenizers"),
+        "conversations": ("cel",),
+        "dns": ("dns",),
+        "whip": ("aiortc",),
+        "gateways": ("boto3", "botocore"),
+        "postgres": ("psycopg",),
+        "kafka": ("confluent_kafka",),
+        "redis": ("redis",),
+    }.items()
+    for module in modules
 }
 """Modules that a smaller installation lacks, and the extra that brings each."""
 
