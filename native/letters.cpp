@@ -17,6 +17,10 @@ uint8_t is_no_text(uint8_t byte) {
     return (mask(byte < 0x20) & ~white & ~mask(byte == 0x1b)) | mask(byte == 0x7f);
 }
 
+constexpr size_t shortest_group = 4, longest_group = 64, fewest_groups = 64;
+// Every run covers one of these places, with room for the spaces that tell how long its groups are.
+constexpr size_t groups_apart = (fewest_groups - 4) * (shortest_group + 1);
+
 constexpr size_t row_letters = 16, rows_of_run = 4, letters_of_row_alone = 240, most_breaks = 16, most_padding = 2;
 
 // What stands from a place on; past the end of the text nothing does.
@@ -30,6 +34,18 @@ class Text {
         return at < data_.size() && of.find(static_cast<char>(data_[at])) != of.npos;
     }
     bool is_letter(size_t at) const { return at < data_.size() && letters()[data_[at]]; }
+
+    // How many letters stand from a place on, at most so many, and before it.
+    size_t letters_from(size_t at, size_t most) const {
+        size_t count = 0;
+        while (count < most && is_letter(at + count)) ++count;
+        return count;
+    }
+    size_t letters_before(size_t at, size_t most) const {
+        size_t count = 0;
+        while (count < most && count < at && is_letter(at - count - 1)) ++count;
+        return count;
+    }
 
     size_t letters_end(size_t at) const {
         const Letters& among = letters();
@@ -125,6 +141,27 @@ std::vector<std::pair<size_t, size_t>> base64_runs(std::span<const uint8_t> data
         } else {
             begin = text.next_letter(first_end);
         }
+    }
+    return found;
+}
+
+std::vector<std::pair<size_t, size_t>> base64_groups(std::span<const uint8_t> data) {
+    const Text text(data);
+    std::vector<std::pair<size_t, size_t>> found;
+    for (size_t at = 0; at < text.size();) {
+        size_t first = at + text.letters_from(at, longest_group), end = at;
+        const size_t length = text.letters_from(first + 1, longest_group), step = length + 1;
+        if (text.is(first, ' ') && length >= shortest_group && text.is(first + step, ' ')) {
+            size_t last = first + step;
+            while (text.letters_from(last + 1, length) == length && text.is(last + step, ' ')) last += step;
+            while (first >= step && text.is(first - step, ' ') && text.letters_before(first, length) == length) first -= step;
+            const bool is_whole = text.letters_before(first, length) == length;  // the group before the first space
+            end = last + 1;
+            if ((last - first) / step + is_whole >= fewest_groups) {
+                found.emplace_back(is_whole ? first - length : first + 1, end + text.letters_from(end, length));
+            }
+        }
+        at = std::max(at + groups_apart, end);
     }
     return found;
 }

@@ -24,4 +24,8 @@ bool has_row(std::span<const uint8_t> data, const Letters& letters, size_t lengt
 // letters that follow, and padding.
 std::vector<std::pair<size_t, size_t>> base64_runs(std::span<const uint8_t> data);
 
+// (begin, end) of every run of letters of base64 in groups of one length, 4 to 64, with a space behind each: 64 groups or
+// more, with the letters that follow, at most as many as a group has.
+std::vector<std::pair<size_t, size_t>> base64_groups(std::span<const uint8_t> data);
+
 }  // namespace tutela

@@ -97,6 +97,10 @@ def base64_runs(data: bytes | memoryview) -> list[tuple[int, int]]:
     """(begin, end) of every long run of base64: four rows of sixteen letters, with up to sixteen breaks between them
     (white space, quotes, commas, and their escapes), or one row of 240; with the letters that follow, and padding."""
 
+def base64_groups(data: bytes | memoryview) -> list[tuple[int, int]]:
+    """(begin, end) of every run of letters of base64 in groups of one length, 4 to 64, with a space behind each: 64
+    groups or more, with the letters that follow, at most as many as a group has."""
+
 def has_row(data: bytes | memoryview, letters: bytes, length: int) -> bool:
     """Whether so many bytes in a row are among the letters: 256 bytes, 1 for each that is. Raises ValueError."""
 

@@ -80,6 +80,24 @@ def test_runs_of_base64_are_those_that_the_pattern_says(text):
     assert _native.base64_runs(text) == [found.span() for found in RUN.finditer(text)]
 
 
+@st.composite
+def grouped(draw):
+    """Runs of groups beside runs of other lengths, words, and groups that something cuts."""
+    parts = []
+    for _ in range(draw(st.integers(1, 5))):
+        size = draw(st.sampled_from([3, 4, 5, 8, 63, 64, 65]))
+        parts += [(b"aB3+/_-x" * 9)[:size] + b" "] * draw(st.integers(60, 70))
+        parts.append(draw(st.sampled_from([b"", b" ", b"ab", b"word ", b"abcd", b"\n", b"abcdefgh ", b"x" * 70])))
+    return b"".join(parts)
+
+
+@given(grouped())
+def test_groups_of_base64_are_those_that_the_patterns_say(text):
+    patterns = [b"(?:[A-Za-z0-9+/_-]{%d} ){64,}(?=([A-Za-z0-9+/_-]{0,%d}))" % (size, size) for size in range(4, 65)]
+    expected = sorted((found.start(), found.end(1)) for pattern in patterns for found in re.finditer(pattern, text))
+    assert sorted(_native.base64_groups(text)) == expected
+
+
 GIF_BYTES = st.lists(
     st.sampled_from(
         [b"\x21\xfe", b"\x21\xf9\x04", b"\x21", b"\x2c", b"\x3b", b"\x00", b"\x02ab", b"\x80", b"\xff", bytes(9)]

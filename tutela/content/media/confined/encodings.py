@@ -16,7 +16,7 @@ from functools import partial
 from itertools import chain, islice
 from urllib.parse import unquote_to_bytes
 
-from tutela._native import base64_runs, find_literals, has_row
+from tutela._native import base64_groups, base64_runs, find_literals, has_row
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import WINDOW, carve, literals_between
 from tutela.content.media.confined.dumps import dumped, from_uu, uuencoded
@@ -44,9 +44,6 @@ _APART = re.compile(
     rb"|[\"'](?<=[A-Za-z0-9+/]{40}[\"'])\s{0,40}\.\s{0,40}[\"'])(?=[A-Za-z0-9+/=])"
 )
 """What stands between lines of base64 in elements, and in strings that a program joins by points."""
-_GROUPED = re.compile(
-    rb"(?<!\S)" + rb"|(?<!\S)".join(rb"(?:[A-Za-z0-9+/]{%d} ){64,}" % size for size in (4, 5, 8, 10, 16))
-)
 _BITS = re.compile(rb"(?<![01])(?:[01]{8}[\s,]{0,2}+){192,}+")
 _KEYED = re.compile(rb"\"\d{1,9}\"\s{0,8}:\s{0,8}(?=-?\d{1,3}[\s,}])")
 """Before each number of a list that was written with its places."""
@@ -105,7 +102,6 @@ _LETTERS_IN_A_ROW = 16
 _LETTERS_AGAIN = 40
 """And so many where what a run stands for is a run again."""
 _IN_BASE64 = bytes((chr(n).isalnum() and n < 128) or n in b"+/_-" for n in range(256))
-_IN_GROUPS = bytes((chr(n).isalnum() and n < 128) or n in b"+/ " for n in range(256))
 _IN_BITS = bytes(n in b"01, \t\r\n" for n in range(256))
 _IN_PERCENT = bytes((chr(n).isalnum() and n < 128) or n in b"+/_-=%\t\r\n" for n in range(256))
 _IN_BASE32 = bytes((chr(n).isalpha() and n < 128) or n in b"234567\r\n" for n in range(256))
@@ -124,9 +120,8 @@ def readings_of(text: bytes) -> Iterator[bytes]:
         yield resolved
     if has_row(text, _IN_BASE64, 40) and (resolved := _APART.sub(b"", text)) != text:
         yield resolved
-    if b" " in text and has_row(text, _IN_GROUPS, 256):
-        for found in _GROUPED.finditer(text):
-            yield text[found.start() : found.end() + 16].replace(b" ", b"")
+    for begin, end in base64_groups(text):
+        yield text[begin:end].replace(b" ", b"")
     if b'"1"' in text and (resolved := _KEYED.sub(b"", text)) != text:
         yield resolved
     if b"%" in text and _may_be_percent(text) and (resolved := unquote_to_bytes(text)) != text:
