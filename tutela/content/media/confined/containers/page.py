@@ -59,8 +59,13 @@ _HANDLER = re.compile(rb"""\bon[a-z]{3,30}\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)|javas
 _STYLE = b"text/css"
 _DATA = re.compile(rb"(?:[-\d.]{1,6}\s{0,4},\s{0,4}){192}")
 _UNKNOWN_PAINT = re.compile(
-    rb"(?:box|text)-shadow\s*:|gradient\(|\b(?:oklch|oklab|lch|lab|hwb|color|color-mix)\(", re.IGNORECASE
+    (
+        r"-shadow(?:(?<=box-shadow)|(?<=text-shadow))\s*:|\((?:(?<=gradient\()|"
+        + "|".join(rf"(?<=\b{name}\()" for name in ("oklch", "oklab", "lch", "lab", "hwb", "color", "color-mix"))
+        + ")"
+    ).encode()
 )
+"""In lower case, told from its end: few texts have these letters, many have the first ones of the names."""
 _WRAPPED = re.compile(
     rb"@(?:media|supports|layer|container|scope)\b[^{};@]*\{((?:[^{}]*\{[^{}]*\})*[^{}]*)\}", re.IGNORECASE
 )
@@ -126,8 +131,8 @@ def _beyond_us(text: bytes, addressed: Sequence[tuple[bytes, bytes]]) -> str | N
     """Why the page may show more than is drawn here."""
     if any(_PAINTS.search(script) or _DATA.search(script) for script in _scripts(text, addressed)):
         return "a script in it may draw"
-    may_paint = b"(" in text or (b"-" in text and b"-shadow" in text.lower())
-    if may_paint and _paints_much(text):
+    lower = text.lower()
+    if (b"(" in lower or b"-shadow" in lower) and _paints_much(lower):
         return "it draws with shadows or gradients"
     if (_EMBEDS.search(text) if b"<" in text else None) and _FILTERS.search(text):
         return "it shows pictures through filters"
@@ -150,7 +155,7 @@ def _scripts(text: bytes, addressed: Sequence[tuple[bytes, bytes]]) -> Iterator[
 
 
 def _paints_much(text: bytes) -> bool:
-    """Whether shadows and gradients have many parts; how many more is not asked."""
+    """Whether shadows and gradients in a text in lower case have many parts; how many more is not asked."""
     count = 0
     for paint in _paints(text):
         count += 1 + paint.count(b",")
