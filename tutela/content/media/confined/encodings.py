@@ -122,7 +122,7 @@ def readings_of(text: bytes) -> Iterator[bytes]:
         yield resolved
     for begin, end in base64_groups(text):
         yield text[begin:end].replace(b" ", b"")
-    if b'"1"' in text and (resolved := _KEYED.sub(b"", text)) != text:
+    if b'"' in text and b'"1"' in text and (resolved := _KEYED.sub(b"", text)) != text:
         yield resolved
     if b"%" in text and _may_be_percent(text) and (resolved := unquote_to_bytes(text)) != text:
         yield resolved
