@@ -130,6 +130,34 @@ def test_what_stands_behind_something_else_or_in_another_notation_is_found(kind:
     assert outcome(zip_of({"a": CARRIED[kind]()}), profile=profile) == "block"
 
 
+OTHER_PNG = file_of(OTHER, "PNG")
+CANNOT_BE_SEEN = {
+    "a JPEG that was cut": OTHER_JPEG[: len(OTHER_JPEG) * 2 // 3],
+    "a PNG that was cut": OTHER_PNG[: len(OTHER_PNG) // 2],
+    "7z": b"7z\xbc\xaf\x27\x1c\0\x04" + bytes(range(256)) * 16,
+    "a film": b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + bytes(range(256)) * 16,
+    "an office file": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(range(256)) * 16,
+}
+
+
+@pytest.mark.parametrize("kind", CANNOT_BE_SEEN)
+def test_what_counts_for_little_in_one_place_counts_whole_in_the_next(kind: str) -> None:
+    """Letters that stand for a file are a guess, and may stand for none; the file itself, or in itself, is none."""
+    data = CANNOT_BE_SEEN[kind]
+    letters = base64.b64encode(data)
+    for guesses in ({"a": letters}, {"a": letters, "b": zip_of({"c": letters})}):
+        assert outcome(zip_of(guesses), profile=Profile.FILES) == "allow"
+    for parts in ({"a": letters, "b": data}, {"a": data, "b": letters}, {"a": letters, "b": zip_of({"c": data})}):
+        assert outcome(zip_of(parts), profile=Profile.FILES) == "hold", list(parts)
+
+
+@pytest.mark.parametrize("begin", ["data:", "&#100;ata:", "data&colon;", "\\64 ata:"])
+def test_a_picture_that_was_cut_holds_however_a_page_shows_it(begin: str) -> None:
+    letters = base64.b64encode(CANNOT_BE_SEEN["a JPEG that was cut"]).decode()
+    page = f'<!doctype html><p style="background: url({begin}image/jpeg;base64,{letters})">words</p>'
+    assert outcome(page.encode(), profile=Profile.FILES) == "hold"
+
+
 def test_more_than_is_unpacked_of_a_stream_holds() -> None:
     """What came out first was looked at, and the rest left out without a word."""
     packed = zlib.compress(b" " * (65 * 1024 * 1024) + JPEG)

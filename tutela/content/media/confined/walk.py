@@ -4,6 +4,7 @@ Runs inside an isolated worker.
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -51,7 +52,7 @@ class _Walk:
     def __init__(self, content: OpenedContent, budget: Budget) -> None:
         self._budget = budget
         self._manner = (content.mode, content.limits)
-        self._seen: set[bytes] = set()
+        self._seen: dict[bytes, list[_Leave]] = defaultdict(list)
 
     def shown(self, place: Place) -> Iterator[Place]:
         """A place, and once its picture was decoded, the other ways in which viewers show it."""
@@ -64,20 +65,20 @@ class _Walk:
             content = OpenedContent.of_picture(other, *self._manner)
             yield replace(place, path=_below(place.path, name, {}), content=content)
 
-    def inside(self, content: OpenedContent, path: str) -> Iterator[Place]:
-        """Everything below one piece of content."""
+    def inside(self, content: OpenedContent, path: str, *, guessed: bool = False) -> Iterator[Place]:
+        """Everything below one piece of content, to which perhaps a signature alone led."""
         taken: dict[str, int] = {}
         for container in containers_for(content):
             try:
                 with self._budget.deeper():
                     for part in container.parts(content, self._budget):
-                        yield from self._part(part, path, taken)
+                        yield from self._part(part, path, taken, guessed)
             except BudgetSpentError:
                 raise
             except Exception as error:  # whatever hostile content makes of a library, the answer is a hold
                 yield Place(path, error=unreadable("what is inside", error))
 
-    def _part(self, part: Part, path: str, taken: dict[str, int]) -> Iterator[Place]:
+    def _part(self, part: Part, path: str, taken: dict[str, int], guessed: bool) -> Iterator[Place]:
         step = f"{_shown(part.within)}{SEPARATOR}" if part.within else ""
         here = _below(path, step + _shown(part.name), taken)
         match part:
@@ -89,19 +90,33 @@ class _Walk:
                     limits = replace(limits, views=ViewSet.PLAIN)
                 yield from self.shown(Place(here, OpenedContent.of_picture(picture, mode, limits), seconds, part))
             case InnerFile():
-                yield from self._file(part, here)
+                yield from self._file(part, here, guessed)
 
-    def _file(self, part: InnerFile, path: str) -> Iterator[Place]:
+    def _file(self, part: InnerFile, path: str, guessed: bool) -> Iterator[Place]:
         self._budget.spend_part()
-        digest = hashlib.sha256(part.data).digest()
-        if digest in self._seen:  # the same file once more, or a file that contains itself
+        leave = _leave(part, guessed)
+        seen = self._seen[hashlib.sha256(part.data).digest()]
+        if any(earlier <= leave for earlier in seen):  # the same file once more, or a file that contains itself
             return
-        self._seen.add(digest)
+        seen.append(leave)
         content = OpenedContent(part.data, *self._manner)
         yield from self.shown(Place(path, content, part=part))
         if not part.seen_otherwise:
-            inside = self.inside(content, path)
+            inside = self.inside(content, path, guessed=guessed or part.speculative)
             yield from _proven(inside) if part.speculative else inside
+
+
+_Leave = frozenset[str]
+
+
+def _leave(part: InnerFile, guessed: bool) -> _Leave:
+    """What is let pass of a file here: where it lies once more, and less is, it is looked at again."""
+    said = {
+        "guessed": guessed or part.speculative,
+        "not gone into": part.seen_otherwise,
+        "of any type": part.may_be_unknown,
+    }
+    return frozenset(name for name, holds in said.items() if holds)
 
 
 def _proven(places: Iterator[Place]) -> Iterator[Place]:

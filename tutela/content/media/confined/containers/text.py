@@ -36,13 +36,14 @@ class EncodedText:
 
 def _found(text: bytes, media_type: MediaType | None, budget: Budget) -> Iterator[tuple[str, bytes, bool]]:
     """(name, bytes, whether it is a guess) of everything in every reading of the text; the same bytes come once."""
-    seen: set[int] = set()
+    seen: set[tuple[int, bool]] = set()
     for name, data in files_in(text, budget):
         yield name, data, name == "escaped"
     for reading in readings_of(text):
         for name, data, speculative in _in_reading(reading, media_type, budget):
-            if (digest := hash(data)) not in seen:
-                seen.add(digest)
+            digest = hash(data)
+            if (digest, False) not in seen and (digest, speculative) not in seen:  # said to be a picture is more
+                seen.add((digest, speculative))
                 yield name, data, speculative
 
 
