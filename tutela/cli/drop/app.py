@@ -60,10 +60,11 @@ async def screen(request: Request) -> Response:
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         return _refused(403, "only this page may ask")
     content = bytearray()
-    async for part in request.stream():
-        content += part
-        if len(content) > MAX_BYTES:
-            return _refused(413, f"the page takes files of up to {MAX_BYTES // 1024 // 1024} MiB")
+    async for part in request.stream():  # to its end, or whoever still sends would not hear why it is refused
+        if len(content) <= MAX_BYTES:
+            content += part
+    if len(content) > MAX_BYTES:
+        return _refused(413, f"the page takes files of up to {MAX_BYTES // 1024 // 1024} MiB")
     context = json.dumps({"item": "dropped", "details": {"uploader": "visitor"}})
     try:
         answer = await request.app.state.client.post(
