@@ -176,6 +176,68 @@ def test_a_png_is_found_with_and_without_its_gamma() -> None:
         assert outcome(hostile.png_chunks_before_pixels(picture, gamma)) == "block"
 
 
+def _chunk(kind: bytes, data: bytes, *, sound: bool = True) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data) ^ (not sound))
+
+
+def _before_pixels(picture: Image.Image, chunks: bytes) -> bytes:
+    data = file_of(picture, "PNG")
+    at = data.index(b"IDAT") - 4
+    return data[:at] + chunks + data[at:]
+
+
+def _decoys(count: int, kind: str) -> bytes:
+    """Chunks whose checksums are wrong: browsers pass over them."""
+    match kind:
+        case "gammas":
+            chunks = [(b"gAMA", struct.pack(">I", 30_000 + 1_000 * number)) for number in range(count)]
+        case "gammas of next to nothing":
+            chunks = [(b"gAMA", struct.pack(">I", 45_455 + number)) for number in range(count)]
+        case "codes":
+            chunks = [
+                (b"cICP", bytes([9, 16, 0, 1])),
+                *((b"cICP", bytes([1, number, 0, 1])) for number in range(count)),
+            ]
+        case _:
+            curves = [lambda x, power=2 + number / 9: x**power for number in range(count)]
+            chunks = [(b"iCCP", b"i\0\0" + zlib.compress(hostile.profile(curve))) for curve in curves]
+    return b"".join(_chunk(*chunk, sound=False) for chunk in chunks)
+
+
+@pytest.mark.parametrize("kind", ["gammas", "gammas of next to nothing", "codes", "profiles"])
+def test_what_a_png_says_behind_decoys_counts(kind: str) -> None:
+    """Chromium shows the known picture, however many statements with wrong checksums stand before the true one."""
+    picture = hostile.squeezed(KNOWN.resize((320, 240)), OTHER.resize((320, 240)), 0.02)
+    gamma = _chunk(b"gAMA", struct.pack(">I", 2000))
+    for count, expected in ((2, {"block"}), (80, {"block", "hold"})):
+        assert outcome(_before_pixels(picture, _decoys(count, kind) + gamma)) in expected, count
+
+
+def test_primaries_of_a_png_count_behind_decoys() -> None:
+    points = struct.pack(">8I", *(round(n * 100_000) for n in (0.3127, 0.329, 0.34, 0.33, 0.3, 0.345, 0.3, 0.31)))
+    decoy = _chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000), sound=False)
+    alone, behind = (
+        decoded(_before_pixels(KNOWN.convert("RGB"), chunks)).readings
+        for chunks in (_chunk(b"cHRM", points), decoy + _chunk(b"cHRM", bytes(32)) + _chunk(b"cHRM", points))
+    )
+    assert len(alone) > 0
+    assert all(any(np.array_equal(one, other) for _, other in behind) for _, one in alone)
+
+
+@pytest.mark.parametrize("tags", [0, 90, 110, 1_100, 5_000])
+def test_a_profile_counts_however_many_tags_it_has(tags: int) -> None:
+    """LCMS reads a hundred, the library of browsers all; those that matter stand last."""
+    profile = hostile.profile(lambda x: x**45)
+    (count,) = struct.unpack_from(">I", profile, 128)
+    entries = [struct.unpack_from(">4sII", profile, 132 + 12 * number) for number in range(count)]
+    more = [(b"x%03d" % (number % 1_000), *entries[1][1:]) for number in range(tags)]
+    table = b"".join(struct.pack(">4sII", key, at + 12 * tags, length) for key, at, length in (*more, *entries))
+    head = struct.pack(">I", len(profile) + 12 * tags) + profile[4:128] + struct.pack(">I", count + tags)
+    picture = hostile.squeezed(KNOWN.resize((320, 240)), OTHER.resize((320, 240)), 0.02)
+    packed = b"i\0\0" + zlib.compress(head + table + profile[132 + 12 * count :])
+    assert outcome(_before_pixels(picture, _chunk(b"iCCP", packed))) == "block"
+
+
 def test_what_a_gamma_shows_of_the_last_eight_of_sixteen_bits_is_found() -> None:
     """Every number's first eight bits are alike: in eight bits this is a white sheet."""
     shown = (np.asarray(KNOWN, float) / 255) ** (2.2 * 0.0002)

@@ -92,7 +92,7 @@ def _decode(data: bytes | memoryview, media_type: MediaType, mode: Mode, limits:
     if bare is not None and (picture := _bare_jpeg(data, bare, limits)) is not None:
         return picture
     image = _opened(data, media_type)
-    ways = tones(image, memoryview(data), media_type)
+    ways, passed_over = tones(image, memoryview(data), media_type)
     if media_type is MediaType.JPEG:
         may_be_luma = quick_jpeg and bare is None and len(ways) == 1 and image.mode in ("L", "RGB")
         shown, damaged = _jpeg(image, data, ways, mode, limits, may_be_luma=may_be_luma)
@@ -100,7 +100,7 @@ def _decode(data: bytes | memoryview, media_type: MediaType, mode: Mode, limits:
         _check_size(image, limits.max_pixels)
         shown, damaged = _through_pillow(image, ways, mode)
     deep, unread = deep_readings(memoryview(data), media_type, ways, mode)
-    return _picture(image, [*shown, *deep], damaged, unread, _frames(image, data, media_type, limits))
+    return _picture(image, [*shown, *deep], damaged, unread or passed_over, _frames(image, data, media_type, limits))
 
 
 def _bare_jpeg(data: bytes | memoryview, size: tuple[int, int], limits: Limits) -> Picture | None:
@@ -141,7 +141,7 @@ class FrameReader:
         self._image = _opened(content.data, content.media_type)
         self._mode = content.mode
         self._limits = content.limits
-        self._ways = tones(self._image, memoryview(content.data), content.media_type)
+        self._ways, _ = tones(self._image, memoryview(content.data), content.media_type)
         self.numbers: Iterable[int]
         """Of all but the one that is the picture itself; of a PSD, the layers beneath it. Of a GIF all that may be: the
         decoder would read through it to count them."""

@@ -20,7 +20,6 @@ Transform = Callable[[Image.Image], Image.Image]
 
 _HEADER = struct.Struct(">I4sI4s4s4s12s4s")
 _LENGTH = 128
-_MOST_TAGS = 1_000
 _COLOURS = (b"A2B0", b"A2B1", b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC", b"kTRC", b"wtpt", b"chad")
 _MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
 _ERRORS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
@@ -108,8 +107,8 @@ def _mended(profile: bytes) -> bytes | None:
     space, pcs, major = profile[16:20], profile[20:24], profile[8]
     (count,) = struct.unpack_from(">I", profile, _LENGTH)
     tags: dict[bytes, bytes] = {}
-    for at in range(_LENGTH + 4, min(_LENGTH + 4 + 12 * min(count, _MOST_TAGS), len(profile) - 11), 12):
-        key, begin, length = struct.unpack_from(">4sII", profile, at)
+    entries = profile[_LENGTH + 4 :]
+    for key, begin, length in struct.iter_unpack(">4sII", entries[: 12 * min(count, len(entries) // 12)]):
         if key in _COLOURS and key not in tags and begin + length <= len(profile):
             tags[key] = profile[begin : begin + length]
     if space not in _MODES or not tags:
@@ -138,14 +137,16 @@ _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0
 
 def _to_d50(primaries: tuple[float, ...]) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None":
     """Red, green and blue as columns of X, Y and Z, white adapted to D50; None where they are no colours."""
+    points = np.array(primaries, np.float64).reshape(4, 2)
+    if not points[:, 1].all():
+        return None
     try:
-        points = np.array(primaries, np.float64).reshape(4, 2)
         xyz = np.stack([points[:, 0] / points[:, 1], np.ones(4), (1 - points.sum(axis=1)) / points[:, 1]])
         white, columns = xyz[:, 0], xyz[:, 1:]
         columns = columns * np.linalg.solve(columns, white)
         adapt = np.linalg.inv(_BRADFORD) @ np.diag((_BRADFORD @ _D50) / (_BRADFORD @ white)) @ _BRADFORD
         adapted = adapt @ columns
-    except (np.linalg.LinAlgError, ValueError, ZeroDivisionError):
+    except np.linalg.LinAlgError:
         return None
     return adapted if np.isfinite(adapted).all() and np.abs(adapted).max() < 8 else None
 

@@ -5,10 +5,12 @@ W3C PNG (third edition) 11.3.2, ITU-T H.273, ISO/IEC 14496-12 12.1.5, BITMAPV5HE
 """
 
 import itertools
+import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +23,12 @@ from tutela.content.media.sniff import MediaType
 Curve = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 """Numbers of the file, 0 to 1, to light."""
 _MOST = 8
-"""So many different statements about colour are read of one file."""
+"""So many ways to show one file's numbers are looked at; of files that offer more, that is told."""
+_MOST_SAID = 64
+Said = TypeVar("Said")
 _ICC = b"ICC_PROFILE\0"
 _MAX_PROFILE = 4 * 1024 * 1024
+_COLR = re.compile(b"colr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +50,50 @@ class Tone:
 AS_STORED = Tone("")
 
 
-def tones(image: Image.Image, data: memoryview, media_type: MediaType) -> list[Tone]:
-    """Every way in which a viewer may show the picture's numbers, what most show first; `AS_STORED` is one of them.
-
-    A file that says nothing, or nothing that matters, has that one only.
+def tones(image: Image.Image, data: memoryview, media_type: MediaType) -> tuple[list[Tone], str]:
+    """(every way in which a viewer may show the picture's numbers, what most show first; what was passed over of them,
+    as a sentence). `AS_STORED` is one of them; a file that says nothing, or nothing that matters, has that one only.
     """
     mode = "CMYK" if image.mode == "CMYK" else "RGB"
-    found = list(itertools.islice(_profiled(image, data, media_type, mode), _MOST))
-    if mode != "CMYK":
-        found += itertools.islice(_said(data, media_type), _MOST)
-    if not found:
-        return [AS_STORED]
-    return [*found, Tone("without its colour profile")]
-
-
-def _profiled(image: Image.Image, data: memoryview, media_type: MediaType, mode: str) -> Iterator[Tone]:
     own = image.info.get("icc_profile")
-    found = [*([own] if isinstance(own, bytes) else []), *_profiles(data, media_type)]
-    profiles = dict.fromkeys(profile for profile in found if profile)
+    there = itertools.chain([own] if isinstance(own, bytes) else [], _profiles(data, media_type))
+    profiled, too_many = _first(_profiled(_distinct(there), mode))
+    said, too_much = _first(_said(data, media_type)) if mode != "CMYK" else ([], False)
+    passed_over = f"it says in more than {_MOST} ways how its colours are meant" if too_many or too_much else ""
+    if not profiled and not said:
+        return [AS_STORED], passed_over
+    return [*profiled, *said, Tone("without its colour profile")], passed_over
+
+
+class _TooManyError(Exception):
+    """More is said than is gone through, or it is longer."""
+
+
+def _distinct(said: Iterable[Said]) -> Iterator[Said]:
+    """Each once. Raises _TooManyError: to find that a statement changes nothing takes time, too."""
+    seen: set[Said] = set()
+    for one in said:
+        if one not in seen:
+            if len(seen) == _MOST_SAID:
+                raise _TooManyError
+            seen.add(one)
+            yield one
+
+
+def _first(tones: Iterator[Tone]) -> tuple[list[Tone], bool]:
+    """(as many as are looked at, whether there are more)."""
+    found: list[Tone] = []
+    try:
+        for tone in tones:
+            if len(found) == _MOST:
+                return found, True
+            found.append(tone)
+    except _TooManyError:
+        return found, True
+    return found, False
+
+
+def _profiled(profiles: Iterable[bytes], mode: str) -> Iterator[Tone]:
     for number, profile in enumerate(profiles):
         for mended, transform in enumerate(icc.transforms(profile, mode)):
             more = f" {number + 1}" if number else ""
@@ -77,11 +108,15 @@ def _profiles(data: memoryview, media_type: MediaType) -> Iterator[bytes]:
         case MediaType.PNG:
             for kind, chunk in png_chunks(data):
                 if kind == b"iCCP":
-                    _, _, rest = bytes(chunk).partition(b"\0")
+                    _, _, packed = bytes(chunk).partition(b"\0")
+                    stream = zlib.decompressobj()
                     try:
-                        yield zlib.decompressobj().decompress(rest[1:], _MAX_PROFILE)
+                        profile = stream.decompress(packed[1:], _MAX_PROFILE)
                     except zlib.error:
                         continue
+                    if stream.unconsumed_tail:
+                        raise _TooManyError
+                    yield profile
         case MediaType.WEBP:
             for kind, chunk in riff_chunks(data):
                 if kind == b"ICCP":
@@ -110,9 +145,8 @@ def _of_jpeg(data: memoryview) -> Iterator[bytes]:
     for order in (pieces, pieces[::-1]):  # of those with one number the last, then the first
         yield b"".join(piece for _, piece in sorted(dict(order).items()))
     yield b"".join(piece for _, piece in pieces)
-    for _, piece in pieces[:_MOST] if len(pieces) > 1 else ():
-        if piece[36:40] == b"acsp":
-            yield piece
+    if len(pieces) > 1:
+        yield from (piece for _, piece in pieces if piece[36:40] == b"acsp")
 
 
 def _said(data: memoryview, media_type: MediaType) -> Iterator[Tone]:
@@ -120,9 +154,9 @@ def _said(data: memoryview, media_type: MediaType) -> Iterator[Tone]:
         case MediaType.PNG:
             yield from _of_png(data)
         case MediaType.AVIF | MediaType.HEIC:
-            for kind, box in _colour_boxes(data):
-                if kind == b"nclx" and len(box) >= 6:
-                    yield from _coded(*struct.unpack_from(">HH", box))
+            codes = (bytes(box[:4]) for kind, box in _colour_boxes(data) if kind == b"nclx" and len(box) >= 6)
+            for code in _distinct(codes):
+                yield from _coded(*struct.unpack(">HH", code))
         case MediaType.BMP if int.from_bytes(data[14:18], "little") >= 108 and not any(data[70:74]):
             numbers = [number / 2**30 for number in struct.unpack_from("<9i", data, 14 + 60)]
             gammas = [number / 65536 for number in struct.unpack_from("<3I", data, 14 + 96)]
@@ -133,22 +167,22 @@ def _said(data: memoryview, media_type: MediaType) -> Iterator[Tone]:
 
 
 def _of_png(data: memoryview) -> Iterator[Tone]:
+    """Of chunks that come more than once, viewers take the first that they understand, and whose checksum is right."""
     chunks = [(kind, bytes(chunk)) for kind, chunk in png_chunks(data) if kind in (b"gAMA", b"cHRM", b"cICP")]
-    primaries = [
-        tuple(n / 100_000 for n in struct.unpack(">8I", chunk))
-        for kind, chunk in chunks
-        if kind == b"cHRM" and len(chunk) == 32
-    ]
-    for kind, chunk in chunks:
-        if kind == b"cICP" and len(chunk) >= 2:
-            yield from _coded(chunk[0], chunk[1])
-        elif kind == b"gAMA" and len(chunk) == 4 and any(chunk):
-            curve = _power(100_000 / int.from_bytes(chunk))
-            yield from _curved("by its gamma", curve, None)
-            if primaries:
-                yield from _curved("by its gamma and primaries", curve, primaries[0])
-    if primaries:
-        yield from _curved("by its primaries", None, primaries[0])
+    for code in _distinct(chunk[:2] for kind, chunk in chunks if kind == b"cICP" and len(chunk) >= 2):
+        yield from _coded(*code)
+    gammas = {
+        int.from_bytes(chunk): None for kind, chunk in chunks if kind == b"gAMA" and len(chunk) == 4 and any(chunk)
+    }
+    points = {chunk: None for kind, chunk in chunks if kind == b"cHRM" and len(chunk) == 32}
+    curves = [*(_power(100_000 / gamma) for gamma in gammas), None]
+    primaries = [None, *(tuple(n / 100_000 for n in struct.unpack(">8I", chunk)) for chunk in points)]
+    for curve, of in _distinct(itertools.product(curves, primaries)):
+        yield from _curved(_named(curve, of), curve, of)
+
+
+def _named(curve: Curve | None, primaries: tuple[float, ...] | None) -> str:
+    return "by its " + " and ".join(["gamma"] * (curve is not None) + ["primaries"] * (primaries is not None))
 
 
 def _coded(primaries: int, transfer: int) -> Iterator[Tone]:
@@ -284,12 +318,12 @@ def _colour_boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     for kind, box in boxes(data):
         if kind == b"mdat":  # the pictures themselves
             continue
-        head = bytes(box[: _MAX_PROFILE * 2])
-        at = head.find(b"colr")
-        for _ in range(4 * _MOST):
+        for found in _COLR.finditer(box):
+            at = found.start()
             if at < 4:
-                break
-            (length,) = struct.unpack_from(">I", head, at - 4)
+                continue
+            (length,) = struct.unpack_from(">I", box, at - 4)
+            if _MAX_PROFILE < length <= len(box) - at + 4:
+                raise _TooManyError
             if 12 <= length <= _MAX_PROFILE:
-                yield head[at + 4 : at + 8], box[at + 8 : at - 4 + length]
-            at = head.find(b"colr", at + 4)
+                yield bytes(box[at + 4 : at + 8]), box[at + 8 : at - 4 + length]
