@@ -224,6 +224,23 @@ def test_primaries_of_a_png_count_behind_decoys() -> None:
     assert all(any(np.array_equal(one, other) for _, other in behind) for _, one in alone)
 
 
+@pytest.mark.parametrize("sound", [True, False])
+@pytest.mark.parametrize("depth", ["palette", "grey"])
+def test_what_a_png_says_twice_of_its_transparency_is_held(depth: str, sound: bool) -> None:
+    """Browsers take the first table, Pillow the last: without the first, this is another picture."""
+    dots, other = halftone(), np.asarray(OTHER.resize((240, 180)).convert("L")) // 64
+    if depth == "palette":
+        picture = Image.fromarray((other * 2 + dots).astype(np.uint8), "P")
+        picture.putpalette([30 + 25 * (number // 2) for number in range(8) for _ in "rgb"] + [9] * 744)
+        first, second = _chunk(b"tRNS", bytes([255, 0] * 4)), _chunk(b"tRNS", bytes([255] * 8), sound=sound)
+    else:
+        picture = Image.fromarray(np.where(dots == 1, 1, other * 50 + 40).astype(np.uint8))
+        first, second = _chunk(b"tRNS", b"\0\1"), _chunk(b"tRNS", b"\0\xff", sound=sound)
+    for chunks, is_held in ((first, False), (first + second, True), (second + first, True)):
+        found, shortcomings = looked(_before_pixels(picture, chunks))
+        assert (bool(found), bool(shortcomings)) == (True, is_held)
+
+
 @pytest.mark.parametrize("tags", [0, 90, 110, 1_100, 5_000])
 def test_a_profile_counts_however_many_tags_it_has(tags: int) -> None:
     """LCMS reads a hundred, the library of browsers all; those that matter stand last."""
@@ -395,6 +412,24 @@ def test_a_second_file_behind_a_heic_or_avif_is_another_file() -> None:
 def test_sub_directories_of_a_tiff_are_looked_at() -> None:
     small, large = file_of(OTHER.resize((60, 45)), "TIFF"), file_of(KNOWN, "TIFF")
     assert outcome(tiff_with_sub_directory(small, large)) == "block"
+
+
+@pytest.mark.parametrize("entry", ["a place of pixels twice", "more entries than are read", "sub-directories nowhere"])
+def test_a_tiff_of_which_a_directory_is_not_clear_is_held(entry: str) -> None:
+    """libtiff takes the first of two, others the last; a reader that stops early comes to no sub-directory."""
+    data = file_of(OTHER, "TIFF")
+    (page,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, page)
+    entries = [data[page + 2 + 12 * n : page + 14 + 12 * n] for n in range(count)]
+    more = {
+        "a place of pixels twice": [next(one for one in entries if one.startswith(struct.pack("<H", 273)))],
+        "more entries than are read": [struct.pack("<HHII", 40_000 + n, 3, 1, 0) for n in range(4_100)],
+        "sub-directories nowhere": [struct.pack("<HHII", 330, 4, 9, 2**31)],
+    }[entry]
+    at = len(data) + len(data) % 2
+    directory = struct.pack("<H", count + len(more)) + b"".join([*entries, *more]) + bytes(4)
+    assert outcome(data) == "allow"
+    assert outcome(data[:4] + struct.pack("<I", at) + data[8:].ljust(at - 8, b"\0") + directory) == "hold"
 
 
 def tiff_with_sub_directory(first: bytes, second: bytes) -> bytes:

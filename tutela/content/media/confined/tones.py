@@ -28,6 +28,7 @@ _MOST_SAID = 64
 Said = TypeVar("Said")
 _ICC = b"ICC_PROFILE\0"
 _MAX_PROFILE = 4 * 1024 * 1024
+_ONCE = frozenset({b"IHDR", b"PLTE", b"tRNS", b"acTL"})
 _COLR = re.compile(b"colr")
 
 
@@ -60,6 +61,8 @@ def tones(image: Image.Image, data: memoryview, media_type: MediaType) -> tuple[
     profiled, too_many = _first(_profiled(_distinct(there), mode))
     said, too_much = _first(_said(data, media_type)) if mode != "CMYK" else ([], False)
     passed_over = f"it says in more than {_MOST} ways how its colours are meant" if too_many or too_much else ""
+    if media_type is MediaType.PNG and (twice := _said_twice(data)):
+        passed_over = f"it has two chunks {twice}, and viewers differ in which of them they take"
     if not profiled and not said:
         return [AS_STORED], passed_over
     return [*profiled, *said, Tone("without its colour profile")], passed_over
@@ -179,6 +182,18 @@ def _of_png(data: memoryview) -> Iterator[Tone]:
     primaries = [None, *(tuple(n / 100_000 for n in struct.unpack(">8I", chunk)) for chunk in points)]
     for curve, of in _distinct(itertools.product(curves, primaries)):
         yield from _curved(_named(curve, of), curve, of)
+
+
+def _said_twice(data: memoryview) -> str:
+    """The kind of a chunk that comes once in a PNG, and twice in this; nothing where there is none."""
+    seen: set[bytes] = set()
+    for kind, _ in png_chunks(data):
+        if kind == b"IEND":
+            break
+        if kind in _ONCE and kind in seen:
+            return kind.decode()
+        seen.add(kind)
+    return ""
 
 
 def _named(curve: Curve | None, primaries: tuple[float, ...] | None) -> str:

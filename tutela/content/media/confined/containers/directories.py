@@ -35,7 +35,10 @@ class _Directories:
     """Where those begin that are no pages."""
     raw: int = 0
     """How many hold a raw picture."""
-    too_many: bool = False
+    is_partial: bool = False
+    """More are there than are gone through, or some cannot be read."""
+    is_ambiguous: bool = False
+    """A tag stands twice in one of them."""
 
 
 class Directories:
@@ -50,8 +53,11 @@ class Directories:
             yield InnerFile(f"sub-directory {number}", _beginning_with(data, at), seen_otherwise=True)
         if found.raw:
             yield _developed(data, content)
-        if found.too_many or found.raw > 1:
+        if found.is_partial or found.raw > 1:
             yield Unread("sub-directories", UnscreenableError(Shortcoming.PARTLY_SCREENED, "not all could be had"))
+        if found.is_ambiguous:
+            reason = "a directory says one thing twice, and viewers differ in which of them they take"
+            yield Unread("directories", UnscreenableError(Shortcoming.PARTLY_SCREENED, reason))
 
 
 def _developed(data: memoryview, content: Content) -> Part:
@@ -111,12 +117,13 @@ def _read(data: memoryview) -> _Directories:
         if at in seen or not 0 < at < len(data) - 2:
             continue
         if len(seen) >= _MOST * 16 or len(found.subs) >= _MOST:
-            found.too_many = True
+            found.is_partial = True
             return found
         seen.add(at)
         try:
-            following, subs, photometric = _directory(data, at, order, big)
+            following, subs, photometric = _directory(data, at, order, big, found)
         except struct.error:
+            found.is_partial |= is_sub
             continue
         if photometric in _RAW:
             found.raw += 1
@@ -127,24 +134,32 @@ def _read(data: memoryview) -> _Directories:
     return found
 
 
-def _directory(data: memoryview, at: int, order: str, big: bool) -> tuple[int, list[int], int]:
+def _directory(data: memoryview, at: int, order: str, big: bool, found: _Directories) -> tuple[int, list[int], int]:
     """(where the next one begins, sub-directories, photometric interpretation)."""
     counted, entry_length = ("Q", 20) if big else ("H", 12)
     (count,) = struct.unpack_from(order + counted, data, at)
+    found.is_partial |= count > _MOST_ENTRIES
     count = min(count, _MOST_ENTRIES)
     begin = at + struct.calcsize(counted)
     subs: list[int] = []
+    tags: set[int] = set()
     photometric = -1
     for entry in range(begin, begin + count * entry_length, entry_length):
         tag, kind, number = struct.unpack_from(order + ("HHQ" if big else "HHI"), data, entry)
         value_at = entry + (12 if big else 8)
+        found.is_ambiguous |= tag in tags
+        tags.add(tag)
         if tag == _PHOTOMETRIC:
             (photometric,) = struct.unpack_from(order + ("I" if kind == 4 else "H"), data, value_at)
         elif tag == _SUB_DIRECTORIES:
             width = "Q" if kind in (16, 17, 18) else "I"
+            found.is_partial |= number > _MOST
             number = min(number, _MOST)
             if number * struct.calcsize(width) > (8 if big else 4):
                 (value_at,) = struct.unpack_from(order + ("Q" if big else "I"), data, value_at)
-            subs += struct.unpack_from(f"{order}{number}{width}", data, value_at)
+            try:
+                subs += struct.unpack_from(f"{order}{number}{width}", data, value_at)
+            except struct.error:
+                found.is_partial = True
     (following,) = struct.unpack_from(order + ("Q" if big else "I"), data, begin + count * entry_length)
     return following, subs, photometric
