@@ -176,10 +176,6 @@ def test_a_png_is_found_with_and_without_its_gamma() -> None:
         assert outcome(hostile.png_chunks_before_pixels(picture, gamma)) == "block"
 
 
-def _chunk(kind: bytes, data: bytes, *, sound: bool = True) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data) ^ (not sound))
-
-
 def _before_pixels(picture: Image.Image, chunks: bytes) -> bytes:
     data = file_of(picture, "PNG")
     at = data.index(b"IDAT") - 4
@@ -201,25 +197,24 @@ def _decoys(count: int, kind: str) -> bytes:
         case _:
             curves = [lambda x, power=2 + number / 9: x**power for number in range(count)]
             chunks = [(b"iCCP", b"i\0\0" + zlib.compress(hostile.profile(curve))) for curve in curves]
-    return b"".join(_chunk(*chunk, sound=False) for chunk in chunks)
+    return b"".join(hostile.png_chunk(*one, sound=False) for one in chunks)
 
 
 @pytest.mark.parametrize("kind", ["gammas", "gammas of next to nothing", "codes", "profiles"])
 def test_what_a_png_says_behind_decoys_counts(kind: str) -> None:
     """Chromium shows the known picture, however many statements with wrong checksums stand before the true one."""
     picture = hostile.squeezed(KNOWN.resize((320, 240)), OTHER.resize((320, 240)), 0.02)
-    gamma = _chunk(b"gAMA", struct.pack(">I", 2000))
+    gamma = hostile.png_chunk(b"gAMA", struct.pack(">I", 2000))
     for count, expected in ((2, {"block"}), (80, {"block", "hold"})):
         assert outcome(_before_pixels(picture, _decoys(count, kind) + gamma)) in expected, count
 
 
 def test_primaries_of_a_png_count_behind_decoys() -> None:
     points = struct.pack(">8I", *(round(n * 100_000) for n in (0.3127, 0.329, 0.34, 0.33, 0.3, 0.345, 0.3, 0.31)))
-    decoy = _chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000), sound=False)
-    alone, behind = (
-        decoded(_before_pixels(KNOWN.convert("RGB"), chunks)).readings
-        for chunks in (_chunk(b"cHRM", points), decoy + _chunk(b"cHRM", bytes(32)) + _chunk(b"cHRM", points))
-    )
+    ordinary = struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+    decoys = hostile.png_chunk(b"cHRM", ordinary, sound=False) + hostile.png_chunk(b"cHRM", bytes(32))
+    true = hostile.png_chunk(b"cHRM", points)
+    alone, behind = (decoded(_before_pixels(KNOWN.convert("RGB"), chunks)).readings for chunks in (true, decoys + true))
     assert len(alone) > 0
     assert all(any(np.array_equal(one, other) for _, other in behind) for _, one in alone)
 
@@ -232,11 +227,15 @@ def test_what_a_png_says_twice_of_its_transparency_is_held(depth: str, sound: bo
     if depth == "palette":
         picture = Image.fromarray((other * 2 + dots).astype(np.uint8), "P")
         picture.putpalette([30 + 25 * (number // 2) for number in range(8) for _ in "rgb"] + [9] * 744)
-        first, second = _chunk(b"tRNS", bytes([255, 0] * 4)), _chunk(b"tRNS", bytes([255] * 8), sound=sound)
+        first, second = (
+            hostile.png_chunk(b"tRNS", bytes([255, 0] * 4)),
+            hostile.png_chunk(b"tRNS", bytes([255] * 8), sound=sound),
+        )
     else:
         picture = Image.fromarray(np.where(dots == 1, 1, other * 50 + 40).astype(np.uint8))
-        first, second = _chunk(b"tRNS", b"\0\1"), _chunk(b"tRNS", b"\0\xff", sound=sound)
-    for chunks, is_held in ((first, False), (first + second, True), (second + first, True)):
+        first, second = b"\0\1", b"\0\xff"
+    one, other_one = hostile.png_chunk(b"tRNS", first), hostile.png_chunk(b"tRNS", second, sound=sound)
+    for chunks, is_held in ((one, False), (one + other_one, True), (other_one + one, True)):
         found, shortcomings = looked(_before_pixels(picture, chunks))
         assert (bool(found), bool(shortcomings)) == (True, is_held)
 
@@ -252,7 +251,7 @@ def test_a_profile_counts_however_many_tags_it_has(tags: int) -> None:
     head = struct.pack(">I", len(profile) + 12 * tags) + profile[4:128] + struct.pack(">I", count + tags)
     picture = hostile.squeezed(KNOWN.resize((320, 240)), OTHER.resize((320, 240)), 0.02)
     packed = b"i\0\0" + zlib.compress(head + table + profile[132 + 12 * count :])
-    assert outcome(_before_pixels(picture, _chunk(b"iCCP", packed))) == "block"
+    assert outcome(_before_pixels(picture, hostile.png_chunk(b"iCCP", packed))) == "block"
 
 
 def test_what_a_gamma_shows_of_the_last_eight_of_sixteen_bits_is_found() -> None:

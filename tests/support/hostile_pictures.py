@@ -117,9 +117,11 @@ def png_of_sixteen_bits(values: npt.NDArray[np.uint16], *chunks: tuple[bytes, by
     return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*part) for part in parts)
 
 
-def png_chunk(kind: bytes, content: bytes) -> bytes:
-    """A chunk with its checksum."""
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+def png_chunk(kind: bytes, content: bytes, *, sound: bool = True) -> bytes:
+    """A chunk of a PNG, with its checksum or with another."""
+    return (
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content) ^ (not sound))
+    )
 
 
 def with_a_chunk_broken(png: bytes, kind: bytes) -> bytes:
