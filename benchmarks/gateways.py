@@ -23,9 +23,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import numpy as np
 
 from benchmarks.hashes import random_hashes
-from benchmarks.http_screening import processor_s
+from benchmarks.http_screening import build_index, processor_s
 from benchmarks.pictures import SIZES, file_of, mosaic, single
 from benchmarks.report import Scale, Table, duration, ratio
 from tutela.content.media.profile import Profile
@@ -56,8 +57,8 @@ def run(scale: Scale) -> Iterator[Table]:
         folder = Path(name)
         servers = {"Tutela": stack.enter_context(our_clamd(folder, _HASHES[scale]))}
         if shutil.which("clamd", path="/usr/sbin:/usr/bin"):
-            servers["clamd, defaults"] = stack.enter_context(_real(folder, "yes"))
-            servers["clamd, ScanImageFuzzyHash no"] = stack.enter_context(_real(folder, "no"))
+            servers["clamd, defaults"] = stack.enter_context(_real(folder, "yes", _HASHES[scale]))
+            servers["clamd, ScanImageFuzzyHash no"] = stack.enter_context(_real(folder, "no", _HASHES[scale]))
         yield _beside(servers, files, scale)
         yield _added(folder, servers["Tutela"], files, scale)
         yield _memory(servers["Tutela"], files["photo, JPEG of 3 MP"], scale)
@@ -286,8 +287,8 @@ def _marked(picture: bytes) -> bytes:
 
 def _words() -> bytes:
     said = b"a gateway answers where a scanner is asked and says nothing but the number of its verdict ".split()
-    chosen = random.Random(next(_numbers))
-    return b" ".join(chosen.choices(said, k=250_000))[:_MEGABYTE]
+    chosen = np.random.default_rng(next(_numbers)).integers(0, len(said), 250_000).tolist()
+    return b" ".join(map(said.__getitem__, chosen))[:_MEGABYTE]
 
 
 @contextlib.contextmanager
@@ -299,8 +300,7 @@ def our_clamd(folder: Path, count: int) -> Iterator[Server]:
         entries = [NewEntry("pdq", value.tobytes()) for value in random_hashes(count, seed=3)]
         for at in range(0, len(entries), 10_000):
             deployment.banks.add("known", entries[at : at + 10_000], actor="benchmark")
-        while not deployment.indexes.build("pdq"):  # as every service does soon after lists have grown
-            time.sleep(0.1)
+        build_index(deployment)
     options = {"kind": "clamd", "listen": [path], "overrides": {"unknown-type": "allow"}, "answer_s": 600}
     settings = json.dumps({"mail": options})
     environment = os.environ | {"TUTELA_GATEWAYS": settings, "TUTELA_DECODERS": "1"}
@@ -310,10 +310,10 @@ def our_clamd(folder: Path, count: int) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def _real(folder: Path, fuzzy: str) -> Iterator[Server]:
+def _real(folder: Path, fuzzy: str, count: int) -> Iterator[Server]:
     base = folder / f"clamd-{fuzzy}"
     (base / "db").mkdir(parents=True)
-    lines = (f"{hashlib.md5(b'%d' % n).hexdigest()}:{n % 100_000 + 1}:Stands.For.Known-{n}" for n in range(100_001))
+    lines = (f"{hashlib.md5(b'%d' % n).hexdigest()}:{n % 100_000 + 1}:Stands.For.Known-{n}" for n in range(count + 1))
     (base / "db" / "own.hdb").write_text("\n".join(lines) + "\n")
     path = str(base / "sock")
     (base / "conf").write_text(

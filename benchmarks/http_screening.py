@@ -24,7 +24,7 @@ from benchmarks.hashes import random_hashes
 from benchmarks.pictures import SIZES, file_of, mosaic, single
 from benchmarks.report import Scale, Table, duration, ratio
 from tutela.api.keys import Keys, Scope
-from tutela.deployment.composition import compose_deployment
+from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.lists.banks.model import Action, NewEntry, Policy
 
 _HASHES = {Scale.TINY: 1000, Scale.USUAL: 100_000, Scale.FULL: 1_000_000}
@@ -156,9 +156,8 @@ def _fill(home: Path, hashes: np.ndarray) -> str:
         entries = [NewEntry("pdq", row.tobytes(), "benchmark") for row in hashes]
         for begin in range(0, len(entries), 10_000):
             deployment.banks.add("known", entries[begin : begin + 10_000], actor="benchmark")
-        key = Keys(deployment.store).create("benchmark", [Scope.SCREEN], by="test")[1]
-    build_index(home)
-    return key
+        build_index(deployment)
+        return Keys(deployment.store).create("benchmark", [Scope.SCREEN], by="test")[1]
 
 
 @contextlib.contextmanager
@@ -237,10 +236,10 @@ def on_the_other_core() -> Iterator[None]:
         os.sched_setaffinity(0, own)
 
 
-def build_index(home: Path, signal: str = "pdq") -> None:
-    """Build what is due now, by the command line."""
-    build = [sys.executable, "-m", "tutela", "--home", str(home), "index", "build", "--signal", signal]
-    subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
+def build_index(deployment: Deployment, signal: str = "pdq") -> None:
+    """Build now what every service builds soon after lists have grown."""
+    while not deployment.indexes.build(signal):
+        time.sleep(0.1)
 
 
 def free_port() -> int:

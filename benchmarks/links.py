@@ -37,7 +37,7 @@ from tutela.lists.banks.values import new_entry
 from tutela.lists.index.manifest import checksum, read_manifest, write_manifest
 from tutela.lists.index.segments import open_segment
 
-_COUNTS = {Scale.TINY: [20_000], Scale.USUAL: [1_000_000], Scale.FULL: [1_000_000, 10_000_000]}
+_COUNTS = {Scale.TINY: [2_000], Scale.USUAL: [1_000_000], Scale.FULL: [1_000_000, 10_000_000]}
 _PEERS_UP_TO, _MOST = 1_000_000, 10_000_000
 _REAL = 1_000
 _REQUESTS_A_S = 2_000
@@ -207,9 +207,8 @@ def _listed(home: Path, count: int, use: BankUse = BankUse.PLATFORM) -> str:
             numbers = range(begin, min(begin + 10_000, count))
             pages = [f"host{number}.example/page?id={number}" + " keys=id" * (number % 2) for number in numbers]
             deployment.banks.add("pages", [new_entry("url", page) for page in pages], actor="benchmark")
-        key = Keys(deployment.store).create("benchmark", [Scope.SCREEN], by="benchmark")[1]
-    build_index(home, "url")
-    return key
+        build_index(deployment, "url")
+        return Keys(deployment.store).create("benchmark", [Scope.SCREEN], by="benchmark")[1]
 
 
 def _fill_index(home: Path, count: int) -> None:

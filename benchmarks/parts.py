@@ -40,10 +40,7 @@ def run(scale: Scale) -> Iterator[Table]:
 
 def containers_of(pictures: list[Image.Image], jpegs: list[bytes]) -> Mapping[str, bytes]:
     """The pictures, in each container, by its name."""
-    archive, tar, document, animation, pages = (io.BytesIO() for _ in range(5))
-    with zipfile.ZipFile(archive, "w") as zipped:
-        for number, jpeg in enumerate(jpegs):
-            zipped.writestr(f"{number}.jpg", jpeg)
+    tar, document, animation, pages = (io.BytesIO() for _ in range(4))
     with tarfile.open(fileobj=tar, mode="w:gz") as packed:
         for number, jpeg in enumerate(jpegs):
             member = tarfile.TarInfo(f"{number}.jpg")
@@ -59,13 +56,22 @@ def containers_of(pictures: list[Image.Image], jpegs: list[bytes]) -> Mapping[st
     for number, jpeg in enumerate(jpegs):
         mail.add_attachment(jpeg, maintype="image", subtype="jpeg", filename=f"{number}.jpg")
     return {
-        "ZIP": archive.getvalue(),
+        "ZIP": zip_of(jpegs),
         "TAR in gzip": tar.getvalue(),
         "mail": mail.as_bytes(),
         "PDF": document.getvalue(),
         "GIF of 480 × 320": animation.getvalue(),
         "TIFF of 480 × 320": pages.getvalue(),
     }
+
+
+def zip_of(jpegs: list[bytes]) -> bytes:
+    """The pictures in a ZIP archive."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for number, jpeg in enumerate(jpegs):
+            zipped.writestr(f"{number}.jpg", jpeg)
+    return archive.getvalue()
 
 
 def look(data: bytes) -> int:

@@ -53,7 +53,7 @@ def _fill(home: Path, count: int) -> None:
             rows = random_hashes(min(100_000, count - begin), seed=begin + 1)
             entries = [NewEntry("pdq", row.tobytes(), "benchmark") for row in rows]
             deployment.banks.add("known", entries, actor="benchmark")
-    build_index(home)
+        build_index(deployment)
 
 
 def _starts(command: list[str], arguments: object, times: int) -> tuple[str, str]:

@@ -96,7 +96,7 @@ def _shares(films: Mapping[str, Path], scale: Scale) -> Table:
             ]
             deployment.banks.create("known", policy=Policy(Action.BLOCK), actor="benchmark")
             deployment.banks.add("known", entries, actor="benchmark")
-        build_index(home)
+            build_index(deployment)
         deployment = stack.enter_context(compose_deployment(home, decoders=1))
         columns = [_steps(path, deployment.screener.lookup_each, scale) for path in films.values()]
     for steps in zip(*columns, strict=True):

@@ -7,6 +7,7 @@ names the setting of views in another way has that name in OTHER_VIEWS.
 
 import contextlib
 import os
+import shutil
 import statistics
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.hashes import random_hashes
 from benchmarks.http_screening import Served, free_port, on_the_other_core, started_service
-from benchmarks.parts import containers_of
+from benchmarks.parts import containers_of, zip_of
 from benchmarks.pictures import SIZES, file_of, mosaic, single
 from benchmarks.report import Scale, Table, duration
 
@@ -52,11 +53,13 @@ def run(scale: Scale) -> Iterator[Table]:
     checkouts = (Path(os.environ.get("OTHER_VERSION", _OURS)), _OURS)
     if checkouts[0] == _OURS:
         table.note += " OTHER_VERSION is not set: the other is this one again."
-    contents = _contents()
-    if scale is Scale.TINY:
-        contents = {name: contents[name] for name in ("single photo", "ZIP")}
+    contents = _contents(scale)
     with TemporaryDirectory() as folder:
-        homes = [_filled(checkout, Path(folder) / str(number), scale) for number, checkout in enumerate(checkouts)]
+        homes = [_filled(checkouts[0], Path(folder) / "other", scale)]
+        if checkouts[0] == _OURS:
+            homes.append((shutil.copytree(homes[0][0], Path(folder) / "this"), homes[0][1]))
+        else:
+            homes.append(_filled(_OURS, Path(folder) / "this", scale))
         for views in ("plain",) if scale is Scale.TINY else ("plain", "standard"):
             with contextlib.ExitStack() as stack:
                 settings = (os.environ.get("OTHER_VIEWS", _VIEWS), _VIEWS)
@@ -82,9 +85,11 @@ class _Cost:
         return self.service_s + self.worker_s
 
 
-def _contents() -> Mapping[str, Sequence[bytes]]:
+def _contents(scale: Scale) -> Mapping[str, Sequence[bytes]]:
     photos = [single(SIZES["1 MP"], number) for number in range(_IN_A_CONTAINER)]
     jpegs = [file_of(photo, "JPEG", quality=85) for photo in photos]
+    if scale is Scale.TINY:
+        return {"single photo": jpegs, "ZIP": [zip_of(jpegs)]}
     pages = [file_of(mosaic(SIZES["1 MP"], seed), "JPEG", quality=85) for seed in range(_IN_A_CONTAINER)]
     containers = containers_of(photos, jpegs)
     return {"single photo": jpegs, "page of photos": pages} | {name: [data] for name, data in containers.items()}
