@@ -4,12 +4,15 @@ PlutoBook lays the page out as a PDF, in which what touches is found however lar
 runs no script: a page that draws by script, or in ways that it does not know, is held as not drawn.
 """
 
+import contextlib
 import io
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.containers.page_styles import MANY, VARIED, PageStyles
 from tutela.content.media.confined.encodings import addresses_in
 from tutela.content.media.confined.paired import paired
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
@@ -71,7 +74,7 @@ _WRAPPED = re.compile(
 )
 STATES = re.compile(rb":(?:hover|active|focus(?:-within|-visible)?|target|checked|visited|link)\b", re.IGNORECASE)
 """What a rule of style waits for; then it holds, and another part may be shown."""
-_SOURCE = re.compile(rb"""\bsrcdoc\s*=\s*("[^"]*"|'[^']*')""", re.IGNORECASE)
+_SOURCE = re.compile(rb"""\bsrcdoc\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>][^\s>]*))""", re.IGNORECASE)
 _FIELD_COLOUR = re.compile(
     rb"""(?:bgcolor\s*=\s*["']?|background(?:-color)?\s*:\s*|fill(?:color)?\s*[:=]\s*["']?)\s*(#[0-9a-f]{3,8}|\w+\([^()]*[()])""",
     re.IGNORECASE,
@@ -90,6 +93,8 @@ _FILTERS = re.compile(
 """Of the ways to show a picture otherwise those after which it has another hash, and that are not drawn here."""
 _STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
 _PAINTED = re.compile(rb"[\d.]+ (?:[\d.]+ [\d.]+ rg|g)\b")
+_FIELD = re.compile(rb"([\d.]+ (?:[\d.]+ [\d.]+ rg|g)\b)|\b(?:re|h) f\b")
+"""A colour, or a field in it."""
 
 
 class WebPage:
@@ -99,21 +104,30 @@ class WebPage:
         text = as_utf8(content.data)
         addressed = list(addresses_in(text))
         if reason := _beyond_us(text, addressed):
-            yield Unread("page", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
+            yield _not_drawn(reason)
         for source in _SOURCE.finditer(text) if b"=" in text else ():
-            yield InnerFile("page within", _unescaped(source[1][1:-1]), speculative=True)
+            yield InnerFile("page within", _unescaped(source[1] or source[2] or source[3] or b""), speculative=True)
         text += b"".join(b"<style>%b</style>" % data for said, data in addressed if said.startswith(_STYLE))
+        styles = PageStyles(text) if text.count(b"<") >= MANY else None
+        if styles is not None and styles.unknown.is_a_picture:
+            yield _not_drawn("it has many elements of styles that are not drawn here")
         if not may_draw(text):
             return
         closed = (text + _CLOSED,) if len(_FIELD_COLOUR.findall(text)) >= _MANY_FIELDS else ()
-        for reading in dict.fromkeys((text, _unwrapped(text), STATES.sub(b"", text), *closed)):
+        lowered = styles.lowered() if styles is not None else ()
+        shown = False
+        for reading in dict.fromkeys((text, _unwrapped(text), STATES.sub(b"", text), *closed, *lowered)):
             budget.check_time()
             document = _laid_out(reading)
             budget.spend_bytes(len(document))
             yield InnerFile("page", document)
+            shown = shown or (styles is not None and _shows_fields(document))
             if _left_out(reading, document):
-                reason = "it has fields of colours that are not drawn here"
-                yield Unread("page", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
+                yield _not_drawn("it has fields of colours that are not drawn here")
+        if styles is not None and shown and styles.has_unknown:
+            yield _not_drawn("its fields may be shown otherwise than they are drawn here")
+        if styles is not None and not shown and styles.wanted.is_a_picture:
+            yield _not_drawn("it has many fields that are not drawn here")
 
 
 def may_draw(text: bytes) -> bool:
@@ -229,15 +243,32 @@ def nesting(text: bytes, tags: re.Pattern[bytes] = _TAG) -> int:
     return deepest
 
 
+def _not_drawn(reason: str) -> Unread:
+    return Unread("page", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
+
+
 def _left_out(text: bytes, document: bytes) -> bool:
     """Whether far fewer colours were painted than the fields of the page have."""
     wanted = {colour.lower() for colour in _FIELD_COLOUR.findall(text)}
     if len(wanted) < _FEW // 2:
         return False
-    painted: set[bytes] = set()
-    for stream in _STREAM.finditer(document):
-        try:
-            painted.update(_PAINTED.findall(zlib.decompress(stream[1])))
-        except zlib.error:
-            continue
+    painted = {colour for stream in _streams(document) for colour in _PAINTED.findall(stream)}
     return len(painted) < len(wanted) // 2
+
+
+def _shows_fields(document: bytes) -> bool:
+    """Whether fields are painted of which a picture can be put together."""
+    fields: Counter[bytes] = Counter()
+    for stream in _streams(document):
+        colour = b""
+        for found in _FIELD.finditer(stream) if stream.count(b" f\n") >= MANY else ():
+            colour = found[1] or colour
+            fields[colour] += not found[1]
+    fields = +fields
+    return fields.total() >= MANY and len(fields) >= VARIED
+
+
+def _streams(document: bytes) -> Iterator[bytes]:
+    for stream in _STREAM.finditer(document):
+        with contextlib.suppress(zlib.error):
+            yield zlib.decompress(stream[1])

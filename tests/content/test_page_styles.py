@@ -1,0 +1,168 @@
+# ruff: noqa: E501 - a rule of style stands in one line
+"""Pages that Chromium shows, or could show, as a picture in ways that our renderer does not know: drawn and matched, or held."""
+
+import base64
+
+import numpy as np
+import pytest
+
+from tests.support.looked import KNOWN, looked
+from tutela.content.media.confined.containers.page_styles import PageStyles
+
+ACROSS, DOWN, LEVELS = 40, 30, 16
+LEVEL = np.asarray(KNOWN.convert("L").resize((ACROSS, DOWN))) // LEVELS
+GREY = [f"rgb({v * LEVELS + 8},{v * LEVELS + 8},{v * LEVELS + 8})" for v in range(LEVELS)]
+"""The colours of a picture of 40 x 30 fields: enough for PDQ, and few in a style sheet."""
+AT = "left:{x}px;top:{y}px;width:8px"
+FIELD = "i{position:absolute;height:8px}"
+Cell = str
+"""What one field is, with the number of its colour and its place: `{c}`, `{x}`, `{y}` in pixels."""
+
+
+def cells(cell: Cell = f'<i class=c{{c}} style="{AT}"></i>') -> str:
+    return "".join(
+        cell.format(c=LEVEL[y, x], x=x * 8, y=y * 8, grey=GREY[LEVEL[y, x]]) for y in range(DOWN) for x in range(ACROSS)
+    )
+
+
+def sheet(rule: str, more: str = FIELD) -> str:
+    """A style sheet with the rule for every colour; `%c` is the class, `%n` its number, `$` the colour."""
+    rules = "".join(rule.replace("%c", f".c{v}").replace("$", GREY[v]).replace("%n", str(v)) for v in range(LEVELS))
+    return f"<style>{more}{rules}</style>"
+
+
+def page(*parts: str) -> bytes:
+    return ("<!doctype html><html><body>" + "".join(parts)).encode()
+
+
+PLAIN = sheet("%c{background:$}")
+VARIABLES = sheet("%c{--c:$}")
+INLINE = f'<i style="{AT};'
+
+SHOWN: dict[str, bytes] = {
+    "nested rules": page(sheet("&%c{background:$}", FIELD + "i{") + "<style>}</style>", cells()),
+    "nested in several": page("<style>" + FIELD + "body{i{" + sheet("&%c{background:$}", "")[7:-8] + "}}</style>", cells()),
+    "nested media": page(sheet("%c{@media (min-width:1px){background:$}}"), cells()),
+    "light-dark": page(sheet("%c{background:light-dark($,red)}"), cells()),
+    "light-dark in attributes": page(f"<style>{FIELD}</style>", cells(INLINE + 'background:light-dark({grey},#000)"></i>')),
+    "registered properties": page(sheet("@property --q%n{syntax:'<color>';inherits:true;initial-value:$}%c{background:var(--q%n)}"), cells()),
+    "oklab": page(sheet("%c{background:oklab(calc((%n + .5)/16) 0 0)}"), cells()),
+    "few of color()": page(sheet("%c{background:color(srgb calc((%n + .5)/16) 0 0)}"), cells()),
+    "relative colours": page(sheet("%c{background:rgb(from $ r g b)}"), cells()),
+    "mixed colours": page(sheet("%c{background:color-mix(in srgb,$ 100%,red)}"), cells()),
+    "a relative colour of a variable": page(VARIABLES, "<style>i{background:rgb(from var(--c) r g b)}</style>", cells()),
+    "a mixed colour of a variable": page(VARIABLES, "<style>i{background:color-mix(in srgb,var(--c) 100%,red)}</style>", cells()),
+    "computed colours": page(sheet("%c{background:rgb(calc(%n*16) 0 0)}"), cells()),
+    "colours of attributes": page(f"<style>{FIELD}i{{background:attr(data-c type(<color>))}}</style>", cells(f'<i data-c="{{grey}}" style="{AT}"></i>')),
+    "gradients of one colour": page(sheet("%c{background:linear-gradient($,$)}"), cells()),
+    "gradients of the colour of letters": page(sheet("%c{color:$}"), "<style>i{background:linear-gradient(currentColor,currentColor)}</style>", cells()),
+    "gradients behind a variable": page(sheet("%c{--c:linear-gradient($,$);background:var(--c)}"), cells()),
+    "shadows of the colour of letters": page(sheet("%c{color:$}"), "<style>i{box-shadow:0 8px}</style>", cells()),
+    "pictures of a set": page(sheet("%c{background:image-set(linear-gradient($,$) 1x)}"), cells()),
+    "thick lines": page(f"<style>{FIELD}</style>", cells(INLINE + 'text-decoration:underline 8px {grey}">&nbsp;&nbsp;</i>')),
+    "a thick line of the colour of letters": page(sheet("%c{color:$}"), "<style>i{text-decoration:underline 8px}</style>", cells()),
+    "edges of letters": page(sheet("%c{-webkit-text-stroke:8px $}"), cells().replace("></i>", ">MM</i>")),
+    "first letters": page(sheet("%c::first-letter{background:$}"), cells().replace("></i>", ">M</i>")),
+    "pictures as borders": page(sheet("%c{border-image:linear-gradient($,$) 1 fill}"), cells()),
+    "keyframes": page(sheet("@keyframes k%n{to{background:$}}%c{animation:k%n 0s forwards}"), cells()),
+    "keyframes of a variable": page(VARIABLES, "<style>i{animation:k 0s forwards}@keyframes k{to{background:var(--c)}}</style>", cells()),
+    "parts of controls": page(sheet("%c::-webkit-progress-value{background:$}"), cells(f'<progress value=1 class=c{{c}} style="position:absolute;{AT}"></progress>')),
+    "bars for scrolling": page(sheet("%c::-webkit-scrollbar-track{background:$}", FIELD + "i{overflow-y:scroll}"), cells()),
+    "pickers of colours": page(cells(f'<input type=color value="#{{c:x}}0{{c:x}}0{{c:x}}0" style="position:absolute;{AT};height:8px">')),
+    "buttons": page(sheet("%c{background:$}"), cells(f'<button class=c{{c}} style="position:absolute;{AT};height:8px"></button>')),
+    "frames": page(cells(f'<iframe style="position:absolute;{AT};height:8px" src="data:text/html,<body bgcolor={{c}}>"></iframe>')),
+    "a shadow tree": page("<div><template shadowrootmode=open>", PLAIN, cells(), "</template></div>"),
+    "a page in a frame without quotes": b"<iframe srcdoc=" + page(PLAIN, cells()).replace(b"&", b"&amp;").replace(b" ", b"&#32;").replace(b'"', b"&quot;").replace(b">", b"&gt;").replace(b"<", b"&lt;") + b"></iframe>",
+    "colours without #": page("<table cellspacing=0>", "".join("<tr height=8>" + "".join(f"<td width=8 bgcolor={v * 16 + 8:02x}{v * 16 + 8:02x}{v * 16 + 8:02x}>" for v in row) for row in LEVEL)),
+    "a grid": page(sheet("%c{background:$}", "div{display:grid;grid-template-columns:repeat(40,8px);grid-auto-rows:8px}"), "<div>", cells("<i class=c{c}></i>")),
+    "a grid, and as many other fields": page(sheet("%c{background:$}", "div{display:grid;grid:auto-flow 8px/repeat(40,8px)}"), "<div>", cells("<i class=c{c}></i>"), "</div>", cells('<b class=c{c} style="display:block;height:1px"></b>')),
+    "moved": page(sheet("%c{background:$}", FIELD), cells('<i class=c{c} style="translate:{x}px {y}px;width:8px"></i>')),
+    "scaled": page(sheet("%c{background:$}", FIELD), cells('<i class=c{c} style="left:{x}px;top:{y}px;width:1px;scale:8 1"></i>')),
+    "as wide as high": page(sheet("%c{background:$}", FIELD), cells('<i class=c{c} style="left:{x}px;top:{y}px;aspect-ratio:1"></i>')),
+    "parts of the window": page(sheet("%c{background:$}", FIELD), cells('<i class=c{c} style="left:calc({x}*.1dvw);top:{y}px;width:.8dvw"></i>')),
+    "roots": page(sheet("%c{background:$}", FIELD), cells('<i class=c{c} style="left:calc(sqrt({x}*{x})*1px);top:{y}px;width:8px"></i>')),
+    "places in the row": page(sheet("%c{background:$}", "i{position:absolute;height:8px;width:8px;left:calc(sibling-index()*8px)}"), cells()),
+    "written from above": page(sheet("%c{background:$}", "div{writing-mode:vertical-lr;line-height:0}i{display:inline-block;height:8px;width:8px}"), "<div>", cells("<i class=c{c}></i>")),
+    "selectors": page(sheet("%c:dir(ltr){background:$}"), cells()),
+    "the nth of a kind": page(sheet(":nth-child(n of %c){background:$}"), cells()),
+    "escaped": page(sheet(r"%c{background:l\69near-gradient($,$)}"), cells()),
+    "in capitals, with comments": page(sheet("%c{BACKGROUND:/**/OKLCH(.%n 0 0)}"), cells()),
+    "not closed": page(sheet("%c{background:linear-gradient($,$)}")[: -len("</style>") - 1], "</style>", cells()),
+    "entities in classes": page(sheet("%c{background:linear-gradient($,$)}"), cells().replace("class=c", "class=&#99;")),
+    "painted by motion": page("<svg width=320 height=240>", cells('<rect x={x} y={y} width=8 height=8><set attributeName=fill to="{grey}"/></rect>')),
+    "flooded": page("<svg width=320 height=240>", "".join(f"<filter id=f{v}><feFlood flood-color='{grey}'/></filter>" for v, grey in enumerate(GREY)), cells('<rect x={x} y={y} width=8 height=8 filter="url(#f{c})"/>')),
+    "a style sheet in an address": page("<link rel=stylesheet href='data:text/css;base64,", base64.b64encode(sheet("%c{background:linear-gradient($,$)}")[7:-8].encode()).decode(), "'>", cells()),
+}  # fmt: skip
+COVERS = {
+    "moved away": "translate:-999px",
+    "clipped": "clip-path:inset(50%)",
+    "masked": "mask:linear-gradient(#0000,#0000)",
+    "filtered": "filter:opacity(0)",
+    "computed opacity": "opacity:calc(1 - 1)",
+    "seen from behind": "backface-visibility:hidden;transform:rotateY(180deg)",
+    "of no depth": "transform:scale3d(0,0,0)",
+    "of a later colour": "background:red;background:oklch(0 0 0 / 0)",
+}
+"""Fields over the picture that a browser does not show, and that are drawn here."""
+OVER = '<u style="position:absolute;left:0;top:0;width:400px;height:300px;background:red;{}"></u>'
+WORDS = "<p class=k>words <b>and</b> <a class=l href=/x>words</a> <code class=m>x</code></p>" * 200
+ORDINARY: dict[str, bytes] = {
+    "modern styles": page("<style>:root{--a:oklch(.7 .1 200);--b:#fff}.k{color:light-dark(#111,#eee);& a{color:var(--a)}}.l{color:color-mix(in srgb,var(--b) 50%,red)}a{text-underline-offset:2px}code{aspect-ratio:1}</style>", WORDS),
+    "motion": page("<style>@keyframes turn{to{rotate:1turn}}.k{animation:turn 1s}.m{transition:color 1s}</style>", WORDS),
+    "a grid of cards": page("<style>body{display:grid;gap:1rem;grid-template-columns:1fr 1fr}.k{background:#eee;border-radius:3px}</style>", WORDS),
+    "coloured code": page("<style>" + "".join(f".t{v}{{color:#{v:x}0{v:x}0f0}}" for v in range(16)) + "</style><pre>", "".join(f"<span class=t{n % 16}>word</span> " for n in range(900))),
+    "a style sheet of which little is used": page("<style>" + "".join(f".b{v}{{background:linear-gradient(#fff,#{v:02x}0000);box-shadow:0 1px {v}px #000}}" for v in range(40)) + "</style>", WORDS),
+    "a table of two colours": page("<style>tr:nth-child(even){background:#eee}td{border:1px solid #ccc}</style><table>", "<tr><td>1<td>words" * 400),
+    "many buttons": page("<style>button{background:#eee;border:1px solid #ccc;clip-path:inset(0)}</style>", "<p>words <button>x</button>" * 400),
+    "shades upon the pointer": page("<style>" + "".join(f".k:hover .l{v}{{background:oklch(.{v} 0 0)}}" for v in range(16)) + "</style>", WORDS),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SHOWN)
+def test_a_picture_in_ways_that_are_not_drawn_here_is_matched_or_held(kind):
+    found, reasons = looked(SHOWN[kind])
+    assert "not-rendered" in reasons or found[0][0] <= 28, (kind, found[:1])
+
+
+@pytest.mark.parametrize("kind", ["nested rules", "nested in several", "light-dark", "light-dark in attributes"])
+def test_what_can_be_lowered_is_drawn(kind):
+    found, reasons = looked(SHOWN[kind])
+    assert found[0][0] <= 28, found[:1]
+    assert reasons == []
+
+
+@pytest.mark.parametrize("kind", COVERS)
+def test_a_picture_below_what_a_browser_does_not_show_is_held(kind):
+    assert "not-rendered" in looked(page(PLAIN, cells(), OVER.format(COVERS[kind])))[1]
+
+
+@pytest.mark.parametrize("over", ["<noscript>{}</noscript>", "<div popover>{}</div>"])
+def test_a_picture_below_elements_that_a_browser_does_not_show_is_held(over):
+    assert "not-rendered" in looked(page(PLAIN, cells(), over.format(OVER.format(""))))[1]
+
+
+@pytest.mark.parametrize("kind", ORDINARY)
+def test_an_ordinary_page_of_hundreds_of_elements_passes(kind):
+    assert looked(ORDINARY[kind])[1] == []
+
+
+def test_a_picture_that_is_drawn_rightly_is_only_matched():
+    found, reasons = looked(page(PLAIN, cells()))
+    assert found[0][0] <= 28
+    assert reasons == []
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b"&&{" * 40_000,
+        b"{" * 400_000,
+        b"a(" * 400_000 + b"){}",
+        b"}" * 400_000,
+        b"/*" * 400_000,
+        b"light-dark(" * 90_000,
+    ],
+)
+def test_a_style_sheet_that_is_made_to_be_slow_is_read_in_time(hostile):
+    styles = PageStyles(b"<style>" + hostile + b"</style>")
+    assert sum(len(lowered) for lowered in styles.lowered()) < 50_000_000

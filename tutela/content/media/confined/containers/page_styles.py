@@ -1,0 +1,322 @@
+"""Styles of a page that browsers may draw otherwise than we do: how many elements they concern, what can be lowered.
+
+What the renderer does not know (functions, units, selectors, properties, elements) draws nothing here. It is counted by
+the elements that it may be for, not by the colours that came of it: whatever else the page paints changes nothing.
+"""
+
+import html
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+MANY, VARIED = 256, 12
+"""Elements, and different looks of them, of which a picture can be put together."""
+_DEEPEST, _LONGEST = 16, 2_000
+"""Rules in each other, and letters of a selector that comes of them; it is for any element if it is longer."""
+_STYLE = re.compile(rb"<(?:\w+:)?style\b[^>]*>(.*?)(?:</(?:\w+:)?style\b|\Z)", re.DOTALL | re.IGNORECASE)
+_ATTRIBUTE = re.compile(rb"""[\s"'/](style|class|id)\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+)""")
+_PRESENTED = re.compile(
+    rb"""\s(fill|stroke|color|(?:stop|flood)-color|filter|mask)\s*=\s*["']?([a-z-]+\([^"'<>]{1,200})"""
+)
+_GROUND = re.compile(rb"""\s(?:bgcolor|mathbackground)\s*=\s*(["']?[^"'<>]{1,200})""")
+_SET = re.compile(rb"""<(?:\w+:)?(?:set|animate)\b[^<>]{0,1000}?\s(?:to|values|from|by)\s*=\s*["']?([^"'>]{1,200})""")
+_TAG = re.compile(rb"<(?:[\w-]+:)?([a-z][\w-]*)")
+_TOKEN = re.compile(
+    rb"""/\*.*?(?:\*/|\Z)|<!--|-->|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|url\(\s*[^"'()\s][^()]*\)|[{};]""", re.DOTALL
+)
+_ESCAPE = re.compile(rb"\\(?:([0-9a-f]{1,6})\s?|([^\n]))")
+_WRAPPERS = re.compile(rb"\s*@(?:media|supports|layer|container|scope|starting-style|document)\b", re.IGNORECASE)
+_STATES = re.compile(rb":(?:hover|active|focus(?:-within|-visible)?)\b")
+_LIGHT_OR_DARK = re.compile(
+    rb"light-dark\(\s*((?:[^(),]|\((?:[^()]|\([^()]*\))*\))*),((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)", re.IGNORECASE
+)
+_FUNCTIONS = (
+    rb"rgba?|hsla?|hwb|var|calc|min|max|clamp|url|counters?|format|local|tech|matrix|translate[xy]?|rotate|scale[xy]?|skew[xy]?"
+    rb"|rect|cubic-bezier|steps|linear|repeat|minmax|fit-content"
+)
+_UNITS = rb"px|r?em|ex|r?ch|cap|ic|r?lh|v[wh]|vmin|vmax|pt|pc|in|[cm]m|deg|g?rad|turn|m?s|fr|dpi|dpcm|dppx|x"
+_PROPERTIES = (
+    rb"aspect-ratio|grid(?:-[\w-]+)?|translate|rotate|scale|offset(?:-[\w-]+)?|mask(?:-[\w-]+)?|clip-path|filter|backdrop-filter"
+    rb"|border-image(?:-[\w-]+)?|text-stroke(?:-[\w-]+)?|text-emphasis(?:-[\w-]+)?|text-fill-color|accent-color|anchor-name"
+    rb"|position-(?:anchor|area|try)|animation(?:-[\w-]+)?|backface-visibility|perspective|transform-style|content-visibility"
+    rb"|box-reflect|box-shadow|text-shadow|text-decoration-thickness|text-underline-offset|initial-letter|object-view-box"
+    rb"|position-visibility|contain-intrinsic-[\w-]+|writing-mode|[cr]?[xy]|r|d"
+)
+_UNKNOWN = re.compile(
+    rb"(?<![\w-])(?!(?:" + _FUNCTIONS + rb")\()[a-z-][\w-]*\("
+    rb"|(?<![\w#.-])[+-]?\.?\d[\d.]*(?:e[+-]?\d+)?(?!(?:" + _UNITS + rb")\b)(?!e[+-]?\d)[a-z]+\b"
+    rb"|^(?:-webkit-)?(?:" + _PROPERTIES + rb")\s*:|^text-decoration\s*:.*\d"
+    rb"|^display\s*:\s*(?:inline-)?(?:grid|ruby|contents|math)|\((?:\s*)from\b|\b(?:rgb|hsl|hwb)a?\([^()]*\b(?:calc|min|max|clamp)\("
+    rb"|^(?:opacity|z-index|order|[\w-]+-opacity)\s*:[^;]*\((?<!var\()"
+)
+"""A declaration that the renderer does not know."""
+_HARMLESS = re.compile(
+    rb"^(?:-(?!webkit)|transition|will-change|font|src|unicode|content\s*:|cursor|scroll|overscroll|quotes|list-style|shape|-webkit-(?:font|tap|user|overflow|touch|text-size))"
+    rb"|:\s*(?:none|inherit|initial|unset|normal|auto)\s*(?:!\s*important\s*)?$"
+)
+_KNOWN_SELECTORS = (
+    rb"first-child|last-child|only-child|(?:first|last|only|nth|nth-last)-of-type|nth-(?:last-)?child|not|is|where|has|root|empty|link"
+    rb"|any-link|visited|hover|active|focus|focus-within|focus-visible|target|target-within|checked|enabled|disabled|before|after|lang"
+    rb"|scope|marker|selection|-moz-[\w-]+|-ms-[\w-]+|-webkit-autofill|backdrop|local-link"
+)
+_UNKNOWN_SELECTOR = re.compile(
+    rb"::?(?!(?:" + _KNOWN_SELECTORS + rb")(?![\w-]))[a-z-][\w-]*|:nth-[\w-]*child\([^()]*\bof\b"
+)
+_INDIRECT = re.compile(
+    rb"currentcolor|\battr\(|\binherit\b|sibling-"
+    rb"|^(?:-webkit-)?(?:(?:box|text)-shadow|text-stroke|text-emphasis)\s*:(?:[\s,]|inset|!important|[+-]?[\d.]+[a-z]*)*$"
+    rb"|^text-decoration[^:]*:.*?(?<![\d.])(?:(?:[3-9]|[1-9]\d+)[\d.]*px|0?\.[2-9]\d*r?em|[1-9][\d.]*(?!px)[a-z%]+|[a-z]+\()"
+)
+"""What looks otherwise on each element: by its colour, by an attribute, by its place. Shadows and thick lines without a
+colour have that of the letters."""
+_MOVED = re.compile(rb"var\(|currentcolor|\battr\(|\binherit\b", re.IGNORECASE)
+_REGISTERED = re.compile(rb"@property\s+(--[\w-]+)\s*\{.*?initial-value\s*:([^;]+).*", re.DOTALL | re.IGNORECASE)
+_VARIABLE = re.compile(rb"var\(\s*(--[\w-]+)")
+_UNKNOWN_ELEMENT = re.compile(
+    rb"<(?:progress|meter|iframe|object|embed)\b|<input\b[^<>]*\stype\s*=\s*[\"']?(?:color|range|checkbox|radio)"
+)
+_HIDES = re.compile(rb"<noscript\b|\spopover\b|shadowrootmode|<(?:mask|clippath|filter|switch|button)\b")
+"""Elements and attributes by which a browser shows less, or something else, than is drawn here."""
+_PAINTS = re.compile(
+    rb"^(?:background(?:-color|-image)?|fill|stroke)\s*:(?!\s*(?:none|0|transparent|inherit|initial)\b)"
+    rb"|^(?:border|outline)(?:-(?:top|right|bottom|left|block|inline)[\w-]*)?\s*:.*?(?<![\d.])(?:[3-9]|[1-9]\d+)[\d.]*px"
+)
+"""A field, of which a thin line is none."""
+
+
+@dataclass(slots=True)
+class _Counted:
+    """Elements that may look so, and the different looks."""
+
+    elements: int = 0
+    looks: set[bytes] = field(default_factory=set)
+
+    def add(self, declaration: bytes, elements: int) -> None:
+        if elements:
+            self.elements += elements
+            self.looks.add(declaration)
+
+    @property
+    def is_a_picture(self) -> bool:
+        return self.elements >= MANY and len(self.looks) >= VARIED
+
+
+class PageStyles:
+    """What the styles of a page say."""
+
+    def __init__(self, page: bytes) -> None:
+        self._page, self._text = page, page.lower()
+        text = self._text
+        self.unknown, self.wanted = _Counted(), _Counted()
+        self.nested = False
+        self.rules: list[tuple[bytes, bytes]] = []
+        self._registered: list[tuple[bytes, bytes]] = []
+        self._moves = False
+        self._definitions: dict[bytes, set[bytes]] = {}
+        for style in _STYLE.finditer(page):
+            self._read(style[1])
+        styles = [(b"", _value(found[2])) for found in _ATTRIBUTE.finditer(text) if found[1] == b"style"]
+        styles += [(b"", b"%b:%b" % found.groups()) for found in _PRESENTED.finditer(text)]
+        declared = [(selector.lower(), list(_declarations(body.lower()))) for selector, body in (*self.rules, *styles)]
+        self._define(declared)
+        for selector, declarations in declared:
+            self._count(selector, declarations)
+        for ground in _GROUND.findall(text):
+            self.wanted.add(ground, 1)
+        for value in _SET.findall(text):
+            self.unknown.add(value, self._all)
+        if (count := len(_UNKNOWN_ELEMENT.findall(text))) >= MANY:
+            self.unknown.elements += count
+            self.unknown.looks.update(b"%d" % number for number in range(VARIED))
+
+    @property
+    def has_unknown(self) -> bool:
+        """Whether there is anything at all that may be shown otherwise than it is drawn."""
+        return bool(self.unknown.looks) or _HIDES.search(self._text) is not None
+
+    def lowered(self) -> Iterator[bytes]:
+        """The page without what is nested in its styles, in light and in dark; nothing where neither is there."""
+        has_shades = _LIGHT_OR_DARK.search(self._page) is not None
+        if not (has_shades or self.nested or self._registered):
+            return
+        flat = b"".join(b":root{%b:%b}" % registered for registered in self._registered)
+        flat += b"".join(b"%b{%b}" % rule for rule in self.rules)
+        page = b"%b<style>%b</style>" % (self._page, flat)
+        for chosen in (rb"\1", rb"\2") if has_shades else ():
+            yield _LIGHT_OR_DARK.sub(chosen, page)
+        if not has_shades:
+            yield page
+
+    def _read(self, css: bytes) -> None:
+        """The rules of a sheet, flat: each selector with those around it, each body without what is in it."""
+        stack: list[tuple[bytes, list[bytes]]] = []
+        piece = bytearray()
+        at = 0
+        for token in _TOKEN.finditer(css):
+            piece += css[at : token.start()]
+            at = token.end()
+            mark = token.group()
+            if mark == b"{":
+                stack.append((bytes(piece), []))
+                piece.clear()
+            elif mark == b"}":
+                if stack:
+                    head, body = stack.pop()
+                    body.append(bytes(piece))
+                    self._close(head, b";".join(body), [outer for outer, _ in stack[-_DEEPEST:]])
+                piece.clear()
+            elif mark == b";":
+                if stack:
+                    stack[-1][1].append(bytes(piece))
+                piece.clear()
+            elif not mark.startswith((b"/*", b"<!--", b"-->")):
+                piece += mark
+        while stack:  # what is not closed is closed by the end
+            head, body = stack.pop()
+            body.append(bytes(piece))
+            piece.clear()
+            self._close(head, b";".join(body), [outer for outer, _ in stack[-_DEEPEST:]])
+
+    def _close(self, head: bytes, body: bytes, around: list[bytes]) -> None:
+        outer = [one.strip() for one in around if not _WRAPPERS.match(one)]
+        own = not _WRAPPERS.match(head)
+        head = head.strip()
+        if any(one.startswith(b"@") for one in outer):
+            self._moves |= any(b"keyframes" in one.lower() for one in outer) and _MOVED.search(body) is not None
+            return
+        if own and head.startswith(b"@"):
+            if registered := _REGISTERED.fullmatch(head + b"{" + body):
+                self._registered.append((registered[1], registered[2].strip()))
+            return
+        if not body.strip():
+            return
+        selectors = [*outer, head] if own else outer
+        if not selectors:
+            return
+        if len(selectors) > 1 or (not own and outer):
+            self.nested = True
+        whole = selectors[0]
+        for inner in selectors[1:]:
+            within = b":is(%b)" % whole if b"," in whole or b"&" in inner[1:] else whole
+            whole = inner.replace(b"&", within) if b"&" in inner else b"%b %b" % (within, inner)
+            if len(whole) > _LONGEST:
+                whole = b"*"
+        self.rules.append((whole, body))
+
+    def _define(self, declared: list[tuple[bytes, list[bytes]]]) -> None:
+        for _, declarations in declared:
+            for declaration in declarations:
+                if declaration.startswith(b"--"):
+                    name, _, value = declaration.partition(b":")
+                    self._definitions.setdefault(name.strip(), set()).add(value.strip())
+        self._odd_variables = {
+            name for name, values in self._definitions.items() if any(_is_odd(b"-:" + value) for value in values)
+        }
+        for _ in range(4):
+            self._odd_variables |= {
+                name
+                for name, values in self._definitions.items()
+                if name not in self._odd_variables
+                and any(used in self._odd_variables for value in values for used in _VARIABLE.findall(value))
+            }
+
+    def _count(self, selector: bytes, declarations: list[bytes]) -> None:
+        if _STATES.search(selector):
+            return
+        strange = _UNKNOWN_SELECTOR.search(selector) is not None
+        elements: int | None = None
+        for declaration in declarations:
+            if declaration.startswith(b"--"):
+                continue
+            unknown = strange or self._is_unknown(declaration)
+            if not unknown and not _PAINTS.match(declaration):
+                continue
+            if elements is None:
+                elements = self._elements(selector) if selector else 1
+            looks = [declaration]
+            if (
+                _INDIRECT.search(declaration)
+                or any(len(self._definitions.get(name, ())) >= VARIED for name in _VARIABLE.findall(declaration))
+                or (declaration.startswith(b"animation") and self._moves)
+            ):
+                looks = [b"%b %d" % (declaration, number) for number in range(VARIED)]
+            for look in looks:
+                (self.unknown if unknown else self.wanted).add(look, elements)
+            if len(looks) > 1:
+                (self.unknown if unknown else self.wanted).elements -= elements * (len(looks) - 1)
+
+    def _is_unknown(self, declaration: bytes) -> bool:
+        if _HARMLESS.search(declaration):
+            return False
+        if _is_odd(declaration):
+            return True
+        return b"var(" in declaration and any(name in self._odd_variables for name in _VARIABLE.findall(declaration))
+
+    def _elements(self, selector: bytes) -> int:
+        """How many elements the selector may be for, by what it says of the last one."""
+        return sum(self._last(one) for one in _split(selector))
+
+    def _last(self, selector: bytes) -> int:
+        compound = re.split(rb"[\s>+~]+", selector.strip())[-1]
+        if b"\\" in compound:
+            return self._all
+        names = re.findall(rb"[.#][\w-]+", compound)
+        if names:
+            return min(self._named[name[1:]] for name in names)
+        if tag := re.match(rb"[a-z][\w-]*", compound):
+            return self._tags[tag.group()]
+        return self._all
+
+    @cached_property
+    def _all(self) -> int:
+        return sum(self._tags.values())
+
+    @cached_property
+    def _tags(self) -> Counter[bytes]:
+        return Counter(_TAG.findall(self._text))
+
+    @cached_property
+    def _named(self) -> Counter[bytes]:
+        """Names of classes and elements."""
+        values = (_value(found[2]) for found in _ATTRIBUTE.finditer(self._text) if found[1] != b"style")
+        return Counter(name for value in values for name in value.split())
+
+
+def _is_odd(declaration: bytes) -> bool:
+    if b"light-dark(" in declaration:
+        declaration = _LIGHT_OR_DARK.sub(rb"\1 \2", declaration)
+    return _UNKNOWN.search(declaration) is not None
+
+
+def _value(quoted: bytes) -> bytes:
+    value = quoted[1:-1] if quoted[:1] in b"\"'" else quoted
+    if b"&" in value:
+        value = html.unescape(value.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape").lower()
+    return value
+
+
+def _declarations(body: bytes) -> Iterator[bytes]:
+    if b"\\" in body:
+        body = _ESCAPE.sub(_escaped, body).lower()
+    if b"/*" in body:
+        body = re.sub(rb"/\*.*?(?:\*/|\Z)", b"", body, flags=re.DOTALL)
+    body = re.sub(rb"url\((?!\s*[\"']?#)[^()]*\)", b"url()", body) if b"url(" in body else body
+    for declaration in body.split(b";"):
+        if (stripped := declaration.strip()) and b":" in stripped:
+            yield stripped
+
+
+def _escaped(escape: re.Match[bytes]) -> bytes:
+    return chr(min(int(escape[1], 16), 0xFFFD)).encode("utf-8", "replace") if escape[1] else escape[2]
+
+
+def _split(selector: bytes) -> Iterator[bytes]:
+    """The selectors of a list, without what stands in parentheses and brackets."""
+    for _ in range(_DEEPEST if b"(" in selector or b"[" in selector else 0):
+        bare = re.sub(rb"\([^()]*\)|\[[^\[\]]*\]", b"", selector)
+        if bare == selector:
+            break
+        selector = bare
+    yield from selector.split(b",")
