@@ -1,6 +1,7 @@
 #include "letters.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <string_view>
 
 namespace tutela {
@@ -20,6 +21,8 @@ uint8_t is_no_text(uint8_t byte) {
 constexpr size_t shortest_group = 4, longest_group = 64, fewest_groups = 64;
 // Every run covers one of these places, with room for the spaces that tell how long its groups are.
 constexpr size_t groups_apart = (fewest_groups - 4) * (shortest_group + 1);
+
+constexpr size_t fewest_of_markup = 8, most_between = 2;
 
 constexpr size_t row_letters = 16, rows_of_run = 4, letters_of_row_alone = 240, most_breaks = 16, most_padding = 2;
 
@@ -162,6 +165,32 @@ std::vector<std::pair<size_t, size_t>> base64_groups(std::span<const uint8_t> da
             }
         }
         at = std::max(at + groups_apart, end);
+    }
+    return found;
+}
+
+std::vector<std::pair<size_t, size_t>> markup_runs(std::span<const uint8_t> data) {
+    const auto is_shown = [](uint8_t byte) {
+        return (byte >= 0x20 && byte < 0x7f) || byte == '\t' || byte == '\n' || byte == '\f' || byte == '\r';
+    };
+    std::vector<std::pair<size_t, size_t>> found;
+    const uint8_t* const end = data.data() + data.size();
+    const uint8_t* at = data.data();
+    while (at < end && (at = static_cast<const uint8_t*>(std::memchr(at, '<', static_cast<size_t>(end - at))))) {
+        const uint8_t* const begin = at++;
+        const uint8_t letter = at < end ? *at | 0x20 : 0;
+        if (letter < 'a' || letter > 'z') continue;
+        const uint8_t* run_end = at;
+        bool is_closed = false;
+        for (; at < end && static_cast<size_t>(at - run_end) <= most_between; ++at) {
+            if (!is_shown(*at)) continue;
+            is_closed |= *at == '>';
+            run_end = at + 1;
+        }
+        at = run_end;
+        if (is_closed && static_cast<size_t>(run_end - begin) >= fewest_of_markup) {
+            found.emplace_back(begin - data.data(), run_end - data.data());
+        }
     }
     return found;
 }

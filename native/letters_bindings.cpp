@@ -42,11 +42,17 @@ std::vector<std::pair<size_t, size_t>> groups(const Data& data) {
     return base64_groups({data.data(), data.size()});
 }
 
+std::vector<std::pair<size_t, size_t>> markup(const Data& data) {
+    nb::gil_scoped_release unlocked;
+    return markup_runs({data.data(), data.size()});
+}
+
 }  // namespace
 
 void bind_letters(nb::module_& m) {
     m.def("is_text", &text, nb::arg("data"));
     m.def("base64_runs", &runs, nb::arg("data"));
     m.def("base64_groups", &groups, nb::arg("data"));
+    m.def("markup_runs", &markup, nb::arg("data"));
     m.def("has_row", &row, nb::arg("data"), nb::arg("letters"), nb::arg("length"));
 }

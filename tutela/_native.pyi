@@ -101,6 +101,10 @@ def base64_groups(data: bytes | memoryview) -> list[tuple[int, int]]:
     """(begin, end) of every run of letters of base64 in groups of one length, 4 to 64, with a space behind each: 64
     groups or more, with the letters that follow, at most as many as a group has."""
 
+def markup_runs(data: bytes | memoryview) -> list[tuple[int, int]]:
+    """(begin, end) of every run of printable ASCII and white space that begins with an element's beginning, `<` and a
+    letter, and closes it: eight bytes or more, with up to two others in a row between."""
+
 def has_row(data: bytes | memoryview, letters: bytes, length: int) -> bool:
     """Whether so many bytes in a row are among the letters: 256 bytes, 1 for each that is. Raises ValueError."""
 

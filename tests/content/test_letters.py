@@ -98,6 +98,17 @@ def test_groups_of_base64_are_those_that_the_patterns_say(text):
     assert sorted(_native.base64_groups(text)) == expected
 
 
+@given(
+    st.lists(
+        st.sampled_from([b"<", b"<a", b"<Z", b"<1", b"text>", b"\n\t ", b"\0", b"\x7f", b"\xc3", b"=''", b"\0\0"])
+    ).map(b"".join)
+)
+def test_runs_of_markup_are_those_that_the_pattern_says(data):
+    runs = re.finditer(rb"<[A-Za-z](?:[\t\n\f\r -~]|[^\t\n\f\r -~]{1,2}(?=[\t\n\f\r -~]))*", data)
+    closed = [found.span() for found in runs if b">" in found.group() and len(found.group()) >= 8]
+    assert _native.markup_runs(data) == closed
+
+
 GIF_BYTES = st.lists(
     st.sampled_from(
         [b"\x21\xfe", b"\x21\xf9\x04", b"\x21", b"\x2c", b"\x3b", b"\x00", b"\x02ab", b"\x80", b"\xff", bytes(9)]

@@ -57,6 +57,9 @@ _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.POSTSCRIPT: ("postscript:PostScript",),
 }
 _LOOKED_THROUGH: Sequence[str] = ("carved:Carved",)
+_MARKUP = "markup:Markup"
+_AS_TEXT = frozenset({"page:WebPage", "text:EncodedText", "mail:Mail", "postscript:PostScript"})
+"""What goes through the text as it stands has its markup, too."""
 _AUDIO: Sequence[str] = ("covers:Covers", *_LOOKED_THROUGH)
 
 _SHOWN = PICTURES | VIDEOS
@@ -72,6 +75,8 @@ def containers_for(content: Content) -> Sequence[Container]:
         ways = _WAYS.get(content.media_type, _LOOKED_THROUGH)
     else:
         ways = _AUDIO if is_audio(content.data) else _TEXT if is_text(content.data) else _LOOKED_THROUGH
+    if not (_AS_TEXT & set(ways)):
+        ways = (*ways, _MARKUP)
     return [_container(way) for way in ways]
 
 
@@ -84,5 +89,5 @@ def _container(way: str) -> Container:
 
 def prepare() -> None:
     """Import every container, while files may still be opened."""
-    for way in {way for ways in (*_WAYS.values(), _AUDIO) for way in ways}:
+    for way in {way for ways in (*_WAYS.values(), _AUDIO, (_MARKUP,)) for way in ways}:
         _container(way)

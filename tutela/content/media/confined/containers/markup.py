@@ -1,0 +1,38 @@
+"""The page that a browser shows which takes the file for one, by its name or by what a server says it is: markup in the
+comments of a picture, in its pixels, in a program. Everything else is letters to it.
+"""
+
+import re
+from collections.abc import Iterator
+
+from tutela._native import markup_runs
+from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.containers.page import may_draw
+from tutela.content.media.confined.parts import InnerFile, Part
+from tutela.content.media.content import Content
+
+_LEAST = 2_048
+"""Bytes of markup without which there is no picture, however it is drawn."""
+_OTHERS = re.compile(rb"<[^<>]*+>|[^\t\n\f\r -~]+")
+_AS_LETTERS = bytes(n if 0x20 <= n < 0x7F or n in b"\t\n\f\r" else ord("x") for n in range(256))
+
+
+class Markup:
+    """The markup without what stands between, and each long run by itself, where it may draw."""
+
+    def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
+        data = memoryview(content.data)
+        runs = markup_runs(data)
+        if sum(end - begin for begin, end in runs) < _LEAST:
+            return
+        budget.check_time()
+        each = [_OTHERS.sub(_as_shown, bytes(data[begin:end])) for begin, end in runs]
+        for text in dict.fromkeys((b"".join(each), *(run for run in each if len(run) >= _LEAST))):
+            if may_draw(text):
+                budget.spend_bytes(len(text))
+                yield InnerFile("markup", text, speculative=True)
+
+
+def _as_shown(found: re.Match[bytes]) -> bytes:
+    """Bytes that are no text are letters of attributes within an element; between elements they show no picture."""
+    return found.group().translate(_AS_LETTERS) if found.group().startswith(b"<") else b""
