@@ -201,7 +201,7 @@ def test_from_an_empty_home_to_a_model_of_ones_own_and_back(walk: Walk, tmp_path
     device = tmp_path / "model.edge"
     assert str(device) in walk.tutela("risk", "edge", str(device))
     server = read_model(walk.home / FILE, Store.create(walk.service.database).secret("conversations-memory"))
-    assert_same_bits(tmp_path, device.read_bytes(), server.score(texts + lines[:200]), texts + lines[:200])
+    assert_same_bits(device.read_bytes(), server.score(texts + lines[:200]), texts + lines[:200])
 
     # With what was confirmed since there is another version, and by one command the one before.
     walk.write(recruiters("s", base, 0.6, 30), now + 60)
@@ -217,8 +217,8 @@ def test_from_an_empty_home_to_a_model_of_ones_own_and_back(walk: Walk, tmp_path
     assert re.search(r"forgotten: [1-9]\d* records", walk.tutela("risk", "forget", "r3"))
 
 
-def assert_same_bits(folder: Path, model: bytes, server: Any, texts: Sequence[str]) -> None:
-    edge = opened_edge_library(built_edge_library(folder))
+def assert_same_bits(model: bytes, server: Any, texts: Sequence[str]) -> None:
+    edge = opened_edge_library(built_edge_library())
     handle, stage = edge.tutela_edge_open(model, ctypes.c_size_t(len(model))), ctypes.c_uint8()
     assert handle is not None
     for place, text in enumerate(texts):

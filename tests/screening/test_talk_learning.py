@@ -464,21 +464,19 @@ def test_whoever_has_evidence_against_them_is_looked_at_closer_until_people_clea
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return built_edge_library(tmp_path_factory.mktemp("edge"))
+def library() -> Path:
+    return built_edge_library()
 
 
 @pytest.mark.slow
-def test_the_edge_library_finds_the_servers_bits_on_every_simd_level(ordinary: list[str], tmp_path: Path):
+def test_the_edge_library_finds_the_servers_bits_on_every_simd_level(ordinary: list[str]):
     model = train([Labelled(*one) for one in positives(WORDING_A)], ordinary)
     texts = [*(line for line, _ in positives(WORDING_A)), *ordinary[:300], "m33t \u200bme 😀", "x" * 4_000]
     data, used, stage, programs = edge_bytes(model), _native.simd(), ctypes.c_uint8(), set()
     for level in _native.simd_levels():
         _native.select_simd(level)
         server = model.score(texts)
-        folder = tmp_path / level
-        folder.mkdir()
-        library = built_edge_library(folder, level)
+        library = built_edge_library(level)
         programs.add(library.read_bytes())
         edge = opened_edge_library(library)
         handle = edge.tutela_edge_open(data, ctypes.c_size_t(len(data)))
