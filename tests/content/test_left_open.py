@@ -544,3 +544,20 @@ def test_subtitles_that_draw_within_a_film_hold_it(tmp_path: Path) -> None:
     command = ("ffmpeg", "-v", "error", *inputs, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:s", "ass", "f.mkv")
     subprocess.run(command, cwd=tmp_path, check=True)
     assert "not-rendered" in looked(zip_of({"film": (tmp_path / "f.mkv").read_bytes()}), profile=Profile.FILES)[1]
+
+
+@pytest.mark.parametrize("begin", [0, 54])
+def test_pixels_of_a_bitmap_are_read_from_where_it_says(begin: int) -> None:
+    """Of its beginning, or of its palette, browsers make pixels; to Pillow they follow the palette, turned round."""
+    bitmap = bytearray(file_of(KNOWN.convert("L"), "BMP"))
+    struct.pack_into("<I", bitmap, 10, begin)
+    pixels = bytes(bitmap[54 + 1024 :])
+    turned = bytes(bitmap[: 54 + 1024]) + pixels[54 + 1024 - begin :] + bytes(54 + 1024 - begin)
+    assert outcome(turned) == "block"
+
+
+def test_numbers_beyond_the_palette_of_a_bitmap_are_black() -> None:
+    shown, other = np.asarray(KNOWN.convert("1")), np.asarray(OTHER.convert("L"))
+    bitmap = bytearray(file_of(Image.fromarray(np.where(shown, 99, 100 + other // 2).astype(np.uint8)), "BMP"))
+    struct.pack_into("<I", bitmap, 46, 100)
+    assert outcome(bytes(bitmap)) == "block"

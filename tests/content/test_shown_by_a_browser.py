@@ -16,7 +16,8 @@ from PIL import Image
 from tests.support.browser import open_browser
 from tests.support.drawn_kinds import Kind, kind_of
 from tests.support.effort import effort
-from tests.support.restated import restated
+from tests.support.looked import hashes_of
+from tests.support.restated import restated, restated_bitmap
 from tutela import _native
 from tutela.content.media.confined.decode import decode_picture
 from tutela.content.media.content import Limits, Mode, Picture
@@ -103,13 +104,29 @@ def compared(kind: Kind, shown: Shown | None) -> Compared:
     return Compared(kind, max(min(PDQ.distance(own, value) for own in ours) for value in wanted))
 
 
-def all_compared(page: Any, kind: Callable[[int], Kind], count: int, least: float) -> list[Compared]:
+def compared_with_all(kind: Kind, shown: Shown | None) -> Compared:
+    """The same with everything that is looked at of a file, and turned in any way."""
+    theirs = [_native.pdq_turned(np.ascontiguousarray(np.asarray(image.convert("L")))) for image in shown or []]
+    wanted = [[int.from_bytes(value) for value in values] for values, quality, _ in theirs if quality >= LEAST_QUALITY]
+    ours, shortcomings = hashes_of(kind.data)
+    if shortcomings or not wanted or not shown or shown[0].width > CELL or shown[0].height > CELL:
+        return Compared(kind, None)
+    nearest = (min((own ^ value).bit_count() for own, _ in ours for value in values) for values in wanted)
+    return Compared(kind, max(nearest))
+
+
+Compare = Callable[[Kind, Shown | None], Compared]
+
+
+def all_compared(
+    page: Any, kind: Callable[[int], Kind], count: int, least: float, compare: Compare = compared
+) -> list[Compared]:
     """The pictures of so many numbers; fewer than such a share of them counted would show nothing."""
     each = ACROSS * DOWN
     results: list[Compared] = []
     for first in range(0, count, each):
         kinds = [kind(seed) for seed in range(first, first + each)]
-        results += map(compared, kinds, shown_by(page, kinds))
+        results += map(compare, kinds, shown_by(page, kinds))
     assert sum(one.distance is not None for one in results) > len(results) * least
     return results
 
@@ -127,3 +144,8 @@ def test_what_a_browser_shows_is_among_the_readings(page: Any) -> None:
 def test_what_a_browser_takes_of_many_statements_is_among_the_readings(page: Any) -> None:
     """Of 1,015, sixteen were apart where the first eight statements counted, and the last of the tables."""
     assert apart(all_compared(page, restated, effort(140, 1015), least=0.2)) == {}
+
+
+def test_what_a_browser_makes_of_an_odd_bitmap_is_looked_at(page: Any) -> None:
+    found = apart(all_compared(page, restated_bitmap, effort(140, 1400), 0.3, compared_with_all))
+    assert found == {}

@@ -25,10 +25,8 @@ def pdq_of(picture: Image.Image) -> int:
     return int.from_bytes(value)
 
 
-def looked(
-    data: bytes, views: ViewSet = ViewSet.PLAIN, known: Image.Image = KNOWN, **limits: Any
-) -> tuple[list[tuple[int, str]], list[str]]:
-    """(distance to the known picture, part) of every hash, nearest first, and the reason codes of what was not seen."""
+def hashes_of(data: bytes, views: ViewSet = ViewSet.PLAIN, **limits: Any) -> tuple[list[tuple[int, str]], list[str]]:
+    """(PDQ hash as a number, part) of everything that is looked at, and the reason codes of what was not seen."""
     chosen = asdict(Limits(views=views, **{"timeout_s": 60.0, **limits}))
     samples: list[Any] = []
     stream = examine(memoryview(data), {"mode": "fast", "limits": chosen})
@@ -39,8 +37,15 @@ def looked(
             samples += end.value["samples"]
             shortcomings = [str(code) for code, _ in end.value["shortcomings"]]
             break
+    return [(int(value, 16), part) for signal, value, _, _, _, part, _ in samples if signal == "pdq"], shortcomings
+
+
+def looked(
+    data: bytes, views: ViewSet = ViewSet.PLAIN, known: Image.Image = KNOWN, **limits: Any
+) -> tuple[list[tuple[int, str]], list[str]]:
+    """(distance to the known picture, part) of every hash, nearest first, and the reason codes of what was not seen."""
     wanted = pdq_of(known)
-    hashes = [(int(value, 16), part) for signal, value, _, _, _, part, _ in samples if signal == "pdq"]
+    hashes, shortcomings = hashes_of(data, views, **limits)
     return sorted(((value ^ wanted).bit_count(), part) for value, part in hashes), shortcomings
 
 

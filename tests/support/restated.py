@@ -1,4 +1,7 @@
-"""PNGs that say several times how they are meant, soundly or not, in every place: a browser takes one of it."""
+"""Pictures that say of themselves what is not so, or several things: a browser takes one of it.
+
+PNGs with statements about colour and transparency, sound and unsound, in every place; bitmaps with odd headers.
+"""
 
 import random
 import struct
@@ -77,3 +80,35 @@ def _statements(model: str) -> list[Statement]:
         "L": [b"\0\1", b"\0\xff", b"\1\1", b"\0"],
     }.get(model, [b"\0\1" * 3, b"\0\xff" * 3, b"\0\1"])
     return [*gammas, *profiles, *others, *[(b"tRNS", key) for key in keys] * 3]
+
+
+_FIELDS = {
+    "size of the file": (2, "I", (0, 54, 100)),
+    "begin": (10, "I", (0, 14, 26, 54, 58, 100, 1_074, 1_078, 1_118, 2_102)),
+    "length of the header": (14, "I", (12, 16, 40, 52, 56, 64, 108, 124)),
+    "width": (18, "i", (80, 99, 159, 161, -160)),
+    "height": (22, "i", (-120, 60, 119, 127)),
+    "planes": (26, "H", (0, 2)),
+    "bits": (28, "H", (0, 1, 2, 4, 8, 16, 24, 32)),
+    "compression": (30, "I", (0, 1, 2, 3, 4, 5, 6)),
+    "size of the pixels": (34, "I", (0, 1)),
+    "colours": (46, "I", (0, 1, 2, 16, 100, 200, 255, 256, 257, 300, 1_024)),
+    "important": (50, "I", (1, 256)),
+}
+"""What a BITMAPINFOHEADER says: where, as what, and what it may be made to say."""
+
+
+def restated_bitmap(seed: int) -> Kind:
+    """The bitmap of a number, of whose header a field or two say something else."""
+    rng = random.Random(seed)
+    mode = rng.choice(("L", "RGB", "P", "1", "RGBA"))
+    picture = rng.choice(photos()).resize(SIZE).convert("RGB")
+    data = bytearray(file_of(picture.quantize(200) if mode == "P" else picture.convert(mode), "BMP"))
+    words = [mode]
+    for _ in range(rng.choice((1, 1, 2))):
+        field = rng.choice(list(_FIELDS))
+        at, form, values = _FIELDS[field]
+        value = rng.choice(values)
+        struct.pack_into("<" + form, data, at, value)
+        words.append(f"{field} {value}")
+    return Kind(", ".join(words), "image/bmp", bytes(data) + bytes(rng.choice((0, 0, 4, 1_024))))

@@ -33,17 +33,41 @@ class Unsaid:
         data = memoryview(content.data)
         match content.media_type:
             case MediaType.BMP:
-                said = _bitmap(data) or _of_sixteen_bits(data)
+                ways = (
+                    ("with its fourth channel as alpha", _bitmap(data) or _of_sixteen_bits(data)),
+                    *_of_palette(data),
+                )
             case MediaType.TIFF:
-                said = _tiff(data)
+                ways = (("with its fourth channel as alpha", _tiff(data)),)
             case MediaType.WEBP:
-                said = _webp(data)
+                ways = (("with its fourth channel as alpha", _webp(data)),)
             case _:
-                said = _gif(data)
-        if said is not None:
-            budget.spend_bytes(len(said))
-            name = "with whole frames" if content.media_type is MediaType.GIF else "with its fourth channel as alpha"
-            yield InnerFile(name, said, seen_otherwise=content.media_type is not MediaType.GIF)
+                ways = (("with whole frames", _gif(data)),)
+        for name, said in ways:
+            if said is not None:
+                budget.spend_bytes(len(said))
+                yield InnerFile(name, said, seen_otherwise=content.media_type is not MediaType.GIF)
+
+
+def _of_palette(data: memoryview) -> Iterator[tuple[str, bytes]]:
+    """Where pixels are said to begin at the file's beginning, or where the palette does, browsers read them from there,
+    Pillow behind the palette; numbers that the palette does not have are black to browsers."""
+    if len(data) < 58:
+        return
+    begin, length = (int.from_bytes(data[at : at + 4], "little") for at in (10, 14))
+    bits, compression = struct.unpack_from("<HI", data, 28)
+    most = 1 << bits if 0 < bits <= 8 else 0
+    colours = (int.from_bytes(data[46:50], "little") or most) if most else 0
+    palette = 14 + length + (12 if compression == _BITFIELDS and length == 40 else 0)
+    if length < 40:
+        return
+    said = bytes(data[14:46]) + struct.pack("<I", max(most, colours)) + bytes(data[50 : palette + 4 * colours])
+    said += bytes(4 * (most - colours))
+    whole = bytes(data[:10]) + struct.pack("<I", 14 + len(said)) + said
+    if begin in (0, 14 + length if colours else 0):
+        yield "from where its pixels are said to begin", whole + bytes(data[begin:])
+    if colours < most:
+        yield "with a whole palette", whole + bytes(data[begin if begin != 14 + length else palette + 4 * colours :])
 
 
 def _bitmap(data: memoryview) -> bytes | None:
