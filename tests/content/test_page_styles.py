@@ -93,6 +93,43 @@ SHOWN: dict[str, bytes] = {
     "flooded": page("<svg width=320 height=240>", "".join(f"<filter id=f{v}><feFlood flood-color='{grey}'/></filter>" for v, grey in enumerate(GREY)), cells('<rect x={x} y={y} width=8 height=8 filter="url(#f{c})"/>')),
     "a style sheet in an address": page("<link rel=stylesheet href='data:text/css;base64,", base64.b64encode(sheet("%c{background:linear-gradient($,$)}")[7:-8].encode()).decode(), "'>", cells()),
 }  # fmt: skip
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="240" viewBox="0 0 320 240">'
+RECT = '<rect class="c{c}" x="{x}" y="{y}" width="8" height="8"/>'
+FILLED = sheet("%c{fill:$}", "")
+DRAWINGS: dict[str, str] = {
+    "a variable": SVG + sheet("%c{--c:$}", "rect{fill:var(--c)}") + cells(RECT),
+    "colours of percent": SVG + sheet("%c{fill:rgb(%n 0 0 / 1)}", "") + cells(RECT),
+    "mixed colours": SVG + sheet("%c{fill:color-mix(in srgb,$ 100%,red)}", "") + cells(RECT),
+    "nested rules": SVG + sheet("%c{fill:$}", "svg{").replace("</style>", "}</style>") + cells(RECT),
+    "selectors": SVG + sheet(":is(%c){fill:$}", "") + cells(RECT),
+    "the end of an attribute": SVG + sheet("[class$=c%n]{fill:$}", "") + cells(RECT),
+    "a layer": SVG + sheet("%c{fill:$}", "@layer a{").replace("</style>", "}</style>") + cells(RECT),
+    "places in styles": SVG + FILLED + cells('<rect class="c{c}" style="x:{x}px;y:{y}px" width="8" height="8"/>'),
+    "moved by styles": SVG
+    + FILLED
+    + cells('<rect class="c{c}" style="transform:translate({x}px,{y}px)" width="8" height="8"/>'),
+    "computed places": SVG
+    + FILLED
+    + cells('<rect class="c{c}" x="calc({x}px)" y="calc({y}px)" width="8" height="8"/>'),
+    "a sheet in an address": SVG
+    + f"<style>@import url('data:text/css;base64,{base64.b64encode(FILLED[7:-8].encode()).decode()}');</style>"
+    + cells(RECT),
+    "declared attributes": '<!DOCTYPE svg [<!ATTLIST rect height CDATA "8">]>'
+    + SVG
+    + cells('<rect fill="{grey}" x="{x}" y="{y}" width="8"/>'),
+    "declared colours": "<!DOCTYPE svg [<!ENTITY a 'color-mix(in srgb,'>]>"
+    + SVG
+    + cells('<rect fill="&a;{grey} 100%,red)" x="{x}" y="{y}" width="8" height="8"/>'),
+    "blocks": SVG + cells('<text fill="{grey}" x="{x}" y="{y}" font-size="8">█</text>'),
+    "below what is clipped": SVG
+    + FILLED
+    + cells(RECT)
+    + '<rect width="999" height="999" fill="red" style="clip-path:inset(50%)"/>',
+    "below a colour that is not known": SVG
+    + FILLED
+    + cells(RECT)
+    + '<rect width="999" height="999" fill="red" style="fill:oklch(0 0 0 / 0)"/>',
+}
 COVERS = {
     "moved away": "translate:-999px",
     "clipped": "clip-path:inset(50%)",
@@ -128,6 +165,20 @@ def test_a_picture_in_ways_that_are_not_drawn_here_is_matched_or_held(kind):
 def test_what_can_be_lowered_is_drawn(kind):
     found, reasons = looked(SHOWN[kind])
     assert found[0][0] <= 28, found[:1]
+    assert reasons == []
+
+
+@pytest.mark.parametrize("kind", DRAWINGS)
+def test_a_drawing_in_styles_that_its_renderer_does_not_know_is_matched_or_held(kind):
+    found, reasons = looked(f"{DRAWINGS[kind]}</svg>".encode())
+    assert "not-rendered" in reasons or found[0][0] <= 28, (kind, found[:1])
+
+
+def test_a_drawing_of_hundreds_of_shapes_in_plain_styles_is_drawn_once():
+    found, reasons = looked(f"{SVG}{FILLED}{cells(RECT)}</svg>".encode())
+    assert found[0][0] <= 28
+    assert {part.partition(" ")[0] for _, part in found} == {"drawing"}
+    assert "as a page" not in "".join(part for _, part in found)
     assert reasons == []
 
 

@@ -12,6 +12,7 @@ from PIL import Image, ImageChops
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers.page import STATES, nesting
+from tutela.content.media.confined.containers.page_styles import MANY
 from tutela.content.media.confined.paired import paired
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
@@ -43,6 +44,19 @@ _TAG = re.compile(rb"<(/?)[A-Za-z_][^<>]*?(/?)>")
 _MOST_NESTED = 200
 """Elements in each other; with 250 the library's stack is full, and with it the process ends."""
 _ELSEWHERE = re.compile(rb"""((?:xlink:)?href|src)\s*=\s*(["'])(?!\s*(?:data:|\#))[^"']*\2""", re.IGNORECASE)
+_BEYOND = re.compile(
+    rb"@(?!media|font-face|charset)[a-z]|<\?xml-stylesheet|<!ATTLIST|\xe2\x96|context-(?:fill|stroke)|\\[0-9a-f]|\{[^{}]*\{"
+    rb"|(?<![\w-])(?!(?:rgba?|hsla?|url|matrix|translate|scale|rotate|skew[xy])\()[a-z-]{2,30}\("
+    rb"|\b(?:rgb|hsl)a?\([^()]{0,60}(?:/|[a-z(])|:[a-z-]+[^:;{}\"<>]{0,200}\{|\[[\w-]+[$^*|]?=|[~+][^;{}<>\"]{0,200}\{"
+    rb"|[;{\"'\s](?:[xyrd]|[cr][xy]|width|height|translate|rotate|scale|transform|offset-[a-z]+)\s*:"
+    rb"|[;{\"'\s](?:clip-path|mask|filter)\s*:\s*(?!url|none)|\s[xy]\s*=\s*[\"'][-+.\d]+(?!px)[a-z]|[\"']/\*",
+    re.IGNORECASE,
+)
+"""What browsers know of styles and our renderer does not. The engine for pages knows more of it, and says what it does
+not know."""
+_DECLARES = re.compile(rb"<!(?:ENTITY|ATTLIST)")
+"""Entities and attributes that only readers of XML know."""
+_CDATA = re.compile(rb"<!\[CDATA\[|\]\]>")
 _NAMESPACE = b'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 _MEDIA = re.compile(rb"@media\b[^{};@]*\{((?:[^{}]*\{[^{}]*\})*[^{}]*)\}", re.IGNORECASE)
 
@@ -57,6 +71,11 @@ class Drawing:
                 yield Unread("drawing", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
         if foreign := b"".join(text[begin.end() : end.start()] for begin, end in paired(text, _FOREIGN, _FOREIGN_END)):
             yield InnerFile("page within", b"<html>" + foreign, speculative=True)
+        if text.count(b"<") >= MANY and _BEYOND.search(text):
+            if _DECLARES.search(text):
+                reason = "it declares what is not drawn here"
+                yield Unread("drawing", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
+            yield InnerFile("drawing as a page", b"<!doctype html><html>" + _CDATA.sub(b"", text))
         for reading in dict.fromkeys((text, _MEDIA.sub(rb"\1", text), STATES.sub(b"", text), *_in_languages(text))):
             yield from _drawn(reading, "drawing", budget)
         if len(set(_LANGUAGE.findall(text))) > _MOST_LANGUAGES:

@@ -93,7 +93,7 @@ _FILTERS = re.compile(
 """Of the ways to show a picture otherwise those after which it has another hash, and that are not drawn here."""
 _STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
 _PAINTED = re.compile(rb"[\d.]+ (?:[\d.]+ [\d.]+ rg|g)\b")
-_FIELD = re.compile(rb"([\d.]+ (?:[\d.]+ [\d.]+ rg|g)\b)|\b(?:re|h) f\b")
+_FIELD = re.compile(rb"([\d.]+ (?:[\d.]+ [\d.]+ rg|g)\b)| f\*?\n")
 """A colour, or a field in it."""
 
 
@@ -261,7 +261,7 @@ def _shows_fields(document: bytes) -> bool:
     fields: Counter[bytes] = Counter()
     for stream in _streams(document):
         colour = b""
-        for found in _FIELD.finditer(stream) if stream.count(b" f\n") >= MANY else ():
+        for found in _FIELD.finditer(stream) if stream.count(b" f") >= MANY else ():
             colour = found[1] or colour
             fields[colour] += not found[1]
     fields = +fields

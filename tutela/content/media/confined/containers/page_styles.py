@@ -18,7 +18,7 @@ _DEEPEST, _LONGEST = 16, 2_000
 _STYLE = re.compile(rb"<(?:\w+:)?style\b[^>]*>(.*?)(?:</(?:\w+:)?style\b|\Z)", re.DOTALL | re.IGNORECASE)
 _ATTRIBUTE = re.compile(rb"""[\s"'/](style|class|id)\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+)""")
 _PRESENTED = re.compile(
-    rb"""\s(fill|stroke|color|(?:stop|flood)-color|filter|mask)\s*=\s*["']?([a-z-]+\([^"'<>]{1,200})"""
+    rb"""\s(fill|stroke|color|(?:stop|flood)-color|filter|mask|[cr]?[xy]|r)\s*=\s*["']?([a-z-]+\([^"'<>]{1,200})"""
 )
 _GROUND = re.compile(rb"""\s(?:bgcolor|mathbackground)\s*=\s*(["']?[^"'<>]{1,200})""")
 _SET = re.compile(rb"""<(?:\w+:)?(?:set|animate)\b[^<>]{0,1000}?\s(?:to|values|from|by)\s*=\s*["']?([^"'>]{1,200})""")
@@ -77,6 +77,9 @@ _VARIABLE = re.compile(rb"var\(\s*(--[\w-]+)")
 _UNKNOWN_ELEMENT = re.compile(
     rb"<(?:progress|meter|iframe|object|embed)\b|<input\b[^<>]*\stype\s*=\s*[\"']?(?:color|range|checkbox|radio)"
 )
+_SHAPE = re.compile(rb"<(?:rect|path|circle|ellipse|line|poly(?:gon|line)|use|text)\b")
+_SHAPED = re.compile(rb"^(?:-webkit-)?transform\s*:")
+"""Shapes of a drawing are moved by their attribute alone."""
 _HIDES = re.compile(rb"<noscript\b|\spopover\b|shadowrootmode|<(?:mask|clippath|filter|switch|button)\b")
 """Elements and attributes by which a browser shows less, or something else, than is drawn here."""
 _PAINTS = re.compile(
@@ -250,7 +253,7 @@ class PageStyles:
     def _is_unknown(self, declaration: bytes) -> bool:
         if _HARMLESS.search(declaration):
             return False
-        if _is_odd(declaration):
+        if _is_odd(declaration) or (_SHAPED.match(declaration) and self._has_shapes):
             return True
         return b"var(" in declaration and any(name in self._odd_variables for name in _VARIABLE.findall(declaration))
 
@@ -268,6 +271,10 @@ class PageStyles:
         if tag := re.match(rb"[a-z][\w-]*", compound):
             return self._tags[tag.group()]
         return self._all
+
+    @cached_property
+    def _has_shapes(self) -> bool:
+        return len(_SHAPE.findall(self._text)) >= MANY
 
     @cached_property
     def _all(self) -> int:
