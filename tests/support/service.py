@@ -49,7 +49,11 @@ class Service:
             env=self.environment,
             start_new_session=True,
         )
-        wait_until(self._is_ready, "the service is ready")
+        try:
+            wait_until(self._is_ready, "the service is ready")
+        except BaseException:
+            self.kill()
+            raise
 
     def _is_ready(self) -> bool:
         assert self.process.poll() is None, (self.home / "log").read_text()[-3000:]
@@ -60,7 +64,8 @@ class Service:
         return httpx.Client(base_url=self.address, headers=headers, timeout=PATIENCE_S, verify=False, **options)
 
     def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> int:
