@@ -83,6 +83,23 @@ def test_a_page_in_another_file_is_found(kind: str) -> None:
     assert outcome(FILES[kind](), profile=Profile.FILES) in ("block", "hold")
 
 
+STYLED = b"".join(
+    (
+        b"<style>"
+        + b"".join(b".c%d {fill: oklch(0.%d 0.1 %d)}" % (number, number + 10, number * 9) for number in range(24))
+        + b"</style>",
+        b"<svg viewBox='0 0 40 30'>"
+        + b"".join(b"<path class=c%d d='M%d 0h1v1z'/>" % (n % 24, n) for n in range(1_200)),
+    )
+)
+SCRIPTED = b"<canvas></canvas><script>c.getContext('2d').putImageData(x)" + b"/* words */" * 300 + b"</script>"
+
+
+@pytest.mark.parametrize("page", [STYLED, SCRIPTED], ids=["in styles that are not drawn here", "by a script"])
+def test_what_another_file_shows_as_a_page_that_is_not_drawn_here_is_held(page: bytes) -> None:
+    assert outcome(jpeg(page), profile=Profile.FILES) == "hold"
+
+
 def test_what_has_markup_and_draws_nothing_passes() -> None:
     said = (
         b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tutela._native import markup_runs
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.containers.page import may_draw
+from tutela.content.media.confined.containers.page import may_show
 from tutela.content.media.confined.parts import InnerFile, Part
 from tutela.content.media.content import Content
 
@@ -18,7 +18,7 @@ _AS_LETTERS = bytes(n if 0x20 <= n < 0x7F or n in b"\t\n\f\r" else ord("x") for 
 
 
 class Markup:
-    """The markup without what stands between, and each long run by itself, where it may draw."""
+    """The markup without what stands between, and each long run by itself, where it may show something."""
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
         data = memoryview(content.data)
@@ -28,7 +28,7 @@ class Markup:
         budget.check_time()
         each = [_OTHERS.sub(_as_shown, bytes(data[begin:end])) for begin, end in runs]
         for text in dict.fromkeys((b"".join(each), *(run for run in each if len(run) >= _LEAST))):
-            if may_draw(text):
+            if may_show(text):
                 budget.spend_bytes(len(text))
                 yield InnerFile("markup", text, speculative=True)
 

@@ -130,6 +130,14 @@ class WebPage:
             yield _not_drawn("it has many fields that are not drawn here")
 
 
+def may_show(text: bytes) -> bool:
+    """Whether it is worth looking at as a page: something of it is drawn, or would be held."""
+    if may_draw(text) or _beyond_us(text, ()):
+        return True
+    styles = PageStyles(text) if text.count(b"<") >= MANY else None
+    return styles is not None and (styles.unknown.is_a_picture or styles.wanted.is_a_picture)
+
+
 def may_draw(text: bytes) -> bool:
     """Whether there is enough of colours or pictures in the text for a picture that is put together."""
     if b"<" not in text:  # without an element it is nothing but letters in one colour
