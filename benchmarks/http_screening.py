@@ -29,6 +29,7 @@ from tutela.lists.banks.model import Action, NewEntry, Policy
 
 _HASHES = {Scale.TINY: 1000, Scale.USUAL: 100_000, Scale.FULL: 1_000_000}
 _REQUESTS = {Scale.TINY: 5, Scale.USUAL: 200, Scale.FULL: 600}
+_DRAWN = {Scale.TINY: (2, 2), Scale.USUAL: (10, 5), Scale.FULL: (10, 5)}
 _THREE = ("plain", "standard", "thorough")
 _VIEWS = {Scale.TINY: _THREE[:2], Scale.USUAL: _THREE, Scale.FULL: _THREE}
 _CLIENTS = 4
@@ -48,8 +49,9 @@ def run(scale: Scale) -> Iterator[Table]:
         ("pictures", "views", "pictures/s", "p50", "processor time", "of plain"),
         "Pages are put together of several photos, which are looked up too. In most single photos nothing is found.",
     )
-    pictures = [file_of(mosaic(SIZES["1 MP"], seed), "JPEG", quality=85) for seed in range(10)]
-    singles = [file_of(single(SIZES["1 MP"], number), "JPEG", quality=85) for number in range(5)]
+    pages, photos = _DRAWN[scale]
+    pictures = [file_of(mosaic(SIZES["1 MP"], seed), "JPEG", quality=85) for seed in range(pages)]
+    singles = [file_of(single(SIZES["1 MP"], number), "JPEG", quality=85) for number in range(photos)]
     hashes = random_hashes(_HASHES[scale], seed=3)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
