@@ -174,6 +174,23 @@ def test_a_drawing_in_styles_that_its_renderer_does_not_know_is_matched_or_held(
     assert "not-rendered" in reasons or found[0][0] <= 28, (kind, found[:1])
 
 
+@pytest.mark.parametrize("prefix", ["s", "a-b", "a.b", "é"])
+def test_a_drawing_with_a_prefix_is_drawn_and_held_where_it_moves(prefix):
+    def named(body: str) -> bytes:
+        return (
+            f"{SVG}{body}</svg>".replace("</", f"</{prefix}:")
+            .replace("<r", f"<{prefix}:r")
+            .replace("<set", f"<{prefix}:set")
+            .replace("<svg xmlns", f"<{prefix}:svg xmlns:{prefix}")
+            .encode()
+        )
+
+    found, reasons = looked(named(cells('<rect fill="{grey}" x="{x}" y="{y}" width="8" height="8"/>')))
+    assert found[0][0] <= 28
+    assert reasons == []
+    assert "not-rendered" in looked(named("<rect><set/></rect>"))[1]
+
+
 def test_a_drawing_of_hundreds_of_shapes_in_plain_styles_is_drawn_once():
     found, reasons = looked(f"{SVG}{FILLED}{cells(RECT)}</svg>".encode())
     assert found[0][0] <= 28

@@ -6,7 +6,7 @@ _BEFORE = re.compile(
     rb"\s+|\xef\xbb\xbf|<\?.*?(?:\?>|>)|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>", re.DOTALL | re.IGNORECASE
 )
 """White space, a byte order mark, a processing instruction, a comment, a document type with what it declares."""
-_ELEMENT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z][\w.-]*)")
+_ELEMENT = re.compile(rb"<(?:[A-Za-z_\x80-\xff][\w.\x80-\xff-]*:)?([A-Za-z][\w.-]*)")
 _HTML = frozenset(
     b"html head body script iframe h1 div font table a style title b br p center span img meta link "
     b"section main form ul ol pre canvas".split()

@@ -28,10 +28,10 @@ _SIDE = 768
 _CLOSER = 4096
 """Pixels along the longer side of what is drawn, and at most where only a part of it has anything in it."""
 _SMALLEST = 64
-_MOVES = re.compile(rb"<(?:\w+:)?(?:animate\w*|set|discard)\b|@keyframes", re.IGNORECASE)
-_SCRIPT = re.compile(rb"<(?:\w+:)?script\b", re.IGNORECASE)
-_FOREIGN = re.compile(rb"<(?:\w+:)?foreignObject\b[^>]*>", re.IGNORECASE)
-_FOREIGN_END = re.compile(rb"</(?:\w+:)?foreignObject", re.IGNORECASE)
+_MOVES = re.compile(rb"<(?:[\w.\x80-\xff-]+:)?(?:animate\w*|set|discard)\b|@keyframes", re.IGNORECASE)
+_SCRIPT = re.compile(rb"<(?:[\w.\x80-\xff-]+:)?script\b", re.IGNORECASE)
+_FOREIGN = re.compile(rb"<(?:[\w.\x80-\xff-]+:)?foreignObject\b[^>]*>", re.IGNORECASE)
+_FOREIGN_END = re.compile(rb"</(?:[\w.\x80-\xff-]+:)?foreignObject", re.IGNORECASE)
 _COLOUR = re.compile(rb"#[0-9a-fA-F]{6}\b|\brgb\([^()]{5,40}\)")
 _UNKNOWN_COLOUR = re.compile(rb"\b(?:var|oklch|oklab|lch|lab|hwb|color|color-mix|light-dark)\(", re.IGNORECASE)
 _MANY_COLOURS, _DISTINCT = 256, 64

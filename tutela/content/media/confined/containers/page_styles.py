@@ -15,14 +15,18 @@ MANY, VARIED = 256, 12
 """Elements, and different looks of them, of which a picture can be put together."""
 _DEEPEST, _LONGEST = 16, 2_000
 """Rules in each other, and letters of a selector that comes of them; it is for any element if it is longer."""
-_STYLE = re.compile(rb"<(?:\w+:)?style\b[^>]*>(.*?)(?:</(?:\w+:)?style\b|\Z)", re.DOTALL | re.IGNORECASE)
+_STYLE = re.compile(
+    rb"<(?:[\w.\x80-\xff-]+:)?style\b[^>]*>(.*?)(?:</(?:[\w.\x80-\xff-]+:)?style\b|\Z)", re.DOTALL | re.IGNORECASE
+)
 _ATTRIBUTE = re.compile(rb"""[\s"'/](style|class|id)\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+)""")
 _PRESENTED = re.compile(
     rb"""\s(fill|stroke|color|(?:stop|flood)-color|filter|mask|[cr]?[xy]|r)\s*=\s*["']?([a-z-]+\([^"'<>]{1,200})"""
 )
 _GROUND = re.compile(rb"""\s(?:bgcolor|mathbackground)\s*=\s*(["']?[^"'<>]{1,200})""")
-_SET = re.compile(rb"""<(?:\w+:)?(?:set|animate)\b[^<>]{0,1000}?\s(?:to|values|from|by)\s*=\s*["']?([^"'>]{1,200})""")
-_TAG = re.compile(rb"<(?:[\w-]+:)?([a-z][\w-]*)")
+_SET = re.compile(
+    rb"""<(?:[\w.\x80-\xff-]+:)?(?:set|animate)\b[^<>]{0,1000}?\s(?:to|values|from|by)\s*=\s*["']?([^"'>]{1,200})"""
+)
+_TAG = re.compile(rb"<(?:[\w.\x80-\xff-]+:)?([a-z][\w-]*)")
 _TOKEN = re.compile(
     rb"""/\*.*?(?:\*/|\Z)|<!--|-->|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|url\(\s*[^"'()\s][^()]*\)|[{};]""", re.DOTALL
 )
