@@ -561,3 +561,17 @@ def test_numbers_beyond_the_palette_of_a_bitmap_are_black() -> None:
     bitmap = bytearray(file_of(Image.fromarray(np.where(shown, 99, 100 + other // 2).astype(np.uint8)), "BMP"))
     struct.pack_into("<I", bitmap, 46, 100)
     assert outcome(bytes(bitmap)) == "block"
+
+
+@pytest.mark.parametrize("kind", ["icon", "cursor", "icon whose list is short"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "1"])
+def test_what_the_mask_of_an_icon_shows_is_looked_at(kind: str, mode: str) -> None:
+    """All of one dark colour, and the rest is the mask: to Pillow a mask begins where it would without a palette."""
+    hidden = KNOWN.resize((256, 192)).convert("1")
+    bitmap = bytearray(file_of(Image.new(mode, hidden.size), "BMP")[14:])
+    struct.pack_into("<i", bitmap, 8, 2 * hidden.height)
+    mask = hidden.transpose(Image.Transpose.FLIP_TOP_BOTTOM).tobytes()
+    length = len(bitmap) + len(mask) - (40 if kind == "icon whose list is short" else 0)
+    entry = struct.pack("<BBBBHHII", 0, hidden.height, 0, 0, 1, 8, length, 22)
+    icon = struct.pack("<HHH", 0, 2 if kind == "cursor" else 1, 1) + entry + bytes(bitmap) + mask
+    assert outcome(icon) == "block"
