@@ -39,6 +39,17 @@ PLAIN = sheet("%c{background:$}")
 VARIABLES = sheet("%c{--c:$}")
 INLINE = f'<i style="{AT};'
 
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="240" viewBox="0 0 320 240">'
+RECT = '<rect class="c{c}" x="{x}" y="{y}" width="8" height="8"/>'
+FILLED = sheet("%c{fill:$}", "")
+
+
+def paths() -> str:
+    """A path for every colour."""
+    fields = [[f"M{x * 8} {y * 8}h8v8h-8z" for y, x in zip(*np.where(v == LEVEL), strict=True)] for v in range(LEVELS)]
+    return "".join(f'<path class="c{v}" d="{"".join(some)}"/>' for v, some in enumerate(fields))
+
+
 SHOWN: dict[str, bytes] = {
     "nested rules": page(sheet("&%c{background:$}", FIELD + "i{") + "<style>}</style>", cells()),
     "nested in several": page("<style>" + FIELD + "body{i{" + sheet("&%c{background:$}", "")[7:-8] + "}}</style>", cells()),
@@ -90,12 +101,10 @@ SHOWN: dict[str, bytes] = {
     "not closed": page(sheet("%c{background:linear-gradient($,$)}")[: -len("</style>") - 1], "</style>", cells()),
     "entities in classes": page(sheet("%c{background:linear-gradient($,$)}"), cells().replace("class=c", "class=&#99;")),
     "painted by motion": page("<svg width=320 height=240>", cells('<rect x={x} y={y} width=8 height=8><set attributeName=fill to="{grey}"/></rect>')),
+    "paths of many fields": page("<svg width=320 height=240>", sheet("%c{fill:oklab(calc((%n + .5)/16) 0 0)}", ""), paths()),
     "flooded": page("<svg width=320 height=240>", "".join(f"<filter id=f{v}><feFlood flood-color='{grey}'/></filter>" for v, grey in enumerate(GREY)), cells('<rect x={x} y={y} width=8 height=8 filter="url(#f{c})"/>')),
     "a style sheet in an address": page("<link rel=stylesheet href='data:text/css;base64,", base64.b64encode(sheet("%c{background:linear-gradient($,$)}")[7:-8].encode()).decode(), "'>", cells()),
 }  # fmt: skip
-SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="240" viewBox="0 0 320 240">'
-RECT = '<rect class="c{c}" x="{x}" y="{y}" width="8" height="8"/>'
-FILLED = sheet("%c{fill:$}", "")
 DRAWINGS: dict[str, str] = {
     "a variable": SVG + sheet("%c{--c:$}", "rect{fill:var(--c)}") + cells(RECT),
     "colours of percent": SVG + sheet("%c{fill:rgb(%n 0 0 / 1)}", "") + cells(RECT),
@@ -114,6 +123,7 @@ DRAWINGS: dict[str, str] = {
     "a sheet in an address": SVG
     + f"<style>@import url('data:text/css;base64,{base64.b64encode(FILLED[7:-8].encode()).decode()}');</style>"
     + cells(RECT),
+    "paths of many fields": SVG + sheet("%c{fill:color-mix(in srgb,$ 100%,red)}", "") + paths(),
     "declared attributes": '<!DOCTYPE svg [<!ATTLIST rect height CDATA "8">]>'
     + SVG
     + cells('<rect fill="{grey}" x="{x}" y="{y}" width="8"/>'),

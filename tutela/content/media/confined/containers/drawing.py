@@ -12,7 +12,7 @@ from PIL import Image, ImageChops
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers.page import STATES, nesting
-from tutela.content.media.confined.containers.page_styles import MANY
+from tutela.content.media.confined.containers.page_styles import MANY, pieces
 from tutela.content.media.confined.paired import paired
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
@@ -54,8 +54,8 @@ _BEYOND = re.compile(
 )
 """What browsers know of styles and our renderer does not. The engine for pages knows more of it, and says what it does
 not know."""
-_DECLARES = re.compile(rb"<!(?:ENTITY|ATTLIST)")
-"""Entities and attributes that only readers of XML know."""
+_DECLARES = re.compile(rb"<!(?:ENTITY|ATTLIST)|\bcontext-(?:fill|stroke)\b")
+"""Entities and attributes that only readers of XML know, colours of what uses a marker."""
 _CDATA = re.compile(rb"<!\[CDATA\[|\]\]>")
 _NAMESPACE = b'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 _MEDIA = re.compile(rb"@media\b[^{};@]*\{((?:[^{}]*\{[^{}]*\})*[^{}]*)\}", re.IGNORECASE)
@@ -71,7 +71,7 @@ class Drawing:
                 yield Unread("drawing", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
         if foreign := b"".join(text[begin.end() : end.start()] for begin, end in paired(text, _FOREIGN, _FOREIGN_END)):
             yield InnerFile("page within", b"<html>" + foreign, speculative=True)
-        if text.count(b"<") >= MANY and _BEYOND.search(text):
+        if pieces(text) >= MANY and _BEYOND.search(text):
             if _DECLARES.search(text):
                 reason = "it declares what is not drawn here"
                 yield Unread("drawing", UnscreenableError(Shortcoming.NOT_RENDERED, reason))

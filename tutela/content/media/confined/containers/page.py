@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.containers.page_styles import MANY, VARIED, PageStyles
+from tutela.content.media.confined.containers.page_styles import MANY, VARIED, PageStyles, pieces
 from tutela.content.media.confined.encodings import addresses_in
 from tutela.content.media.confined.paired import paired
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
@@ -108,7 +108,7 @@ class WebPage:
         for source in _SOURCE.finditer(text) if b"=" in text else ():
             yield InnerFile("page within", _unescaped(source[1] or source[2] or source[3] or b""), speculative=True)
         text += b"".join(b"<style>%b</style>" % data for said, data in addressed if said.startswith(_STYLE))
-        styles = PageStyles(text) if text.count(b"<") >= MANY else None
+        styles = PageStyles(text) if pieces(text) >= MANY else None
         if styles is not None and styles.unknown.is_a_picture:
             yield _not_drawn("it has many elements of styles that are not drawn here")
         if not may_draw(text):
@@ -134,7 +134,7 @@ def may_show(text: bytes) -> bool:
     """Whether it is worth looking at as a page: something of it is drawn, or would be held."""
     if may_draw(text) or _beyond_us(text, ()):
         return True
-    styles = PageStyles(text) if text.count(b"<") >= MANY else None
+    styles = PageStyles(text) if pieces(text) >= MANY else None
     return styles is not None and (styles.unknown.is_a_picture or styles.wanted.is_a_picture)
 
 

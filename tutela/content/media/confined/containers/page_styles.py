@@ -81,6 +81,9 @@ _VARIABLE = re.compile(rb"var\(\s*(--[\w-]+)")
 _UNKNOWN_ELEMENT = re.compile(
     rb"<(?:progress|meter|iframe|object|embed)\b|<input\b[^<>]*\stype\s*=\s*[\"']?(?:color|range|checkbox|radio)"
 )
+_PATH = re.compile(rb"""\bd\s*(?:=\s*["']|:\s*path\(\s*["'])([^"'<>]{100,})""", re.IGNORECASE)
+_FEWEST_MOVES = 12
+"""In a path of many fields; a sign has fewer."""
 _SHAPE = re.compile(rb"<(?:rect|path|circle|ellipse|line|poly(?:gon|line)|use|text)\b")
 _SHAPED = re.compile(rb"^(?:-webkit-)?transform\s*:")
 """Shapes of a drawing are moved by their attribute alone."""
@@ -91,6 +94,13 @@ _PAINTS = re.compile(
     rb"|^(?:border|outline)(?:-(?:top|right|bottom|left|block|inline)[\w-]*)?\s*:.*?(?<![\d.])(?:[3-9]|[1-9]\d+)[\d.]*px"
 )
 """A field, of which a thin line is none."""
+
+
+def pieces(text: bytes) -> int:
+    """How many elements and fields of paths there are at most."""
+    paths: list[bytes] = _PATH.findall(text) if b"path" in text else []
+    moves = [path.lower().count(b"m") for path in paths]
+    return text.count(b"<") + sum(count for count in moves if count >= _FEWEST_MOVES)
 
 
 @dataclass(slots=True)
@@ -130,6 +140,8 @@ class PageStyles:
         self._define(declared)
         for selector, declarations in declared:
             self._count(selector, declarations)
+        if self.unknown.looks:
+            self.unknown.elements += pieces(text) - text.count(b"<")
         for ground in _GROUND.findall(text):
             self.wanted.add(ground, 1)
         for value in _SET.findall(text):
