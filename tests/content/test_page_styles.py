@@ -224,6 +224,15 @@ def test_an_ordinary_page_of_hundreds_of_elements_passes(kind):
     assert looked(ORDINARY[kind])[1] == []
 
 
+def test_objects_that_name_nothing_to_show_are_no_picture():
+    """The dialogues of GTK are XML of such elements."""
+    named, shown = (
+        PageStyles(b"".join(b"<object class='Box' id='b%d'%b></object>" % (n, more) for n in range(400)))
+        for more in (b"", b" data='b.svg'")
+    )
+    assert (named.unknown.is_a_picture, shown.unknown.is_a_picture) == (False, True)
+
+
 def test_a_picture_that_is_drawn_rightly_is_only_matched():
     found, reasons = looked(page(PLAIN, cells()))
     assert found[0][0] <= 28

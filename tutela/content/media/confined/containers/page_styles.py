@@ -79,7 +79,7 @@ _MOVED = re.compile(rb"var\(|currentcolor|\battr\(|\binherit\b", re.IGNORECASE)
 _REGISTERED = re.compile(rb"@property\s+(--[\w-]+)\s*\{.*?initial-value\s*:([^;]+).*", re.DOTALL | re.IGNORECASE)
 _VARIABLE = re.compile(rb"var\(\s*(--[\w-]+)")
 _UNKNOWN_ELEMENT = re.compile(
-    rb"<(?:progress|meter|iframe|object|embed)\b|<input\b[^<>]*\stype\s*=\s*[\"']?(?:color|range|checkbox|radio)"
+    rb"<(?:progress|meter|(?:iframe|object|embed)(?=\b[^<>]*\s(?:data|src|srcdoc|style|type)\s*=))\b|<input\b[^<>]*\stype\s*=\s*[\"']?(?:color|range|checkbox|radio)"
 )
 _PATH = re.compile(rb"""\bd\s*(?:=\s*["']|:\s*path\(\s*["'])([^"'<>]{100,})""", re.IGNORECASE)
 _FEWEST_MOVES = 12
