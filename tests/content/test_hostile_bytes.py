@@ -119,6 +119,15 @@ def test_places_that_are_found_are_not_kept(form, unit):
     assert peak < 12 * len(data) + 4_000_000, f"{peak / len(data):.0f} bytes for each"
 
 
+@pytest.mark.parametrize("unit", [b"<script ", b"<style ", b"<foreignObject ", b"<symbol ", b"<svg ", b"<path d='"])
+@pytest.mark.parametrize("begin", [b"<!doctype html><html>", b"<svg xmlns='http://www.w3.org/2000/svg'>"])
+def test_tags_without_an_end_are_looked_for_once(unit, begin):
+    """The square of so many took a pattern, which no budget ends, over half a minute."""
+    limits = Limits(max_parts=MOST, timeout_s=20.0)
+    reasons = {place.error.reason for place in walked(begin + unit * (600_000 // len(unit)), limits) if place.error}
+    assert Shortcoming.TIMEOUT not in reasons
+
+
 def test_a_gif_of_introducers_is_gone_through_at_once():
     for unit in (b"\x21\xfe\0", b"\x21\xfe\1a\1b\0", b"\x21", b"\x01"):
         calls, _ = cost(GIF[:-1] + unit * (1_000_000 // len(unit)) + b";")

@@ -160,7 +160,7 @@ def files_in(text: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
     for name, lines in uuencoded(text) if has_beginning and b"\n" in text else ():
         if data := from_uu(lines) or from_base64(lines):
             yield name, data
-    for found, end in paired(text, _YENC, _YENC_END) if has_beginning and b"=ybegin " in text else ():
+    for found, end in paired(text, _YENC.finditer(text), _YENC_END) if has_beginning and b"=ybegin " in text else ():
         yield found[1].decode("utf-8", "replace").strip(), _from_yenc(text[found.end() : end.start()])
     for found in _BASE85.finditer(text) if b"<" in text else ():
         with contextlib.suppress(ValueError):

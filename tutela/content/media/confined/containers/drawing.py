@@ -13,7 +13,7 @@ from PIL import Image, ImageChops
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers.page import STATES, nesting
 from tutela.content.media.confined.containers.page_styles import MANY, pieces
-from tutela.content.media.confined.paired import paired
+from tutela.content.media.confined.paired import paired, tags
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
 from tutela.content.media.plain import as_utf8
@@ -69,7 +69,9 @@ class Drawing:
         for pattern, reason in ((_MOVES, "it moves"), (_SCRIPT, "a script in it may draw")):
             if pattern.search(text):
                 yield Unread("drawing", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
-        if foreign := b"".join(text[begin.end() : end.start()] for begin, end in paired(text, _FOREIGN, _FOREIGN_END)):
+        if foreign := b"".join(
+            text[begin.end() : end.start()] for begin, end in paired(text, tags(text, _FOREIGN), _FOREIGN_END)
+        ):
             yield InnerFile("page within", b"<html>" + foreign, speculative=True)
         if pieces(text) >= MANY and _BEYOND.search(text):
             if _DECLARES.search(text):
@@ -84,7 +86,7 @@ class Drawing:
         if _left_out(text):
             reason = "it has colours that are not drawn here"
             yield Unread("drawing", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
-        symbols = paired(text, _SYMBOL, _SYMBOL_END, _SMALLEST_SYMBOL)
+        symbols = paired(text, tags(text, _SYMBOL), _SYMBOL_END, _SMALLEST_SYMBOL)
         for number, (begin, end) in enumerate(symbols, start=1):
             budget.spend_part()
             alone = b"<svg %b %b>%b</svg>" % (_NAMESPACE, begin[1], text[begin.end() : end.start()])

@@ -25,9 +25,9 @@ class Markup:
         runs = markup_runs(data)
         if sum(end - begin for begin, end in runs) < _LEAST:
             return
-        budget.check_time()
         each = [_OTHERS.sub(_as_shown, bytes(data[begin:end])) for begin, end in runs]
         for text in dict.fromkeys((b"".join(each), *(run for run in each if len(run) >= _LEAST))):
+            budget.check_time()
             if may_show(text):
                 budget.spend_bytes(len(text))
                 yield InnerFile("markup", text, speculative=True)

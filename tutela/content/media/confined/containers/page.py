@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers.page_styles import MANY, VARIED, PageStyles, pieces
 from tutela.content.media.confined.encodings import addresses_in
-from tutela.content.media.confined.paired import paired
+from tutela.content.media.confined.paired import paired, tags
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
 from tutela.content.media.plain import as_utf8
@@ -166,7 +166,7 @@ def _scripts(text: bytes, addressed: Sequence[tuple[bytes, bytes]]) -> Iterator[
     """What runs when the page is shown: in elements, in attributes, and behind addresses."""
     if b"<" not in text:
         return
-    for begin, end in paired(text, _SCRIPT, _SCRIPT_END):
+    for begin, end in paired(text, tags(text, _SCRIPT), _SCRIPT_END):
         yield text[begin.end() : end.start()]
     for handler in _HANDLER.finditer(text):
         yield _unescaped(handler.group()) if b"&" in handler.group() else handler.group()

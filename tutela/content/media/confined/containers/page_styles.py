@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from tutela.content.media.confined.paired import tags
+
 MANY, VARIED = 256, 12
 """Elements, and different looks of them, of which a picture can be put together."""
 _DEEPEST, _LONGEST = 16, 2_000
 """Rules in each other, and letters of a selector that comes of them; it is for any element if it is longer."""
-_STYLE = re.compile(
-    rb"<(?:[\w.\x80-\xff-]+:)?style\b[^>]*>(.*?)(?:</(?:[\w.\x80-\xff-]+:)?style\b|\Z)", re.DOTALL | re.IGNORECASE
-)
+_STYLE = re.compile(rb"<(?:[\w.\x80-\xff-]+:)?style\b[^>]*>", re.IGNORECASE)
+_STYLE_END = re.compile(rb"</(?:[\w.\x80-\xff-]+:)?style\b", re.IGNORECASE)
 _ATTRIBUTE = re.compile(rb"""[\s"'/](style|class|id)\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+)""")
 _PRESENTED = re.compile(
     rb"""\s(fill|stroke|color|(?:stop|flood)-color|filter|mask|[cr]?[xy]|r)\s*=\s*["']?([a-z-]+\([^"'<>]{1,200})"""
@@ -132,8 +133,8 @@ class PageStyles:
         self._registered: list[tuple[bytes, bytes]] = []
         self._moves = False
         self._definitions: dict[bytes, set[bytes]] = {}
-        for style in _STYLE.finditer(page):
-            self._read(style[1])
+        for sheet in _sheets(page):
+            self._read(sheet)
         styles = [(b"", _value(found[2])) for found in _ATTRIBUTE.finditer(text) if found[1] == b"style"]
         styles += [(b"", b"%b:%b" % found.groups()) for found in _PRESENTED.finditer(text)]
         declared = [(selector.lower(), list(_declarations(body.lower()))) for selector, body in (*self.rules, *styles)]
@@ -305,6 +306,16 @@ class PageStyles:
         """Names of classes and elements."""
         values = (_value(found[2]) for found in _ATTRIBUTE.finditer(self._text) if found[1] != b"style")
         return Counter(name for value in values for name in value.split())
+
+
+def _sheets(page: bytes) -> Iterator[bytes]:
+    """What stands in elements of styles; the last may have no end."""
+    at = 0
+    for begin in tags(page, _STYLE):
+        if begin.start() >= at:
+            end = _STYLE_END.search(page, begin.end())
+            at = end.end() if end else len(page)
+            yield page[begin.end() : end.start() if end else at]
 
 
 def _is_odd(declaration: bytes) -> bool:

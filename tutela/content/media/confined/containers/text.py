@@ -12,8 +12,8 @@ from tutela.content.media.content import Content
 from tutela.content.media.plain import as_utf8, is_text
 from tutela.content.media.sniff import MediaType
 
-_DRAWING = re.compile(rb"<(?:\w+:)?svg\b", re.IGNORECASE)
-_DRAWING_END = re.compile(rb"</(?:\w+:)?svg\s*>", re.IGNORECASE)
+_DRAWING = re.compile(rb"<(?:[\w.\x80-\xff-]+:)?svg\b", re.IGNORECASE)
+_DRAWING_END = re.compile(rb"</(?:[\w.\x80-\xff-]+:)?svg\s*>", re.IGNORECASE)
 _LOCKED = re.compile(rb"-----BEGIN PGP MESSAGE-----|-----BEGIN AGE ENCRYPTED FILE-----")
 _PICTURES = (b"image/", b"video/", b"application/")
 
@@ -53,5 +53,5 @@ def _in_reading(text: bytes, media_type: MediaType | None, budget: Budget) -> It
     for data in runs_in(text, budget):
         yield "", data, True
     if media_type is not MediaType.SVG and b"<" in text:
-        for begin, end in paired(text, _DRAWING, _DRAWING_END):
+        for begin, end in paired(text, _DRAWING.finditer(text), _DRAWING_END):
             yield "", text[begin.start() : end.end()], True

@@ -62,7 +62,7 @@ def _of_palette(data: memoryview) -> Iterator[tuple[str, bytes]]:
     if length < 40:
         return
     said = bytes(data[14:46]) + struct.pack("<I", max(most, colours)) + bytes(data[50 : palette + 4 * colours])
-    said += bytes(4 * (most - colours))
+    said += bytes(4 * max(most - colours, 0))
     whole = bytes(data[:10]) + struct.pack("<I", 14 + len(said)) + said
     if begin in (0, 14 + length if colours else 0):
         yield "from where its pixels are said to begin", whole + bytes(data[begin:])
