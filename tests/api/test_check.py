@@ -1,14 +1,12 @@
 """`POST /v1/check` over HTTP, and `tutela check`: links and words before they are posted, sent or answered."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.support.preloaded import Ended, run_tutela
 from tests.support.service import Service
 from tests.support.waiting import wait_until
 
@@ -76,9 +74,8 @@ def test_a_wrong_question_is_an_answer(client, body, status):
 
 
 def test_the_command_line_says_the_same(service: Service):
-    def check(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "tutela", "--home", str(service.home), "check", *arguments]
-        return subprocess.run(command, input=given, capture_output=True, text=True, cwd=Path(service.home))
+    def check(*arguments: str, given: str | None = None) -> Ended:
+        return run_tutela(["--home", str(service.home), "check", *arguments], given=given, cwd=service.home)
 
     hit = check("--text", "-", "--json", given="hxxps://example(.)org/listed")
     assert hit.returncode == 1, hit.stderr

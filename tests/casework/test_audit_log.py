@@ -6,7 +6,6 @@ import hashlib
 import json
 import random
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select, text
 
 from tests.support.effort import effort
+from tests.support.preloaded import start_python
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.casework.audit.checkpoints import CheckpointError, Checkpoints, PublicKey, SigningKey, read_checkpoint
 from tutela.casework.audit.log import AuditLog, append
@@ -179,10 +179,7 @@ for number in range(int(sys.argv[2])):
 
 @pytest.mark.slow
 def test_many_processes_and_threads_append_without_a_gap(log, database):
-    writers = [
-        subprocess.Popen([sys.executable, "-c", _WRITER, database, "15", f"process-{number}"], cwd=ROOT)
-        for number in range(2)
-    ]
+    writers = [start_python(_WRITER, database, "15", f"process-{number}") for number in range(2)]
     threads = [threading.Thread(target=fill, args=(log, 10)) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -361,8 +358,7 @@ def test_a_killed_writer_leaves_a_whole_log(tmp_path):
     store = Store.create(url)
     log, size = AuditLog(store), 0
     for _ in range(effort(4, 200)):
-        command = [sys.executable, "-c", _WRITER, url, "100000", "p"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
+        process = start_python(_WRITER, url, "100000", "p", stdout=subprocess.PIPE)
         assert process.stdout is not None
         process.stdout.readline()
         size += 1

@@ -8,8 +8,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -23,6 +21,7 @@ from sqlalchemy import select
 
 from tests.support.browser import Somebody, open_browser
 from tests.support.pictures import draw_scene, file_of
+from tests.support.preloaded import Ended, run_tutela, start_tutela
 from tests.support.service import Service, is_up
 from tests.support.serving import serving
 from tests.support.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn
@@ -112,15 +111,9 @@ class House:
         self.people: dict[str, Somebody] = {}
         self.start_console()
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str) -> Ended:
         """A command, as an operator gives it."""
-        return subprocess.run(
-            [sys.executable, "-m", "tutela", "--home", str(self.home), *arguments],
-            env=self.console_environment(),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-        )
+        return run_tutela(["--home", str(self.home), *arguments], env=self.console_environment())
 
     def console_environment(self) -> dict[str, str]:
         own = {"TUTELA_CONSOLE__ORIGIN": self.origin, "TUTELA_CONSOLE__IDENTITY": str(self.key)}
@@ -128,8 +121,8 @@ class House:
 
     def start_console(self) -> None:
         self.log = (self.folder / "console.log").open("ab")
-        self.console = subprocess.Popen(
-            [sys.executable, "-m", "tutela", "--home", str(self.home), "console", "serve", "--port", str(self.port)],
+        self.console = start_tutela(
+            ["--home", str(self.home), "console", "serve", "--port", str(self.port)],
             env=self.console_environment(),
             stdout=self.log,
             stderr=self.log,

@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -22,6 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.preloaded import Ended, run_tutela, start_python
 from tests.support.serving import serving
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.errors import ConflictError, InputError, NotFoundError
@@ -290,9 +290,7 @@ def test_nothing_is_lost_and_no_step_is_forgotten_when_dispatchers_are_killed(da
         outbox.enqueue("t", str(number), {})
     done, kills = {("t", DeliveryState.DONE): 40}, 0
     while outbox.counts() != done:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _KILLED, database, str(journal)], stdout=subprocess.PIPE, cwd=ROOT
-        )
+        process = start_python(_KILLED, database, str(journal), stdout=subprocess.PIPE)
         assert process.stdout is not None
         assert process.stdout.readline() == b"up\n"
         if kills < 6:
@@ -504,9 +502,8 @@ def test_the_command_line_lists_and_retries(tmp_path):
     outbox = Outbox(store)
     outbox.enqueue(TOPIC, "event-1/p", {"endpoint": "p", "type": "t", "timestamp": "", "data": {}})
 
-    def tutela(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "tutela", "--home", str(home), "outbox", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, cwd=ROOT)
+    def tutela(*arguments: str, **environment: str) -> Ended:
+        return run_tutela(["--home", str(home), "outbox", *arguments], env=os.environ | environment)
 
     with receiving() as receiver:
         receiver.answers = [(410, {})]

@@ -3,7 +3,6 @@
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from sqlalchemy import insert, select, text
 
 import tutela.foundation.store
 from tests.support.effort import effort
+from tests.support.preloaded import start_python
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.errors import StoreError
 from tutela.foundation.outbox.service import enqueue
@@ -84,10 +84,7 @@ def test_two_stores_have_two_identities():
 @pytest.mark.slow
 def test_many_processes_may_make_the_same_database_at_once(database):
     script = f"from tutela.foundation.store.database import Store; print(Store.create({database!r}).identity)"
-    processes = [
-        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
-        for _ in range(4)
-    ]
+    processes = [start_python(script, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
     answers = [process.communicate(timeout=PATIENCE_S) for process in processes]
     assert len({answer for answer, _ in answers}) == 1, answers
     assert answers[0][0].strip()
@@ -173,9 +170,7 @@ while True:
     url, rng, accepted = f"sqlite:///{tmp_path / 'k.db'}", random.Random(3), 0
     Store.create(url).close()
     for _ in range(effort(5, 100)):
-        process = subprocess.Popen(
-            [sys.executable, "-c", script, url, str(accepted + 1000)], stdout=subprocess.PIPE, cwd=ROOT, text=True
-        )
+        process = start_python(script, url, str(accepted + 1000), stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         lines = [process.stdout.readline()]
         time.sleep(rng.random() * 0.1)

@@ -1,14 +1,11 @@
 """Banks: made, changed, filled, withdrawn, each with its history; and what matching and the index are told."""
 
-import os
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import pytest
 
 from tests.support.feeds import random_hashes
+from tests.support.preloaded import start_python
 from tests.support.waiting import PATIENCE_S
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.store.database import Store
@@ -255,8 +252,7 @@ banks = Banks(Store.open({database!r}))
 for row in random_hashes(40, seed=11):
     banks.add("known", [NewEntry("pdq", row.tobytes())], actor="process")
 """
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    processes = [subprocess.Popen([sys.executable, "-c", script], env=environment) for _ in range(3)]
+    processes = [start_python(script) for _ in range(3)]
     assert [process.wait(PATIENCE_S) for process in processes] == [0, 0, 0]
     banks = Banks(store)
     assert len(banks.entries("known")) == len(banks.changes("pdq", 0, 100)) == 40

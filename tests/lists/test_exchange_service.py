@@ -5,8 +5,6 @@ import hashlib
 import json
 import os
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,12 +20,13 @@ from sqlalchemy import select
 from tests.support.exchange_tools import QUICK, expected, exported, filled, listed, opened, puller
 from tests.support.feeds import random_hashes
 from tests.support.pictures import file_of, photos
+from tests.support.preloaded import run_tutela
 from tests.support.service import Service
 from tests.support.standins.ncmec import NcmecEntry, NcmecStandIn
 from tests.support.standins.server import served
 from tests.support.standins.stopncii import StopNciiStandIn
 from tests.support.standins.threatexchange import TOKEN, ThreatExchangeStandIn
-from tests.support.waiting import PATIENCE_S, wait_until
+from tests.support.waiting import wait_until
 from tutela.api.keys import Scope
 from tutela.casework.cases.model import Outcome
 from tutela.casework.cases.options import EvidenceOptions
@@ -178,15 +177,14 @@ def test_a_list_that_was_not_pulled_for_too_long_is_an_alarm(tmp_path, monkeypat
     database.execute("UPDATE exchange SET created_at = created_at - 3 * 3600 * 1000000")
     database.commit()
     database.close()
-    command = [sys.executable, "-m", "tutela", "--home", str(home)]
-    doctor = subprocess.run([*command, "doctor", "--json"], capture_output=True, text=True, check=False)
+    doctor = run_tutela(["--home", home, "doctor", "--json"])
     found = [json.loads(line) for line in doctor.stdout.splitlines()]
     assert {"state": "fail", "what": "exchange ncmec", "detail": "not pulled for 3.0 h"} in found
     assert doctor.returncode == 1
-    status = subprocess.run([*command, "exchange", "status"], capture_output=True, text=True, check=False)
+    status = run_tutela(["--home", home, "exchange", "status"])
     assert status.returncode == 1
     monkeypatch.delenv("NCMEC_PASSWORD")
-    pull = subprocess.run([*command, "exchange", "pull", "ncmec"], capture_output=True, text=True, check=False)
+    pull = run_tutela(["--home", home, "exchange", "pull", "ncmec"])
     assert pull.returncode == 2 and "env:NCMEC_PASSWORD is empty or not set" in pull.stderr
 
 
@@ -606,17 +604,10 @@ def test_the_self_test_asks_a_running_service_and_opens_a_case_only_where_that_i
     service = Service(tmp_path / "home", TUTELA_EVIDENCE=json.dumps({"recipients": [new_identity()[1]]}))
     try:
         key = service.keys.create("selftest", [Scope.SCREEN], by="test")[1]
-        command = [sys.executable, "-m", "tutela", "--home", str(service.home), "selftest", "--url", service.address]
+        command = ["--home", str(service.home), "selftest", "--url", service.address]
         environment = os.environ | {"TUTELA_KEY": key}
         for further, checks, cases in (((), 3, 0), (("--holds",), 4, 1)):
-            done = subprocess.run(
-                [*command, "--json", *further],
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE_S,
-                check=False,
-            )
+            done = run_tutela([*command, "--json", *further], env=environment)
             assert done.returncode == 0, done.stdout + done.stderr
             assert [json.loads(line)["state"] for line in done.stdout.splitlines()] == ["ok"] * checks
             with service.client() as client:

@@ -3,11 +3,9 @@
 import copy
 import json
 import multiprocessing
-import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -19,6 +17,7 @@ from hypothesis import strategies as st
 
 from tests.support.effort import effort
 from tests.support.feeds import FileFeed, MemoryFeed, random_hashes
+from tests.support.preloaded import start_python
 from tests.support.waiting import PATIENCE_S
 from tutela import _native
 from tutela.content.signals.registry import signal_type, signal_types
@@ -350,13 +349,10 @@ def test_a_build_killed_at_any_moment_leaves_a_whole_index(tmp_path):
     rows = random_hashes(3000, seed=8)
     feed.set_many({key: row.tobytes() for key, row in enumerate(rows)})
     rng = random.Random(9)
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     process = None
     for _ in range(effort(10, 200)):
         if process is None or process.poll() is not None:
-            process = subprocess.Popen(
-                [sys.executable, "-c", _BUILD, str(tmp_path)], stdout=subprocess.PIPE, env=environment
-            )
+            process = start_python(_BUILD, str(tmp_path), stdout=subprocess.PIPE)
             assert process.stdout is not None
             process.stdout.readline()
         time.sleep(rng.random() * 0.05)

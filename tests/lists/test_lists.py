@@ -4,11 +4,9 @@ import base64
 import gzip
 import io
 import json
-import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.support.effort import effort
 from tests.support.feeds import random_hashes
+from tests.support.preloaded import start_python
 from tutela.errors import InputError, NotFoundError
 from tutela.foundation.store.database import Store
 from tutela.lists.banks.columns import Columns
@@ -457,11 +456,8 @@ def test_an_import_killed_at_random_moments_ends_equal_to_its_file(database, tmp
     hashes = [row.tobytes() for row in random_hashes(4000, seed=13)]
     path.write_text("hash,type,id\n" + "".join(f"{value.hex()},pdq,{i}\n" for i, value in enumerate(hashes)))
     rng, kills, seen, most = random.Random(14), 0, 0, effort(5, 100)
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     while True:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _IMPORT, database, str(path)], stdout=subprocess.PIPE, env=environment, text=True
-        )
+        process = start_python(_IMPORT, database, str(path), stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         if kills < most:

@@ -6,7 +6,6 @@ import os
 import random
 import re
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from sqlalchemy import select
 
 from tests.support.effort import effort
 from tests.support.observe_until_killed import BETWEEN_PRESSURE, WrittenDesk
+from tests.support.preloaded import start_python
 from tests.support.recruiter import WORDING_A, positives
 from tests.support.talk import MINOR, ON, START, Desk, group_leader, opened, requests, shuffled, town
 from tutela.casework.cases.contacts import Line, read_lines
@@ -856,15 +856,19 @@ def test_who_has_evidence_may_be_asked_of_while_events_are_taken():
 # --- kills
 
 
+OBSERVE = """
+import sys
+from pathlib import Path
+from tests.support.observe_until_killed import observe
+observe(Path(sys.argv[1]), int(sys.argv[2]))
+"""
+
+
 @pytest.mark.slow
 def test_whatever_was_answered_before_a_kill_is_in_state_exactly_once(tmp_path: Path):
     home, number, chance = tmp_path / "home", 0, random.Random(7)
     for _ in range(effort(4, 200)):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.observe_until_killed", str(home), str(number)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        process = start_python(OBSERVE, str(home), str(number), stdout=subprocess.PIPE, text=True)
         process.stdout.readline()
         time.sleep(chance.uniform(0.0, 0.3))
         process.kill()

@@ -6,8 +6,6 @@ import itertools
 import json
 import random
 import re
-import subprocess
-import sys
 import threading
 import zipfile
 from collections.abc import Callable
@@ -24,6 +22,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from tests.support.effort import effort
 from tests.support.pictures import file_of, mutations
+from tests.support.preloaded import Ended, run_tutela
 from tests.support.stores import new_home
 from tests.support.videos import RATE, each, encode, frames_of, looped, scene, still
 from tutela import _native
@@ -698,9 +697,8 @@ def test_frames_that_the_caller_hashed_are_aligned_too(films):
 
 @pytest.mark.slow
 def test_the_command_line_lists_a_video_and_finds_its_copy_and_its_crop(tmp_path):
-    def tutela(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "tutela", "--home", str(tmp_path / "home"), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=300)
+    def tutela(*arguments: str) -> Ended:
+        return run_tutela(["--home", str(tmp_path / "home"), *arguments])
 
     film, crop = tmp_path / "film.mp4", tmp_path / "crop.mp4"
     film.write_bytes(encode(scene(0)[:40]))

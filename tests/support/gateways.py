@@ -8,8 +8,6 @@ import os
 import signal
 import socket
 import struct
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.pictures import file_of, photos
+from tests.support.preloaded import start_tutela
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.content.media.content import Limits
 from tutela.content.signals.registry import signal_type
@@ -139,7 +138,7 @@ class GatewayProcess:
         self.log = home / f"{name}.log"
         TOLD_IN.add(self.log)
         TOLD_AT.update(each.port for each in getattr(described(settings)[name], "listen", ()) if each.port)
-        self._arguments = [sys.executable, "-m", "tutela", "--home", str(home), "gateway", "run", name]
+        self._arguments = ["--home", str(home), "gateway", "run", name]
         patient = {"TUTELA_DECODERS": "1", "TUTELA_LIMITS__TIMEOUT_S": "120"}
         self._environment = os.environ | patient | {"TUTELA_GATEWAYS": json.dumps(settings)} | environment
         self.start()
@@ -147,7 +146,7 @@ class GatewayProcess:
     def start(self) -> None:
         self.log.write_bytes(b"")
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = start_tutela(
                 self._arguments, stdout=log, stderr=log, env=self._environment, start_new_session=True
             )
         wait_until(self._is_up, "the gateway is up")

@@ -3,7 +3,6 @@ answered for; snapshots fall between them, and its alarms stand in a file.
 """
 
 import os
-import sys
 from pathlib import Path
 
 from tests.support.talk import MINOR, Desk, opened
@@ -52,7 +51,3 @@ def observe(home: Path, number: int) -> None:
         conversations.drain()
         if number % BETWEEN_SNAPSHOTS == 0:
             conversations._save()
-
-
-if __name__ == "__main__":
-    observe(Path(sys.argv[1]), int(sys.argv[2]))

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +11,17 @@ from typing import Any
 
 import pytest
 
+from tests.support.preloaded import SCRIPT, SHOWN, start_tutela
 from tests.support.waiting import PATIENCE_S
 from tutela.foundation.store.database import Store
 from tutela.lists.banks.service import Banks
 
-COMMAND = [str(Path(sys.executable).with_name("tutela"))]
+COMMAND = [SCRIPT]
 
 
 def environment(home: Path, **changes: str) -> dict[str, str]:
     """A user's environment: no setting and no terminal of whoever runs the tests."""
-    theirs = ("TUTELA_", "PYTHONIOENCODING", "COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TUTELA_", *SHOWN))}
     return kept | {"TUTELA_HOME": str(home)} | changes
 
 
@@ -34,7 +33,7 @@ def tutela_process(
         "stdout": subprocess.PIPE,
         "stderr": subprocess.PIPE,
     } | changes
-    return subprocess.Popen([*COMMAND, *args], env=environment(home, **(env or {})), **options | changes)
+    return start_tutela(args, env=environment(home, **(env or {})), **options | changes)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,6 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from tests.support.preloaded import start_tutela
 from tests.support.stores import new_store
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.api.keys import Keys, Scope
@@ -42,8 +41,8 @@ class Service:
     def start(self) -> None:
         self.log = (self.home / "log").open("ab")
         arguments = ["serve", "--port", str(self.port), "--workers", str(self.workers)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tutela", "--home", str(self.home), *arguments],
+        self.process = start_tutela(
+            ["--home", str(self.home), *arguments],
             stdout=self.log,
             stderr=self.log,
             env=self.environment,

@@ -25,6 +25,7 @@ import pytest
 import uvicorn
 from av.video.frame import PictureType
 
+from tests.support.preloaded import start_tutela
 from tests.support.service import free_port, is_up
 from tests.support.videos import Pictures
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -403,8 +404,8 @@ second_hit_s = 3
 
     def begin(self) -> None:
         """Start it, and wait for nothing."""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tutela", "--home", str(self.home), "stream", "serve"],
+        self.process = start_tutela(
+            ["--home", str(self.home), "stream", "serve"],
             env=os.environ | {"TUTELA_CONFIG": str(self.config), "TUTELA_DECODERS": "1"},
             stdin=subprocess.DEVNULL,
             stdout=self.log,
