@@ -120,10 +120,10 @@ def serve(
     ] = None,
 ) -> None:
     """Run the HTTP service until it is told to stop."""
+    settings = context.obj.settings_to_serve()
     from tutela.api.options import ServiceOptions
     from tutela.api.server import serve as run
 
-    settings = context.obj.settings()
     options = settings.door(ServiceOptions)
     run(settings, host or options.host, port or options.port, workers or options.workers)
 

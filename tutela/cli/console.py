@@ -16,10 +16,10 @@ def serve(
     ] = None,
 ) -> None:
     """Run the console until it is told to stop. Only this process holds the review key."""
+    settings = context.obj.settings_to_serve(clean=True)
     from tutela.console.options import ConsoleOptions
     from tutela.console.server import serve as run
 
-    settings = context.obj.settings()
     options = settings.door(ConsoleOptions)
     run(settings, options, host or options.host, port or options.port)
 

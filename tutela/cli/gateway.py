@@ -28,10 +28,10 @@ def list_(context: typer.Context, json: Annotated[bool, typer.Option("--json", h
 @app.command(epilog="tutela gateway run mail")
 def run(context: typer.Context, name: Annotated[str, typer.Argument(help="As in the settings.")]) -> None:
     """Run one gateway in a process of its own until it is told to stop; `tutela serve` runs all of them."""
+    settings = context.obj.settings_to_serve()
     from tutela.api.options import ServiceOptions
     from tutela.gateways.process import run as run_gateway
 
-    settings = context.obj.settings()
     run_gateway(settings, name, settings.door(ServiceOptions).max_in_flight)
 
 

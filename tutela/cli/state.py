@@ -32,6 +32,21 @@ class CommandState:
 
         return load_settings(config=self.config, home=self.home, database=self.database)
 
+    def settings_to_serve(self, *, clean: bool = False) -> "Settings":
+        """The settings, for a process that stays. Raises InputError.
+
+        Where evidence is kept, or `clean` says so, the program starts anew first, so that memory is overwritten: before
+        it loads what it serves with, which takes longest and would be done twice.
+        """
+        from tutela.casework.evidence.memory import start_anew_with_clean_memory
+
+        if clean:
+            start_anew_with_clean_memory()
+        settings = self.settings()
+        if settings.evidence is not None:
+            start_anew_with_clean_memory()
+        return settings
+
     def deployment(self) -> "Deployment":
         """The open deployment; close it."""
         return self.settings().open()

@@ -17,9 +17,10 @@ app = typer.Typer(no_args_is_help=True, help="Live streams: watched while they r
 @app.command(epilog="tutela stream serve")
 def serve(context: typer.Context) -> None:
     """Answer media servers and watch their streams until told to stop."""
+    settings = context.obj.settings_to_serve()
     from tutela.gateways.streams.process import run
 
-    run(context.obj.settings())
+    run(settings)
 
 
 @app.command("list", epilog="tutela stream list  ·  tutela stream list --ended")
