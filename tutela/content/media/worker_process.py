@@ -27,6 +27,8 @@ START_TIMEOUT_S = 60.0
 _ONE_READ = 64 * 1024
 _TICK_S = 0.05
 """How often the time that a task takes is looked at."""
+_TICK = struct.pack("@ll", 0, round(_TICK_S * 1_000_000))
+"""As the system's sockets take it (a `timeval`). With a timeout of Python's, each call would wait with `poll` first."""
 _LOWEST_PRIORITY = 19
 
 _LENGTH = struct.Struct("<I")
@@ -47,7 +49,8 @@ class WorkerProcess:
         self._memory = nameless_file()
         self._map: mmap.mmap | None = None
         self._socket, theirs = socket.socketpair()
-        self._socket.settimeout(_TICK_S)
+        for timeout in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self._socket.setsockopt(socket.SOL_SOCKET, timeout, _TICK)
         memory = to_read_only(self._memory)
         arguments: dict[str, str | int] = {"task": task, "max_memory_bytes": limits.max_memory_bytes + limits.max_bytes}
         try:
@@ -124,6 +127,7 @@ class WorkerProcess:
         TimeoutError. As `WorkerPool.run`."""
         self.reusable = False
         self.tasks += 1
+        self._watch_at = time.monotonic() + _TICK_S
         try:
             alarm_s = max(PATIENCE * timeout_s, LONGEST_ASIDE_S)
             request = {"task": self.tasks, "length": len(content), "timeout_s": alarm_s, "options": options}
@@ -210,9 +214,9 @@ class WorkerProcess:
         while left:
             try:
                 sent = socket.send_fds(self._socket, [left], descriptors) if descriptors else self._socket.send(left)
-            except TimeoutError:
+            except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise
+                    raise TimeoutError from None
                 continue
             left, descriptors = left[sent:], ()
 
@@ -228,7 +232,7 @@ class WorkerProcess:
             if time.monotonic() > self._watch_at:
                 self._watch_at = time.monotonic() + _TICK_S
                 watch()
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(BlockingIOError):
                 part = self._socket.recv(max(_ONE_READ, length - len(self._unread)))
                 if not part:
                     raise EOFError

@@ -116,10 +116,9 @@ def readings_of(text: bytes) -> Iterator[bytes]:
     yield text
     if b"&" in text and (resolved := html.unescape(text.decode("latin-1")).encode("utf-8")) != text:
         yield resolved
-    if has_row(text, _IN_BASE64, 40) and (resolved := _NUMBERED.sub(b"", text)) != text:
-        yield resolved
-    if has_row(text, _IN_BASE64, 40) and (resolved := _APART.sub(b"", text)) != text:
-        yield resolved
+    for between in (_NUMBERED, _APART) if has_row(text, _IN_BASE64, 40) else ():
+        if (resolved := between.sub(b"", text)) != text:
+            yield resolved
     for begin, end in base64_groups(text):
         yield text[begin:end].replace(b" ", b"")
     if b'"' in text and b'"1"' in text and (resolved := _KEYED.sub(b"", text)) != text:

@@ -99,9 +99,12 @@ _PAINTS = re.compile(
 
 def pieces(text: bytes) -> int:
     """How many elements and fields of paths there are at most."""
-    paths: list[bytes] = _PATH.findall(text) if b"path" in text else []
+    # A single byte is found at once: most texts have none of these, and neither letters nor marks need be counted then.
+    quoted = b'"' in text or b"'" in text
+    paths: list[bytes] = _PATH.findall(text) if quoted and b"path" in text else []
     moves = [path.lower().count(b"m") for path in paths]
-    return text.count(b"<") + sum(count for count in moves if count >= _FEWEST_MOVES)
+    elements = text.count(b"<") if b"<" in text else 0
+    return elements + sum(count for count in moves if count >= _FEWEST_MOVES)
 
 
 @dataclass(slots=True)
