@@ -97,20 +97,26 @@ def values(kind: object, name: str, bits: int) -> st.SearchStrategy[object]:
 @st.composite
 def elements(draw: st.DrawFn, kind: type[Element]) -> Element:
     """Any element of that type that the model lets be made."""
-    hints = hints_of(kind)  # type: ignore[arg-type]  # mypy takes Element, which defines __eq__ by its fields, as unhashable
-    fields = {
-        field.name: values(hints[field.name], field.name, field.metadata.get("bits", 64))
-        for field in dataclasses.fields(kind)
-    }
+    fields = dict(fields_of(kind))  # type: ignore[arg-type]  # mypy takes Element, which defines __eq__ by its fields, as unhashable
     if kind is InternetDetails:
         name = draw(st.sampled_from(sorted(fields)))
-        detail: Any = flat(hints[name])[0]
+        detail: Any = flat(hints_of(kind)[name])[0]
         details: dict[str, Any] = {name: draw(elements(detail))}
         return InternetDetails(**details)
     if kind is FileDetails:
         left_out = draw(st.sampled_from(["potential_meme", "file_annotations"]))
         fields.pop(left_out)
     return kind(**{name: draw(found) for name, found in fields.items()})
+
+
+@functools.cache
+def fields_of(kind: type[Element]) -> dict[str, st.SearchStrategy[object]]:
+    """Any value of each field of an element, made once: hypothesis examines every strategy that is new to it."""
+    hints = hints_of(kind)  # type: ignore[arg-type]
+    return {
+        field.name: values(hints[field.name], field.name, field.metadata.get("bits", 64))
+        for field in dataclasses.fields(kind)
+    }
 
 
 @functools.cache
