@@ -590,6 +590,7 @@ _AGE = (
     r"(?:child(?:ren)?|kids?|minors?|teens?|toddlers?|preteens?|under ?1[0-7]|\b1[0-7][- ]?(?:year|yo)\w*|kind(?:er)?)"
 )
 _SEXUAL = r"(?:horny|naked|nudes?|undress|strip for|sexy|masturbat\w*|orgasm\w*|penis|vagina|blowjob)"
+_SEXUAL_WORD = re.compile(_SEXUAL, re.IGNORECASE)
 _SEXUAL_TALK = re.compile(rf"{_AGE}\W+(?:\w+\W+){{0,6}}{_SEXUAL}|{_SEXUAL}\W+(?:\w+\W+){{0,6}}{_AGE}", re.IGNORECASE)
 _FORBIDDEN_SETS = re.compile(r"pan-?12|perverted.?justice|chatcoder|vtpan|\bpanc\b|nps.?chat", re.IGNORECASE)
 
@@ -608,7 +609,9 @@ def test_the_repository_holds_no_sexual_talk_of_minors_and_no_forbidden_data_set
         except UnicodeDecodeError:
             continue
         looked += 1
-        for pattern in (_SEXUAL_TALK, _FORBIDDEN_SETS):
+        # A file without a sexual word has no such talk: that is searched for much sooner.
+        patterns = (_SEXUAL_TALK, _FORBIDDEN_SETS) if _SEXUAL_WORD.search(text) else (_FORBIDDEN_SETS,)
+        for pattern in patterns:
             found += [f"{name}: {match.group()[:60]!r}" for match in pattern.finditer(text)]
     assert looked > 500
     assert found == []
