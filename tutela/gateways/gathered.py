@@ -92,12 +92,15 @@ class GatheredContent:
         """The content as it is screened."""
         return self.view() if self._file is None else self._file
 
-    def send(self, connection: socket.socket, offset: int) -> int:
-        """Send what fits of the rest: how much that was. Raises OSError, BlockingIOError."""
-        if self._file is not None:
-            return os.sendfile(connection.fileno(), self._file.descriptor, offset, len(self) - offset)
-        with self.view() as view, view[offset:] as rest:
-            return connection.send(rest)
+    def send(self, connection: socket.socket, offset: int, head: bytes = b"") -> int:
+        """Send what fits of a head and of the rest behind it, in one packet: how much of both that was. Raises OSError,
+        BlockingIOError."""
+        if self._file is None:
+            with self.view() as view, view[offset:] as rest:
+                return connection.sendmsg((head, rest))
+        if head:
+            return connection.send(head, socket.MSG_MORE)
+        return os.sendfile(connection.fileno(), self._file.descriptor, offset, len(self) - offset)
 
     def close(self) -> None:
         """Let go of the content."""

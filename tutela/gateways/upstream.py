@@ -70,9 +70,7 @@ class Upstream:
         try:
             async with asyncio.timeout(self._timeout_s):
                 _connect(connection, self._place)
-                await _send_head(connection, _head(method, target, headers, length), more=bool(length))
-                if content is not None and length:
-                    await _send_content(connection, content)
+                await _send(connection, _head(method, target, headers, length), content)
                 while not reading.has_head:
                     await reading.more(connection, _HEAD_BLOCK)
         except (OSError, TimeoutError, httptools.HttpParserError, EOFError) as error:
@@ -196,27 +194,19 @@ def _connect(connection: socket.socket, place: str | tuple[str, int]) -> None:
         raise OSError(error, os.strerror(error))
 
 
-async def _send_head(connection: socket.socket, head: bytes, *, more: bool) -> None:
-    """In one packet with the first of the content, where more follows."""
-    while head:
+async def _send(connection: socket.socket, head: bytes, content: GatheredContent | None) -> None:
+    """The head, and the content straight from where it was gathered: the bytes that were screened, and no others."""
+    offset, length = 0, len(content) if content is not None else 0
+    while head or offset < length:
         try:
-            head = head[connection.send(head, socket.MSG_MORE if more else 0) :]
-        except BlockingIOError:
-            await _writable(connection)
-
-
-async def _send_content(connection: socket.socket, content: GatheredContent) -> None:
-    """Straight from where it was gathered: the bytes that were screened, and no others."""
-    offset, length = 0, len(content)
-    while offset < length:
-        try:
-            sent = content.send(connection, offset)
+            sent = content.send(connection, offset, head) if content is not None and length else connection.send(head)
         except BlockingIOError:
             await _writable(connection)
             continue
         if not sent:
             raise OSError("the content's file is shorter than it was")
-        offset += sent
+        of_head = min(sent, len(head))
+        head, offset = head[of_head:], offset + sent - of_head
 
 
 async def _readable(connection: socket.socket) -> None:

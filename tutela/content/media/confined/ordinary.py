@@ -44,8 +44,7 @@ def is_audio(data: bytes | memoryview) -> bool:
     """Whether content is audio, in a form of its own: not in the containers that films use too."""
     view = memoryview(data)
     head = bytes(view[:64])
-    named = any(head.startswith(signature) for signature, kind, _ in _SIGNATURES if kind is FileKind.AUDIO)
-    return named or any(check(view, head) is not None for check in (_audio_chunks, _audio_frames))
+    return head.startswith(_OF_AUDIO) or any(check(view, head) is not None for check in (_audio_chunks, _audio_frames))
 
 
 _SIGNATURES: Sequence[tuple[bytes, FileKind, str]] = (
@@ -95,6 +94,7 @@ _SIGNATURES: Sequence[tuple[bytes, FileKind, str]] = (
     (b"d8:announce", FileKind.DATA, "application/x-bittorrent"),
     (b"d13:announce-list", FileKind.DATA, "application/x-bittorrent"),
 )
+_OF_AUDIO = tuple(signature for signature, kind, _ in _SIGNATURES if kind is FileKind.AUDIO)
 
 
 def _font(view: memoryview, head: bytes) -> Named | None:
