@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.__main__ import NAMES
 from benchmarks.http_screening import processor_s
+from tests.support.preloaded import ROOT, start_python
 from tutela.deployment.settings.service import OTHER_PREFIXES
 
 QUICK = {"index_speed"}
@@ -22,14 +23,18 @@ QUICK = {"index_speed"}
 )
 def test_it_runs_and_prints_its_table(name):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("HMA_")}
-    finished = subprocess.run(
-        [sys.executable, "-m", "benchmarks", name, "--scale", "tiny"],
-        capture_output=True,
+    running = start_python(
+        "from benchmarks.__main__ import main; raise SystemExit(main())",
+        *(name, "--scale", "tiny"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         env=environment,
+        cwd=ROOT,
     )
-    assert finished.returncode == 0, finished.stderr[-3000:]
-    rows = [line for line in finished.stdout.splitlines() if line.startswith("| ")]
+    printed, complaints = running.communicate()
+    assert running.returncode == 0, complaints[-3000:]
+    rows = [line for line in printed.splitlines() if line.startswith("| ")]
     assert len(rows) >= 3  # the heads, the rule, at least one figure
     assert all(line.count("|") == rows[0].count("|") for line in rows[:3])
 
