@@ -228,6 +228,10 @@ _WHAT_IT_LOADS = (
 def _load() -> None:
     for module in _WHAT_IT_LOADS:
         importlib.import_module(module)
+    # The first command makes the tree of commands and the classes of options: a quarter of a second.
+    sys.argv = ["tutela", "config", "show", "--defaults"]
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.suppress(SystemExit):
+        importlib.import_module("tutela.cli").main()
     gc.collect()
     gc.freeze()  # no collection of a fork looks through them, and so writes to their pages
 
