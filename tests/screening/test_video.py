@@ -623,7 +623,8 @@ def test_shared_videos_match_their_original_and_never_the_other_family(shared_me
         text = (shared_media / "vpdq-hashes" / f"{name}.txt").read_text()
         deployment.banks.add(bank, [new_entry("vpdq", text)], actor="test")
     deployment.refresh()
-    for path in sorted((shared_media / "videos").glob("*.mp4")):
+    videos = sorted((shared_media / "videos").glob("*.mp4"))
+    for path in videos[:: effort(2, 1, least=2)]:
         verdict = deployment.screener.screen(path.read_bytes())
         expected = {path.name.split("-")[0]} & families.keys()
         assert {match.bank for match in verdict.matches} == expected, path.name
