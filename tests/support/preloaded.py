@@ -32,7 +32,7 @@ SHOWN = ("PYTHONIOENCODING", "COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_")
 """How names begin of what a user's terminal or whoever runs the tests may set, and what is printed would show."""
 SCRIPT = str(Path(sys.executable).with_name("tutela"))
 _READ_AT_THE_START = (
-    *("PYTHON", "LD_", "GLIBC_", "MALLOC_", "OMP_", "OPENBLAS_", "NPY_", "LC_", "LANG", "TUTELA_SIMD", "TUTELA_MEMORY"),
+    *("PYTHON", "LD_", "GLIBC_", "MALLOC_", "OMP_", "OPENBLAS_", "NPY_", "LC_", "LANG", "TUTELA_SIMD"),
     *("COLUMNS", "LINES", "TERM", "TTY_", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_"),
 )
 """How names begin of what the interpreter, a library or ours reads before anything is asked of it."""
