@@ -19,7 +19,7 @@ from tutela.content.media.content import Limits
 from tutela.content.media.sniff import MediaType, sniff
 
 BUDGET = Budget(Limits(timeout_s=3600.0), 0)
-SCENE = draw_scene(8).resize((640, 480))
+SCENE = draw_scene(8).resize((360, 300))
 FILES = {
     MediaType.PNG: file_of(SCENE, "PNG", compress_level=0),
     MediaType.TGA: file_of(SCENE, "TGA"),
@@ -30,11 +30,11 @@ FILES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", FILES)
-@pytest.mark.parametrize("shift", [b"", b"ab"])
-def test_a_long_file_is_found_in_its_letters(kind, shift):
+def test_a_long_file_is_found_in_its_letters(kind):
     content = FILES[kind]
     assert len(content) > 300_000
-    for text in (content.hex(" ").encode(), shift + base64.b64encode(content)):
+    letters = base64.b64encode(content)
+    for text in (content.hex(" ").encode(), letters, b"ab" + letters):
         assert kind in {sniff(found) for found in runs_in(b"words before it: " + text, BUDGET)}
 
 
