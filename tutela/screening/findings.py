@@ -235,7 +235,7 @@ def _shows_nothing(content: Content) -> bool:
 def _known(content: Content) -> tuple[FileKind, str] | None:
     """What a file is that shows nothing by itself; None for all others."""
     is_file = "picture" not in vars(content) and content.media_type is None and len(content.data) > 0
-    return ordinary(content.data) if is_file else None
+    return ordinary(content.data, text=content.is_text) if is_file else None
 
 
 def not_expected(name: str, profile: Profile) -> tuple[str, str]:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 from tutela.content.links.finder import MAX_LINKS, find_links
 from tutela.content.media.content import Content
-from tutela.content.media.plain import as_utf8, is_text
 from tutela.content.media.sniff import MediaType
 
 MAX_LETTERS = 2_000_000
@@ -53,8 +52,8 @@ class Hyperlinks:
     def _texts(self, content: Content) -> Iterator[str]:
         if content.media_type is MediaType.PDF:
             yield from _in_pdf(content.data)
-        elif content.data and is_text(content.data):
-            raw = as_utf8(content.data)
+        elif content.data and content.is_text:
+            raw = content.text
             if not _MAY_HOLD.search(raw):
                 return
             text = raw.decode("utf-8", "replace")

@@ -37,7 +37,7 @@ class Searcher(Protocol):
 
     @property
     def sequences(self) -> Mapping[str, int]:
-        """Per signal type, the last list change that is searched."""
+        """Per signal type, the last list change that is searched now; what was returned does not change later."""
 
 
 class Catalogue(Protocol):
@@ -155,6 +155,8 @@ def _few_of_each_frame(found: Sequence[Found]) -> list[Found]:
 
 
 def _resolve(found: Sequence[Found], footage: Footage | None) -> list[Match]:
+    if not found:
+        return []
     suppression = _Suppression(found)
     well = {item.entry.id for item in found if not item.poor}
     known = [item for item in found if item.bank.kind is BankKind.KNOWN and not (item.poor and item.entry.id in well)]

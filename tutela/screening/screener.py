@@ -237,7 +237,7 @@ class Screener:
         def search() -> list[Match]:
             return find_matches(samples, self._searcher, catalogue, self.policy.video) if samples else []
 
-        searched = _Search(dict(self._searcher.sequences), search)
+        searched = _Search(self._searcher.sequences, search)
         sha256 = hashlib.sha256(content).hexdigest()
         return self._heard(
             self._conclude(started, tuple(samples), examination, context, content, sha256, search=searched, keeps=keeps)
@@ -264,9 +264,10 @@ class Screener:
         """A video: what else is in the file, then its frames, until something blocks it anyway."""
         matching = Matching(self._searcher, self._catalogue, self.policy.video)
         audience = SearchingAudience(matching)
-        inside, viewed, lists = Examination(), Viewed(), {}
+        inside, viewed = Examination(), Viewed()
+        lists: Mapping[str, int] = {}
         try:
-            lists = dict(self._searcher.sequences)
+            lists = self._searcher.sequences
             with contextlib.ExitStack() as stack:
                 file = content if isinstance(content, ContentFile) else stack.enter_context(_as_file(content))
                 if not audience.take(digests):
@@ -329,7 +330,7 @@ class Screener:
         def search() -> list[Match]:
             return find_matches(samples, self._searcher, catalogue, self.policy.video)
 
-        return _Search(dict(self._searcher.sequences), search)
+        return _Search(self._searcher.sequences, search)
 
     def _examine(
         self,
@@ -366,8 +367,7 @@ class Screener:
             shortcomings = (*shortcomings, _STALE)
         try:
             search = search or self._search(samples)
-            lists = dict(search.lists)
-            matches = search.matches()
+            lists, matches = search.lists, search.matches()
         except Exception:
             log.exception("the lists could not be searched")
             lists, shortcomings = {}, (*shortcomings, _FAULT)

@@ -164,5 +164,13 @@ class Content(Protocol):
         """The type by content, never by name; None where it is not a known one."""
 
     @property
+    def is_text(self) -> bool:
+        """Whether its bytes are text, as `plain.is_text` says."""
+
+    @property
+    def text(self) -> bytes:
+        """Its bytes in UTF-8 where they are UTF-16; else as they are."""
+
+    @property
     def picture(self) -> Picture:
         """The (first) picture, decoded once. Raises UnscreenableError with the reason where there is none to be had."""

@@ -74,6 +74,11 @@ class Lane(StrEnum):
     QUICK = "quick"
     SLOW = "slow"
 
+    __hash__ = str.__hash__  # an enumeration's own is in Python, and lanes are looked up several times for each turn
+
+
+_LANES = tuple(Lane)
+
 
 @dataclass(slots=True, eq=False)
 class Turn:
@@ -248,7 +253,7 @@ class Lanes:
 
     def _call(self) -> None:
         """Give what is free to those who have the fewest turns; among equals to whoever had one the longest ago."""
-        for lane in Lane:
+        for lane in _LANES if self._waiting else ():
             while self._waiting and self._has_room(lane):
                 candidates = [asker for asker in self._waiting if self._may_enter(asker, self._known(asker), lane)]
                 if not candidates:
@@ -266,7 +271,7 @@ class Lanes:
     def _at_once(self, asker: Asker) -> Turn | None:
         """A turn for somebody before whom nobody waits; None where there is no room."""
         known = self._known(asker)
-        for lane in Lane:
+        for lane in _LANES:
             if self._has_room(lane) and self._may_enter(asker, known, lane):
                 return self._given_turn(asker, known, lane)
         return None

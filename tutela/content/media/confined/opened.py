@@ -4,6 +4,7 @@ from functools import cached_property
 
 from tutela.content.media.confined.decode import decode_picture
 from tutela.content.media.content import Limits, Mode, Picture
+from tutela.content.media.plain import as_utf8, is_text
 from tutela.content.media.sniff import MediaType, sniff
 
 
@@ -26,6 +27,16 @@ class OpenedContent:
     def media_type(self) -> MediaType | None:
         """The type by content, never by name; None where it is not a known one."""
         return sniff(self.data)
+
+    @cached_property
+    def is_text(self) -> bool:
+        """Whether its bytes are text; looked at once, though several containers ask."""
+        return is_text(self.data)
+
+    @cached_property
+    def text(self) -> bytes:
+        """Its bytes as containers read them that go through text; copied once for all of them."""
+        return as_utf8(self.data)
 
     @property
     def decoded(self) -> Picture | None:

@@ -14,8 +14,9 @@ Named = tuple[FileKind, str]
 """What it is, and its media type."""
 
 
-def ordinary(data: bytes | memoryview) -> Named | None:
-    """What content of no picture's, film's or container's type is; None where it is nothing that is known."""
+def ordinary(data: bytes | memoryview, *, text: bool | None = None) -> Named | None:
+    """What content of no picture's, film's or container's type is; None where it is nothing that is known. `text` says
+    whether it is text, where that was found out before."""
     view = memoryview(data)
     head = bytes(view[:64])
     for signature, kind, name in _SIGNATURES:
@@ -24,7 +25,8 @@ def ordinary(data: bytes | memoryview) -> Named | None:
     for check in _CHECKS:
         if (found := check(view, head)) is not None:
             return found
-    return (FileKind.TEXT, _text_type(as_utf8(view[:4096]))) if is_text(view) or _is_nearly_text(view) else None
+    is_text_of_a_kind = (is_text(view) if text is None else text) or _is_nearly_text(view)
+    return (FileKind.TEXT, _text_type(as_utf8(view[:4096]))) if is_text_of_a_kind else None
 
 
 _CONTROLS = bytes(number for number in range(1, 0x20) if number not in (0x09, 0x0A, 0x0C, 0x0D, 0x1B))

@@ -7,7 +7,6 @@ from importlib import import_module
 from tutela.content.media.confined.ordinary import is_audio
 from tutela.content.media.confined.parts import Container
 from tutela.content.media.content import Content
-from tutela.content.media.plain import is_text
 from tutela.content.media.sniff import PICTURES, VIDEOS, MediaType
 
 __all__ = ["CONTAINERS", "containers_for"]
@@ -74,7 +73,7 @@ def containers_for(content: Content) -> Sequence[Container]:
     if content.media_type is not None:
         ways = _WAYS.get(content.media_type, _LOOKED_THROUGH)
     else:
-        ways = _AUDIO if is_audio(content.data) else _TEXT if is_text(content.data) else _LOOKED_THROUGH
+        ways = _AUDIO if is_audio(content.data) else _TEXT if content.is_text else _LOOKED_THROUGH
     if not (_AS_TEXT & set(ways)):
         ways = (*ways, _MARKUP)
     return [_container(way) for way in ways]

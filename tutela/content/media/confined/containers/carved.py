@@ -21,7 +21,7 @@ class Carved:
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
         budget.check_time()
-        kind = ordinary(content.data) if content.media_type is None else None
+        kind = ordinary(content.data, text=content.is_text) if content.media_type is None else None
         for part in carve(memoryview(content.data), budget, begin=1):  # never itself
             # A program that reads a format has its signature in it, but for that of WebP, which is in two pieces.
             by_chance = kind is not None and sniff(part.data) is not MediaType.WEBP

@@ -16,7 +16,6 @@ from tutela.content.media.confined.containers.page_styles import MANY, pieces
 from tutela.content.media.confined.paired import paired, tags
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
-from tutela.content.media.plain import as_utf8
 from tutela.errors import UnscreenableError
 
 try:
@@ -65,7 +64,7 @@ class Drawing:
     """The drawing as a picture; what is in a small part of it once more, larger."""
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
-        text = _without_addresses(as_utf8(content.data))
+        text = _without_addresses(content.text)
         for pattern, reason in ((_MOVES, "it moves"), (_SCRIPT, "a script in it may draw")):
             if pattern.search(text):
                 yield Unread("drawing", UnscreenableError(Shortcoming.NOT_RENDERED, reason))

@@ -10,7 +10,6 @@ from tutela._native import find_literals
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.parts import Part, Unread
 from tutela.content.media.content import Content, Shortcoming
-from tutela.content.media.plain import as_utf8
 from tutela.errors import UnscreenableError
 
 _MOST = 400
@@ -44,7 +43,7 @@ class DrawnText:
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
         budget.check_time()
-        text = as_utf8(content.data)
+        text = content.text
         for mark, pattern, reason in _KINDS:
             draws = mark[:1] in text and find_literals(text, [mark], most=1)
             if draws and (count := len(pattern.findall(text))) >= _MOST:

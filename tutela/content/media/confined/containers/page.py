@@ -17,7 +17,6 @@ from tutela.content.media.confined.encodings import addresses_in
 from tutela.content.media.confined.paired import paired, tags
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
-from tutela.content.media.plain import as_utf8
 from tutela.errors import UnscreenableError
 
 try:
@@ -101,7 +100,7 @@ class WebPage:
     """The page as a document, where it may draw."""
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
-        text = as_utf8(content.data)
+        text = content.text
         addressed = list(addresses_in(text))
         if reason := _beyond_us(text, addressed):
             yield _not_drawn(reason)

@@ -9,7 +9,6 @@ from tutela.content.media.confined.encodings import addresses_in, files_in, read
 from tutela.content.media.confined.paired import paired
 from tutela.content.media.confined.parts import InnerFile, Part, Unread, encrypted
 from tutela.content.media.content import Content
-from tutela.content.media.plain import as_utf8, is_text
 from tutela.content.media.sniff import MediaType
 
 _DRAWING = re.compile(rb"<(?:[\w.\x80-\xff-]+:)?svg\b", re.IGNORECASE)
@@ -22,7 +21,7 @@ class EncodedText:
     """Whatever is encoded in the text, as it stands and as a browser reads it."""
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
-        text = as_utf8(content.data)
+        text = content.text
         for number, found in enumerate(_found(text, content.media_type, budget), start=1):
             name, data, speculative = found
             budget.spend_bytes(len(data))
@@ -30,7 +29,7 @@ class EncodedText:
         if b"-" in text and _LOCKED.search(text):
             yield Unread("message", encrypted())
         # What is of no known type is known to be text; what is, begins like text and may go on otherwise.
-        if content.media_type is not None and not is_text(content.data):
+        if content.media_type is not None and not content.is_text:
             yield from carve(memoryview(content.data), budget)
 
 
