@@ -85,22 +85,28 @@ def test_an_equal_hash_is_found_among_rows_that_begin_alike(tmp_path):
         assert sorted(segment.search(query, 0)) == wanted
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("radius", [0, 1, 2, 15, 30, 31, 32, 47, 64, 256])
-def test_a_segment_large_enough_for_its_bucket_tables_finds_what_brute_force_finds(tmp_path, radius):
-    rng = random.Random(radius)
-    array = random_hashes(200_000, seed=radius)
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, "_native.Segment"]:
+    """Hashes, and a segment of them that is large enough for its bucket tables."""
+    rng, path = random.Random(7), str(tmp_path_factory.mktemp("large") / "s")
+    array = random_hashes(200_000, seed=7)
     array[::50] = np.frombuffer(rng.randbytes(4000 * 32), np.uint8).reshape(4000, 32)  # odd weights too
     array[1000:6000] = array[1000]  # a crowd of equal hashes
-    _native.build_segment(str(tmp_path / "s"), array, np.arange(len(array), dtype=np.uint64))
-    segment = _native.Segment(str(tmp_path / "s"))
+    _native.build_segment(path, array, np.arange(len(array), dtype=np.uint64))
+    return array, _native.Segment(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("radius", [0, 1, 2, 15, 30, 31, 32, 47, 64, 256])
+def test_a_segment_large_enough_for_its_bucket_tables_finds_what_brute_force_finds(large, radius):
+    (array, segment), rng = large, random.Random(radius)
     more = 12 if radius < 64 else 2  # which nearly all of them are within: each answer is long
     for row in [0, 50, 1000, *rng.sample(range(len(array)), more)]:
         query = near(array[row].tobytes(), rng.randrange(radius % 257 + 1), rng)
-        rows, distances = _native.scan(array, query, radius)
+        wanted = sorted(zip(*(found.tolist() for found in _native.scan(array, query, radius)), strict=True))
         for level in _native.simd_levels():
             _native.select_simd(level)
-            assert sorted(segment.search(query, radius)) == sorted(zip(rows.tolist(), distances.tolist(), strict=True))
+            assert sorted(segment.search(query, radius)) == wanted
 
 
 def test_scanning_finds_what_brute_force_finds():
