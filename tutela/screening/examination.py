@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 from tutela.content.media.content import Limits, Mode
 from tutela.content.media.content_file import ContentFile
 from tutela.content.media.isolation import PoolOfAsker, WorkerPool
@@ -37,8 +39,9 @@ class Examination:
 
 
 def options(mode: Mode, limits: Limits) -> dict[str, Any]:
-    """The task's options as JSON carries them."""
-    return {"mode": mode.value, "limits": asdict(limits)}
+    """The task's options as JSON carries them: to name the value of an enumeration takes longer than all else in a
+    request to a worker, so that is done once and not for each."""
+    return {"mode": mode.value, "limits": to_jsonable_python(asdict(limits))}
 
 
 def read_examination(document: Any) -> Examination:
