@@ -20,8 +20,8 @@ from tutela.content.media.content import Limits, Mode, Shortcoming
 
 SMALL = photos()[0].resize((32, 32))
 JPEG, PNG, GIF, TIFF, WEBP = (file_of(SMALL, kind) for kind in ("JPEG", "PNG", "GIF", "TIFF", "WEBP"))
-SIZE = effort(12_000, 24_000, least=12_000)
-"""Bytes of beginnings: a few thousand of them, whose square would be millions of calls."""
+BEGINNINGS = effort(500, 2_000, least=500)
+"""How many, whose square would be hundreds of thousands of calls."""
 KEPT = (100_000, 160_000)
 """Bytes of them, both more than one window of the search."""
 MOST = 12
@@ -33,8 +33,9 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def in_comments(data: bytes) -> bytes:
-    """In comments of a JPEG, one behind the other."""
-    pieces = [data[at : at + 9_000] for at in range(0, len(data), 9_000)]
+    """In three comments of a JPEG, one behind the other, or in more where these would be too long."""
+    length = min(len(data) // 3 + 1, 60_000)
+    pieces = [data[at : at + length] for at in range(0, len(data), length)]
     return JPEG[:2] + b"".join(b"\xff\xfe" + struct.pack(">H", len(each) + 2) + each for each in pieces) + JPEG[2:]
 
 
@@ -103,7 +104,7 @@ def walked(data: bytes, limits: Limits) -> list[Any]:
 def test_twice_as_many_beginnings_cost_twice_as_much_at_most(form):
     make = FORMATS[form]
     for name, unit in FILLERS.items():
-        once, twice = (cost(make(unit * (size // len(unit))))[0] for size in (SIZE, 2 * SIZE))
+        once, twice = (cost(make(unit * count))[0] for count in (BEGINNINGS, 2 * BEGINNINGS))
         assert twice < 2.2 * once + 10_000, name
 
 
