@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -176,17 +177,20 @@ def serve() -> None:
         reading, writing = os.pipe()
         between = os.fork()
         if between == 0:
-            child = os.fork()
+            parent, child = os.getpid(), os.fork()
             if child != 0:
                 os.write(writing, child.to_bytes(_LENGTH, "big"))
                 os._exit(0)  # and its child is whoever's adopts it
+            while os.getppid() == parent:
+                time.sleep(0.0005)
             control.detach()
             _become(asked, descriptors)
             _run(asked["arguments"])
             return
+        os.close(writing)  # so that there is an end to be read where no child came of it
         os.waitpid(between, 0)
         control.sendall(os.read(reading, _LENGTH))
-        for each in (reading, writing, *descriptors):
+        for each in (reading, *descriptors):
             os.close(each)
 
 
@@ -248,8 +252,15 @@ def _become(asked: Mapping[str, Any], descriptors: Sequence[int]) -> None:
                 os.close(each)
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         before = getattr(sys, name)
-        buffer = open(number, f"{mode}b", closefd=False)  # noqa: SIM115
-        after = io.TextIOWrapper(buffer, before.encoding, before.errors, line_buffering=name == "stderr")
+        unbuffered = before.write_through and mode == "w"
+        buffer = open(number, f"{mode}b", buffering=0 if unbuffered else -1, closefd=False)  # noqa: SIM115
+        after = io.TextIOWrapper(
+            buffer,
+            before.encoding,
+            before.errors,
+            line_buffering=before.line_buffering,
+            write_through=before.write_through,
+        )
         setattr(sys, name, after)
         setattr(sys, f"__{name}__", after)
     if asked["session"]:

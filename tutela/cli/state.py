@@ -36,7 +36,8 @@ class CommandState:
         """The settings, for a process that stays. Raises InputError.
 
         Where evidence is kept, or `clean` says so, the program starts anew first, so that memory is overwritten: before
-        it loads what it serves with, which takes longest and would be done twice.
+        it loads what it serves with, which takes longest and would be done twice. What serves makes sure of it, too,
+        whoever calls it.
         """
         from tutela.casework.evidence.memory import start_anew_with_clean_memory
 

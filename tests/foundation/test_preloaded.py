@@ -1,0 +1,120 @@
+"""What is forked from a loaded process is to the tests what a program is that was started."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.preloaded import ROOT, _Forked, run_tutela, start_python, start_tutela
+from tests.support.waiting import PATIENCE_S
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
+
+_ITSELF = """
+import json, os, signal, sys
+found = {
+    "arguments": sys.argv,
+    "original": sys.orig_argv[1:],
+    "environment": {name: os.environ[name] for name in ("TUTELA_OF_THIS_TEST", "PATH")},
+    "of_the_library": os.popen("echo $TUTELA_OF_THIS_TEST").read(),
+    "gone": "TUTELA_OF_THE_TESTS" in os.environ,
+    "folder": os.getcwd(),
+    "parent": os.getppid(),
+    "leads_a_session": os.getsid(0) == os.getpid(),
+    "said": sys.stdin.read(),
+    "streams": [
+        [stream.encoding, stream.errors, stream.line_buffering, stream.write_through]
+        for stream in (sys.stdin, sys.stdout, sys.stderr)
+    ],
+    "signals": [str(signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)],
+    "name": __name__,
+    "descriptors": [number for number in range(64) if os.path.exists(f"/proc/self/fd/{number}")],
+}
+os.write(int(sys.argv[2]), b"over a descriptor")
+sys.stderr.write("a complaint")
+print(json.dumps(found))
+raise SystemExit(41)
+"""
+
+
+def test_a_fork_differs_in_nothing_from_a_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start_python("").wait(PATIENCE_S)  # it is loaded before the variables change
+    monkeypatch.setenv("TUTELA_OF_THE_TESTS", "1")
+    environment = {name: value for name, value in os.environ.items() if name != "TUTELA_OF_THE_TESTS"}
+    environment["TUTELA_OF_THIS_TEST"] = "a value"
+    found = []
+    for kind in (subprocess.Popen, _Forked):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            process = kind(
+                [sys.executable, "-c", _ITSELF, "first", str(theirs.fileno())],
+                env=environment,
+                cwd=tmp_path,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                text=True,
+            )
+            out, err = process.communicate("words", timeout=PATIENCE_S)
+            said = json.loads(out)
+            said["arguments"][2] = said["original"][3] = "number"
+            said["descriptors"] = [number for number in said["descriptors"] if number != theirs.fileno()][:3]
+            found.append((process.returncode, err, ours.recv(100), said))
+    started, forked = found
+    differing = {name for name, value in started[3].items() if forked[3][name] != value}
+    assert (started[:3], differing) == (forked[:3], set()), [(started[3][name], forked[3][name]) for name in differing]
+    assert forked[0] == 41
+    assert forked[3]["parent"] == os.getpid()
+
+
+def test_a_signal_ends_it_and_is_told() -> None:
+    process = start_python("import time; print('up', flush=True); time.sleep(600)", stdout=subprocess.PIPE)
+    assert isinstance(process, _Forked)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"up\n"
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE_S) == -signal.SIGTERM
+    process.stdout.close()
+
+
+def test_what_is_forked_has_nothing_of_what_was_forked_before() -> None:
+    code = "import sys, tutela; print(hasattr(tutela, 'left')); tutela.left = 1"
+    for _ in range(2):
+        with start_python(code, stdout=subprocess.PIPE, text=True) as process:
+            assert process.communicate(timeout=PATIENCE_S)[0] == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"env": {"TUTELA_SIMD": "scalar"}}, "the native core reads it when it is loaded"),
+        ({"env": {"PYTHONIOENCODING": "ascii"}}, "the interpreter reads it"),
+        ({"preexec_fn": os.getpid}, "something is to happen before"),
+    ],
+)
+def test_where_a_start_may_differ_it_is_started_anew(options, why) -> None:
+    options = options | ({"env": os.environ | options["env"]} if "env" in options else {})
+    with start_tutela(["--version"], stdout=subprocess.PIPE, **options) as process:
+        assert type(process) is subprocess.Popen, why
+        assert process.communicate(timeout=PATIENCE_S)[0]
+
+
+def test_a_command_says_what_it_says_when_it_is_started(tmp_path: Path) -> None:
+    for arguments in (["--version"], ["bank", "no-such"], ["bank", "list", "--json"], ["gateway", "run", "none"]):
+        command = ["--home", str(tmp_path / "home"), *arguments]
+        forked = run_tutela(command, cwd=ROOT)
+        script = [str(Path(sys.executable).with_name("tutela")), *command]
+        started = subprocess.run(script, capture_output=True, text=True, cwd=ROOT, stdin=subprocess.DEVNULL)
+        assert (forked.returncode, forked.stdout, forked.stderr) == (
+            started.returncode,
+            started.stdout,
+            started.stderr,
+        ), arguments
