@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.preloaded import ROOT, _Forked, run_tutela, start_python, start_tutela
+from tests.support.preloaded import ROOT, SCRIPT, _Forked, run_tutela, start_python, start_tutela
 from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
@@ -107,14 +107,27 @@ def test_where_a_start_may_differ_it_is_started_anew(options, why) -> None:
         assert process.communicate(timeout=PATIENCE_S)[0]
 
 
-def test_a_command_says_what_it_says_when_it_is_started(tmp_path: Path) -> None:
-    for arguments in (["--version"], ["bank", "no-such"], ["bank", "list", "--json"], ["gateway", "run", "none"]):
+@pytest.mark.parametrize("columns", [None, "50", "200"])
+def test_a_command_says_what_it_says_when_it_is_started(tmp_path: Path, columns: str | None) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    environment |= {"COLUMNS": columns} if columns else {}
+    for arguments in (
+        ["--version"],
+        ["bank", "no-such"],
+        ["bank", "list"],
+        ["gateway", "run", "none"],
+        ["key", "--help"],
+    ):
         command = ["--home", str(tmp_path / "home"), *arguments]
-        forked = run_tutela(command, cwd=ROOT)
-        script = [str(Path(sys.executable).with_name("tutela")), *command]
-        started = subprocess.run(script, capture_output=True, text=True, cwd=ROOT, stdin=subprocess.DEVNULL)
-        assert (forked.returncode, forked.stdout, forked.stderr) == (
-            started.returncode,
-            started.stdout,
-            started.stderr,
-        ), arguments
+        forked = run_tutela(command, cwd=ROOT, env=environment)
+        started = subprocess.run(
+            [SCRIPT, *command], capture_output=True, text=True, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL
+        )
+        said = [(each.returncode, each.stdout, each.stderr) for each in (forked, started)]
+        assert said[0] == said[1], arguments
+
+
+def test_the_tests_own_surroundings_make_no_difference() -> None:
+    """Else everything would be started anew, and nothing would show it but the time."""
+    with start_python("", env=os.environ | {"TUTELA_HOME": "/nowhere"}) as process:
+        assert isinstance(process, _Forked)

@@ -34,7 +34,7 @@ SHOWN = ("PYTHONIOENCODING", "COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_")
 SCRIPT = str(Path(sys.executable).with_name("tutela"))
 _READ_AT_THE_START = (
     *("PYTHON", "LD_", "GLIBC_", "MALLOC_", "OMP_", "OPENBLAS_", "NPY_", "LC_", "LANG", "TUTELA_SIMD"),
-    *("COLUMNS", "LINES", "TERM", "TTY_", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_"),
+    *("TERM", "TTY_", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_"),
 )
 """How names begin of what the interpreter, a library or ours reads before anything is asked of it."""
 _GIVEN = frozenset({"stdin", "stdout", "stderr", "cwd", "env", "pass_fds", "start_new_session", "text", "encoding"})

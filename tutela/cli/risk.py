@@ -211,19 +211,22 @@ def consume(context: typer.Context) -> None:
 
     Run it as often as needed, on as many machines: partitions go to whoever is there, and move when a process is gone.
     """
-    settings = context.obj.settings_to_serve(clean=True)
+    from tutela.casework.evidence.memory import start_anew_with_clean_memory
+    from tutela.errors import InputError, NotReadyError
+
+    settings = context.obj.settings()
+    if (source := settings.conversations.source) is None:
+        raise InputError("nothing says where events come from: set [conversations.source]")
+    start_anew_with_clean_memory()  # before what follows is loaded
     import signal
     import threading
 
     from tutela.deployment.conversations import open_conversations
-    from tutela.errors import InputError, NotReadyError
     from tutela.foundation.logs import configure_logs
     from tutela.screening.conversations.consumer import EventConsumer
     from tutela.screening.conversations.fleet import ConversationFleet
     from tutela.screening.conversations.sources import open_source
 
-    if (source := settings.conversations.source) is None:
-        raise InputError("nothing says where events come from: set [conversations.source]")
     configure_logs()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
