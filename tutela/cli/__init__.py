@@ -9,6 +9,8 @@ import os
 import sys
 import traceback
 
+from tutela.foundation.processes import end_promptly
+
 __all__ = ["main"]
 
 _EXTRAS = {
@@ -43,6 +45,7 @@ _EXTRAS = {
 def main() -> None:
     """Run `tutela`."""
     _stand_in()
+    end_promptly()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what a terminal cannot show must not end a screening

@@ -2,6 +2,7 @@
 goes first within one.
 """
 
+import atexit
 import contextlib
 import gc
 import os
@@ -23,6 +24,12 @@ def answer_promptly() -> None:
     and no collection looks again through what is there now."""
     sys.setswitchinterval(_SWITCH_S)
     gc.freeze()
+
+
+def end_promptly() -> None:
+    """Have the interpreter end without a search for garbage among all that was loaded, which goes with the process: a
+    fifth of what a short command takes."""
+    atexit.register(gc.freeze)
 
 
 def give_way() -> None:

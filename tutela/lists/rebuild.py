@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from tutela.content.signals.registry import signal_types
+from tutela.foundation.processes import end_promptly
 from tutela.foundation.store.database import Store
 from tutela.lists.banks.service import Banks
 from tutela.lists.index.service import Indexes
@@ -16,6 +17,7 @@ from tutela.lists.index.service import Indexes
 
 def main() -> None:
     """Build for the home and database named by TUTELA_BUILD_HOME and TUTELA_BUILD_DATABASE."""
+    end_promptly()
     logging.basicConfig(level=logging.WARNING)
     os.nice(10)
     home, database = Path(os.environ["TUTELA_BUILD_HOME"]), os.environ["TUTELA_BUILD_DATABASE"]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tutela.errors import TutelaError
 from tutela.foundation.leases import Leases
+from tutela.foundation.processes import end_promptly
 from tutela.foundation.store.database import Store
 from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges.feedback import share_new
@@ -25,6 +26,7 @@ log = logging.getLogger("tutela.exchanges")
 
 def main() -> int:
     """Pull for the home and database named by TUTELA_PULL_HOME and TUTELA_PULL_DATABASE. Returns the exit code."""
+    end_promptly()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     home, database = Path(os.environ["TUTELA_PULL_HOME"]), os.environ["TUTELA_PULL_DATABASE"]
     store = Store.open(database)
