@@ -22,7 +22,8 @@ from benchmarks.films import SHARED, photos
 from benchmarks.generic_pictures import FAMILIES, draw_generic
 from benchmarks.report import Scale, Table
 from tutela.cli.demo import draw_scene
-from tutela.content.media.content import Limits, Picture, ViewSet
+from tutela.content.media.content import Picture, ViewSet
+from tutela.content.media.limits import Limits
 from tutela.content.signals.base import Sample
 from tutela.content.signals.pdq import PDQ
 from tutela.deployment.composition import Deployment, compose_deployment

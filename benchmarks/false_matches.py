@@ -19,7 +19,8 @@ from benchmarks.generic_pictures import FAMILIES, draw_generic
 from benchmarks.report import Scale, Table
 from tutela import _native
 from tutela.content.media.confined.opened import OpenedContent
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
+from tutela.content.media.limits import Limits
 from tutela.content.signals.base import Sample
 from tutela.content.signals.pdq import PDQ
 from tutela.content.views.view_set import ViewSet

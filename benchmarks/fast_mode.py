@@ -15,7 +15,8 @@ from PIL import Image, ImageEnhance
 from benchmarks.pictures import SIZES, file_of, mosaic
 from benchmarks.report import Scale, Table
 from tutela.content.media.confined.opened import OpenedContent
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
+from tutela.content.media.limits import Limits
 from tutela.content.signals.pdq import PDQ
 from tutela.content.views.view_set import ViewSet
 

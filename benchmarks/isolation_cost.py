@@ -62,7 +62,8 @@ def _work(how: str, path: Path) -> None:
     """A worker: a byte comes, a number goes."""
     from tutela.content.media.confined.confinement import confine, leave_processes
     from tutela.content.media.confined.preparation import prepare
-    from tutela.content.media.content import Limits, Mode
+    from tutela.content.media.content import Mode
+    from tutela.content.media.limits import Limits
     from tutela.screening.examination import options
     from tutela.screening.inspection import task
 

@@ -10,7 +10,8 @@ from benchmarks.pictures import SIZES, file_of, mosaic
 from benchmarks.report import Scale, Table, duration, in_turns, ratio
 from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.confined.readings import MIN_SIDE
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
+from tutela.content.media.limits import Limits
 from tutela.content.signals.pdq import PDQ
 from tutela.content.views.view_set import ViewSet
 

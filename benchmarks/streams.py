@@ -21,7 +21,8 @@ from benchmarks.hd_films import RATE, hd_film
 from benchmarks.http_screening import build_index
 from benchmarks.report import Scale, Table, in_turns
 from tutela.content.media.confined.frame_luma import readings
-from tutela.content.media.content import Limits, Picture
+from tutela.content.media.content import Picture
+from tutela.content.media.limits import Limits
 from tutela.content.signals.pdq import PDQ
 from tutela.content.views.view_set import ViewSet
 from tutela.deployment.composition import compose_deployment

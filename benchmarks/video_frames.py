@@ -10,7 +10,8 @@ from benchmarks.peer_vpdq import MISSING, hash_files, peer_python
 from benchmarks.report import Scale, Table
 from tutela import _native
 from tutela.content.media.confined.video import Video
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
+from tutela.content.media.limits import Limits
 from tutela.content.signals.pdq import PDQ
 
 _MIN_QUALITY = 50

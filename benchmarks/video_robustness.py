@@ -14,7 +14,7 @@ from benchmarks.films import ANIMATED, PANNED, Frames, animated, encode, film, f
 from benchmarks.peer_vpdq import MISSING, Hashed, hash_files, peer_python
 from benchmarks.report import Scale, Table
 from benchmarks.video_attacks import ATTACKS
-from tutela.content.media.content import Limits
+from tutela.content.media.limits import Limits
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.screening.video.listed import entry_of, frames_of
 

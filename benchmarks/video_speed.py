@@ -14,7 +14,8 @@ from benchmarks.peer_vpdq import MISSING, hash_files, peer_python
 from benchmarks.report import Scale, Table
 from tutela.content.media.confined.stretch import Stretch
 from tutela.content.media.confined.video import Video
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
+from tutela.content.media.limits import Limits
 from tutela.content.views.view_set import ViewSet
 from tutela.screening.video.task import StretchTask, watch
 

@@ -63,7 +63,8 @@ from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.errors import ConflictError, InputError, NotFoundError, StoreError
 from tutela.foundation import leases
 from tutela.foundation.options import Secret
-from tutela.foundation.outbox.mail import MailHandler, MailServer, Security
+from tutela.foundation.outbox.mail import MailHandler
+from tutela.foundation.outbox.options import MailServer, Security
 from tutela.foundation.outbox.service import Outbox
 from tutela.foundation.outbox.webhooks import Endpoint, Webhooks
 from tutela.foundation.outbox.worker import Dispatcher, Retry
@@ -614,10 +615,8 @@ def listed() -> bytes:
 def kept(tmp_path: Path, listed: bytes) -> Iterator[Deployment]:
     """A deployment that keeps evidence, with a bank that lists one photo."""
     requests: list[EffectRequest] = []
-    options = CaseOptions(on_effect=requests.append)
-    with compose_deployment(
-        tmp_path / "home", decoders=1, casework=CaseworkOptions(EvidenceOptions((PUBLIC,)), options)
-    ) as deployment:
+    options = CaseworkOptions(EvidenceOptions((PUBLIC,)), on_effect=requests.append)
+    with compose_deployment(tmp_path / "home", decoders=1, casework=options) as deployment:
         list_photo(deployment, listed)
         deployment.requests = requests  # type: ignore[attr-defined]
         yield deployment

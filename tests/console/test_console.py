@@ -35,8 +35,8 @@ from tutela.console.second_looks import SecondLooks
 from tutela.console.server import opened_console
 from tutela.console.sessions import Sessions
 from tutela.console.statistics import Statistics
-from tutela.content.media.content import Limits
 from tutela.content.media.isolation import WorkerPool
+from tutela.content.media.limits import Limits
 from tutela.content.signals.base import Region
 from tutela.deployment.settings import Settings
 from tutela.errors import ConflictError, InputError, NotFoundError, UnscreenableError

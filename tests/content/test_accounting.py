@@ -31,7 +31,7 @@ from tutela.content.media import system_libarchive as libarchive
 from tutela.content.media.confined.accounting import gaps, rest
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.parts import Unread
-from tutela.content.media.content import Limits
+from tutela.content.media.limits import Limits
 
 COPY = file_of(KNOWN, "JPEG", quality=80)
 PICTURE = file_of(OTHER, "JPEG")

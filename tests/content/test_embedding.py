@@ -7,7 +7,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.support.pictures import draw_scene, file_of, photos
 from tutela.content.media.confined.opened import OpenedContent
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
+from tutela.content.media.limits import Limits
 from tutela.content.signals.embedding import EMBEDDING, FARTHEST, MODEL_VARIABLE, load_model
 from tutela.content.views.view_set import ViewSet
 from tutela.deployment.composition import compose_deployment

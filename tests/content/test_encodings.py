@@ -15,7 +15,7 @@ from tutela.content.media.confined import encodings
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers import mail
 from tutela.content.media.confined.encodings import from_base64, runs_in
-from tutela.content.media.content import Limits
+from tutela.content.media.limits import Limits
 from tutela.content.media.sniff import MediaType, sniff
 
 BUDGET = Budget(Limits(timeout_s=3600.0), 0)

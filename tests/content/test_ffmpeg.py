@@ -8,7 +8,8 @@ import pytest
 
 from tutela.content.media.confined import ffmpeg
 from tutela.content.media.confined.video import Video
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
+from tutela.content.media.limits import Limits
 from tutela.errors import UnscreenableError
 
 

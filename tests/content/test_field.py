@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.lists import list_plainly
-from tutela.content.media.content import Limits
+from tutela.content.media.limits import Limits
 from tutela.content.media.profile import Profile
 from tutela.deployment.composition import Deployment, compose_deployment
 

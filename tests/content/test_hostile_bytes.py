@@ -16,7 +16,8 @@ from tests.support.pictures import file_of, photos
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.confined.walk import walk
-from tutela.content.media.content import Limits, Mode, Shortcoming
+from tutela.content.media.content import Mode, Shortcoming
+from tutela.content.media.limits import Limits
 
 SMALL = photos()[0].resize((32, 32))
 JPEG, PNG, GIF, TIFF, WEBP = (file_of(SMALL, kind) for kind in ("JPEG", "PNG", "GIF", "TIFF", "WEBP"))

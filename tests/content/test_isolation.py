@@ -24,9 +24,10 @@ from tests.support.pictures import draw_scene, every_format, file_of, mutations,
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.content.media import fork_server
 from tutela.content.media.confined.preparation import load
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
 from tutela.content.media.hostile import attempt_everything
 from tutela.content.media.isolation import WorkerPool
+from tutela.content.media.limits import Limits
 from tutela.content.media.sniff import VIDEOS, sniff
 from tutela.content.media.worker_process import WorkerProcess
 from tutela.errors import TutelaError, UnscreenableError

@@ -15,7 +15,8 @@ from tutela import _native
 from tutela.content.media.confined import jpeg
 from tutela.content.media.confined.decode import decode_picture
 from tutela.content.media.confined.opened import OpenedContent
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
+from tutela.content.media.limits import Limits
 from tutela.content.media.sniff import MediaType, sniff
 from tutela.content.signals.pdq import PDQ
 from tutela.errors import UnscreenableError

@@ -28,7 +28,8 @@ from tutela.content.media.confined.dumps import dumped, from_uu, uuencoded
 from tutela.content.media.confined.encodings import packed_in, runs_in
 from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.confined.parts import Unread
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
+from tutela.content.media.limits import Limits
 from tutela.content.media.profile import Profile
 from tutela.errors import UnscreenableError
 

@@ -48,8 +48,9 @@ from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers import CONTAINERS, libarchive
 from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.confined.walk import Place, walk
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
 from tutela.content.media.isolation import WorkerPool
+from tutela.content.media.limits import Limits
 from tutela.content.media.sniff import PICTURES, sniff
 from tutela.deployment.composition import compose_deployment
 from tutela.errors import UnscreenableError

@@ -13,7 +13,8 @@ from PIL import Image, ImageOps
 from tests.support.pictures import draw_scene, file_of, photos
 from tutela import _native
 from tutela.content.media.confined.opened import OpenedContent
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
+from tutela.content.media.limits import Limits
 from tutela.content.signals.base import STORED
 from tutela.content.signals.pdq import PDQ
 from tutela.errors import InvalidSignalError

@@ -20,7 +20,8 @@ from tests.support.pictures import draw_scene, every_format, file_of, photos
 from tutela.content.media.confined.decode import decode_picture
 from tutela.content.media.confined.endings import end_of
 from tutela.content.media.confined.opened import OpenedContent
-from tutela.content.media.content import Limits, Mode, Picture
+from tutela.content.media.content import Mode, Picture
+from tutela.content.media.limits import Limits
 from tutela.content.media.sniff import MediaType, sniff
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.screening.verdict import Decision

@@ -20,7 +20,8 @@ from tests.support.looked import hashes_of
 from tests.support.restated import restated, restated_bitmap
 from tutela import _native
 from tutela.content.media.confined.decode import decode_picture
-from tutela.content.media.content import Limits, Mode, Picture
+from tutela.content.media.content import Mode, Picture
+from tutela.content.media.limits import Limits
 from tutela.content.media.sniff import sniff
 from tutela.content.signals.pdq import PDQ
 from tutela.errors import UnscreenableError

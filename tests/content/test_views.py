@@ -14,7 +14,8 @@ from tests.support.pictures import draw_scene, file_of, photos
 from tests.support.stores import new_home
 from tutela import _native
 from tutela.content.media.confined.opened import OpenedContent
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
+from tutela.content.media.limits import Limits
 from tutela.content.signals.pdq import PDQ
 from tutela.content.views.finder import SURE, find_frames, reduced
 from tutela.content.views.listed import EDGES

@@ -18,7 +18,7 @@ from tests.support.feeds import random_hashes
 from tests.support.pictures import draw_scene, file_of
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.content.media import fork_server
-from tutela.content.media.content import Limits
+from tutela.content.media.limits import Limits
 from tutela.content.signals.base import Sample
 from tutela.deployment import composition as deployment_module
 from tutela.deployment.composition import Deployment, compose_deployment, start_builder

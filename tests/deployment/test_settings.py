@@ -22,7 +22,7 @@ from tutela.cli.commands import app
 from tutela.cli.state import CommandState
 from tutela.console.options import ConsoleOptions
 from tutela.console.roles import Role
-from tutela.content.media.content import Limits
+from tutela.content.media.limits import Limits
 from tutela.content.views.view_set import ViewSet
 from tutela.deployment.settings import Settings, SettingsError, default_home, load_settings
 from tutela.deployment.settings import source as sources

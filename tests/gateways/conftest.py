@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.capture import captured
 from tests.support.gateways import COPY, TOLD_AT, TOLD_IN, list_known, never_told
-from tutela.content.media.content import Limits
+from tutela.content.media.limits import Limits
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.screening.jobs.limits import JobLimits
 

@@ -32,7 +32,9 @@ from tutela.gateways.streams.options import HookOptions
 from tutela.gateways.streams.process import Open, hook_server
 from tutela.gateways.streams.registry import KINDS, kind
 from tutela.gateways.streams.segments import SegmentFolder
-from tutela.screening.streams import Admission, Channel, Publication, Refusal, Running, StreamGate, Streams
+from tutela.screening.streams.gate import Admission, Refusal, StreamGate
+from tutela.screening.streams.model import Channel, Publication, Running
+from tutela.screening.streams.service import Streams
 
 SECRET = "a-secret-of-the-media-server-it-is-long-enough"
 

@@ -10,7 +10,7 @@ from tests.support.gateways import COPY, DAMAGED, FILE, Running, described, list
 from tests.support.home_server import TOKEN, home_server
 from tests.support.relay import Relay
 from tests.support.waiting import PATIENCE_S
-from tutela.content.media.content import Limits
+from tutela.content.media.limits import Limits
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.gateways.registry import kind_of
 

@@ -52,15 +52,9 @@ from tutela.gateways.streams.nginx_rtmp import KIND, NginxRtmpOptions
 from tutela.gateways.streams.node_media_server import KIND as NODE
 from tutela.gateways.streams.node_media_server import NodeMediaServerOptions
 from tutela.gateways.streams.process import Open
-from tutela.screening.streams import (
-    Channel,
-    Publication,
-    Running,
-    StreamFacts,
-    StreamOptions,
-    StreamRecords,
-    StreamState,
-)
+from tutela.screening.streams.model import Channel, Publication, Running, StreamFacts, StreamState
+from tutela.screening.streams.options import StreamOptions
+from tutela.screening.streams.records import StreamRecords
 from tutela.screening.streams.watch import Watch
 from tutela.screening.verdict import Context, Decision
 

@@ -48,17 +48,10 @@ from tutela.foundation.outbox.worker import Progress
 from tutela.foundation.store.database import now
 from tutela.foundation.store.stream_tables import stream
 from tutela.gateways.streams.metrics import exposition
-from tutela.screening.streams import (
-    Admission,
-    Channel,
-    Publication,
-    Refusal,
-    Running,
-    StreamOptions,
-    Streams,
-    StreamState,
-)
-from tutela.screening.streams.model import LIVE
+from tutela.screening.streams.gate import Admission, Refusal
+from tutela.screening.streams.model import LIVE, Channel, Publication, Running, StreamState
+from tutela.screening.streams.options import StreamOptions
+from tutela.screening.streams.service import Streams
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ import pytest
 from tests.support.containers import mail_of, seven_zip_of, zip_of
 from tests.support.pictures import file_of, photos
 from tests.support.quines import gzip_quine, zip_quine
-from tutela.content.media.content import Limits
+from tutela.content.media.limits import Limits
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.screening.verdict import Decision
 

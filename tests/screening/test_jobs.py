@@ -25,7 +25,7 @@ from tests.support.serving import serving
 from tests.support.waiting import wait_until
 from tutela.api.app import create_app
 from tutela.api.options import ApiOptions
-from tutela.content.media.content import Limits
+from tutela.content.media.limits import Limits
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.errors import ConflictError, NotFoundError, TutelaError

@@ -86,7 +86,7 @@ FORMS = (page, split_over_tags, in_references, mail, document, written_pdf, clic
 @pytest.fixture(scope="module")
 def knowing(tmp_path_factory):
     """A deployment that blocks one page, and that holds nothing for being text."""
-    from tutela.content.media.content import Limits
+    from tutela.content.media.limits import Limits
     from tutela.content.media.profile import Profile
     from tutela.deployment.composition import compose_deployment
 

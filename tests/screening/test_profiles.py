@@ -14,7 +14,7 @@ from tests.support.videos import encode, scene
 from tutela import _native
 from tutela.cli import main
 from tutela.content.media.confined.ordinary import ordinary
-from tutela.content.media.content import Limits
+from tutela.content.media.limits import Limits
 from tutela.content.media.profile import EXPECTED, FileKind, Profile
 from tutela.content.media.sniff import MediaType, sniff
 from tutela.content.views.view_set import ViewSet

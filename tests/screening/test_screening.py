@@ -8,7 +8,7 @@ import pytest
 from tests.support.lists import hashes, list_in
 from tests.support.pictures import file_of, photos
 from tests.support.waiting import wait_until
-from tutela.content.media.content import Limits
+from tutela.content.media.limits import Limits
 from tutela.content.signals.base import Sample
 from tutela.deployment.composition import compose_deployment
 from tutela.errors import InputError, NotFoundError, StoreError

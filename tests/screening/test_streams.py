@@ -19,8 +19,8 @@ from tests.support.feeds import random_hashes
 from tests.support.streams import film
 from tutela import _native
 from tutela.cli.demo import draw_scene
-from tutela.content.media.content import Limits
 from tutela.content.media.lanes import Lane
+from tutela.content.media.limits import Limits
 from tutela.content.signals.base import Region, Sample
 from tutela.content.signals.pdq import PDQ
 from tutela.errors import TutelaError

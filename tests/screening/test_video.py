@@ -28,7 +28,8 @@ from tests.support.videos import RATE, each, encode, frames_of, looped, scene, s
 from tutela import _native
 from tutela.content.media.confined.stretch import Stretch, spread
 from tutela.content.media.confined.video import Video
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
+from tutela.content.media.limits import Limits
 from tutela.content.signals.base import Sample
 from tutela.content.signals.pdq import PDQ
 from tutela.content.signals.vpdq import VPDQ

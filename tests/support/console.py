@@ -9,8 +9,7 @@ from starlette.testclient import TestClient
 from tests.support.stores import new_store
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import ReviewKey, new_identity
-from tutela.casework.reports.incident import Organisation
-from tutela.casework.reports.options import ReportOptions
+from tutela.casework.reports.options import Organisation, ReportOptions
 from tutela.console.app import create_console
 from tutela.console.options import ConsoleOptions
 from tutela.console.people import Person

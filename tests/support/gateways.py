@@ -18,7 +18,7 @@ from typing import Any
 from tests.support.pictures import file_of, photos
 from tests.support.preloaded import start_tutela
 from tests.support.waiting import PATIENCE_S, wait_until
-from tutela.content.media.content import Limits
+from tutela.content.media.limits import Limits
 from tutela.content.signals.registry import signal_type
 from tutela.deployment.composition import Deployment
 from tutela.deployment.settings import load_settings

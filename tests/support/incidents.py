@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 from tutela.casework.cases.model import Case, CaseDecision, CaseItem, CaseState, Outcome, Queue
-from tutela.casework.reports.incident import Organisation
+from tutela.casework.reports.options import Organisation
 from tutela.errors import TutelaError
 from tutela.lists.banks.model import Action
 from tutela.screening.verdict import Context, Match

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.support.pictures import photos
 from tutela import _native
-from tutela.content.media.content import Limits
+from tutela.content.media.limits import Limits
 from tutela.content.views.view_set import ViewSet
 from tutela.screening.inspection import examine
 

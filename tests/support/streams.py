@@ -37,9 +37,10 @@ from tutela.gateways.streams.base import Door
 from tutela.gateways.streams.options import HookOptions
 from tutela.gateways.streams.process import Open, hook_server, opened
 from tutela.lists.banks.model import Action, NewEntry, Policy
-from tutela.screening.streams import Channel, Publication, StreamOptions, StreamRecords, StreamState
 from tutela.screening.streams.examiner import Examiner
-from tutela.screening.streams.model import LIVE
+from tutela.screening.streams.model import LIVE, Channel, Publication, StreamState
+from tutela.screening.streams.options import StreamOptions
+from tutela.screening.streams.records import StreamRecords
 from tutela.screening.streams.watch import Watch
 
 MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")

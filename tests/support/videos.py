@@ -14,7 +14,8 @@ from PIL import Image
 from tests.support.pictures import photos
 from tutela import _native
 from tutela.content.media.confined.video import Video
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
+from tutela.content.media.limits import Limits
 from tutela.content.signals.base import Sample
 
 Pictures = npt.NDArray[np.uint8]

@@ -29,8 +29,8 @@ from tutela.errors import ConflictError, InputError, TutelaError
 from tutela.foundation.home import database_url
 from tutela.foundation.store.database import Store
 from tutela.lists.banks.model import Action, NewEntry, Policy
-from tutela.screening.streams import StreamRecords, StreamState
-from tutela.screening.streams.model import StreamFacts
+from tutela.screening.streams.model import StreamFacts, StreamState
+from tutela.screening.streams.records import StreamRecords
 
 _BANK = "demo-known"
 _SIZE, _RATE, _GROUP = (1280, 720), 30, 60

@@ -21,8 +21,9 @@ from tutela.cli.output import (
     verdict_row,
     visible,
 )
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
 from tutela.content.media.isolation import WorkerPool
+from tutela.content.media.limits import Limits
 from tutela.content.media.profile import Profile
 from tutela.content.media.sniff import VIDEOS, sniff
 from tutela.content.signals.base import WHOLE, Computable, Digesting, Sample

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tutela.screening.streams import StreamFacts, StreamRecords
+    from tutela.screening.streams.model import StreamFacts
+    from tutela.screening.streams.records import StreamRecords
 
 Id = Annotated[str, typer.Argument(help="As `tutela stream list` shows it; its beginning is enough.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON lines.")]
@@ -160,7 +161,7 @@ class _Records:
         self._store = Store.create(database_url(settings.home, settings.database_text))
 
     def __enter__(self) -> "StreamRecords":
-        from tutela.screening.streams import StreamRecords
+        from tutela.screening.streams.records import StreamRecords
 
         return StreamRecords(self._store)
 

@@ -19,7 +19,8 @@ from tutela.content.media.confined.decode import decode_picture
 from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.confined.stretch import Frame
 from tutela.content.media.confined.walk import walk
-from tutela.content.media.content import Content, Limits, Mode, Shortcoming
+from tutela.content.media.content import Content, Mode, Shortcoming
+from tutela.content.media.limits import Limits
 from tutela.content.media.sniff import PICTURES, VIDEOS, MediaType, sniff
 from tutela.errors import UnscreenableError
 

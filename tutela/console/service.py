@@ -19,8 +19,8 @@ from tutela.console.roles import Permission
 from tutela.console.second_looks import SecondLooks
 from tutela.console.sessions import Sessions
 from tutela.console.statistics import Statistics
-from tutela.content.media.content import Limits
 from tutela.content.media.isolation import WorkerPool
+from tutela.content.media.limits import Limits
 from tutela.deployment.casework import Casework
 from tutela.lists.banks.labels import labels_of
 from tutela.screening.journal import VerdictJournal
@@ -62,7 +62,7 @@ class Console:
 
     def verify_audit(self) -> Verification:
         """Go through the whole audit log."""
-        signing = self.casework.options.cases.signing_key
+        signing = self.casework.options.signing_key
         return verify_log(self.casework.audit, key=signing.public if signing is not None else None)
 
     def record(self, actor: str, action: str, subject: str, **detail: str) -> None:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from tutela.casework.appeals import Appeals
 from tutela.casework.appeals.signs import Signs
-from tutela.casework.audit.checkpoints import Checkpoints
+from tutela.casework.audit.checkpoints import Checkpoints, SigningKey
 from tutela.casework.audit.log import AuditLog
 from tutela.casework.cases.alarms import AlarmMail
 from tutela.casework.cases.contacts import ContactCases
 from tutela.casework.cases.custody import Custody
-from tutela.casework.cases.effects import Effects
+from tutela.casework.cases.effects import EffectCallback, Effects
 from tutela.casework.cases.feedback import GivingBack
 from tutela.casework.cases.options import CaseOptions, EvidenceOptions
 from tutela.casework.cases.service import Cases
@@ -25,16 +25,16 @@ from tutela.casework.cases.upkeep import Upkeep
 from tutela.casework.evidence.retention import Retention
 from tutela.casework.evidence.seal import Recipients, ReviewKey
 from tutela.casework.evidence.vault import Vault
-from tutela.casework.reports.incident import Organisation
 from tutela.casework.reports.intake import PublicIntake
 from tutela.casework.reports.ledger import Ledger
 from tutela.casework.reports.listeners import FilingAtMatch, FilingsFollowed
 from tutela.casework.reports.notices import Notices
-from tutela.casework.reports.options import ReportOptions
+from tutela.casework.reports.options import Organisation, ReportOptions
 from tutela.casework.reports.seal import AgeSealing
 from tutela.casework.reports.worker import ACTOR, ReportWatch, ReportWorker
 from tutela.errors import InputError
 from tutela.foundation.home import database_url, prepare_home
+from tutela.foundation.outbox.options import MailServer
 from tutela.foundation.outbox.service import Outbox
 from tutela.foundation.outbox.webhooks import Endpoint, Webhooks
 from tutela.foundation.store.database import Store
@@ -58,6 +58,12 @@ class CaseworkOptions:
     reports: ReportOptions = field(default_factory=ReportOptions)
     webhooks: tuple[Endpoint, ...] = ()
     """Who is told what happens."""
+    mail: MailServer | None = None
+    """What sends alarms."""
+    signing_key: SigningKey | None = None
+    """Of checkpoints; better kept on another machine, see `tutela audit checkpoint`."""
+    on_effect: EffectCallback | None = None
+    """The callback of an embedding application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +202,7 @@ def open_casework(
     """Casework over a store, with all that listens. Raises InputError for options that are wrong."""
     webhooks, evidence = Webhooks(options.webhooks), options.evidence
     audit = AuditLog(store)
-    callback = options.cases.callback or options.cases.on_effect is not None
+    callback = options.cases.callback or options.on_effect is not None
     cases = Cases(store, policies=options.cases, effects=Effects(webhooks, callback), labels=banks.labels)
     recipients = evidence.recipients if evidence is not None else ()
     vault = evidence.vault(store, home) if evidence is not None else None
@@ -215,7 +221,7 @@ def open_casework(
         cases,
         retention=Retention(vault) if vault is not None else None,
         checkpoints=Checkpoints(audit),
-        signing_key=options.cases.signing_key,
+        signing_key=options.signing_key,
     )
     upkeep.also(watch.run_due)
     contacts = None

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from tutela.casework.cases.effects import TOPIC as EFFECT
 from tutela.casework.cases.effects import CallbackHandler
-from tutela.content.media.content import Limits
 from tutela.content.media.isolation import WorkerPool
+from tutela.content.media.limits import Limits
 from tutela.content.signals.registry import signal_types
 from tutela.deployment.casework import CaseworkOptions, open_casework
 from tutela.deployment.conversations import open_conversations
@@ -142,10 +142,10 @@ class Deployment:
         self.deterrences = Deterrences(home)
         self.outbox = self.casework.outbox
         self.handlers: dict[str, Handler] = {WEBHOOK: self.casework.webhooks.deliver}
-        if casework.cases.on_effect is not None:
-            self.handlers[EFFECT] = CallbackHandler(casework.cases.on_effect)
-        if casework.cases.mail_server is not None:
-            self.handlers[MAIL] = MailHandler(casework.cases.mail_server)
+        if casework.on_effect is not None:
+            self.handlers[EFFECT] = CallbackHandler(casework.on_effect)
+        if casework.mail is not None:
+            self.handlers[MAIL] = MailHandler(casework.mail)
         if exchanges_installed():
             self.handlers |= Deliveries(self.banks).handlers
             self.handlers[ASK] = self.second_opinions.answering(self.screener, self.journal, self.refresh)

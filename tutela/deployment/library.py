@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tutela.casework.cases.effects import EffectCallback
-from tutela.content.media.content import Limits
+from tutela.content.media.limits import Limits
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment
 from tutela.deployment.settings import load_settings
@@ -45,5 +45,5 @@ def open_deployment(
     )
     casework = casework or settings.casework
     if on_effect is not None:
-        casework = replace(casework, cases=replace(casework.cases, on_effect=on_effect))
+        casework = replace(casework, on_effect=on_effect)
     return settings.open(casework)

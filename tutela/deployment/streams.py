@@ -9,9 +9,11 @@ from tutela.casework.cases.options import CaseOptions
 from tutela.deployment.composition import Deployment
 from tutela.foundation.outbox.mail import write_mail
 from tutela.foundation.outbox.webhooks import Webhooks
-from tutela.screening.streams import MediaServer, StreamOptions, StreamRecords, Streams, Surroundings
 from tutela.screening.streams.examiner import Examiner
-from tutela.screening.streams.service import TOPIC
+from tutela.screening.streams.model import MediaServer
+from tutela.screening.streams.options import StreamOptions
+from tutela.screening.streams.records import StreamRecords
+from tutela.screening.streams.service import TOPIC, Streams, Surroundings
 
 
 def open_streams(deployment: Deployment, options: StreamOptions, servers: Mapping[str, MediaServer]) -> Streams:

@@ -10,9 +10,10 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
 from tutela.content.media.content_file import ContentFile
 from tutela.content.media.isolation import PoolOfAsker, WorkerPool
+from tutela.content.media.limits import Limits
 from tutela.content.signals.base import Region, Sample
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.screening.verdict import Reason

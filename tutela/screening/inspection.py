@@ -7,7 +7,8 @@ from typing import Any
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.confined.walk import Place, walk
-from tutela.content.media.content import Limits, Mode, Shortcoming
+from tutela.content.media.content import Mode, Shortcoming
+from tutela.content.media.limits import Limits
 from tutela.content.signals.base import Sample
 from tutela.screening.findings import Findings
 from tutela.screening.video.task import watch

@@ -21,10 +21,11 @@ from typing import Any, Protocol
 
 from tutela._version import __version__
 from tutela.content.links.link import LINK_TYPES, QueryKeys, link_samples
-from tutela.content.media.content import Limits, Mode, Shortcoming
+from tutela.content.media.content import Mode, Shortcoming
 from tutela.content.media.content_file import ContentFile
 from tutela.content.media.isolation import PoolOfAsker, WorkerPool
 from tutela.content.media.lanes import Asker, Lane, masked
+from tutela.content.media.limits import Limits
 from tutela.content.media.profile import Profile
 from tutela.content.media.sniff import PICTURES, VIDEOS, MediaType, sniff
 from tutela.content.signals.base import Sample

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tutela.casework.audit.checkpoints import SigningKey
 from tutela.errors import InputError
+
+if TYPE_CHECKING:
+    from tutela.casework.audit.checkpoints import SigningKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +18,10 @@ class AuditOptions:
     """File of the key that signs the audit log every hour; better kept on another machine, see `tutela audit
     checkpoint`."""
 
-    def signing_key(self) -> SigningKey | None:
+    def signing_key(self) -> "SigningKey | None":
         """The key; None where none is named. Raises InputError."""
+        from tutela.casework.audit.checkpoints import SigningKey
+
         if self.key is None:
             return None
         try:

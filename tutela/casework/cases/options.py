@@ -3,16 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tutela.casework.audit.checkpoints import SigningKey
-from tutela.casework.cases.effects import EffectCallback
 from tutela.casework.cases.policy import Policies
-from tutela.casework.evidence.objects import Objects
-from tutela.casework.evidence.seal import Recipients
-from tutela.casework.evidence.vault import Vault
-from tutela.foundation.options import NOT_A_KEY, Secret, require
-from tutela.foundation.outbox.mail import MailServer
-from tutela.foundation.store.database import Store
+from tutela.foundation.options import Secret, require
+
+if TYPE_CHECKING:
+    from tutela.casework.evidence.vault import Vault
+    from tutela.foundation.store.database import Store
 
 EVIDENCE_FOLDER = "evidence"
 _SECRET = ("secret", "password", "token", "access_key")
@@ -39,8 +37,12 @@ class EvidenceOptions:
         """What the store is opened with. Raises InputError where a secret is not there."""
         return {**self.options, **{name: secret.reveal() for name, secret in self.secrets.items()}}
 
-    def vault(self, store: Store, home: Path) -> Vault:
+    def vault(self, store: "Store", home: Path) -> "Vault":
         """The vault that this describes. Raises InputError."""
+        from tutela.casework.evidence.objects import Objects
+        from tutela.casework.evidence.seal import Recipients
+        from tutela.casework.evidence.vault import Vault
+
         objects = Objects(self.store or f"file://{(home / EVIDENCE_FOLDER).absolute()}", self.store_options())
         return Vault(store, objects, Recipients(self.recipients) if self.recipients else None)
 
@@ -55,8 +57,3 @@ class CaseOptions(Policies):
     """Who gets mail about undecided cases."""
     console: str = ""
     """The console's address, for links in mail."""
-    on_effect: EffectCallback | None = field(default=None, metadata=NOT_A_KEY)
-    """The callback of an embedding application."""
-    mail_server: MailServer | None = field(default=None, metadata=NOT_A_KEY)
-    signing_key: SigningKey | None = field(default=None, metadata=NOT_A_KEY)
-    """Of checkpoints; better kept on another machine, see `tutela audit checkpoint`."""

@@ -13,7 +13,8 @@ from datetime import datetime
 from tutela._version import __version__
 from tutela.casework.reports.bundle import file_path
 from tutela.casework.reports.details import moment_of
-from tutela.casework.reports.incident import Incident, IncidentFile, Organisation, neutral_name
+from tutela.casework.reports.incident import Incident, IncidentFile, neutral_name
+from tutela.casework.reports.options import Organisation
 
 _UCO = "https://ontology.unifiedcyberontology.org/uco/"
 _CONTEXT = {

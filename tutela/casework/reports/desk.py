@@ -19,10 +19,11 @@ from tutela.casework.reports import decisions
 from tutela.casework.reports.cybertipline.environment import Environment
 from tutela.casework.reports.cybertipline.schema import Schema
 from tutela.casework.reports.draft import Draft
-from tutela.casework.reports.incident import EvidenceSource, Incident, Organisation, incident_of
+from tutela.casework.reports.incident import EvidenceSource, Incident, incident_of
 from tutela.casework.reports.ledger import Ledger
 from tutela.casework.reports.model import Filing, FilingState
 from tutela.casework.reports.ncmec import preview
+from tutela.casework.reports.options import Organisation
 from tutela.errors import ConflictError, InputError, TutelaError
 from tutela.screening.verdict import Context
 

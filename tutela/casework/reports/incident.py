@@ -13,7 +13,6 @@ from typing import BinaryIO, Protocol
 from tutela.casework.cases.model import Case, CaseItem
 from tutela.casework.reports.details import moment_of, normalised
 from tutela.errors import InputError
-from tutela.foundation.options import require
 from tutela.screening.verdict import Context, Match
 
 _CHUNK = 1024 * 1024
@@ -36,34 +35,6 @@ class EvidenceSource(Protocol):
 
     def open(self, evidence_id: str) -> BinaryIO:
         """Its bytes, as a seekable file. Raises TutelaError."""
-
-
-@dataclass(frozen=True, slots=True)
-class Organisation:
-    """Who reports: what the operator's settings say."""
-
-    name: str
-    """The company."""
-    service: str | None = None
-    """The name of the application, as its users know it."""
-    contact_first_name: str | None = None
-    """First name of the contact person for authorities."""
-    contact_last_name: str | None = None
-    """Their last name."""
-    contact_email: str | None = None
-    """Their e-mail address."""
-    contact_phone: str | None = None
-    """Their telephone number."""
-    legal_url: str | None = None
-    """Where law enforcement sends its requests."""
-    terms_of_service: str | None = None
-    """Where they can be read, or what they say."""
-    country: str | None = None
-    """Two-letter code."""
-
-    def __post_init__(self) -> None:
-        code = self.country or "AA"
-        require(len(code) == 2 and code.isascii() and code.isupper(), "country", "must be two capital letters")
 
 
 @dataclass(frozen=True, slots=True)

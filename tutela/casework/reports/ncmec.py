@@ -38,13 +38,8 @@ from tutela.casework.reports.cybertipline.vocabulary import (
 )
 from tutela.casework.reports.details import AS_GIVEN, date_of, moment_of, truth_of
 from tutela.casework.reports.draft import Draft, DraftFile
-from tutela.casework.reports.incident import (
-    KNOWN_DETAILS,
-    Incident,
-    IncidentFile,
-    Organisation,
-    neutral_name,
-)
+from tutela.casework.reports.incident import KNOWN_DETAILS, Incident, IncidentFile, neutral_name
+from tutela.casework.reports.options import Organisation
 from tutela.screening.sentences import listed_by, sentence
 
 _PDQ_HASHES = ("pdq", "photodna")

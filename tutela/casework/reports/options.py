@@ -5,12 +5,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tutela.casework.reports.cybertipline.environment import Environment
-from tutela.casework.reports.incident import Organisation
 from tutela.errors import InputError
 from tutela.foundation.options import Secret, require, require_rate
 
 if TYPE_CHECKING:
     from tutela.casework.reports.cybertipline.client import CyberTipline
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """Who reports: what the operator's settings say."""
+
+    name: str
+    """The company."""
+    service: str | None = None
+    """The name of the application, as its users know it."""
+    contact_first_name: str | None = None
+    """First name of the contact person for authorities."""
+    contact_last_name: str | None = None
+    """Their last name."""
+    contact_email: str | None = None
+    """Their e-mail address."""
+    contact_phone: str | None = None
+    """Their telephone number."""
+    legal_url: str | None = None
+    """Where law enforcement sends its requests."""
+    terms_of_service: str | None = None
+    """Where they can be read, or what they say."""
+    country: str | None = None
+    """Two-letter code."""
+
+    def __post_init__(self) -> None:
+        code = self.country or "AA"
+        require(len(code) == 2 and code.isascii() and code.isupper(), "country", "must be two capital letters")
 
 
 @dataclass(frozen=True, slots=True)

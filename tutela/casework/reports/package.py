@@ -7,7 +7,8 @@ from pathlib import Path
 from tutela.casework.audit.log import AuditLog
 from tutela.casework.reports.bundle import Bundled, write_bundle
 from tutela.casework.reports.case_uco import case_uco
-from tutela.casework.reports.incident import EvidenceSource, Incident, Organisation
+from tutela.casework.reports.incident import EvidenceSource, Incident
+from tutela.casework.reports.options import Organisation
 from tutela.casework.reports.referral import AUTHORITIES, Referral
 from tutela.casework.reports.vics import vics
 from tutela.errors import InputError

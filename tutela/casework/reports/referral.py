@@ -13,7 +13,8 @@ from tutela._version import __version__
 from tutela.casework.reports.bundle import file_path
 from tutela.casework.reports.cybertipline.elements import writable
 from tutela.casework.reports.details import moment_of, truth_of
-from tutela.casework.reports.incident import Incident, IncidentFile, Organisation, neutral_name
+from tutela.casework.reports.incident import Incident, IncidentFile, neutral_name
+from tutela.casework.reports.options import Organisation
 from tutela.casework.reports.pages import page
 from tutela.screening.sentences import listed_by, sentence
 

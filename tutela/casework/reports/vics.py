@@ -10,7 +10,8 @@ import uuid
 from tutela._version import __version__
 from tutela.casework.reports.bundle import file_path
 from tutela.casework.reports.details import moment_of
-from tutela.casework.reports.incident import Incident, IncidentFile, Organisation, neutral_name
+from tutela.casework.reports.incident import Incident, IncidentFile, neutral_name
+from tutela.casework.reports.options import Organisation
 from tutela.screening.sentences import entry_of, listed_by
 
 _CONTEXT = "http://github.com/VICSDATAMODEL/ProjectVic/DataModels/2.0.xml/{region}/$metadata#Cases"

@@ -10,6 +10,7 @@ __all__ = [
     "hostile",
     "isolation",
     "lanes",
+    "limits",
     "plain",
     "profile",
     "sniff",

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from tutela.content.media.content import Limits, Shortcoming
+from tutela.content.media.content import Shortcoming
 from tutela.content.media.content_file import ContentFile
 from tutela.content.media.lanes import SMALL_S, Asker, Lane, Lanes, LaneTimes, Turn
+from tutela.content.media.limits import Limits
 from tutela.content.media.worker_process import WorkerProcess
 from tutela.errors import NotReadyError, TutelaError, UnscreenableError
 

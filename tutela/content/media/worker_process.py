@@ -13,10 +13,11 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from tutela.content.media.content import Limits, Shortcoming
+from tutela.content.media.content import Shortcoming
 from tutela.content.media.content_file import ContentFile, nameless_file, to_read_only
 from tutela.content.media.fork_server import start_worker
 from tutela.content.media.lanes import LONGEST_ASIDE_S, PATIENCE
+from tutela.content.media.limits import Limits
 from tutela.errors import TutelaError, UnscreenableError
 
 MAX_RESULT_BYTES = 1024 * 1024

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tutela import _native
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
 from tutela.content.media.isolation import WorkerPool
+from tutela.content.media.limits import Limits
 from tutela.content.media.system_libarchive import load
 from tutela.content.signals.registry import signal_types
 from tutela.deployment.doctor.conversations import check_conversations

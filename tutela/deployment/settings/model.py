@@ -5,31 +5,32 @@ What is read here is a default for everything, so that a small site needs no fil
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from tutela.casework.audit.options import AuditOptions
 from tutela.casework.cases.options import CaseOptions, EvidenceOptions
 from tutela.casework.reports.options import ReportOptions
-from tutela.content.media.content import Limits
+from tutela.content.media.limits import Limits
 from tutela.content.views.view_set import ViewSet
-from tutela.deployment.casework import CaseworkOptions
-from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.deployment.settings.doors import DOORS, NAMED_DOORS, Chosen, door_section
 from tutela.deployment.settings.keys import Key, keys_of, summary_of
 from tutela.deployment.settings.source import FILE_NAME
 from tutela.foundation.options import NOT_A_KEY, Secret, require, require_positive
-from tutela.foundation.outbox.mail import MailServer
-from tutela.foundation.outbox.webhooks import WebhookOptions
+from tutela.foundation.outbox.options import MailServer, WebhookOptions
 from tutela.foundation.outward import permit, read_networks
 from tutela.screening.conversations import ConversationOptions
 from tutela.screening.jobs.limits import JobLimits
 from tutela.screening.policy import ScreeningPolicy
 from tutela.screening.streams.options import StreamOptions
+
+if TYPE_CHECKING:
+    from tutela.deployment.casework import CaseworkOptions
+    from tutela.deployment.composition import Deployment
 
 DoorT = TypeVar("DoorT")
 
@@ -122,20 +123,27 @@ class Settings:
         return self.database.reveal() if self.database else None
 
     @property
-    def casework(self) -> CaseworkOptions:
+    def casework(self) -> "CaseworkOptions":
         """What happens to what is held, and who is told. Raises InputError."""
+        from tutela.deployment.casework import CaseworkOptions
+        from tutela.foundation.outbox.webhooks import Endpoint
+
         return CaseworkOptions(
             evidence=self.evidence,
-            cases=replace(self.cases, mail_server=self.mail, signing_key=self.audit.signing_key()),
+            cases=self.cases,
             reports=self.reports,
-            webhooks=tuple(webhook.endpoint(name) for name, webhook in self.webhooks.items()),
+            webhooks=tuple(Endpoint.of(name, webhook) for name, webhook in self.webhooks.items()),
+            mail=self.mail,
+            signing_key=self.audit.signing_key(),
         )
 
-    def open(self, casework: CaseworkOptions | None = None) -> Deployment:
+    def open(self, casework: "CaseworkOptions | None" = None) -> "Deployment":
         """Open the deployment these settings describe, with other casework where that is given.
 
         Raises StoreError, IndexCorruptError, InputError.
         """
+        from tutela.deployment.composition import compose_deployment
+
         self.permit_networks()
         deployment = compose_deployment(
             self.home,

@@ -7,55 +7,16 @@ import hashlib
 import smtplib
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from email.message import EmailMessage
-from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from tutela.foundation.options import OptionError, Secret, require
+from tutela.foundation.outbox.options import MailServer, Security
 from tutela.foundation.outbox.service import Delivery, enqueue
 from tutela.foundation.outbox.worker import DeliveryError, Progress, UndeliverableError
 
 TOPIC = "mail"
 TIMEOUT_S = 30.0
-
-
-class Security(StrEnum):
-    """How the connection to the mail server is protected."""
-
-    STARTTLS = "starttls"
-    TLS = "tls"
-    NONE = "none"
-    """Only for a server on the same machine."""
-
-
-@dataclass(frozen=True, slots=True)
-class MailServer:
-    """The operator's mail server.
-
-    Raises OptionError for one that would show passwords or mail to the network.
-    """
-
-    host: str
-    """Its name or address."""
-    sender: str
-    """The sender's address."""
-    port: int = 587
-    """Its port."""
-    security: Security = Security.STARTTLS
-    """How the connection is protected: starttls, tls, or none on this machine."""
-    user: str | None = None
-    """The user name there."""
-    password: Secret | None = None
-    """The password, as env:NAME or file:path."""
-
-    def __post_init__(self) -> None:
-        require(1 <= self.port <= 65535, "port", "must be from 1 to 65535")
-        if self.security is Security.NONE and self.host not in ("127.0.0.1", "::1", "localhost"):
-            raise OptionError("security", "none is only for a mail server on this machine; use starttls or tls")
-        if any(character in self.sender for character in "\r\n"):
-            raise OptionError("sender", "must be one line")
 
 
 def write_mail(connection: Connection, key: str, to: Sequence[str], subject: str, text: str) -> None:

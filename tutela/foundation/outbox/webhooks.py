@@ -16,13 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, and_
 
 from tutela.errors import InputError
 from tutela.foundation.backoff import retry_after_s
-from tutela.foundation.options import OptionError, Secret, require
+from tutela.foundation.outbox.options import WebhookOptions, fault_of
 from tutela.foundation.outbox.service import Delivery, enqueue
 from tutela.foundation.outbox.worker import DeliveryError, Progress, UndeliverableError
 from tutela.foundation.store.outbox_tables import outbox
@@ -34,7 +33,6 @@ TOPIC = "webhook"
 TIMEOUT_S = 15.0
 MAX_ANSWER_BYTES = 64 * 1024
 _PREFIX = "whsec_"
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class SignatureError(InputError):
@@ -61,42 +59,6 @@ def read_secret(text: str) -> bytes:
     return secret
 
 
-def _fault_of(url: str) -> str | None:
-    """Why an address is not safe to send to; None where it is."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "must be https://host/path"
-    if parts.scheme not in ("https", "http") or not parts.hostname:
-        return "must be https://host/path"
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        return "must be https; http is only for this machine's own address"
-    if parts.username is not None or parts.fragment:
-        return "must not have a user or a fragment"
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookOptions:
-    """Where the platform is notified of what happens."""
-
-    url: str
-    """https://…, or http:// on this machine."""
-    secrets: tuple[Secret, ...]
-    """Signing secrets, each as env:NAME or file:path: the current one and, while it is changed, the former one too."""
-    events: frozenset[str] = frozenset()
-    """Event types to send; all if empty."""
-
-    def __post_init__(self) -> None:
-        require(bool(self.secrets), "secrets", "must have one at least; make it: tutela outbox secret")
-        if fault := _fault_of(self.url):
-            raise OptionError("url", fault)
-
-    def endpoint(self, name: str) -> "Endpoint":
-        """The endpoint that this describes. Raises InputError."""
-        return Endpoint(name, self.url, [read_secret(secret.reveal()) for secret in self.secrets], self.events)
-
-
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where an operator wants to be told. Raises InputError for an address that is not safe to send to."""
@@ -109,10 +71,15 @@ class Endpoint:
     """The event types that it wants; all when empty."""
 
     def __post_init__(self) -> None:
-        if fault := _fault_of(self.url):
+        if fault := fault_of(self.url):
             raise InputError("webhook {name!r}: its address {fault}", name=self.name, fault=fault)
         if not self.secrets:
             raise InputError("webhook {name!r}: it has no secret", name=self.name)
+
+    @classmethod
+    def of(cls, name: str, options: WebhookOptions) -> "Endpoint":
+        """The endpoint of that name, as the settings describe it. Raises InputError."""
+        return cls(name, options.url, [read_secret(secret.reveal()) for secret in options.secrets], options.events)
 
     def wants(self, event: str) -> bool:
         """Whether it is to be told of events of this type."""

@@ -21,7 +21,8 @@ from starlette.responses import Response
 from tutela.foundation.http import Http, HttpError, Patience
 from tutela.foundation.secrets import check_reference, resolve
 from tutela.gateways.streams.segments import SegmentFolder
-from tutela.screening.streams import Channel, MediaServer, Running, StreamGate
+from tutela.screening.streams.gate import StreamGate
+from tutela.screening.streams.model import Channel, MediaServer, Running
 
 TOKEN = "watcher"  # noqa: S105  (the name of a parameter)
 """The parameter by which a server's play hook hears the watcher's token."""

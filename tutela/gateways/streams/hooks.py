@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from tutela.gateways.streams.base import Door, Hook, text
 from tutela.gateways.streams.options import HookOptions
-from tutela.screening.streams import Streams
+from tutela.screening.streams.service import Streams
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from starlette.responses import Response
 from tutela.errors import TutelaError
 from tutela.foundation.http import HttpError
 from tutela.gateways.streams.base import Door, Hook, HttpServer, MediaServerKind, ServerOptions, text, yes
-from tutela.screening.streams import Channel, Publication, Running, StreamGate
+from tutela.screening.streams.gate import StreamGate
+from tutela.screening.streams.model import Channel, Publication, Running
 
 _PLUGIN = "janus.plugin.videoroom"
 

@@ -21,7 +21,8 @@ from starlette.responses import Response
 
 from tutela.foundation.http import HttpError
 from tutela.gateways.streams.base import Door, Hook, HttpServer, MediaServerKind, ServerOptions, document_of, text, yes
-from tutela.screening.streams import Channel, Publication, Running, StreamGate
+from tutela.screening.streams.gate import StreamGate
+from tutela.screening.streams.model import Channel, Publication, Running
 
 _TOKEN_S = 60
 _VIDEO = ("VIDEO", 1)

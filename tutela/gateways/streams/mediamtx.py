@@ -10,7 +10,8 @@ from pydantic import Field
 from starlette.responses import Response
 
 from tutela.gateways.streams.base import TOKEN, Door, Hook, HttpServer, MediaServerKind, ServerOptions, document_of, yes
-from tutela.screening.streams import Channel, Publication, Running, StreamGate
+from tutela.screening.streams.gate import StreamGate
+from tutela.screening.streams.model import Channel, Publication, Running
 
 _KINDS = {
     "rtmpConn": "rtmpconns",

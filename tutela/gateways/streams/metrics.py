@@ -6,8 +6,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tutela.screening.streams import Refusal, Streams, StreamState
-from tutela.screening.streams.model import LIVE
+from tutela.screening.streams.gate import Refusal
+from tutela.screening.streams.model import LIVE, StreamState
+from tutela.screening.streams.service import Streams
 
 
 class _StreamMetrics(Collector):

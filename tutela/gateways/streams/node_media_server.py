@@ -25,7 +25,8 @@ from tutela.gateways.streams.base import (
     text,
     yes,
 )
-from tutela.screening.streams import Channel, Publication, Running, StreamGate
+from tutela.screening.streams.gate import StreamGate
+from tutela.screening.streams.model import Channel, Publication, Running
 
 
 class NodeMediaServerOptions(ServerOptions):

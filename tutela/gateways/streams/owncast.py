@@ -19,7 +19,8 @@ from tutela.gateways.streams.base import (
     document_of,
     text,
 )
-from tutela.screening.streams import Channel, Publication, Running, StreamGate
+from tutela.screening.streams.gate import StreamGate
+from tutela.screening.streams.model import Channel, Publication, Running
 
 _APP, _NAME = "hls", "stream"
 

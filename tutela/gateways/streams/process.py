@@ -22,7 +22,8 @@ from tutela.gateways.streams.metrics import exposition
 from tutela.gateways.streams.options import HookOptions
 from tutela.gateways.streams.registry import open_servers
 from tutela.gateways.streams.warden import guarded
-from tutela.screening.streams import StreamOptions, Streams
+from tutela.screening.streams.options import StreamOptions
+from tutela.screening.streams.service import Streams
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from urllib.parse import unquote, urlsplit
 
-from tutela.screening.streams import Channel
+from tutela.screening.streams.model import Channel
 
 _LISTS = frozenset({".m3u8", ".mpd"})
 _SEGMENTS = _LISTS | {".ts", ".m4s", ".m4v", ".m4a", ".mp4", ".cmfv", ".cmfa", ".webm", ".aac", ".vtt", ".part"}

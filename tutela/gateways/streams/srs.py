@@ -19,7 +19,8 @@ from tutela.gateways.streams.base import (
     basic,
     document_of,
 )
-from tutela.screening.streams import Channel, Publication, Running, StreamGate
+from tutela.screening.streams.gate import StreamGate
+from tutela.screening.streams.model import Channel, Publication, Running
 
 
 class SrsOptions(ServerOptions):

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tutela.errors import TutelaError
 from tutela.foundation.http import Http
 from tutela.gateways.streams.base import PATIENCE, Door
-from tutela.screening.streams import MediaServer
+from tutela.screening.streams.model import MediaServer
 
 log = logging.getLogger(__name__)
 

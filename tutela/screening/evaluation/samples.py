@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from tutela.content.media.confined.opened import OpenedContent
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
+from tutela.content.media.limits import Limits
 from tutela.content.signals.base import Sample
 from tutela.content.signals.pdq import PDQ
 from tutela.content.views.view_set import ViewSet

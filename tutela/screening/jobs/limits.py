@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from tutela.content.media.content import Limits
+from tutela.content.media.limits import Limits
 from tutela.foundation.options import require_positive
 
 _TIMES_PARTS = 10

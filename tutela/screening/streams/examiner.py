@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from tutela.content.media.content import Limits, Shortcoming
+from tutela.content.media.content import Shortcoming
 from tutela.content.media.isolation import WorkerPool
 from tutela.content.media.lanes import Asker, LaneTimes
+from tutela.content.media.limits import Limits
 from tutela.content.media.worker_process import WorkerProcess
 from tutela.content.signals.base import WHOLE, Sample
 from tutela.errors import TutelaError, UnscreenableError

@@ -11,7 +11,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from tutela.content.media.content import Limits, Picture, Shortcoming
+from tutela.content.media.content import Picture, Shortcoming
+from tutela.content.media.limits import Limits
 from tutela.content.signals.base import Sample
 from tutela.content.signals.pdq import PDQ
 from tutela.content.views.view_set import ViewSet

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from tutela.content.media.content import Limits, Mode
+from tutela.content.media.content import Mode
 from tutela.content.media.isolation import WorkerPool
+from tutela.content.media.limits import Limits
 from tutela.content.signals.base import WHOLE, Sample
 from tutela.content.signals.vpdq import VPDQ
 from tutela.errors import TutelaError

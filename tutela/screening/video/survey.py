@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from tutela.content.media.content import Limits, Mode, Shortcoming
+from tutela.content.media.content import Mode, Shortcoming
 from tutela.content.media.content_file import ContentFile
+from tutela.content.media.limits import Limits
 from tutela.content.signals.base import Sample
 from tutela.errors import TutelaError, UnscreenableError
 from tutela.screening.verdict import Reason

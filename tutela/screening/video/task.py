@@ -16,7 +16,8 @@ from PIL import Image
 
 from tutela import _native
 from tutela.content.media.confined.stretch import Frame, Stretch
-from tutela.content.media.content import Content, Limits, Mode, Picture, Shortcoming
+from tutela.content.media.content import Content, Mode, Picture, Shortcoming
+from tutela.content.media.limits import Limits
 from tutela.content.media.profile import EXPECTED, FileKind, Profile
 from tutela.content.signals.base import WHOLE, Region, Sample
 from tutela.content.signals.pdq import PDQ

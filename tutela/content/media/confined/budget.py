@@ -7,7 +7,8 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-from tutela.content.media.content import Limits, Shortcoming
+from tutela.content.media.content import Shortcoming
+from tutela.content.media.limits import Limits
 from tutela.errors import UnscreenableError
 
 FREE_BYTES = 64 * 1024 * 1024

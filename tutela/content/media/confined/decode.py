@@ -17,7 +17,8 @@ from tutela.content.media.confined.deep import deep_readings
 from tutela.content.media.confined.endings import count_gif_frames
 from tutela.content.media.confined.readings import Reading, luma, readings
 from tutela.content.media.confined.tones import AS_STORED, Tone, tones
-from tutela.content.media.content import Content, Limits, Mode, Picture, Shortcoming
+from tutela.content.media.content import Content, Mode, Picture, Shortcoming
+from tutela.content.media.limits import Limits
 from tutela.content.media.sniff import PICTURES, MediaType
 from tutela.errors import UnscreenableError
 

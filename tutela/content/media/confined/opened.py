@@ -3,7 +3,8 @@
 from functools import cached_property
 
 from tutela.content.media.confined.decode import decode_picture
-from tutela.content.media.content import Limits, Mode, Picture
+from tutela.content.media.content import Mode, Picture
+from tutela.content.media.limits import Limits
 from tutela.content.media.plain import as_utf8, is_text
 from tutela.content.media.sniff import MediaType, sniff
 

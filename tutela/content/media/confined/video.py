@@ -34,7 +34,8 @@ from tutela.content.media.confined.groups import Group, VideoPacket, groups, sho
 from tutela.content.media.confined.parameter_sets import shows_nothing
 from tutela.content.media.confined.stretch import Frame, Stretch, moments, spread
 from tutela.content.media.confined.video_file import Clock, VideoReader
-from tutela.content.media.content import Limits, Mode, Shortcoming
+from tutela.content.media.content import Mode, Shortcoming
+from tutela.content.media.limits import Limits
 from tutela.errors import UnscreenableError
 
 av.logging.set_level(None)
