@@ -44,7 +44,7 @@ from tutela.screening.conversations.guard import (
     weigh,
 )
 from tutela.screening.conversations.hearing import Hearing
-from tutela.screening.conversations.model import FILE, read_model, signed
+from tutela.screening.conversations.model import FILE, TalkModel, read_model, signed
 from tutela.screening.conversations.records import Pseudonyms
 from tutela.screening.conversations.scorers.embedding import EmbeddingScorer
 from tutela.screening.conversations.training import Labelled, train
@@ -73,6 +73,12 @@ def ordinary() -> list[str]:
     lines = [line for talk in learnt for line in talk.lines]
     random.Random(3).shuffle(lines)
     return lines[:6_000]
+
+
+@pytest.fixture(scope="module")
+def model(ordinary: list[str]) -> TalkModel:
+    """Learnt from one wording and ordinary talk."""
+    return train([Labelled(*one) for one in positives(WORDING_A)], ordinary)
 
 
 def given(lines: Sequence[tuple[str, ConversationStage]], *, accounts: int = 23, reviewers: int = 6) -> list[Lesson]:
@@ -167,18 +173,19 @@ def test_what_had_no_memory_before_has_none_after_a_return(tmp_path: Path):
 
 
 @pytest.mark.parametrize("seed", range(effort(2, 8)))
-def test_five_percent_of_flipped_decisions_raise_benign_alarms_by_a_tenth_at_most(ordinary: list[str], seed: int):
+def test_five_percent_of_flipped_decisions_raise_benign_alarms_by_a_tenth_at_most(
+    ordinary: list[str], model: TalkModel, seed: int
+):
     learnt, _, test = split(benign_talks())
     shown = set(ordinary)
     others = [line for talk in learnt for line in talk.lines if line not in shown and len(line.split()) >= 3]
     flipped = [(line, ConversationStage.TRUST) for line in random.Random(seed).sample(others, 4)]
     lines = positives(WORDING_A)
-    clean = train([Labelled(*one) for one in lines], ordinary)
-    model = train(weigh(given(lines + flipped), ordinary), ordinary)
+    misled = train(weigh(given(lines + flipped), ordinary), ordinary)
     benign = [line for talk in test for line in first(talk).lines]
-    alarms = [float(one.score(benign).trust.sum()) for one in (clean, model)]
+    alarms = [float(one.score(benign).trust.sum()) for one in (model, misled)]
     assert alarms[1] <= 1.1 * alarms[0]
-    found = [float((one.score([text for text, _ in lines]).trust > 0).mean()) for one in (clean, model)]
+    found = [float((one.score([text for text, _ in lines]).trust > 0).mean()) for one in (model, misled)]
     assert found[1] >= found[0] - 0.05
 
 
@@ -253,8 +260,7 @@ def test_a_model_without_a_withdrawn_lesson_is_one_that_never_saw_it(ordinary: l
     assert train(lines, ordinary).version != train(lines[:-1], ordinary).version
 
 
-def test_a_model_that_this_deployment_did_not_sign_is_not_read(ordinary: list[str], tmp_path: Path):
-    model = train([Labelled(*one) for one in positives(WORDING_A)], ordinary)
+def test_a_model_that_this_deployment_did_not_sign_is_not_read(model: TalkModel, ordinary: list[str], tmp_path: Path):
     (tmp_path / FILE).write_bytes(signed(model, SECRET))
     with pytest.raises(InputError, match="was not made by this deployment"):
         read_model(tmp_path / FILE, b"x" * 32)
@@ -390,7 +396,7 @@ def test_vectors_of_ordinary_talk_teach_n_grams_which_messages_to_look_at_closer
             assert np.array_equal(again.unusual(lines, flags), model.unusual(lines, flags))
 
 
-def test_costly_scorers_are_asked_of_the_unusual_tenth_only(ordinary: list[str], tmp_path: Path):
+def test_costly_scorers_are_asked_of_the_unusual_tenth_only(model: TalkModel, ordinary: list[str], tmp_path: Path):
     asked: list[str] = []
 
     class Slow:
@@ -402,7 +408,7 @@ def test_costly_scorers_are_asked_of_the_unusual_tenth_only(ordinary: list[str],
             scores.trust[:] = 1
             return scores
 
-    (tmp_path / FILE).write_bytes(signed(train([Labelled(*one) for one in positives(WORDING_A)], ordinary), SECRET))
+    (tmp_path / FILE).write_bytes(signed(model, SECRET))
     options = ConversationOptions(enabled=True, content=True, legal_basis="test", legal_basis_since="2026-11-30")
     hearing = Hearing(tmp_path, options, Pseudonyms(bytes(16)), SECRET)
     hearing._scorers = [*hearing._scorers, Slow()]
@@ -469,8 +475,7 @@ def library() -> Path:
 
 
 @pytest.mark.slow
-def test_the_edge_library_finds_the_servers_bits_on_every_simd_level(ordinary: list[str]):
-    model = train([Labelled(*one) for one in positives(WORDING_A)], ordinary)
+def test_the_edge_library_finds_the_servers_bits_on_every_simd_level(model: TalkModel, ordinary: list[str]):
     texts = [*(line for line, _ in positives(WORDING_A)), *ordinary[:300], "m33t \u200bme 😀", "x" * 4_000]
     data, used, stage, programs = edge_bytes(model), _native.simd(), ctypes.c_uint8(), set()
     for level in _native.simd_levels():
@@ -492,9 +497,8 @@ def test_the_edge_library_finds_the_servers_bits_on_every_simd_level(ordinary: l
 
 @pytest.mark.slow
 def test_the_edge_library_finds_the_same_bits_within_four_megabytes_and_opens_nothing(
-    library: Path, ordinary: list[str]
+    library: Path, model: TalkModel, ordinary: list[str]
 ):
-    model = train([Labelled(*one) for one in positives(WORDING_A)], ordinary)
     data = edge_bytes(model)
     edge = opened_edge_library(library)
     assert len(data) <= 4_000_000
@@ -543,15 +547,12 @@ int main() {
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace")
-def test_an_app_sees_the_edge_library_call_the_system_for_memory_alone(
-    library: Path, ordinary: list[str], tmp_path: Path
-):
+def test_an_app_sees_the_edge_library_call_the_system_for_memory_alone(library: Path, model: TalkModel, tmp_path: Path):
     (tmp_path / "app.cpp").write_text(APP)
     app = [os.environ.get("CXX", "c++"), "-std=c++20", f"-I{ROOT / 'native' / 'edge'}", str(tmp_path / "app.cpp")]
     subprocess.run([*app, str(library), "-o", str(tmp_path / "app")], check=True)
-    model = edge_bytes(train([Labelled(*one) for one in positives(WORDING_A)], ordinary))
     trace = ["strace", "-f", "-o", str(tmp_path / "calls"), str(tmp_path / "app")]
-    done = subprocess.run(trace, input=model, env={"LD_LIBRARY_PATH": str(library.parent)}, check=False)
+    done = subprocess.run(trace, input=edge_bytes(model), env={"LD_LIBRARY_PATH": str(library.parent)}, check=False)
     if done.returncode != 0 and not (tmp_path / "calls").exists():
         pytest.skip("nothing can be traced here")
     assert done.returncode == 0
@@ -590,9 +591,10 @@ _AGE = (
     r"(?:child(?:ren)?|kids?|minors?|teens?|toddlers?|preteens?|under ?1[0-7]|\b1[0-7][- ]?(?:year|yo)\w*|kind(?:er)?)"
 )
 _SEXUAL = r"(?:horny|naked|nudes?|undress|strip for|sexy|masturbat\w*|orgasm\w*|penis|vagina|blowjob)"
-_SEXUAL_WORD = re.compile(_SEXUAL, re.IGNORECASE)
+_SEXUAL_WORD = re.compile(_SEXUAL)
 _SEXUAL_TALK = re.compile(rf"{_AGE}\W+(?:\w+\W+){{0,6}}{_SEXUAL}|{_SEXUAL}\W+(?:\w+\W+){{0,6}}{_AGE}", re.IGNORECASE)
-_FORBIDDEN_SETS = re.compile(r"pan-?12|perverted.?justice|chatcoder|vtpan|\bpanc\b|nps.?chat", re.IGNORECASE)
+_FORBIDDEN_SETS = re.compile(r"pan-?12|perverted.?justice|chatcoder|vtpan|panc\b|nps.?chat")
+"""In small letters, and each beginning with a letter: a search for such a pattern skips what begins with none."""
 
 
 def test_the_repository_holds_no_sexual_talk_of_minors_and_no_forbidden_data_set():
@@ -609,6 +611,7 @@ def test_the_repository_holds_no_sexual_talk_of_minors_and_no_forbidden_data_set
         except UnicodeDecodeError:
             continue
         looked += 1
+        text = text.lower()
         # A file without a sexual word has no such talk: that is searched for much sooner.
         patterns = (_SEXUAL_TALK, _FORBIDDEN_SETS) if _SEXUAL_WORD.search(text) else (_FORBIDDEN_SETS,)
         for pattern in patterns:
@@ -618,5 +621,5 @@ def test_the_repository_holds_no_sexual_talk_of_minors_and_no_forbidden_data_set
 
 
 def test_that_search_would_find_such_a_set_and_leaves_plain_sentences():
-    assert _FORBIDDEN_SETS.search("trained on " + "PAN" + "12")
+    assert _FORBIDDEN_SETS.search(("trained on " + "PAN" + "12").lower())
     assert not _SEXUAL_TALK.search("children are shown neutral safety words")

@@ -3,8 +3,9 @@ wordings that share no sentence, and benign chats of adults to hide it in. It sa
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from tutela.screening.conversations.events import ConversationStage
 
@@ -221,6 +222,16 @@ _RUDE = frozenset({"sex", "sexy", "fuck", "fucking", "porn", "nude", "naked", "h
 
 def benign_talks(*, least: int = 20) -> list[Talk]:
     """What accounts of `chitchat-dataset` wrote, those with enough messages, in a fixed order."""
+    return [
+        Talk(sender, lines, (False,) * len(lines))
+        for sender, lines in sorted(_lines_by_sender().items())
+        if len(lines) >= least
+    ]
+
+
+@cache
+def _lines_by_sender() -> Mapping[str, tuple[str, ...]]:
+    """It takes half a second to read them."""
     import chitchat_dataset  # type: ignore[import-untyped]
 
     by_sender: dict[str, list[str]] = {}
@@ -233,11 +244,7 @@ def benign_talks(*, least: int = 20) -> list[Talk]:
             conversations[sender] = conversations.get(sender, 0) + 1
             if conversations[sender] <= 6:
                 by_sender.setdefault(sender, []).extend(text for who, text in said if who == sender)
-    return [
-        Talk(sender, tuple(lines), (False,) * len(lines))
-        for sender, lines in sorted(by_sender.items())
-        if len(lines) >= least
-    ]
+    return {sender: tuple(lines) for sender, lines in by_sender.items()}
 
 
 def split(talks: Sequence[Talk], seed: int = 1) -> tuple[list[Talk], list[Talk], list[Talk]]:

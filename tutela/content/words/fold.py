@@ -29,6 +29,9 @@ _LOOK_ALIKES = {
     **{chr(first + i): chr(ord("a") + i) for first in (0x1F130, 0x1F150, 0x1F170, 0x1F1E6) for i in range(26)},
 }
 
+_WHOLE = frozenset({"Lo", "Co"})
+"""Categories of which what has no decomposition folds to itself, as Han does. Hangul has one that no table lists."""
+
 
 def fold(text: str) -> str:
     """The text as words are compared in it: folded letters and digits, with single spaces between what is apart."""
@@ -43,19 +46,18 @@ def folding() -> _native.Folding:
 
 def folding_table() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
     """Where the letters of each code point begin, and all those letters."""
+    folded = [*map(_folded, map(chr, range(_END)))]
     begins = np.zeros(_END + 1, np.uint32)
-    letters: list[int] = []
-    for number in range(_END):
-        begins[number] = len(letters)
-        letters += map(ord, _folded(chr(number)))
-    begins[_END] = len(letters)
-    return begins, np.array(letters, np.uint32)
+    np.cumsum([*map(len, folded)], out=begins[1:])
+    return begins, np.frombuffer("".join(folded).encode("utf-32-le"), "<u4").astype(np.uint32)
 
 
 def _folded(letter: str) -> str:
     if letter in _LOOK_ALIKES:
         return _LOOK_ALIKES[letter]
-    if "\ud800" <= letter <= "\udfff":
+    if unicodedata.category(letter) in _WHOLE and not unicodedata.decomposition(letter) and not "가" <= letter <= "힣":
+        return letter
+    if unicodedata.category(letter) in ("Cn", "Cs"):
         return " "
     found = ""
     for part in unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", letter).casefold()):
