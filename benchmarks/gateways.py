@@ -175,7 +175,7 @@ def _reader(folder: Path) -> Iterator[Server]:
 def _loose(policy):  # type: ignore[no-untyped-def]
     from dataclasses import replace
 
-    from tutela.screening.verdict import Decision
+    from tutela.screening.decision import Decision
 
     return replace(policy, overrides={"unknown-type": Decision.ALLOW})
 

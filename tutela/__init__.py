@@ -10,11 +10,13 @@ from tutela._version import __version__
 from tutela.errors import TutelaError
 
 if TYPE_CHECKING:
-    from tutela.casework.cases.model import Effect, EffectRequest
+    from tutela.casework.cases.model import EffectRequest
+    from tutela.casework.cases.outcomes import Effect
     from tutela.deployment.composition import Deployment
     from tutela.deployment.library import open_deployment
+    from tutela.screening.decision import Decision
     from tutela.screening.screener import Screener
-    from tutela.screening.verdict import Context, Decision, Match, Verdict
+    from tutela.screening.verdict import Context, Match, Verdict
 
 __all__ = [
     "Context",
@@ -32,9 +34,9 @@ __all__ = [
 
 _HOME = {
     "Context": "tutela.screening.verdict",
-    "Decision": "tutela.screening.verdict",
+    "Decision": "tutela.screening.decision",
     "Deployment": "tutela.deployment.composition",
-    "Effect": "tutela.casework.cases.model",
+    "Effect": "tutela.casework.cases.outcomes",
     "EffectRequest": "tutela.casework.cases.model",
     "Match": "tutela.screening.verdict",
     "Screener": "tutela.screening.screener",

@@ -9,8 +9,9 @@ from sqlalchemy import select, text
 
 from tutela.casework.appeals import Appeals, AppealState, References, Sign
 from tutela.casework.appeals.rules import suspends
-from tutela.casework.cases.model import CaseState, Outcome, Queue
+from tutela.casework.cases.model import CaseState, Queue
 from tutela.casework.cases.options import EvidenceOptions
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.cases.service import Cases
 from tutela.casework.evidence.seal import new_identity
 from tutela.deployment.casework import CaseworkOptions, open_casework

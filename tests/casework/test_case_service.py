@@ -21,8 +21,8 @@ from tests.support.service import Service
 from tutela.api.keys import Scope
 from tutela.casework.audit.log import AuditLog
 from tutela.casework.audit.verification import verify_log
-from tutela.casework.cases.model import Effect, Outcome
 from tutela.casework.cases.options import EvidenceOptions
+from tutela.casework.cases.outcomes import Effect, Outcome
 from tutela.casework.cases.service import Cases
 from tutela.casework.evidence.age_header import file_key, split_headers
 from tutela.casework.evidence.seal import ReviewKey, new_identity

@@ -39,13 +39,12 @@ from tutela.casework.cases.model import (
     CaseItem,
     CaseState,
     Change,
-    Effect,
     EffectRequest,
     NewItem,
-    Outcome,
     Queue,
 )
 from tutela.casework.cases.options import CaseOptions, EvidenceOptions
+from tutela.casework.cases.outcomes import Effect, Outcome
 from tutela.casework.cases.policy import CasePolicy, Policies
 from tutela.casework.cases.rules import Stage, is_final, stage_of, state_for
 from tutela.casework.cases.service import Cases
@@ -76,9 +75,9 @@ from tutela.foundation.store.reports_tables import report
 from tutela.lists.banks.model import Action, BankKind, EntryState, NewEntry, Policy
 from tutela.lists.banks.service import Banks
 from tutela.lists.banks.values import composite_entry
+from tutela.screening.decision import Decision as Screened
 from tutela.screening.jobs.service import JobState
 from tutela.screening.verdict import Context
-from tutela.screening.verdict import Decision as Screened
 
 ROOT = Path(__file__).parents[2]
 SECRET, PUBLIC = new_identity()

@@ -14,8 +14,9 @@ from tests.support.pictures import draw_scene, file_of
 from tests.support.standins.cybertipline import CyberTiplineStandIn
 from tests.support.stores import new_store
 from tutela.casework.audit.verification import verify_log
-from tutela.casework.cases.model import Case, CaseState, Outcome, Queue
+from tutela.casework.cases.model import Case, CaseState, Queue
 from tutela.casework.cases.options import EvidenceOptions
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.evidence.seal import ReviewKey, new_identity
 from tutela.casework.reports.cybertipline.client import CyberTipline
 from tutela.casework.reports.desk import Desk
@@ -31,7 +32,8 @@ from tutela.foundation.outbox.webhooks import Endpoint
 from tutela.foundation.store.database import Store
 from tutela.foundation.store.outbox_tables import outbox
 from tutela.lists.banks.model import Action, NewEntry, Policy
-from tutela.screening.verdict import Context, Decision, Verdict
+from tutela.screening.decision import Decision
+from tutela.screening.verdict import Context, Verdict
 
 PRIVATE, PUBLIC = new_identity()
 DETAILS = {"uploader": "user-77", "ip_address": "192.0.2.7", "file_name": "holiday.jpg", "uploaded_at": "1790000000"}

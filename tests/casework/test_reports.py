@@ -20,7 +20,7 @@ from tests.support.containers import unpacked
 from tests.support.effort import effort
 from tests.support.incidents import DETAILS, NOON, US, InMemory, decided_case
 from tutela.casework.audit.log import AuditLog
-from tutela.casework.cases.model import Outcome
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.evidence.seal import Recipients, ReviewKey, new_identity
 from tutela.casework.reports.bundle import new_password
 from tutela.casework.reports.case_uco import case_uco

@@ -13,7 +13,8 @@ from tests.support.console import Desk
 from tests.support.held_items import a_held_verdict
 from tutela.api.app import create_app
 from tutela.api.keys import Keys, Scope
-from tutela.casework.cases.model import Case, CaseState, Outcome
+from tutela.casework.cases.model import Case, CaseState
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.cases.policy import CasePolicy, Policies
 from tutela.cli.commands import app as command_line
 from tutela.console.people import Person

@@ -16,8 +16,8 @@ from tests.support.incidents import US
 from tests.support.pictures import draw_scene, file_of
 from tests.support.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn
 from tests.support.waiting import wait_until
-from tutela.casework.cases.model import Outcome
 from tutela.casework.cases.options import EvidenceOptions
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.evidence.seal import new_identity
 from tutela.cli.commands import app
 from tutela.deployment.casework import CaseworkOptions

@@ -25,7 +25,8 @@ from tutela.foundation.options import Secret
 from tutela.lists.banks.model import BankUse, EntryState
 from tutela.lists.banks.service import Banks
 from tutela.lists.banks.values import new_entry
-from tutela.screening.verdict import Context, Decision, Timings, Verdict, Versions
+from tutela.screening.decision import Decision
+from tutela.screening.verdict import Context, Timings, Verdict, Versions
 
 pytestmark = pytest.mark.slow
 

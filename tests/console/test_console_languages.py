@@ -22,6 +22,7 @@ from tests.support.held_items import a_held_verdict, a_match
 from tests.support.streams import put_down
 from tests.support.tipline_reports import draft
 from tutela.casework.cases import model as cases
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.reports import intake, notices
 from tutela.casework.reports import model as filings
 from tutela.casework.reports.cybertipline.environment import Environment
@@ -33,9 +34,10 @@ from tutela.console.roles import Role
 from tutela.console.words import REASONS, WORDS
 from tutela.content.media.content import Shortcoming
 from tutela.errors import InputError, NotFoundError, Statement, UnscreenableError
+from tutela.screening.decision import Decision
 from tutela.screening.streams.indicators import weak_signal
 from tutela.screening.streams.model import StreamState as StreamState
-from tutela.screening.verdict import Context, Decision
+from tutela.screening.verdict import Context
 
 FOLDER = Path(tutela.console.__file__).parent
 POT = FOLDER / "locale" / "console.pot"
@@ -84,7 +86,7 @@ def test_a_catalogue_that_comes_with_tutela_is_whole(name):
 @pytest.mark.parametrize(
     "members",
     [
-        cases.CaseState, cases.Queue, cases.Outcome, filings.FilingState, filings.FileState, notices.NoticeState,
+        cases.CaseState, cases.Queue, Outcome, filings.FilingState, filings.FileState, notices.NoticeState,
         notices.TargetOutcome, intake.Category, Decision, Role, Theme, Environment,
     ],
 )  # fmt: skip

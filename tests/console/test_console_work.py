@@ -16,7 +16,8 @@ from tests.support.held_items import a_held_verdict, a_match
 from tests.support.pictures import draw_scene, file_of
 from tests.support.videos import encode, scene
 from tests.support.waiting import wait_until
-from tutela.casework.cases.model import Case, CaseState, Outcome, Queue
+from tutela.casework.cases.model import Case, CaseState, Queue
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.reports.intake import Category, IntakeReport
 from tutela.casework.reports.notices import NewTarget, NoticeState, read_clock
 from tutela.console.roles import Role

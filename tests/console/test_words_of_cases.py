@@ -16,7 +16,8 @@ from tests.support.recruiter import WORDING_A, Talk, plant
 from tests.support.talk import MINOR
 from tests.support.talk_world import World
 from tutela.casework.cases.contacts import ContactCases, Line
-from tutela.casework.cases.model import Outcome, Queue
+from tutela.casework.cases.model import Queue
+from tutela.casework.cases.outcomes import Outcome
 from tutela.console.roles import Role
 from tutela.foundation.store.database import moment, now
 from tutela.screening.conversations import ConversationOptions, Event, EventKind

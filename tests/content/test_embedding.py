@@ -14,7 +14,7 @@ from tutela.content.views.view_set import ViewSet
 from tutela.deployment.composition import compose_deployment
 from tutela.errors import InvalidSignalError
 from tutela.lists.banks.model import Action, NewEntry, Policy
-from tutela.screening.verdict import Decision
+from tutela.screening.decision import Decision
 
 KNOWN = photos()[2]
 SIDE = 24

@@ -55,8 +55,8 @@ from tutela.content.media.sniff import PICTURES, sniff
 from tutela.deployment.composition import compose_deployment
 from tutela.errors import UnscreenableError
 from tutela.lists.banks.model import BankKind
+from tutela.screening.decision import Decision
 from tutela.screening.examination import TASK, examine_isolated, options
-from tutela.screening.verdict import Decision
 
 KNOWN = file_of(photos()[0].resize((256, 256)), "PNG")
 COPY = file_of(photos()[0].resize((300, 300)), "JPEG", quality=60)

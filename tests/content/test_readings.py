@@ -24,7 +24,7 @@ from tutela.content.media.content import Mode, Picture
 from tutela.content.media.limits import Limits
 from tutela.content.media.sniff import MediaType, sniff
 from tutela.deployment.composition import Deployment, compose_deployment
-from tutela.screening.verdict import Decision
+from tutela.screening.decision import Decision
 
 KNOWN = photos()[0].resize((240, 180))
 OTHER = photos()[2].resize((240, 180))

@@ -25,9 +25,10 @@ from tutela.content.views.view_set import ViewSet
 from tutela.deployment.composition import compose_deployment
 from tutela.lists.banks.model import Action, BankKind, EntryState, EntryValue, NewEntry, Policy
 from tutela.lists.banks.values import picture_entries
+from tutela.screening.decision import Decision
 from tutela.screening.evaluation.attacks.base import Scene
 from tutela.screening.evaluation.attacks.catalogue import ATTACKS, encoded, opened
-from tutela.screening.verdict import Decision, Verdict
+from tutela.screening.verdict import Verdict
 
 KNOWN = photos()[2]
 OTHERS = (photos()[0], photos()[1], photos()[3], draw_scene(5), draw_scene(6))

@@ -29,8 +29,8 @@ from tutela.lists.banks.labels import Label, labels_of, read_labels, standard_la
 from tutela.lists.banks.model import Action, EntryState, NewEntry, Policy
 from tutela.lists.banks.service import Banks
 from tutela.lists.index.manifest import read_manifest
-from tutela.screening.policy import ScreeningPolicy
-from tutela.screening.verdict import Decision
+from tutela.screening.decision import Decision
+from tutela.screening.options import ScreeningPolicy
 
 KNOWN = bytes(range(32))
 WEBHOOK = {"url": "https://platform.example/hook", "secrets": [new_secret()], "events": ["case.opened"]}

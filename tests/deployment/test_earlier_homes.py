@@ -14,8 +14,9 @@ from sqlalchemy import func, inspect, select
 
 from tutela.api.keys import Keys, Scope
 from tutela.casework.audit.verification import Verification, verify_log
-from tutela.casework.cases.model import CaseState, Outcome
+from tutela.casework.cases.model import CaseState
 from tutela.casework.cases.options import EvidenceOptions
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.evidence.seal import ReviewKey
 from tutela.casework.reports.model import FilingState
 from tutela.deployment.casework import CaseworkOptions, opened_casework

@@ -12,8 +12,9 @@ from tests.support.held_items import a_held_verdict
 from tests.support.waiting import wait_until
 from tutela.api.app import create_app
 from tutela.api.keys import Keys, Scope
-from tutela.casework.cases.model import NewItem, Outcome, Queue, outcomes_of
+from tutela.casework.cases.model import NewItem, Queue, outcomes_of
 from tutela.casework.cases.options import EvidenceOptions
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.evidence.seal import new_identity
 from tutela.cli.commands import app as command_line
 from tutela.deployment.casework import CaseworkOptions

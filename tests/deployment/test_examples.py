@@ -22,7 +22,8 @@ import pytest
 from tests.support.pictures import draw_scene, file_of, photos
 from tests.support.service import Service, free_port
 from tests.support.waiting import PATIENCE_S, wait_until
-from tutela.casework.cases.model import CaseSummary, Outcome
+from tutela.casework.cases.model import CaseSummary
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.evidence.review_key import read_review_key
 from tutela.deployment.casework import Casework, opened_casework
 from tutela.deployment.installation import REVIEW_KEY, Plan, install, keys_beside

@@ -16,8 +16,8 @@ from typer.testing import CliRunner, Result
 
 from tests.support.pictures import draw_scene, file_of
 from tutela.api.options import ServiceOptions
-from tutela.casework.cases.model import Effect, Outcome
 from tutela.casework.cases.options import EvidenceOptions
+from tutela.casework.cases.outcomes import Effect, Outcome
 from tutela.cli.commands import app
 from tutela.cli.state import CommandState
 from tutela.console.options import ConsoleOptions
@@ -36,8 +36,8 @@ from tutela.deployment.settings.source import SettingsFile, variable_of
 from tutela.deployment.settings.template import template
 from tutela.errors import InputError
 from tutela.foundation.options import Secret
-from tutela.screening.policy import VideoRule
-from tutela.screening.verdict import Decision
+from tutela.screening.decision import Decision
+from tutela.screening.options import VideoRule
 
 
 @pytest.fixture(autouse=True)
@@ -523,7 +523,8 @@ def test_a_rate_is_shared_by_the_workers_and_never_nothing(workers, share):
 
 def test_the_settings_are_checked_and_shown_on_the_command_line(file):
     def tutela(*arguments: str) -> Result:
-        return CliRunner(env={"TUTELA_DECODERS": "7"}).invoke(app, ["--home", str(file.parent), "config", *arguments])
+        runner = CliRunner(env={"TUTELA_DECODERS": "7", "TUTELA_SECRET_HOOK": "whsec_short"})
+        return runner.invoke(app, ["--home", str(file.parent), "config", *arguments])
 
     file.write_text("[limits]\nmax_depth = 4\n")
     assert tutela("check").stdout == f"{file}: good; the home is {file.parent}\n"
@@ -536,6 +537,10 @@ def test_the_settings_are_checked_and_shown_on_the_command_line(file):
     assert str(wrong.exception) == f"{file}:2: limits.max_dept is not a key; did you mean 'max_depth'?"
     file.write_text("[audit]\nkey = 'nothing'\n")
     assert "the key of checkpoints" in str(tutela("check").exception)
+    file.write_text("[webhooks.site]\nurl = 'https://example.org/hook'\nsecrets = ['env:TUTELA_SECRET_HOOK']\n")
+    assert "a webhook secret is 'whsec_'" in str(tutela("check").exception)
+    file.write_text("[evidence]\nrecipients = ['nobody']\n")
+    assert "a recipient of evidence is" in str(tutela("check").exception)
 
 
 def test_the_page_of_settings_shows_every_key():

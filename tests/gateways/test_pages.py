@@ -31,7 +31,7 @@ from tutela.errors import InputError, NotReadyError
 from tutela.foundation.options import OptionError
 from tutela.gateways.dns import DnsOptions, Zone
 from tutela.gateways.listeners import ListenAddress
-from tutela.gateways.pages import StopPageOptions
+from tutela.gateways.pages.options import StopPageOptions
 from tutela.gateways.pages.squid import SquidHelper, run, template
 from tutela.gateways.pages.suspects import SuspectForm, Suspects, resolve, suspect_hosts, written
 from tutela.gateways.pages.texts import languages_of, texts_for

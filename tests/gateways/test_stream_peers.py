@@ -52,11 +52,12 @@ from tutela.gateways.streams.nginx_rtmp import KIND, NginxRtmpOptions
 from tutela.gateways.streams.node_media_server import KIND as NODE
 from tutela.gateways.streams.node_media_server import NodeMediaServerOptions
 from tutela.gateways.streams.process import Open
+from tutela.screening.decision import Decision
 from tutela.screening.streams.model import Channel, Publication, Running, StreamFacts, StreamState
 from tutela.screening.streams.options import StreamOptions
 from tutela.screening.streams.records import StreamRecords
 from tutela.screening.streams.watch import Watch
-from tutela.screening.verdict import Context, Decision
+from tutela.screening.verdict import Context
 
 pytestmark = pytest.mark.peers
 

@@ -28,8 +28,8 @@ from tests.support.standins.stopncii import StopNciiStandIn
 from tests.support.standins.threatexchange import TOKEN, ThreatExchangeStandIn
 from tests.support.waiting import wait_until
 from tutela.api.keys import Scope
-from tutela.casework.cases.model import Outcome
 from tutela.casework.cases.options import EvidenceOptions
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.evidence.seal import new_identity
 from tutela.content.signals.base import Sample
 from tutela.deployment.casework import CaseworkOptions
@@ -59,7 +59,7 @@ from tutela.lists.exchanges.feedback import Decided, Deliveries, feedback_for, s
 from tutela.lists.exchanges.feeds import Feeds, read_record
 from tutela.lists.exchanges.hygiene import Flag, clear_flag, note_opinion
 from tutela.lists.exchanges.service import Exchanges, Giving
-from tutela.screening.verdict import Decision
+from tutela.screening.decision import Decision
 
 PDQ = [row.tobytes().hex() for row in random_hashes(300, seed=91)]
 

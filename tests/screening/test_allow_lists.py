@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.support.effort import effort
 from tests.support.waiting import wait_until
-from tutela.casework.cases.model import Outcome
 from tutela.casework.cases.options import EvidenceOptions
+from tutela.casework.cases.outcomes import Outcome
 from tutela.content.signals.base import Sample
 from tutela.content.signals.registry import signal_type
 from tutela.deployment.casework import CaseworkOptions
@@ -24,8 +24,9 @@ from tutela.lists.banks.model import Action, Bank, BankKind, Entry, EntryState, 
 from tutela.lists.banks.overlaps import margin
 from tutela.lists.banks.transfer import Importer
 from tutela.lists.index.feed import Hit
+from tutela.screening.decision import Decision
 from tutela.screening.matching import find_matches
-from tutela.screening.verdict import Context, Decision
+from tutela.screening.verdict import Context
 
 LISTED = bytes(32)
 

@@ -15,7 +15,7 @@ from tests.support.pictures import file_of, photos
 from tests.support.quines import gzip_quine, zip_quine
 from tutela.content.media.limits import Limits
 from tutela.deployment.composition import Deployment, compose_deployment
-from tutela.screening.verdict import Decision
+from tutela.screening.decision import Decision
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,8 @@ from tutela.lists.banks.values import new_entry
 from tutela.screening.check import CheckQuestion, Purpose
 from tutela.screening.check.deterrence import Deterrences
 from tutela.screening.check.service import MAX_TEXT
-from tutela.screening.verdict import Context, Decision
+from tutela.screening.decision import Decision
+from tutela.screening.verdict import Context
 
 
 def list_links(deployment: Deployment, signal: str, *texts: str, bank: str = "links", **options) -> None:

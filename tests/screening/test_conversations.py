@@ -23,8 +23,9 @@ from tests.support.preloaded import start_python
 from tests.support.recruiter import WORDING_A, positives
 from tests.support.talk import MINOR, ON, START, Desk, group_leader, opened, requests, shuffled, town
 from tutela.casework.cases.contacts import Line, read_lines
-from tutela.casework.cases.model import ACCOUNT_EFFECTS, CaseState, Effect, Outcome, Queue
+from tutela.casework.cases.model import CaseState, Queue
 from tutela.casework.cases.options import CaseOptions, EvidenceOptions
+from tutela.casework.cases.outcomes import ACCOUNT_EFFECTS, Effect, Outcome
 from tutela.casework.cases.policy import CasePolicy
 from tutela.casework.evidence.seal import ReviewKey, new_identity
 from tutela.casework.evidence.vault import Vault

@@ -11,7 +11,8 @@ from fpdf import FPDF
 from tutela.content.signals.registry import signal_type
 from tutela.deployment.composition import Deployment
 from tutela.lists.banks.model import Action, BankUse, NewEntry, Policy
-from tutela.screening.verdict import Decision, Verdict
+from tutela.screening.decision import Decision
+from tutela.screening.verdict import Verdict
 
 LISTED = "http://gardens.example/roses?id=7"
 FREE = "http://gardens.example/tulips"

@@ -20,7 +20,7 @@ from tutela.content.media.sniff import MediaType, sniff
 from tutela.content.views.view_set import ViewSet
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.lists.banks.model import Action, NewEntry, Policy
-from tutela.screening.verdict import Decision
+from tutela.screening.decision import Decision
 
 KNOWN = photos()[0].resize((256, 256))
 KNOWN_JPEG = file_of(photos()[0].resize((240, 240)), "JPEG", quality=80)

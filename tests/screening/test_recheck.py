@@ -22,8 +22,9 @@ from tutela.foundation.outbox.worker import Dispatcher
 from tutela.foundation.store.outbox_tables import outbox as outbox_table
 from tutela.lists.banks.model import BankKind, NewEntry
 from tutela.lists.exchanges.service import Exchanges
+from tutela.screening.decision import Decision
 from tutela.screening.recheck import TOPIC, SecondOpinions
-from tutela.screening.verdict import Context, Decision
+from tutela.screening.verdict import Context
 
 PICTURE = file_of(draw_scene(31, (320, 240)), "PNG")
 OTHER = file_of(draw_scene(32, (320, 240)), "PNG")

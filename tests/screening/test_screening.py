@@ -13,8 +13,9 @@ from tutela.content.signals.base import Sample
 from tutela.deployment.composition import compose_deployment
 from tutela.errors import InputError, NotFoundError, StoreError
 from tutela.lists.banks.model import Action, BankKind, EntryState, NewEntry, Policy
-from tutela.screening.policy import ScreeningPolicy
-from tutela.screening.verdict import Context, Decision
+from tutela.screening.decision import Decision
+from tutela.screening.options import ScreeningPolicy
+from tutela.screening.verdict import Context
 
 KNOWN = file_of(photos()[0], "PNG")
 COPY = file_of(photos()[0].resize((300, 300)), "JPEG", quality=60)

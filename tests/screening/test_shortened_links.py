@@ -23,7 +23,7 @@ from tutela.screening.check import Checker, CheckQuestion
 from tutela.screening.check.expansion import Expander
 from tutela.screening.check.redirects import MAX_HOPS, RedirectFollower
 from tutela.screening.check.shortened import Led, is_shortened, shorteners
-from tutela.screening.verdict import Decision
+from tutela.screening.decision import Decision
 
 FORBIDDEN = [
     *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1"),

@@ -26,6 +26,7 @@ from tutela.content.signals.pdq import PDQ
 from tutela.errors import TutelaError
 from tutela.foundation.options import OptionError
 from tutela.lists.banks.model import Action
+from tutela.screening.decision import Decision
 from tutela.screening.streams.attention import ATTENDED_S, Attention
 from tutela.screening.streams.endings import ClipFacts, Ending, Endings
 from tutela.screening.streams.examiner import Examiner, Follower
@@ -48,7 +49,7 @@ from tutela.screening.streams.sampling import TOLERANCE, Sampler, SamplingPlan, 
 from tutela.screening.streams.task import read_seen, task
 from tutela.screening.streams.watch import Watch
 from tutela.screening.streams.wire import Message, codec_fields, packet_fields, read_codec, read_look
-from tutela.screening.verdict import Decision, Match, Reason, TimeSpan
+from tutela.screening.verdict import Match, Reason, TimeSpan
 
 OPTIONS = StreamOptions()
 RATE = 30

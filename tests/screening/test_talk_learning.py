@@ -22,8 +22,8 @@ from tests.support.effort import effort
 from tests.support.recruiter import WORDING_A, WORDING_B, benign_talks, first, positives, split
 from tests.support.talk import MINOR, Desk, opened
 from tutela import _native
-from tutela.casework.cases.model import Effect
 from tutela.casework.cases.options import EvidenceOptions
+from tutela.casework.cases.outcomes import Effect
 from tutela.casework.cases.safety_notices import ACCUSING, read_notices
 from tutela.casework.evidence.seal import ReviewKey, new_identity
 from tutela.deployment.casework import CaseworkOptions, open_casework

@@ -36,8 +36,9 @@ from tutela.content.signals.vpdq import VPDQ
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.lists.banks.model import Action, BankKind, EntryValue, NewEntry, Policy
 from tutela.lists.banks.values import composite_entry, new_entry
-from tutela.screening.policy import ScreeningPolicy, VideoRule
-from tutela.screening.verdict import Decision, Verdict
+from tutela.screening.decision import Decision
+from tutela.screening.options import ScreeningPolicy, VideoRule
+from tutela.screening.verdict import Verdict
 from tutela.screening.video import survey as viewing
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,8 @@ from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.seal import new_identity
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.edge import Edge, opened_edge
-from tutela.gateways.pages import StopPageOptions
 from tutela.gateways.pages.app import StopPageApp
+from tutela.gateways.pages.options import StopPageOptions
 from tutela.gateways.pages.server import serving
 from tutela.lists.banks.model import Action, BankUse, Policy
 from tutela.lists.banks.values import new_entry

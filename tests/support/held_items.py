@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.support.forked import serve_rounds
 from tutela.casework.cases.custody import Custody
 from tutela.casework.cases.effects import Effects
-from tutela.casework.cases.model import Outcome
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.cases.service import Cases
 from tutela.casework.evidence.objects import Objects
 from tutela.casework.evidence.seal import Recipients
@@ -17,7 +17,8 @@ from tutela.casework.evidence.vault import Vault
 from tutela.foundation.outbox.webhooks import Webhooks
 from tutela.foundation.store.database import Store
 from tutela.lists.banks.model import Action
-from tutela.screening.verdict import ContentHash, Context, Decision, Match, Reason, Timings, Verdict, Versions
+from tutela.screening.decision import Decision
+from tutela.screening.verdict import ContentHash, Context, Match, Reason, Timings, Verdict, Versions
 
 
 def a_match(entry_id: int = 1, bank: str = "known", label: str | None = "A1", **fields: object) -> Match:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from tutela.casework.cases.model import Case, CaseDecision, CaseItem, CaseState, Outcome, Queue
+from tutela.casework.cases.model import Case, CaseDecision, CaseItem, CaseState, Queue
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.reports.options import Organisation
 from tutela.errors import TutelaError
 from tutela.lists.banks.model import Action

@@ -10,7 +10,8 @@ from tutela.api.keys import Scope
 from tutela.api.models import Name, Strict
 from tutela.api.security import has, needs
 from tutela.casework.cases.documents import case_document, item_document, item_outline, summary_document
-from tutela.casework.cases.model import Case, CaseEvent, CaseState, Outcome, Queue
+from tutela.casework.cases.model import Case, CaseEvent, CaseState, Queue
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.cases.rules import reads_items
 from tutela.casework.cases.service import UNDECIDED, Cases
 from tutela.deployment.composition import Deployment

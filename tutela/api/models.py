@@ -19,7 +19,7 @@ from tutela.lists.banks.model import (
     Policy,
     PolicyChange,
 )
-from tutela.screening.verdict import Decision
+from tutela.screening.decision import Decision
 
 Text = Annotated[str, StringConstraints(max_length=4_000)]
 ListedValue = Annotated[str, StringConstraints(max_length=4_000_000)]

@@ -64,7 +64,7 @@ def answer(
     reason: Annotated[str, typer.Option(help="Why.")],
 ) -> None:
     """Answer an appeal, by deciding its case: it was listed in error, or stays listed."""
-    from tutela.casework.cases.model import Outcome
+    from tutela.casework.cases.outcomes import Outcome
 
     with context.obj.casework() as casework:
         found = casework.appeals.get(appeal)

@@ -97,7 +97,7 @@ def decide(
     senior: Annotated[bool, typer.Option("--senior", help="As a lead, of what is escalated.")] = False,
 ) -> None:
     """Decide of a case's items, by default all that you may."""
-    from tutela.casework.cases.model import Outcome
+    from tutela.casework.cases.outcomes import Outcome
 
     with _cases(context) as cases:
         chosen = _choice(Outcome, outcome)
@@ -127,7 +127,7 @@ def decide_similar(
     senior: Annotated[bool, typer.Option("--senior", help="As a lead, of what is escalated.")] = False,
 ) -> None:
     """One decision for what `similar` shows, by default all of it. Exit code 1 when a case of it is left."""
-    from tutela.casework.cases.model import Outcome
+    from tutela.casework.cases.outcomes import Outcome
 
     with _cases(context) as cases:
         chosen = _choice(Outcome, outcome)

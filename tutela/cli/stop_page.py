@@ -7,7 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from tutela.gateways.listeners import ListenAddress
-    from tutela.gateways.pages import StopPageOptions
+    from tutela.gateways.pages.options import StopPageOptions
 
 app = typer.Typer(
     no_args_is_help=True, help="Blocked pages: the stop page, squid's helper, hosts to be routed, counts."
@@ -41,8 +41,8 @@ def squid_page(
     language: Annotated[str, typer.Option(help="en or de.")] = "en",
 ) -> None:
     """Print the stop page as squid shows it itself (deny_info), with the reference number where squid puts it."""
-    from tutela.gateways.pages import StopPage
     from tutela.gateways.pages.squid import template
+    from tutela.gateways.pages.stop_page import StopPage
     from tutela.screening.check.deterrence import Deterrences
 
     with context.obj.casework() as casework:
@@ -120,7 +120,7 @@ def _address(text: str) -> "ListenAddress":
 
 
 def _options(context: typer.Context) -> "StopPageOptions":
-    from tutela.gateways.pages import StopPageOptions
+    from tutela.gateways.pages.options import StopPageOptions
 
     options: StopPageOptions = context.obj.settings().door(StopPageOptions)
     return options

@@ -11,17 +11,8 @@ from starlette.responses import RedirectResponse, Response
 
 from tutela.casework.cases.contacts import AlarmView
 from tutela.casework.cases.decisions import UNDO
-from tutela.casework.cases.model import (
-    OF_CONTENT,
-    Case,
-    CaseEvent,
-    CaseItem,
-    CaseState,
-    Outcome,
-    Part,
-    Queue,
-    outcomes_of,
-)
+from tutela.casework.cases.model import OF_CONTENT, Case, CaseEvent, CaseItem, CaseState, Part, Queue, outcomes_of
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.cases.rules import reads_items
 from tutela.console.conversation_lines import ShownLine
 from tutela.console.outlines import Outline, outline

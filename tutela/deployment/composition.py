@@ -43,7 +43,7 @@ from tutela.screening.jobs.service import Jobs
 from tutela.screening.jobs.spool import Spool
 from tutela.screening.jobs.worker import JobRunner
 from tutela.screening.journal import VerdictJournal
-from tutela.screening.policy import ScreeningPolicy
+from tutela.screening.options import ScreeningPolicy
 from tutela.screening.recheck import TOPIC as ASK
 from tutela.screening.recheck import SecondOpinions
 from tutela.screening.screener import UNKEPT, Screener

@@ -13,7 +13,7 @@ from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment
 from tutela.deployment.settings import load_settings
 from tutela.screening.jobs.limits import JobLimits
-from tutela.screening.policy import ScreeningPolicy
+from tutela.screening.options import ScreeningPolicy
 
 
 def open_deployment(

@@ -29,7 +29,7 @@ from tutela.gateways.forms import as_mail, pieces
 from tutela.gateways.http import HttpGateway, HttpOptions, TooSlowError, has_body, take_body, too_slow
 from tutela.gateways.listeners import ListenAddress
 from tutela.gateways.outcome import GatewayFault, GatewayOutcome
-from tutela.screening.verdict import Decision
+from tutela.screening.decision import Decision
 
 log = logging.getLogger(__name__)
 

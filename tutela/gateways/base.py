@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator,
 from tutela.content.media.profile import Profile
 from tutela.gateways.intake import Intake
 from tutela.gateways.listeners import ListenAddress
-from tutela.screening.verdict import Decision
+from tutela.screening.decision import Decision
 
 CUT_AT = (26_214_400, 104_857_600)
 """Where clients cut files by default: Nextcloud and OpenCloud, clamdscan."""

@@ -24,9 +24,10 @@ from tutela.gateways import metrics
 from tutela.gateways.capacity import Capacity
 from tutela.gateways.gathered import AT_ONCE, SHORT_BYTES, GatheredContent
 from tutela.gateways.outcome import GatewayFault, GatewayOutcome, outcome_of, reason, unrecorded
+from tutela.screening.decision import Decision
 from tutela.screening.jobs.spool import Upload
 from tutela.screening.screener import Screener
-from tutela.screening.verdict import Context, Decision, Reason, Verdict
+from tutela.screening.verdict import Context, Reason, Verdict
 
 log = logging.getLogger(__name__)
 access = structlog.get_logger("tutela.access")

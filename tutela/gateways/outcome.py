@@ -6,7 +6,8 @@ import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tutela.screening.verdict import Decision, Reason, Verdict
+from tutela.screening.decision import Decision
+from tutela.screening.verdict import Reason, Verdict
 
 _NAMED_DIGITS = 12
 

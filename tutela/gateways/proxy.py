@@ -21,7 +21,7 @@ from tutela.gateways.http import HttpGateway, HttpOptions, TooSlowError, has_bod
 from tutela.gateways.listeners import ListenAddress
 from tutela.gateways.outcome import GatewayOutcome
 from tutela.gateways.upstream import Upstream, UpstreamAnswer, UpstreamError
-from tutela.screening.verdict import Decision
+from tutela.screening.decision import Decision
 
 _ASKED_S = 60.0
 _NEVER = frozenset({"CONNECT", "TRACE"})

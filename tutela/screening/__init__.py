@@ -6,10 +6,12 @@ Flow: bytes → digests, examination in a worker → samples → index → entri
 __all__ = [
     "check",
     "conversations",
+    "decision",
     "evaluation",
     "examination",
     "jobs",
     "journal",
+    "options",
     "policy",
     "recheck",
     "screener",

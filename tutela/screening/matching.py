@@ -23,7 +23,7 @@ from tutela.screening.nearness import (
     needed_quality,
     radius,
 )
-from tutela.screening.policy import VideoRule
+from tutela.screening.options import VideoRule
 from tutela.screening.verdict import Match, TimeSpan
 from tutela.screening.video.alignment import NEAREST
 from tutela.screening.video.footage import Footage

@@ -36,20 +36,13 @@ from tutela.content.views.view_set import ViewSet
 from tutela.errors import BusyError, InputError, NotReadyError, StoreError
 from tutela.lists.banks.model import Bank, BankUse, Extent, Listed
 from tutela.screening.audience import SearchingAudience
+from tutela.screening.decision import Decision
 from tutela.screening.examination import Examination, examine_isolated, options
 from tutela.screening.matching import Catalogue, Matching, Searcher, find_matches, match_each
-from tutela.screening.policy import ScreeningPolicy, decide
+from tutela.screening.options import ScreeningPolicy
+from tutela.screening.policy import decide
 from tutela.screening.reason_codes import ReasonCode
-from tutela.screening.verdict import (
-    ContentHash,
-    Context,
-    Decision,
-    Match,
-    Reason,
-    Timings,
-    Verdict,
-    Versions,
-)
+from tutela.screening.verdict import ContentHash, Context, Match, Reason, Timings, Verdict, Versions
 from tutela.screening.video.survey import Progress, Viewed, view
 
 log = logging.getLogger(__name__)

@@ -6,23 +6,13 @@ For the same content, lists and policy everything but `id`, `at` and `timings` i
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from operator import attrgetter
 from typing import Any
 
 from tutela.content.signals.base import Region
 from tutela.lists.banks.model import Action
+from tutela.screening.decision import Decision
 from tutela.screening.sentences import sentence
-
-
-class Decision(StrEnum):
-    """What the platform must do with the content now."""
-
-    ALLOW = "allow"
-    HOLD = "hold"
-    """Keep it from everybody until somebody decided."""
-    BLOCK = "block"
-    """Refuse it."""
 
 
 @dataclass(frozen=True, slots=True)

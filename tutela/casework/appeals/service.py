@@ -16,7 +16,8 @@ from tutela.casework.appeals.references import References
 from tutela.casework.appeals.rules import ANSWERED_WITHIN, next_alarm, suspends
 from tutela.casework.appeals.signs import Signs
 from tutela.casework.audit.log import append, lock
-from tutela.casework.cases.model import CaseChange, Change, NewItem, Outcome, Queue
+from tutela.casework.cases.model import CaseChange, Change, NewItem, Queue
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.cases.rows import read_items
 from tutela.casework.cases.service import Cases
 from tutela.casework.evidence.vault import Vault

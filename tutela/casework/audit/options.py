@@ -20,10 +20,10 @@ class AuditOptions:
 
     def signing_key(self) -> "SigningKey | None":
         """The key; None where none is named. Raises InputError."""
-        from tutela.casework.audit.checkpoints import SigningKey
-
         if self.key is None:
             return None
+        from tutela.casework.audit.checkpoints import SigningKey
+
         try:
             return SigningKey.read(self.key.read_text(encoding="ascii"))
         except (OSError, UnicodeDecodeError) as error:

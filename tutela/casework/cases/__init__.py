@@ -15,6 +15,7 @@ __all__ = [
     "lessons",
     "model",
     "options",
+    "outcomes",
     "pseudonyms",
     "rows",
     "rules",

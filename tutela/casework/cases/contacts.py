@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
 from tutela.casework.audit.log import append, lock
 from tutela.casework.cases.effects import Effects
-from tutela.casework.cases.model import CaseChange, Change, Effect, NewItem, Outcome, Queue
+from tutela.casework.cases.model import CaseChange, Change, NewItem, Queue
+from tutela.casework.cases.outcomes import Effect, Outcome
 from tutela.casework.cases.pseudonyms import pseudonym
 from tutela.casework.cases.rows import read_items
 from tutela.casework.cases.safety_notices import SafetyNotices

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
 from tutela.casework.audit.log import append
 from tutela.casework.cases.effects import Effects
-from tutela.casework.cases.model import CaseDecision, CaseItem, CaseState, Change, Outcome
+from tutela.casework.cases.model import CaseDecision, CaseItem, CaseState, Change
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.cases.policy import Policies
 from tutela.casework.cases.rows import decision_of, read_items
 from tutela.casework.cases.rules import Stage, is_final, stage_of, state_for, took_two

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from tutela.casework.cases.model import CaseItem, Change, Effect, EffectRequest, Outcome
+from tutela.casework.cases.model import CaseItem, Change, EffectRequest
+from tutela.casework.cases.outcomes import Effect, Outcome
 from tutela.foundation.outbox.service import Delivery, enqueue
 from tutela.foundation.outbox.webhooks import Webhooks
 from tutela.foundation.outbox.worker import Progress

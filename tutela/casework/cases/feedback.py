@@ -4,7 +4,8 @@ lists that the operator gives feedback to; so is a first match. All inside the t
 
 from sqlalchemy import Connection
 
-from tutela.casework.cases.model import CaseChange, CaseItem, Change, Outcome
+from tutela.casework.cases.model import CaseChange, CaseItem, Change
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.cases.rows import read_items
 from tutela.foundation.store.case_tables import case_item
 from tutela.foundation.store.database import microseconds

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from tutela.casework.cases.contacts import ContactCases, read_lines
-from tutela.casework.cases.model import Outcome, Queue
+from tutela.casework.cases.model import Queue
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.cases.service import Cases
 from tutela.casework.evidence.seal import ReviewKey
 from tutela.casework.evidence.vault import Vault

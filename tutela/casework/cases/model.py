@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from tutela.casework.cases.outcomes import Effect, Outcome
 from tutela.screening.verdict import Match
 
 
@@ -40,29 +41,6 @@ class Queue(StrEnum):
     """Somebody says that a page or name is blocked in error."""
 
 
-class Outcome(StrEnum):
-    """What a person decided of an item."""
-
-    CONFIRM = "confirm"
-    """It is what the match says, with a label."""
-    REJECT = "reject"
-    """A false match, or harmless content."""
-    AGAINST_RULES = "against-rules"
-    """Not illegal, but not wanted here."""
-    ESCALATE = "escalate"
-    """A lead decides."""
-    NOT_OURS = "not-ours"
-    """Of a report: what it names is not with us."""
-    PASS_ON = "pass-on"  # noqa: S105
-    """Of a report: somebody else must act, and is told."""
-    NO_GROUND = "no-ground"
-    """Of a report: there is nothing to act on."""
-    UPHOLD = "uphold"
-    """Of an appeal: what is listed stays listed."""
-    LIFT = "lift"
-    """Of an appeal: it was listed in error, and counts no more."""
-
-
 OF_CONTENT = (Outcome.CONFIRM, Outcome.REJECT, Outcome.AGAINST_RULES, Outcome.ESCALATE)
 """What is decided of content that was held."""
 OF_REPORTS = (Outcome.CONFIRM, Outcome.NOT_OURS, Outcome.PASS_ON, Outcome.NO_GROUND, Outcome.ESCALATE)
@@ -75,36 +53,6 @@ OF_APPEALS = (Outcome.UPHOLD, Outcome.LIFT, Outcome.ESCALATE)
 def outcomes_of(queue: Queue) -> tuple[Outcome, ...]:
     """What a person can decide of the items of such a case, through every door."""
     return {Queue.INTAKE: OF_REPORTS, Queue.APPEAL: OF_APPEALS}.get(queue, OF_CONTENT)
-
-
-class Effect(StrEnum):
-    """What the platform is asked to do. The first two are about content, the others about an account."""
-
-    HIDE = "hide"
-    RESTORE = "restore"
-    SUSPEND = "suspend"
-    LOCK = "lock"
-    NOTICE_RECIPIENT = "notice-recipient"
-    """Show neutral safety words to whoever is contacted; of nobody in particular."""
-    NOTICE_SENDER = "notice-sender"
-    """Show whoever contacts others a message with help services."""
-    HIDE_FROM_SUGGESTIONS = "hide-from-suggestions"
-    LIMIT_CONTACT = "limit-contact"
-    STEP_UP = "step-up"
-    """Ask for a better proof of age."""
-
-
-ACCOUNT_EFFECTS = frozenset({Effect.SUSPEND, Effect.LOCK})
-CONTACT_EFFECTS = frozenset(
-    {
-        Effect.NOTICE_RECIPIENT,
-        Effect.NOTICE_SENDER,
-        Effect.HIDE_FROM_SUGGESTIONS,
-        Effect.LIMIT_CONTACT,
-        Effect.STEP_UP,
-    }
-)
-"""Of contacts: reversible, and of no meaning for content."""
 
 
 @dataclass(frozen=True, slots=True)

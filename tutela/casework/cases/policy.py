@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from tutela.casework.cases.model import ACCOUNT_EFFECTS, CONTACT_EFFECTS, Effect, Outcome
+from tutela.casework.cases.outcomes import ACCOUNT_EFFECTS, CONTACT_EFFECTS, Effect, Outcome
 from tutela.foundation.options import OptionError, require
 
 

@@ -6,17 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
-from tutela.casework.cases.model import (
-    Case,
-    CaseDecision,
-    CaseItem,
-    CaseState,
-    CaseSummary,
-    Claim,
-    Outcome,
-    Queue,
-    ReportLink,
-)
+from tutela.casework.cases.model import Case, CaseDecision, CaseItem, CaseState, CaseSummary, Claim, Queue, ReportLink
+from tutela.casework.cases.outcomes import Outcome
 from tutela.foundation.leases import counts, held
 from tutela.foundation.store import tables
 from tutela.foundation.store.case_tables import case, case_decision, case_item, case_report

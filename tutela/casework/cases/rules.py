@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
-from tutela.casework.cases.model import Case, CaseDecision, CaseState, Outcome
+from tutela.casework.cases.model import Case, CaseDecision, CaseState
+from tutela.casework.cases.outcomes import Outcome
 from tutela.errors import ConflictError
 
 

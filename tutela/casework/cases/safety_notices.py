@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tutela.casework.cases.model import Effect
+from tutela.casework.cases.outcomes import Effect
 from tutela.errors import InputError
 
 FILE = "notices.toml"

@@ -24,12 +24,12 @@ from tutela.casework.cases.model import (
     CaseSummary,
     Change,
     NewItem,
-    Outcome,
     Part,
     Queue,
     SimilarDecided,
     outcomes_of,
 )
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.cases.policy import Policies
 from tutela.casework.cases.rows import case_row, claim_of, is_claimed, read_case, read_items, read_summaries
 from tutela.casework.cases.similarity import Similarity

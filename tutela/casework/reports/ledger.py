@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Column, Connection, Select, delete, func, insert, or_, select, update
 
 from tutela.casework.audit.log import lock
-from tutela.casework.cases.model import Outcome
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.reports.model import (
     MOVING,
     FileState,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, select
 
 from tutela.casework.audit.log import append
-from tutela.casework.cases.model import CaseChange, Change, Outcome
+from tutela.casework.cases.model import CaseChange, Change
+from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.cases.service import Cases
 from tutela.foundation.outbox.service import enqueue
 from tutela.foundation.store.case_tables import case_decision, case_item

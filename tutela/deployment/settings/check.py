@@ -3,19 +3,28 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 
-from tutela.casework.evidence.objects import Objects
-from tutela.casework.evidence.seal import Recipients
 from tutela.deployment.settings.model import Settings
 from tutela.errors import InputError
 from tutela.foundation.options import Secret
 
 
 def check_settings(settings: Settings) -> None:
-    """Read everything that the settings name, and change nothing. Raises InputError for the first that is wrong."""
+    """Read everything that the settings name, and change nothing. Raises InputError for the first that is wrong.
+
+    What reads keys, addresses and stores takes longer to load than settings to check: only what is named is loaded.
+    """
     for secret in _secrets(settings):
         secret.reveal()
-    _ = settings.casework
+    settings.audit.signing_key()
+    if settings.webhooks:
+        from tutela.foundation.outbox.webhooks import Endpoint
+
+        for name, webhook in settings.webhooks.items():
+            Endpoint.of(name, webhook)
     if (evidence := settings.evidence) is not None:
+        from tutela.casework.evidence.objects import Objects
+        from tutela.casework.evidence.seal import Recipients
+
         if evidence.recipients:
             Recipients(evidence.recipients)
         if evidence.store is not None:

@@ -23,11 +23,19 @@ class Key:
     name: str
     kind: Any
     """The type of its value."""
-    description: str
     fixed: object = REQUIRED
     """The default, ..."""
     factory: Callable[[], object] | None = None
     """... or what makes it."""
+    said: str = ""
+    """Its description, ..."""
+    owner: type | None = None
+    """... or the option class in whose source it stands. That is read only where descriptions are shown."""
+
+    @property
+    def description(self) -> str:
+        """What the operator should know of it."""
+        return self.said if self.owner is None else _descriptions(self.owner).get(self.name, "")
 
     @property
     def default(self) -> object:
@@ -45,13 +53,12 @@ def keys_of(section: type) -> Mapping[str, Key]:
     """The keys of an option class: a dataclass, or a pydantic model of a plug-in."""
     if not dataclasses.is_dataclass(section):
         return _keys_of_model(section)
-    kinds, described = get_type_hints(section), _descriptions(section)
-    found = {}
+    kinds, found = get_type_hints(section), {}
     for item in dataclasses.fields(section):
         if item.init and item.metadata.get("key", True):
             factory = None if item.default_factory is dataclasses.MISSING else item.default_factory
             fixed = REQUIRED if item.default is dataclasses.MISSING else item.default
-            found[item.name] = Key(item.name, kinds[item.name], described.get(item.name, ""), fixed, factory)
+            found[item.name] = Key(item.name, kinds[item.name], fixed, factory, owner=section)
     return types.MappingProxyType(found)
 
 
@@ -59,10 +66,11 @@ def _keys_of_model(model: Any) -> Mapping[str, Key]:
     found = {}
     for name, item in model.model_fields.items():
         default = REQUIRED if item.is_required() else item.get_default(call_default_factory=True)
-        found[name] = Key(name, item.annotation, item.description or "", default)
+        found[name] = Key(name, item.annotation, default, said=item.description or "")
     return types.MappingProxyType(found)
 
 
+@cache
 def _descriptions(section: type) -> dict[str, str]:
     """The docstring under each field, those of the classes that it extends too."""
     found: dict[str, str] = {}

@@ -25,7 +25,7 @@ from tutela.foundation.outbox.options import MailServer, WebhookOptions
 from tutela.foundation.outward import permit, read_networks
 from tutela.screening.conversations import ConversationOptions
 from tutela.screening.jobs.limits import JobLimits
-from tutela.screening.policy import ScreeningPolicy
+from tutela.screening.options import ScreeningPolicy
 from tutela.screening.streams.options import StreamOptions
 
 if TYPE_CHECKING:
@@ -165,9 +165,9 @@ def root_keys() -> Mapping[str, Key]:
     found = dict(keys_of(Settings))
     for name in DOORS:
         kind = door_section(name)
-        found[name] = Key(name, kind, summary_of(kind))
+        found[name] = Key(name, kind, said=summary_of(kind))
     for name, (_, use) in NAMED_DOORS.items():
-        found[name] = Key(name, Mapping[str, Chosen], use, {})
+        found[name] = Key(name, Mapping[str, Chosen], {}, said=use)
     return MappingProxyType(found)
 
 

@@ -28,7 +28,7 @@ from tutela.gateways.buckets.options import STATUS, VERDICT, BucketsOptions
 from tutela.gateways.buckets.store import ChangedError, EventQueue, GoneError, Pinned, QueuedEvent
 from tutela.gateways.http import HttpGateway
 from tutela.gateways.outcome import GatewayOutcome
-from tutela.screening.verdict import Decision
+from tutela.screening.decision import Decision
 
 log = logging.getLogger(__name__)
 

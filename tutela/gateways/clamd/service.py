@@ -19,7 +19,7 @@ from tutela.gateways.clamd.frames import FrameGatherer
 from tutela.gateways.clamd.options import ClamdOptions, HeldAs
 from tutela.gateways.listeners import Acceptor, ListenAddress, Peers
 from tutela.gateways.outcome import GatewayFault, GatewayOutcome
-from tutela.screening.verdict import Decision
+from tutela.screening.decision import Decision
 
 ENGINE = "1.4.6"
 """The version of ClamAV whose answers these are."""

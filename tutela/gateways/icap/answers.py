@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from tutela.gateways.outcome import GatewayOutcome
-from tutela.screening.verdict import Decision
+from tutela.screening.decision import Decision
 
 _REASONS = {
     100: "Continue",

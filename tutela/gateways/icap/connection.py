@@ -29,7 +29,7 @@ from tutela.gateways.icap.pages import PageGuard
 from tutela.gateways.intake import BUFFER, Body, Intake, wipe
 from tutela.gateways.listeners import Peers
 from tutela.gateways.outcome import GatewayFault, GatewayOutcome
-from tutela.screening.verdict import Decision
+from tutela.screening.decision import Decision
 
 _RATED_AFTER_S = 10.0
 _MAX_LINE = 4096

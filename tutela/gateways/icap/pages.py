@@ -9,7 +9,8 @@ from tutela.deployment.edge import Edge
 from tutela.errors import TutelaError
 from tutela.gateways.icap import answers
 from tutela.gateways.icap.messages import HttpHeads
-from tutela.gateways.pages import StopPage, StopPageOptions
+from tutela.gateways.pages.options import StopPageOptions
+from tutela.gateways.pages.stop_page import StopPage
 from tutela.lists.banks.model import BankUse
 from tutela.screening.check.counts import What
 

@@ -36,7 +36,7 @@ from tutela.gateways.milter.packets import (
     refusal,
 )
 from tutela.gateways.outcome import GatewayOutcome
-from tutela.screening.verdict import Decision
+from tutela.screening.decision import Decision
 
 _FIRST_LINE = b"Received: by a mail filter\r\n"
 """Servers add this header after their filters; by it a mail is known as one whatever else its head has."""

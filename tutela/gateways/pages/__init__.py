@@ -4,7 +4,4 @@ Flow: request → `deployment.edge.Edge.rule` → 451 with the stop page, or not
 in a log, nothing of who asks in any file.
 """
 
-from tutela.gateways.pages.options import StopPageOptions
-from tutela.gateways.pages.stop_page import StopPage
-
-__all__ = ["StopPage", "StopPageOptions", "server", "squid", "suspects"]
+__all__ = ["options", "server", "squid", "stop_page", "suspects"]

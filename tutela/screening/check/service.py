@@ -19,9 +19,10 @@ from tutela.errors import InputError
 from tutela.lists.banks.model import Bank
 from tutela.screening.check.model import CheckAnswer, CheckQuestion, Purpose
 from tutela.screening.check.shortened import Led, is_shortened
+from tutela.screening.decision import Decision
 from tutela.screening.reason_codes import ReasonCode
 from tutela.screening.screener import Screener
-from tutela.screening.verdict import Context, Decision, Reason
+from tutela.screening.verdict import Context, Reason
 
 MAX_TEXT = 1_000_000
 """Characters of one question; more is not read, and so is held."""

@@ -21,7 +21,8 @@ from sqlalchemy import Connection
 
 from tutela._version import __version__
 from tutela.screening.jobs.seal import Sealer, SealError, unseal
-from tutela.screening.policy import ScreeningPolicy, decide
+from tutela.screening.options import ScreeningPolicy
+from tutela.screening.policy import decide
 from tutela.screening.reason_codes import ReasonCode
 from tutela.screening.streams.model import Channel, Publication, StreamFacts, read_facts, stream_document
 from tutela.screening.streams.ruling import ALWAYS_DOUBTED

@@ -10,7 +10,7 @@ from tutela.content.signals.base import WHOLE, Sample
 from tutela.content.views.view import turn_of
 from tutela.lists.banks.model import Entry, Extent, Listed
 from tutela.screening.nearness import good_enough_alone
-from tutela.screening.policy import VideoRule
+from tutela.screening.options import VideoRule
 from tutela.screening.verdict import TimeSpan
 from tutela.screening.video.alignment import Pairs, Run, align, covered_share, goodness
 
