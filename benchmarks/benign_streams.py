@@ -22,10 +22,11 @@ from benchmarks.films import SHARED, photos
 from benchmarks.generic_pictures import FAMILIES, draw_generic
 from benchmarks.report import Scale, Table
 from tutela.cli.demo import draw_scene
-from tutela.content.media.content import Picture, ViewSet
+from tutela.content.media.content import Picture
 from tutela.content.media.limits import Limits
 from tutela.content.signals.base import Sample
 from tutela.content.signals.pdq import PDQ
+from tutela.content.views.view_set import ViewSet
 from tutela.deployment.composition import Deployment, compose_deployment
 from tutela.lists.banks.model import Action, NewEntry, Policy
 from tutela.lists.banks.values import MIN_LISTED_QUALITY
@@ -38,8 +39,8 @@ from tutela.screening.streams.task import StretchSeen, read_seen, task
 from tutela.screening.streams.wire import codec_fields, packet_fields
 
 _SIZE, _RATE = (320, 180), 10
-_PROCESSOR_S = {Scale.TINY: 2, Scale.USUAL: 120, Scale.FULL: 900}
-_LISTED = {Scale.TINY: 10, Scale.USUAL: 250, Scale.FULL: 1_250}
+_PROCESSOR_S = {Scale.TINY: 0.1, Scale.USUAL: 120, Scale.FULL: 900}
+_LISTED = {Scale.TINY: 2, Scale.USUAL: 250, Scale.FULL: 1_250}
 """Drawn pictures of each family that are listed."""
 _STREAM_S = {Scale.TINY: 30, Scale.USUAL: 300, Scale.FULL: 300}
 """One stream: so many seconds of scenes and footage, each changed in its own way."""

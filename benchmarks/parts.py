@@ -12,8 +12,8 @@ from PIL import Image
 
 from benchmarks.pictures import SIZES, file_of, single
 from benchmarks.report import Scale, Table, duration, in_turns
-from tutela.content.media.content import ViewSet
 from tutela.content.media.limits import Limits
+from tutela.content.views.view_set import ViewSet
 from tutela.screening.inspection import examine
 
 _PICTURES = {Scale.TINY: 2, Scale.USUAL: 12, Scale.FULL: 12}

@@ -10,7 +10,20 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.films import ANIMATED, PANNED, Frames, animated, encode, film, film_count, join, panned, shared_films
+from benchmarks.films import (
+    ANIMATED,
+    PANNED,
+    SHOT_S,
+    SHOTS,
+    Frames,
+    animated,
+    encode,
+    film,
+    film_count,
+    join,
+    panned,
+    shared_films,
+)
 from benchmarks.peer_vpdq import MISSING, Hashed, hash_files, peer_python
 from benchmarks.report import Scale, Table
 from benchmarks.video_attacks import ATTACKS
@@ -20,6 +33,7 @@ from tutela.screening.video.listed import entry_of, frames_of
 
 _FILMS = {Scale.TINY: 1, Scale.USUAL: 5, Scale.FULL: 1000}
 _ATTACKS = {Scale.TINY: 1, Scale.USUAL: len(ATTACKS), Scale.FULL: len(ATTACKS)}
+_FILM_S = {Scale.TINY: SHOT_S, Scale.USUAL: SHOTS * SHOT_S, Scale.FULL: SHOTS * SHOT_S}
 _LONG_S = {Scale.TINY: 4, Scale.USUAL: 600, Scale.FULL: 600}
 CLIP = "3-second clip in 10 minutes"
 COMPILATION = "compilation of 3-second clips of all of them, 20 at most"
@@ -51,11 +65,11 @@ def _films(scale: Scale) -> tuple[list[Frames], list[Frames]]:
     """Those that are listed and those that are not; the last one is the ground of other attacks."""
     made = film_count() - 1
     kept_out = 1 if scale is Scale.TINY else 3
-    listed: list[Frames] = [film(i) for i in range(min(made - kept_out, _FILMS[scale]))]
+    listed: list[Frames] = [film(i, _FILM_S[scale]) for i in range(min(made - kept_out, _FILMS[scale]))]
     if scale is not Scale.TINY:
         listed += [panned(name) for name in PANNED] + [animated(i) for i in range(ANIMATED)]
         listed += list(shared_films().values())
-    return listed, [film(made - 1 - i) for i in range(kept_out)]
+    return listed, [film(made - 1 - i, _FILM_S[scale]) for i in range(kept_out)]
 
 
 def _uploads(folder: Path, listed: Sequence[Frames], unlisted: Sequence[Frames], scale: Scale) -> list[Upload]:

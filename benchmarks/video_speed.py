@@ -19,7 +19,7 @@ from tutela.content.media.limits import Limits
 from tutela.content.views.view_set import ViewSet
 from tutela.screening.video.task import StretchTask, watch
 
-_SECONDS = {Scale.TINY: 2, Scale.USUAL: 20, Scale.FULL: 20}
+_SECONDS = {Scale.TINY: 1, Scale.USUAL: 20, Scale.FULL: 20}
 _REPEATED = {Scale.TINY: 1, Scale.USUAL: 15, Scale.FULL: 15}
 """Ours watch the film so many times over, as one: of a short one they look at more."""
 _ROUNDS = {Scale.TINY: 1, Scale.USUAL: 3, Scale.FULL: 5}

@@ -311,7 +311,7 @@ class Refresher:
             if status != 0:
                 log.error("the index builder ended with status %d", status)
             self._builder = None
-            self._all_at = 0.0  # what was built is searched now
+            self._deployment.refresh()  # what was built is searched now, and is due no longer
         if self._deployment.indexes.due():
             self._builder = start_builder(self._deployment.home, self._deployment.store.url)
 
