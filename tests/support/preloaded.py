@@ -4,28 +4,39 @@ A start takes most of a second of a processor, nearly all of it to load modules,
 is forked runs `main` with the arguments, environment, folder and descriptors that it was given, ends as any program
 does, and is a child of the tests' process. Where a start itself may differ, as by what the interpreter or a library
 reads from its surroundings, by a terminal or by what is to happen before it, `start_tutela` runs the program anew.
+
+A service that would start anew with memory that is overwritten is forked from a process that was started like that.
+What decoding workers are forked from is forked, too: of what is forked itself, by a process that stands beside it from
+the beginning, when nothing has happened there that a worker must not have.
 """
 
+import atexit
 import contextlib
-import ctypes
 import fcntl
 import gc
 import importlib
 import inspect
 import io
 import json
+import locale
 import os
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 from tests.support.waiting import PATIENCE_S
+from tutela import _native
+from tutela.casework.evidence.memory import CLEAN_MEMORY
+from tutela.content.media import fork_server
+from tutela.content.media.confined import preparation
+from tutela.errors import InputError
 
 Ended = subprocess.CompletedProcess[str]
 ROOT = Path(__file__).parents[2]
@@ -39,24 +50,64 @@ _READ_AT_THE_START = (
 """How names begin of what the interpreter, a library or ours reads before anything is asked of it."""
 _GIVEN = frozenset({"stdin", "stdout", "stderr", "cwd", "env", "pass_fds", "start_new_session", "text", "encoding"})
 """Options that make no difference to a start."""
+_USUAL, _CLEAN, _DECODERS = "usual", "clean", "decoders"
+"""What loaded processes have loaded: everything; the same with memory that is overwritten; what reads content."""
+_FORK_SERVER = "tutela.content.media.confined.fork_server"
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""Workers have to do without others; those of libraries would be started as they are loaded."""
+_NEED_DECODERS = frozenset({"serve", "run", "screen", "hash", "doctor", "selftest", "demo", "evaluate", "tmk"})
+"""Words of commands that have, or may have, content examined."""
 _LENGTH = 4
 _MOST_DESCRIPTORS = 64
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 def start_tutela(arguments: Sequence[str | bytes | Path], **options: Any) -> subprocess.Popen[Any]:
     """`tutela` with those arguments and the options of `subprocess.Popen`."""
-    return _started([SCRIPT, *arguments], options)
+    kind = _CLEAN if _overwrites_memory([os.fsdecode(each) for each in arguments], options) else _USUAL
+    return _started(kind, [SCRIPT, *arguments], options)
 
 
 def start_python(code: str, *arguments: str, **options: Any) -> subprocess.Popen[Any]:
     """Python with that code of ours, its arguments, and the options of `subprocess.Popen`."""
-    return _started([sys.executable, "-c", code, *arguments], options)
+    return _started(_USUAL, [sys.executable, "-c", code, *arguments], options)
 
 
-def _started(command: Sequence[str | bytes | Path], options: Mapping[str, Any]) -> subprocess.Popen[Any]:
-    if sys.platform == "linux" and _makes_no_difference(options):
-        return _Forked(command, **options)
+def fork_servers_are_forked() -> None:
+    """From now on those of this process, by which decoding workers are forked, are themselves forked, where they are
+    to have the environment that they would have now."""
+    process, environment = os.getpid(), fork_server._environment()
+
+    def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+        if (os.getpid(), options["env"]) == (process, environment):
+            with contextlib.suppress(OSError, EOFError):  # it may have ended with whatever ended a group of processes
+                return _Forked(_DECODERS, command, **options)
+        return subprocess.Popen(command, **options)
+
+    vars(fork_server)["subprocess"] = SimpleNamespace(Popen=start, DEVNULL=subprocess.DEVNULL)
+
+
+def _overwrites_memory(arguments: Sequence[str], options: Mapping[str, Any]) -> bool:
+    """Whether the command is one that starts itself anew so that memory is overwritten."""
+    words = [word for word in arguments if not word.startswith("-")]
+    if not {"serve", "run"} & set(words):
+        return False
+    if {"console", "risk"} & set(words):
+        return True
+    from tutela.deployment.settings import load_settings
+
+    environment = dict(options.get("env") or os.environ)
+    if environment.get("TUTELA_MEMORY"):
+        return False
+    given = {name: Path(arguments[at + 1]) for at, name in enumerate(arguments[:-1]) if name in ("--home", "--config")}
+    with contextlib.suppress(InputError), contextlib.chdir(options.get("cwd") or "."):
+        settings = load_settings(config=given.get("--config"), home=given.get("--home"), environment=environment)
+        return settings.evidence is not None
+    return False
+
+
+def _started(kind: str, command: Sequence[str | bytes | Path], options: Mapping[str, Any]) -> subprocess.Popen[Any]:
+    if sys.platform == "linux" and _makes_no_difference(kind, options):
+        return _Forked(kind, command, **options)
     return subprocess.Popen(command, **options)
 
 
@@ -72,7 +123,7 @@ def run_tutela(arguments: Sequence[str | bytes | Path], *, given: str | None = N
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def _makes_no_difference(options: Mapping[str, Any]) -> bool:
+def _makes_no_difference(kind: str, options: Mapping[str, Any]) -> bool:
     if not options.keys() <= _GIVEN:
         return False
     for name, descriptor in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
@@ -84,7 +135,7 @@ def _makes_no_difference(options: Mapping[str, Any]) -> bool:
         with contextlib.suppress(OSError):
             if given >= 0 and os.isatty(given):
                 return False
-    environment, usual = options.get("env") or os.environ, _Loaded.get().environment
+    environment, usual = options.get("env") or os.environ, _loaded(kind).environment
     return all(
         not name.startswith(_READ_AT_THE_START)
         for name in environment.keys() | usual.keys()
@@ -93,70 +144,89 @@ def _makes_no_difference(options: Mapping[str, Any]) -> bool:
 
 
 class _Loaded:
-    """The process that has loaded everything; each process of the tests has one."""
+    """A process that has loaded everything: a child of the one that has this."""
 
-    _ours: "_Loaded | None" = None
-    _lock = threading.Lock()
-
-    @classmethod
-    def get(cls) -> "_Loaded":
-        with cls._lock:
-            if cls._ours is None or cls._ours._owner != os.getpid():
-                cls._ours = cls()
-            return cls._ours
-
-    def __init__(self) -> None:
-        not_ours = ("TUTELA_", *SHOWN)
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(not_ours)}
-        path = os.pathsep.join((str(ROOT), self.environment.get("PYTHONPATH", "")))
-        self._owner = os.getpid()
-        self._socket, far = socket.socketpair()
-        with far:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", "from tests.support.preloaded import serve; serve()", str(far.fileno())],
-                cwd=ROOT,
-                env=self.environment | {"PYTHONPATH": path},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[far.fileno()],
-            )
+    def __init__(self, process: object, connection: socket.socket, environment: Mapping[str, str]) -> None:
+        self.process = process
+        self.environment = environment
+        """What is forked may be given this one; of another, a start might make something else."""
+        self._socket = connection
+        self._lock = threading.Lock()
 
     def fork(self, asked: Mapping[str, Any], descriptors: Sequence[int]) -> int:
         """The id of a new process that was given the descriptors. It is a child of this one."""
         message = json.dumps(asked).encode()
-        with self._lock, _adopting():
+        with self._lock:
             socket.send_fds(self._socket, [len(message).to_bytes(_LENGTH, "big")], descriptors)
             self._socket.sendall(message)
-            return int.from_bytes(_exactly(self._socket, _LENGTH), "big")
+            child = int.from_bytes(_exactly(self._socket, _LENGTH), "big", signed=True)
+        if child < 0:
+            raise OSError(-child, os.strerror(-child))
+        return child
 
 
-@contextlib.contextmanager
-def _adopting() -> Iterator[None]:
-    """Meanwhile, what loses its parent becomes a child of this process."""
-    prctl = ctypes.CDLL(None).prctl
-    prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    try:
-        yield
-    finally:
-        prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+_ours: dict[tuple[int, str], _Loaded] = {}
+"""By the process that has them and by kind. Whoever is forked inherits none."""
+_ours_lock = threading.Lock()
+
+
+def _loaded(kind: str) -> _Loaded:
+    """This process's own of one kind, started where there is none."""
+    with _ours_lock:
+        if (os.getpid(), kind) not in _ours:
+            _ours[os.getpid(), kind] = _start(kind)
+        return _ours[os.getpid(), kind]
+
+
+def _start(kind: str) -> _Loaded:
+    if kind == _DECODERS:
+        environment = started_with = fork_server._environment()
+    else:
+        environment = _environment()
+        path = os.pathsep.join((str(ROOT), environment.get("PYTHONPATH", "")))
+        started_with = environment | _ONE_THREAD | {"PYTHONPATH": path, "GLIBC_TUNABLES": fork_server._OVERWRITING}
+        started_with |= CLEAN_MEMORY if kind == _CLEAN else {}
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from tests.support.preloaded import serve; serve()", str(theirs.fileno()), kind],
+            cwd=ROOT,
+            env=started_with,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+        )
+    return _Loaded(process, ours, environment)
+
+
+def _environment() -> dict[str, str]:
+    """This process's, without what tests set for what they start."""
+    not_ours = ("TUTELA_", *SHOWN)
+    return {name: value for name, value in os.environ.items() if not name.startswith(not_ours)}
 
 
 class _Forked(subprocess.Popen[Any]):
     """As any process, but for how it comes to be."""
 
+    def __init__(self, kind: str, command: Sequence[str | bytes | Path], **options: Any) -> None:
+        self._kind = kind
+        super().__init__(command, **options)
+
     def _execute_child(self, *arguments: Any) -> None:
         given = inspect.signature(subprocess.Popen._execute_child).bind(self, *arguments).arguments  # type: ignore[attr-defined]
         passed = sorted(given["pass_fds"])
         standard = [given[name] for name in ("p2cread", "c2pwrite", "errwrite")]
+        environment = dict(os.environ if given["env"] is None else given["env"])
         asked = {
             "arguments": [os.fsdecode(each) for each in given["args"]],
-            "environment": dict(os.environ if given["env"] is None else given["env"]),
+            "environment": environment | (CLEAN_MEMORY if self._kind == _CLEAN else {}),
             "folder": os.fspath(given["cwd"] or Path.cwd()),
             "session": given["start_new_session"],
+            "group": given["process_group"],
             "descriptors": [0, 1, 2, *passed],
         }
         try:
-            self.pid = _Loaded.get().fork(
+            self.pid = _loaded(self._kind).fork(
                 asked, [own if own >= 0 else number for number, own in enumerate(standard)] + passed
             )
             self._child_created = True
@@ -166,31 +236,31 @@ class _Forked(subprocess.Popen[Any]):
 
 
 def serve() -> None:
-    """Fork what is asked for over the socket whose descriptor is the first argument; a fork goes on as `tutela`."""
-    control = socket.socket(fileno=int(sys.argv[1]))
-    _load()
+    """Load what the kind has that is the second argument, and fork what is asked for over the socket whose descriptor
+    is the first; a fork goes on as what it was asked to be."""
+    descriptor, kind = sys.argv[1:]
+    if kind == _DECODERS:
+        preparation.prepare()
+    else:
+        _load()
+    gc.collect()
+    gc.freeze()  # no collection of a fork looks through them, and so writes to their pages
+    _serve(socket.socket(fileno=int(descriptor)))
+
+
+def _serve(control: socket.socket) -> NoReturn:
     while True:
         head, descriptors, _, _ = socket.recv_fds(control, _LENGTH, _MOST_DESCRIPTORS)
         if not head:
             os._exit(0)
         asked = json.loads(_exactly(control, int.from_bytes(head, "big")))
-        reading, writing = os.pipe()
-        between = os.fork()
-        if between == 0:
-            parent, child = os.getpid(), os.fork()
-            if child != 0:
-                os.write(writing, child.to_bytes(_LENGTH, "big"))
-                os._exit(0)  # and its child is whoever's adopts it
-            while os.getppid() == parent:
-                time.sleep(0.0005)
+        child = _native.fork_for_parent()
+        if child == 0:
             control.detach()
             _become(asked, descriptors)
-            _run(asked["arguments"])
-            return
-        os.close(writing)  # so that there is an end to be read where no child came of it
-        os.waitpid(between, 0)
-        control.sendall(os.read(reading, _LENGTH))
-        for each in (reading, *descriptors):
+            _end_after(partial(_run, asked["arguments"]))
+        control.sendall(child.to_bytes(_LENGTH, "big", signed=True))
+        for each in descriptors:
             os.close(each)
 
 
@@ -232,24 +302,21 @@ _WHAT_IT_LOADS = (
 def _load() -> None:
     for module in _WHAT_IT_LOADS:
         importlib.import_module(module)
+    # What workers need, but for what else preparing does: that is for workers alone.
+    for module in preparation._MODULES:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+    for name in preparation._WHOLE:
+        preparation._load_whole(importlib.import_module(name))
     # The first command makes the tree of commands and the classes of options: a quarter of a second.
     sys.argv = ["tutela", "config", "show", "--defaults"]
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.suppress(SystemExit):
         importlib.import_module("tutela.cli").main()
-    gc.collect()
-    gc.freeze()  # no collection of a fork looks through them, and so writes to their pages
 
 
 def _become(asked: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     """Have the arguments, the surroundings and the descriptors that were asked for, and no others."""
-    numbers = asked["descriptors"]
-    aside = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, max(numbers) + 1) for each in descriptors]
-    for descriptor, number in zip(aside, numbers, strict=True):
-        os.dup2(descriptor, number)
-    for each in [int(each.name) for each in Path("/proc/self/fd").iterdir()]:
-        if each not in numbers:
-            with contextlib.suppress(OSError):
-                os.close(each)
+    _have(dict(zip(asked["descriptors"], descriptors, strict=True)))
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         before = getattr(sys, name)
         unbuffered = before.write_through and mode == "w"
@@ -265,20 +332,73 @@ def _become(asked: Mapping[str, Any], descriptors: Sequence[int]) -> None:
         setattr(sys, f"__{name}__", after)
     if asked["session"]:
         os.setsid()
+    if asked["group"] is not None and asked["group"] >= 0:
+        os.setpgid(0, asked["group"])
     os.chdir(asked["folder"])
     os.environ.clear()
     os.environ.update(asked["environment"])
     tempfile.tempdir = None
 
 
+def _have(descriptors: Mapping[int, int]) -> None:
+    """By the number that it is to have, each descriptor; and no others."""
+    most = max(*descriptors, *descriptors.values()) + 1
+    aside = {number: fcntl.fcntl(own, fcntl.F_DUPFD_CLOEXEC, most) for number, own in descriptors.items()}
+    for number, own in aside.items():
+        os.dup2(own, number)
+    for each in [int(each.name) for each in Path("/proc/self/fd").iterdir()]:
+        if each not in descriptors:
+            with contextlib.suppress(OSError):
+                os.close(each)
+
+
 def _run(arguments: list[str]) -> None:
-    """As `tutela`, or as `python -c`."""
+    """As `tutela`, as `python -c`, or as the fork server."""
+    if arguments[1:4] == ["-P", "-m", _FORK_SERVER]:
+        sys.argv, sys.orig_argv = [_FORK_SERVER, *arguments[4:]], arguments
+        locale.setlocale(locale.LC_CTYPE, os.environ["LC_ALL"])
+        importlib.import_module(_FORK_SERVER).main()
+        return
+    if _NEED_DECODERS & set(arguments) or arguments[0] != SCRIPT:
+        _have_decoders()
     if arguments[0] == SCRIPT:
         sys.argv, sys.orig_argv = arguments, [sys.executable, *arguments]
         importlib.import_module("tutela.cli").main()
     else:
         sys.argv, sys.orig_argv = ["-c", *arguments[3:]], arguments
         exec(arguments[2], {"__name__": "__main__"})
+
+
+def _end_after(run: Callable[[], None]) -> NoReturn:
+    """End as a program does, but for taking apart what was loaded, object by object: that takes a tenth of a second."""
+    status: Any = 0
+    try:
+        run()
+    except SystemExit as exit_:
+        status = exit_.code or 0
+    if isinstance(status, int):
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        with contextlib.suppress(OSError, ValueError):  # where there is one, the usual way tells of it
+            for stream in (sys.stdout, sys.stderr):
+                if stream is not None:
+                    stream.flush()
+            os._exit(status & 0xFF)
+    sys.exit(status)
+
+
+def _have_decoders() -> None:
+    """A process, forked from this one while nothing has happened here, from which its fork servers are forked."""
+    ours, theirs = socket.socketpair()
+    process = os.fork()
+    if process == 0:
+        os.setpgid(0, 0)
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        _have({0: nowhere, 1: nowhere, 2: nowhere, 3: theirs.detach()})
+        _serve(socket.socket(fileno=3))
+    theirs.close()
+    _ours[os.getpid(), _DECODERS] = _Loaded(process, ours, fork_server._environment())
+    fork_servers_are_forked()
 
 
 def _exactly(connection: socket.socket, length: int) -> bytes:

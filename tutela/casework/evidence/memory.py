@@ -5,6 +5,12 @@ import os
 import sys
 
 _MARK = "TUTELA_MEMORY"
+CLEAN_MEMORY = {
+    _MARK: "clean",
+    "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0:glibc.malloc.mmap_threshold=65536",
+    "PYTHONMALLOC": "malloc",
+}
+"""With this in its environment from the start, a process overwrites whatever memory it frees."""
 _PR_SET_DUMPABLE = 4
 _CPYTHON = sys.implementation.name == "cpython"
 
@@ -23,11 +29,9 @@ def start_anew_with_clean_memory() -> None:
     """
     if sys.platform != "linux" or os.environ.get(_MARK) == "clean":
         return
-    tunables = "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0:glibc.malloc.mmap_threshold=65536"
-    environment = os.environ | {_MARK: "clean", "GLIBC_TUNABLES": tunables, "PYTHONMALLOC": "malloc"}
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | CLEAN_MEMORY)  # noqa: S606
 
 
 def guard_memory() -> None:
