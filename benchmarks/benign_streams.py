@@ -42,7 +42,7 @@ _SIZE, _RATE = (320, 180), 10
 _PROCESSOR_S = {Scale.TINY: 0.1, Scale.USUAL: 120, Scale.FULL: 900}
 _LISTED = {Scale.TINY: 2, Scale.USUAL: 250, Scale.FULL: 1_250}
 """Drawn pictures of each family that are listed."""
-_STREAM_S = {Scale.TINY: 30, Scale.USUAL: 300, Scale.FULL: 300}
+_STREAM_S = {Scale.TINY: 15, Scale.USUAL: 300, Scale.FULL: 300}
 """One stream: so many seconds of scenes and footage, each changed in its own way."""
 _SHOT_S = 12
 _LISTED_FROM = 2_000_000_000
