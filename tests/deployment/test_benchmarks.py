@@ -16,6 +16,10 @@ from tutela.deployment.settings.service import OTHER_PREFIXES
 
 QUICK = {"index_speed"}
 """What takes a second."""
+ABOUT_STARTS = {"import_time", "service_start"}
+"""In these commands are started; in any other they are forked from what has loaded them."""
+_STARTING = "from benchmarks.__main__ import main; raise SystemExit(main())"
+_FORKING = f"from tests.support.preloaded import commands_are_forked; commands_are_forked(); {_STARTING}"
 
 
 @pytest.mark.parametrize(
@@ -24,7 +28,7 @@ QUICK = {"index_speed"}
 def test_it_runs_and_prints_its_table(name):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("HMA_")}
     running = start_python(
-        "from benchmarks.__main__ import main; raise SystemExit(main())",
+        _STARTING if name in ABOUT_STARTS else _FORKING,
         *(name, "--scale", "tiny"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

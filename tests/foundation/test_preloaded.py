@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -20,7 +21,7 @@ from tutela.content.media.isolation import WorkerPool
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
 
 _ITSELF = """
-import json, os, signal, sys
+import json, os, resource, signal, sys
 found = {
     "arguments": sys.argv,
     "original": sys.orig_argv[1:],
@@ -28,6 +29,8 @@ found = {
     "of_the_library": os.popen("echo $TUTELA_OF_THIS_TEST").read(),
     "gone": "TUTELA_OF_THE_TESTS" in os.environ,
     "folder": os.getcwd(),
+    "processors": sorted(os.sched_getaffinity(0)),
+    "files": resource.getrlimit(resource.RLIMIT_NOFILE),
     "parent": os.getppid(),
     "leads_a_session": os.getsid(0) == os.getpid(),
     "said": sys.stdin.read(),
@@ -46,8 +49,15 @@ raise SystemExit(41)
 """
 
 
-def test_a_fork_differs_in_nothing_from_a_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    start_python("").wait(PATIENCE_S)  # it is loaded before the variables change
+def test_a_fork_differs_in_nothing_from_a_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    start_python("").wait(PATIENCE_S)  # it is loaded before the variables and the limits change
+    processors, (soft, hard) = os.sched_getaffinity(0), resource.getrlimit(resource.RLIMIT_NOFILE)
+    request.addfinalizer(partial(os.sched_setaffinity, 0, processors))
+    request.addfinalizer(partial(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard)))
+    os.sched_setaffinity(0, {min(processors)})
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, hard))
     monkeypatch.setenv("TUTELA_OF_THE_TESTS", "1")
     environment = {name: value for name, value in os.environ.items() if name != "TUTELA_OF_THE_TESTS"}
     environment["TUTELA_OF_THIS_TEST"] = "a value"
@@ -76,6 +86,27 @@ def test_a_fork_differs_in_nothing_from_a_start(tmp_path: Path, monkeypatch: pyt
     assert (started[:3], differing) == (forked[:3], set()), [(started[3][name], forked[3][name]) for name in differing]
     assert forked[0] == 41
     assert forked[3]["parent"] == os.getpid()
+
+
+def test_a_process_that_forks_its_commands_has_them_as_it_starts_them(tmp_path: Path) -> None:
+    code = f"""
+import os, subprocess, sys
+os.sched_setaffinity(0, {{min(os.sched_getaffinity(0))}})
+command = [sys.executable, "-m", "tutela", "--home", {str(tmp_path)!r}]
+started = subprocess.run([*command, "bank", "list"], capture_output=True, text=True)
+from tests.support.preloaded import _Forked, commands_are_forked
+commands_are_forked()
+forked = subprocess.run([*command, "bank", "list"], capture_output=True, text=True)
+assert (started.returncode, started.stdout, started.stderr) == (forked.returncode, forked.stdout, forked.stderr)
+with subprocess.Popen([*command, "no-such"], stderr=subprocess.PIPE, text=True) as wrong:
+    assert type(wrong) is _Forked
+    assert "No such command" in wrong.communicate()[1]
+assert wrong.returncode == 2
+with subprocess.Popen([*command, "--version"], preexec_fn=os.getpid) as other:
+    assert type(other) is not _Forked
+assert type(subprocess.Popen(["true"])) is not _Forked
+"""
+    assert start_python(code).wait(PATIENCE_S) == 0
 
 
 def test_a_signal_ends_it_and_is_told() -> None:

@@ -20,6 +20,7 @@ import io
 import json
 import locale
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -84,6 +85,24 @@ def fork_servers_are_forked() -> None:
         return subprocess.Popen(command, **options)
 
     vars(fork_server)["subprocess"] = SimpleNamespace(Popen=start, DEVNULL=subprocess.DEVNULL)
+
+
+def commands_are_forked() -> None:
+    """From now on `python -m tutela`, where this process starts it, is forked from a process that is forked from this
+    one as it is now."""
+    process, started = os.getpid(), subprocess.Popen
+    _ours[process, _USUAL] = _from_here(_environment())
+
+    class Popen(started):  # type: ignore[misc, valid-type]
+        def __new__(cls, args: Any, *rest: Any, **options: Any) -> Any:
+            is_command = isinstance(args, list) and args[:3] == [sys.executable, "-m", "tutela"]
+            if not is_command or rest or os.getpid() != process or not _makes_no_difference(_USUAL, options):
+                return super().__new__(cls)
+            if _overwrites_memory([os.fsdecode(each) for each in args[3:]], options):
+                return super().__new__(cls)
+            return _Forked(_USUAL, [SCRIPT, *args[3:]], **options)
+
+    vars(subprocess)["Popen"] = Popen
 
 
 def _overwrites_memory(arguments: Sequence[str], options: Mapping[str, Any]) -> bool:
@@ -223,6 +242,8 @@ class _Forked(subprocess.Popen[Any]):
             "folder": os.fspath(given["cwd"] or Path.cwd()),
             "session": given["start_new_session"],
             "group": given["process_group"],
+            "processors": sorted(os.sched_getaffinity(0)),
+            "files": resource.getrlimit(resource.RLIMIT_NOFILE),
             "descriptors": [0, 1, 2, *passed],
         }
         try:
@@ -334,6 +355,8 @@ def _become(asked: Mapping[str, Any], descriptors: Sequence[int]) -> None:
         os.setsid()
     if asked["group"] is not None and asked["group"] >= 0:
         os.setpgid(0, asked["group"])
+    os.sched_setaffinity(0, asked["processors"])
+    resource.setrlimit(resource.RLIMIT_NOFILE, tuple(asked["files"]))
     os.chdir(asked["folder"])
     os.environ.clear()
     os.environ.update(asked["environment"])
@@ -389,6 +412,12 @@ def _end_after(run: Callable[[], None]) -> NoReturn:
 
 def _have_decoders() -> None:
     """A process, forked from this one while nothing has happened here, from which its fork servers are forked."""
+    _ours[os.getpid(), _DECODERS] = _from_here(fork_server._environment())
+    fork_servers_are_forked()
+
+
+def _from_here(environment: Mapping[str, str]) -> _Loaded:
+    """A process, forked from this one, that has loaded what this one has."""
     ours, theirs = socket.socketpair()
     process = os.fork()
     if process == 0:
@@ -397,8 +426,7 @@ def _have_decoders() -> None:
         _have({0: nowhere, 1: nowhere, 2: nowhere, 3: theirs.detach()})
         _serve(socket.socket(fileno=3))
     theirs.close()
-    _ours[os.getpid(), _DECODERS] = _Loaded(process, ours, fork_server._environment())
-    fork_servers_are_forked()
+    return _Loaded(process, ours, environment)
 
 
 def _exactly(connection: socket.socket, length: int) -> bytes:
