@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser
 
-from tests.support.browser import Somebody, open_browser
+from tests.support.browser import Somebody, keep_screenshot, open_browser
 from tests.support.console import Desk
 from tests.support.held_items import a_held_verdict, a_match
 from tests.support.pictures import draw_scene, file_of
@@ -215,7 +215,7 @@ def test_the_stage_stays_in_a_laptops_window_and_space_uncovers_wherever_the_foc
     case = room.held(*(a_match(number) for number in range(1, 9)))
     page = reviewer.page
     claim(reviewer, case)
-    reviewer.keep_screenshot("laptop-case")
+    keep_screenshot(page, "laptop-case")
     assert in_window(reviewer)
     for key in ("1", "2", "l", "w", "x"):
         if key != "x":
@@ -261,7 +261,7 @@ def test_the_sheet_of_a_film_shows_different_frames_with_their_times(room, revie
     says = page.locator("[data-says]").first
     wait_until(lambda: "5 / 5" in says.inner_text(), "it is uncovered to the last step")
     tiles = page.evaluate(TILES)
-    reviewer.keep_screenshot("film-sheet")
+    keep_screenshot(page, "film-sheet")
     page.keyboard.up(" ")
     assert len(tiles) == 9
     distinct: list[list[int]] = []

@@ -1,20 +1,28 @@
 """A real browser for the tests: Debian's Chromium through Playwright, with a virtual authenticator for passkeys."""
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.support.effort import effort
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser")
 CHROMIUM = next((path for path in (Path("/usr/bin") / name for name in _NAMES) if path.exists()), None)
 """Preferably the one without windows: a person's page costs it 0.15 s of processor time, and Chromium 1 s."""
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+_FULL = bool(effort(0, 1, least=0))
+COLOURS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+RULES_OF_COLOURS = ("color-contrast", "link-in-text-block")
+"""axe-core's rules that depend on the colours: in dark the others would look at the same page once more."""
 _FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -42,14 +50,42 @@ def open_browser() -> Iterator["Browser"]:
             browser.close()
 
 
+def issues(page: "Page") -> list[str]:
+    """What axe-core finds wrong with the page, in light and in dark."""
+    found = []
+    page.evaluate(Axe().axe_script)
+    for colours in COLOURS:
+        page.emulate_media(color_scheme=colours, reduced_motion="reduce")
+        options: dict[str, Any] = {"resultTypes": ["violations"]}
+        if colours == "dark" and not _FULL:
+            options["runOnly"] = {"type": "rule", "values": RULES_OF_COLOURS}
+        told = page.evaluate(f"axe.run({json.dumps(options)}).then(told => JSON.stringify(told))")
+        result = json.loads(told)
+        assert result["passes"], "no rule applies to the page"
+        found += [
+            f"{colours}: {one['id']}: {[node['target'] for node in one['nodes']]}" for one in result["violations"]
+        ]
+    page.emulate_media(color_scheme="light")
+    return found
+
+
+def keep_screenshot(page: "Page", name: str) -> None:
+    """Keep a picture of the whole page for looking at, in both colours, where the tests are run with full effort."""
+    if not _FULL:
+        return
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    for colours in COLOURS:
+        page.emulate_media(color_scheme=colours)
+        page.screenshot(path=SCREENSHOTS / f"{name}-{colours}.png", full_page=True)
+    page.emulate_media(color_scheme="light")
+
+
 class Somebody:
     """A person at a browser window of their own, with their own authenticator."""
 
-    def __init__(self, browser: "Browser", origin: str, *, dark: bool = False) -> None:
+    def __init__(self, browser: "Browser", origin: str) -> None:
         self.origin = origin
-        self.context = browser.new_context(
-            base_url=origin, viewport={"width": 1280, "height": 900}, color_scheme="dark" if dark else "light"
-        )
+        self.context = browser.new_context(base_url=origin, viewport={"width": 1280, "height": 900})
         self.context.set_default_timeout(60_000)
         self.page = self.context.new_page()
         self.problems: list[str] = []
@@ -97,11 +133,6 @@ class Somebody:
             if text.strip().startswith(name):
                 return
         pytest.fail(f"the tab key does not come to {name!r} on {self.page.url}")
-
-    def keep_screenshot(self, name: str) -> None:
-        """Keep a picture of the whole page for looking at."""
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
 
 def environment(**values: str) -> dict[str, str]:
