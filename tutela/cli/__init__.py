@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 
+from tutela.errors import InputError, TutelaError
 from tutela.foundation.processes import end_promptly
 
 __all__ = ["main"]
@@ -86,22 +87,20 @@ def _stand_in() -> None:
 
 def _run() -> None:
     from tutela.cli.commands import app
-    from tutela.cli.output import complain
-    from tutela.errors import InputError, TutelaError
-    from tutela.foundation.options import SettingsError
 
     try:
         app()
-    except SettingsError as error:
-        for fault in error.faults:
-            complain(fault)
-        sys.exit(2)
-    except InputError as error:
-        complain(str(error))
-        sys.exit(2)
     except TutelaError as error:
-        complain(str(error))
-        sys.exit(3)
+        _complain(error)
+        sys.exit(2 if isinstance(error, InputError) else 3)
+
+
+def _complain(error: TutelaError) -> None:
+    from tutela.cli.output import complain
+    from tutela.foundation.options import SettingsError
+
+    for fault in error.faults if isinstance(error, SettingsError) else (str(error),):
+        complain(fault)
 
 
 def _flush() -> None:

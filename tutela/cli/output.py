@@ -3,14 +3,16 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
 from tutela.errors import Statement
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 class _Console(Console):
@@ -68,8 +70,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: st
     console.print(table, soft_wrap=False)
 
 
-def progress_bar() -> Progress:
+def progress_bar() -> "Progress":
     """A progress bar on standard error, silent where that is no terminal."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
