@@ -40,10 +40,10 @@ stop: ## Stop what `make run` left running
 
 test: setup-test ## Run the tests, but for those of test-builds and test-peers
 	@.ci/browser
-	TMPDIR=$$(.ci/fast-temp) $(BIN)/python -m pytest -n 5 --dist worksteal
+	TMPDIR=$$(.ci/fast-temp) $(BIN)/python -m tests.support.forked_run 5
 
 check: setup-test ## The quick tests, in two minutes; what a push is held to
-	TMPDIR=$$(.ci/fast-temp) TUTELA_TEST_EFFORT=quick $(BIN)/python -m pytest -n 3 --dist worksteal -q -m 'not slow and not peers and not builds'
+	TMPDIR=$$(.ci/fast-temp) TUTELA_TEST_EFFORT=quick $(BIN)/python -m tests.support.forked_run 3 -q -m 'not slow and not peers and not builds'
 
 coverage: setup-test ## Which branches of casework its tests take
 	@mkdir -p build/coverage && rm -f build/coverage/data*

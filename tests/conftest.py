@@ -1,8 +1,6 @@
 """What the tests share: databases, deployments, and benign media."""
 
-import contextlib
 import gc
-import importlib
 import logging
 import signal
 import subprocess
@@ -51,29 +49,12 @@ SLOW_NAMES = frozenset({"Service", "Forking", "open_browser"})
 """A test that calls one of them by itself starts such a thing, too."""
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Prepare what a process does once."""
-    _make_commands_once()
-    if worker := getattr(config, "workerinput", None):
-        _load_a_share(int(worker["workerid"].removeprefix("gw")), worker["workercount"])
-
-
-def _make_commands_once() -> None:
+def pytest_configure() -> None:
     """One tree of commands: it takes 0.05 s to make, and each test that runs commands or is collected for each of them
     would do so anew."""
     made_once, patch = cache(typer.main.get_command), pytest.MonkeyPatch()
     patch.setattr(typer.main, "get_command", made_once)
     patch.setattr(typer.testing, "_get_command", made_once)
-
-
-def _load_a_share(number: int, count: int) -> None:
-    """In a new check-out every module is to be compiled, which takes 17 s. Processes that begin with different tests
-    find what the others have compiled; else each compiles everything, at the same moment."""
-    folder = Path(__file__).parent
-    modules = sorted(file.relative_to(folder.parent) for file in folder.rglob("test_*.py"))
-    for module in modules[number::count]:
-        with contextlib.suppress(Exception, pytest.skip.Exception):  # which collecting it will show
-            importlib.import_module(".".join(module.with_suffix("").parts))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

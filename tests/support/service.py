@@ -7,6 +7,7 @@ import random
 import signal
 import socket
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -88,11 +89,13 @@ def is_up(address: str) -> bool:
         connection.close()
 
 
-_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16
-_OWN_PORTS = range(10_000 + 1_375 * _WORKER, 10_000 + 1_375 * (_WORKER + 1))
-_FIRST = random.SystemRandom().randrange(len(_OWN_PORTS))
-"""Other runs of tests on this machine begin elsewhere."""
-_PORTS: Iterator[int] = iter((*_OWN_PORTS[_FIRST:], *_OWN_PORTS[:_FIRST]))
+@cache
+def _ports() -> Iterator[int]:
+    """Those of this process. Other runs of tests on this machine begin elsewhere."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16
+    own = range(10_000 + 1_375 * worker, 10_000 + 1_375 * (worker + 1))
+    first = random.SystemRandom().randrange(len(own))
+    return iter((*own[first:], *own[:first]))
 
 
 def free_port() -> int:
@@ -101,7 +104,7 @@ def free_port() -> int:
     No process of these tests is given the same one twice, and none is given to two of them: whoever asks may use it
     later.
     """
-    for port in _PORTS:
+    for port in _ports():
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
     raise AssertionError("every port is taken")
