@@ -289,6 +289,7 @@ _WHAT_IT_LOADS = (
     "tutela.cli.commands",
     "tutela.cli.output",
     "tutela.cli.screening",
+    "tutela.deployment.settings.check",
     "tutela.deployment.store",
     "typer.rich_utils",
     "rich.table",
@@ -316,6 +317,7 @@ _WHAT_IT_LOADS = (
     "tutela.content.links.digest",
     "tutela.content.links.domain",
     "tutela.content.links.url",
+    "tutela.content.links.url_tree",
 )
 """What commands and services load before they do anything; whatever else they need they load by themselves."""
 
