@@ -463,6 +463,20 @@ def left_in_a_worker(names: Iterable[str]) -> dict[str, list[bytes]]:
     return {name: traces for name, traces in found.items() if traces}
 
 
+@needs_root
+def test_what_a_process_has_written_anywhere_is_found():
+    """At every place in pages beside each other, of which the one before and the one after were never written to."""
+    code = "import mmap; m = mmap.mmap(-1, 1 << 20)\nfor i in range(64): m[{at} + i] = i\nprint(flush=True); input()"
+    for at in (8 * 4096 - 32, 9 * 4096, 12 * 4096 - 64):
+        with subprocess.Popen(
+            [sys.executable, "-c", code.format(at=at)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            assert traces(process.pid, [bytes(range(64)), bytes(range(1, 64)) + b"?"]) == [bytes(range(64))]
+            process.communicate(b"\n")
+
+
 @pytest.mark.slow
 @needs_root
 def test_a_worker_that_waits_has_nothing_of_what_it_decoded(monkeypatch):

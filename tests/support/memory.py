@@ -6,24 +6,40 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pytest
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can read the memory of a process that forbids it")
 
 
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_IN_MEMORY_OR_SWAPPED = np.uint64(3 << 62)
+
+
 def memory_of(process: int, access: Literal["r", "rw"] = "rw") -> Iterator[bytes]:
-    """Every stretch of a process's memory that it can write to, and so can have left something in; or read."""
-    for line in Path(f"/proc/{process}/maps").read_text().splitlines():
-        found = re.match(rf"(\w+)-(\w+) {access}", line)
-        if found is None or line.endswith(("[vvar]", "[vsyscall]")):
-            continue
-        begin, end = int(found[1], 16), int(found[2], 16)
-        with Path(f"/proc/{process}/mem").open("rb", 0) as memory:
-            memory.seek(begin)
-            try:
-                yield memory.read(end - begin)
-            except OSError:
+    """Every stretch of a process's memory that it can write to, and so can have left something in; or read. Without the
+    pages that nothing was ever written to, which are half of it."""
+    with Path(f"/proc/{process}/mem").open("rb", 0) as memory:
+        for line in Path(f"/proc/{process}/maps").read_text().splitlines():
+            found = re.match(rf"(\w+)-(\w+) {access}", line)
+            if found is None or line.endswith(("[vvar]", "[vsyscall]")):
                 continue
+            for begin, end in _pages(process, int(found[1], 16), int(found[2], 16)):
+                memory.seek(begin)
+                try:
+                    yield memory.read(end - begin)
+                except OSError:
+                    continue
+
+
+def _pages(process: int, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where pages that the process has begin and end, those beside each other together (proc_pid_pagemap(5))."""
+    with Path(f"/proc/{process}/pagemap").open("rb", 0) as file:
+        file.seek(begin // _PAGE * 8)
+        has = np.frombuffer(file.read((end - begin) // _PAGE * 8), np.uint64) & _IN_MEMORY_OR_SWAPPED > 0
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], has, [False]]).astype(np.int8)))
+    for first, last in edges.reshape(-1, 2).tolist():
+        yield begin + first * _PAGE, begin + last * _PAGE
 
 
 def children_of(process: int) -> list[int]:
