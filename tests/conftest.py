@@ -21,6 +21,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from tests.support.effort import effort
 from tests.support.preloaded import fork_servers_are_forked
+from tests.support.service import ports_are_given
 from tests.support.standins.cybertipline import SCHEMA_FILE, CyberTiplineStandIn
 from tests.support.stores import migrated_once, new_home, new_store
 from tutela.deployment.composition import Deployment, compose_deployment
@@ -72,6 +73,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """From here on garbage is looked for, but in what comes from here on alone."""
+    assert not ports_are_given(), "a port that is given at import is the same for all processes of a run"
     if sys.platform == "linux":
         fork_servers_are_forked()
     gc.freeze()

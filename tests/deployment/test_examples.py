@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 
@@ -43,7 +44,6 @@ WATCHED_FILE = file_of(photos()[1], "JPEG", quality=92)
 UNRELATED = file_of(draw_scene(3), "JPEG")
 BROKEN = KNOWN_FILE[: len(KNOWN_FILE) // 2]
 SECRET = new_secret()
-WEBHOOK_PORT = free_port()
 SETTINGS = """
 [cases]
 callback = true
@@ -87,13 +87,19 @@ class Site:
         return {path for path in self.folder.parent.rglob("*") if path.is_file()}
 
 
+@cache
+def webhook_port() -> int:
+    """Where a site hears of decisions."""
+    return free_port()
+
+
 def home_with_a_known_picture(home: Path) -> Path:
     """A deployment as `tutela init` makes it, which blocks one picture and holds another."""
     install(Plan(home, keys_beside(home)))
     (home / "site.secret").touch(mode=0o600)
     (home / "site.secret").write_text(SECRET)
     with (home / "tutela.toml").open("a") as settings:
-        settings.write(SETTINGS.format(port=WEBHOOK_PORT, secret=home / "site.secret"))
+        settings.write(SETTINGS.format(port=webhook_port(), secret=home / "site.secret"))
     listed = {"known": (Action.BLOCK, KNOWN_FILE), "watched": (Action.HOLD, WATCHED_FILE)}
     with open_deployment(home, decoders=1) as deployment:
         for name, (action, content) in listed.items():
@@ -153,9 +159,9 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     match request.param:
         case "fastapi_app":
             service = Service(home)
-            command = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(WEBHOOK_PORT)]
+            command = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(webhook_port())]
             settings = {"TUTELA_URL": service.address, "TUTELA_KEY": service.admin, "TIMEOUT_S": str(PATIENCE_S)}
-            yield from run_site(folder, command, request.param, WEBHOOK_PORT, **settings)
+            yield from run_site(folder, command, request.param, webhook_port(), **settings)
             service.stop()
         case "django_app":
             command = [sys.executable, "app.py", "runserver", "--noreload", str(port)]

@@ -7,7 +7,6 @@ be compiled, four times as long.
 
 import contextlib
 import gc
-import json
 import os
 import shlex
 import signal
@@ -48,10 +47,10 @@ def main() -> int:
 def _serve(listener: socket.socket, options: list[str]) -> NoReturn:
     """Fork whatever is asked for."""
     _native.end_with_parent()
-    interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which ends what is forked, and then whoever waits
     _collect(options)
     gc.collect()
     gc.freeze()
+    interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which ends what is forked, and then whoever waits
     while True:
         connection, _ = listener.accept()
         if os.fork() == 0:
@@ -76,8 +75,7 @@ def _collect(options: list[str]) -> None:
 
 def _answer(connection: socket.socket) -> NoReturn:
     """Be the process that somebody asks for, and tell how it ends."""
-    asked, descriptors, _, _ = socket.recv_fds(connection, _LENGTH, 3)
-    arguments, environment = json.loads(asked)
+    begin, descriptors, _, _ = socket.recv_fds(connection, _LENGTH, 3)
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
@@ -88,13 +86,11 @@ def _answer(connection: socket.socket) -> NoReturn:
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
         os.close(descriptor)
-    os.environ.clear()
-    os.environ.update(environment)
     sys.argv = ["-c"]
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         setattr(sys, name, os.fdopen(number, mode, closefd=False))
         setattr(sys, f"__{name}__", getattr(sys, name))
-    exec(arguments[-1], {"__name__": "__main__"})
+    exec(begin, {"__name__": "__main__"})
     sys.exit()
 
 

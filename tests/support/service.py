@@ -90,12 +90,17 @@ def is_up(address: str) -> bool:
 
 
 @cache
-def _ports() -> Iterator[int]:
-    """Those of this process. Other runs of tests on this machine begin elsewhere."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16
+def _ports(number: int) -> Iterator[int]:
+    """Those of one process of a run. Other runs of tests on this machine begin elsewhere."""
+    worker = number % 16
     own = range(10_000 + 1_375 * worker, 10_000 + 1_375 * (worker + 1))
     first = random.SystemRandom().randrange(len(own))
     return iter((*own[first:], *own[:first]))
+
+
+def ports_are_given() -> bool:
+    """Whether anybody has asked for one yet."""
+    return _ports.cache_info().currsize > 0
 
 
 def free_port() -> int:
@@ -104,7 +109,7 @@ def free_port() -> int:
     No process of these tests is given the same one twice, and none is given to two of them: whoever asks may use it
     later.
     """
-    for port in _ports():
+    for port in _ports(int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))):
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
     raise AssertionError("every port is taken")
