@@ -7,7 +7,7 @@ import time
 from rich.markup import escape
 
 from tutela.cli.output import coloured, print_json, print_table
-from tutela.deployment.selftest import Screen, Seen, SelftestCheck, canary, seen_in, selftest
+from tutela.deployment.selftest import CANARY_MATCHES, Screen, Seen, SelftestCheck, canary, seen_in, selftest
 from tutela.deployment.settings import Settings
 from tutela.errors import InputError
 
@@ -44,8 +44,8 @@ def service(url: str) -> Screen:
         deadline = time.monotonic() + _FOLLOWS_WITHIN_S
         while True:
             seen = seen_in(json.loads(http.send("POST", f"{url.rstrip('/')}/v1/screen", content).body))
-            # The canary may have been listed a moment ago; the service follows within a second.
-            if followed or seen.matched or content != canary() or time.monotonic() > deadline:
+            # The canary may have been listed a moment ago; the service follows within a second, one type after another.
+            if followed or seen.matched >= CANARY_MATCHES or content != canary() or time.monotonic() > deadline:
                 followed = True
                 return seen
             time.sleep(0.2)

@@ -23,6 +23,8 @@ from tutela.screening.verdict import Context
 
 BANK = "tutela-canary"
 SOURCE = "selftest"
+CANARY_MATCHES = frozenset({"md5", "sha1", "sha256", "pdq"})
+"""The signal types by which the canary is matched as it is."""
 _SIZE = 384
 _ITEM = "selftest"
 
@@ -110,9 +112,8 @@ def altered_canary() -> bytes:
 
 
 def _pictures(screen: Screen) -> Iterator[SelftestCheck]:
-    exact = {"md5", "sha1", "sha256"}
     seen = screen(canary())
-    missing = sorted((exact | {"pdq"}) - seen.matched)
+    missing = sorted(CANARY_MATCHES - seen.matched)
     yield SelftestCheck(
         not missing, "the canary", f"not matched by {', '.join(missing)}" if missing else "matched by all types"
     )
