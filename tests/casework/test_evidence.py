@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from tests.support.effort import effort
+from tests.support.locked_keys import lightly_locked
 from tutela.casework.audit.log import AuditLog
 from tutela.casework.audit.verification import verify_log
 from tutela.casework.evidence import drill
@@ -176,6 +177,13 @@ def test_a_review_key_file_may_have_comments_and_several_keys(officer):
 @pytest.mark.slow
 def test_a_key_is_locked_with_a_passphrase():
     locked = lock_with_passphrase(b"key", "correct horse")
+    assert unlock_with_passphrase(locked, "correct horse") == b"key"
+    work = int(locked.splitlines()[1].split()[3])
+    assert work > 10, "who guesses at words has work with each of them"
+
+
+def test_a_key_that_another_program_locked_opens_with_its_passphrase_alone():
+    locked = lightly_locked(b"key", "correct horse")
     assert unlock_with_passphrase(locked, "correct horse") == b"key"
     with pytest.raises(EvidenceError):
         unlock_with_passphrase(locked, "wrong horse")

@@ -3,7 +3,6 @@
 import base64
 import contextlib
 import fcntl
-import functools
 import json
 import os
 import pty
@@ -15,15 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyrage
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.support.locked_keys import lightly_locked
 from tests.support.waiting import PATIENCE_S
 from tutela.casework.cases.options import EvidenceOptions
 from tutela.casework.evidence.review_key import DESCRIPTOR, read_review_key
-from tutela.casework.evidence.seal import EvidenceError, lock_with_passphrase, new_identity
+from tutela.casework.evidence.seal import EvidenceError, new_identity
 from tutela.cli.commands import app as command_line
 from tutela.deployment.casework import CaseworkOptions, opened_casework
 from tutela.errors import InputError
@@ -43,14 +42,8 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def locked(tmp_path: Path) -> Path:
     path = tmp_path / "locked.key"
-    path.write_bytes(locked_key())
+    path.write_bytes(lightly_locked(SECRET.encode(), WORDS))
     return path
-
-
-@functools.cache
-def locked_key() -> bytes:
-    """Locking takes its time, on purpose."""
-    return lock_with_passphrase(SECRET.encode(), WORDS)
 
 
 def descriptor_with(text: str) -> int:
@@ -125,7 +118,7 @@ def test_a_key_that_opens_nothing_here_is_refused_at_once(tmp_path, home):
 
 def test_pyrage_reads_what_age_writes_in_letters(tmp_path, home):
     """`age -p -a` writes a locked key in letters; it is the same key."""
-    data = pyrage.passphrase.encrypt(SECRET.encode(), WORDS)
+    data = lightly_locked(SECRET.encode(), WORDS)
     lines = textwrap.wrap(base64.b64encode(data).decode(), 64)
     path = tmp_path / "armoured.key"
     path.write_text("\n".join(["-----BEGIN AGE ENCRYPTED FILE-----", *lines, "-----END AGE ENCRYPTED FILE-----", ""]))
