@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -62,8 +63,9 @@ def run(scale: Scale) -> Iterator[Table]:
         yield _beside(servers, files, scale)
         yield _added(folder, servers["Tutela"], files, scale)
         yield _memory(servers["Tutela"], files["photo, JPEG of 3 MP"], scale)
-    yield _proxy(scale, apart=False)
-    yield _proxy(scale, apart=True)
+    for apart in (False, True):
+        yield _proxy(scale, "a small application in Python", _application, apart=apart)
+        yield _proxy(scale, "copyparty, a file server", _file_server, apart=apart)
 
 
 class Server:
@@ -198,13 +200,13 @@ def _memory(ours: Server, make: Callable[[], bytes], scale: Scale) -> Table:
     return table
 
 
-def _proxy(scale: Scale, *, apart: bool) -> Table:
+def _proxy(scale: Scale, named: str, started: "_StartApplication", *, apart: bool) -> Table:
     cores = range(os.cpu_count() or 1)
     where = "the gateway and its worker on a core of their own" if apart else "everything on the same two cores"
     table = Table(
-        f"100 KB of text to an application: {where}",
+        f"100 KB of text to {named}: {where}",
         ("way", "requests/s", "of bare", "gateway", "its worker"),
-        "nginx before a small application in Python, in a process of its own, and four clients in another"
+        "nginx before the application, a process of its own, and four clients in another"
         + (", all on one core both times." if apart else ".")
         + f" Medians of {_ROUNDS[scale]} rounds in turns; processor time a request.",
     )
@@ -218,28 +220,36 @@ def _proxy(scale: Scale, *, apart: bool) -> Table:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         stack.enter_context(on_cores(others))  # and with this thread, whatever it starts
-        application = stack.enter_context(_application())
+        try:
+            application = stack.enter_context(started(folder))
+        except ModuleNotFoundError as error:
+            table.add(f"{error.name} is not installed", "", "", "", "")
+            return table
         with on_cores(ours):
             port, process = stack.enter_context(_our_proxy(folder, application))
-        bare = stack.enter_context(_nginx(folder, application))
-        screened = stack.enter_context(_nginx(folder, port))
-        rates: dict[int, list[float]] = {bare: [], screened: []}
-        spent: list[tuple[float, float]] = []
+        fronts = {
+            "nginx, proxy_pass": stack.enter_context(_nginx(folder, application)),
+            "nginx, upload proxy": stack.enter_context(_nginx(folder, port)),
+            "nginx that keeps connections, upload proxy": stack.enter_context(_nginx(folder, port, keeps=True)),
+        }
+        rates: dict[str, list[float]] = {way: [] for way in fronts}
+        spent: dict[str, list[tuple[float, float]]] = {way: [] for way in fronts}
         for round_ in range(_ROUNDS[scale] + 1):
-            for front, measured in rates.items():
+            count = _UPLOADS[scale] if round_ else 10  # the first warms up
+            for way, front in fronts.items():
                 before = _own_and_below(process)
-                rate = _upload_rate(front, _UPLOADS[scale] if round_ else 10)
-                if round_:  # the first warms up
-                    measured.append(rate)
-                if round_ and front == screened:
-                    after = _own_and_below(process)
-                    spent.append(tuple((b - a) / _UPLOADS[scale] for a, b in zip(before, after, strict=True)))
-        alone, through = statistics.median(rates[bare]), statistics.median(rates[screened])
-        gateway, worker = (statistics.median(each) for each in zip(*spent, strict=True))
-        table.add("nginx, proxy_pass", f"{alone:.0f}", "", "", "")
-        table.add(
-            "nginx, upload proxy", f"{through:.0f}", f"{through / alone:.2f} ×", duration(gateway), duration(worker)
-        )
+                rate = _upload_rate(front, count)
+                after = _own_and_below(process)
+                if round_:
+                    rates[way].append(rate)
+                    spent[way].append(tuple((b - a) / count for a, b in zip(before, after, strict=True)))
+        bare, *screened = fronts
+        alone = statistics.median(rates[bare])
+        table.add(bare, f"{alone:.0f}", "", "", "")
+        for way in screened:
+            through = statistics.median(rates[way])
+            gateway, worker = (statistics.median(each) for each in zip(*spent[way], strict=True))
+            table.add(way, f"{through:.0f}", f"{through / alone:.2f} ×", duration(gateway), duration(worker))
     return table
 
 
@@ -265,8 +275,9 @@ def _upload_rate(port: int, count: int) -> float:
     body = _words()[:100_000]
 
     def send(_: int) -> None:
-        answer = clients[threading.get_ident()].post(f"http://127.0.0.1:{port}/upload", content=body)
-        assert answer.status_code == 201
+        path = f"/words-{next(_numbers)}.txt"
+        answer = clients[threading.get_ident()].put(f"http://127.0.0.1:{port}{path}", content=body)
+        assert answer.status_code == 201, answer.text
 
     clients: dict[int, httpx.Client] = {}
 
@@ -336,17 +347,20 @@ def _our_proxy(folder: Path, application: int) -> Iterator[tuple[int, int]]:
 
 
 @contextlib.contextmanager
-def _nginx(folder: Path, upstream: int) -> Iterator[int]:
+def _nginx(folder: Path, upstream: int, *, keeps: bool = False) -> Iterator[int]:
     port = _free_port()
     base = folder / f"nginx-{port}"
     base.mkdir()
     paths = " ".join(
         f"{name}_temp_path {base}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
+    kept = "keepalive 16; keepalive_timeout 10s;" if keeps else ""
+    keeping = 'proxy_set_header Connection "";' if keeps else ""
     (base / "conf").write_text(
         f"daemon off; user root; pid {base}/pid; error_log {base}/log; events {{}}\n"
-        f"http {{ access_log off; {paths} server {{ listen 127.0.0.1:{port}; location / {{\n"
-        f"proxy_request_buffering off; proxy_http_version 1.1; proxy_pass http://127.0.0.1:{upstream}; }} }} }}\n"
+        f"http {{ access_log off; {paths} upstream behind {{ server 127.0.0.1:{upstream}; {kept} }}\n"
+        f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_request_buffering off; proxy_http_version 1.1;\n"
+        f"{keeping} proxy_pass http://behind; }} }} }}\n"
     )
     with _started(["/usr/sbin/nginx", "-c", str(base / "conf"), "-p", str(base)], ("127.0.0.1", port)):
         yield port
@@ -359,7 +373,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self):
+    def do_PUT(self):
         self.rfile.read(int(self.headers["content-length"]))
         self.send_response(201)
         self.send_header("content-length", "0")
@@ -372,11 +386,28 @@ ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 
 
+_StartApplication = Callable[[Path], contextlib.AbstractContextManager[int]]
+"""An application that takes uploads and keeps what it keeps in a folder: its port."""
+
+
 @contextlib.contextmanager
-def _application() -> Iterator[int]:
+def _application(_: Path) -> Iterator[int]:
     """Not in the clients' process: of that, one thread runs at a time, so clients would wait for it and it for them."""
     port = _free_port()
     with _started([sys.executable, "-c", _APPLICATION, str(port)], ("127.0.0.1", port)):
+        yield port
+
+
+@contextlib.contextmanager
+def _file_server(folder: Path) -> Iterator[int]:
+    """What a user has behind the proxy: it writes each file to the disk, and computes its digest. Raises
+    ModuleNotFoundError."""
+    if find_spec("copyparty") is None:
+        raise ModuleNotFoundError("copyparty is not installed", name="copyparty")
+    port, kept = _free_port(), folder / "kept"
+    kept.mkdir()
+    command = [sys.executable, "-m", "copyparty", "-q", "-i", "127.0.0.1", "-p", str(port), "-v", f"{kept}::w"]
+    with _started([*command, "--no-thumb"], ("127.0.0.1", port)):
         yield port
 
 

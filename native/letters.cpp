@@ -24,6 +24,8 @@ constexpr size_t groups_apart = (fewest_groups - 4) * (shortest_group + 1);
 
 constexpr size_t fewest_of_markup = 8, most_between = 2;
 
+constexpr size_t fewest_of_blocks = 8, most_between_blocks = 200;
+
 constexpr size_t row_letters = 16, rows_of_run = 4, letters_of_row_alone = 240, most_breaks = 16, most_padding = 2;
 
 // What stands from a place on; past the end of the text nothing does.
@@ -193,6 +195,72 @@ std::vector<std::pair<size_t, size_t>> markup_runs(std::span<const uint8_t> data
         }
     }
     return found;
+}
+
+namespace {
+
+uint8_t at_or_zero(std::span<const uint8_t> data, size_t at) { return at < data.size() ? data[at] : 0; }
+
+// The length of the block letter at a place, 0 where there is none: U+2580 to 25FF, 26AA, 26AB, 2801 to 28FF, 2B1B, 2B1C,
+// 1F534, 1F535, 1F7E0 to 1F7EB, 1FB00 to 1FBAF.
+size_t block_letter(std::span<const uint8_t> data, size_t at) {
+    const uint8_t first = data[at], second = at_or_zero(data, at + 1), third = at_or_zero(data, at + 2);
+    const auto within = [](uint8_t byte, uint8_t from, uint8_t to) { return byte >= from && byte <= to; };
+    if (first == 0xe2) {
+        const bool is_one = second == 0x9a   ? within(third, 0xaa, 0xab)
+                            : second == 0xa0 ? within(third, 0x81, 0xbf)
+                            : second == 0xac ? within(third, 0x9b, 0x9c)
+                                             : (within(second, 0x96, 0x97) || within(second, 0xa1, 0xa3)) && within(third, 0x80, 0xbf);
+        return is_one ? 3 : 0;
+    }
+    if (first != 0xf0 || second != 0x9f) return 0;
+    const uint8_t fourth = at_or_zero(data, at + 3);
+    const bool is_one = third == 0x94   ? within(fourth, 0xb4, 0xb5)
+                        : third == 0x9f ? within(fourth, 0xa0, 0xab)
+                        : third == 0xae ? within(fourth, 0x80, 0xaf)
+                                        : within(third, 0xac, 0xad) && within(fourth, 0x80, 0xbf);
+    return is_one ? 4 : 0;
+}
+
+// The length of what may stand between two of them at a place: ASCII, a space of another width, an empty Braille pattern, a
+// selector of an emoji's looks.
+size_t between_blocks(std::span<const uint8_t> data, size_t at) {
+    const uint8_t first = data[at], second = at_or_zero(data, at + 1), third = at_or_zero(data, at + 2);
+    if (first < 0x80) return 1;
+    if (first == 0xc2 && second == 0xa0) return 2;
+    const bool is_blank = (first == 0xe2 && ((second == 0xa0 && third == 0x80) || (second == 0x80 && third >= 0x80 && third <= 0x8f))) ||
+                          (first == 0xe3 && second == 0x80 && third == 0x80) || (first == 0xef && second == 0xb8 && third == 0x8f);
+    return is_blank ? 3 : 0;
+}
+
+}  // namespace
+
+size_t block_letters(std::span<const uint8_t> data) {
+    const auto next = [&](size_t at, uint8_t byte) {
+        const void* found = at < data.size() ? std::memchr(data.data() + at, byte, data.size() - at) : nullptr;
+        return found ? static_cast<size_t>(static_cast<const uint8_t*>(found) - data.data()) : data.size();
+    };
+    size_t count = 0, e2 = next(0, 0xe2), f0 = next(0, 0xf0);
+    while (e2 < data.size() || f0 < data.size()) {
+        size_t at = std::min(e2, f0), row = 0;
+        for (size_t between = 0; at < data.size() && between <= most_between_blocks;) {
+            if (const size_t length = block_letter(data, at)) {
+                ++row;
+                between = 0;
+                at += length;
+            } else if (const size_t blank = row ? between_blocks(data, at) : 0) {
+                between += blank;
+                at += blank;
+            } else {
+                break;
+            }
+        }
+        if (row >= fewest_of_blocks) count += row;
+        at = std::max(at, std::min(e2, f0) + 1);
+        if (e2 < at) e2 = next(at, 0xe2);
+        if (f0 < at) f0 = next(at, 0xf0);
+    }
+    return count;
 }
 
 bool is_text(std::span<const uint8_t> data) {

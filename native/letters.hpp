@@ -32,4 +32,8 @@ std::vector<std::pair<size_t, size_t>> base64_groups(std::span<const uint8_t> da
 // and closes it: eight bytes or more, with up to two others in a row between, such as the lengths of a GIF's blocks.
 std::vector<std::pair<size_t, size_t>> markup_runs(std::span<const uint8_t> data);
 
+// How many letters of UTF-8 that are blocks, dots, circles or squares stand in rows of eight or more, with nothing but ASCII
+// and blanks between two, 200 bytes at most. What is no text has such letters by chance, but no rows of them.
+size_t block_letters(std::span<const uint8_t> data);
+
 }  // namespace tutela

@@ -47,6 +47,11 @@ std::vector<std::pair<size_t, size_t>> markup(const Data& data) {
     return markup_runs({data.data(), data.size()});
 }
 
+size_t blocks(const Data& data) {
+    nb::gil_scoped_release unlocked;
+    return block_letters({data.data(), data.size()});
+}
+
 }  // namespace
 
 void bind_letters(nb::module_& m) {
@@ -54,5 +59,6 @@ void bind_letters(nb::module_& m) {
     m.def("base64_runs", &runs, nb::arg("data"));
     m.def("base64_groups", &groups, nb::arg("data"));
     m.def("markup_runs", &markup, nb::arg("data"));
+    m.def("block_letters", &blocks, nb::arg("data"));
     m.def("has_row", &row, nb::arg("data"), nb::arg("letters"), nb::arg("length"));
 }

@@ -105,6 +105,10 @@ def markup_runs(data: bytes | memoryview) -> list[tuple[int, int]]:
     """(begin, end) of every run of printable ASCII and white space that begins with an element's beginning, `<` and a
     letter, and closes it: eight bytes or more, with up to two others in a row between."""
 
+def block_letters(data: bytes | memoryview) -> int:
+    """How many letters of UTF-8 that are blocks, dots, circles or squares stand in rows of eight or more, with nothing
+    but ASCII and blanks between two, 200 bytes at most."""
+
 def has_row(data: bytes | memoryview, letters: bytes, length: int) -> bool:
     """Whether so many bytes in a row are among the letters: 256 bytes, 1 for each that is. Raises ValueError."""
 

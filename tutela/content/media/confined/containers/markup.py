@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 from tutela._native import markup_runs
 from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.containers.block_letters import are_many_in_bytes
 from tutela.content.media.confined.containers.page import may_show
-from tutela.content.media.confined.parts import InnerFile, Part
-from tutela.content.media.content import Content
+from tutela.content.media.confined.parts import InnerFile, Part, Unread
+from tutela.content.media.content import Content, Shortcoming
+from tutela.errors import UnscreenableError
 
 _LEAST = 2_048
 """Bytes of markup without which there is no picture, however it is drawn."""
@@ -22,6 +24,8 @@ class Markup:
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
         data = memoryview(content.data)
+        if are_many_in_bytes(data):
+            yield Unread("markup", UnscreenableError(Shortcoming.NOT_RENDERED, "it draws with letters that are blocks"))
         runs = markup_runs(data)
         if sum(end - begin for begin, end in runs) < _LEAST:
             return

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.containers import block_letters
 from tutela.content.media.confined.containers.page_styles import MANY, VARIED, PageStyles, pieces
 from tutela.content.media.confined.encodings import addresses_in
 from tutela.content.media.confined.paired import paired, tags
@@ -29,7 +30,6 @@ _FEW = 64
 _MANY_FIELDS = 256
 _MOST_NESTED = 400
 """Elements in each other; more would be too deep for the library."""
-_MANY_BLOCKS = 400
 _WIDTH, _HEIGHT = 768.0, 14_400.0
 """Points of a sheet that a page is laid out on: as tall as PDF allows, so that few pages are cut."""
 _FUNCTIONS = ("rgb", "hsl", "hwb", "lab", "lch", "oklab", "oklch", "color")
@@ -47,6 +47,15 @@ _COLOURED = tuple(
 """In lower case. What must be there for it is looked for first, which costs next to nothing: a pattern looks at every
 letter of every text."""
 _PICTURE = re.compile(rb"<(?:img|image|picture)\b|url\(")
+_DRAWS = re.compile(
+    rb"""<(?:[\w.\x80-\xff-]+:)?(?:style|svg)[\s/>]|<(?:link|script)[\s/>]|<\?xml-stylesheet\s|<(?:progress|meter)\b"""
+    rb"""|[\s"'/](?:style|(?:bg|border)?color|(?:math)?background)\s*="""
+    rb"""|<(?:img|image|picture|source|input|object|embed|i?frame|video)\b[^<>]*?[\s"'/](?:src|srcset|srcdoc|href|data|poster|type)\s*="""
+    rb"""|getContext|putImageData|createImageData|OffscreenCanvas|fillRect""",
+    re.IGNORECASE,
+)
+"""Without any of these a page shows nothing but letters in one colour. They are so long that the samples of a sound or of
+a picture that is not compressed, which have elements and colours by chance, have none."""
 _ELEMENT = re.compile(rb"<[a-z]")
 _TAG = re.compile(
     rb"<(/?)(?!(?:p|li|td|th|tr|br|hr|img|meta|link|input|col|dt|dd|option|wbr|source|area|base|tbody|thead|path|rect)\b)"
@@ -80,9 +89,6 @@ _FIELD_COLOUR = re.compile(
 )
 _CLOSED = b"<style>table { border-spacing: 0 !important }</style>"
 """Cells with gaps between them do not touch, and are one picture to who looks at them."""
-_BLOCK = re.compile(
-    r"[\u2580-\u259f\u25a0-\u25ff\u26aa\u26ab\u2801-\u28ff\u2b1b\u2b1c\U0001f534\U0001f535\U0001f7e0-\U0001f7eb\U0001fb00-\U0001fbaf]"
-)
 _EMBEDS = re.compile(rb"<(?:img|image|picture|input|object|embed|svg|video|canvas)\b|url\(", re.IGNORECASE)
 _FILTERS = re.compile(
     rb"filter\s*:[^;{}\"'<>]{0,200}?\b(?:invert|url)\(|blend-mode\s*:\s*(?!normal|inherit|initial|unset)[a-z]"
@@ -130,7 +136,9 @@ class WebPage:
 
 
 def may_show(text: bytes) -> bool:
-    """Whether it is worth looking at as a page: something of it is drawn, or would be held."""
+    """Whether bytes that are no document are worth looking at as a page: something is drawn, or would be held."""
+    if not (_DRAWS.search(text) or _DATA.search(text) or block_letters.are_many(text)):
+        return False
     if may_draw(text) or _beyond_us(text, ()):
         return True
     styles = PageStyles(text) if pieces(text) >= MANY else None
@@ -156,7 +164,7 @@ def _beyond_us(text: bytes, addressed: Sequence[tuple[bytes, bytes]]) -> str | N
         return "it draws with shadows or gradients"
     if (_EMBEDS.search(text) if b"<" in text else None) and _FILTERS.search(text):
         return "it shows pictures through filters"
-    if not text.isascii() and len(_BLOCK.findall(text.decode("utf-8", "ignore"))) >= _MANY_BLOCKS:
+    if block_letters.are_many(text):
         return "it draws with letters that are blocks"
     return None
 
