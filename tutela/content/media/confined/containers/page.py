@@ -49,13 +49,13 @@ letter of every text."""
 _PICTURE = re.compile(rb"<(?:img|image|picture)\b|url\(")
 _DRAWS = re.compile(
     rb"""<(?:[\w.\x80-\xff-]+:)?(?:style|svg)[\s/>]|<(?:link|script)[\s/>]|<\?xml-stylesheet\s|<(?:progress|meter)\b"""
-    rb"""|[\s"'/](?:style|(?:bg|border)?color|(?:math)?background)\s*="""
+    rb"""|(?:style|color|background)\s*="""
     rb"""|<(?:img|image|picture|source|input|object|embed|i?frame|video)\b[^<>]*?[\s"'/](?:src|srcset|srcdoc|href|data|poster|type)\s*="""
     rb"""|getContext|putImageData|createImageData|OffscreenCanvas|fillRect""",
     re.IGNORECASE,
 )
-"""Without any of these a page shows nothing but letters in one colour. They are so long that the samples of a sound or of
-a picture that is not compressed, which have elements and colours by chance, have none."""
+"""Without any of these a page shows nothing but letters in one colour. Text of other kinds and samples that are not
+compressed have elements and numbers of colours by chance, but none of these."""
 _ELEMENT = re.compile(rb"<[a-z]")
 _TAG = re.compile(
     rb"<(/?)(?!(?:p|li|td|th|tr|br|hr|img|meta|link|input|col|dt|dd|option|wbr|source|area|base|tbody|thead|path|rect)\b)"
@@ -137,17 +137,15 @@ class WebPage:
 
 def may_show(text: bytes) -> bool:
     """Whether bytes that are no document are worth looking at as a page: something is drawn, or would be held."""
-    if not (_DRAWS.search(text) or _DATA.search(text) or block_letters.are_many(text)):
-        return False
     if may_draw(text) or _beyond_us(text, ()):
         return True
-    styles = PageStyles(text) if pieces(text) >= MANY else None
+    styles = PageStyles(text) if pieces(text) >= MANY and _DRAWS.search(text) else None
     return styles is not None and (styles.unknown.is_a_picture or styles.wanted.is_a_picture)
 
 
 def may_draw(text: bytes) -> bool:
     """Whether there is enough of colours or pictures in the text for a picture that is put together."""
-    if b"<" not in text:  # without an element it is nothing but letters in one colour
+    if b"<" not in text or not _DRAWS.search(text):
         return False
     lower = text.lower()
     coloured = sum(1 for mark, pattern in _COLOURED if mark in lower for _ in pattern.finditer(lower))

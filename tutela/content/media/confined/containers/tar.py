@@ -4,6 +4,7 @@ import io
 import tarfile
 from collections.abc import Iterator
 
+from tutela._native import is_text
 from tutela.content.media.confined.accounting import Extent, rest
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.parts import (
@@ -17,6 +18,11 @@ from tutela.content.media.confined.parts import (
 )
 from tutela.content.media.content import Content
 
+_EXTEND = frozenset(
+    {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
+)
+"""Types of headers that say more of the member that follows, or of all."""
+
 
 class Tar:
     """Members where they lie, and what is between and behind them."""
@@ -26,11 +32,21 @@ class Tar:
 
 
 def members_of(data: memoryview, budget: Budget) -> Iterator[Part]:
-    """As `Tar`. Members' headers and bytes are accounted for: long names and extended headers may hold anything."""
+    """As `Tar`. Headers and members' bytes are accounted for, and text by which headers are extended is looked through
+    together; whatever else they are extended by may be anything."""
     accounted: list[Extent] = []
+    more: list[bytes] = []
     with tarfile.open(fileobj=file_over(data), mode="r:") as archive:
+        begin = 0
         for member in archive:
             budget.check_time()
+            for at, length in _extended(data, begin, member.offset_data - tarfile.BLOCKSIZE):
+                accounted.append((at - tarfile.BLOCKSIZE, at))
+                text = bytes(data[at : at + length]).rstrip(b"\0")
+                if is_text(text):
+                    accounted.append((at, at + length))
+                    more.append(text)
+            begin = archive.offset
             if not _is_file(member):
                 accounted.append((member.offset_data - tarfile.BLOCKSIZE, member.offset_data))
                 continue
@@ -38,10 +54,26 @@ def members_of(data: memoryview, budget: Budget) -> Iterator[Part]:
                 blocks = blocks_of(Counted(_file(archive, member), budget))
                 yield from read_part(member.name, "the member", blocks, budget.limits.max_bytes)
                 continue
-            begin, end = member.offset_data, member.offset_data + member.size
-            accounted.append((begin - tarfile.BLOCKSIZE, end))
-            yield InnerFile(member.name, data[begin:end])
+            end = member.offset_data + member.size
+            accounted.append((member.offset_data - tarfile.BLOCKSIZE, end))
+            yield InnerFile(member.name, data[member.offset_data : end])
+    if more:
+        yield InnerFile("headers", b"\n".join(more))
     yield from rest(data, accounted, "trailing data", budget)
+
+
+def _extended(data: memoryview, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """(place, length) of what extends a member's header and stands before it, as Python, git and GNU tar write it: with
+    a header of its own, which alone would be taken for an archive that is cut short."""
+    while begin + tarfile.BLOCKSIZE <= end:
+        try:
+            header = tarfile.TarInfo.frombuf(bytes(data[begin : begin + tarfile.BLOCKSIZE]), "latin-1", "strict")
+        except tarfile.HeaderError:
+            return
+        if header.type not in _EXTEND:
+            return
+        yield begin + tarfile.BLOCKSIZE, header.size
+        begin += tarfile.BLOCKSIZE + -(-header.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
 
 
 def _is_file(member: tarfile.TarInfo) -> bool:
