@@ -109,6 +109,34 @@ def test_runs_of_markup_are_those_that_the_pattern_says(data):
     assert _native.markup_runs(data) == closed
 
 
+BLOCK = (
+    "[\u2580-\u25ff\u26aa\u26ab\u2801-\u28ff\u2b1b\u2b1c\U0001f534\U0001f535\U0001f7e0-\U0001f7eb\U0001fb00-\U0001fbaf]"
+)
+
+
+@given(
+    st.lists(st.sampled_from([*"▀◿⠀⠁⣿⚪⚬⬛🔴🔶🟠🬀🮰\u3000\xa0é", "\n", "</i>", "a" * 99, "⢪" * 7, "█ " * 9])).map(
+        "".join
+    ),
+    st.sampled_from([b"", b"\xe2", b"\xf0\x9f", b"\xff"]),
+)
+def test_rows_of_block_letters_are_those_that_the_pattern_says(text, torn):
+    between = "[\x00-\x7f\xa0\u2000-\u200f\u2800\u3000\ufe0f]"
+    close = re.findall(f"(?:{BLOCK}{between}*)+", text)
+    letters = [len(re.findall(BLOCK, row)) for each in close for row in _apart(each, between)]
+    assert _native.block_letters(text.encode() + torn) == sum(count for count in letters if count >= 8)
+
+
+def _apart(row, between):
+    """The row, parted where there is too much between two letters."""
+    begin = 0
+    for found in re.finditer(f"{between}+", row):
+        if len(found.group().encode()) > 200:
+            yield row[begin : found.end()]
+            begin = found.end()
+    yield row[begin:]
+
+
 GIF_BYTES = st.lists(
     st.sampled_from(
         [b"\x21\xfe", b"\x21\xf9\x04", b"\x21", b"\x2c", b"\x3b", b"\x00", b"\x02ab", b"\x80", b"\xff", bytes(9)]

@@ -83,6 +83,42 @@ def test_a_page_in_another_file_is_found(kind: str) -> None:
     assert outcome(FILES[kind](), profile=Profile.FILES) in ("block", "hold")
 
 
+def dots() -> str:
+    """The known picture in Braille patterns, eight dots a letter."""
+    shown = np.asarray(KNOWN.resize((160, 120)).convert("1")).astype(int)
+    bits = ((0, 0, 0), (1, 0, 1), (2, 0, 2), (0, 1, 3), (1, 1, 4), (2, 1, 5), (3, 0, 6), (3, 1, 7))
+    codes = np.sum([shown[down::4, across::2] << bit for down, across, bit in bits], axis=0)
+    return "\n".join("".join(chr(0x2800 + code) for code in row) for row in codes)
+
+
+def written(form: str) -> str:
+    return "".join(letter if letter == "\n" else form.format(ord(letter)) for letter in dots())
+
+
+LETTERS: dict[str, Callable[[], bytes]] = {
+    "letters": lambda: dots().encode(),
+    "decimal references": lambda: written("&#{};").encode(),
+    "hexadecimal references": lambda: written("&#x{:x};").encode(),
+    "names": lambda: ("&blk34;&block; &lhblk;&uhblk;\n" * 300).encode(),
+    "escapes of a style": lambda: b"<style>p::before {content: '" + written("\\{:x}").encode() + b"'}</style><p>",
+    "escapes of a script": lambda: b"<script>document.write('" + written("\\u{:04x}").encode() + b"')</script>",
+    "longer escapes of a script": lambda: b"<script>write(`" + written("\\u{{{:x}}}").encode() + b"`)</script>",
+    "squares in halves": lambda: b'{"drawn": "' + b"\\ud83d\\udfe5\\ud83d\\udfe9" * 300 + b'"}',
+    "rich text": lambda: b"{\\rtf1 " + written("\\u{}?").encode() + b"}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", LETTERS)
+def test_a_picture_of_letters_that_are_dots_is_held_however_they_are_written(kind: str) -> None:
+    assert outcome(LETTERS[kind](), profile=Profile.FILES) in ("block", "hold")
+
+
+@pytest.mark.parametrize("kind", ["letters", "decimal references", "names"])
+def test_a_picture_of_such_letters_in_another_file_is_held(kind: str) -> None:
+    page = b"<!doctype html><meta charset=utf-8><pre>" + LETTERS[kind]() + b"</pre>"
+    assert outcome(jpeg(page), profile=Profile.FILES) == "hold"
+
+
 STYLED = b"".join(
     (
         b"<style>"

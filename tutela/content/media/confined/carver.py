@@ -4,7 +4,7 @@ A short signature proves nothing, so what it gives away is speculative: where it
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain, islice, pairwise
 from typing import Literal
 
@@ -89,15 +89,15 @@ _LONGEST = 24
 """Bytes of a signature."""
 
 
-def carve(data: memoryview, budget: Budget, begin: int = 0) -> Iterator[InnerFile]:
+def carve(data: memoryview, budget: Budget, begin: int = 0, itself: Collection[int] = ()) -> Iterator[InnerFile]:
     """Every file from there on that a signature gives away, each up to its end, or to the next signature where it has
-    none. Raises BudgetSpentError."""
+    none. What begins where `itself` says is none. Raises BudgetSpentError."""
     covered = begin
     starts = pairwise(chain(signatures(data, begin), [len(data)]))
     for number, (start, following) in enumerate(starts):
         if number % _CHECKED_EVERY == 0:
             budget.check_time()
-        if start < covered or _BEGINS_AGAIN.match(data, start):
+        if start < covered or start in itself or _BEGINS_AGAIN.match(data, start):
             continue
         rest = data[start:]
         media_type = sniff(rest)
@@ -127,10 +127,14 @@ def _is_a_picture(data: memoryview, media_type: MediaType) -> bool:
         return bytes(data[12:16]) == b"IHDR"
     if media_type is MediaType.TIFF:
         order: Literal["little", "big"] = "little" if data[0] == ord("I") else "big"
-        at = int.from_bytes(data[4:8], order)
-        fields, kind = (int.from_bytes(data[begin : begin + 2], order) for begin in (at, at + 4))
-        return 0 < fields <= _MOST_FIELDS and 1 <= kind <= 13 and at + 2 + 12 * fields <= len(data)
+        return is_directory(data, int.from_bytes(data[4:8], order), order)
     return False
+
+
+def is_directory(data: memoryview, at: int, order: Literal["little", "big"]) -> bool:
+    """Whether a directory of a TIFF may begin there (TIFF 6.0, section 2)."""
+    fields, kind = (int.from_bytes(data[begin : begin + 2], order) for begin in (at, at + 4))
+    return 0 < fields <= _MOST_FIELDS and 1 <= kind <= 13 and at + 2 + 12 * fields <= len(data)
 
 
 def _is_frame_header(marker: int, segment: memoryview) -> bool:

@@ -22,7 +22,9 @@ _WAYS: Mapping[MediaType, Sequence[str]] = {
     MediaType.WEBP: (*_ANIMATED, "unsaid:Unsaid"),
     MediaType.AVIF: ("items:Items", *_ANIMATED),
     MediaType.HEIC: ("items:Items", *_PICTURE),
-    MediaType.TIFF: ("frames:Frames", "directories:Directories", "carved:Carved", "unsaid:Unsaid"),
+    MediaType.TIFF: (
+        *("frames:Frames", "directories:Directories", "appended:AppendedPages", "carved:Carved", "unsaid:Unsaid"),
+    ),
     MediaType.JXL: ("frames:Frames", "carved:Carved"),
     MediaType.PSD: ("frames:Frames", "carved:Carved"),
     MediaType.ICO: ("icons:Icons", "carved:Carved"),

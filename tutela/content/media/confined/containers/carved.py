@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
+from tutela.content.media.confined.containers.appended import headers_of
 from tutela.content.media.confined.containers.database import of_property_list, picture_of, values_of
 from tutela.content.media.confined.containers.resources import bitmaps, of_font
 from tutela.content.media.confined.encodings import files_in, packed_in, runs_in
@@ -22,7 +23,8 @@ class Carved:
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
         budget.check_time()
         kind = ordinary(content.data, text=content.is_text) if content.media_type is None else None
-        for part in carve(memoryview(content.data), budget, begin=1):  # never itself
+        itself = headers_of(memoryview(content.data)) if content.media_type is MediaType.TIFF else ()
+        for part in carve(memoryview(content.data), budget, begin=1, itself=itself):
             # A program that reads a format has its signature in it, but for that of WebP, which is in two pieces.
             by_chance = kind is not None and sniff(part.data) is not MediaType.WEBP
             yield replace(part, speculative=part.speculative or by_chance)

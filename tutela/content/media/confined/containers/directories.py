@@ -39,6 +39,8 @@ class _Directories:
     """More are there than are gone through, or some cannot be read."""
     is_ambiguous: bool = False
     """A tag stands twice in one of them."""
+    places: set[int] = field(default_factory=set)
+    """Where those begin that were looked at."""
 
 
 class Directories:
@@ -60,6 +62,11 @@ class Directories:
             yield Unread("directories", UnscreenableError(Shortcoming.PARTLY_SCREENED, reason))
 
 
+def places_of(data: memoryview) -> set[int]:
+    """Where its directories begin."""
+    return _read(data).places
+
+
 def _developed(data: memoryview, content: Content) -> Part:
     name = "raw picture"
     try:
@@ -74,14 +81,14 @@ def _developed(data: memoryview, content: Content) -> Part:
                 limit = f"{width:,} x {height:,} pixels are over the limit of {content.limits.max_pixels:,}"
                 raise UnscreenableError(Shortcoming.TOO_MANY_PIXELS, limit)
             half = min(width, height) > _HALVED
-            shown = [_small(raw.postprocess(half_size=half, use_camera_wb=balanced)) for balanced in (True, False)]
+            shown = [small_luma(raw.postprocess(half_size=half, use_camera_wb=balanced)) for balanced in (True, False)]
     except Exception as error:
         return Unread(name, unreadable("the raw picture", error))
     height, width = shown[0].shape
     return InnerPicture(name, Picture(shown[0], width, height, readings=(("without its white balance", shown[1]),)))
 
 
-def _small(developed: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def small_luma(developed: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Its luma, as a picture of that size: half of an odd size is not its eighths."""
     image = Image.fromarray(developed)
     small = image if min(image.size) < 2 * MIN_SIDE else image.reduce(min(image.size) // MIN_SIDE)
@@ -110,16 +117,15 @@ def _read(data: memoryview) -> _Directories:
     order = "<" if bytes(data[:2]) == b"II" else ">"
     big = _is_big(data, order)
     offset = "Q" if big else "I"
-    seen: set[int] = set()
     waiting = [(int(struct.unpack_from(order + offset, data, 8 if big else 4)[0]), False)]
     while waiting:
         at, is_sub = waiting.pop()
-        if at in seen or not 0 < at < len(data) - 2:
+        if at in found.places or not 0 < at < len(data) - 2:
             continue
-        if len(seen) >= _MOST * 16 or len(found.subs) >= _MOST:
+        if len(found.places) >= _MOST * 16 or len(found.subs) >= _MOST:
             found.is_partial = True
             return found
-        seen.add(at)
+        found.places.add(at)
         try:
             following, subs, photometric = _directory(data, at, order, big, found)
         except struct.error:
