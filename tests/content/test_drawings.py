@@ -204,6 +204,8 @@ DRAWN: dict[str, bytes] = {
     "SVG in UTF-16": svg(mosaic_paths()).decode().encode("utf-16"),
     "SVGZ": gzip.compress(svg(mosaic_paths())),
     "SVG in a corner": svg(mosaic_paths(), view="0 0 600 450"),
+    "SVG in points": svg(mosaic_paths()).replace(b'width="480" height="360"', b'width="360pt" height="270pt"'),
+    "SVG of lines in millimetres": svg(mosaic_paths().replace('stroke-width="1.02"', 'stroke-width=".27mm"')),
     "SVG as a symbol": svg(f'<symbol id="k" viewBox="0 -.5 60 45">{mosaic_paths()}</symbol>', view="0 0 9 9"),
     "SVG for dark pages": svg(f"<style>@media (prefers-color-scheme:dark){{g{{display:inline!important}}}}g{{display:none}}</style><g>{mosaic_paths()}</g>"),
     "SVG with a page in it": svg(f'<foreignObject width="60" height="45">{table().decode()[6:-7]}</foreignObject>'),

@@ -121,6 +121,23 @@ def test_a_picture_is_found_where_a_header_between_two_pages_shows_it() -> None:
     assert outcome(file) == "block"
 
 
+# --- drawings as programs write them
+
+
+@pytest.mark.parametrize("unit", ["", "px", "pt", "pc", "mm", "cm", "in", "em", "ex", "%"])
+def test_a_drawing_passes_whatever_unit_its_size_is_in(unit: str) -> None:
+    """Matplotlib and Graphviz write points, Inkscape and LibreOffice millimetres."""
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" width="21{unit}" height="29{unit}" viewBox="0 0 72 72">'
+    assert outcome(f'{drawing}<path d="M0 0h40v30z" fill="red"/></svg>'.encode(), profile=Profile.FILES) == "allow"
+
+
+def test_a_stylesheet_with_drawings_as_frameworks_have_it_passes() -> None:
+    """Within quotes, such an address has the other ones."""
+    drawing = "%3csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3e%3cpath d='m2 5 6 6 6-6'/%3e%3c/svg%3e"
+    sheet = f'.select {{background: url("data:image/svg+xml,{drawing}")}}\n.other {{color: red}}\n'.encode() * 3
+    assert outcome(sheet, profile=Profile.FILES) == "allow"
+
+
 # --- archives as programs write them
 
 

@@ -92,6 +92,7 @@ _ADDRESS = re.compile(
     rb"""(;\s*base64\s*)?,\s*([^"'<>)]+)""",
     re.IGNORECASE,
 )
+_QUOTES = {b'"', b"'"}
 _SCHEME = re.compile(rb":(?<=[dD][aA][tT][aA]:)")
 """Of every address; it is found by its colon."""
 _PASSED_OVER = b"\t\r\n"
@@ -144,10 +145,16 @@ def _character(escape: re.Match[bytes]) -> bytes:
 
 
 def addresses_in(text: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(what it is said to be, bytes) of every `data:` address (RFC 2397)."""
+    """(what it is said to be, bytes) of every `data:` address (RFC 2397). In quotes it may have the other ones."""
     text = text.translate(None, _PASSED_OVER) if b":" in text else b""
+    covered = 0
     for found in _ADDRESS.finditer(text) if _SCHEME.search(text) else ():
         short, long, is_base64, data = found.groups()
+        quote, behind = text[found.start() - 1 : found.start()], text[found.end() : found.end() + 1]
+        if not is_base64 and {quote, behind} == _QUOTES and found.start() >= covered:
+            end = text.find(quote, found.end())
+            covered = end if end >= 0 else len(text)
+            data = text[found.start(4) : covered]
         plain = unquote_to_bytes(data)
         if decoded := from_base64(plain) if is_base64 else plain:
             yield (long or short).strip().lower(), decoded

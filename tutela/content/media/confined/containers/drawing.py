@@ -27,6 +27,8 @@ _SIDE = 768
 _CLOSER = 4096
 """Pixels along the longer side of what is drawn, and at most where only a part of it has anything in it."""
 _SMALLEST = 64
+_DPI = 96
+"""Pixels of an inch (CSS Values 4, 6.2): by itself the library has none, so that nothing in points has a size."""
 _MOVES = re.compile(rb"<(?:[\w.\x80-\xff-]+:)?(?:animate\w*|set|discard)\b|@keyframes", re.IGNORECASE)
 _SCRIPT = re.compile(rb"<(?:[\w.\x80-\xff-]+:)?script\b", re.IGNORECASE)
 _FOREIGN = re.compile(rb"<(?:[\w.\x80-\xff-]+:)?foreignObject\b[^>]*>", re.IGNORECASE)
@@ -139,7 +141,7 @@ def render(text: bytes, side: int) -> Image.Image:
         raise UnscreenableError(Shortcoming.NOT_RENDERED, "its elements lie too deep in each other to be drawn")
     try:
         drawn = resvg_py.svg_to_bytes(
-            svg_string=text.decode("utf-8", "replace"), skip_system_fonts=True, width=side, height=side
+            svg_string=text.decode("utf-8", "replace"), skip_system_fonts=True, width=side, height=side, dpi=_DPI
         )
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
