@@ -56,7 +56,8 @@ test-peers: setup-test ## Test gateways and brokers with the real programs
 	$(BIN)/python -m pytest -m peers -n 2 --dist loadfile tests/gateways tests/deployment/test_risk_brokers.py
 
 test-builds: setup-test ## Test the wheel, and the native core under sanitizers: each is compiled anew
-	$(BIN)/python -m pytest -m builds -n 2 --dist loadfile tests/deployment/test_packaging.py tests/content/test_native_sanitizers.py
+	$(BIN)/python -m pytest -m builds -n 2 --dist loadfile tests/deployment/test_packaging.py \
+	  tests/content/test_native_sanitizers.py tests/content/test_native_clang.py
 
 lint: setup-test ## Check style and types, and that the docs say what the source says
 	$(BIN)/ruff check .

@@ -74,7 +74,8 @@ void add(const uint32_t* __restrict sums, const uint16_t* __restrict values, siz
 }
 
 // Two neighbours, read as one: reading one by one takes twice as long.
-using Pair = uint64_t __attribute__((aligned(4), may_alias));
+typedef uint64_t Pair __attribute__((aligned(4), may_alias));
+static_assert(alignof(Pair) == 4);
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first of a pair is its lower half");
 
 inline uint32_t first(uint64_t pair) { return static_cast<uint32_t>(pair); }

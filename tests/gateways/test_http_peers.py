@@ -109,16 +109,19 @@ def caddy(folder: Path, upstream: int) -> Iterator[int]:
         yield port
 
 
-@pytest.fixture(params=["nginx", "caddy"])
+@pytest.fixture(params=["nginx", "nginx that keeps connections", "caddy"])
 def front(running: Running, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[int]:
     gateway = running.ports["proxy"][0]
     if request.param == "caddy":
         with caddy(tmp_path, gateway) as port:
             yield port
         return
+    keeps = request.param != "nginx"
+    kept, header = ("keepalive 16; keepalive_timeout 10s;", 'proxy_set_header Connection "";') if keeps else ("", "")
     location = (
-        "server { listen 127.0.0.1:PORT; location / { proxy_request_buffering off; proxy_http_version 1.1;"
-        f" proxy_pass http://127.0.0.1:{gateway}; }} }}"
+        f"upstream uploads {{ server 127.0.0.1:{gateway}; {kept} }}"
+        f" server {{ listen 127.0.0.1:PORT; location / {{ proxy_request_buffering off; proxy_http_version 1.1; {header}"
+        " proxy_pass http://uploads; } }"
     )
     with nginx(tmp_path, location) as port:
         yield port

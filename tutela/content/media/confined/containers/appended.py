@@ -14,7 +14,7 @@ from PIL import Image
 
 from tutela._native import find_literals
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.carver import is_directory
+from tutela.content.media.confined.carver import WINDOW, is_directory, literals_between
 from tutela.content.media.confined.containers.directories import places_of, small_luma
 from tutela.content.media.confined.parts import InnerPicture, Part, file_over
 from tutela.content.media.content import Content, Picture
@@ -51,11 +51,15 @@ class AppendedPages:
 def headers_of(data: memoryview) -> set[int]:
     """Where they lie."""
     mark = bytes(data[:4])
-    headers = [at for at, _ in find_literals(data, [mark]) if 0 < at <= len(data) - 8] if mark in _HEADERS else []
-    if not headers:
+    if mark not in _HEADERS or not find_literals(data[4:], [mark], most=1):
         return set()
     order, places = "<" if mark[:1] == b"I" else ">", places_of(data)
-    return {at for at in headers if at + struct.unpack_from(order + "I", data, at + 4)[0] in places}
+    found: set[int] = set()
+    for begin in range(4, len(data) - 8, WINDOW):  # not all at once: pixels can be nothing but such marks
+        for at, _ in literals_between(data, [mark], begin, min(begin + WINDOW, len(data) - 8)):
+            if at + struct.unpack_from(order + "I", data, at + 4)[0] in places:
+                found.add(at)
+    return found
 
 
 def _look(data: memoryview, at: int, order: Literal["little", "big"]) -> _Look:
