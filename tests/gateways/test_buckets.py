@@ -63,7 +63,29 @@ def test_what_is_not_about_a_new_object_is_nothing():
     assert read_events(json.dumps({"event_type": "update", "key": "/buckets/b/k", "message": changed}))
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda c: st.lists(c) | st.dictionaries(st.text(), c)))
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"Records": []},
+        {"Records": [{"s3": None, "eventName": "ObjectRemoved:Delete"}]},
+        {"Records": [{"s3": {"object": {}}, "eventName": None}]},
+        {"detail-type": None},
+        {"detail-type": "Another Event", "detail": {}},
+        {"event_type": None, "key": "/etc/x", "message": {}},
+        {"message": {"attributes": {"eventType": "ANOTHER"}}},
+        {"specversion": "1.0", "type": None},
+    ],
+)
+def test_a_message_that_is_like_an_event_and_none_is_of_an_unknown_shape(message):
+    with pytest.raises(UnknownEventError):
+        read_events(json.dumps(message))
+
+
+@given(
+    st.recursive(st.none() | st.integers() | st.text(), lambda c: st.lists(c) | st.dictionaries(st.text(), c)).filter(
+        lambda message: not isinstance(message, dict) or message.get("Event") != "s3:TestEvent"
+    )
+)
 def test_any_other_message_is_of_an_unknown_shape(message):
     with pytest.raises(UnknownEventError):
         read_events(json.dumps(message))

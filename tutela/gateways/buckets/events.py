@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus
 from tutela.errors import InputError
 
 _MAX_NESTED = 4
+_OF_A_FILER = ("create", "update", "delete", "rename")
 _MAX_BATCH = 1_000
 _CONTAINERS = "/blobServices/default/containers/"
 
@@ -61,7 +62,7 @@ def _events(message: Any, depth: int) -> Iterator[NewObject]:
         raise UnknownEventError("a message is in none of the shapes that object stores send")
     if message.get("Event") == "s3:TestEvent":
         return
-    if isinstance(message.get("Records"), list):
+    if isinstance(message.get("Records"), list) and message["Records"]:
         for record in message["Records"]:
             if "s3" in record:
                 yield from _s3_record(record)
@@ -84,15 +85,17 @@ def _events(message: Any, depth: int) -> Iterator[NewObject]:
 
 
 def _s3_record(record: Mapping[str, Any]) -> Iterator[NewObject]:
-    if not str(record["eventName"]).removeprefix("s3:").startswith("ObjectCreated:"):
-        return
     described = record["s3"]["object"]
+    if not record["eventName"].removeprefix("s3:").startswith("ObjectCreated:"):
+        return
     key = unquote_plus(str(described["key"]))  # as a form encodes it
     etag = str(described.get("eTag") or "").lower()
     yield _new(record["s3"]["bucket"]["name"], key, described.get("versionId"), etag)
 
 
 def _event_bridge(message: Mapping[str, Any]) -> Iterator[NewObject]:
+    if not message["detail-type"].startswith("Object "):
+        raise UnknownEventError("an event is none of a store")
     if message["detail-type"] != "Object Created":
         return
     described = message["detail"]["object"]
@@ -102,6 +105,8 @@ def _event_bridge(message: Mapping[str, Any]) -> Iterator[NewObject]:
 
 def _pub_sub(attributes: Mapping[str, Any]) -> Iterator[NewObject]:
     """Google Cloud Storage, "Pub/Sub notifications": a message's attributes say it all."""
+    if not attributes["eventType"].startswith("OBJECT_"):
+        raise UnknownEventError("an event is none of a store")
     if attributes["eventType"] == "OBJECT_FINALIZE":
         yield _new(attributes["bucketId"], attributes["objectId"], attributes["objectGeneration"], None)
 
@@ -124,6 +129,8 @@ def _cloud_event(message: Mapping[str, Any]) -> Iterator[NewObject]:
 
 def _seaweedfs(message: Mapping[str, Any]) -> Iterator[NewObject]:
     """Its filer tells of folders and of its own files, too, and of our tags as of an update."""
+    if message["event_type"] not in _OF_A_FILER:
+        raise UnknownEventError("an event is none of a filer")
     path, told = str(message["key"]), message["message"]
     old, new = told.get("old_entry"), told.get("new_entry")
     parts = path.split("/", 3)
