@@ -145,13 +145,14 @@ def may_show(text: bytes) -> bool:
 
 def may_draw(text: bytes) -> bool:
     """Whether there is enough of colours or pictures in the text for a picture that is put together."""
-    if b"<" not in text or not _DRAWS.search(text):
+    if b"<" not in text:
         return False
     lower = text.lower()
     coloured = sum(1 for mark, pattern in _COLOURED if mark in lower for _ in pattern.finditer(lower))
-    if coloured >= _FEW or len(_PICTURE.findall(lower)) >= 2:
-        return True
-    return coloured > 0 and sum(1 for _ in _ELEMENT.finditer(lower)) >= _MANY_FIELDS
+    are_enough = coloured >= _FEW or len(_PICTURE.findall(lower)) >= 2
+    if not are_enough and (coloured == 0 or sum(1 for _ in _ELEMENT.finditer(lower)) < _MANY_FIELDS):
+        return False
+    return _DRAWS.search(text) is not None  # last: few texts come so far, and it looks at every letter
 
 
 def _beyond_us(text: bytes, addressed: Sequence[tuple[bytes, bytes]]) -> str | None:
