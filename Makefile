@@ -55,7 +55,7 @@ test-peers: setup-test ## Test gateways and brokers with the real programs
 	@.ci/peers
 	$(BIN)/python -m pytest -m peers -n 2 --dist loadfile tests/gateways tests/deployment/test_risk_brokers.py
 
-test-builds: setup-test ## Test the wheel, and the native core under sanitizers: each is compiled anew
+test-builds: setup-test ## Test the wheel, and the native core under sanitizers and by Clang: each is compiled anew
 	$(BIN)/python -m pytest -m builds -n 2 --dist loadfile tests/deployment/test_packaging.py \
 	  tests/content/test_native_sanitizers.py tests/content/test_native_clang.py
 

@@ -217,6 +217,7 @@ DRAWN: dict[str, bytes] = {
     "fields": fields("width:9px;height:9px;background:#{:02x}{:02x}{:02x}"),
     "borders": fields("border-left:9px solid #{:02x}{:02x}{:02x};height:9px"),
     "tiles": tiles(),
+    "tiles with marks in their names": tiles().replace(b"<img ", b'<img alt="a > b" '),
     "page in a frame": b"<html><iframe srcdoc='" + table().replace(b"'", b"&#39;") + b"'></iframe></html>",
     "long page": b"<html>" + b"<p>words and words</p>" * 300 + table()[6:-7] + b"<p>words and words</p>" * 300 + b"</html>",
     "sheet": sheet(),
@@ -283,6 +284,12 @@ def test_what_draws_or_carries_the_picture_is_matched_in_whatever_it_comes(kind)
         found, reasons = looked(data, ViewSet.STANDARD)
         assert found, reasons
         assert found[0][0] <= 28, (found[:3], reasons)
+
+
+def test_pieces_of_a_picture_are_laid_out_whatever_stands_before_their_address():
+    """Nothing else in the page draws."""
+    page = tiles().replace(b" style='line-height:0;font-size:0;width:240px'", b"").replace(b"<img ", b'<img alt=">" ')
+    assert any(part.startswith("page \u203a ") for _, part in looked(page)[0])
 
 
 def test_yenc_is_decoded():

@@ -127,14 +127,10 @@ def _is_a_picture(data: memoryview, media_type: MediaType) -> bool:
         return bytes(data[12:16]) == b"IHDR"
     if media_type is MediaType.TIFF:
         order: Literal["little", "big"] = "little" if data[0] == ord("I") else "big"
-        return is_directory(data, int.from_bytes(data[4:8], order), order)
+        at = int.from_bytes(data[4:8], order)
+        fields, kind = (int.from_bytes(data[begin : begin + 2], order) for begin in (at, at + 4))
+        return 0 < fields <= _MOST_FIELDS and 1 <= kind <= 13 and at + 2 + 12 * fields <= len(data)
     return False
-
-
-def is_directory(data: memoryview, at: int, order: Literal["little", "big"]) -> bool:
-    """Whether a directory of a TIFF may begin there (TIFF 6.0, section 2)."""
-    fields, kind = (int.from_bytes(data[begin : begin + 2], order) for begin in (at, at + 4))
-    return 0 < fields <= _MOST_FIELDS and 1 <= kind <= 13 and at + 2 + 12 * fields <= len(data)
 
 
 def _is_frame_header(marker: int, segment: memoryview) -> bool:

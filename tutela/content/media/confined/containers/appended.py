@@ -14,7 +14,7 @@ from PIL import Image
 
 from tutela._native import find_literals
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.carver import WINDOW, is_directory, literals_between
+from tutela.content.media.confined.carver import WINDOW, literals_between
 from tutela.content.media.confined.containers.directories import places_of, small_luma
 from tutela.content.media.confined.parts import InnerPicture, Part, file_over
 from tutela.content.media.content import Content, Picture
@@ -44,7 +44,7 @@ class AppendedPages:
             look, place = _look(data, header + int.from_bytes(data[header + 4 : header + 8], order), order)
             if place and (look, header + place) in pages:
                 continue
-            if picture := _first_picture(data[header:], order, content.limits.max_pixels):
+            if picture := _first_picture(data[header:], content.limits.max_pixels):
                 yield InnerPicture(f"tiff at byte {header:,}", picture)
 
 
@@ -76,13 +76,8 @@ def _look(data: memoryview, at: int, order: Literal["little", "big"]) -> _Look:
     return frozenset(fields), place
 
 
-def _first_picture(data: memoryview, order: Literal["little", "big"], most_pixels: int) -> Picture | None:
-    """What the first directory shows, if another lies where it says that the next does, or none."""
-    at = int.from_bytes(data[4:8], order)
-    behind = at + 2 + 12 * int.from_bytes(data[at : at + 2], order)
-    following = int.from_bytes(data[behind : behind + 4], order)
-    if following and not is_directory(data, following, order):
-        return None
+def _first_picture(data: memoryview, most_pixels: int) -> Picture | None:
+    """What the first directory shows, if anything."""
     try:
         with Image.open(file_over(data), formats=["TIFF"]) as image:
             if image.width * image.height > most_pixels:

@@ -50,12 +50,13 @@ _PICTURE = re.compile(rb"<(?:img|image|picture)\b|url\(")
 _DRAWS = re.compile(
     rb"""<(?:[\w.\x80-\xff-]+:)?(?:style|svg)[\s/>]|<(?:link|script)[\s/>]|<\?xml-stylesheet\s|<(?:progress|meter)\b"""
     rb"""|(?:style|color|background)\s*="""
-    rb"""|<(?:img|image|picture|source|input|object|embed|i?frame|video)\b[^<>]*?[\s"'/](?:src|srcset|srcdoc|href|data|poster|type)\s*="""
+    rb"""|<(?:img|image|picture|source|input|object|embed|i?frame|video)[\s/>]|<!ENTITY\s"""
     rb"""|getContext|putImageData|createImageData|OffscreenCanvas|fillRect""",
     re.IGNORECASE,
 )
-"""Without any of these a page shows nothing but letters in one colour. Text of other kinds and samples that are not
-compressed have elements and numbers of colours by chance, but none of these."""
+"""A page that has none of these, and runs nothing, shows letters in one colour. Other text and samples that are
+not compressed have elements and numbers of colours by chance, but none of these."""
+_RUNS = re.compile(rb"\bon[a-z]{3,30}\s*=|javascript:", re.IGNORECASE)
 _ELEMENT = re.compile(rb"<[a-z]")
 _TAG = re.compile(
     rb"<(/?)(?!(?:p|li|td|th|tr|br|hr|img|meta|link|input|col|dt|dd|option|wbr|source|area|base|tbody|thead|path|rect)\b)"
@@ -137,22 +138,31 @@ class WebPage:
 
 def may_show(text: bytes) -> bool:
     """Whether bytes that are no document are worth looking at as a page: something is drawn, or would be held."""
-    if may_draw(text) or _beyond_us(text, ()):
+    if _beyond_us(text, ()):
         return True
-    styles = PageStyles(text) if pieces(text) >= MANY and _DRAWS.search(text) else None
-    return styles is not None and (styles.unknown.is_a_picture or styles.wanted.is_a_picture)
+    enough = _has_enough(text)
+    if not (enough or pieces(text) >= MANY) or not _DRAWS.search(text):
+        return False
+    if enough:
+        return True
+    styles = PageStyles(text)
+    return styles.unknown.is_a_picture or styles.wanted.is_a_picture
 
 
 def may_draw(text: bytes) -> bool:
     """Whether there is enough of colours or pictures in the text for a picture that is put together."""
+    # Few texts come so far as to the patterns, which look at every letter.
+    return _has_enough(text) and (_DRAWS.search(text) or _RUNS.search(text)) is not None
+
+
+def _has_enough(text: bytes) -> bool:
     if b"<" not in text:
         return False
     lower = text.lower()
     coloured = sum(1 for mark, pattern in _COLOURED if mark in lower for _ in pattern.finditer(lower))
-    are_enough = coloured >= _FEW or len(_PICTURE.findall(lower)) >= 2
-    if not are_enough and (coloured == 0 or sum(1 for _ in _ELEMENT.finditer(lower)) < _MANY_FIELDS):
-        return False
-    return _DRAWS.search(text) is not None  # last: few texts come so far, and it looks at every letter
+    if coloured >= _FEW or len(_PICTURE.findall(lower)) >= 2:
+        return True
+    return coloured > 0 and sum(1 for _ in _ELEMENT.finditer(lower)) >= _MANY_FIELDS
 
 
 def _beyond_us(text: bytes, addressed: Sequence[tuple[bytes, bytes]]) -> str | None:

@@ -70,7 +70,7 @@ def _extended(data: memoryview, begin: int, end: int) -> Iterator[tuple[int, int
             header = tarfile.TarInfo.frombuf(bytes(data[begin : begin + tarfile.BLOCKSIZE]), "latin-1", "strict")
         except tarfile.HeaderError:
             return
-        if header.type not in _EXTEND:
+        if header.type not in _EXTEND or not 0 <= header.size <= end - begin - tarfile.BLOCKSIZE:
             return
         yield begin + tarfile.BLOCKSIZE, header.size
         begin += tarfile.BLOCKSIZE + -(-header.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
