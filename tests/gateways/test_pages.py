@@ -5,6 +5,8 @@ import logging
 import os
 import shutil
 import subprocess
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -36,6 +38,7 @@ from tutela.gateways.pages.suspects import SuspectForm, Suspects, resolve, suspe
 from tutela.gateways.pages.texts import languages_of, texts_for
 from tutela.lists.banks.guard import ListingGuard
 from tutela.lists.banks.model import Action, BankUse, EntryState, PolicyChange
+from tutela.lists.banks.values import new_entry
 from tutela.screening.check.counts import CheckCounts, What, read_counts, rounded
 from tutela.screening.check.requests import PASSED, RequestRuling, Ruled, surges
 
@@ -97,6 +100,25 @@ def test_after_its_dry_run_it_is_marked_for_a_person_and_still_refused(lists):
     assert [sign.value for sign in lists.edge.appeals.get(receipt.id).signs] == ["surge"]
 
 
+def test_a_refresh_shows_what_was_committed_though_another_thread_is_at_it(lists, monkeypatch):
+    """The background's turn had seen the change and not taken it in yet; what asked then was let pass."""
+    at_it, refresh = threading.Event(), lists.edge.banks.refresh
+
+    def slow():
+        at_it.set()
+        time.sleep(0.3)
+        refresh()
+
+    monkeypatch.setattr(lists.edge.banks, "refresh", slow)
+    for number in range(3):
+        page = f"http://gardens.example/{number}"
+        at_it.clear()
+        lists.edge.banks.add("pages", [new_entry("url", page)], actor="test", reason="for the test")
+        assert at_it.wait(PATIENCE_S), "the background refreshes"
+        lists.edge.refresh()
+        assert ruling(lists, page) is RequestRuling.REFUSE
+
+
 def test_the_case_of_2008_replayed_touches_nothing_but_the_page(lists):
     """One article was listed, and a country's edits came from two addresses; all else of the site must stay as it
     is."""
@@ -121,8 +143,6 @@ def test_the_case_of_2008_replayed_touches_nothing_but_the_page(lists):
 
 
 def test_a_digest_of_unknown_host_counts_as_any_entry_of_that_host_does(lists):
-    from tutela.lists.banks.values import new_entry
-
     lists.add("url", new_entry("url", "en.wikipedia.org/wiki/X").value.hex(), new_entry("url", PAGE).value.hex())
     assert ruling(lists, "http://en.wikipedia.org/wiki/X") is RequestRuling.GUARDED
     assert ruling(lists, PAGE) is RequestRuling.REFUSE

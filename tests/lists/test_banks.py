@@ -9,6 +9,7 @@ from tests.support.preloaded import start_python
 from tests.support.waiting import PATIENCE_S
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.store.database import Store
+from tutela.lists.banks import service
 from tutela.lists.banks.labels import labels_of, read_labels, standard_labels
 from tutela.lists.banks.model import Action, BankKind, EntryState, NewEntry, Policy
 from tutela.lists.banks.service import Banks
@@ -34,6 +35,30 @@ def test_a_bank_is_made_found_and_listed(banks):
     assert list(banks.enabled()) == [made]
     assert made.policy == Policy(Action.HOLD, {"pdq": 20}, 40)
     assert made.kind is BankKind.KNOWN
+
+
+def test_a_slow_reader_of_banks_does_not_bring_back_what_was_before(banks, store, monkeypatch):
+    """A background's turn that began before a change must not end after it with what it read then."""
+    known(Banks(store), "of-another-process")
+    has_read, go_on, bank = threading.Event(), threading.Event(), service._bank
+    slow = threading.Thread(target=banks.refresh)
+
+    def slowly(row):
+        if threading.current_thread() is slow:
+            has_read.set()
+            assert go_on.wait(PATIENCE_S)
+        return bank(row)
+
+    monkeypatch.setattr(service, "_bank", slowly)
+    slow.start()
+    assert has_read.wait(PATIENCE_S)
+    timer = threading.Timer(0.3, go_on.set)
+    timer.start()
+    known(banks)
+    for ended in (slow, timer):
+        assert "known" in [each.name for each in banks.enabled()]
+        ended.join()
+    assert [each.name for each in banks.enabled()] == ["known", "of-another-process"]
 
 
 @pytest.mark.parametrize("name", ["", "A", "ü", "a b", "-a", "a/b", "a" * 129, "a\n", "../a"])
@@ -248,6 +273,7 @@ from tests.support.feeds import random_hashes
 from tutela.lists.banks.service import Banks
 from tutela.lists.banks.model import NewEntry
 from tutela.foundation.store.database import Store
+from tutela.lists.banks import service
 banks = Banks(Store.open({database!r}))
 for row in random_hashes(40, seed=11):
     banks.add("known", [NewEntry("pdq", row.tobytes())], actor="process")

@@ -7,6 +7,7 @@ visible within a quarter of a second; the index is built by the service.
 
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -56,6 +57,7 @@ class Edge:
         self._indexes = indexes
         self._requests = Requests(indexes, banks, self.guard, dry_run=dry_run, on_surge=self._mark)
         self._changes = Changes(store, at_least_every_s=_REFRESH_ALL_S)
+        self._refreshing = threading.Lock()
         self._loops = [
             BackgroundLoop(
                 self.counts.write, name="tutela-counts", every_s=lambda: _COUNTED_EVERY_S, failed="no counts"
@@ -83,14 +85,15 @@ class Edge:
         return sum(self._indexes.sequences.values()) + self.banks.known_version
 
     def refresh(self) -> None:
-        """Make committed list changes visible now. Raises StoreError."""
-        if self._changes.any():
-            try:
-                self.banks.refresh()
-                self._indexes.refresh()
-            except TutelaError:
-                self._changes.again()
-                raise
+        """Make committed list changes visible now; waits for whoever is at it already. Raises StoreError."""
+        with self._refreshing:
+            if self._changes.any():
+                try:
+                    self.banks.refresh()
+                    self._indexes.refresh()
+                except TutelaError:
+                    self._changes.again()
+                    raise
 
     def start(self, *, refreshes: bool) -> None:
         """Write counts in the background, and take list changes in where nobody else `refreshes`; until `stop`."""

@@ -6,6 +6,7 @@ a value; and the feed of changes that the index reads.
 
 import os
 import re
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -58,6 +59,7 @@ class Banks:
         self.searcher: Lists | None = None
         """Where allow lists are compared with what is listed; the process's own indexes where it has some."""
         self.home = home
+        self._refreshing = threading.Lock()
         self._version = self._sequence = -1
         self._enabled: tuple[Bank, ...] = ()
         self._query_keys: tuple[QueryKeys, ...] = ()
@@ -321,8 +323,8 @@ class Banks:
         return self._query_keys
 
     def refresh(self) -> None:
-        """Notice changes of banks that other processes made. Raises StoreError."""
-        with self.store.read() as connection:
+        """Notice changes of banks that other processes made; waits for whoever is at it. Raises StoreError."""
+        with self._refreshing, self.store.read() as connection:
             version, sequence = connection.execute(select(tables.clock.c.banks, tables.clock.c.sequence)).one()
             if (version, sequence) != (self._version, self._sequence):
                 self._query_keys = _query_keys(connection)
