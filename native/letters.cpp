@@ -22,6 +22,8 @@ constexpr size_t shortest_group = 4, longest_group = 64, fewest_groups = 64;
 // Every run covers one of these places, with room for the spaces that tell how long its groups are.
 constexpr size_t groups_apart = (fewest_groups - 4) * (shortest_group + 1);
 
+constexpr size_t fewest_in_a_line = 48, looked_at_together = 64;
+
 constexpr size_t fewest_of_markup = 8, most_between = 2;
 
 constexpr size_t fewest_of_blocks = 8, most_between_blocks = 200;
@@ -167,6 +169,39 @@ std::vector<std::pair<size_t, size_t>> base64_groups(std::span<const uint8_t> da
             }
         }
         at = std::max(at + groups_apart, end);
+    }
+    return found;
+}
+
+namespace {
+
+bool is_printed(uint8_t byte) { return byte > 0x20 && byte < 0x7f; }
+
+size_t printed_end(std::span<const uint8_t> data, size_t at) {
+    for (; at + looked_at_together <= data.size(); at += looked_at_together) {
+        uint8_t all = 0xff;
+        for (size_t n = 0; n < looked_at_together; ++n) all &= mask(is_printed(data[at + n]));
+        if (!all) break;
+    }
+    while (at < data.size() && is_printed(data[at])) ++at;
+    return at;
+}
+
+}  // namespace
+
+std::vector<std::pair<size_t, size_t>> tight_runs(std::span<const uint8_t> data) {
+    std::vector<std::pair<size_t, size_t>> found;
+    for (size_t at = 0; at < data.size();) {
+        const size_t begin = at;
+        size_t end = printed_end(data, begin), lines = 0;
+        for (; end - at >= fewest_in_a_line; end = printed_end(data, at)) {
+            at = end;
+            if (at < data.size() && data[at] == '\r') ++at;
+            if (at < data.size() && data[at] == '\n') ++at;
+            ++lines;
+        }
+        if (lines) found.emplace_back(begin, end);
+        at = std::max(end, begin + 1);
     }
     return found;
 }

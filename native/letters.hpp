@@ -28,6 +28,10 @@ std::vector<std::pair<size_t, size_t>> base64_runs(std::span<const uint8_t> data
 // more, with the letters that follow, at most as many as a group has.
 std::vector<std::pair<size_t, size_t>> base64_groups(std::span<const uint8_t> data);
 
+// (begin, end) of every run of lines of printable ASCII without a space, in order: 48 letters or more in each line, and a
+// shorter one as the last.
+std::vector<std::pair<size_t, size_t>> tight_runs(std::span<const uint8_t> data);
+
 // (begin, end) of every run of printable ASCII and white space that begins with an element's beginning, `<` and a letter,
 // and closes it: eight bytes or more, with up to two others in a row between, such as the lengths of a GIF's blocks.
 std::vector<std::pair<size_t, size_t>> markup_runs(std::span<const uint8_t> data);

@@ -42,6 +42,11 @@ std::vector<std::pair<size_t, size_t>> groups(const Data& data) {
     return base64_groups({data.data(), data.size()});
 }
 
+std::vector<std::pair<size_t, size_t>> tight(const Data& data) {
+    nb::gil_scoped_release unlocked;
+    return tight_runs({data.data(), data.size()});
+}
+
 std::vector<std::pair<size_t, size_t>> markup(const Data& data) {
     nb::gil_scoped_release unlocked;
     return markup_runs({data.data(), data.size()});
@@ -58,6 +63,7 @@ void bind_letters(nb::module_& m) {
     m.def("is_text", &text, nb::arg("data"));
     m.def("base64_runs", &runs, nb::arg("data"));
     m.def("base64_groups", &groups, nb::arg("data"));
+    m.def("tight_runs", &tight, nb::arg("data"));
     m.def("markup_runs", &markup, nb::arg("data"));
     m.def("block_letters", &blocks, nb::arg("data"));
     m.def("has_row", &row, nb::arg("data"), nb::arg("letters"), nb::arg("length"));

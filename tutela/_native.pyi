@@ -101,6 +101,10 @@ def base64_groups(data: bytes | memoryview) -> list[tuple[int, int]]:
     """(begin, end) of every run of letters of base64 in groups of one length, 4 to 64, with a space behind each: 64
     groups or more, with the letters that follow, at most as many as a group has."""
 
+def tight_runs(data: bytes | memoryview) -> list[tuple[int, int]]:
+    """(begin, end) of every run of lines of printable ASCII without a space: 48 letters or more in each line, and a
+    shorter one as the last."""
+
 def markup_runs(data: bytes | memoryview) -> list[tuple[int, int]]:
     """(begin, end) of every run of printable ASCII and white space that begins with an element's beginning, `<` and a
     letter, and closes it: eight bytes or more, with up to two others in a row between."""

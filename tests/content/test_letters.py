@@ -52,6 +52,15 @@ def test_a_row_of_no_length_or_of_other_letters_is_an_error():
         _native.has_row(b"a", b"a", 1)
 
 
+TIGHT = re.compile(rb"(?<![!-~])(?:[!-~]{48,}+\r?\n?+)++[!-~]*")
+
+
+@given(st.lists(st.sampled_from([b"!" * 47, b"~" * 48, b"a" * 63, b"b" * 64, b"\n", b"\r", b"\r\n", b" ", b"\x7f", b"1"])))
+def test_tight_runs_are_those_of_a_pattern(parts):
+    text = b"".join(parts)
+    assert _native.tight_runs(text) == [found.span() for found in TIGHT.finditer(text)]
+
+
 BREAK = rb"(?:\"\s*\+\s*\"|'\s*\+\s*'|\\[nrt]|&#(?:1[03]|x[aAdD]);|%0[aAdD]|%2[BFbf]|[\s\"',\\>|]){0,16}+"
 RUN = re.compile(
     rb"(?:(?:[A-Za-z0-9+/_-]{16,}+" + BREAK + rb"){4,}+|[A-Za-z0-9+/_-]{240,}+)[A-Za-z0-9+/_-]*+(?:=|%3[dD]){0,2}"

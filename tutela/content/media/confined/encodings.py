@@ -11,12 +11,12 @@ import html
 import re
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from urllib.parse import unquote_to_bytes
 
-from tutela._native import base64_groups, base64_runs, find_literals, has_row
+from tutela._native import base64_groups, base64_runs, find_literals, has_row, tight_runs
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import WINDOW, carve, literals_between
 from tutela.content.media.confined.dumps import dumped, from_uu, uuencoded
@@ -50,10 +50,10 @@ _KEYED = re.compile(rb"\"\d{1,9}\"\s{0,8}:\s{0,8}(?=-?\d{1,3}[\s,}])")
 _OCTAL = re.compile(rb"(?:\\[0-3]?[0-7]{1,2}){192,}")
 _BASE32 = re.compile(rb"(?<![A-Z2-7])(?:[A-Z2-7]{16,}+[\r\n]{0,2}+)++[A-Z2-7=]{0,16}", re.IGNORECASE)
 _FEWEST_BASE32 = 320
-_TIGHT = re.compile(rb"(?<![!-~])(?:[!-~]{48,}+\r?\n?+)++[!-~]*")
-"""Lines without a space: base85 without marks, Adobe's, RFC 1924's or ZeroMQ's."""
-_NO_BASE85 = re.compile(rb"[\"',\\]")
-"""Letters that neither of the last two has."""
+_FEWEST_BASE85 = 480
+_BETWEEN_BASE85 = b"\"',\\"
+"""What neither RFC 1924's base85 nor ZeroMQ's has."""
+_APART_BY_SPACES = bytes.maketrans(_BETWEEN_BASE85, b"    ")
 _Z85 = bytes.maketrans(
     b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#",
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~",
@@ -106,7 +106,6 @@ _IN_BASE64 = bytes((chr(n).isalnum() and n < 128) or n in b"+/_-" for n in range
 _IN_BITS = bytes(n in b"01, \t\r\n" for n in range(256))
 _IN_PERCENT = bytes((chr(n).isalnum() and n < 128) or n in b"+/_-=%\t\r\n" for n in range(256))
 _IN_BASE32 = bytes((chr(n).isalpha() and n < 128) or n in b"234567\r\n" for n in range(256))
-_NO_SPACE = bytes(0x21 <= n <= 0x7E or n in b"\r\n" for n in range(256))
 _IN_HEXADECIMAL = bytes(n in b"0123456789abcdefABCDEFxX\\%' \t\n\r\f\v,;:" for n in range(256))
 _IN_NUMBERS = bytes(n in b"0123456789abcdefABCDEFxX-,; \t\n\r\f\v" for n in range(256))
 _DIB_HEADERS = frozenset({40, 52, 56, 108, 124})
@@ -179,7 +178,7 @@ def files_in(text: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
 
 def _dumps_in(text: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
     """Bytes as programs print them, and in rare alphabets, where they begin like a file of a known type."""
-    if b"\n" in text and text.count(b"\n") >= _FEWEST // 16 - 1 and has_row(text, _IN_HEXADECIMAL, 20):
+    if b"\n" in text and has_row(text, _IN_HEXADECIMAL, 20) and text.count(b"\n") >= _FEWEST // 16 - 1:
         for data in dumped(text):
             if len(data) >= _FEWEST and _is_worth_a_look(data, budget):
                 yield "dump", data
@@ -196,23 +195,40 @@ def _dumps_in(text: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
             data = base64.b32decode(letters + b"=" * (-len(letters) % 8), casefold=True)
             if _is_worth_a_look(data, budget):
                 yield "base32", data
-    for found in _TIGHT.finditer(text) if has_row(text, _NO_SPACE, 480) else ():
-        for data in _from_base85(found.group()):
+    for begin, end in tight_runs(text):  # base85 without marks, in any of its alphabets
+        for data in _from_base85(text, begin, end):
             yield "base85", data
 
 
-def _from_base85(lines: bytes) -> Iterator[bytes]:
+def _from_base85(text: bytes, begin: int, end: int) -> Iterator[bytes]:
     """What lines stand for in each of the alphabets in which they begin like a file of a known type."""
-    if len(lines) < 480:
+    if end - begin < _FEWEST_BASE85:
         return
     with contextlib.suppress(ValueError):
-        if sniff(base64.a85decode(lines[:480])) is not None:
-            yield base64.a85decode(lines)
-    for run in _NO_BASE85.split(lines.replace(b"\r", b"").replace(b"\n", b"")):
-        for letters in (run, run.translate(_Z85)) if len(run) >= 480 else ():
+        if sniff(base64.a85decode(text[begin : begin + _FEWEST_BASE85])) is not None:
+            yield base64.a85decode(text[begin:end])
+    for run in _apart(text, begin, end):
+        head = _joined(run[: 2 * _FEWEST_BASE85])[:_FEWEST_BASE85]
+        for letters_of in (bytes, _from_z85) if len(head) == _FEWEST_BASE85 else ():
             with contextlib.suppress(ValueError):
-                if sniff(base64.b85decode(letters[:480])) is not None:
+                if sniff(base64.b85decode(letters_of(head))) is not None:
+                    letters = letters_of(_joined(run))
                     yield base64.b85decode(letters[: len(letters) // 5 * 5])
+
+
+def _apart(text: bytes, begin: int, end: int) -> Sequence[bytes | memoryview]:
+    """The lines between quotes and commas; all of them, uncopied, where there are none, as in base64."""
+    if all(text.find(letter, begin, end) < 0 for letter in _BETWEEN_BASE85):
+        return (memoryview(text)[begin:end],)
+    return text[begin:end].translate(_APART_BY_SPACES).split(b" ")
+
+
+def _joined(lines: bytes | memoryview) -> bytes:
+    return bytes(lines).translate(None, b"\r\n")
+
+
+def _from_z85(run: bytes) -> bytes:
+    return run.translate(_Z85)
 
 
 def runs_in(text: bytes, budget: Budget, decoded: Collection[bytes] = ()) -> Iterator[bytes]:
