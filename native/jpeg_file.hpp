@@ -17,6 +17,8 @@ namespace tutela {
 struct HuffmanTable {
     std::array<uint8_t, 16> counts{};  // of codes of 1 to 16 bits
     std::vector<uint8_t> symbols;      // in the order of their codes
+
+    bool operator==(const HuffmanTable&) const = default;
 };
 
 struct JpegComponent {

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "jpeg_bits.hpp"
+#include "jpeg_tables.hpp"
 
 namespace tutela {
 namespace {
@@ -62,10 +63,21 @@ struct Walk::Strides {
     }
 };
 
+// Those of the usual tables are made once: it takes longer than to walk through a small photo.
+std::shared_ptr<const Walk::Strides> Walk::strides_of(const HuffmanTable& dc, const HuffmanTable& ac) {
+    static const auto usual = usual_tables();
+    static const std::array made{std::make_shared<const Strides>(usual[0].dc, usual[0].ac),
+                                 std::make_shared<const Strides>(usual[1].dc, usual[1].ac)};
+    for (size_t i = 0; i < usual.size(); ++i) {
+        if (dc == usual[i].dc && ac == usual[i].ac) return made[i];
+    }
+    return std::make_shared<const Strides>(dc, ac);
+}
+
 Walk::Walk(const JpegFile& file) : data_(file.bits.get()) {
     for (const JpegComponent& component : file.components) {
         auto& strides = strides_[component.dc][component.ac];
-        if (!strides) strides = std::make_unique<const Strides>(*file.dc[component.dc], *file.ac[component.ac]);
+        if (!strides) strides = strides_of(*file.dc[component.dc], *file.ac[component.ac]);
         const size_t end = blocks_ + size_t{component.across} * component.down;
         while (blocks_ < end) steps_[blocks_++].strides = strides.get();
     }

@@ -50,12 +50,14 @@ class Walk {
         const Step* next;
     };
 
+    static std::shared_ptr<const Strides> strides_of(const HuffmanTable& dc, const HuffmanTable& ac);
+
     // Two walkers at once: the second begins somewhere in the middle.
     bool find_by_two(uint32_t* starts, size_t count, size_t end) const;
 
     const uint8_t* data_;
     size_t blocks_ = 0;
-    std::array<std::array<std::unique_ptr<const Strides>, 4>, 4> strides_;  // by the file's tables: DC, AC
+    std::array<std::array<std::shared_ptr<const Strides>, 4>, 4> strides_;  // by the file's tables: DC, AC
     std::array<Step, 10> steps_{};
 };
 
