@@ -13,6 +13,7 @@ from PIL import Image
 from tests.support.containers import zip_of
 from tests.support.looked import KNOWN, OTHER, looked, outcome
 from tests.support.pictures import file_of
+from tutela.content.media.confined.containers.page import may_draw
 from tutela.content.media.sniff import MediaType, sniff
 from tutela.content.views.view_set import ViewSet
 
@@ -290,6 +291,16 @@ def test_pieces_of_a_picture_are_laid_out_whatever_stands_before_their_address()
     """Nothing else in the page draws."""
     page = tiles().replace(b" style='line-height:0;font-size:0;width:240px'", b"").replace(b"<img ", b'<img alt=">" ')
     assert any(part.startswith("page \u203a ") for _, part in looked(page)[0])
+
+
+@pytest.mark.parametrize(
+    "means", [b"<!ENTITY a 'b'>", b"<p style='x'>", b"<svg>", b"<p onload=x()>", b"<a href='javascript:x()'>"]
+)
+def test_a_page_with_pictures_is_laid_out_where_anything_may_draw_them(means):
+    """By elements, declared ones too, styles or scripts; words about addresses are words."""
+    words = b"<p>url(a), url(b) and url(c)</p>"
+    assert not may_draw(words)
+    assert may_draw(means + words)
 
 
 def test_yenc_is_decoded():

@@ -55,7 +55,9 @@ def test_a_row_of_no_length_or_of_other_letters_is_an_error():
 TIGHT = re.compile(rb"(?<![!-~])(?:[!-~]{48,}+\r?\n?+)++[!-~]*")
 
 
-@given(st.lists(st.sampled_from([b"!" * 47, b"~" * 48, b"a" * 63, b"b" * 64, b"\n", b"\r", b"\r\n", b" ", b"\x7f", b"1"])))
+@given(
+    st.lists(st.sampled_from([b"!" * 47, b"~" * 48, b"a" * 63, b"b" * 64, b"\n", b"\r", b"\r\n", b" ", b"\x7f", b"1"]))
+)
 def test_tight_runs_are_those_of_a_pattern(parts):
     text = b"".join(parts)
     assert _native.tight_runs(text) == [found.span() for found in TIGHT.finditer(text)]

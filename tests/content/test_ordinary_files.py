@@ -185,3 +185,14 @@ def test_a_picture_in_what_extends_a_header_is_found(kind: bytes) -> None:
     padded = picture + bytes(-len(picture) % 512)
     tar = extended.tobuf() + padded + member.tobuf() + bytes(1024)
     assert outcome(tar, profile=Profile.FILES) in ("block", "hold")
+
+
+@pytest.mark.parametrize("length", [-512, -513, -(2**40)])
+@pytest.mark.parametrize("kind", [b"x", b"g", b"L", b"K"])
+def test_an_archive_with_a_header_of_negative_length_is_held(kind: bytes, length: int) -> None:
+    """Whoever follows it goes backwards, and comes to it again."""
+    picture = file_of(OTHER, "JPEG", quality=90)
+    before, extended, member = (tarfile.TarInfo(name) for name in ("words.txt", "extended", "b.jpg"))
+    extended.type, extended.size, member.size = kind, length, len(picture)
+    tar = before.tobuf() + extended.tobuf(tarfile.GNU_FORMAT) + member.tobuf() + picture + bytes(1024)
+    assert outcome(tar, profile=Profile.FILES) == "hold"
