@@ -189,19 +189,22 @@ size_t printed_end(std::span<const uint8_t> data, size_t at) {
 
 }  // namespace
 
+// Every line that is long enough covers one of these places, and few words do: only there it is walked.
 std::vector<std::pair<size_t, size_t>> tight_runs(std::span<const uint8_t> data) {
     std::vector<std::pair<size_t, size_t>> found;
-    for (size_t at = 0; at < data.size();) {
-        const size_t begin = at;
-        size_t end = printed_end(data, begin), lines = 0;
-        for (; end - at >= fewest_in_a_line; end = printed_end(data, at)) {
-            at = end;
-            if (at < data.size() && data[at] == '\r') ++at;
-            if (at < data.size() && data[at] == '\n') ++at;
-            ++lines;
+    for (size_t at = 0; at + fewest_in_a_line <= data.size();) {  // nothing goes on over `at`
+        const size_t behind = at + fewest_in_a_line;
+        size_t begin = behind;
+        while (begin > at && is_printed(data[begin - 1])) --begin;
+        size_t end = begin < behind ? printed_end(data, behind) : behind;
+        const bool is_run = end - begin >= fewest_in_a_line;
+        for (size_t line = begin; end - line >= fewest_in_a_line; end = printed_end(data, line)) {
+            line = end;
+            if (line < data.size() && data[line] == '\r') ++line;
+            if (line < data.size() && data[line] == '\n') ++line;
         }
-        if (lines) found.emplace_back(begin, end);
-        at = std::max(end, begin + 1);
+        if (is_run) found.emplace_back(begin, end);
+        at = end;
     }
     return found;
 }

@@ -3,7 +3,7 @@
 import html.entities
 import re
 
-from tutela._native import block_letters
+from tutela._native import block_letters, find_literals
 
 MANY = 400
 """Letters of which a picture can be put together."""
@@ -17,6 +17,7 @@ _NAMES = sorted({name.rstrip(";") for name, letter in html.entities.html5.items(
 _NAMED = re.compile(rb"&(?:" + "|".join(_NAMES).encode() + rb");")
 _NUMBERED = re.compile(rb"&#0{0,9}(\d{4,6})|(?:&#x|\\(?:u\{?)?)0{0,9}([0-9a-f]{4,5})", re.IGNORECASE)
 """As HTML, CSS, JavaScript, JSON and C write them."""
+_BY_NUMBER = [b"&#"]
 _OF_RTF = re.compile(rb"\\u(\d{4,5})")
 _HALVES = re.compile(rb"\\ud83d\\udd3[45]|\\ud83d\\udfe[0-9ab]|\\ud83e\\udf[0-9ab]", re.IGNORECASE)
 
@@ -24,9 +25,9 @@ _HALVES = re.compile(rb"\\ud83d\\udd3[45]|\\ud83d\\udfe[0-9ab]|\\ud83e\\udf[0-9a
 def are_many(text: bytes) -> bool:
     """Whether a text draws with them."""
     count = 0 if text.isascii() else len(_LETTER.findall(text.decode("utf-8", "ignore")))
-    if b"&" in text:
+    if has_references := b"&" in text:
         count += len(_NAMED.findall(text))
-    if b"&#" in text or b"\\" in text:
+    if b"\\" in text or (has_references and find_literals(text, _BY_NUMBER, most=1)):
         count += sum(_is_one(found) for found in _NUMBERED.finditer(text))
         count += sum(int(number) in _NUMBERS for number in _OF_RTF.findall(text)) + len(_HALVES.findall(text))
     return count >= MANY
