@@ -63,13 +63,20 @@ struct Walk::Strides {
     }
 };
 
-// Those of the usual tables are made once: it takes longer than to walk through a small photo.
+// To make those of the usual tables takes longer than to walk through a small photo.
+struct Walk::Usual {
+    explicit Usual(const TablePair& tables)
+        : tables(tables), strides(std::make_shared<const Strides>(tables.dc, tables.ac)) {}
+
+    TablePair tables;
+    std::shared_ptr<const Strides> strides;
+};
+
+const std::array<Walk::Usual, 2> Walk::usual_{Usual(usual_tables()[0]), Usual(usual_tables()[1])};
+
 std::shared_ptr<const Walk::Strides> Walk::strides_of(const HuffmanTable& dc, const HuffmanTable& ac) {
-    static const auto usual = usual_tables();
-    static const std::array made{std::make_shared<const Strides>(usual[0].dc, usual[0].ac),
-                                 std::make_shared<const Strides>(usual[1].dc, usual[1].ac)};
-    for (size_t i = 0; i < usual.size(); ++i) {
-        if (dc == usual[i].dc && ac == usual[i].ac) return made[i];
+    for (const Usual& usual : usual_) {
+        if (dc == usual.tables.dc && ac == usual.tables.ac) return usual.strides;
     }
     return std::make_shared<const Strides>(dc, ac);
 }

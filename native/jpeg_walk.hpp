@@ -40,6 +40,7 @@ class Walk {
 
    private:
     struct Strides;
+    struct Usual;
     struct Walker;
     using Stride = uint16_t;
     // A block of a unit.
@@ -51,6 +52,8 @@ class Walk {
     };
 
     static std::shared_ptr<const Strides> strides_of(const HuffmanTable& dc, const HuffmanTable& ac);
+    // Made before any file is seen: that they are in memory says nothing of one.
+    static const std::array<Usual, 2> usual_;
 
     // Two walkers at once: the second begins somewhere in the middle.
     bool find_by_two(uint32_t* starts, size_t count, size_t end) const;

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
@@ -448,18 +448,21 @@ def decodable() -> dict[str, tuple[bytes, list[bytes]]]:
     return found
 
 
-def left_in_a_worker(names: Iterable[str]) -> dict[str, list[bytes]]:
-    """What is found of each content in the memory of the worker that looked at it last."""
+def left_in_a_worker(names: Collection[str]) -> dict[str, list[bytes]]:
+    """What is found of each content in the memory of the worker that looked at it last, and was not there before it
+    looked at anything, as the usual tables of JPEGs are."""
     found = {}
     limits = Limits(timeout_s=PATIENCE_S)
     with WorkerPool(TASK, size=1, limits=limits) as pool:
         pool.warm()
+        (process,) = pool.processes()
+        known = set(traces(process, {stretch for name in names for stretch in decodable()[name][1]}))
         for name in names:
             data, searched = decodable()[name]
             with contextlib.suppress(UnscreenableError):
                 pool.run(data, options(Mode.FAST, limits))
             (process,) = pool.processes()
-            found[name] = traces(process, searched)
+            found[name] = traces(process, [stretch for stretch in searched if stretch not in known])
     return {name: traces for name, traces in found.items() if traces}
 
 
