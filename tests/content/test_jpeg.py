@@ -3,6 +3,7 @@
 import io
 import random
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,18 @@ def test_a_half_and_a_quarter_are_close_to_the_mean_of_the_pixels_they_cover(eig
     ours = _native.jpeg_luma(data, 240 * eighths // 8)
     means = np.asarray(Image.fromarray(by_libjpeg(data, 240)).reduce(factor), int)
     assert np.abs(ours - means).mean() < 3
+
+
+def test_the_tables_that_are_made_once_are_those_that_encoders_write():
+    """With others a photo would be decoded all the same, and take longer."""
+    header = (Path(__file__).parents[2] / "native/jpeg_tables.hpp").read_text()
+    number = "(?:0x[0-9a-f]{2}|[0-9]+)"
+    tables = re.findall(rf"\{{\s*({number}(?:,\s+{number}){{8,}})", header)
+    written = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(written, "JPEG")
+    assert len(tables) == 7  # four of counts, three of symbols
+    for table in tables:
+        assert bytes(int(value, 0) for value in table.split(",")) in written.getvalue()
 
 
 @pytest.mark.parametrize("options", [{}, {"optimize": True}, {"progressive": True}], ids=str)

@@ -91,7 +91,7 @@ class Edge:
                 try:
                     self.banks.refresh()
                     self._indexes.refresh()
-                except TutelaError:
+                except BaseException:
                     self._changes.again()
                     raise
 
