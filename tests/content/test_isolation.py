@@ -80,6 +80,11 @@ def test_a_fault_of_the_task_is_ours_and_loud(pool, behaviour):
     assert pool.run(b"fine", {}) == "fine"
 
 
+def test_a_name_that_is_no_text_arrives_with_a_question_mark_and_numbers_as_they_are(pool):
+    answer = pool.run(b"name that is no text", {})
+    assert answer == {"part": "archive.zip › a?b", "region": [1 / 3, 0.1, 1e-300, 1.0], "length": 2**70}
+
+
 def test_an_answer_that_is_no_json_ends_its_worker_only(pool):
     with pytest.raises(TutelaError):
         pool.run(b"no-json", {})

@@ -56,6 +56,8 @@ def misbehave(content: memoryview, options: Any) -> Any:
     match bytes(content).decode():
         case "abort":
             return os.abort()
+        case "name that is no text":
+            return {"part": "archive.zip › a\udc80b", "region": [1 / 3, 0.1, 1e-300, 1.0], "length": 2**70}
         case "segfault":
             return ctypes.string_at(0)
         case "exit":

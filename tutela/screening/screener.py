@@ -493,7 +493,7 @@ def _told(samples: Sequence[Sample], matches: Sequence[Match]) -> list[Sample]:
         sample
         for sample in samples
         if need(sample.view).ceiling is None
-        or (sample.signal, sample.part, sample.view, sample.region, sample.seconds) in matched
+        or (matched and (sample.signal, sample.part, sample.view, sample.region, sample.seconds) in matched)
     ]
 
 

@@ -18,6 +18,8 @@ from collections.abc import Generator
 from importlib import import_module
 from typing import Any, NoReturn
 
+from pydantic_core import PydanticSerializationError, to_json
+
 from tutela import _native
 from tutela.content.media.confined.confinement import confine, leave_processes
 from tutela.errors import UnscreenableError
@@ -151,8 +153,16 @@ def _request(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | No
 
 
 def _answer(connection: socket.socket, answer: dict[str, Any]) -> None:
-    payload = json.dumps(answer, ensure_ascii=False).encode(errors="replace")
+    payload = _written(answer)
     if len(payload) > _MAX_RESULT_BYTES:
         fault = f"the result of {len(payload):,} bytes is too long"
         payload = json.dumps({"task": answer.get("task"), "fault": fault}).encode()
     connection.sendall(_LENGTH.pack(len(payload)) + payload)
+
+
+def _written(answer: dict[str, Any]) -> bytes:
+    """As JSON, of which the regions of many views are most: this writer takes a fifth of the time of Python's own."""
+    try:
+        return to_json(answer)
+    except PydanticSerializationError:  # a name in an archive need not be text that can be written down
+        return json.dumps(answer, ensure_ascii=False).encode(errors="replace")
