@@ -140,6 +140,49 @@ DRAWINGS: dict[str, str] = {
     + cells(RECT)
     + '<rect width="999" height="999" fill="red" style="fill:oklch(0 0 0 / 0)"/>',
 }
+TONES = np.asarray(KNOWN.convert("L").resize((48, 36)).convert("1"))
+"""The same in black and white: with so many fields that is enough."""
+DARK, LIGHT = "<i class=a {}></i>", "<i {}></i>"
+
+
+def tones(look: str, dark: str = DARK, light: str = LIGHT, more: str = FIELD) -> bytes:
+    fields = (
+        (light if TONES[y, x] else dark).format(f'style="left:{x * 8}px;top:{y * 8}px;width:8px"')
+        for y in range(36)
+        for x in range(48)
+    )
+    return page(f"<style>{more}{look}</style>", *fields)
+
+
+IN_TONES: dict[str, bytes] = {
+    "shadows": tones(".a{box-shadow:inset 0 0 0 9px #000}"),
+    "shadows in attributes": tones("").replace(b'class=a style="', b'style="box-shadow:inset 0 0 0 9px #000;'),
+    "gradients": tones(".a{background:linear-gradient(#000,#000)}"),
+    "unknown colours": tones(".a{background:oklch(0 0 0)}"),
+    "hidden": tones("i{background:#000}.b{scale:0}", "<i {}></i>", "<i class=b {}></i>"),
+    "moved away": tones("i{background:#000}.b{translate:-9999px}", "<i {}></i>", "<i class=b {}></i>"),
+    "by a variable": tones("body{--v:oklch(0 0 0)}.a{background:var(--v)}"),
+    "unknown letters": tones(
+        ".a{color:oklch(0 0 0)}.b{color:oklch(1 0 0)}", "<i class=a {}>M</i>", "<i class=b {}>M</i>"
+    ),
+    "rows used again": page(
+        "<style>"
+        + FIELD
+        + "".join(
+            f".r{n}{{box-shadow:"
+            + ",".join(f"{x * 8}px 0 #{'fff' if light else '000'}" for x, light in enumerate(row[:8]))
+            + "}"
+            for n, row in enumerate(TONES[:16])
+        )
+        + "</style>",
+        *(
+            f'<i class=r{(x + y) % 16} style="left:{x * 64}px;top:{y * 8}px;width:8px"></i>'
+            for y in range(36)
+            for x in range(6)
+        ),
+    ),
+}
+"""Pictures of two tones, of things that are not drawn here."""
 COVERS = {
     "moved away": "translate:-999px",
     "clipped": "clip-path:inset(50%)",
@@ -161,6 +204,8 @@ ORDINARY: dict[str, bytes] = {
     "a style sheet of which little is used": page("<style>" + "".join(f".b{v}{{background:linear-gradient(#fff,#{v:02x}0000);box-shadow:0 1px {v}px #000}}" for v in range(40)) + "</style>", WORDS),
     "a table of two colours": page("<style>tr:nth-child(even){background:#eee}td{border:1px solid #ccc}</style><table>", "<tr><td>1<td>words" * 400),
     "many buttons": page("<style>button{background:#eee;border:1px solid #ccc;clip-path:inset(0)}</style>", "<p>words <button>x</button>" * 400),
+    "cards with shadows": page("<style>.k{box-shadow:0 1px 2px rgba(0,0,0,.2),0 2px 4px rgba(0,0,0,.1)}</style>", WORDS),
+    "a framework that gives each of many the same shadow": page("<style>" + "".join(f".b{v}:focus,.c{v}{{box-shadow:0 0 0 .2rem rgba(0,123,255,.5)}}" for v in range(300)) + "</style>", WORDS),
     "shades upon the pointer": page("<style>" + "".join(f".k:hover .l{v}{{background:oklch(.{v} 0 0)}}" for v in range(16)) + "</style>", WORDS),
 }  # fmt: skip
 
@@ -212,6 +257,12 @@ def test_a_drawing_of_hundreds_of_shapes_in_plain_styles_is_drawn_once():
 @pytest.mark.parametrize("kind", COVERS)
 def test_a_picture_below_what_a_browser_does_not_show_is_held(kind):
     assert "not-rendered" in looked(page(PLAIN, cells(), OVER.format(COVERS[kind])))[1]
+
+
+@pytest.mark.parametrize("kind", IN_TONES)
+def test_a_picture_of_two_tones_that_is_not_drawn_here_is_held(kind):
+    found, reasons = looked(IN_TONES[kind])
+    assert "not-rendered" in reasons or found[0][0] <= 28, (kind, found[:1])
 
 
 @pytest.mark.parametrize("over", ["<noscript>{}</noscript>", "<div popover>{}</div>"])

@@ -115,7 +115,7 @@ class WebPage:
             yield InnerFile("page within", _unescaped(source[1] or source[2] or source[3] or b""), speculative=True)
         text += b"".join(b"<style>%b</style>" % data for said, data in addressed if said.startswith(_STYLE))
         styles = PageStyles(text) if pieces(text) >= MANY else None
-        if styles is not None and styles.unknown.is_a_picture:
+        if styles is not None and styles.is_unknown_picture:
             yield _not_drawn("it has many elements of styles that are not drawn here")
         if not may_draw(text):
             return
@@ -146,7 +146,7 @@ def may_show(text: bytes) -> bool:
     if enough:
         return True
     styles = PageStyles(text)
-    return styles.unknown.is_a_picture or styles.wanted.is_a_picture
+    return styles.is_unknown_picture or styles.wanted.is_a_picture
 
 
 def may_draw(text: bytes) -> bool:
@@ -192,9 +192,10 @@ def _scripts(text: bytes, addressed: Sequence[tuple[bytes, bytes]]) -> Iterator[
 
 
 def _paints_much(text: bytes) -> bool:
-    """Whether shadows and gradients in a text in lower case have many parts; how many more is not asked."""
+    """Whether shadows and gradients in a text in lower case have many parts; how many more is not asked. Those that are
+    said once more count once, as a class does that many elements have: frameworks give every button its shadow again."""
     count = 0
-    for paint in _paints(text):
+    for paint in set(_paints(text)):
         count += 1 + paint.count(b",")
         if count >= _FEW * 4:
             return True

@@ -15,6 +15,9 @@ from tutela.content.media.confined.paired import tags
 
 MANY, VARIED = 256, 12
 """Elements, and different looks of them, of which a picture can be put together."""
+_FEW_TONES = ((VARIED, MANY), (6, 324), (4, 400), (2, 512))
+"""Tones and elements of which a picture can be put together. The ground is a tone, too, and often has most of the fields:
+dithered photos came within PDQ's threshold from 324, 400, 576 and 1,296 fields on, in 12, 6, 4 and 2 tones."""
 _DEEPEST, _LONGEST = 16, 2_000
 """Rules in each other, and letters of a selector that comes of them; it is for any element if it is longer."""
 _STYLE = re.compile(rb"<(?:[\w.\x80-\xff-]+:)?style\b[^>]*>", re.IGNORECASE)
@@ -90,6 +93,12 @@ _SHAPED = re.compile(rb"^(?:-webkit-)?transform\s*:")
 """Shapes of a drawing are moved by their attribute alone."""
 _HIDES = re.compile(rb"<noscript\b|\spopover\b|shadowrootmode|<(?:mask|clippath|filter|switch|button)\b")
 """Elements and attributes by which a browser shows less, or something else, than is drawn here."""
+_COLOUR = re.compile(rb"\b(?:rgb|hsl)a?\([^()]*\)")
+_OF_AN_EDGE = 4
+_COLOURS_LETTERS = re.compile(rb"^color\s*:")
+"""Letters fill half of their field at most: twice as many of them are a picture."""
+_OF_LETTERS = re.compile(rb"^(?:text-(?:decoration|underline)|initial-letter|writing-mode|text-box|text-wrap)")
+"""What neither paints a field nor hides or moves one."""
 _PAINTS = re.compile(
     rb"^(?:background(?:-color|-image)?|fill|stroke)\s*:(?!\s*(?:none|0|transparent|inherit|initial)\b)"
     rb"|^(?:border|outline)(?:-(?:top|right|bottom|left|block|inline)[\w-]*)?\s*:.*?(?<![\d.])(?:[3-9]|[1-9]\d+)[\d.]*px"
@@ -124,6 +133,16 @@ class _Counted:
         return self.elements >= MANY and len(self.looks) >= VARIED
 
 
+@dataclass(slots=True)
+class _Toned(_Counted):
+    """Elements that are painted, hidden or moved by what the renderer does not know; each look is a tone."""
+
+    @property
+    def is_a_picture(self) -> bool:
+        tones = len(self.looks) + 1
+        return any(tones >= fewest and self.elements >= elements for fewest, elements in _FEW_TONES)
+
+
 class PageStyles:
     """What the styles of a page say."""
 
@@ -131,6 +150,7 @@ class PageStyles:
         self._page, self._text = page, page.lower()
         text = self._text
         self.unknown, self.wanted = _Counted(), _Counted()
+        self._fields, self._letters = _Toned(), _Toned()
         self.nested = False
         self.rules: list[tuple[bytes, bytes]] = []
         self._registered: list[tuple[bytes, bytes]] = []
@@ -153,6 +173,11 @@ class PageStyles:
         if (count := len(_UNKNOWN_ELEMENT.findall(text))) >= MANY:
             self.unknown.elements += count
             self.unknown.looks.update(b"%d" % number for number in range(VARIED))
+
+    @property
+    def is_unknown_picture(self) -> bool:
+        """Whether what is not drawn here may make a picture of the page."""
+        return any(counted.is_a_picture for counted in (self.unknown, self._fields, self._letters))
 
     @property
     def has_unknown(self) -> bool:
@@ -250,6 +275,7 @@ class PageStyles:
             return
         strange = _UNKNOWN_SELECTOR.search(selector) is not None
         elements: int | None = None
+        odd = []
         for declaration in declarations:
             if declaration.startswith(b"--"):
                 continue
@@ -258,6 +284,8 @@ class PageStyles:
                 continue
             if elements is None:
                 elements = self._elements(selector) if selector else 1
+            if unknown and not _OF_LETTERS.match(declaration):
+                odd.append(declaration)
             looks = [declaration]
             if (
                 _INDIRECT.search(declaration)
@@ -269,6 +297,11 @@ class PageStyles:
                 (self.unknown if unknown else self.wanted).add(look, elements)
             if len(looks) > 1:
                 (self.unknown if unknown else self.wanted).elements -= elements * (len(looks) - 1)
+        if odd and elements:
+            if all(_COLOURS_LETTERS.match(declaration) for declaration in odd):
+                self._letters.add(b";".join(odd), elements // 2)
+            else:
+                self._fields.add(b";".join(odd), elements * max(map(_parts, odd)))
 
     def _is_unknown(self, declaration: bytes) -> bool:
         if _HARMLESS.search(declaration):
@@ -319,6 +352,12 @@ def _sheets(page: bytes) -> Iterator[bytes]:
             end = _STYLE_END.search(page, begin.end())
             at = end.end() if end else len(page)
             yield page[begin.end() : end.start() if end else at]
+
+
+def _parts(declaration: bytes) -> int:
+    """How many fields one element has by it: many shadows or stops of gradients are a field each, a few are an edge."""
+    parts = _COLOUR.sub(b"", declaration).count(b",") + 1
+    return parts if parts > _OF_AN_EDGE else 1
 
 
 def _is_odd(declaration: bytes) -> bool:
