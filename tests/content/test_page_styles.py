@@ -145,13 +145,14 @@ TONES = np.asarray(KNOWN.convert("L").resize((48, 36)).convert("1"))
 DARK, LIGHT = "<i class=a {}></i>", "<i {}></i>"
 
 
-def tones(look: str, dark: str = DARK, light: str = LIGHT, more: str = FIELD) -> bytes:
-    fields = (
-        (light if TONES[y, x] else dark).format(f'style="left:{x * 8}px;top:{y * 8}px;width:8px"')
-        for y in range(36)
-        for x in range(48)
-    )
-    return page(f"<style>{more}{look}</style>", *fields)
+def fields(dark: str, light: str, at: str = 'style="left:{}px;top:{}px;width:8px"') -> str:
+    """A field for each tone."""
+    places = ((x, y) for y in range(36) for x in range(48))
+    return "".join((light if TONES[y, x] else dark).format(at.format(x * 8, y * 8)) for x, y in places)
+
+
+def tones(look: str, dark: str = DARK, light: str = LIGHT) -> bytes:
+    return page(f"<style>{FIELD}{look}</style>", fields(dark, light))
 
 
 IN_TONES: dict[str, bytes] = {
@@ -183,6 +184,18 @@ IN_TONES: dict[str, bytes] = {
     ),
 }
 """Pictures of two tones, of things that are not drawn here."""
+HIDING = (
+    *("audio", "video", "canvas", "iframe", "textarea", "select", "noscript", "details", "template", "datalist"),
+    *("dialog", "title", "noframes", "noembed", "rp", "meter", "progress", "xmp"),
+)
+"""Elements whose content browsers do not show, or not as elements."""
+SHAPES = {
+    "no width": (".b{width:0}", "<rect {}/>", '<rect class="b" {}/>'),
+    "no height": (".b{height:0}", "<rect {}/>", '<rect class="b" {}/>'),
+    "away": (".b{x:999px}", "<rect {}/>", '<rect class="b" {}/>'),
+    "an unknown colour": (".b{fill:oklch(1 0 0)}", "<rect {}/>", '<rect class="b" {}/>'),
+    "a computed width": ("", "<rect {}/>", '<rect style="width:calc(0px)" {}/>'),
+}
 COVERS = {
     "moved away": "translate:-999px",
     "clipped": "clip-path:inset(50%)",
@@ -263,6 +276,37 @@ def test_a_picture_below_what_a_browser_does_not_show_is_held(kind):
 def test_a_picture_of_two_tones_that_is_not_drawn_here_is_held(kind):
     found, reasons = looked(IN_TONES[kind])
     assert "not-rendered" in reasons or found[0][0] <= 28, (kind, found[:1])
+
+
+@pytest.mark.parametrize("name", HIDING)
+def test_black_fields_of_which_some_are_not_shown_are_matched_or_held(name):
+    """As many as are in a picture of two tones: each in an element of its own, and all in one."""
+    each = tones("i{background:#000}", "<i {}></i>", f"<{name}><i {{}}></i></{name}>")
+    found, reasons = looked(each)
+    assert "not-rendered" in reasons or found[0][0] <= 36, found[:1]
+    black = page(f"<style>{FIELD}i{{background:#000}}u{{background:red}}</style>", fields("<i {}></i>", ""))
+    found, reasons = looked(black + f"<{name}>{OVER.format('')}</{name}>".encode())
+    assert "not-rendered" in reasons or found[0][0] <= 36, found[:1]
+
+
+@pytest.mark.parametrize("name", HIDING)
+def test_a_picture_below_what_no_browser_shows_is_matched_or_held(name):
+    found, reasons = looked(page(PLAIN, cells(), f"<{name}>{OVER.format('')}</{name}>"))
+    assert "not-rendered" in reasons or found[0][0] <= 28, found[:1]
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_shapes_of_which_some_are_not_shown_are_held(kind):
+    look, dark, light = SHAPES[kind]
+    at = 'x="{}" y="{}" width="8" height="8"'
+    assert "not-rendered" in looked(f"{SVG}<style>{look}</style>{fields(dark, light, at)}</svg>".encode())[1]
+
+
+def test_words_with_a_ground_of_their_own_are_no_picture():
+    """Names in code on a page of documentation that hides something."""
+    names = "<p>words and words <code>name</code> and <code>name_of_it</code> of many words</p>" * 600
+    document = page("<style>code{background:#eee}p{line-height:1.6}</style><noscript>x</noscript>", names)
+    assert looked(document)[1] == []
 
 
 @pytest.mark.parametrize("over", ["<noscript>{}</noscript>", "<div popover>{}</div>"])

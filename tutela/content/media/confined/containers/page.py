@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers import block_letters
-from tutela.content.media.confined.containers.page_styles import MANY, VARIED, PageStyles, pieces
+from tutela.content.media.confined.containers.page_styles import MANY, MANY_IN_TWO, VARIED, PageStyles, pieces
 from tutela.content.media.confined.encodings import addresses_in
 from tutela.content.media.confined.paired import paired, tags
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
@@ -101,6 +101,11 @@ _STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
 _PAINTED = re.compile(rb"[\d.]+ (?:[\d.]+ [\d.]+ rg|g)\b")
 _FIELD = re.compile(rb"([\d.]+ (?:[\d.]+ [\d.]+ rg|g)\b)| f\*?\n")
 """A colour, or a field in it."""
+_PLACED = re.compile(rb"-?[\d.]+ (-?[\d.]+) (?:m\b[^f]{0,600}?|-?[\d.]+ -?([\d.]+) re\s*) f\*?\n")
+"""The upper end of a field, and the height of an upright one."""
+_THIN, _TALL = 2.0, 1.5 * _WIDTH
+"""Points of a line between fields, and of the tallest picture that is taken for one: words that have a ground of their
+own, such as names in code, lie in hundreds on a page, but not so near to each other."""
 
 
 class WebPage:
@@ -121,16 +126,17 @@ class WebPage:
             return
         closed = (text + _CLOSED,) if len(_FIELD_COLOUR.findall(text)) >= _MANY_FIELDS else ()
         lowered = styles.lowered() if styles is not None else ()
-        shown = False
+        shown = dense = False
         for reading in dict.fromkeys((text, _unwrapped(text), STATES.sub(b"", text), *closed, *lowered)):
             budget.check_time()
             document = _laid_out(reading)
             budget.spend_bytes(len(document))
             yield InnerFile("page", document)
             shown = shown or (styles is not None and _shows_fields(document))
+            dense = dense or (styles is not None and styles.has_unknown and _are_dense(document))
             if _left_out(reading, document):
                 yield _not_drawn("it has fields of colours that are not drawn here")
-        if styles is not None and shown and styles.has_unknown:
+        if dense or (styles is not None and shown and styles.has_unknown):
             yield _not_drawn("its fields may be shown otherwise than they are drawn here")
         if styles is not None and not shown and styles.wanted.is_a_picture:
             yield _not_drawn("it has many fields that are not drawn here")
@@ -192,8 +198,11 @@ def _scripts(text: bytes, addressed: Sequence[tuple[bytes, bytes]]) -> Iterator[
 
 
 def _paints_much(text: bytes) -> bool:
-    """Whether shadows and gradients in a text in lower case have many parts; how many more is not asked. Those that are
-    said once more count once, as a class does that many elements have: frameworks give every button its shadow again."""
+    """Whether shadows and gradients in a text in lower case have many parts; how many more is not asked.
+
+    Those that are said once more count once, as a class does that many elements have: frameworks give every button its
+    shadow again.
+    """
     count = 0
     for paint in set(_paints(text)):
         count += 1 + paint.count(b",")
@@ -293,7 +302,17 @@ def _shows_fields(document: bytes) -> bool:
     return fields.total() >= MANY and len(fields) >= VARIED
 
 
+def _are_dense(document: bytes) -> bool:
+    """Whether so many fields of any colours are painted below each other that they are a picture in two tones."""
+    for stream in _streams(document):
+        found = _PLACED.findall(stream) if stream.count(b" f") >= MANY_IN_TWO else ()
+        tops = sorted(float(top) for top, height in found if not height or float(height) >= _THIN)
+        if any(last - first <= _TALL for first, last in zip(tops, tops[MANY_IN_TWO - 1 :], strict=False)):
+            return True
+    return False
+
+
 def _streams(document: bytes) -> Iterator[bytes]:
     for stream in _STREAM.finditer(document):
         with contextlib.suppress(zlib.error):
-            yield zlib.decompress(stream[1])
+            yield zlib.decompressobj().decompress(stream[1])  # whose last byte may look like the end of a line

@@ -16,8 +16,9 @@ from tutela.content.media.confined.paired import tags
 MANY, VARIED = 256, 12
 """Elements, and different looks of them, of which a picture can be put together."""
 _FEW_TONES = ((VARIED, MANY), (6, 324), (4, 400), (2, 512))
-"""Tones and elements of which a picture can be put together. The ground is a tone, too, and often has most of the fields:
-dithered photos came within PDQ's threshold from 324, 400, 576 and 1,296 fields on, in 12, 6, 4 and 2 tones."""
+"""Tones and elements of which a picture can be put together. The ground is a tone, too, and often has most of the
+fields: dithered photos came within PDQ's threshold from 324, 400, 576 and 1,296 fields on, in 12, 6, 4 and 2 tones."""
+MANY_IN_TWO = _FEW_TONES[-1][1]
 _DEEPEST, _LONGEST = 16, 2_000
 """Rules in each other, and letters of a selector that comes of them; it is for any element if it is longer."""
 _STYLE = re.compile(rb"<(?:[\w.\x80-\xff-]+:)?style\b[^>]*>", re.IGNORECASE)
@@ -89,9 +90,12 @@ _PATH = re.compile(rb"""\bd\s*(?:=\s*["']|:\s*path\(\s*["'])([^"'<>]{100,})""", 
 _FEWEST_MOVES = 12
 """In a path of many fields; a sign has fewer."""
 _SHAPE = re.compile(rb"<(?:rect|path|circle|ellipse|line|poly(?:gon|line)|use|text)\b")
-_SHAPED = re.compile(rb"^(?:-webkit-)?transform\s*:")
-"""Shapes of a drawing are moved by their attribute alone."""
-_HIDES = re.compile(rb"<noscript\b|\spopover\b|shadowrootmode|<(?:mask|clippath|filter|switch|button)\b")
+_SHAPED = re.compile(rb"^(?:(?:-webkit-)?transform|width|height)\s*:")
+"""Shapes of a drawing are moved, and have their size, by their attributes alone."""
+_HIDES = re.compile(
+    rb"<noscript\b|\spopover\b|shadowrootmode|<(?:mask|clippath|filter|switch|button)\b"
+    rb"|<(?:audio|video|canvas|i?frame|textarea|select|meter|progress)\b"
+)
 """Elements and attributes by which a browser shows less, or something else, than is drawn here."""
 _COLOUR = re.compile(rb"\b(?:rgb|hsl)a?\([^()]*\)")
 _OF_AN_EDGE = 4
