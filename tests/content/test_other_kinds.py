@@ -77,6 +77,13 @@ def terminal() -> bytes:
     return "\n".join(rows).encode()
 
 
+def reversed_terminal() -> bytes:
+    """In two tones: spaces, and spaces with the colours of ground and letters changed over."""
+    tones = np.asarray(KNOWN.convert("L").resize((96, 36)).convert("1"))
+    rows = ("".join("\x1b[7m " if white else "\x1b[27m " for white in row) + "\x1b[0m" for row in tones)
+    return "\n".join(rows).encode()
+
+
 def sixels() -> bytes:
     return b"\x1bPq#0;2;0;0;0" + b"#0" + b"?@AB" * 1_000 + b"\x1b\\"
 
@@ -264,6 +271,7 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "a page within a drawing": foreign,
     "cells with gaps": lambda: f"<html><table>{html_rows('<td bgcolor=#{:02x}{:02x}{:02x}>')}</table></html>".encode(),
     "terminal": terminal,
+    "terminal in two tones": reversed_terminal,
     "sixels": sixels,
     "sticker": sticker,
     "cells of RTF": rtf,
@@ -325,6 +333,7 @@ ORDINARY: dict[str, bytes] = {
     "array": array((8, 8)),
     "sticker": gzip.compress(json.dumps({"tgs": 1, "layers": [{"shapes": [{"ty": "fl"}] * 200}]}).encode()),
     "coloured log": b"\n".join(b"\x1b[32mok\x1b[0m test %d" % number for number in range(2_000)),
+    "session of a shell that marks lines without an end": b"\x1b[1m\x1b[7m%\x1b[27m\x1b[1m\x1b[0m   \r~ $ ls\r\n" * 900,
     "WOFF 2 of letters": b"wOF2\0\1\0\0" + struct.pack(">IHHIIHHIIIII", 400, 1, 0, 999, 300, 1, 0, 0, 0, 0, 0, 0)
     + b"\x00\x10" + bytes(341),
     "program": b"MZ" + bytes(58) + struct.pack("<I", 64) + b"PE\0\0" + bytes(range(256)) * 40,

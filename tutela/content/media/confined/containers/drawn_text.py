@@ -16,7 +16,11 @@ _MOST = 400
 """Coloured things that draw nothing yet: a picture of fewer shows less than PDQ looks at."""
 _KINDS = (
     (b'"ty"', re.compile(rb'"ty"\s*:\s*"(?:fl|gf|st|gs)"'), "it draws {count:,} shapes"),
-    (b"\x1b[", re.compile(rb"\x1b\[[\d;:]*?(?:4[0-7]|10[0-7]|[34]8[;:][25][;:][\d;:]+)m"), "a terminal draws it"),
+    (
+        b"\x1b[",
+        re.compile(rb"\x1b\[(?:[\d;:]*?(?:4[0-7]|10[0-7]|[34]8[;:][25][;:][\d;:]+)m|(?:[\d;:]*[;:])?0?7m )"),
+        "a terminal draws it",
+    ),
     (b"\\cell", re.compile(rb"\\(?:clcbpat|cbpat|chcbpat|highlight)[1-9]"), "it draws {count:,} coloured cells"),
     (
         b"\\p",
