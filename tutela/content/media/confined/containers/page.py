@@ -168,7 +168,7 @@ def _has_enough(text: bytes) -> bool:
     coloured = sum(1 for mark, pattern in _COLOURED if mark in lower for _ in pattern.finditer(lower))
     if coloured >= _FEW or len(_PICTURE.findall(lower)) >= 2:
         return True
-    return coloured > 0 and sum(1 for _ in _ELEMENT.finditer(lower)) >= _MANY_FIELDS
+    return sum(1 for _ in _ELEMENT.finditer(lower)) >= _MANY_FIELDS
 
 
 def _beyond_us(text: bytes, addressed: Sequence[tuple[bytes, bytes]]) -> str | None:

@@ -50,8 +50,13 @@ _PROPERTIES = (
     rb"aspect-ratio|grid(?:-[\w-]+)?|translate|rotate|scale|offset(?:-[\w-]+)?|mask(?:-[\w-]+)?|clip-path|filter|backdrop-filter"
     rb"|border-image(?:-[\w-]+)?|text-stroke(?:-[\w-]+)?|text-emphasis(?:-[\w-]+)?|text-fill-color|accent-color|anchor-name"
     rb"|position-(?:anchor|area|try)|animation(?:-[\w-]+)?|backface-visibility|perspective|transform-style|content-visibility"
-    rb"|box-reflect|box-shadow|text-shadow|text-decoration-thickness|text-underline-offset|initial-letter|object-view-box"
+    rb"|box-reflect|column-rule(?:-[\w-]+)?|box-shadow|text-shadow|text-decoration-thickness|text-underline-offset|initial-letter|object-view-box"
     rb"|position-visibility|contain-intrinsic-[\w-]+|writing-mode|[cr]?[xy]|r|d"
+)
+_SYSTEM_COLOURS = (
+    rb"canvas(?:text)?|(?:active|visited|link|button|gray|window|info|menu|caption|inactivecaption)text|button(?:face|border"
+    rb"|shadow|highlight)|field(?:text)?|highlight(?:text)?|selecteditem(?:text)?|mark(?:text)?|accentcolor(?:text)?"
+    rb"|threed\w+|window(?:frame)?|(?:active|inactive|app)(?:border|caption|workspace)|scrollbar|-webkit-[\w-]*(?:text|link)"
 )
 _UNKNOWN = re.compile(
     rb"(?<![\w-])(?!(?:" + _FUNCTIONS + rb")\()[a-z-][\w-]*\("
@@ -59,6 +64,9 @@ _UNKNOWN = re.compile(
     rb"|^(?:-webkit-)?(?:" + _PROPERTIES + rb")\s*:|^text-decoration\s*:.*\d"
     rb"|^display\s*:\s*(?:inline-)?(?:grid|ruby|contents|math)|\((?:\s*)from\b|\b(?:rgb|hsl|hwb)a?\([^()]*\b(?:calc|min|max|clamp)\("
     rb"|^(?:opacity|z-index|order|[\w-]+-opacity)\s*:[^;]*\((?<!var\()"
+    rb"|^(?:-|background|border|outline|(?:[\w-]+-)?color|fill|stroke|column-rule)[\w-]*\s*:[^;]*\b(?:"
+    + _SYSTEM_COLOURS
+    + rb")\b(?!-)"
 )
 """A declaration that the renderer does not know."""
 _HARMLESS = re.compile(
@@ -84,7 +92,7 @@ _MOVED = re.compile(rb"var\(|currentcolor|\battr\(|\binherit\b", re.IGNORECASE)
 _REGISTERED = re.compile(rb"@property\s+(--[\w-]+)\s*\{.*?initial-value\s*:([^;]+).*", re.DOTALL | re.IGNORECASE)
 _VARIABLE = re.compile(rb"var\(\s*(--[\w-]+)")
 _UNKNOWN_ELEMENT = re.compile(
-    rb"<(?:progress|meter|(?:iframe|object|embed)(?=\b[^<>]*\s(?:data|src|srcdoc|style|type)\s*=))\b|<input\b[^<>]*\stype\s*=\s*[\"']?(?:color|range|checkbox|radio)"
+    rb"<(?:progress|meter|fieldset|dialog|(?:iframe|object|embed)(?=\b[^<>]*\s(?:data|src|srcdoc|style|type)\s*=))\b|<input\b[^<>]*\stype\s*=\s*[\"']?(?:color|range|checkbox|radio)"
 )
 _PATH = re.compile(rb"""\bd\s*(?:=\s*["']|:\s*path\(\s*["'])([^"'<>]{100,})""", re.IGNORECASE)
 _FEWEST_MOVES = 12
