@@ -239,6 +239,7 @@ ORDINARY: dict[str, bytes] = {
     "coloured code": page("<style>" + "".join(f".t{v}{{color:#{v:x}0{v:x}0f0}}" for v in range(16)) + "</style><pre>", "".join(f"<span class=t{n % 16}>word</span> " for n in range(900))),
     "a style sheet of which little is used": page("<style>" + "".join(f".b{v}{{background:linear-gradient(#fff,#{v:02x}0000);box-shadow:0 1px {v}px #000}}" for v in range(40)) + "</style>", WORDS),
     "a table of two colours": page("<style>tr:nth-child(even){background:#eee}td{border:1px solid #ccc}</style><table>", "<tr><td>1<td>words" * 400),
+    "a table with lines": page("<style>td{border:1px solid #ccc}</style><noscript>x</noscript><select><option>x</select><table>", ("<tr>" + "<td>1" * 24) * 60),
     "many buttons": page("<style>button{background:#eee;border:1px solid #ccc;clip-path:inset(0)}</style>", "<p>words <button>x</button>" * 400),
     "cards with shadows": page("<style>.k{box-shadow:0 1px 2px rgba(0,0,0,.2),0 2px 4px rgba(0,0,0,.1)}</style>", WORDS),
     "a framework that gives each of many the same shadow": page("<style>" + "".join(f".b{v}:focus,.c{v}{{box-shadow:0 0 0 .2rem rgba(0,123,255,.5)}}" for v in range(300)) + "</style>", WORDS),

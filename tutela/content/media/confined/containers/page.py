@@ -10,6 +10,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers import block_letters
@@ -101,8 +102,11 @@ _STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
 _PAINTED = re.compile(rb"[\d.]+ (?:[\d.]+ [\d.]+ rg|g)\b")
 _FIELD = re.compile(rb"([\d.]+ (?:[\d.]+ [\d.]+ rg|g)\b)| f\*?\n")
 """A colour, or a field in it."""
-_PLACED = re.compile(rb"-?[\d.]+ (-?[\d.]+) (?:m\b[^f]{0,600}?|-?[\d.]+ -?([\d.]+) re\s*) f\*?\n")
-"""The upper end of a field, and the height of an upright one."""
+_UPRIGHT = re.compile(rb"-?[\d.]+ (-?[\d.]+) (-?[\d.]+) (-?[\d.]+) re\s* f\*?\n")
+_OUTLINED = re.compile(rb"((?:-?[\d.]+\s+){2}m\b[^f]{0,600}?) f\*?\n")
+_MOVE = re.compile(rb"((?:-?[\d.]+\s+){2})m\b")
+_NUMBER = re.compile(rb"-?[\d.]+")
+"""Fields: top, width and height, or outlines of points, of which the second leaves a hole."""
 _THIN, _TALL = 2.0, 1.5 * _WIDTH
 """Points of a line between fields, and of the tallest picture that is taken for one: words that have a ground of their
 own, such as names in code, lie in hundreds on a page, but not so near to each other."""
@@ -305,11 +309,38 @@ def _shows_fields(document: bytes) -> bool:
 def _are_dense(document: bytes) -> bool:
     """Whether so many fields of any colours are painted below each other that they are a picture in two tones."""
     for stream in _streams(document):
-        found = _PLACED.findall(stream) if stream.count(b" f") >= MANY_IN_TWO else ()
-        tops = sorted(float(top) for top, height in found if not height or float(height) >= _THIN)
+        tops = sorted(_tops(stream)) if stream.count(b" f") >= MANY_IN_TWO else []
         if any(last - first <= _TALL for first, last in zip(tops, tops[MANY_IN_TWO - 1 :], strict=False)):
             return True
     return False
+
+
+def _tops(stream: bytes) -> Iterator[float]:
+    """The upper ends of what is painted and is no line, nor a frame of lines, as cells of tables have."""
+    for top, width, height in _UPRIGHT.findall(stream):
+        if min(abs(float(width)), abs(float(height))) >= _THIN:
+            yield float(top)
+    for outlined in _OUTLINED.finditer(stream):
+        if b" re" in outlined[1]:  # an outline that cuts the field short
+            continue
+        outlines = [_edges(outline) for outline in _outlines(outlined[1])]
+        left, top, right, bottom = outlines[0]
+        hole = outlines[1] if len(outlines) > 1 else (right, bottom, left, top)
+        widest = max(abs(edge - other) for edge, other in zip(outlines[0], hole, strict=True))
+        if min(right - left, bottom - top) >= _THIN and widest >= _THIN:
+            yield top
+
+
+def _outlines(path: bytes) -> Iterator[bytes]:
+    begins = [begin.start() for begin in _MOVE.finditer(path)]
+    yield from (path[begin:end] for begin, end in pairwise([*begins, len(path)]))
+
+
+def _edges(outline: bytes) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom."""
+    numbers = [float(number) for number in _NUMBER.findall(outline)]
+    across, down = numbers[0::2], numbers[1::2]
+    return min(across), min(down), max(across), max(down)
 
 
 def _streams(document: bytes) -> Iterator[bytes]:
