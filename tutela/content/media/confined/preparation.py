@@ -12,6 +12,7 @@ from importlib import import_module
 from types import ModuleType
 
 from PIL import Image
+from pydantic_core import to_json
 
 from tutela.errors import TutelaError
 
@@ -48,6 +49,7 @@ _WHOLE = ("av", "encodings")
 def prepare() -> None:
     """Load it all. Raises TutelaError, as a signal type does whose model cannot be loaded."""
     load(_MODULES)
+    to_json(())  # in which answers are written: it loads modules to tell types apart when it is first asked
     _prepare(import_module(_SIGNALS))
     logging.captureWarnings(True)
     logging.getLogger().addHandler(logging.NullHandler())  # what libraries say of hostile content is nobody's log
