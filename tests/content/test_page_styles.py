@@ -182,6 +182,18 @@ IN_TONES: dict[str, bytes] = {
             for x in range(6)
         ),
     ),
+    "rows used again by few elements": page(
+        f"<style>{FIELD}</style>",
+        *(
+            f'<i style="left:{x * 128}px;top:{y * 8}px;width:8px;box-shadow:'
+            + ",".join(
+                f"{at * 8}px 0 #{'fff' if light else '000'}" for at, light in enumerate(TONES[(x + y) % 15][:16])
+            )
+            + '"></i>'
+            for y in range(36)
+            for x in range(3)
+        ),
+    ),
 }
 """Pictures of two tones, of things that are not drawn here."""
 HIDING = (

@@ -29,6 +29,8 @@ except ImportError:  # without the extra a page that draws is held
 _FEW = 64
 """Coloured things on a page that draw nothing yet."""
 _MANY_FIELDS = 256
+_OF_A_SHADOW = 5
+"""Commas and one in a shadow of a button: two parts, or a colour in numbers."""
 _MOST_NESTED = 400
 """Elements in each other; more would be too deep for the library."""
 _WIDTH, _HEIGHT = 768.0, 14_400.0
@@ -204,12 +206,17 @@ def _scripts(text: bytes, addressed: Sequence[tuple[bytes, bytes]]) -> Iterator[
 def _paints_much(text: bytes) -> bool:
     """Whether shadows and gradients in a text in lower case have many parts; how many more is not asked.
 
-    Those that are said once more count once, as a class does that many elements have: frameworks give every button its
-    shadow again.
+    Those of few parts that are said once more count once: frameworks give every button its shadow again.
     """
     count = 0
-    for paint in set(_paints(text)):
-        count += 1 + paint.count(b",")
+    few: set[bytes] = set()
+    for paint in _paints(text):
+        parts = 1 + paint.count(b",")
+        if parts <= _OF_A_SHADOW:
+            if paint in few:
+                continue
+            few.add(paint)
+        count += parts
         if count >= _FEW * 4:
             return True
     return False
