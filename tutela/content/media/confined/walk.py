@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
 from tutela.content.media.confined.containers import containers_for
+from tutela.content.media.confined.jigsaw import Jigsaw, put_right
 from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.confined.parts import InnerFile, InnerPicture, Part, Unread, unreadable
 from tutela.content.media.content import SEPARATOR, Picture, Shortcoming
@@ -68,17 +69,19 @@ class _Walk:
     def inside(self, content: OpenedContent, path: str, *, guessed: bool = False) -> Iterator[Place]:
         """Everything below one piece of content, to which perhaps a signature alone led."""
         taken: dict[str, int] = {}
+        beside = Jigsaw()
         for container in containers_for(content):
             try:
                 with self._budget.deeper():
                     for part in container.parts(content, self._budget):
-                        yield from self._part(part, path, taken, guessed)
+                        yield from self._part(part, path, taken, guessed, beside)
             except BudgetSpentError:
                 raise
             except Exception as error:  # whatever hostile content makes of a library, the answer is a hold
                 yield Place(path, error=unreadable("what is inside", error))
+        yield from self._assembled(beside.put_together(self._budget), path, "put together", taken)
 
-    def _part(self, part: Part, path: str, taken: dict[str, int], guessed: bool) -> Iterator[Place]:
+    def _part(self, part: Part, path: str, taken: dict[str, int], guessed: bool, beside: Jigsaw) -> Iterator[Place]:
         step = f"{_shown(part.within)}{SEPARATOR}" if part.within else ""
         here = _below(path, step + _shown(part.name), taken)
         match part:
@@ -90,9 +93,9 @@ class _Walk:
                     limits = replace(limits, views=ViewSet.PLAIN)
                 yield from self.shown(Place(here, OpenedContent.of_picture(picture, mode, limits), seconds, part))
             case InnerFile():
-                yield from self._file(part, here, guessed)
+                yield from self._file(part, here, guessed, beside)
 
-    def _file(self, part: InnerFile, path: str, guessed: bool) -> Iterator[Place]:
+    def _file(self, part: InnerFile, path: str, guessed: bool, beside: Jigsaw) -> Iterator[Place]:
         self._budget.spend_part()
         leave = _leave(part, guessed)
         seen = self._seen[hashlib.sha256(part.data).digest()]
@@ -101,9 +104,25 @@ class _Walk:
         seen.append(leave)
         content = OpenedContent(part.data, *self._manner)
         yield from self.shown(Place(path, content, part=part))
+        if content.decoded is not None:
+            beside.add(content.decoded)
+            yield from self._assembled(put_right(content, self._budget), path, "put right", {})
         if not part.seen_otherwise:
             inside = self.inside(content, path, guessed=guessed or part.speculative)
             yield from _proven(inside) if part.speculative else inside
+
+    def _assembled(
+        self, found: Iterator[tuple[int, Picture]], path: str, how: str, taken: dict[str, int]
+    ) -> Iterator[Place]:
+        """Pictures that were made of pieces."""
+        try:
+            for pieces, picture in found:
+                here = _below(path, f"{pieces} pieces {how}", taken)
+                yield from self.shown(Place(here, OpenedContent.of_picture(picture, *self._manner)))
+        except BudgetSpentError:
+            raise
+        except Exception as error:
+            yield Place(path, error=unreadable("what its pieces make", error))
 
 
 _Leave = frozenset[str]

@@ -1,0 +1,155 @@
+"""A picture in pieces, which a page, a document or a message shows as one: found, whatever puts the pieces together."""
+
+import base64
+import io
+import random
+from collections.abc import Callable, Sequence
+from email.message import EmailMessage
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.containers import zip_of
+from tests.support.looked import KNOWN, NEAR, hashes_of, looked, outcome, pdq_of
+from tests.support.pictures import file_of, photos
+from tutela.content.media.confined.budget import Budget
+from tutela.content.media.confined.jigsaw import MOST_PIECES, Jigsaw
+from tutela.content.media.content import Picture
+from tutela.content.media.limits import Limits
+
+LARGE = KNOWN.resize((720, 540), Image.Resampling.BICUBIC)
+
+
+def pieces(across: int, down: int, picture: Image.Image = LARGE) -> list[Image.Image]:
+    """In an order of their own. Where the sides are no multiples, the last ones are smaller."""
+    width, height = -(-picture.width // across), -(-picture.height // down)
+    boxes = [(x, y) for y in range(0, picture.height, height) for x in range(0, picture.width, width)]
+    random.Random(across).shuffle(boxes)
+    return [
+        picture.crop((x, y, min(x + width, picture.width), min(y + height, picture.height))) for x, y in boxes
+    ]
+
+
+def put_in_disorder(across: int, down: int) -> Image.Image:
+    """One picture of all the pieces, as a page has it that moves each to its place."""
+    some = pieces(across, down)
+    whole = Image.new("RGB", LARGE.size)
+    for number, piece in enumerate(some):
+        whole.paste(piece, (number % across * piece.width, number // across * piece.height))
+    return whole
+
+
+def archive(files: Sequence[bytes]) -> bytes:
+    return zip_of({"index.html": b"<p>see", **{f"{number}.bin": file for number, file in enumerate(files)}})
+
+
+def presentation(files: Sequence[bytes]) -> bytes:
+    parts = {f"ppt/media/image{number}.png": file for number, file in enumerate(files)}
+    return zip_of({"[Content_Types].xml": b"<Types/>", "ppt/slides/slide1.xml": b"<p:sld/>", **parts})
+
+
+def message(files: Sequence[bytes]) -> bytes:
+    mail = EmailMessage()
+    mail["Subject"] = "pieces"
+    mail.set_content("see")
+    for number, file in enumerate(files):
+        mail.add_attachment(file, "image", "png", cid=f"<{number}@example.org>")
+    return mail.as_bytes()
+
+
+def page(files: Sequence[bytes]) -> bytes:
+    shown = "".join(
+        f'<img style="offset-path:path(\'M{number} 0\')" src="data:image/png;base64,{base64.b64encode(file).decode()}">'
+        for number, file in enumerate(files)
+    )
+    return f"<!doctype html><html><body>{shown}</body></html>".encode()
+
+
+def notebook(files: Sequence[bytes]) -> bytes:
+    return ("{" + ",".join(f'"{n}": "{base64.b64encode(file).decode()}"' for n, file in enumerate(files)) + "}").encode()
+
+
+CARRIERS = {carry.__name__: carry for carry in (archive, presentation, message, page, notebook)}
+
+
+@pytest.mark.parametrize("carry", CARRIERS.values(), ids=CARRIERS)
+def test_a_picture_in_pieces_is_found_in_whatever_carries_them(carry: Callable[[Sequence[bytes]], bytes]) -> None:
+    found, _ = looked(carry([file_of(piece, "PNG") for piece in pieces(6, 5)]))
+    assert found[0] == (found[0][0], "30 pieces put together")
+    assert found[0][0] <= NEAR
+
+
+@pytest.mark.parametrize("across, down", [(2, 1), (1, 3), (2, 2), (4, 4), (7, 7), (8, 8), (12, 9)])
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_a_picture_is_found_in_however_many_pieces(across: int, down: int, form: str) -> None:
+    files = [file_of(piece, form, **({"quality": 90} if form == "JPEG" else {})) for piece in pieces(across, down)]
+    assert outcome(archive(files)) == "block"
+
+
+@pytest.mark.parametrize("across, down", [(3, 3), (4, 4), (8, 6), (16, 1), (1, 12)])
+@pytest.mark.parametrize("carry", [archive, page], ids=["archive", "page"])
+def test_one_picture_of_pieces_in_disorder_is_put_right(
+    across: int, down: int, carry: Callable[[Sequence[bytes]], bytes]
+) -> None:
+    """As games and readers of comics have them, and whoever hides a picture from a scanner."""
+    found, _ = looked(carry([file_of(put_in_disorder(across, down), "PNG")]))
+    assert found[0][0] <= NEAR
+    assert found[0][1].endswith(f"{across * down} pieces put right")
+
+
+def test_other_pictures_beside_the_pieces_do_not_matter() -> None:
+    size = (LARGE.width // 8, LARGE.height // 6)
+    others = [photos()[1].resize((480, 360)).crop((x, x, x + size[0], x + size[1])) for x in range(0, 200, 20)]
+    files = [file_of(picture, "PNG") for picture in (*others[:5], *pieces(8, 6), *others[5:])]
+    assert outcome(archive(files)) == "block"
+
+
+def test_pieces_that_show_nothing_leave_their_place_empty() -> None:
+    """They go on in each other wherever they stand."""
+    with_sky = LARGE.copy()
+    with_sky.paste("white", (450, 0, 720, 200))
+    found, _ = hashes_of(archive([file_of(piece, "PNG") for piece in pieces(8, 9, with_sky)]))
+    assert min((value ^ pdq_of(with_sky)).bit_count() for value, _ in found) <= NEAR
+
+
+def test_of_different_pictures_nothing_is_put_together() -> None:
+    files = [file_of(photo.resize((240, 180)), "PNG") for photo in photos()[:6]]
+    assert not [part for _, part in hashes_of(archive(files))[0] if "pieces" in part]
+
+
+def test_a_picture_that_is_in_order_is_not_put_together_again() -> None:
+    assert not [part for _, part in hashes_of(archive([file_of(LARGE, "PNG")]))[0] if "pieces" in part]
+
+
+@pytest.mark.parametrize("kind", ["noise", "flat", "slopes"])
+def test_pictures_of_any_number_are_compared_within_the_time(kind: str) -> None:
+    """And of what nothing fits, nothing is made."""
+    chance = np.random.default_rng(7)
+    slope = np.add.outer(np.arange(24), np.arange(24))
+    make = {
+        "noise": lambda: chance.integers(0, 256, (24, 24)),
+        "flat": lambda: np.full((24, 24), chance.integers(0, 256)),
+        "slopes": lambda: slope * chance.random() + chance.integers(0, 100),
+    }[kind]
+    jigsaw = Jigsaw()
+    for _ in range(MOST_PIECES + 10):
+        jigsaw.add(Picture(make().astype(np.uint8), 24, 24))
+    assert all(count < MOST_PIECES // 10 for count, _ in jigsaw.put_together(Budget(Limits(timeout_s=60.0), 1)))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 50), (3, 3), (50, 2)])
+def test_pieces_of_any_size_are_taken(size: tuple[int, int]) -> None:
+    jigsaw = Jigsaw()
+    for level in range(5):
+        pixels = np.asarray(Image.new("L", size, level * 40))
+        jigsaw.add(Picture(pixels, *size))
+    assert len(list(jigsaw.put_together(Budget(Limits(), 1)))) <= 1
+
+
+def test_a_picture_that_cannot_be_decoded_whole_is_held() -> None:
+    """A JPEG may have more pixels than is decoded whole, as it is brought down meanwhile."""
+    buffer = io.BytesIO()
+    put_in_disorder(6, 6).save(buffer, "JPEG", quality=95)
+    _, shortcomings = looked(archive([buffer.getvalue()]), max_pixels=LARGE.width * LARGE.height // 2)
+    assert "too-many-pixels" in shortcomings
