@@ -105,6 +105,11 @@ def test_other_pictures_beside_the_pieces_do_not_matter() -> None:
     assert outcome(archive(files)) == "block"
 
 
+def test_pieces_that_are_there_twice_do_not_matter() -> None:
+    files = [file_of(piece, "PNG") for piece in pieces(6, 5)]
+    assert outcome(archive([*files, *(file + b"as another file" for file in files)])) == "block"
+
+
 def test_pieces_that_show_nothing_leave_their_place_empty() -> None:
     """They go on in each other wherever they stand."""
     with_sky = LARGE.copy()

@@ -6,6 +6,7 @@ go on in the other (Pomeranz, Shemesh, Ben-Shahar, "A fully automated greedy squ
 joined as trees, the surest first (Gallagher, "Jigsaw puzzles with pieces of unknown orientation", 2012).
 """
 
+import hashlib
 import itertools
 import math
 from collections import defaultdict
@@ -75,6 +76,7 @@ class Jigsaw:
 
     def __init__(self) -> None:
         self._pieces: list[_Piece] = []
+        self._seen: set[bytes] = set()
 
     def add(self, picture: Picture) -> None:
         """One more of them; not kept but for its sides and a small copy."""
@@ -83,6 +85,10 @@ class Jigsaw:
             return
         image = Image.fromarray(pixels)
         smaller = image.reduce(max(1, max(image.size) // _PIECE))
+        seen = hashlib.blake2b(b"%d %d" % image.size + smaller.tobytes(), digest_size=16).digest()
+        if seen in self._seen:  # twice, no piece fits another better than anything else does
+            return
+        self._seen.add(seen)
         across, down = pixels.T, pixels
         sides = (lines.copy() for lines in (across[:3], down[:3], across[:-4:-1], down[:-4:-1]))
         self._pieces.append(_Piece((width, height), smaller, *sides))

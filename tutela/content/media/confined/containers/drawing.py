@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from PIL import Image, ImageChops
 
 from tutela.content.media.confined.budget import Budget
-from tutela.content.media.confined.containers.page import STATES, nesting
-from tutela.content.media.confined.containers.page_styles import MANY, pieces
+from tutela.content.media.confined.containers.drawn_text import outlined
+from tutela.content.media.confined.containers.page import STATES, TONES, nesting
+from tutela.content.media.confined.containers.page_styles import MANY, has_long_path, pieces
 from tutela.content.media.confined.paired import paired, tags
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
@@ -31,6 +32,9 @@ _DPI = 96
 """Pixels of an inch (CSS Values 4, 6.2): by itself the library has none, so that nothing in points has a size."""
 _MOVES = re.compile(rb"<(?:[\w.\x80-\xff-]+:)?(?:animate\w*|set|discard)\b|@keyframes", re.IGNORECASE)
 _SCRIPT = re.compile(rb"<(?:[\w.\x80-\xff-]+:)?script\b", re.IGNORECASE)
+_IMAGE = re.compile(rb"<(?:[\w.\x80-\xff-]+:)?(?:fe)?image\b", re.IGNORECASE)
+_COMPUTED_DASHES = re.compile(rb"dasharray\s*:[^;\"'<>{}()]*\(", re.IGNORECASE)
+_MANY_DASHES = 16
 _FOREIGN = re.compile(rb"<(?:[\w.\x80-\xff-]+:)?foreignObject\b[^>]*>", re.IGNORECASE)
 _FOREIGN_END = re.compile(rb"</(?:[\w.\x80-\xff-]+:)?foreignObject", re.IGNORECASE)
 _COLOUR = re.compile(rb"#[0-9a-fA-F]{6}\b|\brgb\([^()]{5,40}\)")
@@ -67,8 +71,15 @@ class Drawing:
 
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
         text = _without_addresses(content.text)
-        for pattern, reason in ((_MOVES, "it moves"), (_SCRIPT, "a script in it may draw")):
-            if pattern.search(text):
+        for holds, reason in (
+            (_MOVES.search(text), "it moves"),
+            (_SCRIPT.search(text), "a script in it may draw"),
+            (_IMAGE.search(text) and TONES.search(text), "it shows pictures through filters"),
+            (len(_COMPUTED_DASHES.findall(text)) >= _MANY_DASHES, "it has lines of dashes that are not drawn here"),
+            (outlined(text), "it has a long outline that is not drawn here"),
+            (has_long_path(text) and _BEYOND.search(text), "it has a long outline in styles that are not drawn here"),
+        ):
+            if holds:
                 yield Unread("drawing", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
         if foreign := b"".join(
             text[begin.end() : end.start()] for begin, end in paired(text, tags(text, _FOREIGN), _FOREIGN_END)

@@ -6,7 +6,7 @@ None of these is drawn here: a text with enough colours for a picture is held, b
 import re
 from collections.abc import Iterator
 
-from tutela._native import find_literals
+from tutela._native import find_literals, has_row
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.parts import Part, Unread
 from tutela.content.media.content import Content, Shortcoming
@@ -21,6 +21,7 @@ _KINDS = (
         re.compile(rb"\x1b\[(?:[\d;:]*?(?:4[0-7]|10[0-7]|[34]8[;:][25][;:][\d;:]+)m|(?:[\d;:]*[;:])?0?7m )"),
         "a terminal draws it",
     ),
+    (b"SOLID", re.compile(rb"^[ \t]*0\r?\n(?:SOLID|TRACE)\r?$", re.MULTILINE), "it draws {count:,} fields"),
     (b"\\cell", re.compile(rb"\\(?:clcbpat|cbpat|chcbpat|highlight)[1-9]"), "it draws {count:,} coloured cells"),
     (
         b"\\p",
@@ -42,6 +43,23 @@ _SIXELS = re.compile(rb"(?:\x1bP|\xc2\x90)[\d;]*q[^\x1b]{1024}")
 """DEC's pictures for terminals, and xterm's."""
 
 
+_IN_OUTLINE = bytes(n in b"MmLlHhVvCcSsQqTtAaZzXxFfNnBbEePp0123456789%,.;+-() \t\r\n" for n in range(256))
+_SHORTEST_OUTLINE = 2_048
+_OUTLINE = re.compile(rb"[MmLlHhVvCcSsQqTtAaZzXxFfNnBbEePp0-9%,.;+\-() \t\r\n]{2048,}+")
+"""What outlines of shapes are written in, by all that have such: styles, slides, pages, subtitles."""
+_DRAWN_HERE = re.compile(rb"(?<![\w:-])d\s*=\s*\\?[\"'\s]*\Z")
+"""Before the outlines of drawings, which are drawn; others are not."""
+_OF_POINTS = re.compile(rb"polygo\w*\(|verticies|draw:points=", re.IGNORECASE)
+_MOVE = re.compile(rb"[mM]\s*[-+.\d]")
+_NUMBERS = re.compile(rb"[\d.]+")
+_MOST_MOVES, _MOST_POINTS = 256, 2_000
+"""Fields of one outline that draw nothing yet, or points where it has but one: pictures in two tones have some hundreds
+of fields, countries on a map as many points."""
+_GEOMETRY, _GEOMETRY_MOVE = b"<a:custGeom", b"<a:moveTo"
+_MOST_SHAPES = 1_024
+"""Fields of all the outlines on one slide, or paths on one page."""
+
+
 class DrawnText:
     """Nothing but a word where it draws."""
 
@@ -59,6 +77,10 @@ class DrawnText:
             yield _held("a stylesheet in it may draw", 1)
         if (count := _coloured(text)) >= _MANY_COLOURS:
             yield _held("it has {count:,} colours", count)
+        if fields := outlined(text):
+            yield _held("it draws an outline of {count:,} fields or points", fields)
+        if b"<" in text and (fields := _shapes(text)):
+            yield _held("it draws {count:,} fields", fields)
         if (b"\x1b" in text or b"\xc2" in text) and _SIXELS.search(text):
             yield _held("a terminal draws it", 1)
 
@@ -72,6 +94,33 @@ def _coloured(text: bytes) -> int:
     lettered = [colour for colour in colours if not colour.isdigit()]
     varied = len(lettered) * 2 > len(colours) and len(set(lettered)) >= _DISTINCT
     return len(lettered) if varied else 0
+
+
+def outlined(text: bytes) -> int:
+    """The fields, or points, of the longest outline that is not drawn here; 0 where none is long."""
+    return max(_outlines(text), default=0) if has_row(text, _IN_OUTLINE, _SHORTEST_OUTLINE) else 0
+
+
+def _outlines(text: bytes) -> Iterator[int]:
+    for outline in _OUTLINE.finditer(text):
+        before = text[max(0, outline.start() - 40) : outline.start()]
+        if _DRAWN_HERE.search(before):
+            continue
+        fields = len(_MOVE.findall(outline.group()))
+        if fields >= _MOST_MOVES:
+            yield fields
+        elif _OF_POINTS.search(before + outline.group()[:12]):
+            points = len(_NUMBERS.findall(outline.group())) // 2
+            if points >= _MOST_POINTS:
+                yield points
+
+
+def _shapes(text: bytes) -> int:
+    """The fields of the outlines on a slide or in a text of Office, or of a page of XPS, where they are many."""
+    geometries = [each.count(_GEOMETRY_MOVE) for each in text.split(_GEOMETRY)[1:]] if _GEOMETRY in text else []
+    paths = text.count(b"<Path") if b"<FixedPage" in text else 0
+    many = max(geometries, default=0) >= _MOST_MOVES or max(sum(geometries), paths) >= _MOST_SHAPES
+    return max(sum(geometries), paths) if many else 0
 
 
 def _held(reason: str, count: int) -> Unread:

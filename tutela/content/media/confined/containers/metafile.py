@@ -6,7 +6,7 @@ not drawn, however small its file.
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from PIL import Image
 
@@ -25,6 +25,10 @@ _EMF_BITMAPS = {76: 84, 77: 84, 78: 84, 79: 96, 80: 48, 81: 48, 93: 16, 94: 16, 
 """Where a record says where its bitmap lies, by its type."""
 _EMF_FIELDS = frozenset({3, 8, 15, 42, 43, 44, 46, 47, 56, 62, 63, 71, 73, 74, 86, 91, 92, 118})
 _EMF_LINES = frozenset({2, 4, 5, 6, 7, 54, 55, 57, 58, 85, 87, 88, 89, 90})
+_POINTS_OF_A_FIELD = 8
+_EMF_OUTLINES = {3: _POINTS_OF_A_FIELD, 86: _POINTS_OF_A_FIELD, 8: 1, 91: 1}
+_WMF_OUTLINES = {0x0324: _POINTS_OF_A_FIELD, 0x0538: 1}
+"""Records of one polygon, which say how many points it has, and of several, which say how many these are."""
 _EMF_COMMENT = 70
 _EMF_TEXT = frozenset({83, 84, 96, 97})
 _OPAQUE = 0x2
@@ -68,7 +72,7 @@ def _emf(data: memoryview, tally: _Tally) -> Iterator[tuple[bytes, bool]]:
             break
         record = data[at : at + size]
         at += size
-        tally.fields += kind in _EMF_FIELDS
+        tally.fields += _outlines(kind, record[24:28], _EMF_OUTLINES) if kind in _EMF_OUTLINES else kind in _EMF_FIELDS
         tally.lines += kind in _EMF_LINES
         if kind in _EMF_TEXT and size >= 56:
             tally.fields += bool(struct.unpack_from("<I", record, 52)[0] & _OPAQUE)
@@ -79,6 +83,11 @@ def _emf(data: memoryview, tally: _Tally) -> Iterator[tuple[bytes, bool]]:
         elif kind == _EMF_COMMENT and bytes(record[12:16]) == b"EMF+":
             plus += record[16:]
     yield from _plus(memoryview(plus), tally)
+
+
+def _outlines(kind: int, count: memoryview, records: Mapping[int, int]) -> int:
+    """How many fields a record of polygons draws, by the number in it and the points of a field."""
+    return max(1, int.from_bytes(count, "little") // records[kind])
 
 
 def _emf_bitmap(record: memoryview, at: int) -> bytes | None:
@@ -135,7 +144,8 @@ def _wmf(data: memoryview, tally: _Tally) -> Iterator[tuple[bytes, bool]]:
             break
         record = data[at + 6 : at + words * 2]
         at += words * 2
-        tally.fields += kind in _WMF_FIELDS or (kind == 0x0A32 and len(record) >= 8 and bool(record[6] & _OPAQUE))
+        tally.fields += _outlines(kind, record[:2], _WMF_OUTLINES) if kind in _WMF_OUTLINES else kind in _WMF_FIELDS
+        tally.fields += kind == 0x0A32 and len(record) >= 8 and bool(record[6] & _OPAQUE)
         tally.lines += kind in _WMF_LINES
         if kind in _WMF_BITMAPS:
             for begin in range(0, 40, 2):

@@ -19,6 +19,7 @@ from tutela.content.media.confined.encodings import addresses_in
 from tutela.content.media.confined.paired import paired, tags
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
+from tutela.content.media.profile import Profile
 from tutela.errors import UnscreenableError
 
 try:
@@ -67,6 +68,8 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _SCRIPT = re.compile(rb"<script\b[^>]*>", re.IGNORECASE)
+_DATA_BLOCK = re.compile(rb"""<script\s+type\s*=\s*["']?application/(?:ld\+)?json["'\s>]""", re.IGNORECASE)
+"""Data for programs that read pages, which no browser runs."""
 _SCRIPT_END = re.compile(rb"</script", re.IGNORECASE)
 _PAINTS = re.compile(rb"getContext|putImageData|createImageData|OffscreenCanvas|fillRect")
 _HANDLER = re.compile(rb"""\bon[a-z]{3,30}\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)|javascript:[^"'<>]+""", re.IGNORECASE)
@@ -94,12 +97,29 @@ _FIELD_COLOUR = re.compile(
 _CLOSED = b"<style>table { border-spacing: 0 !important }</style>"
 """Cells with gaps between them do not touch, and are one picture to who looks at them."""
 _EMBEDS = re.compile(rb"<(?:img|image|picture|input|object|embed|svg|video|canvas)\b|url\(", re.IGNORECASE)
+_STRONGLY = (
+    rb"(?:contrast|brightness)\(\s*(?:(?:[2-9]|[1-9]\d+)(?:\.\d*)?\s*\)|(?:[2-9]\d\d|[1-9]\d{3,})(?:\.\d*)?%|[a-z])"
+)
 _FILTERS = re.compile(
-    rb"filter\s*:[^;{}\"'<>]{0,200}?\b(?:invert|url)\(|blend-mode\s*:\s*(?!normal|inherit|initial|unset)[a-z]"
-    rb"|object-view-box\s*:",
+    rb"filter\s*:[^;{}\"'<>]{0,200}?\b(?:(?:invert|url)\(|" + _STRONGLY + rb")"
+    rb"|blend-mode\s*:\s*(?!normal|inherit|initial|unset)[a-z]|object-view-box\s*:",
     re.IGNORECASE,
 )
 """Of the ways to show a picture otherwise those after which it has another hash, and that are not drawn here."""
+_MIXES = re.compile(
+    rb"\bcross-fade\(|filter\s*:[^;{}\"'<>]{0,200}?\bopacity\(|mask(?:-image)?\s*:[^;{}\"<>]{0,200}?gradient\(",
+    re.IGNORECASE,
+)
+_MIXED = b"data:image"
+"""What shows one of two pictures through the other; of each alone nothing can be told."""
+TONES = re.compile(
+    rb"<(?:\w+:)?fe(?:displacementmap|convolvematrix)\b"
+    rb"|<(?:\w+:)?fefunc[rgb]\s(?=[^<>]*?\s?(?:tablevalues\s*=\s*[\"'](?:[-+.\de]+[\s,]+){16}"
+    rb"|(?:slope|amplitude|exponent)\s*=\s*[\"']\s*-?(?:[4-9]|[1-9]\d)))"
+    rb"|<(?:\w+:)?fecolormatrix\s[^<>]*?values\s*=\s*[\"'][^\"']*?(?<![\d.])(?:[4-9]|[1-9]\d)",
+    re.IGNORECASE,
+)
+"""Filters of drawings that show what can hardly be seen, or move it elsewhere; drawn smaller, they show more."""
 _STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
 _PAINTED = re.compile(rb"[\d.]+ (?:[\d.]+ [\d.]+ rg|g)\b")
 _FIELD = re.compile(rb"([\d.]+ (?:[\d.]+ [\d.]+ rg|g)\b)| f\*?\n")
@@ -120,7 +140,7 @@ class WebPage:
     def parts(self, content: Content, budget: Budget) -> Iterator[Part]:
         text = content.text
         addressed = list(addresses_in(text))
-        if reason := _beyond_us(text, addressed):
+        if reason := _beyond_us(text, addressed) or _not_expected(content, addressed):
             yield _not_drawn(reason)
         for source in _SOURCE.finditer(text) if b"=" in text else ():
             yield InnerFile("page within", _unescaped(source[1] or source[2] or source[3] or b""), speculative=True)
@@ -183,10 +203,27 @@ def _beyond_us(text: bytes, addressed: Sequence[tuple[bytes, bytes]]) -> str | N
         return "a script in it may draw"
     if (b"(" in text or b"-" in text) and _paints_much(text.lower()):
         return "it draws with shadows or gradients"
-    if (_EMBEDS.search(text) if b"<" in text else None) and _FILTERS.search(text):
+    if b"<" in text and shows_otherwise(text):
         return "it shows pictures through filters"
     if block_letters.are_many(text):
         return "it draws with letters that are blocks"
+    return None
+
+
+def shows_otherwise(text: bytes) -> bool:
+    """Whether pictures in the text are shown through what is not drawn here as browsers do."""
+    if not _EMBEDS.search(text):
+        return False
+    is_mixed = text.count(_MIXED) > 1 and _MIXES.search(text) is not None
+    return is_mixed or _FILTERS.search(text) is not None or (b"fe" in text and TONES.search(text) is not None)
+
+
+def _not_expected(content: Content, addressed: Sequence[tuple[bytes, bytes]]) -> str | None:
+    """What no carrier of pictures needs: nobody can say what a program shows."""
+    if content.limits.profile is not Profile.PICTURES:
+        return None
+    if any(script.strip() for script in _scripts(_DATA_BLOCK.sub(b"", content.text), addressed)):
+        return "a script in it may draw, which is not expected here: the profile is 'pictures'"
     return None
 
 

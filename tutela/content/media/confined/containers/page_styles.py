@@ -121,11 +121,20 @@ _PAINTS = re.compile(
 def pieces(text: bytes) -> int:
     """How many elements and fields of paths there are at most."""
     # A single byte is found at once: most texts have none of these, and neither letters nor marks need be counted then.
+    elements = text.count(b"<") if b"<" in text else 0
+    return elements + sum(count for count in _moves(text) if count >= _FEWEST_MOVES)
+
+
+def has_long_path(text: bytes) -> bool:
+    """Whether one path alone has as many fields as a picture."""
+    return max(_moves(text), default=0) >= MANY
+
+
+def _moves(text: bytes) -> list[int]:
+    """How many fields each path has."""
     quoted = b'"' in text or b"'" in text
     paths: list[bytes] = _PATH.findall(text) if quoted and b"path" in text else []
-    moves = [path.lower().count(b"m") for path in paths]
-    elements = text.count(b"<") if b"<" in text else 0
-    return elements + sum(count for count in moves if count >= _FEWEST_MOVES)
+    return [path.lower().count(b"m") for path in paths]
 
 
 @dataclass(slots=True)
