@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import random
 from collections.abc import Callable, Sequence
 from email.message import EmailMessage
@@ -26,9 +27,7 @@ def pieces(across: int, down: int, picture: Image.Image = LARGE) -> list[Image.I
     width, height = -(-picture.width // across), -(-picture.height // down)
     boxes = [(x, y) for y in range(0, picture.height, height) for x in range(0, picture.width, width)]
     random.Random(across).shuffle(boxes)
-    return [
-        picture.crop((x, y, min(x + width, picture.width), min(y + height, picture.height))) for x, y in boxes
-    ]
+    return [picture.crop((x, y, min(x + width, picture.width), min(y + height, picture.height))) for x, y in boxes]
 
 
 def put_in_disorder(across: int, down: int) -> Image.Image:
@@ -67,7 +66,7 @@ def page(files: Sequence[bytes]) -> bytes:
 
 
 def notebook(files: Sequence[bytes]) -> bytes:
-    return ("{" + ",".join(f'"{n}": "{base64.b64encode(file).decode()}"' for n, file in enumerate(files)) + "}").encode()
+    return json.dumps({f"{n}": base64.b64encode(file).decode() for n, file in enumerate(files)}).encode()
 
 
 CARRIERS = {carry.__name__: carry for carry in (archive, presentation, message, page, notebook)}

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.encodings import addresses_in, files_in, readings_of, runs_in
+from tutela.content.media.confined.joined import files_through_blanks, joined
 from tutela.content.media.confined.paired import paired
 from tutela.content.media.confined.parts import InnerFile, Part, Unread, encrypted
 from tutela.content.media.content import Content
@@ -38,7 +40,7 @@ def _found(text: bytes, media_type: MediaType | None, budget: Budget) -> Iterato
     seen: set[tuple[int, bool]] = set()
     for name, data in files_in(text, budget):
         yield name, data, name == "escaped"
-    for reading in readings_of(text):
+    for reading in chain(readings_of(text), joined(text)):
         for name, data, speculative in _in_reading(reading, media_type, budget):
             digest = hash(data)
             if (digest, False) not in seen and (digest, speculative) not in seen:  # said to be a picture is more
@@ -49,7 +51,7 @@ def _found(text: bytes, media_type: MediaType | None, budget: Budget) -> Iterato
 def _in_reading(text: bytes, media_type: MediaType | None, budget: Budget) -> Iterator[tuple[str, bytes, bool]]:
     for said, data in addresses_in(text):
         yield "", data, not said.startswith(_PICTURES)
-    for data in runs_in(text, budget):
+    for data in chain(runs_in(text, budget), files_through_blanks(text)):
         yield "", data, True
     if media_type is not MediaType.SVG and b"<" in text:
         for begin, end in paired(text, _DRAWING.finditer(text), _DRAWING_END):

@@ -1,0 +1,147 @@
+"""Letters that stand for bytes, taken apart by what their readers pass over: blanks, comments, lists, groups.
+
+A reader of XML joins what stands around a comment, one of JSON or notebooks the strings of a list, one of contacts the
+lines that were folded, one of RTF the digits around a group; decoders of base64 and hexadecimal pass over blanks,
+wherever they stand. RFC 4648, 3.3; XML 1.0, 2.5 to 2.7; RFC 6350, 3.2; RTF 1.9.1; RFC 1741 (BinHex 4.0).
+"""
+
+import binascii
+import contextlib
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterator
+
+from tutela._native import has_row
+from tutela.content.media.confined.paired import paired
+from tutela.content.media.sniff import sniff
+
+_ASIDE = ((re.compile(rb"<!--"), re.compile(rb"-->")), (re.compile(rb"<\?"), re.compile(rb"\?>")))
+"""Comments and what is meant for programs."""
+_FEWEST_JOINTS = 64
+"""Strings in a list of which a file may be made; a shorter list has long strings, which are found in it."""
+_LIST = re.compile(rb'(?:"(?:[^"\\]|\\.){0,400}+"\s{0,80}+,\s{0,80}+){64,}+(?:"(?:[^"\\]|\\.){0,400}+")?', re.DOTALL)
+_JOINT = re.compile(rb'((?:[^"\\]|\\.)*+)"\s*+,\s*+"', re.DOTALL)
+_BLANK_ESCAPE = re.compile(rb"\\[nrt]")
+_SHORTEST_RUN = 1_024
+_SPACED = re.compile(rb"[A-Za-z0-9+/=_\-\s]{1024,}+")
+_IN_SPACED = bytes((chr(n).isalnum() and n < 128) or n in b"+/=_-\t\n\v\f\r " for n in range(256))
+_SHORT_ROW = re.compile(rb"(?<!\S)\S{1,15}\s+\S")
+"""Rows that are longer are found one by one."""
+_FIRST_WORDS = 8
+"""So many words may stand before a file that begins in the same run."""
+_HEAD_LETTERS, _BLANKS_AMONG, _PROOF = 384, 16, 64
+"""What a file's type is told by, with blanks among them; bytes that come of packed ones."""
+_BLANKS = b" \t\r\n\v\f"
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+_RICH_TEXT = b"{\\rtf"
+_PICTURE = re.compile(rb"\\pict\b")
+_GROUP = re.compile(rb"\{[^{}]*\}")
+_CONTROL = re.compile(rb"\\[a-zA-Z]+-?\d* ?|\\[^a-zA-Z]|[^0-9a-fA-F]")
+_MOST_GROUPS = 16
+"""In each other, within a picture."""
+_HQX = re.compile(rb"(?:\A|[\r\n]):([!-,\-0-9@A-NP-VXYZ\[`a-fh-mpqr\s]{128,}+):")
+_HQX_LETTERS = b"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr"
+_HQX_AS_BASE64 = bytes.maketrans(_HQX_LETTERS, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+_REPEATED = re.compile(rb"(.)\x90([^\x00])|\x90\x00", re.DOTALL)
+
+
+def joined(text: bytes) -> Iterator[bytes]:
+    """The text as its readers join it, where that is another."""
+    whole = _without_asides(text) if b"<!" in text or b"<?" in text else text
+    if whole != text:
+        yield whole
+    if whole.count(b'",') >= _FEWEST_JOINTS:
+        for found in _LIST.finditer(whole):
+            yield _unescaped(_JOINT.sub(rb"\1", found.group()))
+    if b"\\" in whole and len(_BLANK_ESCAPE.findall(whole)) >= _FEWEST_JOINTS:
+        yield _BLANK_ESCAPE.sub(b" ", whole)
+    if text.startswith(_RICH_TEXT):
+        yield from _digits_of_pictures(text)
+
+
+def _without_asides(text: bytes) -> bytes:
+    for opening, closing in _ASIDE:
+        kept, at = [], 0
+        for begin, end in paired(text, opening.finditer(text), closing):
+            kept.append(text[at : begin.start()])
+            at = end.end()
+        text = b"".join((*kept, text[at:])) if at else text
+    return text.replace(b"<![CDATA[", b"").replace(b"]]>", b"")
+
+
+def files_through_blanks(text: bytes) -> Iterator[bytes]:
+    """Files in base64 or hexadecimal with blanks wherever they like, and in BinHex."""
+    for found in _SPACED.finditer(text) if has_row(text, _IN_SPACED, _SHORTEST_RUN) else ():
+        run = found.group()
+        if _SHORT_ROW.search(run) is None:
+            continue
+        for word in run.split(None, _FIRST_WORDS)[:_FIRST_WORDS]:
+            begun = run[run.index(word) :]
+            reads = [read for read in (_base64, _hexadecimal) if _begins_a_file(begun, read)]
+            if reads:
+                yield reads[0](begun)
+                break
+    for found in _HQX.finditer(text) if b":" in text else ():
+        with contextlib.suppress(ValueError, IndexError):
+            yield _from_binhex(found[1])
+
+
+def _begins_a_file(run: bytes, read: Callable[[bytes], bytes]) -> bool:
+    head = read(run[: _BLANKS_AMONG * _HEAD_LETTERS].translate(None, _BLANKS)[:_HEAD_LETTERS])
+    with contextlib.suppress(zlib.error):
+        return sniff(head) is not None or len(zlib.decompressobj().decompress(head, _PROOF)) == _PROOF
+    return False
+
+
+def _base64(run: bytes) -> bytes:
+    letters = run.translate(_STANDARD, _BLANKS + b"=")
+    return binascii.a2b_base64(letters[: len(letters) // 4 * 4])
+
+
+def _hexadecimal(run: bytes) -> bytes:
+    digits = run.translate(None, _BLANKS)
+    with contextlib.suppress(ValueError):
+        return bytes.fromhex(digits[: len(digits) // 2 * 2].decode())
+    return b""
+
+
+def _unescaped(text: bytes) -> bytes:
+    with contextlib.suppress(ValueError):
+        return str(json.loads(text)).encode("utf-8", "surrogatepass")
+    return text
+
+
+def _digits_of_pictures(text: bytes) -> Iterator[bytes]:
+    """The digits of each picture of RTF, without the words and groups that stand among them."""
+    at = 0
+    for found in _PICTURE.finditer(text):
+        if found.start() < at:
+            continue
+        at = _group_end(text, found.end())
+        group = text[found.end() : at]
+        for _ in range(_MOST_GROUPS):
+            if (smaller := _GROUP.sub(b"", group)) == group:
+                break
+            group = smaller
+        yield _CONTROL.sub(b"", group)
+
+
+def _group_end(text: bytes, at: int) -> int:
+    """Where the group ends that is open at a place."""
+    depth = 1
+    for brace in re.compile(rb"[{}]").finditer(text, at):
+        depth += 1 if brace.group() == b"{" else -1
+        if depth == 0:
+            return brace.start()
+    return len(text)
+
+
+def _from_binhex(letters: bytes) -> bytes:
+    """The data fork. Raises ValueError, IndexError."""
+    plain = letters.translate(_HQX_AS_BASE64, b" \t\r\n")
+    packed = binascii.a2b_base64(plain + b"A" * (-len(plain) % 4))
+    read = _REPEATED.sub(lambda found: found[1] * found[2][0] if found[1] else b"\x90", packed)
+    begin = read[0] + 20  # after the name: a zero, type, creator, flags, the length of the data, that of the resources
+    length = int.from_bytes(read[begin - 8 : begin - 4])
+    return read[begin + 2 : begin + 2 + length]
