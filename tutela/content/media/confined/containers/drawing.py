@@ -12,6 +12,7 @@ from PIL import Image, ImageChops
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers.drawn_text import outlined
+from tutela.content.media.confined.containers.letter_pictures import has_holes
 from tutela.content.media.confined.containers.page import STATES, TONES, nesting
 from tutela.content.media.confined.containers.page_styles import MANY, has_long_path, pieces
 from tutela.content.media.confined.paired import paired, tags
@@ -62,6 +63,9 @@ not know."""
 _DECLARES = re.compile(rb"<!(?:ENTITY|ATTLIST)|\bcontext-(?:fill|stroke)\b")
 """Entities and attributes that only readers of XML know, colours of what uses a marker."""
 _CDATA = re.compile(rb"<!\[CDATA\[|\]\]>")
+_LETTERS = re.compile(rb"<(?:[\w.\x80-\xff-]+:)?(?:text|tspan)\b")
+_ANY_TAG = re.compile(rb"<[^<>]*>")
+_PRESERVED = re.compile(rb"""xml:space\s*=\s*(?:"preserve"|'preserve')""")
 _NAMESPACE = b'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 _MEDIA = re.compile(rb"@media\b[^{};@]*\{((?:[^{}]*\{[^{}]*\})*[^{}]*)\}", re.IGNORECASE)
 
@@ -85,11 +89,12 @@ class Drawing:
             text[begin.end() : end.start()] for begin, end in paired(text, tags(text, _FOREIGN), _FOREIGN_END)
         ):
             yield InnerFile("page within", b"<html>" + foreign, speculative=True)
-        if pieces(text) >= MANY and _BEYOND.search(text):
+        if (pieces(text) >= MANY and _BEYOND.search(text)) or _has_letters(text):
             if _DECLARES.search(text):
                 reason = "it declares what is not drawn here"
                 yield Unread("drawing", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
-            yield InnerFile("drawing as a page", b"<!doctype html><html>" + _CDATA.sub(b"", text))
+            spaced = _PRESERVED.sub(b"style='white-space:pre'", _CDATA.sub(b"", text))
+            yield InnerFile("drawing as a page", b"<!doctype html><html>" + spaced)
         for reading in dict.fromkeys((text, _MEDIA.sub(rb"\1", text), STATES.sub(b"", text), *_in_languages(text))):
             yield from _drawn(reading, "drawing", budget)
         if len(set(_LANGUAGE.findall(text))) > _MOST_LANGUAGES:
@@ -103,6 +108,12 @@ class Drawing:
             budget.spend_part()
             alone = b"<svg %b %b>%b</svg>" % (_NAMESPACE, begin[1], text[begin.end() : end.start()])
             yield from _drawn(alone, f"symbol {number}", budget)
+
+
+def _has_letters(text: bytes) -> bool:
+    """Whether letters of the drawing may be a picture. Our renderer has no fonts, the engine for pages has some."""
+    count = len(_LETTERS.findall(text)) if b"text" in text else 0
+    return count >= MANY or (count > 0 and has_holes(_ANY_TAG.sub(b"", text)))
 
 
 def _left_out(text: bytes) -> bool:

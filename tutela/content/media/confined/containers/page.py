@@ -14,12 +14,14 @@ from itertools import pairwise
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers import block_letters
+from tutela.content.media.confined.containers.letter_pictures import HOLES, has_holes, letter_pictures
 from tutela.content.media.confined.containers.page_styles import MANY, MANY_IN_TWO, VARIED, PageStyles, pieces
 from tutela.content.media.confined.encodings import addresses_in
 from tutela.content.media.confined.paired import paired, tags
-from tutela.content.media.confined.parts import InnerFile, Part, Unread
+from tutela.content.media.confined.parts import InnerFile, InnerPicture, Part, Unread
 from tutela.content.media.content import Content, Shortcoming
 from tutela.content.media.profile import Profile
+from tutela.content.media.sniff import MediaType
 from tutela.errors import UnscreenableError
 
 try:
@@ -72,6 +74,11 @@ _DATA_BLOCK = re.compile(rb"""<script\s+type\s*=\s*["']?application/(?:ld\+)?jso
 """Data for programs that read pages, which no browser runs."""
 _SCRIPT_END = re.compile(rb"</script", re.IGNORECASE)
 _PAINTS = re.compile(rb"getContext|putImageData|createImageData|OffscreenCanvas|fillRect")
+_CODE = re.compile(rb"<(?:script|style)\b[^>]*>", re.IGNORECASE)
+_CODE_END = re.compile(rb"</(?:script|style)", re.IGNORECASE)
+_ANY_TAG = re.compile(rb"<[^<>]*>")
+_WIDE_SPACE = re.compile(rb"[^\s\xa0](?: |\xc2\xa0){3}")
+"""Wherever it stands: styles and attributes have letters that are shown, too."""
 _HANDLER = re.compile(rb"""\bon[a-z]{3,30}\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)|javascript:[^"'<>]+""", re.IGNORECASE)
 """Scripts that stand in attributes."""
 _STYLE = b"text/css"
@@ -148,7 +155,12 @@ class WebPage:
         styles = PageStyles(text) if pieces(text) >= MANY else None
         if styles is not None and styles.is_unknown_picture:
             yield _not_drawn("it has many elements of styles that are not drawn here")
-        if not may_draw(text):
+        is_page = content.media_type is MediaType.HTML
+        if not is_page:
+            for number, picture in enumerate(letter_pictures(text), start=1):
+                budget.check_time()
+                yield InnerPicture(f"letters {number}", picture, only_letters=True)
+        if not (may_draw(text) or (is_page and _has_letters(text))):
             return
         closed = (text + _CLOSED,) if len(_FIELD_COLOUR.findall(text)) >= _MANY_FIELDS else ()
         lowered = styles.lowered() if styles is not None else ()
@@ -166,6 +178,24 @@ class WebPage:
             yield _not_drawn("its fields may be shown otherwise than they are drawn here")
         if styles is not None and not shown and styles.wanted.is_a_picture:
             yield _not_drawn("it has many fields that are not drawn here")
+
+
+def _has_letters(text: bytes) -> bool:
+    """Whether a page may be a picture of letters: they have elements of their own, or there is much between them."""
+    if _has_enough(text):
+        return True
+    text = _unescaped(text) if b"&" in text else text
+    return len(_WIDE_SPACE.findall(text)) >= HOLES or has_holes(_ANY_TAG.sub(b"", _without_code(text)))
+
+
+def _without_code(text: bytes) -> bytes:
+    """The page without its scripts and style sheets."""
+    shown = []
+    at = 0
+    for begin, end in paired(text, tags(text, _CODE), _CODE_END):
+        shown.append(text[at : begin.start()])
+        at = end.start()
+    return b"".join((*shown, text[at:]))
 
 
 def may_show(text: bytes) -> bool:

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 import xxhash
 
 from tutela.content.media.confined.budget import Budget, BudgetSpentError
+from tutela.content.media.confined.containers.letter_blocks import from_afar
 from tutela.content.media.confined.containers.pdf_pages import (
     MAX_REGIONS,
     SHORT_SIDE,
     TEXT_SIDE,
     PageRegion,
     draw,
+    draw_letters,
     draw_page,
     draw_region,
     has_dark_fields,
+    letter_regions,
     painted,
     regions,
 )
@@ -98,11 +101,15 @@ class _Reading:
 
     def _drawn(self, page: "PdfPage", name: str) -> Iterator[Part]:
         found = painted(page)
-        if found.is_text() and not self._traits.any():
-            picture = draw_page(page, TEXT_SIDE, self._mode)
-            yield InnerPicture(name, picture, only_letters=not has_dark_fields(picture))
+        is_text = found.is_text() and not self._traits.any()
+        picture = draw_page(page, TEXT_SIDE if is_text else SHORT_SIDE, self._mode)
+        yield InnerPicture(name, picture, only_letters=is_text and not has_dark_fields(picture))
+        for count, region in enumerate(letter_regions(found), start=1):
+            self._budget.check_time()
+            letters = from_afar(draw_letters(page, region, picture, self._mode))
+            yield InnerPicture(f"letters {count}", letters, within=name, only_letters=True)
+        if is_text:
             return
-        yield InnerPicture(name, draw_page(page, SHORT_SIDE, self._mode))
         if found.cut_short:
             yield Unread(
                 name, UnscreenableError(Shortcoming.TOO_MANY_PARTS, "the page paints more than is gone through")

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from tutela.content.media.confined.containers import letter_blocks
 from tutela.content.media.content import Mode, Picture
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ TEXT_SIDE = 320
 _SMALLEST = 64
 """Pixels across below which no picture is told from another."""
 _VECTOR_SIDE = 384
+_LETTERS_SIDE = 256
+"""Pixels across a block of letters; with more it is no nearer to the picture that they make."""
+_NEARLY = 2.0
+"""Times as fine as a page was drawn: fewer than that, and a block is taken out of it."""
 MAX_REGIONS = 48
 """Of one page, the largest first; each picture file is looked at by itself beside that."""
 _MAX_PIECES = 20_000
@@ -114,6 +119,16 @@ def draw_region(page: "PdfPage", region: PageRegion, mode: Mode) -> Picture:
     return draw(page, _shown_box(page, region.box), region.scale, mode)
 
 
+def draw_letters(page: "PdfPage", region: PageRegion, drawn: Picture, mode: Mode) -> npt.NDArray[np.uint8]:
+    """A region of letters, out of the page that was drawn where that is nearly as fine."""
+    scale = drawn.width / page.get_size()[0]
+    left, top, right, bottom = (round(edge * scale) for edge in _shown_box(page, region.box))
+    shown = drawn.pixels[top:bottom, left:right]
+    if region.scale > scale * _NEARLY or not shown.size:
+        return draw_region(page, region, mode).pixels
+    return np.ascontiguousarray(shown)
+
+
 def draw(page: "PdfPage", box: tuple[float, float, float, float], scale: float, mode: Mode) -> Picture:
     """A part of a page, given as left, top, right and bottom of what is shown, in points from its upper left."""
     from pypdfium2 import raw
@@ -199,6 +214,7 @@ def _gather(count: int, get: Callable[[int], Any], matrix: Box | None, result: P
     from pypdfium2 import raw
 
     edges = [ctypes.c_float() for _ in range(4)]
+    colour = [ctypes.c_uint() for _ in range(4)]
     for number in range(max(0, count)):
         if len(result.pieces) + len(result.letters) >= _MAX_PIECES:
             result.cut_short = True
@@ -221,7 +237,8 @@ def _gather(count: int, get: Callable[[int], Any], matrix: Box | None, result: P
                 result.pieces.append(Piece(box, 0, _density(item, box)))
             case raw.FPDF_PAGEOBJ_TEXT:
                 result.letters.append(Piece(box, 8))
-                result.colours.add(_colour(item))
+                raw.FPDFPageObj_GetFillColor(item, *colour)
+                result.colours.add((colour[0].value, colour[1].value, colour[2].value))
                 result.large_letters |= min(box[2] - box[0], box[3] - box[1]) > _LARGE_LETTER
             case raw.FPDF_PAGEOBJ_PATH:
                 result.pieces.append(Piece(box, max(1, raw.FPDFPath_CountSegments(item))))
@@ -259,14 +276,6 @@ def _density(item: Any, box: tuple[float, float, float, float]) -> float:
     return max(width.value, height.value) / max(1e-3, box[2] - box[0], box[3] - box[1])
 
 
-def _colour(item: Any) -> tuple[int, int, int]:
-    from pypdfium2 import raw
-
-    red, green, blue, alpha = ctypes.c_uint(), ctypes.c_uint(), ctypes.c_uint(), ctypes.c_uint()
-    raw.FPDFPageObj_GetFillColor(item, red, green, blue, alpha)
-    return red.value, green.value, blue.value
-
-
 def regions(found: Painted, page_size: tuple[float, float], traits: Traits) -> list[PageRegion]:
     """What is to be drawn at its own size, the largest first. Where there are patterns, what few lines draw may be
     filled with a picture."""
@@ -298,6 +307,18 @@ def regions(found: Painted, page_size: tuple[float, float], traits: Traits) -> l
         if enough and not whole and short * scale >= _SMALLEST:
             result.append(PageRegion((float(left), float(bottom), float(right), float(top)), scale))
     return sorted(result, key=_area, reverse=True)
+
+
+def letter_regions(found: Painted) -> list[PageRegion]:
+    """The blocks of letters of a page, which are pictures in one colour where the letters are set so."""
+    boxes = np.array([piece.box for piece in found.letters]).reshape(-1, 4)
+    result = []
+    for left, bottom, right, top in dict.fromkeys(letter_blocks.blocks(boxes)):
+        width, height = right - left, top - bottom
+        if min(width, height) >= _SMALLEST:
+            scale = min(_LETTERS_SIDE / min(width, height), LONG_SIDE / max(width, height))
+            result.append(PageRegion((left, bottom, right, top), scale))
+    return result
 
 
 def _area(region: PageRegion) -> float:
