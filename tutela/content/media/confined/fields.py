@@ -36,6 +36,8 @@ _DRAWN = frozenset({"svg", "html", "vector", ""})
 _MOST_STYLES = 8
 _MOST_PARENTS = 16
 _MOST_SHADES = 400
+_THICK = 24
+"""Eighths of a point of a border that fills a cell."""
 _THEME = (
     *(0xFFFFFF, 0x000000, 0xE7E6E6, 0x44546A, 0x4472C4, 0xED7D31),
     *(0xA5A5A5, 0xFFC000, 0x5B9BD5, 0x70AD47, 0x0563C1, 0x954F72),
@@ -118,7 +120,7 @@ def _grids(text: bytes, data: bytes, styles: Sequence[bytes], common: Sequence[b
             yield _worksheet(data, fills, coloured_by_value=b"conditionalFormatting" in text)
     if b"table-cell" in text:
         yield from _open_document(data, common)
-    if b"shd" in text:
+    if b"shd" in text or b"tcBorders" in text or b"tcPr" in text:
         yield from _tables(data)
     if b"Interior" in text:
         yield from _workbook(data)
@@ -356,11 +358,11 @@ def _repeated(said: Mapping[str, str], key: str) -> int:
 
 
 def _tables(data: bytes) -> Iterator[_Grid]:
-    """The tables of a Word document, by the shades of their cells. Raises UnscreenableError where letters have as many
-    shades as a picture has fields."""
+    """The tables of a text or a slide, by the shades of their cells, or by borders that fill them. Raises
+    UnscreenableError where letters have as many shades as a picture has fields."""
     grids: list[tuple[_Grid, list[int]]] = []
     shades: list[int] = []
-    within_letters = False
+    within_letters = within_cell = within_borders = False
     for event in _events(data):
         match event:
             case _Event(True, "tbl"):
@@ -375,6 +377,19 @@ def _tables(data: bytes) -> Iterator[_Grid]:
                 grids[-1][1][1] += max(1, int(said.get("val", "1"))) - 1
             case _Event(begins, "rPr"):
                 within_letters = begins
+            case _Event(begins, "tcPr"):
+                within_cell = begins
+            case _Event(begins, "tcBorders"):
+                within_borders = begins
+            case _Event(True, "srgbClr", said) if within_cell and grids:
+                if (shade := _hexadecimal(said.get("val", ""))) is not None:
+                    row, column = grids[-1][1]
+                    grids[-1][0].colours[row, column] = shade
+            case _Event(True, _, said) if within_borders and grids:
+                border = _hexadecimal(said.get("color", ""))
+                if border is not None and int(said.get("sz", "0")) >= _THICK:
+                    row, column = grids[-1][1]
+                    grids[-1][0].colours.setdefault((row, column), border)
             case _Event(True, "shd", said) if (shade := _shade(said)) is not None:
                 if within_letters:
                     shades.append(shade)

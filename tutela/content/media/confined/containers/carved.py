@@ -28,7 +28,7 @@ class Carved:
             # A program that reads a format has its signature in it, but for that of WebP, which is in two pieces.
             by_chance = kind is not None and sniff(part.data) is not MediaType.WEBP
             yield replace(part, speculative=part.speculative or by_chance)
-        if kind is not None and kind[1] in ("font/woff", "font/woff2"):
+        if kind is not None and kind[0] is FileKind.FONT:
             yield from of_font(memoryview(content.data), budget)
         if kind is not None and kind[1] == "application/vnd.sqlite3":
             yield from values_of(content, budget)

@@ -21,6 +21,7 @@ _KINDS = (
         re.compile(rb"\x1b\[(?:[\d;:]*?(?:4[0-7]|10[0-7]|[34]8[;:][25][;:][\d;:]+)m|(?:[\d;:]*[;:])?0?7m )"),
         "a terminal draws it",
     ),
+    (b"<color", re.compile(rb"<color\b[^<>]*?\svalue\s*=\s*[\"']\d+,"), "a form draws {count:,} fields"),
     (b"SOLID", re.compile(rb"^[ \t]*0\r?\n(?:SOLID|TRACE)\r?$", re.MULTILINE), "it draws {count:,} fields"),
     (b"\\cell", re.compile(rb"\\(?:clcbpat|cbpat|chcbpat|highlight)[1-9]"), "it draws {count:,} coloured cells"),
     (

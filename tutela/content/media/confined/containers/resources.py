@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.encodings import bitmap_file
+from tutela.content.media.confined.glyphs import has_picture, tables_of
 from tutela.content.media.confined.parts import InnerFile, Part, Unread
 from tutela.content.media.content import Shortcoming
 from tutela.errors import UnscreenableError
@@ -26,12 +27,16 @@ _DRAWN = frozenset({15, 32, 36, 37})
 
 
 def of_font(data: memoryview, budget: Budget) -> Iterator[Part]:
-    """What the tables of a WOFF hold; a WOFF 2 whose glyphs are pictures is held."""
+    """What the tables of a WOFF hold; a font whose glyphs are pictures is held."""
     if bytes(data[:4]) == b"wOF2":
         if _draws(data):
-            reason = "its glyphs are pictures, and are not drawn here"
-            yield Unread("font", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
+            yield _not_drawn()
         return
+    if bytes(data[:4]) != b"wOFF":
+        if any(map(has_picture, tables_of(data))):
+            yield _not_drawn()
+        return
+    tables: dict[bytes, memoryview] = {}
     for number in range(int.from_bytes(data[12:14])):
         entry = data[44 + 20 * number : 64 + 20 * number]
         start, packed = (int.from_bytes(entry[at : at + 4]) for at in (4, 8))
@@ -42,7 +47,15 @@ def of_font(data: memoryview, budget: Budget) -> Iterator[Part]:
         except zlib.error:
             continue
         budget.spend_bytes(len(table))
+        tables[bytes(entry[:4])] = memoryview(table)
         yield from carve(memoryview(table), budget)
+    if has_picture(tables):
+        yield _not_drawn()
+
+
+def _not_drawn() -> Unread:
+    reason = "its glyphs are pictures, and are not drawn here"
+    return Unread("font", UnscreenableError(Shortcoming.NOT_RENDERED, reason))
 
 
 def _draws(data: memoryview) -> bool:
