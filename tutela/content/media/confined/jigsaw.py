@@ -33,7 +33,9 @@ _MOST_LEVELS = 64.0
 """A line that goes on otherwise by more levels of grey is no worse for it: edges of things lie along sides, too."""
 _AS_BEFORE, _ROUNDING = 2.5, 2.0
 """What fits goes on at most so many times as badly as both do two lines before their sides; and levels of grey."""
-_MISFIT, _LIKELY_MISFIT = 256.0, 40.0
+_NO_PROOF = 256.0
+"""Levels that a side costs which is all alike: the ground of a sign fits every other, and joins none."""
+_MISFIT, _LIKELY_MISFIT = 512.0, 40.0
 """Levels by which what does not fit costs more, and how much more of it may fill a place that is left."""
 _SUREST, _LEVEL = 0.95, 1.0
 """What fits another piece nearly as well is not joined; levels of grey below which all fits alike."""
@@ -69,6 +71,11 @@ class _Piece:
     top: Lines
     right: Lines
     bottom: Lines
+
+    @property
+    def shows_nothing(self) -> bool:
+        """Whether all its sides are alike."""
+        return all(np.ptp(side[0]) == 0 for side in (self.left, self.top, self.right, self.bottom))
 
 
 class Jigsaw:
@@ -158,7 +165,8 @@ class Jigsaw:
         return {number: place for place, number in at.items()}
 
     def _drawn(self, places: Group) -> Picture:
-        """The whole, with what is missing in the grey of all that found no place."""
+        """The whole, with what is missing as grey as pieces are that show nothing, which are there once however often
+        they are shown; else as all that found no place."""
         widths: dict[int, int] = defaultdict(int)
         heights: dict[int, int] = defaultdict(int)
         for number, (column, row) in places.items():
@@ -168,6 +176,7 @@ class Jigsaw:
         scale = min(1.0, _WHOLE / max(left[max(left)], top[max(top)]))
         size = (max(1, round(left[max(left)] * scale)), max(1, round(top[max(top)] * scale)))
         others = [piece.image for number, piece in enumerate(self._pieces) if number not in places]
+        others = [piece.image for piece in self._pieces if piece.shows_nothing] or others
         grey = round(np.mean([np.asarray(image).mean() for image in others])) if others else 128
         whole = Image.new("L", size, grey)
         for number, (column, row) in places.items():
@@ -243,13 +252,16 @@ def _sampled(lines: Lines) -> Samples:
 
 def _compared(first: Sequence[Lines], second: Sequence[Lines]) -> Samples:
     """[i, j]: how badly the lines at side i of the first go on at side j of the second, both ways, in levels of grey;
-    `_MISFIT` more where that is much worse than before their sides, infinite for a piece with itself."""
+    `_NO_PROOF` more where a side is all alike, `_MISFIT` more where they go on much worse than before their sides,
+    infinite for a piece with itself."""
     (line, ahead, within), (other_line, other_ahead, other_within) = _sides(first), _sides(second)
     costs = np.empty((len(first), len(second)), np.float32)
     for number in range(len(first)):
         both = _unlike(ahead[number], other_line) + _unlike(other_ahead, line[number])
         fits = both <= _AS_BEFORE * (within[number] + other_within + _ROUNDING)
         costs[number] = np.where(fits, both, both + _MISFIT)
+    flat, other_flat = (np.ptp(each, axis=1) == 0 for each in (line, other_line))
+    costs[flat[:, None] | other_flat] += _NO_PROOF
     np.fill_diagonal(costs, np.inf)
     return costs
 
@@ -266,7 +278,7 @@ def _unlike(expected: Samples, line: Samples) -> Samples:
 
 def _surest(costs: Samples) -> Iterator[tuple[float, int, int]]:
     """(doubt, i, j) of the pairs that fit each other clearly better than anything else fits either."""
-    costs = np.where(costs < _MISFIT, costs, np.inf)
+    costs = np.where(costs < _NO_PROOF, costs, np.inf)
     behind, before = costs.argmin(axis=1), costs.argmin(axis=0)
     of_first, of_second = np.partition(costs, 1, axis=1)[:, 1], np.partition(costs, 1, axis=0)[1]
     for one, other in enumerate(behind):

@@ -26,6 +26,8 @@ _BLANK_ESCAPE = re.compile(rb"\\[nrt]")
 _SHORTEST_RUN = 1_024
 _SPACED = re.compile(rb"[A-Za-z0-9+/=_\-\s]{1024,}+")
 _IN_SPACED = bytes((chr(n).isalnum() and n < 128) or n in b"+/=_-\t\n\v\f\r " for n in range(256))
+_DIGITS = [b"%d" % digit for digit in range(10)]
+"""Words have none, files in letters always."""
 _SHORT_ROW = re.compile(rb"(?<!\S)\S{1,15}\s+\S")
 """Rows that are longer are found one by one."""
 _FIRST_WORDS = 8
@@ -47,20 +49,20 @@ _REPEATED = re.compile(rb"(.)\x90([^\x00])|\x90\x00", re.DOTALL)
 
 
 def joined(text: bytes) -> Iterator[bytes]:
-    """The text as its readers join it, where that is another."""
-    whole = _without_asides(text) if b"<!" in text or b"<?" in text else text
-    if whole != text:
-        yield whole
-    if whole.count(b'",') >= _FEWEST_JOINTS:
-        for found in _LIST.finditer(whole):
+    """Parts of the text as their readers join them."""
+    if b'"' in text and text.count(b'",') >= _FEWEST_JOINTS:
+        for found in _LIST.finditer(text):
             yield _unescaped(_JOINT.sub(rb"\1", found.group()))
-    if b"\\" in whole and len(_BLANK_ESCAPE.findall(whole)) >= _FEWEST_JOINTS:
-        yield _BLANK_ESCAPE.sub(b" ", whole)
+    if b"\\" in text and len(_BLANK_ESCAPE.findall(text)) >= _FEWEST_JOINTS:
+        yield _BLANK_ESCAPE.sub(b" ", text)
     if text.startswith(_RICH_TEXT):
         yield from _digits_of_pictures(text)
 
 
-def _without_asides(text: bytes) -> bytes:
+def without_asides(text: bytes) -> bytes:
+    """The text without comments, instructions and the marks of sections."""
+    if b"<" not in text or (b"<!" not in text and b"<?" not in text):
+        return text
     for opening, closing in _ASIDE:
         kept, at = [], 0
         for begin, end in paired(text, opening.finditer(text), closing):
@@ -72,15 +74,16 @@ def _without_asides(text: bytes) -> bytes:
 
 def files_through_blanks(text: bytes) -> Iterator[bytes]:
     """Files in base64 or hexadecimal with blanks wherever they like, and in BinHex."""
-    for found in _SPACED.finditer(text) if has_row(text, _IN_SPACED, _SHORTEST_RUN) else ():
+    may_be_there = has_row(text, _IN_SPACED, _SHORTEST_RUN) and any(digit in text for digit in _DIGITS)
+    for found in _SPACED.finditer(text) if may_be_there else ():
         run = found.group()
         if _SHORT_ROW.search(run) is None:
             continue
-        for word in run.split(None, _FIRST_WORDS)[:_FIRST_WORDS]:
-            begun = run[run.index(word) :]
-            reads = [read for read in (_base64, _hexadecimal) if _begins_a_file(begun, read)]
-            if reads:
-                yield reads[0](begun)
+        head = run[: 2 * _BLANKS_AMONG * _HEAD_LETTERS]
+        for word in head.split(None, _FIRST_WORDS)[:_FIRST_WORDS]:
+            begin = head.index(word)
+            if reads := [read for read in (_base64, _hexadecimal) if _begins_a_file(head[begin:], read)]:
+                yield reads[0](run[begin:])
                 break
     for found in _HQX.finditer(text) if b":" in text else ():
         with contextlib.suppress(ValueError, IndexError):

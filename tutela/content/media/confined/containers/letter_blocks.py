@@ -15,7 +15,7 @@ Boxes = npt.NDArray[np.float64]
 """left, bottom, right, top of each line, or of parts of it, in any unit."""
 Members = npt.NDArray[np.int64]
 
-_LINES = 20
+LINES = 20
 """Fewer lines are no picture."""
 _WIDTH = 12
 """Heights of a letter across: some twenty letters."""
@@ -33,7 +33,7 @@ of thirty with white between them, it makes waves that the picture does not have
 
 def blocks(boxes: Boxes) -> Iterator[tuple[float, float, float, float]]:
     """The edges of each block that has so many lines as a picture needs, for each width of the gaps once."""
-    if len(boxes) < _LINES:
+    if len(boxes) < LINES:
         return
     sides = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
     least = np.maximum(sides, np.median(sides))  # dots and dashes lie in lines that are as high as others
@@ -47,7 +47,7 @@ def blocks(boxes: Boxes) -> Iterator[tuple[float, float, float, float]]:
             right, top = boxes[block, 2:].max(axis=0)
             short, long = sorted((right - left, top - bottom))
             letter = np.median(sides[block])
-            if short >= _WIDTH * letter and _LINES * letter <= long <= _LONGEST * short:
+            if short >= _WIDTH * letter and LINES * letter <= long <= _LONGEST * short:
                 yield float(left), float(bottom), float(right), float(top)
 
 
@@ -65,7 +65,7 @@ def _apart(lower: Boxes, upper: Boxes, members: Members) -> Iterator[Members]:
             yield group
             continue
         parts = np.split(order, cuts)
-        waiting += [(part, turn + 1, is_whole) for part in parts if len(part) >= _LINES]
+        waiting += [(part, turn + 1, is_whole) for part in parts if len(part) >= LINES]
 
 
 def from_afar(block: npt.NDArray[np.uint8]) -> Picture:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from tutela.content.media.confined.containers.letter_blocks import Boxes, blocks, from_afar
+from tutela.content.media.confined.containers.letter_blocks import LINES, Boxes, blocks, from_afar
 from tutela.content.media.content import Picture
 
 _BY_INK = " .`'-,:_^\";~!/\\|i()r*+l<>=?jt][}{1v7cLJTYsxzCfnuyIFVaoe2S3kZ4h5P6wdbqpXUAgKGOEDHN9m0R8Q$#&%MWB@"
@@ -43,7 +43,7 @@ _IN_INK = _INKS[:256].tobytes()
 
 def letter_pictures(text: bytes) -> Iterator[Picture]:
     """Each block of lines as a picture, black on white and white on black."""
-    for part in _parts(text):
+    for part in _parts(text) if text.count(b"\n") + 1 >= LINES else ():
         lines = _Lines(part.expandtabs() if b"\t" in part else part)
         for left, bottom, right, top in dict.fromkeys(blocks(lines.boxes())):
             block = slice(round(-top / _HEIGHT), round((-bottom - _LETTER) / _HEIGHT) + 1)

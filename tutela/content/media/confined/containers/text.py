@@ -7,7 +7,7 @@ from itertools import chain
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.encodings import addresses_in, files_in, readings_of, runs_in
-from tutela.content.media.confined.joined import files_through_blanks, joined
+from tutela.content.media.confined.joined import files_through_blanks, joined, without_asides
 from tutela.content.media.confined.paired import paired
 from tutela.content.media.confined.parts import InnerFile, Part, Unread, encrypted
 from tutela.content.media.content import Content
@@ -40,19 +40,26 @@ def _found(text: bytes, media_type: MediaType | None, budget: Budget) -> Iterato
     seen: set[tuple[int, bool]] = set()
     for name, data in files_in(text, budget):
         yield name, data, name == "escaped"
-    for reading in chain(readings_of(text), joined(text)):
-        for name, data, speculative in _in_reading(reading, media_type, budget):
-            digest = hash(data)
-            if (digest, False) not in seen and (digest, speculative) not in seen:  # said to be a picture is more
-                seen.add((digest, speculative))
-                yield name, data, speculative
+    for name, data, speculative in _in_readings(text, media_type, budget):
+        digest = hash(data)
+        if (digest, False) not in seen and (digest, speculative) not in seen:  # said to be a picture is more
+            seen.add((digest, speculative))
+            yield name, data, speculative
 
 
-def _in_reading(text: bytes, media_type: MediaType | None, budget: Budget) -> Iterator[tuple[str, bytes, bool]]:
+def _in_readings(text: bytes, media_type: MediaType | None, budget: Budget) -> Iterator[tuple[str, bytes, bool]]:
+    plain = without_asides(text)
+    for reading in chain(readings_of(text), joined(plain)):
+        yield from _carried_by(reading, budget)
+        if media_type is not MediaType.SVG and b"<" in reading:
+            for begin, end in paired(reading, _DRAWING.finditer(reading), _DRAWING_END):
+                yield "", reading[begin.start() : end.end()], True
+    if plain != text:  # drawings are read with their comments
+        yield from _carried_by(plain, budget)
+
+
+def _carried_by(text: bytes, budget: Budget) -> Iterator[tuple[str, bytes, bool]]:
     for said, data in addresses_in(text):
         yield "", data, not said.startswith(_PICTURES)
     for data in chain(runs_in(text, budget), files_through_blanks(text)):
         yield "", data, True
-    if media_type is not MediaType.SVG and b"<" in text:
-        for begin, end in paired(text, _DRAWING.finditer(text), _DRAWING_END):
-            yield "", text[begin.start() : end.end()], True
