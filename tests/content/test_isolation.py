@@ -16,6 +16,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.content.test_jigsaw import CARRIERS, pieces, put_in_disorder
+from tests.content.test_joined import APART
+from tests.content.test_letter_pictures import DRAWINGS, PAGES, TEXTS
+from tests.content.test_outlines import SHOWN
 from tests.support.containers import every_container
 from tests.support.effort import effort
 from tests.support.isolated_tasks import what_is_found
@@ -205,13 +209,22 @@ _DRAWINGS = {
 }
 
 
+def _shown_in_parts() -> dict[str, bytes]:
+    """What is put together, joined, outlined or written before it is a picture."""
+    files = [file_of(piece, "PNG") for piece in pieces(4, 4)]
+    whole = {f"pieces in a {name}": carry(files) for name, carry in CARRIERS.items()}
+    whole["pieces in disorder"] = CARRIERS["archive"]([file_of(put_in_disorder(4, 4), "PNG")])
+    written = {**APART, **SHOWN, **PAGES, **DRAWINGS, **{name: "\n".join(text) for name, text in TEXTS.items()}}
+    return whole | {name: text if isinstance(text, bytes) else text.encode() for name, text in written.items()}
+
+
 @pytest.mark.slow
 def test_a_worker_finds_what_is_found_without_confinement_and_asks_for_nothing_more():
     """Whatever content of any kind needs is loaded before; what is refused later would be a hold for no reason."""
     limits = Limits(timeout_s=PATIENCE_S)
     asked, different = {}, []
     with WorkerPool("tests.support.isolated_tasks:examine_and_tell", size=1, limits=limits) as pool:
-        for name, data in {**every_format(photos()[0]), **every_container(), **_DRAWINGS}.items():
+        for name, data in {**every_format(photos()[0]), **every_container(), **_DRAWINGS, **_shown_in_parts()}.items():
             task_options = options(Mode.FAST, limits) | {"watched": sniff(data) in VIDEOS}
             answer = pool.run(data, task_options)
             if answer["opened"]:

@@ -29,6 +29,7 @@ _MODULES = (
     f"{_HERE}.containers.page",
     f"{_HERE}.video",
     "PIL.ImageCms",
+    "numpy.ma",  # which a median of NumPy imports
     *(f"PIL.{name}ImagePlugin" for name in _FORMATS),
     "pillow_heif",
     "pillow_jxl",

@@ -6,11 +6,11 @@ runs no script: a page that draws by script, or in ways that it does not know, i
 
 import contextlib
 import io
+import itertools
 import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.containers import block_letters
@@ -101,6 +101,8 @@ _FIELD_COLOUR = re.compile(
     rb"""(?:bgcolor\s*=\s*["']?|background(?:-color)?\s*:\s*|fill(?:color)?\s*[:=]\s*["']?)\s*(#[0-9a-f]{3,8}|\w+\([^()]*[()])""",
     re.IGNORECASE,
 )
+_PLAIN_LETTERS = b"<style>* { font-family: monospace !important }</style>"
+"""Fonts of other names cannot be looked for here."""
 _CLOSED = b"<style>table { border-spacing: 0 !important }</style>"
 """Cells with gaps between them do not touch, and are one picture to who looks at them."""
 _EMBEDS = re.compile(rb"<(?:img|image|picture|input|object|embed|svg|video|canvas)\b|url\(", re.IGNORECASE)
@@ -162,10 +164,11 @@ class WebPage:
                 yield InnerPicture(f"letters {number}", picture, only_letters=True)
         if not (may_draw(text) or (is_page and _has_letters(text))):
             return
+        plain = (text + _PLAIN_LETTERS,) if is_page and b"font" in text else ()
         closed = (text + _CLOSED,) if len(_FIELD_COLOUR.findall(text)) >= _MANY_FIELDS else ()
         lowered = styles.lowered() if styles is not None else ()
         shown = dense = False
-        for reading in dict.fromkeys((text, _unwrapped(text), STATES.sub(b"", text), *closed, *lowered)):
+        for reading in dict.fromkeys((text, _unwrapped(text), STATES.sub(b"", text), *closed, *lowered, *plain)):
             budget.check_time()
             document = _laid_out(reading)
             budget.spend_bytes(len(document))
@@ -308,6 +311,16 @@ def _unescaped(text: bytes) -> bytes:
     return html.unescape(text.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
+_WARMED = (
+    ("", "inherit", range(1, 41)),
+    ("", "monospace", range(1, 41)),
+    ("", "sans-serif", range(6, 25)),
+    ("font-weight:bold", "inherit", range(6, 33)),
+    ("font-weight:bold", "monospace", range(6, 25)),
+    ("font-weight:bold", "sans-serif", range(8, 25)),
+    ("font-style:italic", "inherit", range(10, 19)),
+)
+"""Fonts that letters are drawn in: for each size a file is asked for, which a worker cannot do. Cairo keeps 256."""
 _NO_TIME = "1970-01-01T00:00:00Z"
 """In what is laid out: the same page has the same hashes in every second."""
 
@@ -331,7 +344,9 @@ def _laid_out(text: bytes) -> bytes:
 def prepare() -> None:
     """Open what drawing needs, fonts too, while files may still be opened."""
     if plutoprint is not None:
-        _laid_out(b"<p>warm <b>up</b> <i>the</i> <code>fonts</code></p>")
+        looks = ((style, family, size) for style, family, sizes in _WARMED for size in sizes)
+        letters = (f"<a style='font-size:{size}px;font-family:{family};{style}'>a</a>" for style, family, size in looks)
+        _laid_out("".join(letters).encode())
 
 
 if plutoprint is not None:
@@ -407,7 +422,7 @@ def _tops(stream: bytes) -> Iterator[float]:
 
 def _outlines(path: bytes) -> Iterator[bytes]:
     begins = [begin.start() for begin in _MOVE.finditer(path)]
-    yield from (path[begin:end] for begin, end in pairwise([*begins, len(path)]))
+    yield from (path[begin:end] for begin, end in itertools.pairwise([*begins, len(path)]))
 
 
 def _edges(outline: bytes) -> tuple[float, float, float, float]:
