@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.content.test_jigsaw import CARRIERS, pieces, put_in_disorder
-from tests.content.test_joined import APART
-from tests.content.test_letter_pictures import DRAWINGS, PAGES, TEXTS
-from tests.content.test_outlines import SHOWN
 from tests.support.containers import every_container
 from tests.support.effort import effort
+from tests.support.in_pieces import CARRIERS, pieces, put_in_disorder
 from tests.support.isolated_tasks import what_is_found
+from tests.support.lettered import DRAWINGS, PAGES, TEXTS
+from tests.support.letters_apart import APART
 from tests.support.memory import needs_root, stretches, traces
+from tests.support.outlined import SHOWN
 from tests.support.pictures import draw_scene, every_format, file_of, mutations, photos
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.content.media import fork_server
