@@ -86,6 +86,32 @@ def test_pictures_of_any_number_are_compared_within_the_time(kind: str) -> None:
     assert all(count < MOST_PIECES // 10 for count, _ in jigsaw.put_together(Budget(Limits(timeout_s=60.0), 1)))
 
 
+def test_more_pictures_than_are_compared_do_not_push_the_pieces_aside() -> None:
+    """Whoever sends them may put as many others before them as a file holds."""
+    chance = np.random.default_rng(7)
+    jigsaw = Jigsaw()
+    for number in range(MOST_PIECES + 100):
+        jigsaw.add(Picture(chance.integers(0, 256, (20, 20 + number % 3)).astype(np.uint8), 20 + number % 3, 20))
+    for piece in pieces(8, 6):
+        pixels = np.asarray(piece.convert("L"))
+        jigsaw.add(Picture(pixels, piece.width, piece.height))
+    made = [picture for count, picture in jigsaw.put_together(Budget(Limits(timeout_s=60.0), 1)) if count == 48]
+    assert [(pdq_of(Image.fromarray(picture.pixels)) ^ pdq_of(LARGE)).bit_count() <= NEAR for picture in made] == [True]
+
+
+def test_pieces_in_a_line_that_goes_down_and_across_are_no_picture() -> None:
+    """Each fits the next; the frame around them has a million places."""
+    jigsaw = Jigsaw()
+    whole = np.asarray(photos()[1].convert("L").resize((1_200, 1_200)))
+    at = 0
+    for number in range(600):
+        at += number % 2
+        down = number - at
+        left, top = at * 2, down * 2
+        jigsaw.add(Picture(np.ascontiguousarray(whole[top : top + 24, left : left + 24]), 24, 24))
+    assert all(count < 600 for count, _ in jigsaw.put_together(Budget(Limits(timeout_s=20.0), 1)))
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 50), (3, 3), (50, 2)])
 def test_pieces_of_any_size_are_taken(size: tuple[int, int]) -> None:
     jigsaw = Jigsaw()

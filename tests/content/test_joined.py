@@ -6,8 +6,9 @@ import re
 import pytest
 
 from tests.support.containers import zip_of
-from tests.support.letters_apart import APART, BASE64, apart, book, notebook
+from tests.support.letters_apart import APART, BASE64, JPEG, apart, binhex, book, notebook
 from tests.support.looked import looked, outcome
+from tutela.content.media.confined.joined import without_asides
 from tutela.content.media.profile import Profile
 
 
@@ -21,6 +22,25 @@ def test_a_drawing_in_a_list_of_strings_is_found() -> None:
     image = f'<image width="240" height="180" href="data:image/jpeg;base64,{BASE64}"/>'
     drawing = f'<svg xmlns="http://www.w3.org/2000/svg">{image}</svg>'
     assert outcome(notebook(re.findall(".{1,7}", drawing)).encode(), profile=Profile.FILES) == "block"
+
+
+def test_runs_in_binhex_are_unpacked() -> None:
+    """As its writers shorten what is there more than three times; the mark of it may be repeated itself."""
+    shown = JPEG.replace(b"\xff\xd9", b"\xff\xfe\x00\x22" + b"a" * 16 + b"\x90" * 16 + b"\xff\xd9", 1)
+    runs = {b"a" * 16: b"a\x90\x10", b"\x90" * 16: b"\x90\x00\x90\x10"}
+    assert outcome(binhex(shown, runs).encode(), profile=Profile.FILES) == "block"
+
+
+def test_more_than_is_unpacked_of_binhex_holds() -> None:
+    _, shortcomings = looked(binhex(b"b" * 300_000, {b"b": b"b\x90\xff"}).encode(), profile=Profile.FILES)
+    assert shortcomings
+
+
+@pytest.mark.parametrize(
+    "text", ["<?xml version='1.0'?><a><!-- b --><c/></a>", "<p>see</p>\n<!-- so -->\n<p>", "a < b"]
+)
+def test_what_stands_beside_no_letters_is_left_as_it_is(text: str) -> None:
+    assert without_asides(text.encode()) == text.encode()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from tests.support.looked import KNOWN
 from tests.support.pictures import file_of
@@ -34,15 +34,17 @@ def card(fold: str) -> str:
     return f"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:A\r\nPHOTO;ENCODING=b;TYPE=JPEG:{apart(BASE64, fold)}\r\nEND:VCARD\r\n"
 
 
-def binhex(data: bytes) -> str:
-    """BinHex 4.0 (RFC 1741), without runs; what looks like the mark of one is escaped."""
+def binhex(data: bytes, runs: Mapping[bytes, bytes] = {}) -> str:
+    """BinHex 4.0 (RFC 1741) with those runs in its short form; what looks like the mark of one is escaped."""
     letters = "!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr"
 
     def checked(part: bytes) -> bytes:
         return part + binascii.crc_hqx(part, 0).to_bytes(2)
 
     head = b"\x05a.jpg\x00JPEG????\x00\x00" + len(data).to_bytes(4) + bytes(4)
-    whole = (checked(head) + checked(data) + checked(b"")).replace(b"\x90", b"\x90\x00")
+    short = {**runs, b"\x90": b"\x90\x00"}
+    longest_first = b"|".join(map(re.escape, sorted(short, key=len, reverse=True)))
+    whole = re.sub(longest_first, lambda found: short[found.group()], checked(head) + checked(data) + checked(b""))
     bits = "".join(f"{byte:08b}" for byte in whole)
     bits += "0" * (-len(bits) % 6)
     coded = ":" + "".join(letters[int(bits[at : at + 6], 2)] for at in range(0, len(bits), 6)) + ":"

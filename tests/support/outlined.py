@@ -36,32 +36,24 @@ def slide() -> bytes:
     return zip_of({"[Content_Types].xml": b"<Types/>", "ppt/slides/slide1.xml": f"<p:sld>{shape}</p:sld>".encode()})
 
 
-def table_on_a_slide() -> bytes:
+def cells(row: str, cell: str) -> str:
+    """A table in sixteen greys; `cell` has the colour in it as `{}`."""
     grey = np.asarray(KNOWN.convert("L").resize((32, 24))) // 16 * 17
-    rows = "".join(
-        "<a:tr>"
-        + "".join(
-            f'<a:tc><a:tcPr><a:solidFill><a:srgbClr val="{v:02X}{v:02X}{v:02X}"/></a:solidFill></a:tcPr></a:tc>'
-            for v in row.tolist()
-        )
-        + "</a:tr>"
-        for row in grey
-    )
-    return zip_of({"[Content_Types].xml": b"<Types/>", "ppt/slides/slide1.xml": f"<a:tbl>{rows}</a:tbl>".encode()})
+    rows = ("".join(cell.format(f"{v:02X}" * 3) for v in line) for line in grey.tolist())
+    return "".join(f"<{row}>{cells}</{row}>" for cells in rows)
+
+
+def table_on_a_slide() -> bytes:
+    cell = '<a:tc><a:tcPr><a:solidFill><a:srgbClr val="{}"/></a:solidFill></a:tcPr></a:tc>'
+    table = f"<a:tbl>{cells('a:tr', cell)}</a:tbl>".encode()
+    return zip_of({"[Content_Types].xml": b"<Types/>", "ppt/slides/slide1.xml": table})
 
 
 def borders_in_a_text() -> bytes:
-    grey = np.asarray(KNOWN.convert("L").resize((32, 24))) // 16 * 17
-    rows = "".join(
-        "<w:tr>"
-        + "".join(
-            f'<w:tc><w:tcPr><w:tcBorders><w:top w:val="single" w:sz="96" w:color="{v:02x}{v:02x}{v:02x}"/></w:tcBorders></w:tcPr></w:tc>'
-            for v in row.tolist()
-        )
-        + "</w:tr>"
-        for row in grey
-    )
-    return zip_of({"[Content_Types].xml": b"<Types/>", "word/document.xml": f"<w:tbl>{rows}</w:tbl>".encode()})
+    border = '<w:top w:val="single" w:sz="96" w:color="{}"/>'
+    cell = f"<w:tc><w:tcPr><w:tcBorders>{border}</w:tcBorders></w:tcPr></w:tc>"
+    table = f"<w:tbl>{cells('w:tr', cell)}</w:tbl>".encode()
+    return zip_of({"[Content_Types].xml": b"<Types/>", "word/document.xml": table})
 
 
 def polygons_of_wmf() -> bytes:

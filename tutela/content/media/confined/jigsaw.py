@@ -9,7 +9,7 @@ joined as trees, the surest first (Gallagher, "Jigsaw puzzles with pieces of unk
 import hashlib
 import itertools
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ from tutela.content.media.confined.opened import OpenedContent
 from tutela.content.media.content import Content, Mode, Picture
 
 MOST_PIECES = 1_024
-"""Pictures of one container that are compared with each other: the work grows with their square."""
+"""Pictures that are compared with each other: the work grows with their square."""
 _FEWEST = 4
 """Pieces of a picture, but where nothing else lies beside them."""
 _LEAST_FILLED = 0.75
@@ -47,7 +47,7 @@ _A_CUT = 4.0
 """Cuts at even distances are sharper than other lines are by so many standard errors."""
 _MOST_PLACES = 4 * MOST_PIECES
 """Of a group that is framed: its pieces may have been joined to a line."""
-_PIECE, _WHOLE = 256, 512
+_PIECE, _PIECE_OF_MANY, _WHOLE = 256, 64, 512
 """The longest sides of what is kept of a piece, and of what is put together."""
 
 Lines = npt.NDArray[np.uint8]
@@ -88,10 +88,11 @@ class Jigsaw:
     def add(self, picture: Picture) -> None:
         """One more of them; not kept but for its sides and a small copy."""
         pixels, (height, width, _) = picture.displayed()
-        if pixels.ndim != 2 or min(pixels.shape) < 3 or len(self._pieces) == MOST_PIECES:
+        if pixels.ndim != 2 or min(pixels.shape) < 3:
             return
         image = Image.fromarray(pixels)
-        smaller = image.reduce(max(1, max(image.size) // _PIECE))
+        longest = _PIECE if len(self._pieces) < MOST_PIECES else _PIECE_OF_MANY
+        smaller = image.reduce(max(1, max(image.size) // longest))
         seen = hashlib.blake2b(b"%d %d" % image.size + smaller.tobytes(), digest_size=16).digest()
         if seen in self._seen:  # twice, no piece fits another better than anything else does
             return
@@ -101,7 +102,36 @@ class Jigsaw:
         self._pieces.append(_Piece((width, height), smaller, *sides))
 
     def put_together(self, budget: Budget) -> Iterator[tuple[int, Picture]]:
-        """(number of pieces, picture) of what pieces make, the one of the most pieces first."""
+        """(number of pieces, picture) of what pieces make, of each pool the one of the most pieces first."""
+        for pool in self._pools():
+            yield from _Pool(pool).put_together(budget)
+
+    def _pools(self) -> Iterator[list[_Piece]]:
+        """Pieces that may lie beside each other: all, or where they are many, those of one size with such as fit them,
+        so that no others take their place."""
+        if len(self._pieces) <= MOST_PIECES:
+            yield self._pieces
+            return
+        sizes = Counter(piece.size for piece in self._pieces)
+        pooled: set[tuple[int, int]] = set()
+        for size, count in sizes.most_common():
+            if count < _FEWEST or size in pooled:
+                continue
+            same = [piece for piece in self._pieces if piece.size == size]
+            fitting = [piece for piece in self._pieces if sum(map(int.__eq__, piece.size, size)) == 1]
+            pool = [*same, *fitting][:MOST_PIECES]
+            pooled.update(piece.size for piece in pool)
+            yield pool
+
+
+class _Pool:
+    """Pieces that are compared with each other."""
+
+    def __init__(self, pieces: Sequence[_Piece]) -> None:
+        self._pieces = pieces
+
+    def put_together(self, budget: Budget) -> Iterator[tuple[int, Picture]]:
+        """As `Jigsaw` has it."""
         if len(self._pieces) < 2:
             return
         costs = self._costs(budget)
@@ -109,9 +139,11 @@ class Jigsaw:
             if len(group) < min(_FEWEST, len(self._pieces)):
                 return
             budget.check_time()
-            places = self._completed(_framed(group), costs)
-            columns, rows = _extent(places)
-            if len(places) >= _LEAST_FILLED * columns * rows:
+            framed = _framed(group)
+            if not _may_be_filled(framed, len(self._pieces)):
+                continue
+            places = self._completed(framed, costs)
+            if _may_be_filled(places, len(places)):
                 yield len(places), self._drawn(places)
 
     def _costs(self, budget: Budget) -> Costs:
@@ -193,9 +225,10 @@ def _bounds(places: Group) -> tuple[int, int, int, int]:
     return min(columns), min(rows), max(columns) + 1, max(rows) + 1
 
 
-def _extent(places: Group) -> tuple[int, int]:
+def _may_be_filled(places: Group, pieces: int) -> bool:
+    """Whether so many pieces are enough for the frame around some."""
     left, top, right, bottom = _bounds(places)
-    return right - left, bottom - top
+    return pieces >= _LEAST_FILLED * (right - left) * (bottom - top)
 
 
 def _beside(place: Place, at: Mapping[Place, int]) -> list[tuple[int, Place, bool]]:

@@ -14,10 +14,16 @@ from collections.abc import Callable, Iterator
 
 from tutela._native import has_row
 from tutela.content.media.confined.paired import paired
+from tutela.content.media.content import Shortcoming
 from tutela.content.media.sniff import sniff
+from tutela.errors import UnscreenableError
 
 _ASIDE = ((re.compile(rb"<!--"), re.compile(rb"-->")), (re.compile(rb"<\?"), re.compile(rb"\?>")))
 """Comments and what is meant for programs."""
+_ANY_ASIDE = re.compile(rb"<[!?]|\]\]>")
+_BLANKS_BEFORE = 64
+_LETTERS = frozenset(bytes([n]) for n in range(128) if chr(n).isalnum() or chr(n) in "+/=_-")
+"""What a file in letters has before it is interrupted."""
 _FEWEST_JOINTS = 64
 """Strings in a list of which a file may be made; a shorter list has long strings, which are found in it."""
 _LIST = re.compile(rb'(?:"(?:[^"\\]|\\.){0,400}+"\s{0,80}+,\s{0,80}+){64,}+(?:"(?:[^"\\]|\\.){0,400}+")?', re.DOTALL)
@@ -42,10 +48,12 @@ _GROUP = re.compile(rb"\{[^{}]*\}")
 _CONTROL = re.compile(rb"\\[a-zA-Z]+-?\d* ?|\\[^a-zA-Z]|[^0-9a-fA-F]")
 _MOST_GROUPS = 16
 """In each other, within a picture."""
-_HQX = re.compile(rb"(?:\A|[\r\n]):([!-,\-0-9@A-NP-VXYZ\[`a-fh-mpqr\s]{128,}+):")
+_HQX = re.compile(rb"(?:\A|[\r\n]):([!-,\-0-9@A-NP-VXYZ\[`a-fh-mpqr\s]{128,}+)(?::|\Z)")
 _HQX_LETTERS = b"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr"
 _HQX_AS_BASE64 = bytes.maketrans(_HQX_LETTERS, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-_REPEATED = re.compile(rb"(.)\x90([^\x00])|\x90\x00", re.DOTALL)
+_MARK = b"\x90"
+"""Before how often a byte is there, or before a zero where it stands for itself."""
+_MOST_UNPACKED = 64 * 1024 * 1024
 
 
 def joined(text: bytes) -> Iterator[bytes]:
@@ -53,15 +61,13 @@ def joined(text: bytes) -> Iterator[bytes]:
     if b'"' in text and text.count(b'",') >= _FEWEST_JOINTS:
         for found in _LIST.finditer(text):
             yield _unescaped(_JOINT.sub(rb"\1", found.group()))
-    if b"\\" in text and len(_BLANK_ESCAPE.findall(text)) >= _FEWEST_JOINTS:
-        yield _BLANK_ESCAPE.sub(b" ", text)
     if text.startswith(_RICH_TEXT):
         yield from _digits_of_pictures(text)
 
 
 def without_asides(text: bytes) -> bytes:
-    """The text without comments, instructions and the marks of sections."""
-    if b"<" not in text or (b"<!" not in text and b"<?" not in text):
+    """The text without comments, instructions and the marks of sections, where one stands behind a letter."""
+    if b"<" not in text or not any(_is_within(text, aside.start()) for aside in _ANY_ASIDE.finditer(text)):
         return text
     for opening, closing in _ASIDE:
         kept, at = [], 0
@@ -72,8 +78,15 @@ def without_asides(text: bytes) -> bytes:
     return text.replace(b"<![CDATA[", b"").replace(b"]]>", b"")
 
 
+def _is_within(text: bytes, at: int) -> bool:
+    before = text[max(0, at - _BLANKS_BEFORE) : at]
+    return bool(before) and (before.rstrip()[-1:] or b"A") in _LETTERS
+
+
 def files_through_blanks(text: bytes) -> Iterator[bytes]:
-    """Files in base64 or hexadecimal with blanks wherever they like, and in BinHex."""
+    """Files in base64 or hexadecimal with blanks, or escapes of some, wherever they like, and in BinHex."""
+    if b"\\" in text and len(_BLANK_ESCAPE.findall(text)) >= _FEWEST_JOINTS:
+        text = _BLANK_ESCAPE.sub(b" ", text)
     may_be_there = has_row(text, _IN_SPACED, _SHORTEST_RUN) and any(digit in text for digit in _DIGITS)
     for found in _SPACED.finditer(text) if may_be_there else ():
         run = found.group()
@@ -141,10 +154,18 @@ def _group_end(text: bytes, at: int) -> int:
 
 
 def _from_binhex(letters: bytes) -> bytes:
-    """The data fork. Raises ValueError, IndexError."""
+    """The data fork. Raises ValueError, IndexError, and UnscreenableError where more comes out than is looked at."""
     plain = letters.translate(_HQX_AS_BASE64, b" \t\r\n")
     packed = binascii.a2b_base64(plain + b"A" * (-len(plain) % 4))
-    read = _REPEATED.sub(lambda found: found[1] * found[2][0] if found[1] else b"\x90", packed)
+    read, at = bytearray(), 0
+    while (mark := packed.find(_MARK, at)) >= 0:
+        read += packed[at:mark]
+        count = packed[mark + 1]
+        read += read[-1:] * (count - 1) if count else _MARK
+        at = mark + 2
+        if len(read) > _MOST_UNPACKED:
+            raise UnscreenableError(Shortcoming.EXPANDS_TOO_FAR, "more is packed in it than is looked at")
+    read += packed[at:]
     begin = read[0] + 20  # after the name: a zero, type, creator, flags, the length of the data, that of the resources
     length = int.from_bytes(read[begin - 8 : begin - 4])
-    return read[begin + 2 : begin + 2 + length]
+    return bytes(read[begin + 2 : begin + 2 + length])

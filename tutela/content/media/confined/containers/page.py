@@ -77,6 +77,8 @@ _PAINTS = re.compile(rb"getContext|putImageData|createImageData|OffscreenCanvas|
 _CODE = re.compile(rb"<(?:script|style)\b[^>]*>", re.IGNORECASE)
 _CODE_END = re.compile(rb"</(?:script|style)", re.IGNORECASE)
 _ANY_TAG = re.compile(rb"<[^<>]*>")
+_FEW_LETTERS = re.compile(rb">(?:[^<>\s]{1,2}|&[\w#]{1,8};)</")
+"""In an element of their own."""
 _WIDE_SPACE = re.compile(rb"[^\s\xa0](?: |\xc2\xa0){3}")
 """Wherever it stands: styles and attributes have letters that are shown, too."""
 _HANDLER = re.compile(rb"""\bon[a-z]{3,30}\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)|javascript:[^"'<>]+""", re.IGNORECASE)
@@ -162,9 +164,9 @@ class WebPage:
             for number, picture in enumerate(letter_pictures(text), start=1):
                 budget.check_time()
                 yield InnerPicture(f"letters {number}", picture, only_letters=True)
-        if not (may_draw(text) or (is_page and _has_letters(text))):
+        if not (may_draw(text) or (is_page and (_has_enough(text) or _has_letters(text)))):
             return
-        plain = (text + _PLAIN_LETTERS,) if is_page and b"font" in text else ()
+        plain = (text + _PLAIN_LETTERS,) if is_page and b"font" in text and _has_letters(text) else ()
         closed = (text + _CLOSED,) if len(_FIELD_COLOUR.findall(text)) >= _MANY_FIELDS else ()
         lowered = styles.lowered() if styles is not None else ()
         shown = dense = False
@@ -185,7 +187,7 @@ class WebPage:
 
 def _has_letters(text: bytes) -> bool:
     """Whether a page may be a picture of letters: they have elements of their own, or there is much between them."""
-    if _has_enough(text):
+    if len(_FEW_LETTERS.findall(text)) >= _MANY_FIELDS:
         return True
     text = _unescaped(text) if b"&" in text else text
     return len(_WIDE_SPACE.findall(text)) >= HOLES or has_holes(_ANY_TAG.sub(b"", _without_code(text)))
