@@ -3,11 +3,12 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from tests.support.containers import zip_of
 from tests.support.letters_apart import APART, BASE64, JPEG, apart, binhex, book, notebook
-from tests.support.looked import looked, outcome
+from tests.support.looked import KNOWN, looked, outcome
 from tutela.content.media.confined.joined import without_asides
 from tutela.content.media.profile import Profile
 
@@ -22,6 +23,13 @@ def test_a_drawing_in_a_list_of_strings_is_found() -> None:
     image = f'<image width="240" height="180" href="data:image/jpeg;base64,{BASE64}"/>'
     drawing = f'<svg xmlns="http://www.w3.org/2000/svg">{image}</svg>'
     assert outcome(notebook(re.findall(".{1,7}", drawing)).encode(), profile=Profile.FILES) == "block"
+
+
+def test_a_page_in_a_list_of_strings_is_drawn() -> None:
+    grey = np.asarray(KNOWN.convert("L").resize((40, 30))) // 16 * 17
+    rows = ("".join(f"<td style='background:rgb({v},{v},{v});width:8px;height:8px'>" for v in row) for row in grey)
+    table = "<table cellspacing=0 cellpadding=0>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
+    assert outcome(notebook(re.findall(".{1,700}", table)).encode(), profile=Profile.FILES) == "block"
 
 
 def test_runs_in_binhex_are_unpacked() -> None:

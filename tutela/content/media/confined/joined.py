@@ -26,7 +26,7 @@ _LETTERS = frozenset(bytes([n]) for n in range(128) if chr(n).isalnum() or chr(n
 """What a file in letters has before it is interrupted."""
 _FEWEST_JOINTS = 64
 """Strings in a list of which a file may be made; a shorter list has long strings, which are found in it."""
-_LIST = re.compile(rb'(?:"(?:[^"\\]|\\.){0,400}+"\s{0,80}+,\s{0,80}+){64,}+(?:"(?:[^"\\]|\\.){0,400}+")?', re.DOTALL)
+_LIST = re.compile(rb'(?:"(?:[^"\\]|\\.)*+"\s{0,80}+,\s{0,80}+){64,}+(?:"(?:[^"\\]|\\.)*+")?', re.DOTALL)
 _JOINT = re.compile(rb'((?:[^"\\]|\\.)*+)"\s*+,\s*+"', re.DOTALL)
 _BLANK_ESCAPE = re.compile(rb"\\[nrt]")
 _SHORTEST_RUN = 1_024

@@ -49,7 +49,9 @@ def _found(text: bytes, media_type: MediaType | None, budget: Budget) -> Iterato
 
 def _in_readings(text: bytes, media_type: MediaType | None, budget: Budget) -> Iterator[tuple[str, bytes, bool]]:
     plain = without_asides(text)
-    for reading in chain(readings_of(text), joined(plain)):
+    strings = list(joined(plain))
+    yield from (("", string, True) for string in strings if b"<" in string)  # a page, perhaps
+    for reading in chain(readings_of(text), strings):
         yield from _carried_by(reading, budget)
         if media_type is not MediaType.SVG and b"<" in reading:
             for begin, end in paired(reading, _DRAWING.finditer(reading), _DRAWING_END):
