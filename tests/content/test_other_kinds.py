@@ -255,6 +255,15 @@ def tagged(frame: bytes, *, unsynchronised: bool, packed: bool = False) -> bytes
     return b"ID3\3\0" + (b"\x80" if unsynchronised else b"\0") + length + tag + b"\xff\xfb\x90\0" + bytes(413)
 
 
+def in_classes(lightest: int) -> bytes:
+    """A table whose cells have their greys, from 0 to the lightest, by classes."""
+    mode = "L" if lightest > 1 else "1"
+    grey = np.asarray(KNOWN.resize((64, 48)).convert(mode).convert("L")) // (256 // (lightest + 1))
+    style = "".join(f".c{n}{{background:rgb({(v := n * 255 // lightest)},{v},{v})}}" for n in range(lightest + 1))
+    rows = ("<tr>" + "".join(f"<td class=c{value}>&nbsp;</td>" for value in row) for row in grey)
+    return f"<style>{style}</style><table>{''.join(rows)}</table>".encode()
+
+
 KINDS: dict[str, Callable[[], bytes]] = {
     "base64 twice": lambda: base64.b64encode(base64.b64encode(JPEG)),
     "base64 in hexadecimal": lambda: base64.b64encode(JPEG).hex().encode(),
@@ -270,6 +279,8 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "formulas": formulas,
     "a page within a drawing": foreign,
     "cells with gaps": lambda: f"<html><table>{html_rows('<td bgcolor=#{:02x}{:02x}{:02x}>')}</table></html>".encode(),
+    "cells of classes with gaps": lambda: in_classes(15),
+    "cells of two classes with gaps": lambda: in_classes(1),
     "terminal": terminal,
     "terminal in two tones": reversed_terminal,
     "sixels": sixels,

@@ -167,7 +167,8 @@ class WebPage:
         if not (may_draw(text) or (is_page and (_has_enough(text) or _has_letters(text)))):
             return
         plain = (text + _PLAIN_LETTERS,) if is_page and b"font" in text and _has_letters(text) else ()
-        closed = (text + _CLOSED,) if len(_FIELD_COLOUR.findall(text)) >= _MANY_FIELDS else ()
+        many = len(_FIELD_COLOUR.findall(text)) >= _MANY_FIELDS or (styles is not None and styles.paints_a_picture)
+        closed = (text + _CLOSED,) if many else ()
         lowered = styles.lowered() if styles is not None else ()
         shown = dense = False
         for reading in dict.fromkeys((text, _unwrapped(text), STATES.sub(b"", text), *closed, *lowered, *plain)):

@@ -137,6 +137,10 @@ def _moves(text: bytes) -> list[int]:
     return [path.lower().count(b"m") for path in paths]
 
 
+def _makes_a_picture(tones: int, elements: int) -> bool:
+    return any(tones >= fewest and elements >= least for fewest, least in _FEW_TONES)
+
+
 @dataclass(slots=True)
 class _Counted:
     """Elements that may look so, and the different looks."""
@@ -160,8 +164,7 @@ class _Toned(_Counted):
 
     @property
     def is_a_picture(self) -> bool:
-        tones = len(self.looks) + 1
-        return any(tones >= fewest and self.elements >= elements for fewest, elements in _FEW_TONES)
+        return _makes_a_picture(len(self.looks) + 1, self.elements)
 
 
 class PageStyles:
@@ -199,6 +202,11 @@ class PageStyles:
     def is_unknown_picture(self) -> bool:
         """Whether what is not drawn here may make a picture of the page."""
         return any(counted.is_a_picture for counted in (self.unknown, self._fields, self._letters))
+
+    @property
+    def paints_a_picture(self) -> bool:
+        """Whether styles paint as many elements in as many tones as make a picture."""
+        return _makes_a_picture(len(self.wanted.looks) + 1, self.wanted.elements)
 
     @property
     def has_unknown(self) -> bool:
