@@ -57,6 +57,7 @@ def cells(dark: str, light: str, begin: str = "", end: str = "") -> str:
 PAGES: dict[str, bytes] = {
     "lines": b"<!doctype html><pre>" + "\n".join(lines("MM", "  ")).encode() + b"</pre>",
     "small lines": page(PRE, "\n".join(lines())),
+    "tiny lines": page('<pre style="font:1px/.7px monospace">', "\n".join(lines())),
     "any letters": page(PRE, "\n".join(any_letters())),
     "other letters": page(PRE, "\n".join(lines("Ж"))),
     "letters and dots": page(PRE, "\n".join(lines("M", "."))),
