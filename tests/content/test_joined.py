@@ -25,11 +25,22 @@ def test_a_drawing_in_a_list_of_strings_is_found() -> None:
     assert outcome(notebook(re.findall(".{1,7}", drawing)).encode(), profile=Profile.FILES) == "block"
 
 
-def test_a_page_in_a_list_of_strings_is_drawn() -> None:
+def table() -> str:
+    """The picture as a page of fields, with marks that JSON writes as escapes."""
     grey = np.asarray(KNOWN.convert("L").resize((40, 30))) // 16 * 17
-    rows = ("".join(f"<td style='background:rgb({v},{v},{v});width:8px;height:8px'>" for v in row) for row in grey)
-    table = "<table cellspacing=0 cellpadding=0>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
-    assert outcome(notebook(re.findall(".{1,700}", table)).encode(), profile=Profile.FILES) == "block"
+    rows = ("".join(f'<td style="background:rgb({v},{v},{v});width:8px;height:8px">' for v in row) for row in grey)
+    return "<table cellspacing=0 cellpadding=0>" + "".join(f"<tr>{row}</tr>\n" for row in rows) + "</table>"
+
+
+@pytest.mark.parametrize("count", [1, 2, 40, 90, 1_000])
+@pytest.mark.parametrize("escaped", [False, True])
+def test_a_page_in_strings_of_json_is_drawn(count: int, escaped: bool) -> None:
+    page = table()
+    length = -(-len(page) // count)
+    text = notebook([page[at : at + length] for at in range(0, len(page), length)])
+    if escaped:
+        text = text.replace("<", "\\u003c").replace(">", "\\u003E")
+    assert outcome(text.encode(), profile=Profile.FILES) == "block"
 
 
 def test_runs_in_binhex_are_unpacked() -> None:
@@ -69,8 +80,27 @@ def test_ordinary_words_and_numbers_are_nothing(text: str) -> None:
 
 @pytest.mark.parametrize(
     "repeated",
-    ["<!--", "<?", "<![CDATA[", '"a",', '"\\', "\\n", "{\\pict ", "{\\pict{", "A ", "A\n:", ":!", "{", "}", '"', "ab "],
+    [
+        "<!--",
+        "<?",
+        "<![CDATA[",
+        '"a",',
+        '"\\',
+        '\\"',
+        "\\n",
+        "{\\pict ",
+        "{\\pict{",
+        "A ",
+        "A\n:",
+        ":!",
+        "{",
+        "}",
+        '"',
+        "ab ",
+    ],
 )
-def test_texts_that_never_end_are_read_through(repeated: str) -> None:
-    _, shortcomings = looked(b"{\\rtf1 " + repeated.encode() * 200_000, profile=Profile.FILES, timeout_s=20.0)
+@pytest.mark.parametrize("begun", ["{\\rtf1 ", '["<', "[" + '"a",' * 70 + '"<'])
+def test_texts_that_never_end_are_read_through(begun: str, repeated: str) -> None:
+    text = begun + repeated * 200_000
+    _, shortcomings = looked(text.encode(), profile=Profile.FILES, timeout_s=20.0)
     assert "timeout" not in shortcomings

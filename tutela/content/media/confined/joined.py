@@ -26,8 +26,13 @@ _LETTERS = frozenset(bytes([n]) for n in range(128) if chr(n).isalnum() or chr(n
 """What a file in letters has before it is interrupted."""
 _FEWEST_JOINTS = 64
 """Strings in a list of which a file may be made; a shorter list has long strings, which are found in it."""
-_LIST = re.compile(rb'(?:"(?:[^"\\]|\\.)*+"\s{0,80}+,\s{0,80}+){64,}+(?:"(?:[^"\\]|\\.)*+")?', re.DOTALL)
-_JOINT = re.compile(rb'((?:[^"\\]|\\.)*+)"\s*+,\s*+"', re.DOTALL)
+_SHORTEST_PAGE = 1_024
+_JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*+[{\[\"](?!\\rtf)")
+_STRING = rb'"((?:[^"\\]|\\(?:.|\Z))*+)(?:"|\Z)'
+_LIST = re.compile(_STRING + rb"(?:\s*+,\s*+" + _STRING + rb")*+", re.DOTALL)
+"""Strings with commas between them, or one alone. It fails nowhere, so that nothing is read twice."""
+_IN_QUOTES = re.compile(_STRING, re.DOTALL)
+_MARKUP = re.compile(rb"<|\\u003c", re.IGNORECASE)
 _BLANK_ESCAPE = re.compile(rb"\\[nrt]")
 _SHORTEST_RUN = 1_024
 _SPACED = re.compile(rb"[A-Za-z0-9+/=_\-\s]{1024,}+")
@@ -58,9 +63,13 @@ _MOST_UNPACKED = 64 * 1024 * 1024
 
 def joined(text: bytes) -> Iterator[bytes]:
     """Parts of the text as their readers join them."""
-    if b'"' in text and text.count(b'",') >= _FEWEST_JOINTS:
+    if b'"' in text and (text.count(b'",') >= _FEWEST_JOINTS or _JSON.match(text)):
         for found in _LIST.finditer(text):
-            yield _unescaped(_JOINT.sub(rb"\1", found.group()))
+            if found.end() - found.start() < _SHORTEST_PAGE:
+                continue
+            strings = _IN_QUOTES.findall(found.group())
+            if len(strings) > _FEWEST_JOINTS or _MARKUP.search(found.group()):
+                yield _unescaped(b'"%b"' % b"".join(strings))
     if text.startswith(_RICH_TEXT):
         yield from _digits_of_pictures(text)
 
@@ -124,7 +133,7 @@ def _hexadecimal(run: bytes) -> bytes:
 
 def _unescaped(text: bytes) -> bytes:
     with contextlib.suppress(ValueError):
-        return str(json.loads(text)).encode("utf-8", "surrogatepass")
+        return str(json.loads(text, strict=False)).encode("utf-8", "surrogatepass")
     return text
 
 
