@@ -56,6 +56,7 @@ from tutela.casework.evidence.seal import EvidenceError, Recipients, ReviewKey, 
 from tutela.casework.evidence.vault import Vault
 from tutela.casework.reports.alarms import AlarmKind
 from tutela.casework.reports.notices import NewTarget
+from tutela.content.media.probe import PROBE
 from tutela.content.signals.base import Sample
 from tutela.deployment.casework import CaseworkOptions
 from tutela.deployment.composition import Deployment, compose_deployment
@@ -650,6 +651,14 @@ def test_what_is_blocked_is_sealed_with_its_context_and_opens_a_case(kept, liste
             data = path.read_bytes()
             for marker in (b"person-7", b"192.0.2.7", b"A Person", listed[200:240]):
                 assert marker not in data, (path, marker)
+
+
+def test_the_picture_that_gateways_are_checked_with_opens_no_case(kept):
+    """It is held, as what is damaged has to be, and nobody has to look at it; another damaged file opens one."""
+    assert kept.screener.screen(PROBE).decision is Screened.HOLD
+    assert kept.casework.cases.queue() == []
+    kept.screener.screen(PROBE + bytes(10))
+    assert len(kept.casework.cases.queue()) == 1
 
 
 def test_a_rejected_match_suppresses_its_repeats_and_the_callback_hears_of_it(kept, listed):

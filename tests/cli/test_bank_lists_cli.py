@@ -50,6 +50,17 @@ def test_columns_format_and_source_can_be_said(call, filled, tmp_path):
     assert [row[5:] for row in call("bank", "entries", "known", "--after", "2").rows] == [[r"list\udcff.data", "7"]]
 
 
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.csv", b""), ("a.txt", b"\n\n"), ("a.json", b"[]"), ("a.txt.gz", gzip.compress(b""))]
+)
+def test_a_list_of_nothing_is_said_to_be_one(call, filled, tmp_path, name, content):
+    """A download that broke off looks so."""
+    (tmp_path / name).write_bytes(content)
+    answer = call("bank", "import", "known", tmp_path / name)
+    assert answer.code == 1
+    assert f"there is nothing in {tmp_path / name}" in answer.err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_list_is_imported_from_standard_input(filled, packed):

@@ -82,6 +82,16 @@ def test_the_doctor_says_what_is_broken_in_a_home(call, filled, damage, what, de
     assert set(findings(answer, "fail")) == {what}
 
 
+def test_the_doctor_says_what_is_asked_for_banks_that_are_not_there(call, filled):
+    (filled / "tutela.toml").write_text(
+        "[cases.banks.knwon]\nsecond_opinion = ['confirm']\n[reports]\nat_match = ['known']\n"
+    )
+    answer = call("doctor", "--json")
+    assert answer.code == 1
+    assert "[cases.banks.knwon]: there is no bank 'knwon'; did you mean 'known'?" in findings(answer, "fail")["banks"]
+    assert set(findings(answer, "fail")) == {"banks"}
+
+
 def test_the_doctor_says_that_the_database_does_not_answer(call, filled):
     answer = call("--database", "postgresql://somebody:s3cret@127.0.0.1:1/tutela", "doctor", "--json")
     assert answer.code == 1

@@ -1,6 +1,7 @@
 """What goes wrong: one line that says the rule, and an exit code of its kind."""
 
 import re
+import socket
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -111,6 +112,21 @@ def test_without_keys_nothing_is_served_to_the_network(call, filled, monkeypatch
     answer = call("serve", "--host", "0.0.0.0", "--port", str(free_port()))
     assert (answer.code, answer.out) == (2, "")
     assert answer.err == "tutela: without keys the service is only served on a loopback address, not on 0.0.0.0\n"
+
+
+def test_a_port_that_is_taken_is_said_before_anything_starts(call, filled):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        answer = call("serve", "--port", str(port))
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == f"tutela: nothing can listen at 127.0.0.1, port {port}: Address already in use\n"
+    elsewhere = call("serve", "--host", "192.0.2.1", "--port", str(port))
+    assert (elsewhere.code, "nothing can listen at 192.0.2.1" in elsewhere.err) == (2, True)
+
+
+def test_no_gateway_is_no_good_gateway(call, filled):
+    answer = call("gateway", "check")
+    assert (answer.code, answer.err) == (2, "tutela: the settings describe no gateway; see docs/gateways.md\n")
 
 
 def test_a_setting_that_is_wrong_is_named(call, filled, monkeypatch):

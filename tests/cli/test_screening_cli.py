@@ -182,6 +182,15 @@ def test_folders_are_screened_with_all_files_below_and_loops_end_nothing(call, f
     assert [row[0] for row in table.rows] == [line["path"] for line in answer.documents]
 
 
+def test_a_link_to_a_folder_elsewhere_is_not_passed_over_in_silence(call, filled, pictures, tmp_path):
+    folder = tmp_path / "uploads"
+    folder.mkdir()
+    (folder / "elsewhere").symlink_to(pictures)
+    answer = call("screen", folder)
+    assert (answer.code, answer.rows) == (2, [])
+    assert f"{folder / 'elsewhere'} leads to another folder, which was not read" in answer.err
+
+
 def test_an_empty_folder_holds_nothing_to_match(call, filled, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -285,6 +285,31 @@ def test_every_key_is_described_and_has_a_variable():
             "F:2: evidence.options must not have secrets in it: give secret_access_key in secrets",
         ),
         (
+            "[webhooks.p]\nurl = 'https://p.example'\nsecrets = ['env:A']\nevents = ['effect.hidden']\n",
+            "F:4: webhooks.p.events has no 'effect.hidden'; did you mean 'effect.hide'?",
+        ),
+        (
+            "[screening]\noverrides = { unsuported-type = 'allow' }\n",
+            "F:2: screening.overrides has no code 'unsuported-type'; did you mean 'unsupported-type'?",
+        ),
+        (
+            "[screening]\noverrides = { match-block = 'allow' }\n",
+            "F:2: screening.overrides must not name match-block: what follows from a match is said by its bank",
+        ),
+        (
+            "[cases]\nunsealed_reasons = ['damagd']\n",
+            "F:2: cases.unsealed_reasons has no code 'damagd'; did you mean 'damaged'?",
+        ),
+        (
+            "[gateways.a]\nkind = 'clamd'\nlisten = ['127.0.0.1:1']\noverrides = { cut-shrt = 'allow' }\n",
+            "F:4: gateways.a.overrides has no code 'cut-shrt'; did you mean 'cut-short'?",
+        ),
+        ("[service]\nhost = ''\n", "F:2: service.host must be an address; 0.0.0.0 and :: are all of this machine's"),
+        (
+            "[service]\nauth_required = false\nhost = '0.0.0.0'\n",
+            "F:3: service.host must be this machine's own where no key is asked for",
+        ),
+        (
             "database = 'postgresql://u:p@h/n'\n",
             "F:1: database has a password in it: give where the URL is, as env:NAME or file:path",
         ),
@@ -541,6 +566,11 @@ def test_the_settings_are_checked_and_shown_on_the_command_line(file):
     assert "a webhook secret is 'whsec_'" in str(tutela("check").exception)
     file.write_text("[evidence]\nrecipients = ['nobody']\n")
     assert "a recipient of evidence is" in str(tutela("check").exception)
+    gateway = "kind = 'clamd'\nlisten = ['{}']\n"
+    file.write_text("".join(f"[gateways.{name}]\n{gateway.format('127.0.0.1:3310')}" for name in "ab"))
+    assert str(tutela("check").exception) == "gateways.b.listen: 127.0.0.1:3310 is that of a"
+    file.write_text("[gateways.a]\n" + gateway.format("/nowhere/socket"))
+    assert "the folder of /nowhere/socket is not there" in str(tutela("check").exception)
 
 
 def test_the_page_of_settings_shows_every_key():

@@ -1,11 +1,13 @@
 """The outbox: what was decided is told to the outside at least once, in order, by any number of processes."""
 
+import ast
 import base64
 import hashlib
 import hmac
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import threading
@@ -24,8 +26,12 @@ from hypothesis import strategies as st
 from tests.support.preloaded import Ended, run_tutela, start_python
 from tests.support.serving import serving
 from tests.support.waiting import PATIENCE_S, wait_until
+from tutela.casework.appeals.model import AppealState
+from tutela.casework.cases.model import Change
+from tutela.casework.cases.outcomes import Effect
 from tutela.errors import ConflictError, InputError, NotFoundError
 from tutela.foundation.outbox import service
+from tutela.foundation.outbox.event_types import EVENT_TYPES
 from tutela.foundation.outbox.service import DeliveryState, LeaseLostError, Outbox, enqueue
 from tutela.foundation.outbox.webhooks import (
     TOPIC,
@@ -40,6 +46,7 @@ from tutela.foundation.outbox.webhooks import (
 from tutela.foundation.outbox.worker import DeliveryError, Dispatcher, PostponedError, Retry, UndeliverableError
 from tutela.foundation.store import database
 from tutela.foundation.store.database import Store
+from tutela.screening.jobs.service import DONE, FAILED
 
 ROOT = Path(__file__).parents[2]
 SECRET = bytes(range(32))
@@ -382,6 +389,31 @@ def test_an_event_reaches_every_endpoint_that_wants_it_signed_and_once(store, ou
         message = json.loads(receiver.messages[0][1])
         assert (message["type"], message["data"]) == ("case.decided", {"case": "c1"})
         assert datetime.fromisoformat(message["timestamp"]).tzinfo is not None
+
+
+TOLD_BY = {"announce", "tell", "_tell", "alarm", "_alarming", "warn", "_change"}
+"""Functions that are told the type of an event."""
+EVENT = re.compile(r"[a-z]+\.[a-z-]+")
+
+
+def events_told() -> Iterator[str]:
+    """Every event type that the code names where it tells of one."""
+    for path in (ROOT / "tutela").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or ast.unparse(node.func).rpartition(".")[2] not in TOLD_BY:
+                continue
+            for argument in node.args:
+                constants = (each.value for each in ast.walk(argument) if isinstance(each, ast.Constant))
+                yield from (each for each in constants if isinstance(each, str) and EVENT.fullmatch(each))
+
+
+def test_every_event_that_is_told_can_be_wanted_and_is_described():
+    told = {*events_told(), *Change, DONE, FAILED, *(f"effect.{effect.value}" for effect in Effect)}
+    told |= {f"appeal.{state.value}" for state in AppealState if state is not AppealState.OPEN}
+    told |= {"dns.policy-lost", "dns.policy-applied"}  # of which one is chosen before it is told
+    assert told == EVENT_TYPES
+    page = (ROOT / "docs" / "rooms" / "outbox.md").read_text()
+    assert {event for event in EVENT_TYPES if f"`{event}`" not in page} == set()
 
 
 def test_a_repetition_has_the_same_id_and_a_new_time(store, outbox):

@@ -77,6 +77,14 @@ def test_csv_columns_can_be_named():
     assert (entry.value, entry.reference) == (PDQ[0], "1")
 
 
+def test_a_first_line_of_several_columns_that_has_a_hash_is_no_header():
+    """It would not be listed, and which column is which is not told; but for a hash that stands first."""
+    assert values(f"{'0' * 32},md5\n{'1' * 32},md5\n", Format.CSV) == [bytes(16), b"\x11" * 16]
+    for line in ("md5,{0}", "a name;{0}{0};pdq"):
+        with pytest.raises(InputError, match="line 1 has a hash where columns are named"):
+            read(line.format("0" * 32), Format.CSV)
+
+
 def test_csv_without_a_column_of_hashes_is_refused_whole():
     with pytest.raises(InputError, match="no column"):
         read("name,age\nx,3\n", Format.CSV)

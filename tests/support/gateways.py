@@ -24,9 +24,10 @@ from tutela.deployment.composition import Deployment
 from tutela.deployment.settings import load_settings
 from tutela.gateways.base import Options
 from tutela.gateways.capacity import Capacity, Semaphore
-from tutela.gateways.outcome import GatewayFault, reason
+from tutela.gateways.outcome import reason
 from tutela.gateways.service import Gateways, listen
 from tutela.lists.banks.model import Action, NewEntry, Policy
+from tutela.screening.reason_codes import GatewayFault
 
 Address = str | tuple[str, int]
 Packet = bytes | Callable[[socket.socket], object]

@@ -1,5 +1,6 @@
 """The section [service]: how the HTTP service is run, and how it guards itself."""
 
+import ipaddress
 from dataclasses import dataclass, field, replace
 
 from tutela.foundation.options import NOT_A_KEY, require, require_positive, require_rate
@@ -45,6 +46,10 @@ class ServiceOptions(ApiOptions):
 
     def __post_init__(self) -> None:
         ApiOptions.__post_init__(self)
+        require(bool(self.host), "host", "must be an address; 0.0.0.0 and :: are all of this machine's")
+        require(
+            self.auth_required or is_loopback(self.host), "host", "must be this machine's own where no key is asked for"
+        )
         require_positive(self, "workers")
         require(1 <= self.port <= 65535, "port", "must be from 1 to 65535")
 
@@ -53,3 +58,11 @@ class ServiceOptions(ApiOptions):
         amount, _, period = self.rate.partition("/")
         share = f"{max(1, int(amount) // self.workers)}/{period}"
         return replace(self, rate=share, pulls_exchanges=self.pull_exchanges, closes_deployment=True)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

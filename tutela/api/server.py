@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import os
+import socket
 import sys
 import tempfile
+from collections.abc import Sequence
 from types import FrameType
 
 import uvicorn
@@ -13,10 +14,11 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from tutela.api.factory import Factory
-from tutela.api.options import ServiceOptions
+from tutela.api.options import ServiceOptions, is_loopback
 from tutela.casework.evidence.memory import start_anew_with_clean_memory
 from tutela.deployment.settings import Settings
 from tutela.errors import InputError
+from tutela.foundation.listening import bound
 from tutela.foundation.logs import log_config
 from tutela.gateways.service import Sockets, listen, unlink
 
@@ -25,24 +27,27 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     """Serve until told to stop. Raises InputError when the address would be open to everybody without keys."""
     if settings.evidence is not None:
         start_anew_with_clean_memory()
-    if not settings.door(ServiceOptions).auth_required and not _is_loopback(host):
+    if not settings.door(ServiceOptions).auth_required and not is_loopback(host):
         raise InputError("without keys the service is only served on a loopback address, not on {host}", host=host)
     settings.open().close()  # what is wrong with the home or the database is said here, once, not by every worker
     gateways = settings.named("gateways")
+    own = bound(host, port)
     sockets = listen(gateways)
     try:
         if workers == 1:
             os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
-            _run(settings, host, port, workers, sockets)
+            _run(settings, host, port, workers, own, sockets)
             return
         with tempfile.TemporaryDirectory(prefix="tutela-metrics-") as metrics:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # where several processes count together
-            _run(settings, host, port, workers, sockets)
+            _run(settings, host, port, workers, own, sockets)
     finally:
         unlink(gateways, sockets)
 
 
-def _run(settings: Settings, host: str, port: int, workers: int, gateway_sockets: Sockets) -> None:
+def _run(
+    settings: Settings, host: str, port: int, workers: int, own: Sequence[socket.socket], gateway_sockets: Sockets
+) -> None:
     os.environ.update(settings.environment(workers))
     config = uvicorn.Config(
         Factory(gateway_sockets),
@@ -61,12 +66,12 @@ def _run(settings: Settings, host: str, port: int, workers: int, gateway_sockets
         h11_max_incomplete_event_size=64 * 1024,
     )
     if workers > 1:
-        Multiprocess(config, sockets=[config.bind_socket()]).run()
+        Multiprocess(config, sockets=list(own)).run()
         return
     config.load_app()
     server = _Server(config)
     with contextlib.suppress(KeyboardInterrupt):
-        server.run()
+        server.run(sockets=list(own))
     if not server.started:
         sys.exit(STARTUP_FAILURE)
 
@@ -89,10 +94,3 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
         if self._loop is not None and self._told is not None:
             self._loop.call_soon_threadsafe(self._told.set)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

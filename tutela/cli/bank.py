@@ -385,7 +385,9 @@ def import_(
         complain(f"the hashes in {visible(hashes)} were left out")
     if result.plain:
         complain(f"{result.plain:,} values: {LOOKS_PLAIN}")
-    if result.rejected:
+    if nothing := not (result.lines or result.resumed_at):
+        complain(f"there is nothing in {visible(str(path))}")
+    if result.rejected or nothing:
         raise typer.Exit(1)
 
 

@@ -25,7 +25,7 @@ Items = Annotated[list[int] | None, typer.Option("--item", min=1, max=MAX_ID, he
 def list_(
     context: typer.Context,
     state: Annotated[list[str] | None, typer.Option(help="open, claimed, second-opinion, escalated, decided.")] = None,
-    queue: Annotated[str | None, typer.Option(help="match, unscreened or intake.")] = None,
+    queue: Annotated[str | None, typer.Option(help="match, unscreened, intake, contact or appeal.")] = None,
     label: Annotated[str | None, typer.Option(help="Only cases of this label.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 100,
 ) -> None:
@@ -57,6 +57,8 @@ def list_(
         for case in found
     ]
     print_table(("id", "state", "queue", "urgency", "label", "undecided", "opened", "claimed by"), rows)
+    if len(found) == limit:
+        typer.echo(f"there may be more than {limit:,}: see --limit", err=True)
 
 
 @app.command()

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from tutela.errors import InputError
+
 app = typer.Typer(no_args_is_help=True, help="Gateways: where platforms already call a scanner.")
 
 
@@ -48,7 +50,10 @@ def check(
     from tutela.cli.output import coloured, print_json, print_table
     from tutela.gateways.check import check_gateways
 
-    checks = list(check_gateways(context.obj.settings().named("gateways"), name))
+    gateways = context.obj.settings().named("gateways")
+    if not gateways:
+        raise InputError("the settings describe no gateway; see docs/gateways.md")
+    checks = list(check_gateways(gateways, name))
     if json:
         for one in checks:
             print_json({"ok": one.ok, "what": one.what, "detail": one.detail})

@@ -87,7 +87,7 @@ def screen_paths(
                 rows.append(verdict_row(path, document))
             else:
                 unlisted += 1
-    if not as_json:
+    if not as_json and (rows or not failed):
         print_table(VERDICT_COLUMNS, rows)
         if unlisted:
             out.print(f"and {unlisted:,} more that are allowed; --json lists every one")
@@ -213,9 +213,18 @@ def _files(paths: Sequence[str]) -> Iterator[str | InputError]:
         # Links to folders are not followed, so a loop of them ends nothing.
         for folder, below, names in os.walk(path, onerror=unread.append):
             below.sort()
+            yield from _leading_elsewhere(path, folder, below)
             yield from (str(Path(folder, name)) for name in sorted(names) if _is_to_be_read(Path(folder, name)))
         for error in unread:
             yield InputError("{filename} cannot be read: {why}", filename=error.filename, why=error.strerror)
+
+
+def _leading_elsewhere(root: str, folder: str, below: Sequence[str]) -> Iterator[InputError]:
+    """What is wrong with links to folders that are not screened anyway."""
+    for name in below:
+        link = Path(folder, name)
+        if link.is_symlink() and not link.resolve().is_relative_to(Path(root).resolve()):
+            yield InputError("{path} leads to another folder, which was not read: name that, too", path=str(link))
 
 
 def _is_to_be_read(path: Path) -> bool:

@@ -1,9 +1,11 @@
 """Running the console: one process, which reads the review key at its start and lets no other process look into it."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 
 from tutela.casework.evidence.memory import guard_memory, start_anew_with_clean_memory
 from tutela.casework.evidence.review_key import read_review_key
@@ -13,6 +15,7 @@ from tutela.console.service import Console
 from tutela.deployment.casework import opened_casework
 from tutela.deployment.settings import Settings
 from tutela.errors import InputError
+from tutela.foundation.listening import bound
 from tutela.foundation.logs import configure_logs, log_config
 
 
@@ -22,7 +25,8 @@ def serve(settings: Settings, options: ConsoleOptions, host: str, port: int) -> 
     guard_memory()
     with opened_console(settings, options) as console:
         configure_logs()
-        uvicorn.run(
+        sockets = list(bound(host, port))
+        config = uvicorn.Config(
             create_console(console),
             host=host,
             port=port,
@@ -32,6 +36,11 @@ def serve(settings: Settings, options: ConsoleOptions, host: str, port: int) -> 
             timeout_graceful_shutdown=5,
             h11_max_incomplete_event_size=64 * 1024,
         )
+        server = uvicorn.Server(config)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=sockets)
+        if not server.started:
+            sys.exit(STARTUP_FAILURE)
 
 
 @contextlib.contextmanager

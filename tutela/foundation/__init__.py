@@ -8,6 +8,7 @@ __all__ = [
     "home",
     "http",
     "leases",
+    "listening",
     "logs",
     "moments",
     "options",

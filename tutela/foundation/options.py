@@ -4,8 +4,9 @@ Each field is a key of the section; the docstring under the field is the key's d
 default, and what is allowed is checked in `__post_init__` with `require`. See docs/settings.md.
 """
 
+import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,6 +43,12 @@ def require(condition: bool, key: str, rule: str) -> None:
     """Raise OptionError, which says the rule, unless the condition holds."""
     if not condition:
         raise OptionError(key, rule)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A hint at the name that was meant, where one is near."""
+    near = difflib.get_close_matches(name, list(map(str, names)), 1, 0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def require_positive(options: object, *keys: str) -> None:

@@ -28,8 +28,9 @@ from tutela.gateways.beneath import Roots
 from tutela.gateways.forms import as_mail, pieces
 from tutela.gateways.http import HttpGateway, HttpOptions, TooSlowError, has_body, take_body, too_slow
 from tutela.gateways.listeners import ListenAddress
-from tutela.gateways.outcome import GatewayFault, GatewayOutcome
+from tutela.gateways.outcome import GatewayOutcome
 from tutela.screening.decision import Decision
+from tutela.screening.reason_codes import GatewayFault
 
 log = logging.getLogger(__name__)
 

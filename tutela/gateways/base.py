@@ -21,9 +21,11 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from tutela.content.media.profile import Profile
+from tutela.foundation.options import OptionError
 from tutela.gateways.intake import Intake
 from tutela.gateways.listeners import ListenAddress
 from tutela.screening.decision import Decision
+from tutela.screening.reason_codes import require_overridable
 
 CUT_AT = (26_214_400, 104_857_600)
 """Where clients cut files by default: Nextcloud and OpenCloud, clamdscan."""
@@ -42,6 +44,15 @@ class Options(BaseModel):
     answer_s: float = Field(
         default=20.0, gt=0, le=3600, description="Within so long a body is answered, else held; below the client's."
     )
+
+    @field_validator("overrides")
+    @classmethod
+    def _are_known_codes(cls, overrides: dict[str, Decision]) -> dict[str, Decision]:
+        try:
+            require_overridable(overrides, "overrides")
+        except OptionError as error:
+            raise ValueError(error.rule) from None
+        return overrides
 
     def warnings(self) -> list[str]:
         """What an operator should know of these options, for `tutela doctor`."""

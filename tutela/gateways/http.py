@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tutela.foundation.receiver import BODY_TAP, BodyTap, Receiver
 from tutela.gateways.base import ListenerOptions, Opening
 from tutela.gateways.intake import Body, Intake
-from tutela.gateways.outcome import GatewayFault
+from tutela.screening.reason_codes import GatewayFault
 
 _RATED_AFTER_S = 10.0
 _STOP_S = 15

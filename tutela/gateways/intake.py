@@ -23,9 +23,10 @@ from tutela.errors import ConflictError, InputError, NotReadyError, StoreError, 
 from tutela.gateways import metrics
 from tutela.gateways.capacity import Capacity
 from tutela.gateways.gathered import AT_ONCE, SHORT_BYTES, GatheredContent
-from tutela.gateways.outcome import GatewayFault, GatewayOutcome, outcome_of, reason, unrecorded
+from tutela.gateways.outcome import GatewayOutcome, outcome_of, reason, unrecorded
 from tutela.screening.decision import Decision
 from tutela.screening.jobs.spool import Upload
+from tutela.screening.reason_codes import GatewayFault
 from tutela.screening.screener import Screener
 from tutela.screening.verdict import Context, Reason, Verdict
 

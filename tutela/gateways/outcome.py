@@ -4,27 +4,12 @@ nothing.
 
 import uuid
 from dataclasses import dataclass
-from enum import StrEnum
 
 from tutela.screening.decision import Decision
+from tutela.screening.reason_codes import GatewayFault
 from tutela.screening.verdict import Reason, Verdict
 
 _NAMED_DIGITS = 12
-
-
-class GatewayFault(StrEnum):
-    """Why content is held though nothing is known of it: the reason codes of this room."""
-
-    CUT_SHORT = "cut-short"
-    """It is exactly as long as a client's own limit, and that client drops the rest without saying so."""
-    TOO_SLOW = "too-slow"
-    """It did not come in time."""
-    INTERRUPTED = "interrupted"
-    """The service was stopped before the content was whole."""
-    OVER_LIMIT = "over-limit"
-    """Longer than what is screened even later, or there was no room to keep it."""
-    NOT_GIVEN = "not-given"
-    """What the client handed over cannot be read: a descriptor to write to, a link, a body that is no form."""
 
 
 _SENTENCES = {

@@ -13,6 +13,7 @@ __all__ = [
     "journal",
     "options",
     "policy",
+    "reason_codes",
     "recheck",
     "screener",
     "sentences",

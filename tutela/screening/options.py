@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tutela.foundation.options import require, require_positive
 from tutela.screening.decision import Decision
+from tutela.screening.reason_codes import require_overridable
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ class ScreeningPolicy:
     follows_links: bool = False
     """Whether shortened links in checks are followed, to where their shorteners say that they lead: by a process of its
     own, which asks shorteners alone and connects to public addresses alone."""
+
+    def __post_init__(self) -> None:
+        require_overridable(self.overrides, "overrides")
 
     def on(self, code: str) -> Decision:
         """The decision for content with that shortcoming."""

@@ -16,6 +16,7 @@ from tutela.casework.cases.pseudonyms import pseudonym
 from tutela.casework.cases.service import Cases
 from tutela.casework.evidence.seal import SealedItem
 from tutela.casework.evidence.vault import Vault
+from tutela.content.media.probe import PROBE_SHA256
 from tutela.content.signals.base import WHOLE
 from tutela.foundation.store.database import Store
 from tutela.screening.journal import write_verdict
@@ -38,7 +39,7 @@ class Custody:
     def wants(self, verdict: Verdict) -> bool:
         """Whether a held verdict opens a case: a match always, a shortcoming unless the policy leaves it out."""
         codes = {reason.code for reason in verdict.reasons}
-        if codes == {"empty"}:
+        if codes == {"empty"} or (verdict.sha256 == PROBE_SHA256 and not _matched(verdict)):
             return False  # there is nothing to keep, and nothing to look at
         return _matched(verdict) or not codes <= self._cases.policies.unsealed_reasons
 

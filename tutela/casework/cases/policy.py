@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from tutela.casework.cases.outcomes import ACCOUNT_EFFECTS, CONTACT_EFFECTS, Effect, Outcome
 from tutela.foundation.options import OptionError, require
+from tutela.screening.reason_codes import require_overridable
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,9 @@ class Policies:
     """The allow list that rejected matches go to; made on first use."""
     unsealed_reasons: frozenset[str] = frozenset()
     """Reason codes of holds that open no case and keep no evidence, such as unsupported-type."""
+
+    def __post_init__(self) -> None:
+        require_overridable(self.unsealed_reasons, "unsealed_reasons")
 
     def of(self, banks: Iterable[str]) -> tuple[CasePolicy, ...]:
         """The policies that apply to a match with these banks; the default where there are none."""

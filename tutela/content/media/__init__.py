@@ -12,6 +12,7 @@ __all__ = [
     "lanes",
     "limits",
     "plain",
+    "probe",
     "profile",
     "sniff",
     "system_libarchive",

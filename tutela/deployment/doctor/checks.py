@@ -25,6 +25,7 @@ from tutela.deployment.doctor.model import Diagnosis
 from tutela.deployment.settings import Settings
 from tutela.deployment.store import existing_store
 from tutela.errors import InputError, StoreError, TutelaError
+from tutela.foundation.options import nearest
 from tutela.foundation.store.database import Store
 from tutela.lists.banks.service import Banks
 from tutela.lists.exchanges import installed as exchanges_installed
@@ -176,6 +177,13 @@ def _database(settings: Settings) -> Iterator[Diagnosis]:
 def _lists(settings: Settings, store: Store) -> Iterator[Diagnosis]:
     banks = Banks(store, settings.home)
     yield Diagnosis("ok", "database", f"{'SQLite' if store.is_sqlite else 'PostgreSQL'}, {len(banks.all())} banks")
+    names = [bank.name for bank in banks.all()]
+    named = [(name, f"[cases.banks.{name}]") for name in settings.cases.banks]
+    named += [(name, "reports.at_match") for name in settings.reports.at_match]
+    for name, where in sorted(named):
+        if name not in names:
+            detail = f"{where}: there is no bank {name!r}{nearest(name, names)}; what is asked for it is never done"
+            yield Diagnosis("fail", "banks", detail)
     if not banks.enabled():
         yield Diagnosis("warn", "banks", "no bank is enabled: nothing can match; see tutela bank --help")
     try:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
 
 from tutela.deployment.settings.model import Settings
 from tutela.errors import InputError
@@ -29,9 +31,24 @@ def check_settings(settings: Settings) -> None:
             Recipients(evidence.recipients)
         if evidence.store is not None:
             Objects(evidence.store, evidence.store_options())
+    _check_places(settings.named("gateways"))
     xsd = settings.reports.xsd
     if xsd is not None and not xsd.is_file():
         raise InputError("reports.xsd: {xsd} is not a file", xsd=xsd)
+
+
+def _check_places(gateways: Mapping[str, Any]) -> None:
+    """Raise InputError where two gateways listen at one place, or at a path in a folder that is not there."""
+    taken: dict[str, str] = {}
+    for name, options in gateways.items():
+        for place in map(str, getattr(options, "listen", ())):
+            if other := taken.get(place):
+                raise InputError(
+                    "gateways.{name}.listen: {place} is that of {other}", name=name, other=other, place=place
+                )
+            taken[place] = name
+            if place.startswith("/") and not Path(place).parent.is_dir():
+                raise InputError("gateways.{name}.listen: the folder of {place} is not there", name=name, place=place)
 
 
 def _secrets(options: object) -> Iterator[Secret]:

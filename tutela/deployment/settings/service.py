@@ -21,9 +21,9 @@ from tutela.deployment.settings.source import (
     read_variable,
     variable_of,
 )
-from tutela.deployment.settings.values import Fault, Reader, nearest
+from tutela.deployment.settings.values import Fault, Reader
 from tutela.errors import InputError
-from tutela.foundation.options import OptionError, SettingsError
+from tutela.foundation.options import OptionError, SettingsError, nearest
 
 OTHER_VARIABLES = {
     "TUTELA_CONFIG": "the settings file",

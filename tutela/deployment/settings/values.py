@@ -1,7 +1,6 @@
 """From tables to option classes: every value is checked against the type of its key, and every fault is kept."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, get_args, get_origin
 
 from tutela.deployment.settings.keys import is_section, keys_of, without_none
 from tutela.errors import InputError
-from tutela.foundation.options import OptionError, Secret
+from tutela.foundation.options import OptionError, Secret, nearest
 
 _NOTHING = object()
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
@@ -64,7 +63,8 @@ class Reader:
             return kind.model_validate(table)
         except ValidationError as error:
             for item in error.errors():
-                self._fault((*path, *map(str, item["loc"])), item["msg"])
+                place = [str(part) for part in item["loc"] if "[" not in str(part)]  # not the steps of its own reading
+                self._fault((*path, *place), item["msg"].removeprefix("Value error, "))
             return _NOTHING
 
     def _value(self, kind: Any, value: Any, path: tuple[str, ...]) -> Any:
@@ -124,9 +124,3 @@ class Reader:
     def _fault(self, path: tuple[str, ...], rule: str) -> Any:
         self.faults.append(Fault(path, rule))
         return _NOTHING
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """A hint at the name that was meant, where one is near."""
-    near = difflib.get_close_matches(name, list(names), 1, 0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""

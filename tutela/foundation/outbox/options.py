@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from tutela.foundation.options import OptionError, Secret, require
+from tutela.foundation.options import OptionError, Secret, nearest, require
+from tutela.foundation.outbox.event_types import EVENT_TYPES
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -76,3 +77,5 @@ class WebhookOptions:
         require(bool(self.secrets), "secrets", "must have one at least; make it: tutela outbox secret")
         if fault := fault_of(self.url):
             raise OptionError("url", fault)
+        for unknown in sorted(self.events - EVENT_TYPES):
+            raise OptionError("events", "has no {type!r}{hint}", type=unknown, hint=nearest(unknown, EVENT_TYPES))

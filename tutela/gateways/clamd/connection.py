@@ -23,7 +23,8 @@ from tutela.gateways.clamd.frames import FrameGatherer, InstreamFrames, Received
 from tutela.gateways.clamd.options import ClamdOptions
 from tutela.gateways.intake import BUFFER, Body, Intake, wipe
 from tutela.gateways.listeners import user_of
-from tutela.gateways.outcome import GatewayFault, GatewayOutcome
+from tutela.gateways.outcome import GatewayOutcome
+from tutela.screening.reason_codes import GatewayFault
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,9 @@ from tutela.gateways.clamd.connection import ClamdConnection, ConnectionStage
 from tutela.gateways.clamd.frames import FrameGatherer
 from tutela.gateways.clamd.options import ClamdOptions, HeldAs
 from tutela.gateways.listeners import Acceptor, ListenAddress, Peers
-from tutela.gateways.outcome import GatewayFault, GatewayOutcome
+from tutela.gateways.outcome import GatewayOutcome
 from tutela.screening.decision import Decision
+from tutela.screening.reason_codes import GatewayFault
 
 ENGINE = "1.4.6"
 """The version of ClamAV whose answers these are."""

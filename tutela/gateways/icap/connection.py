@@ -28,8 +28,9 @@ from tutela.gateways.icap.options import IcapOptions
 from tutela.gateways.icap.pages import PageGuard
 from tutela.gateways.intake import BUFFER, Body, Intake, wipe
 from tutela.gateways.listeners import Peers
-from tutela.gateways.outcome import GatewayFault, GatewayOutcome
+from tutela.gateways.outcome import GatewayOutcome
 from tutela.screening.decision import Decision
+from tutela.screening.reason_codes import GatewayFault
 
 _RATED_AFTER_S = 10.0
 _MAX_LINE = 4096

@@ -27,8 +27,9 @@ from tutela.gateways.intake import BUFFER, Body, wipe
 from tutela.gateways.listeners import ListenAddress
 from tutela.gateways.matrix.attachments import Attachment, Mailbox, UndecryptableError, UnreadableError, is_media
 from tutela.gateways.matrix.check import ScanCheck
-from tutela.gateways.outcome import GatewayFault, GatewayOutcome
+from tutela.gateways.outcome import GatewayOutcome
 from tutela.gateways.upstream import Upstream, UpstreamError
+from tutela.screening.reason_codes import GatewayFault
 
 _PREFIX = "/_matrix/media_proxy/unstable"
 _MAX_ASKED = 64 * 1024

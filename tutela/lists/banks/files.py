@@ -164,13 +164,15 @@ class _Reader:
     def _header(self, header: list[str]) -> Layout | None:
         """Where everything stands; None where the first line is no header but already a value."""
         named = any(name.strip().lower() in self._columns.value or hash_named(name) for name in header)
-        if len(header) == 1 or not named:
+        if len(header) == 1 or not named or looks_like_a_hash(header[0]):
             try:
                 self._entry(header[0].strip(), None, {})
             except InputError:
                 pass
             else:
                 return None
+        if any(map(looks_like_a_hash, header)):
+            raise InputError("line 1 has a hash where columns are named: put a header before it, such as value,type")
         return self._layout(tuple(header))
 
     def _row(self, line: str, table: "_Table") -> list[Found]:
