@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.support.gateways import COPY, OTHER
 from tutela.gateways.forms import FormError, as_mail, pieces
+from tutela.gateways.texts import Words
 
 FORM = "multipart/form-data; boundary=xyz"
 PICTURE = b'Content-Disposition: form-data; name="f"; filename="a.jpg"\r\nContent-Type: image/jpeg'
@@ -25,7 +26,13 @@ def form(*parts: tuple[bytes, bytes], boundary: bytes = b"xyz", end: bytes = b"-
 
 
 def read(body: bytes, media_type: str, coding: str = "") -> list[bytes]:
-    return [bytes(piece) for piece in pieces(memoryview(body), media_type, coding)]
+    """The files that a body carries."""
+    return [bytes(piece) for piece in pieces(memoryview(body), media_type, coding) if not isinstance(piece, Words)]
+
+
+def words(body: bytes, media_type: str) -> list[bytes]:
+    """The texts that are searched like files."""
+    return [piece.content for piece in pieces(memoryview(body), media_type) if isinstance(piece, Words)]
 
 
 def test_each_file_of_a_form_is_a_piece_and_a_field_of_words_is_none():
@@ -119,6 +126,43 @@ def test_pictures_in_texts_are_found():
     assert read(
         json.dumps(f"data:x;base64 data:image/jpeg;{' ' * 300}base64,{encoded}").encode(), "application/json"
     ) == [COPY]
+
+
+def test_texts_are_searched_as_one_unless_they_are_too_short_to_show_anything():
+    long, field = "words, " * 100, b'Content-Disposition: form-data; name="f"'
+    for body, media_type in (
+        (json.dumps({"a": long, "b": [1, 2]}).encode(), "application/json"),
+        (f"a={quote(long)}&b=1".encode(), "application/x-www-form-urlencoded"),
+        (form((field, long.encode()), (field, b"1")), FORM),
+    ):
+        (found,) = words(body, media_type)
+        assert long.encode() in found
+        assert read(body, media_type) == []
+    assert words(b'{"a": "few"}', "application/json") == words(b"a=few", "application/x-www-form-urlencoded") == []
+    assert words(json.dumps([255, 216.0, 1.5, 1000, True]).encode() + b" " * 300, "application/json") == []
+    numbers = json.dumps({"data": list(COPY), "other": 1e400}).encode()
+    assert ", ".join(str(byte) for byte in COPY).encode() in words(numbers, "application/json")[0]
+
+
+def test_a_text_that_is_a_file_is_one_of_its_own():
+    mail = b"MIME-Version: 1.0\r\nContent-Type: image/jpeg\r\n\r\n" + b"words = words & words\r\n" * 20
+    drawn = b"P3 10 10 255\n" + b"255 0 0\n" * 100
+    field = b'Content-Disposition: form-data; name="f"'
+    for file in (mail, drawn):
+        assert words(file, "application/x-www-form-urlencoded")[0] == file, "a file that says it is a form"
+        assert words(f"f={quote(file)}".encode(), "application/x-www-form-urlencoded")[0] == file
+        assert words(form((field, file)), FORM) == [file]
+        document = json.dumps({"a": file.decode()})
+        assert words(document.encode(), "application/json") == [file]
+        assert (
+            words(document.encode(), "text/plain") == words(json.dumps(document).encode(), "application/json") == [file]
+        )
+
+
+def test_bytes_that_stand_for_themselves_are_a_file():
+    assert read(b"f=" + quote(COPY).encode(), "application/x-www-form-urlencoded") == [COPY]
+    assert read(json.dumps({"f": COPY.decode("latin-1")}).encode(), "application/json") == [COPY]
+    assert read(json.dumps(COPY.decode("latin-1"), ensure_ascii=False).encode(), "application/json") == [COPY]
 
 
 @pytest.mark.parametrize(

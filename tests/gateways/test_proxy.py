@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -64,6 +65,10 @@ def test_every_way_to_send_an_upload_is_screened(client, behind):
         ({"Content-Type": "image/jpeg"}, COPY),
         ({}, COPY),
         ({"Content-Type": "application/json"}, json.dumps({"image": f"data:image/jpeg;base64,{encoded}"}).encode()),
+        ({"Content-Type": "application/json"}, json.dumps({"type": "Buffer", "data": list(COPY)}).encode()),
+        ({"Content-Type": "application/json"}, json.dumps({"image": COPY.hex()}).encode()),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, f"image={quote(COPY)}".encode()),
+        (FORM, form(OTHER).replace(b'; filename="a"', b"").replace(OTHER, json.dumps({"data": encoded}).encode())),
         (FORM | {"Content-Encoding": "gzip"}, gzip.compress(form(COPY))),
         ({"Content-Type": "application/octet-stream", "Content-Encoding": "gzip"}, gzip.compress(COPY)),
     ):

@@ -4,43 +4,35 @@ By the strict grammar only. Where two programs could read a body differently, it
 them overlooks would pass. Formats: RFC 7578 (multipart/form-data), RFC 2046 5.1, WHATWG URL 5.1, RFC 8259, RFC 2397.
 """
 
-import base64
-import binascii
-import json
+import contextlib
 import re
 import zlib
 from collections.abc import Iterator, Mapping
-from urllib.parse import parse_qsl, unquote_to_bytes
 
-from tutela.content.media.sniff import sniff
-from tutela.errors import InputError
+from tutela.gateways.texts import (
+    MAX_FIELDS,
+    FormError,
+    Found,
+    Piece,
+    in_field,
+    in_json,
+    in_text,
+    in_urlencoded,
+    text_of,
+    with_words,
+)
 
-Piece = memoryview | bytes
+__all__ = ["FormError", "as_mail", "pieces"]
 
 _MAX_HEAD = 16 * 1024
-_MAX_PARTS = 1_000
-_MAX_TEXT = 16 * 1024 * 1024
-"""The longest JSON or urlencoded body that is read; what is longer is no form of a browser."""
 _MAX_EXPANDED = 256 * 1024 * 1024
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
 _GUESSED = re.compile(rb"--([0-9A-Za-z'()+_,\-./:=?]{1,70})\r\n")
 _FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\x00]*")
-_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]{128,}+={0,2}+\s*+")
-_DATA = re.compile(r"\s*data:([^,]*),(.*)", re.DOTALL | re.IGNORECASE)
-_EMBEDDED = re.compile(r";\s*+base64,([A-Za-z0-9+/=_%\-]++)", re.IGNORECASE)
-_MOST_BEFORE = 205
-_BEFORE_EMBEDDED = re.compile(r"data:[^,\"'<>]{0,200}+\Z", re.IGNORECASE)
-"""What an address begins with. It is looked for from its end: from each beginning, spaces would be read again."""
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARAMETER = re.compile(rf';[ \t]*({_WORD})=(?:({_WORD})|"([^"\\\x00-\x1f]*)")[ \t]*+')
 _MEDIA_TYPE = re.compile(rf"[ \t]*({_WORD}/{_WORD})[ \t]*+((?:{_PARAMETER.pattern})*);?[ \t]*")
 _PLAIN_CODINGS = frozenset({b"", b"7bit", b"8bit", b"binary"})
-
-
-class FormError(InputError):
-    """A body cannot be read in the one way in which everybody reads it."""
-
-    code = "form"
 
 
 def pieces(content: memoryview, media_type: str, coding: str = "") -> Iterator[Piece]:
@@ -52,16 +44,27 @@ def pieces(content: memoryview, media_type: str, coding: str = "") -> Iterator[P
     kind, parameters = _media_type(media_type)
     if not kind and (found := _GUESSED.match(bytes(body[:80]))):
         kind, parameters = "multipart/form-data", {"boundary": found[1].decode()}
+    return with_words(_found(body, kind, parameters))
+
+
+def _found(body: memoryview, kind: str, parameters: Mapping[str, str]) -> Iterator[Found]:
     if kind.startswith("multipart/"):
         yield from _multipart(body, parameters)
     elif kind == "application/x-www-form-urlencoded":
-        for name, value in parse_qsl(_text(body), keep_blank_values=True, max_num_fields=_MAX_PARTS):
-            yield from _carried(name)
-            yield from _carried(value)
+        yield from in_urlencoded(text_of(body))
     elif kind == "application/json" or kind.endswith("+json"):
-        yield from _in_json(body)
+        yield from in_json(text_of(body))
     elif len(body):
         yield body
+        yield from _strings_in(body)
+
+
+def _strings_in(body: memoryview) -> Iterator[Piece]:
+    """What the strings of JSON carry that does not say that it is JSON; the text itself is a piece already."""
+    if bytes(body[:64]).lstrip()[:1] not in (b"{", b"["):
+        return
+    with contextlib.suppress(FormError):  # it is no form, and so cannot be a wrong one
+        yield from (each for each in in_text(text_of(body)) if not isinstance(each, str))
 
 
 def as_mail(media_type: str) -> bytes:
@@ -111,7 +114,7 @@ def _decoded(content: memoryview, coding: str) -> memoryview:
     return memoryview(whole)
 
 
-def _multipart(body: memoryview, parameters: Mapping[str, str]) -> Iterator[Piece]:
+def _multipart(body: memoryview, parameters: Mapping[str, str]) -> Iterator[Found]:
     boundary = parameters.get("boundary", "").encode("latin-1", "replace")
     if not _BOUNDARY.fullmatch(boundary):
         raise FormError("a form has no boundary, or not a valid one")
@@ -128,7 +131,7 @@ def _multipart(body: memoryview, parameters: Mapping[str, str]) -> Iterator[Piec
         if end < 0:
             raise FormError("a form has no end")
         parts += 1
-        if parts > _MAX_PARTS:
+        if parts > MAX_FIELDS:
             raise FormError("a form has too many parts")
         yield from _part(body, whole, begin, end)
         begin = end + 2 + len(opening)
@@ -141,7 +144,7 @@ def _multipart(body: memoryview, parameters: Mapping[str, str]) -> Iterator[Piec
         begin += 2
 
 
-def _part(body: memoryview, whole: "_Searched", begin: int, end: int) -> Iterator[Piece]:
+def _part(body: memoryview, whole: "_Searched", begin: int, end: int) -> Iterator[Found]:
     """A part is screened whole; a field is, besides, looked through for what it carries as text."""
     at = begin - 2 if bytes(body[begin : begin + 2]) == b"\r\n" else whole.find(b"\r\n\r\n", begin, begin + _MAX_HEAD)
     if at < 0 or at > end:
@@ -161,22 +164,11 @@ def _part(body: memoryview, whole: "_Searched", begin: int, end: int) -> Iterato
     content = body[at + 4 : end]
     if not len(content):
         return
-    text = None if b"filename" in given.get(b"content-disposition", b"") else _field_text(content)
-    if text is None:
+    if b"filename" in given.get(b"content-disposition", b""):
         yield content
+        yield from _strings_in(content)  # a browser names what a script puts into a form in one piece
     else:
-        yield from _carried(text)
-
-
-def _field_text(content: memoryview) -> str | None:
-    """The text of a field; None where it is no text, and so a file whatever its head says."""
-    if len(content) > _MAX_TEXT:
-        return None
-    try:
-        text = bytes(content).decode()
-    except UnicodeDecodeError:
-        return None
-    return None if "\x00" in text else text
+        yield from in_field(content)
 
 
 def _ends(body: memoryview, at: int) -> None:
@@ -199,60 +191,3 @@ class _Searched:
                 return begin + at
             begin += size
         return -1
-
-
-def _text(body: memoryview) -> str:
-    if len(body) > _MAX_TEXT:
-        raise FormError("a form of text is too long")
-    try:
-        return bytes(body).decode()
-    except UnicodeDecodeError as error:
-        raise FormError("a form of text is not UTF-8") from error
-
-
-def _in_json(body: memoryview) -> Iterator[Piece]:
-    def pairs(items: list[tuple[str, object]]) -> list[object]:
-        return [part for item in items for part in item]
-
-    try:
-        waiting = [json.loads(_text(body), object_pairs_hook=pairs)]
-    except (ValueError, RecursionError) as error:
-        raise FormError("a body that says it is JSON is none") from error
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, str):
-            yield from _carried(value)
-        elif isinstance(value, list):
-            waiting += value
-
-
-def _carried(text: str) -> Iterator[Piece]:
-    """A file that a text carries: a `data:` address, or long base64."""
-    if found := _DATA.fullmatch(text):
-        kind, data = found.groups()
-        content = _base64(data) if "base64" in kind.lower() else unquote_to_bytes(data)
-        if content is None:
-            raise FormError("the data of an address cannot be decoded")
-        yield content
-        return
-    if _BASE64.fullmatch(text):
-        content = _base64(text)
-        if content is not None and sniff(content) is not None:  # else a token, a signature, a long word
-            yield content
-        return
-    for found in _EMBEDDED.finditer(text):
-        if not _BEFORE_EMBEDDED.search(text, max(0, found.start() - _MOST_BEFORE), found.start()):
-            continue
-        content = _base64(found[1])
-        if content is None:
-            raise FormError("the data of an address cannot be decoded")
-        yield content
-
-
-def _base64(text: str) -> bytes | None:
-    plain = re.sub(r"\s+", "", unquote_to_bytes(text).decode("ascii", "replace") if "%" in text else text)
-    plain = plain.replace("-", "+").replace("_", "/").rstrip("=")
-    try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        return None

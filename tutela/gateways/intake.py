@@ -24,6 +24,7 @@ from tutela.gateways import metrics
 from tutela.gateways.capacity import Capacity
 from tutela.gateways.gathered import AT_ONCE, SHORT_BYTES, GatheredContent
 from tutela.gateways.outcome import GatewayOutcome, outcome_of, reason, unrecorded
+from tutela.gateways.texts import Piece, Words
 from tutela.screening.decision import Decision
 from tutela.screening.jobs.spool import Upload
 from tutela.screening.reason_codes import GatewayFault
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 access = structlog.get_logger("tutela.access")
 """One line for each content. Never the content, a name of it, or its context."""
 Result = TypeVar("Result")
-Unwrap = Callable[[memoryview], Iterable[memoryview | bytes]]
+Unwrap = Callable[[memoryview], Iterable[Piece]]
 _SEVERITY = {Decision.ALLOW: 0, Decision.HOLD: 1, Decision.BLOCK: 2}
 
 BUFFER = memoryview(bytearray(AT_ONCE))
@@ -328,13 +329,20 @@ class Intake:
             return await _shared(body, future)
 
     def _screen_now(
-        self, content: GatheredContent, context: Context, shortcomings: tuple[Reason, ...], unwrap: Unwrap | None
+        self, body: GatheredContent, context: Context, shortcomings: tuple[Reason, ...], unwrap: Unwrap | None
     ) -> Verdict | None:
         """The severest verdict; None where there is nothing to be screened in the body."""
         found: Verdict | None = None
-        for piece in (content.whole(),) if unwrap is None else unwrap(content.view()):
+        for piece in (body.whole(),) if unwrap is None else unwrap(body.view()):
+            content, profile = (
+                (piece.content, Profile.FILES) if isinstance(piece, Words) else (piece, self.terms.profile)
+            )
             verdict = self._screener.screen(
-                piece, context, profile=self.terms.profile, shortcomings=shortcomings, asked_by=f"gateway:{self.name}"
+                content,
+                context,
+                profile=profile,
+                shortcomings=shortcomings,
+                asked_by=f"gateway:{self.name}",
             )
             count_verdict(verdict)
             if found is None or _SEVERITY[verdict.decision] > _SEVERITY[found.decision]:
