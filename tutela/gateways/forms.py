@@ -26,8 +26,9 @@ __all__ = ["FormError", "as_mail", "pieces"]
 
 _MAX_HEAD = 16 * 1024
 _MAX_EXPANDED = 256 * 1024 * 1024
-_BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
-_GUESSED = re.compile(rb"--([0-9A-Za-z'()+_,\-./:=?]{1,70})\r\n")
+_BOUNDARY = re.compile(rb"(?!.*boundary=)[0-9A-Za-z'()+_\-./:=?]{1,70}", re.IGNORECASE)
+"""Without spaces and commas, which RFC 2046 allows: PHP and Rack end it there, and no client uses them."""
+_GUESSED = re.compile(rb"--([0-9A-Za-z'()+_\-./:=?]{1,70})\r\n")
 _FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\x00]*")
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARAMETER = re.compile(rf';[ \t]*({_WORD})=(?:({_WORD})|"([^"\\\x00-\x1f]*)")[ \t]*+')
@@ -91,6 +92,8 @@ def _media_type(text: str) -> tuple[str, Mapping[str, str]]:
     for name, token, quoted in _PARAMETER.findall(whole[2]):
         if name.lower() in parameters or "*" in name:
             raise FormError("a media type names a parameter twice")
+        if name.lower() != "boundary" and "boundary" in f"{name}{token}{quoted}".lower():
+            raise FormError("a media type has something that some programs take for its boundary")
         parameters[name.lower()] = token or quoted
     return whole[1].lower(), parameters
 
@@ -127,9 +130,9 @@ def _multipart(body: memoryview, parameters: Mapping[str, str]) -> Iterator[Foun
         raise FormError("a form does not begin with its boundary")
     begin, parts = len(opening) + 2, 0
     while True:
-        end = whole.find(b"\r\n" + opening, begin)
-        if end < 0:
-            raise FormError("a form has no end")
+        end = whole.find(opening, begin) - 2
+        if end < begin or bytes(body[end : end + 2]) != b"\r\n":  # to some programs a boundary is one anywhere
+            raise FormError("a form has no end, or its boundary stands where no line begins")
         parts += 1
         if parts > MAX_FIELDS:
             raise FormError("a form has too many parts")
