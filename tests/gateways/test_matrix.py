@@ -1,6 +1,7 @@
 """Matrix' content scanner: what is in an encrypted room is screened, and comes back as the home server has it."""
 
 import base64
+import hashlib
 import hmac
 import json
 import os
@@ -75,6 +76,19 @@ def test_an_encrypted_attachment_is_screened_decrypted_and_handed_on_encrypted(c
             assert "X-Of-The-Server" not in answer.headers
         else:
             assert answer.status_code == 403 and answer.json()["reason"] == "MCS_MEDIA_NOT_CLEAN"
+
+
+def test_a_counter_that_runs_over_is_not_decrypted_for_clients_differ_in_what_comes_of_it(client, home):
+    key, words = os.urandom(32), b"words of a room\n" * 100
+    for before, status in ((100, 200), (99, 400), (1, 400)):
+        iv = os.urandom(8) + (2**64 - before).to_bytes(8)
+        sealed = Cipher(algorithms.AES(key), modes.CTR(iv)).encryptor().update(words)
+        said = {"k": base64.b64encode(key).decode(), "alg": "A256CTR", "kty": "oct"}
+        hashed = base64.b64encode(hashlib.sha256(sealed).digest()).decode()
+        url = f"mxc://example.org/{home.keep(sealed)}"
+        file = {"v": "v2", "url": url, "key": said, "iv": base64.b64encode(iv).decode(), "hashes": {"sha256": hashed}}
+        for route in ("/scan_encrypted", "/download_encrypted"):
+            assert client.post(route, json={"file": file}).status_code == status, before
 
 
 def test_the_key_may_be_encrypted_for_the_scanner_alone(client, home):

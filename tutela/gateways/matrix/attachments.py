@@ -25,6 +25,9 @@ _SERVER = r"[A-Za-z0-9.:\-\[\]]{1,255}"
 _MEDIA = r"[A-Za-z0-9_=-]{1,255}"
 _ADDRESS = re.compile(rf"mxc://({_SERVER})/({_MEDIA})(?:#.*)?")
 _MAC_BYTES = 8
+_BLOCK = 16
+_COUNTER = 8
+"""Bytes that everybody counts in."""
 
 
 class UnreadableError(InputError):
@@ -90,9 +93,15 @@ class Attachment(_Model):
             raise UnreadableError("the file's key has 32 bytes, its iv 16")
         return Cipher(algorithms.AES(self.key.k), modes.CTR(self.iv)).encryptor()
 
-    def is_of(self, digest: bytes) -> bool:
-        """Whether encrypted bytes of that SHA-256 are the file."""
-        return hmac.compare_digest(digest, self.hashes.sha256)
+    def is_of(self, digest: bytes, length: int) -> bool:
+        """Whether so many encrypted bytes of that SHA-256 are the file, and everybody decrypts them to the same.
+
+        The counter is the last 8 bytes of the iv to some clients (matrix-encrypt-attachment: `v1`, `v2`), all of it to
+        others: where those 8 run over, they come to different files.
+        """
+        blocks = (length + _BLOCK - 1) // _BLOCK
+        runs_over = int.from_bytes(self.iv[-_COUNTER:]) + blocks > 1 << 8 * _COUNTER
+        return not runs_over and hmac.compare_digest(digest, self.hashes.sha256)
 
 
 class _Sealed(_Model):

@@ -213,9 +213,9 @@ class MatrixGateway:
                 body.fault = GatewayFault.INTERRUPTED
             if body.fault is not None:
                 return
-        if attachment is not None and not attachment.is_of(digest.digest()):
+        if attachment is not None and not attachment.is_of(digest.digest(), body.length):
             raise MatrixRefusedError(
-                400, "MCS_MEDIA_FAILED_TO_DECRYPT", "the file is not the one that its hash speaks of"
+                400, "MCS_MEDIA_FAILED_TO_DECRYPT", "the file is not the one of that hash, or its counter runs over"
             )
 
     async def _judged(self, body: Body) -> GatewayOutcome:
