@@ -105,6 +105,34 @@ def test_forms_that_could_be_read_in_two_ways_are_held(client, behind):
     assert not behind.requests
 
 
+def test_a_piece_of_an_upload_is_held_whatever_is_in_it(client, behind):
+    words = b"words, " * 100
+    for target, said in (
+        ("/", {"Content-Range": "bytes 0-699/1400"}),
+        ("/", {"Content-Range": "bytes 700-1399/1400"}),
+        ("/", {"Content-Range": "bytes 0-699/*"}),
+        ("/", {"Upload-Offset": "0"}),
+        ("/", {"Upload-Offset": "700", "Content-Type": "application/x-www-form-urlencoded"}),
+        ("/", {"Upload-Length": "1400"}),
+        ("/", {"Upload-Complete": "?0"}),
+        ("/a?uploadId=x&partNumber=1", {}),
+        ("/a?comp=block&blockid=x", {}),
+    ):
+        assert client.put(target, content=words, headers=said).status_code == 202, (target, said)
+    fields = b'--xyz\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%d\r\n' % (b"dztotalchunkcount", 2)
+    assert client.post("/", content=fields + form(words), headers=FORM).status_code == 202
+    assert not behind.requests
+    assert client.post("/", content=fields.replace(b"2\r", b"1\r") + form(words), headers=FORM).status_code == 201
+    for said in ({"Content-Range": "bytes 0-699/700"}, {"Upload-Length": "700"}, {"Upload-Complete": "?1"}):
+        assert client.put("/", content=words, headers=said).status_code == 201, said
+
+
+def test_two_codings_in_two_headers_are_two(client, behind):
+    said = [("Content-Type", "text/plain"), ("Content-Encoding", "identity"), ("Content-Encoding", "br")]
+    assert client.post("/", content=b"words", headers=said).status_code == 202
+    assert not behind.requests
+
+
 def test_smuggled_requests_reach_nobody(front, behind):
     behind.requests.clear()
     port = ("127.0.0.1", front.ports["uploads"][0])

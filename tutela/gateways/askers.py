@@ -26,9 +26,11 @@ from starlette.routing import Route
 from tutela.gateways.base import GatewayKind, Opening, Passes
 from tutela.gateways.beneath import Roots
 from tutela.gateways.forms import as_mail, pieces
-from tutela.gateways.http import HttpGateway, HttpOptions, TooSlowError, has_body, take_body, too_slow
+from tutela.gateways.http import HttpGateway, HttpOptions, TooSlowError, has_body, kind_of, take_body, too_slow
+from tutela.gateways.intake import Unwrap
 from tutela.gateways.listeners import ListenAddress
 from tutela.gateways.outcome import GatewayOutcome
+from tutela.gateways.pieced import is_piece
 from tutela.screening.decision import Decision
 from tutela.screening.reason_codes import GatewayFault
 
@@ -110,10 +112,13 @@ class Askers:
         except ClientDisconnect:
             return PlainTextResponse("", 400)
         try:
-            media_type, coding = request.headers.get("content-type", ""), request.headers.get("content-encoding", "")
-            if unwrapped:
+            media_type, coding = kind_of(request)
+            unwrap: Unwrap | None = None
+            if unwrapped and is_piece(request.headers.getlist, request.url.query, body.length):
+                body.doubts.append(GatewayFault.CUT_SHORT)
+            elif unwrapped:
                 body.head = as_mail(media_type)
-            unwrap = partial(pieces, media_type=media_type, coding=coding) if unwrapped else None
+                unwrap = partial(pieces, media_type=media_type, coding=coding)
             return _answer(await self._intake.judge(body, unwrap))
         finally:
             body.close()

@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 
+from tutela.gateways.pieced import counts_pieces
 from tutela.gateways.texts import (
     MAX_FIELDS,
     FormError,
@@ -30,6 +31,7 @@ _BOUNDARY = re.compile(rb"(?!.*boundary=)[0-9A-Za-z'()+_\-./:=?]{1,70}", re.IGNO
 """Without spaces and commas, which RFC 2046 allows: PHP and Rack end it there, and no client uses them."""
 _GUESSED = re.compile(rb"--([0-9A-Za-z'()+_\-./:=?]{1,70})\r\n")
 _FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\x00]*")
+_NAME = re.compile(rb";\s*+name=\"?([^\";]*)")
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARAMETER = re.compile(rf';[ \t]*({_WORD})=(?:({_WORD})|"([^"\\\x00-\x1f]*)")[ \t]*+')
 _MEDIA_TYPE = re.compile(rf"[ \t]*({_WORD}/{_WORD})[ \t]*+((?:{_PARAMETER.pattern})*);?[ \t]*")
@@ -167,6 +169,8 @@ def _part(body: memoryview, whole: "_Searched", begin: int, end: int) -> Iterato
     content = body[at + 4 : end]
     if not len(content):
         return
+    if (name := _NAME.search(given.get(b"content-disposition", b""))) and counts_pieces(name[1], bytes(content[:16])):
+        raise FormError("a form has one piece of a file")
     if b"filename" in given.get(b"content-disposition", b""):
         yield content
         yield from _strings_in(content)  # a browser names what a script puts into a form in one piece

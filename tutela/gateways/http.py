@@ -160,6 +160,13 @@ async def take_body(request: Request, intake: Intake, options: HttpOptions, item
     return body
 
 
+def kind_of(request: Request) -> tuple[str, str]:
+    """The type and the codings that a request says its body has. A type that is said twice cannot be read: which of
+    them counts is a matter of opinion."""
+    types, codings = request.headers.getlist("content-type"), request.headers.getlist("content-encoding")
+    return types[0] if len(types) == 1 else "\x00" if types else "", ", ".join(codings)
+
+
 def has_body(headers: Mapping[str, str]) -> bool:
     """Whether a request says that content follows."""
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"

@@ -13,7 +13,7 @@ _NAMED_DIGITS = 12
 
 
 _SENTENCES = {
-    GatewayFault.CUT_SHORT: "the content ends exactly at a limit at which its sender cuts files",
+    GatewayFault.CUT_SHORT: "the content is one piece of a file, or ends exactly where its sender cuts files",
     GatewayFault.TOO_SLOW: "the content did not come in time",
     GatewayFault.INTERRUPTED: "the service was stopped before the content was whole",
     GatewayFault.OVER_LIMIT: "the content is longer than what is screened, or there was no room to keep it",

@@ -17,9 +17,11 @@ from starlette.types import Receive, Scope, Send
 from tutela.gateways.base import GatewayKind, Opening, Passes
 from tutela.gateways.forms import as_mail, pieces
 from tutela.gateways.gathered import GatheredContent
-from tutela.gateways.http import HttpGateway, HttpOptions, TooSlowError, has_body, take_body, too_slow
+from tutela.gateways.http import HttpGateway, HttpOptions, TooSlowError, has_body, kind_of, take_body, too_slow
+from tutela.gateways.intake import Unwrap
 from tutela.gateways.listeners import ListenAddress
-from tutela.gateways.outcome import GatewayOutcome
+from tutela.gateways.outcome import GatewayFault, GatewayOutcome
+from tutela.gateways.pieced import is_piece
 from tutela.gateways.upstream import Upstream, UpstreamAnswer, UpstreamError
 from tutela.screening.decision import Decision
 
@@ -85,11 +87,13 @@ class Proxy:
         except TooSlowError:
             return too_slow()
         try:
-            media_type, coding = request.headers.get("content-type", ""), request.headers.get("content-encoding", "")
-            if len(request.headers.getlist("content-type")) > 1:
-                media_type = "\x00"  # which of them counts is a matter of opinion
+            media_type, coding = kind_of(request)
             body.head = as_mail(media_type)
-            outcome = await self._intake.judge(body, partial(pieces, media_type=media_type, coding=coding))
+            unwrap: Unwrap | None = partial(pieces, media_type=media_type, coding=coding)
+            if is_piece(request.headers.getlist, request.url.query, body.length):
+                body.doubts.append(GatewayFault.CUT_SHORT)
+                unwrap = None
+            outcome = await self._intake.judge(body, unwrap)
             if outcome.allowed:
                 return await self._pass_on(request, body.content)
             return self._refused(request, outcome)

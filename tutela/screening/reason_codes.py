@@ -28,7 +28,8 @@ class GatewayFault(StrEnum):
     """Why a gateway holds content though nothing is known of it."""
 
     CUT_SHORT = "cut-short"
-    """It is exactly as long as a client's own limit, and that client drops the rest without saying so."""
+    """It is exactly as long as a client's own limit, and that client drops the rest without saying so; or it is one
+    piece of a longer upload."""
     TOO_SLOW = "too-slow"
     """It did not come in time."""
     INTERRUPTED = "interrupted"

@@ -26,9 +26,10 @@ from tutela.gateways.icap.messages import (
 )
 from tutela.gateways.icap.options import IcapOptions
 from tutela.gateways.icap.pages import PageGuard
-from tutela.gateways.intake import BUFFER, Body, Intake, wipe
+from tutela.gateways.intake import BUFFER, Body, Intake, Unwrap, wipe
 from tutela.gateways.listeners import Peers
 from tutela.gateways.outcome import GatewayOutcome
+from tutela.gateways.pieced import is_piece
 from tutela.screening.decision import Decision
 from tutela.screening.reason_codes import GatewayFault
 
@@ -170,8 +171,11 @@ class IcapConnection:
         media_type = types[0] if len(types) == 1 else "\x00" if types else ""
         if head.method == Method.RESPMOD and http.status == _PARTIAL:
             body.doubts.append(GatewayFault.CUT_SHORT)  # a client puts such parts together
+        unwrap: Unwrap | None = partial(pieces, media_type=media_type, coding=", ".join(codings))
+        if head.method == Method.REQMOD and is_piece(partial(http.header, of=part), http.query, body.length):
+            body.doubts.append(GatewayFault.CUT_SHORT)
+            unwrap = None
         body.head = as_mail(media_type)
-        unwrap = partial(pieces, media_type=media_type, coding=", ".join(codings))
         return await self._gateway.intake.judge(body, unwrap)
 
     async def _refuse(self, outcome: GatewayOutcome, *, goes_on: bool) -> bool:

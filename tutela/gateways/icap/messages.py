@@ -105,6 +105,12 @@ class HttpHeads:
         return found
 
     @property
+    def query(self) -> str:
+        """What stands behind the question mark in the request's address."""
+        first = self.heads.get("req-hdr", b"").split(b"\r\n", 1)[0].split()
+        return first[1].partition(b"?")[2].decode("latin-1") if len(first) > 1 else ""
+
+    @property
     def status(self) -> int:
         """The status of the answer; 0 where there is none."""
         first = self.heads.get("res-hdr", b"").split(b"\r\n", 1)[0].split()
