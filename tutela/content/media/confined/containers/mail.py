@@ -11,10 +11,12 @@ from tutela._native import has_row
 from tutela.content.media.confined.budget import Budget
 from tutela.content.media.confined.carver import carve
 from tutela.content.media.confined.encodings import files_in, runs_in
+from tutela.content.media.confined.loose_parts import loose_parts
 from tutela.content.media.confined.parts import InnerFile, Part, Unread, unreadable
-from tutela.content.media.content import Content
+from tutela.content.media.content import Content, Shortcoming
 from tutela.content.media.plain import is_text
 from tutela.content.media.sniff import sniff
+from tutela.errors import UnscreenableError
 
 _SIGNATURES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature"})
 _NOT_IN_BODY = bytes(chr(n) not in string.ascii_letters + string.digits + "+/=\r\n" for n in range(256))
@@ -28,9 +30,15 @@ class Mail:
         raw = bytes(content.data)
         message = _read(raw)
         decoded: list[bytes] = []
+        seen: list[bytes] = []
+        """Bodies as they stand."""
+        read: list[bytes] = []
+        """Those of them that were read as base64."""
         for number, part in enumerate(message.walk(), start=1):
             budget.check_time()
             name = f"part {number}"
+            if part.get_content_type() == "message/partial":
+                yield Unread(name, UnscreenableError(Shortcoming.PARTLY_SCREENED, "it is one piece of a longer mail"))
             if part.is_multipart():
                 for text in (part.preamble, part.epilogue):  # what no mail program shows, and every editor
                     if text and text.strip():
@@ -44,6 +52,7 @@ class Mail:
             except Exception as error:  # headers and encodings may be anything
                 yield Unread(name, unreadable("the part", error))
                 continue
+            (seen if letters is None else read).append(_as_it_stands(part))
             if isinstance(payload, bytes) and payload:
                 budget.spend_bytes(len(payload))
                 if letters is not None and (whole is not None or _is_clean(letters)) and sniff(payload) is not None:
@@ -52,7 +61,11 @@ class Mail:
         # Programs differ in where a part ends and what its encoding is: what stands in letters anywhere counts, too.
         if not is_text(raw):
             yield from carve(memoryview(raw), budget)
-        embedded = chain((data for _, data in files_in(raw, budget)), runs_in(raw, budget, decoded))
+        embedded = chain(
+            (data for _, data in files_in(raw, budget)),
+            runs_in(raw, budget, decoded),
+            loose_parts(raw, seen, read, budget),
+        )
         for number, data in enumerate(embedded, start=1):
             budget.spend_bytes(len(data))
             yield InnerFile(f"embedded {number}", data, speculative=True)
@@ -63,6 +76,11 @@ def _read(raw: bytes) -> Message:
     parser = BytesFeedParser()
     parser.feed(raw)
     return parser.close()
+
+
+def _as_it_stands(part: Message) -> bytes:
+    text = part.get_payload()
+    return text.encode("utf-8", "surrogateescape").strip() if isinstance(text, str) else b""
 
 
 def _letters(part: Message) -> bytes | None:
