@@ -14,6 +14,7 @@ import pytest
 from tests.gateways.conftest import MAX_BYTES
 from tests.support.applications import Application, application
 from tests.support.gateways import BANK, COPY, DAMAGED, OTHER, Running, form, talk
+from tests.support.pictures import file_of, photos
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.deployment.composition import Deployment
 from tutela.gateways import proxy
@@ -125,6 +126,21 @@ def test_a_piece_of_an_upload_is_held_whatever_is_in_it(client, behind):
     assert client.post("/", content=fields.replace(b"2\r", b"1\r") + form(words), headers=FORM).status_code == 201
     for said in ({"Content-Range": "bytes 0-699/700"}, {"Upload-Length": "700"}, {"Upload-Complete": "?1"}):
         assert client.put("/", content=words, headers=said).status_code == 201, said
+
+
+def test_what_an_address_carries_is_screened(client, behind):
+    small = file_of(photos()[0].resize((128, 128)), "JPEG", quality=60)
+    address = f"data:image/jpeg;base64,{base64.b64encode(small).decode()}"
+    for query in (f"a=1&avatar={quote(address)}", f"avatar={quote(small)}", f"avatar={small.hex()}"):
+        for asked in (
+            client.build_request("GET", f"/?{query}"),
+            client.build_request("POST", f"/?{query}", data={"b": 1}),
+        ):
+            assert client.send(asked).status_code == 422, query[:40]
+    assert not behind.requests
+    assert client.get(f"/?words={'words+' * 100}", headers=FORM).status_code == 200
+    ((method, target, headers, _),) = behind.requests
+    assert (method, target) == ("GET", f"/?words={'words+' * 100}") and "content-length" not in headers
 
 
 def test_two_codings_in_two_headers_are_two(client, behind):

@@ -26,7 +26,7 @@ from starlette.routing import Route
 from tutela.gateways.base import GatewayKind, Opening, Passes
 from tutela.gateways.beneath import Roots
 from tutela.gateways.forms import as_mail, pieces
-from tutela.gateways.http import HttpGateway, HttpOptions, TooSlowError, has_body, kind_of, take_body, too_slow
+from tutela.gateways.http import HttpGateway, HttpOptions, TooSlowError, carries_nothing, kind_of, take_body, too_slow
 from tutela.gateways.intake import Unwrap
 from tutela.gateways.listeners import ListenAddress
 from tutela.gateways.outcome import GatewayOutcome
@@ -100,7 +100,7 @@ class Askers:
         return await self._judged(request, unwrapped=False)
 
     async def _authorize(self, request: Request) -> Response:
-        if not has_body(request.headers):
+        if carries_nothing(request):
             return PlainTextResponse("pass\n")
         return await self._judged(request, unwrapped=True)
 
@@ -112,13 +112,13 @@ class Askers:
         except ClientDisconnect:
             return PlainTextResponse("", 400)
         try:
-            media_type, coding = kind_of(request)
+            media_type, coding = kind_of(request) if body.length or not unwrapped else ("", "")
             unwrap: Unwrap | None = None
-            if unwrapped and is_piece(request.headers.getlist, request.url.query, body.length):
+            if unwrapped and body.length and is_piece(request.headers.getlist, request.url.query, body.length):
                 body.doubts.append(GatewayFault.CUT_SHORT)
             elif unwrapped:
                 body.head = as_mail(media_type)
-                unwrap = partial(pieces, media_type=media_type, coding=coding)
+                unwrap = partial(pieces, media_type=media_type, coding=coding, query=request.url.query)
             return _answer(await self._intake.judge(body, unwrap))
         finally:
             body.close()

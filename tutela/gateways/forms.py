@@ -8,7 +8,9 @@ import contextlib
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
+from tutela.content.media.plain import SMALLEST_PICTURE
 from tutela.gateways.pieced import counts_pieces
 from tutela.gateways.texts import (
     MAX_FIELDS,
@@ -38,8 +40,9 @@ _MEDIA_TYPE = re.compile(rf"[ \t]*({_WORD}/{_WORD})[ \t]*+((?:{_PARAMETER.patter
 _PLAIN_CODINGS = frozenset({b"", b"7bit", b"8bit", b"binary"})
 
 
-def pieces(content: memoryview, media_type: str, coding: str = "") -> Iterator[Piece]:
-    """What is to be screened of a body with those `Content-Type` and `Content-Encoding`. Raises FormError.
+def pieces(content: memoryview, media_type: str, coding: str = "", query: str = "") -> Iterator[Piece]:
+    """What is to be screened of a body with those `Content-Type` and `Content-Encoding`, and of what its address has
+    behind the question mark, which many applications read as fields of the form. Raises FormError.
 
     A body without a type that begins like a form is read as one. What is no form is one piece: itself.
     """
@@ -47,7 +50,8 @@ def pieces(content: memoryview, media_type: str, coding: str = "") -> Iterator[P
     kind, parameters = _media_type(media_type)
     if not kind and (found := _GUESSED.match(bytes(body[:80]))):
         kind, parameters = "multipart/form-data", {"boundary": found[1].decode()}
-    return with_words(_found(body, kind, parameters))
+    in_query = in_urlencoded(query) if len(query) >= SMALLEST_PICTURE else ()
+    return with_words(chain(_found(body, kind, parameters), in_query))
 
 
 def _found(body: memoryview, kind: str, parameters: Mapping[str, str]) -> Iterator[Found]:

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tutela.content.media.plain import SMALLEST_PICTURE
 from tutela.foundation.receiver import BODY_TAP, BodyTap, Receiver
 from tutela.gateways.base import ListenerOptions, Opening
 from tutela.gateways.intake import Body, Intake
@@ -170,6 +171,11 @@ def kind_of(request: Request) -> tuple[str, str]:
 def has_body(headers: Mapping[str, str]) -> bool:
     """Whether a request says that content follows."""
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
+def carries_nothing(request: Request) -> bool:
+    """Whether nothing in a request can be an upload: it has no body, and its address is too short."""
+    return not has_body(request.headers) and len(request.url.query) < SMALLEST_PICTURE
 
 
 def too_slow() -> Response:

@@ -17,7 +17,16 @@ from starlette.types import Receive, Scope, Send
 from tutela.gateways.base import GatewayKind, Opening, Passes
 from tutela.gateways.forms import as_mail, pieces
 from tutela.gateways.gathered import GatheredContent
-from tutela.gateways.http import HttpGateway, HttpOptions, TooSlowError, has_body, kind_of, take_body, too_slow
+from tutela.gateways.http import (
+    HttpGateway,
+    HttpOptions,
+    TooSlowError,
+    carries_nothing,
+    has_body,
+    kind_of,
+    take_body,
+    too_slow,
+)
 from tutela.gateways.intake import Unwrap
 from tutela.gateways.listeners import ListenAddress
 from tutela.gateways.outcome import GatewayFault, GatewayOutcome
@@ -80,22 +89,22 @@ class Proxy:
     async def _respond(self, request: Request) -> Response:
         if request.method in _NEVER or "upgrade" in request.headers:
             return PlainTextResponse("not through this proxy\n", 501)
-        if not has_body(request.headers):
+        if carries_nothing(request):
             return await self._pass_on(request, None)
         try:
             body = await take_body(request, self._intake, self._options)
         except TooSlowError:
             return too_slow()
         try:
-            media_type, coding = kind_of(request)
+            media_type, coding = kind_of(request) if body.length else ("", "")
             body.head = as_mail(media_type)
-            unwrap: Unwrap | None = partial(pieces, media_type=media_type, coding=coding)
-            if is_piece(request.headers.getlist, request.url.query, body.length):
+            unwrap: Unwrap | None = partial(pieces, media_type=media_type, coding=coding, query=request.url.query)
+            if body.length and is_piece(request.headers.getlist, request.url.query, body.length):
                 body.doubts.append(GatewayFault.CUT_SHORT)
                 unwrap = None
             outcome = await self._intake.judge(body, unwrap)
             if outcome.allowed:
-                return await self._pass_on(request, body.content)
+                return await self._pass_on(request, body.content if has_body(request.headers) else None)
             return self._refused(request, outcome)
         finally:
             body.close()
