@@ -10,8 +10,6 @@ from tutela.screening.reason_codes import GatewayFault
 from tutela.screening.verdict import Reason, Verdict
 
 _NAMED_DIGITS = 12
-
-
 _SENTENCES = {
     GatewayFault.CUT_SHORT: "the content is one piece of a file, or ends exactly where its sender cuts files",
     GatewayFault.TOO_SLOW: "the content did not come in time",

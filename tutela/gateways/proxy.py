@@ -29,10 +29,11 @@ from tutela.gateways.http import (
 )
 from tutela.gateways.intake import Unwrap
 from tutela.gateways.listeners import ListenAddress
-from tutela.gateways.outcome import GatewayFault, GatewayOutcome
+from tutela.gateways.outcome import GatewayOutcome
 from tutela.gateways.pieced import is_piece
 from tutela.gateways.upstream import Upstream, UpstreamAnswer, UpstreamError
 from tutela.screening.decision import Decision
+from tutela.screening.reason_codes import GatewayFault
 
 _ASKED_S = 60.0
 _NEVER = frozenset({"CONNECT", "TRACE"})
