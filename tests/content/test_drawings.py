@@ -4,6 +4,7 @@
 import base64
 import binascii
 import gzip
+import json
 import struct
 
 import numpy as np
@@ -14,6 +15,7 @@ from tests.support.containers import zip_of
 from tests.support.looked import KNOWN, OTHER, looked, outcome
 from tests.support.pictures import file_of
 from tutela.content.media.confined.containers.page import may_draw
+from tutela.content.media.profile import Profile
 from tutela.content.media.sniff import MediaType, sniff
 from tutela.content.views.view_set import ViewSet
 
@@ -320,6 +322,25 @@ def test_what_may_draw_more_than_is_drawn_here_is_held(kind):
 def test_what_is_ordinary_passes_within_an_archive(kind):
     assert looked(zip_of({"a": PASS[kind], "b.jpg": file_of(OTHER, "JPEG")}), ViewSet.STANDARD)[1] == []
     assert outcome(zip_of({"a": PASS[kind]})) == "allow"
+
+
+SIGN = '<svg viewBox="0 0 24 24" {}><path d="M12 2C6.48 2 2 6.48 2 12s4.48 10 10 10z" fill={}/></svg>'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "export const Sign = (props) => (\n  " + SIGN.format("{...props}", '{props.colour || "red"}') + "\n);\n",
+        json.dumps({"body": SIGN.format('xmlns="http://www.w3.org/2000/svg"', '"red"')}),
+        "<p>See: " + SIGN.format("width=24", "red") + "</p>",
+    ],
+    ids=["JSX", "JSON", "HTML"],
+)
+def test_a_sign_that_is_no_xml_passes_in_a_text(text):
+    """Who takes it nevertheless shows a sign; with as many elements as a picture has, it is held."""
+    assert outcome(text.encode(), profile=Profile.FILES) == "allow"
+    many = text.replace("<path", "<path d='M1 2h3v4z'/>" * 300 + "<path", 1)
+    assert outcome(many.encode(), profile=Profile.FILES) == "hold"
 
 
 def test_the_first_element_says_what_markup_is():

@@ -168,10 +168,15 @@ def render(text: bytes, side: int) -> Image.Image:
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:  # a fault in Rust is no Exception
-        raise UnscreenableError(
-            Shortcoming.NOT_RENDERED, "it cannot be drawn: {kind}", kind=type(error).__name__
-        ) from None
+        shortcoming = Shortcoming.NOT_RENDERED if _may_be_a_picture(text) else Shortcoming.UNREADABLE
+        raise UnscreenableError(shortcoming, "it cannot be drawn: {kind}", kind=type(error).__name__) from None
     return Image.open(io.BytesIO(drawn))
+
+
+def _may_be_a_picture(text: bytes) -> bool:
+    """Whether a reader that takes what is no XML would be shown more than a sign: programs have such in their text,
+    with values of their own."""
+    return pieces(text) >= MANY or has_long_path(text) or any(mark.search(text) for mark in (_IMAGE, _FOREIGN, _SCRIPT))
 
 
 def _without_addresses(text: bytes) -> bytes:
