@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.support.gateways import COPY, OTHER
 from tutela.gateways.forms import FormError, as_mail, pieces
-from tutela.gateways.texts import Words
+from tutela.gateways.texts import CarriedText
 
 FORM = "multipart/form-data; boundary=xyz"
 PICTURE = b'Content-Disposition: form-data; name="f"; filename="a.jpg"\r\nContent-Type: image/jpeg'
@@ -27,12 +27,14 @@ def form(*parts: tuple[bytes, bytes], boundary: bytes = b"xyz", end: bytes = b"-
 
 def read(body: bytes, media_type: str, coding: str = "") -> list[bytes]:
     """The files that a body carries."""
-    return [bytes(piece) for piece in pieces(memoryview(body), media_type, coding) if not isinstance(piece, Words)]
+    return [
+        bytes(piece) for piece in pieces(memoryview(body), media_type, coding) if not isinstance(piece, CarriedText)
+    ]
 
 
 def words(body: bytes, media_type: str) -> list[bytes]:
     """The texts that are searched like files."""
-    return [piece.content for piece in pieces(memoryview(body), media_type) if isinstance(piece, Words)]
+    return [piece.content for piece in pieces(memoryview(body), media_type) if isinstance(piece, CarriedText)]
 
 
 def test_each_file_of_a_form_is_a_piece_and_a_field_of_words_is_none():

@@ -24,7 +24,7 @@ from tutela.gateways import metrics
 from tutela.gateways.capacity import Capacity
 from tutela.gateways.gathered import AT_ONCE, SHORT_BYTES, GatheredContent
 from tutela.gateways.outcome import GatewayOutcome, outcome_of, reason, unrecorded
-from tutela.gateways.texts import Piece, Words
+from tutela.gateways.texts import CarriedText, Piece
 from tutela.screening.decision import Decision
 from tutela.screening.jobs.spool import Upload
 from tutela.screening.reason_codes import GatewayFault
@@ -335,7 +335,7 @@ class Intake:
         found: Verdict | None = None
         for piece in (body.whole(),) if unwrap is None else unwrap(body.view()):
             content, profile = (
-                (piece.content, Profile.FILES) if isinstance(piece, Words) else (piece, self.terms.profile)
+                (piece.content, Profile.FILES) if isinstance(piece, CarriedText) else (piece, self.terms.profile)
             )
             verdict = self._screener.screen(
                 content,

@@ -40,13 +40,13 @@ class FormError(InputError):
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class CarriedText:
     """Text of a body. It is searched like any file, but nobody has to expect files of text to let it pass."""
 
     content: bytes
 
 
-Piece = memoryview | bytes | Words
+Piece = memoryview | bytes | CarriedText
 Found = Piece | str
 """A piece, or text that is searched together with the other texts of the body."""
 
@@ -61,7 +61,7 @@ def with_words(found: Iterable[Found]) -> Iterator[Piece]:
             yield each
     whole = "\n\n".join(said).encode("utf-8", "replace")
     if len(whole) >= SMALLEST_PICTURE:
-        yield Words(whole)
+        yield CarriedText(whole)
 
 
 def text_of(content: memoryview | bytes) -> str:
@@ -84,7 +84,7 @@ def in_field(content: memoryview | bytes) -> Iterator[Found]:
     if text is not None and "\x00" not in text:
         yield from in_text(text)
     elif text is None and len(content) <= MAX_TEXT and sniff(content) is None and is_text(content):
-        yield Words(bytes(content))
+        yield CarriedText(bytes(content))
     elif len(content):
         yield content
 
@@ -175,7 +175,7 @@ def _itself(text: str) -> Iterator[Found]:
         return
     content = text.encode("utf-8", "replace")
     if sniff(content) is not None:
-        yield Words(content)
+        yield CarriedText(content)
     elif (read := _as_bytes(text)) is not None and sniff(read) is not None:
         yield read
     elif is_text(content):
