@@ -33,6 +33,8 @@ Deciding = Annotated[Visit, Depends(needs(Permission.DECIDE))]
 _WAITING = (CaseState.OPEN, CaseState.CLAIMED, CaseState.SECOND_OPINION, CaseState.ESCALATED)
 _PAGE = 50
 _MAX_REASON = 2000
+_MAX_SIMILAR = 1000
+"""So many items are listed, and decided of in one go; a form of them is well within what the guard lets through."""
 _IN_WORDS = (Queue.INTAKE, Queue.APPEAL)
 """Cases of what somebody wrote."""
 Said = Sequence[tuple[int, Mapping[str, str]]]
@@ -177,12 +179,14 @@ def similar_page(request: Request, visit: Seeing, case_id: str) -> Response:
     """Items of other cases that show nearly the same picture, so that it is looked at once."""
     console = _console(request)
     case = console.cases.get(case_id)
+    similar = console.cases.similar(case_id)
     return page(
         request,
         "similar.html",
         visit,
         case=case,
-        similar=console.cases.similar(case_id),
+        similar=similar[:_MAX_SIMILAR],
+        more=max(0, len(similar) - _MAX_SIMILAR),
         mine=_is_mine(case, visit),
         outcomes=OF_CONTENT,
         labels=console.labels,

@@ -81,7 +81,10 @@ class Guard:
             return 405, "this method is not used here"
         length = headers.get("content-length", "")
         if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
-            return 413, "the body is too long, or its length is not said"
+            return (
+                413,
+                f"what was sent is longer than {MAX_BODY_BYTES:,} bytes, or of no length; send less at once",
+            )
         # Browsers say with every POST where it comes from; one that says nothing is none that we serve.
         if headers.get("origin") != self._origin or headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return 403, "the request comes from another site"

@@ -1,6 +1,7 @@
 """Templates to pages: what every page shares, and errors as pages (or as JSON for our own scripts)."""
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
@@ -15,10 +16,12 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from tutela.console.brake import TooManyAttemptsError
 from tutela.console.conversation_lines import since_of
 from tutela.console.exposure import PauseError
+from tutela.console.guard import MAX_BODY_BYTES
 from tutela.console.languages import Language
 from tutela.console.people import Preferences
 from tutela.console.roles import Permission
 from tutela.console.visits import (
+    MAX_FIELDS,
     ForbiddenError,
     SignInNeededError,
     Visit,
@@ -26,7 +29,7 @@ from tutela.console.visits import (
     language_of,
     session_cookie,
 )
-from tutela.errors import ConflictError, InputError, NotFoundError, TutelaError, UnscreenableError, message
+from tutela.errors import ConflictError, InputError, NotFoundError, Statement, TutelaError, UnscreenableError, message
 
 if TYPE_CHECKING:
     from tutela.console.service import Console
@@ -34,9 +37,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _NOTHING = message("there is nothing at this address")
-_REFUSED = message("it was refused")
+_REFUSED = message("the console does not take such a request; go to the start, and on from there")
+_UNREADABLE = Statement(
+    message("the form cannot be read: it holds a file, or more than {max_fields} fields; send less of it at once"),
+    {"max_fields": MAX_FIELDS},
+)
+_TOO_LONG = Statement(
+    message("what you sent is longer than {max_bytes} bytes; send less of it at once"), {"max_bytes": MAX_BODY_BYTES}
+)
+_NO_PAGE = message("this address only takes forms; go to the start, and on from there")
 _MALFORMED = message("this address is not of the form it must be")
 _FAILED = message("the console failed; its log says why")
+_OF_STATUS: Mapping[int, Statement | str] = {400: _UNREADABLE, 404: _NOTHING, 405: _NO_PAGE, 413: _TOO_LONG}
+"""What the framework refuses, as it is said to people."""
 
 
 def page(request: Request, template: str, visit: Visit | None = None, status: int = 200, **values: object) -> Response:
@@ -127,7 +140,7 @@ def _error(request: Request, error: Exception) -> Response:
     return response
 
 
-def _status(error: Exception) -> tuple[int, TutelaError | str]:
+def _status(error: Exception) -> tuple[int, TutelaError | Statement | str]:
     match error:
         case SignInNeededError():
             return 401, error
@@ -142,7 +155,7 @@ def _status(error: Exception) -> tuple[int, TutelaError | str]:
         case InputError() | UnscreenableError():
             return 422, error
         case HTTPException():
-            return error.status_code, _NOTHING if error.status_code == 404 else _REFUSED
+            return error.status_code, _OF_STATUS.get(error.status_code, _REFUSED)
         case RequestValidationError():
             return 422, _MALFORMED
         case _:

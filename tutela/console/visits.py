@@ -12,7 +12,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
-from tutela.console.guard import COOKIE
+from tutela.console.guard import COOKIE, MAX_BODY_BYTES
 from tutela.console.languages import Language
 from tutela.console.people import Person
 from tutela.console.roles import Permission
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 SESSION_COOKIE = "__Host-tutela"
 DESTINATION_COOKIE = "__Host-tutela-to"
 CEREMONY_COOKIE = "__Host-tutela-sign-in"
-_MAX_FIELDS = 500
+MAX_FIELDS = MAX_BODY_BYTES // 8
+"""A form of ours is held by its bytes: none of its fields, an item's or its label's, is shorter than this."""
 
 
 class SignInNeededError(InputError):
@@ -77,7 +78,7 @@ def needs(permission: Permission | None) -> Callable[[Request], Awaitable[Visit]
         request.scope["tutela.person"] = session.person.id
         form = FormData()
         if request.method == "POST":
-            form = await request.form(max_files=0, max_fields=_MAX_FIELDS)
+            form = await request.form(max_files=0, max_fields=MAX_FIELDS)
             proof = request.headers.get("x-csrf-token") or form.get("csrf")
             if not isinstance(proof, str) or not session.proves(proof):
                 raise ForbiddenError("this form is not from your session; go back, reload the page, and send it again")

@@ -368,8 +368,9 @@ class Cases:
         """
         self._check(outcome, reason, label)
         by_case: dict[str, list[int]] = {}
+        chosen = None if item_ids is None else frozenset(item_ids)
         for item in self.similar(case_id):
-            if item_ids is None or item.id in item_ids:
+            if chosen is None or item.id in chosen:
                 by_case.setdefault(item.case_id, []).append(item.id)
         if not by_case:
             raise InputError("choose at least one item")

@@ -67,6 +67,12 @@ function say(form, text, name) {
   (field ?? form.querySelector("button"))?.focus();
 }
 
+// An answer of the guard, before any page, is plain text.
+async function read(response) {
+  const isOurs = response.headers.get("Content-Type")?.startsWith("application/json");
+  return isOurs ? response.json() : { detail: await response.text() };
+}
+
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (form.method !== "post") return;
@@ -80,7 +86,7 @@ document.addEventListener("submit", async (event) => {
       method: "POST", body: new URLSearchParams(new FormData(form, event.submitter)), credentials: "same-origin",
       headers: { Accept: "application/json" }, cache: "no-store",
     });
-    const answer = await response.json();
+    const answer = await read(response);
     if (response.ok && answer.to) return window.location.assign(answer.to);
     if (response.status === 401) return window.location.reload();
     say(form, answer.detail, answer.field);
@@ -96,6 +102,22 @@ window.addEventListener("pageshow", () => {
 // A decision can be undone for some seconds; then the button goes.
 for (const form of document.querySelectorAll("[data-lasts]")) {
   setTimeout(() => form.remove(), Number(form.dataset.lasts) * 1000);
+}
+
+// A long list of ticks: all or none at once, and how many there are.
+for (const says of document.querySelectorAll("[data-ticked]")) {
+  const ticks = [...document.querySelectorAll(`input[type=checkbox][name="${says.dataset.ticked}"]`)];
+  const count = () => {
+    says.textContent = `${ticks.filter((one) => one.checked).length} / ${ticks.length} ${says.dataset.says}`;
+  };
+  for (const one of ticks) one.addEventListener("change", count);
+  for (const button of document.querySelectorAll(`[data-tick="${says.dataset.ticked}"]`)) {
+    button.addEventListener("click", () => {
+      for (const one of ticks) one.checked = button.dataset.to === "all";
+      count();
+    });
+  }
+  count();
 }
 
 // Several items of a case: how many have a decision, and the same for others of a label.
