@@ -65,6 +65,7 @@ function say(form, text, name) {
     field.setAttribute("aria-describedby", "error");
   }
   (field ?? form.querySelector("button"))?.focus();
+  message.scrollIntoView({ block: "nearest" });
 }
 
 // An answer of the guard, before any page, is plain text.
