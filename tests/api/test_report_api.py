@@ -229,6 +229,16 @@ def test_a_form_that_is_none_is_refused(site, data, status):
     assert site.received() == []
 
 
+def test_an_empty_report_is_told_that_links_or_words_are_enough(site):
+    nothing = {"category": "grooming", "links": "", "text": ""}
+    answer = site.client(None).post("/report", data=nothing)
+    assert answer.status_code == 400
+    assert "at least one link, or say in words what happened; one of the two is enough" in answer.text
+    assert "You may leave this empty if you say what happened" in answer.text
+    for given in ({"text": "an adult writes to children"}, {"links": "https://a.test/1"}):
+        assert "Thank you" in site.client(None).post("/report", data=nothing | given).text
+
+
 def test_the_public_cannot_send_files(site):
     answer = site.client(None).post("/report", data=FORM, files={"file": ("a.jpg", b"x")})
     assert answer.status_code == 415

@@ -45,7 +45,7 @@ PUBLIC = {
 
 NEEDS = {
     "GET /cases": Permission.SEE_CASES,
-    "POST /cases/next": Permission.DECIDE,
+    "POST /cases": Permission.DECIDE,
     "GET /cases/{case_id}": Permission.SEE_CASES,
     "POST /cases/{case_id}/context": Permission.SEE_CASES,
     "POST /cases/{case_id}/lines": Permission.REVEAL,
@@ -212,7 +212,89 @@ def test_no_get_changes_anything_and_no_other_method_is_there(desk):
         assert somebody.request(method, "/settings").status_code == 405
     for _, path in routes(desk):
         if path not in PUBLIC and f"GET {path}" not in NEEDS:
-            assert somebody.get(address(path)).status_code in (404, 405)
+            answer = somebody.get(address(path))
+            assert answer.status_code == (405 if path.startswith("/reveals/") else 303), path
+
+
+def test_the_address_of_a_form_leads_to_its_page_when_it_is_opened(desk):
+    somebody = desk.signed_in(*Role)
+    known = routes(desk)
+    pages = [re.sub(r"\{\w+\}", "[^/]+", path) for method, path in known if method == "GET"]
+    forms = [path for method, path in known if method == "POST" and ("GET", path) not in known]
+    assert len(forms) > 20
+    for path in forms:
+        answer = somebody.get(address(path))
+        if path.startswith("/reveals/"):
+            assert answer.status_code == 405, "a picture is on no page"
+            continue
+        to = answer.headers["location"]
+        assert address(path).startswith(to) and any(re.fullmatch(page, to) for page in pages), (path, to)
+    case_id = hold(desk, uploader=uuid.uuid4().hex)
+    assert somebody.get(f"/cases/{case_id}/context").headers["location"] == f"/cases/{case_id}"
+    assert somebody.get(f"/cases/{case_id}/context", headers={"accept": "application/json"}).status_code == 405
+
+
+def test_the_title_of_an_error_says_what_its_heading_says(desk):
+    somebody = desk.signed_in(Role.REVIEWER)
+    for answer in (
+        somebody.get("/nothing"),
+        somebody.get("/people"),
+        somebody.post("/intake", data={"csrf": somebody.csrf}),
+        somebody.post("/settings", data={"csrf": "guessed"}),
+    ):
+        heading = re.search("<h1>(.*?)</h1>", answer.text)
+        assert answer.status_code >= 400 and heading is not None
+        assert f"<title>{heading[1]} · Tutela</title>" in answer.text
+
+
+# --- invitations
+
+
+def once_of(page: str, action: str) -> str:
+    """What makes a form count once."""
+    found = re.search(rf'action="{action}".*?name="once" value="([\w-]+)"', page, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_an_invitation_that_is_posted_again_makes_nothing_new(desk):
+    somebody, other = desk.signed_in(Role.ADMIN), desk.signed_in(Role.ADMIN)
+    form = {"csrf": somebody.csrf, "name": "Newcomer", "role": "reviewer"}
+    once = once_of(somebody.get("/people").text, "/people")
+    assert other.post("/people", data=form | {"csrf": other.csrf, "once": once}).status_code == 303, "not its own"
+    made = somebody.post("/people", data=form | {"once": once})
+    link = re.search(r"/enrol/[\w-]+", made.text)
+    assert made.status_code == 200 and link is not None
+    for sent in (once, "", "guessed"):
+        answer = somebody.post("/people", data=form | {"once": sent})
+        assert answer.headers["location"] == "/people?done=sent-before"
+    assert [one.name for one in desk.console.people.all()].count("Newcomer") == 1
+    assert desk.client().get(link[0]).status_code == 200, "the link that was shown still counts"
+    page = somebody.get("/people?done=sent-before").text
+    assert "nothing new was made" in page and "/enrol/" not in page
+    newcomer = desk.console.people.named("Newcomer")
+    again = {"csrf": somebody.csrf, "once": once_of(page, f"/people/{newcomer.id}/invitation")}
+    second = re.search(r"/enrol/[\w-]+", somebody.post(f"/people/{newcomer.id}/invitation", data=again).text)
+    assert second is not None and second[0] != link[0]
+    assert somebody.post(f"/people/{newcomer.id}/invitation", data=again).status_code == 303
+    assert desk.client().get(second[0]).status_code == 200
+
+
+@pytest.mark.parametrize(("wrong", "says"), [({"role": []}, "at least one role"), ({"name": " "}, "printable name")])
+def test_what_is_wrong_with_an_invitation_is_said_at_the_form_and_what_was_given_stays(desk, wrong, says):
+    somebody = desk.signed_in(Role.ADMIN)
+    once = once_of(somebody.get("/people").text, "/people")
+    form = {"csrf": somebody.csrf, "name": "A visitor", "role": ["lead"], "once": once} | wrong
+    answer = somebody.post("/people", data=form)
+    assert answer.status_code == 422
+    shown = answer.text[answer.text.index('id="invite"') :]
+    error = re.search('<p class="error" role="alert" id="error" data-error>(.*?)</p>', shown)
+    assert error is not None and says in error[1]
+    assert ("A visitor" in shown) == ("name" not in wrong)
+    assert bool(re.search('value="lead" checked', shown)) == ("role" not in wrong)
+    once = once_of(answer.text, "/people")
+    mended = somebody.post("/people", data=form | {"name": "Mended", "role": "lead", "once": once})
+    assert mended.status_code == 200 and "/enrol/" in mended.text
 
 
 def test_every_answer_is_kept_from_caches_frames_and_foreign_scripts(desk):
@@ -358,7 +440,8 @@ def test_an_answer_is_taken_for_its_challenge_once(desk):
 def test_hostile_names_are_text(desk):
     admin = desk.signed_in(Role.ADMIN)
     name = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
-    page = admin.post("/people", data={"csrf": admin.csrf, "name": name, "role": "reviewer"})
+    once = once_of(admin.get("/people").text, "/people")
+    page = admin.post("/people", data={"csrf": admin.csrf, "name": name, "role": "reviewer", "once": once})
     assert page.status_code == 200
     assert "<script>alert" not in page.text
     assert "<img src=x" not in page.text

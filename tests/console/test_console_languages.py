@@ -250,6 +250,11 @@ def filled(desk: Desk) -> tuple[list[cases.Case], str]:
     return [desk.cases.get(summary.id) for summary in found], notice.id
 
 
+def once_of(page: str) -> str:
+    """What makes the form of an invitation count once."""
+    return re.findall(r'name="once" value="([\w-]+)"', page)[-1]
+
+
 def test_no_text_of_any_page_is_outside_the_catalogue(desk):
     found, notice = filled(desk)
     first, second, third = (case.id for case in found)
@@ -318,7 +323,9 @@ def test_no_text_of_any_page_is_outside_the_catalogue(desk):
 
     admin = Walk(desk, Role.ADMIN, Role.AUDITOR)
     admin.get("/people")
-    admin.post("/people", name="Casey", role="reviewer")
+    admin.post("/people", name="Casey", once=once_of(list(admin.seen.values())[-1]))
+    admin.post("/people", name="Casey", role="reviewer", once="sent before")
+    admin.post("/people", name="Casey", role="reviewer", once=once_of(list(admin.seen.values())[-1]))
     invited = re.search(r"/enrol/[\w-]+", list(admin.seen.values())[-1])
     assert invited is not None
     admin.get(invited[0])

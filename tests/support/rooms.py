@@ -64,8 +64,7 @@ class Room:
 
 def sign_in(somebody: Somebody, token: str | None) -> None:
     """The cookie of a session; browsers take localhost for as good as https."""
-    assert token is not None
-    somebody.context.add_cookies([{"name": "__Host-tutela", "value": token, "url": "https://localhost/"}])
+    somebody.context.add_cookies([{"name": "__Host-tutela", "value": token or "", "url": "https://localhost/"}])
 
 
 def claim(somebody: Somebody, case: Case) -> None:

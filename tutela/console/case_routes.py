@@ -76,7 +76,7 @@ def queue_page(
     )
 
 
-@router.post("/cases/next")
+@router.post("/cases")
 def claim_next(request: Request, visit: Deciding) -> Response:
     """Take the most urgent free case of the view that the person has chosen."""
     chosen = {name: visit.field(name) for name in ("state", "queue", "label") if visit.field(name)}

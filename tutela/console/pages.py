@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Match
 
 from tutela.console.brake import TooManyAttemptsError
 from tutela.console.conversation_lines import since_of
@@ -125,6 +126,8 @@ def _error(request: Request, error: Exception) -> Response:
             wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             response.headers.append("set-cookie", destination_cookie(wanted[:500]))
         return response
+    if status == 405 and request.method == "GET" and not _wants_json(request) and (above := _page_above(request)):
+        return RedirectResponse(above, 303)
     if status >= 500:
         log.error("a request failed", exc_info=error)
     if _wants_json(request):
@@ -138,6 +141,16 @@ def _error(request: Request, error: Exception) -> Response:
     if isinstance(error, SignInNeededError):
         response.headers["set-cookie"] = session_cookie("")
     return response
+
+
+def _page_above(request: Request) -> str | None:
+    """The page that a form's address belongs to, for anyone who opens that address: the nearest page above it."""
+    names = request.scope["path"].strip("/").split("/")
+    for path in ["/" + "/".join(names[:length]) for length in range(len(names) - 1, 0, -1)] or ["/"]:
+        scope = dict(request.scope) | {"path": path, "method": "GET"}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            return path
+    return None
 
 
 def _status(error: Exception) -> tuple[int, TutelaError | Statement | str]:

@@ -256,7 +256,7 @@ def digest(token: str) -> bytes:
 def _checked(name: str) -> str:
     name = " ".join(name.split())
     if not 0 < len(name) <= 128 or not name.isprintable():
-        raise InputError("a person needs a printable name of at most 128 characters")
+        raise InputError("a person needs a printable name of at most 128 characters", field="name")
     return name
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from tutela.console.pages import back, page
-from tutela.console.people import Preferences, Theme
+from tutela.console.people import Person, Preferences, Theme
 from tutela.console.roles import Permission, Role
 from tutela.console.visits import Visit, needs
 from tutela.errors import InputError
@@ -30,20 +30,27 @@ def _console(request: Request) -> "Console":
 @router.get("/people")
 def people_page(request: Request, visit: Admin) -> Response:
     """Everybody."""
-    return page(request, "people.html", visit, everybody=_console(request).people.all(), roles=list(Role), link=None)
+    return _people(request, visit)
 
 
 @router.post("/people")
 def invite(request: Request, visit: Admin) -> Response:
-    """A new person, and the link to give them. It is shown this once."""
+    """A new person, and the link to give them. It is shown this once; the form sent again makes nothing new."""
     console = _console(request)
-    person = console.people.add(visit.field("name"), visit.fields("role"), by=visit.person.actor)
+    if not _is_new(request, visit):
+        return back("/people", "sent-before")
+    try:
+        person = console.people.add(visit.field("name"), visit.fields("role"), by=visit.person.actor)
+    except InputError as error:
+        return _people(request, visit, status=422, problem=error)
     return _with_link(request, visit, person.id)
 
 
 @router.post("/people/{person_id}/invitation")
 def invite_again(request: Request, visit: Admin, person_id: str) -> Response:
     """Another link for somebody who lost theirs, or their passkey."""
+    if not _is_new(request, visit):
+        return back("/people", "sent-before")
     return _with_link(request, visit, person_id)
 
 
@@ -115,6 +122,35 @@ def _with_link(request: Request, visit: Visit, person_id: str) -> Response:
     console = _console(request)
     token = console.people.invite(person_id, by=visit.person.actor)
     person = console.people.get(person_id)
-    link = f"{console.origin}/enrol/{token}"
-    everybody = console.people.all()
-    return page(request, "people.html", visit, everybody=everybody, roles=list(Role), link=link, invited=person)
+    return _people(request, visit, link=f"{console.origin}/enrol/{token}", invited=person)
+
+
+def _is_new(request: Request, visit: Visit) -> bool:
+    """Whether a form that makes a link was not sent before."""
+    return _console(request).once.spend(visit.session.id, visit.field("once"))
+
+
+def _people(
+    request: Request,
+    visit: Visit,
+    *,
+    status: int = 200,
+    link: str | None = None,
+    invited: Person | None = None,
+    problem: InputError | None = None,
+) -> Response:
+    """Everybody; with a link that was just made, or with what is wrong in the form beside what was given there."""
+    console = _console(request)
+    return page(
+        request,
+        "people.html",
+        visit,
+        status,
+        everybody=console.people.all(),
+        roles=list(Role),
+        link=link,
+        invited=invited,
+        problem=problem,
+        given=(visit.field("name"), visit.fields("role")) if problem else ("", []),
+        once=lambda: console.once.token(visit.session.id),
+    )

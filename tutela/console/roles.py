@@ -56,7 +56,7 @@ def read_roles(names: Iterable[str]) -> frozenset[Role]:
     try:
         roles = frozenset(Role(name) for name in names)
     except ValueError:
-        raise InputError("roles are {role}", role=", ".join(Role)) from None
+        raise InputError("roles are {role}", role=", ".join(Role), field="role") from None
     if not roles:
-        raise InputError("a person needs at least one role: {role}", role=", ".join(Role))
+        raise InputError("a person needs at least one role: {role}", role=", ".join(Role), field="role")
     return roles

@@ -10,6 +10,7 @@ from tutela.console.exposure import Exposures
 from tutela.console.helplines import helplines
 from tutela.console.languages import Languages
 from tutela.console.oidc import Oidc
+from tutela.console.once import Once
 from tutela.console.options import ConsoleOptions
 from tutela.console.passkeys import Passkeys
 from tutela.console.people import People, Person
@@ -43,6 +44,7 @@ class Console:
         self.people = People(store)
         self.sessions = Sessions(store, self.people, settings.sessions)
         self.brake = Brake()
+        self.once = Once()
         self.exposures = Exposures(store, settings.exposure)
         self.second_looks = SecondLooks(store)
         self.languages = Languages(home)

@@ -145,7 +145,7 @@ def _document(report: IntakeReport, source: str, at: int) -> bytes:
 
 def _check(report: IntakeReport) -> None:
     if not report.links and not report.text.strip():
-        raise InputError("give at least one link, or say what happened")
+        raise InputError("give at least one link, or say in words what happened; one of the two is enough")
     if len(report.links) > MAX_LINKS:
         raise InputError("at most {max_links} links in one report", max_links=MAX_LINKS)
     for link in report.links:
