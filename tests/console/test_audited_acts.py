@@ -1,5 +1,6 @@
 """Every act of the console leaves exactly its rows in the audit log, once, and what is refused leaves none."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -31,9 +32,13 @@ def done(desk: Desk, somebody, method: str, path: str, status: int = 303, **fiel
 def test_acts_about_people(desk):
     admin = desk.signed_in(Role.ADMIN)
     person = desk.console.people.add("Rae", ["reviewer"], by="test").id
-    added = done(desk, admin, "POST", "/people", 200, name="Bo", role=["reviewer"])
+    tokens = re.findall(r'name="once" value="([\w-]+)"', admin.get("/people").text)
+    added = done(desk, admin, "POST", "/people", 200, name="Bo", role=["reviewer"], once=tokens[-1])
     assert added == {"console.person-added": 1, "console.invited": 1}
-    assert done(desk, admin, "POST", f"/people/{person}/invitation", 200) == {"console.invited": 1}
+    assert done(desk, admin, "POST", "/people", name="Bo", role=["reviewer"], once=tokens[-1]) == {}, "sent before"
+    again = f"/people/{person}/invitation"
+    assert done(desk, admin, "POST", again, 200, once=tokens[0]) == {"console.invited": 1}
+    assert done(desk, admin, "POST", again, once=tokens[0]) == {}, "sent before"
     assert done(desk, admin, "POST", f"/people/{person}/roles", role=["lead"]) == {"console.roles-changed": 1}
     assert done(desk, admin, "POST", f"/people/{person}/disabled", disabled="yes") == {"console.person-disabled": 1}
     assert done(desk, admin, "POST", f"/people/{person}/disabled") == {"console.person-enabled": 1}
