@@ -205,3 +205,15 @@ def test_a_media_type_takes_time_by_its_length_alone(media_type):
 def test_any_bytes_are_read_or_refused(body, media_type):
     with contextlib.suppress(FormError):
         read(body, media_type)
+
+
+def test_thousands_of_posts_are_one_text_and_thousands_of_files_are_too_many():
+    posts = json.dumps([f"<p>{'words and ' * 40}{number}</p>" for number in range(5_000)]).encode()
+    for media_type in ("application/json", "text/plain"):
+        assert len(list(pieces(memoryview(posts), media_type))) == 1
+    long = json.dumps([f"<p>{'words and ' * 2_000}</p>"]).encode()
+    assert read(long, "application/json") == [] and len(list(pieces(memoryview(long), "application/json"))) == 1
+    rows = "0 1 " * 64
+    files = json.dumps([f"P1 16 8 {rows}{number}" for number in range(5_000)]).encode()
+    with pytest.raises(FormError, match="too many files"):
+        list(pieces(memoryview(files), "application/json"))

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
 from tutela.content.media.plain import SMALLEST_PICTURE, is_text
-from tutela.content.media.sniff import sniff
+from tutela.content.media.sniff import MediaType, sniff
 from tutela.errors import InputError
 
 MAX_TEXT = 16 * 1024 * 1024
 """The longest text that is read; what is longer is no form of a browser."""
 MAX_FIELDS = 1_000
+_MOST_PIECES = 4 * MAX_FIELDS
+"""Each is screened by itself; a part that is a file may have more of them in its text."""
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]{128,}+={0,2}+\s*+")
 _DATA = re.compile(r"\s*data:([^,]*),(.*)", re.DOTALL | re.IGNORECASE)
 _EMBEDDED = re.compile(r";\s*+base64,([A-Za-z0-9+/=_%\-]++)", re.IGNORECASE)
@@ -28,6 +30,9 @@ _BEFORE_EMBEDDED = re.compile(r"data:[^,\"'<>]{0,200}+\Z", re.IGNORECASE)
 _BEGINS_JSON = re.compile(r"\s*+[\[{\"]")
 _URLENCODED = re.compile(r"[A-Za-z0-9*\-._~!'()+%&=]*")
 """What a form is made of that a browser or a library encoded."""
+_MARKUP = (MediaType.HTML, MediaType.SVG)
+_SHORT_MARKUP = 16 * 1024
+"""Posts and mails are exported by thousands in one body: shorter ones are drawn where they stand, in one text."""
 _END = object()
 _DEEPEST = 4
 """So often JSON may lie in a text of JSON."""
@@ -52,13 +57,17 @@ Found = Piece | str
 
 
 def with_words(found: Iterable[Found]) -> Iterator[Piece]:
-    """The pieces, and at last all texts as one piece, unless they are too short to show anything."""
+    """The pieces, and at last all texts as one piece, unless they are too short to show anything. Raises FormError."""
     said: list[str] = []
+    count = 0
     for each in found:
         if isinstance(each, str):
             said.append(each)
-        else:
-            yield each
+            continue
+        count += 1
+        if count > _MOST_PIECES:
+            raise FormError("a body has too many files in it")
+        yield each
     whole = "\n\n".join(said).encode("utf-8", "replace")
     if len(whole) >= SMALLEST_PICTURE:
         yield CarriedText(whole)
@@ -174,7 +183,10 @@ def _itself(text: str) -> Iterator[Found]:
         yield text
         return
     content = text.encode("utf-8", "replace")
-    if sniff(content) is not None:
+    kind = sniff(content)
+    if kind in _MARKUP and len(content) < _SHORT_MARKUP:
+        yield text
+    elif kind is not None:
         yield CarriedText(content)
     elif (read := _as_bytes(text)) is not None and sniff(read) is not None:
         yield read
