@@ -1,13 +1,12 @@
 """A reviewer's work in a laptop's window (1366 x 768), in a real browser: what is told, decided, undone and counted."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from tests.support.browser import Somebody, keep_screenshot, open_browser
+from tests.support.browser import Somebody, keep_screenshot
 from tests.support.held_items import a_held_verdict, a_match
-from tests.support.rooms import Room, claim, sign_in
+from tests.support.rooms import claim, sign_in
 from tests.support.videos import encode, scene
 from tests.support.waiting import wait_until
 from tutela.casework.cases.model import CaseState, Queue
@@ -19,19 +18,6 @@ from tutela.foundation.outbox.service import DeliveryState, Outbox
 from tutela.screening.verdict import Reason
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
-    with open_browser() as browser:
-        room = Room(tmp_path_factory.mktemp("room"), browser)
-        yield room
-        room.close()
-
-
-@pytest.fixture(scope="module")
-def reviewer(room: Room) -> Somebody:
-    return room.somebody(Role.REVIEWER)
 
 
 # --- what is told

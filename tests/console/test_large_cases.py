@@ -2,12 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from tests.support.browser import Somebody, keep_screenshot, open_browser
+from tests.support.browser import keep_screenshot
 from tests.support.console import Desk
 from tests.support.effort import effort
 from tests.support.held_items import a_held_verdict, a_match
@@ -25,19 +24,6 @@ COPIES = effort(510, 561, least=510)
 def hold(desk: Desk, uploader: str, digest: str | None = None) -> Case:
     verdict = replace(a_held_verdict("item", uploader, digest=digest), matches=(a_match(),))
     return desk.cases.get(desk.custody.keep(b"content", verdict).case_id)
-
-
-@pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
-    with open_browser() as browser:
-        room = Room(tmp_path_factory.mktemp("room"), browser)
-        yield room
-        room.close()
-
-
-@pytest.fixture(scope="module")
-def reviewer(room: Room) -> Somebody:
-    return room.somebody(Role.REVIEWER)
 
 
 @pytest.fixture(scope="module")

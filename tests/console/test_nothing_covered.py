@@ -1,14 +1,11 @@
 """What is focused, and what is wrong, is seen: nothing of a page lies over it, in windows of every usual size."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.support.browser import Somebody, open_browser
+from tests.support.browser import Somebody
 from tests.support.held_items import a_match
 from tests.support.rooms import Room, claim
 from tutela.casework.cases.model import Case
-from tutela.console.roles import Role
 
 pytestmark = pytest.mark.slow
 SIZES = [(1920, 1080), (1440, 900), (1366, 768), (1280, 720), (1024, 768), (912, 600), (390, 844)]
@@ -39,19 +36,6 @@ EVERYTHING = f"""() => {{
   }}
   return [count, under.filter(Boolean)];
 }}"""
-
-
-@pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
-    with open_browser() as browser:
-        room = Room(tmp_path_factory.mktemp("room"), browser)
-        yield room
-        room.close()
-
-
-@pytest.fixture(scope="module")
-def reviewer(room: Room) -> Somebody:
-    return room.somebody(Role.REVIEWER)
 
 
 @pytest.fixture(scope="module")
