@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from tests.support.feeds import random_hashes
 from tests.support.pictures import draw_scene, file_of
+from tests.support.preloaded import loaded_processes
 from tests.support.waiting import PATIENCE_S, wait_until
 from tutela.content.media import fork_server
 from tutela.content.media.limits import Limits
@@ -52,9 +53,11 @@ def children() -> dict[int, list[str]]:
     return found
 
 
-def fork_servers() -> set[int]:
-    """Those of this process: they stay, and another is started when one has forked often."""
-    return {server._process.pid for kept in (fork_server._servers, fork_server._next) for server in kept.values()}
+def kept() -> set[int]:
+    """What this process keeps: its fork servers, of which another is started when one has forked often, and what the
+    tests fork them from."""
+    servers = {server._process.pid for kept in (fork_server._servers, fork_server._next) for server in kept.values()}
+    return servers | loaded_processes()
 
 
 def list_known(deployment: Deployment, value: bytes = KNOWN) -> None:
@@ -116,11 +119,11 @@ def test_closing_ends_every_thread_and_process_and_can_be_done_twice(tmp_path):
     threads, processes = set(threading.enumerate()), set(children())
     deployment = compose_deployment(tmp_path / "home", decoders=2)
     deployment.pool.warm()
-    assert len(set(children()) - processes - fork_servers()) == 2
+    assert len(set(children()) - processes - kept()) == 2
     assert [thread.name for thread in set(threading.enumerate()) - threads] == ["tutela-refresh"]
     deployment.close()
     deployment.close()
-    assert set(children()) - processes - fork_servers() == set()
+    assert set(children()) - processes - kept() == set()
     assert set(threading.enumerate()) - threads == set()
     assert not list((tmp_path / "home").glob("*-wal"))
 

@@ -167,8 +167,11 @@ def _makes_no_difference(kind: str, options: Mapping[str, Any]) -> bool:
 class _Loaded:
     """A process that has loaded everything: a child of the one that has this."""
 
-    def __init__(self, process: object, connection: socket.socket, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, process: int, connection: socket.socket, environment: Mapping[str, str], popen: object = None
+    ) -> None:
         self.process = process
+        self._popen = popen  # it would say of itself, when it is collected, that it still runs
         self.environment = environment
         """What is forked may be given this one; of another, a start might make something else."""
         self._socket = connection
@@ -189,6 +192,11 @@ class _Loaded:
 _ours: dict[tuple[int, str], _Loaded] = {}
 """By the process that has them and by kind. Whoever is forked inherits none."""
 _ours_lock = threading.Lock()
+
+
+def loaded_processes() -> set[int]:
+    """Those that this process has by now: they stay."""
+    return {loaded.process for (process, _), loaded in _ours.items() if process == os.getpid()}
 
 
 def _loaded(kind: str) -> _Loaded:
@@ -217,7 +225,7 @@ def _start(kind: str) -> _Loaded:
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
         )
-    return _Loaded(process, ours, environment)
+    return _Loaded(process.pid, ours, environment, process)
 
 
 def _environment() -> dict[str, str]:
