@@ -163,6 +163,7 @@ def test_an_admin_sees_no_case_and_a_reporter_no_picture():
 
 
 def test_a_session_of_a_person_whose_role_was_taken_loses_it_at_once(desk):
+    desk.signed_in(Role.ADMIN)  # of whom one must stay
     somebody = desk.signed_in(Role.REVIEWER)
     assert somebody.get("/cases").status_code == 200
     desk.console.people.set_roles(somebody.person.id, ["auditor"], by="test")
@@ -684,7 +685,8 @@ def test_a_reviewer_cannot_make_the_final_decision_of_a_lead(desk):
     case_id = hold(desk, item=uuid.uuid4().hex)
     reviewer = desk.signed_in(Role.REVIEWER)
     form = {"csrf": reviewer.csrf, "outcome": "escalate", "reason": "unsure", "senior": "yes"}
-    reviewer.post(f"/cases/{case_id}/decide", data=form)
+    answer = reviewer.post(f"/cases/{case_id}/decide", data=form)
+    assert answer.headers["location"] == f"/cases/{case_id}?done=passed-on"
     assert desk.cases.get(case_id).state is CaseState.ESCALATED
     again = {"csrf": reviewer.csrf, "outcome": "reject", "reason": "mine", "senior": "true"}
     assert reviewer.post(f"/cases/{case_id}/decide", data=again).status_code == 409

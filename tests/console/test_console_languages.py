@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import get_args
 
 import lxml.html
 import pytest
@@ -57,6 +58,12 @@ def places(text: str) -> set[str]:
 def texts(message: Message) -> tuple[str, ...]:
     """The message, with its plural where it has one."""
     return message.id if isinstance(message.id, tuple) else (str(message.id),)
+
+
+def test_all_that_can_be_said_to_be_done_has_its_sentence():
+    """A route that says what no sentence is for would say nothing; the type holds each route to these."""
+    text = (FOLDER / "templates" / "done.html").read_text()
+    assert set(re.findall(r"'([a-z-]+)': _\(", text)) == set(get_args(pages.Done))
 
 
 def test_every_text_is_in_the_template_for_translators(tmp_path):

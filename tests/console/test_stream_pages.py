@@ -66,6 +66,13 @@ def test_only_who_may_decide_cuts_or_releases(desk):
     assert desk.console.streams.snapshot([]) == []
 
 
+def test_a_stream_that_has_ended_is_not_said_to_be_cut(desk):
+    stream = put_down(desk.console.streams, "cam", StreamState.ENDED)
+    lead = desk.signed_in(Role.LEAD)
+    assert lead.post(f"/streams/{stream}/cut", data={"csrf": lead.csrf}).status_code == 409
+    assert not [row for row in desk.audit.rows(subject=f"stream:{stream}") if row.action == "stream.cut"]
+
+
 def test_a_publisher_that_was_cut_may_come_again_when_a_person_says_so(desk):
     records = desk.console.streams
     stream = put_down(records, "cam", StreamState.CUT, why="second-match", refused_s=600)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import TYPE_CHECKING, Annotated, TypeVar
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
@@ -16,7 +15,7 @@ from tutela.casework.cases.outcomes import Outcome
 from tutela.casework.cases.rules import reads_items
 from tutela.console.conversation_lines import ShownLine
 from tutela.console.outlines import Outline, outline
-from tutela.console.pages import back, page
+from tutela.console.pages import Done, back, page
 from tutela.console.roles import Permission
 from tutela.console.visits import Visit, needs
 from tutela.errors import ConflictError, InputError, NotFoundError
@@ -31,6 +30,14 @@ Revealing = Annotated[Visit, Depends(needs(Permission.REVEAL))]
 Leading = Annotated[Visit, Depends(needs(Permission.LEAD))]
 Deciding = Annotated[Visit, Depends(needs(Permission.DECIDE))]
 _WAITING = (CaseState.OPEN, CaseState.CLAIMED, CaseState.SECOND_OPINION, CaseState.ESCALATED)
+_SAID_OF: Mapping[CaseState, Done] = {
+    CaseState.OPEN: "in-part",
+    CaseState.CLAIMED: "in-part",
+    CaseState.SECOND_OPINION: "waits",
+    CaseState.ESCALATED: "passed-on",
+    CaseState.DECIDED: "decided",
+}
+"""What is said of a decision, by the state in which it leaves its case."""
 _PAGE = 50
 _MAX_REASON = 2000
 _MAX_SIMILAR = 1000
@@ -88,7 +95,7 @@ def claim_next(request: Request, visit: Deciding) -> Response:
         senior=visit.person.may(Permission.OPPOSE),
     )
     if case is None:
-        return RedirectResponse("/cases?" + urlencode(chosen | {"done": "none"}), 303)
+        return back("/cases", "none", **chosen)
     return RedirectResponse(f"/cases/{case.id}", 303)
 
 
@@ -157,7 +164,7 @@ def decide(request: Request, visit: Deciding, case_id: str) -> Response:
         senior=visit.person.may(Permission.OPPOSE),
         undoable=True,
     )
-    return back(f"/cases/{case_id}", "decided" if case.state is CaseState.DECIDED else "waits")
+    return back(f"/cases/{case_id}", _SAID_OF[case.state])
 
 
 @router.post("/cases/{case_id}/undo")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from tutela.casework.cases.model import CaseState, Queue
 from tutela.casework.reports.intake import Category, IntakeReport
@@ -116,7 +116,7 @@ def take_in(request: Request, visit: Answering) -> Response:
     if console.intake is None:
         raise InputError("nothing can be sealed here: evidence.recipients of the console's settings names nobody")
     receipt = console.intake.receive(report, flagger=visit.person.actor)
-    return RedirectResponse(f"/cases/{console.intake.case_of(receipt.id)}?done=opened", 303)
+    return back(f"/cases/{console.intake.case_of(receipt.id)}", "opened")
 
 
 def _outcomes(visit: Visit) -> Mapping[int, TargetOutcome]:

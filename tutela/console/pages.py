@@ -4,7 +4,8 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -36,6 +37,39 @@ if TYPE_CHECKING:
     from tutela.console.service import Console
 
 log = logging.getLogger(__name__)
+
+Done = Literal[
+    "answered",
+    "asked",
+    "claimed",
+    "decided",
+    "declined",
+    "disabled",
+    "enabled",
+    "filed",
+    "granted",
+    "in-part",
+    "none",
+    "opened",
+    "passed-on",
+    "registered",
+    "released",
+    "removed",
+    "reopened",
+    "resumed",
+    "retracted",
+    "roles",
+    "saved",
+    "sent-before",
+    "some-left",
+    "stream-cut",
+    "stream-release",
+    "suspended",
+    "undone",
+    "waits",
+    "withdrawn",
+]
+"""What a page can say was done; its sentences are in `done.html`."""
 
 _NOTHING = message("there is nothing at this address")
 _REFUSED = message("the console does not take such a request; go to the start, and on from there")
@@ -73,9 +107,10 @@ def page(request: Request, template: str, visit: Visit | None = None, status: in
     return HTMLResponse(text, status)
 
 
-def back(path: str, done: str = "") -> Response:
+def back(path: str, done: Done | None = None, **query: str) -> Response:
     """The answer to a form: see that page, which says what was done."""
-    return RedirectResponse(f"{path}?done={done}" if done else path, 303)
+    said = query | ({"done": done} if done else {})
+    return RedirectResponse(f"{path}?{urlencode(said)}" if said else path, 303)
 
 
 def answer_with_pages(app: FastAPI) -> None:

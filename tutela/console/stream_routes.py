@@ -4,7 +4,7 @@ A person may cut a stream, or let viewers or a publisher in again; the watching 
 """
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from tutela.console.pages import back, page
 from tutela.console.roles import Permission
 from tutela.console.visits import Visit, needs
+from tutela.errors import ConflictError
 from tutela.screening.streams.model import LIVE
 
 if TYPE_CHECKING:
@@ -71,12 +72,14 @@ def release(request: Request, visit: Deciding, stream_id: str) -> Response:
     return _asked(request, visit, stream_id, "release")
 
 
-def _asked(request: Request, visit: Visit, stream_id: str, what: str) -> Response:
+def _asked(request: Request, visit: Visit, stream_id: str, what: Literal["cut", "release"]) -> Response:
     console, actor = _console(request), visit.person.actor
     facts = console.streams.get(stream_id)
+    if what == "cut" and facts.state not in LIVE:
+        raise ConflictError("the stream has ended; there is nothing to cut")
     console.record(actor, f"stream.{what}", f"stream:{facts.id}")
     if facts.state in LIVE:
         console.streams.ask(facts.id, what, actor)
-    elif what == "release":
+    else:
         console.streams.admit_again(facts.id, actor)
-    return back(f"/streams/{facts.id}", f"stream-{what}")
+    return back(f"/streams/{facts.id}", "stream-cut" if what == "cut" else "stream-release")
