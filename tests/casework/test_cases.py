@@ -431,6 +431,26 @@ def test_a_picture_that_was_decided_is_known_when_it_comes_again(lite):
     assert again.decision is None
 
 
+def test_the_precedent_of_an_item_is_the_newest_final_decision_of_another_that_shows_the_same(lite):
+    house, chance = lite(), random.Random(7)
+    ids = [house.put(f"u{number}", pdq=some_pdq(1, number % 4)).case_id for number in range(4)]
+    house.put("other", pdq=some_pdq(2))
+    for _ in range(effort(30, 300, least=30)):
+        case = house.cases.get(chance.choice(ids))
+        if case.state is CaseState.DECIDED:
+            house.cases.reopen(case.id, by="lead", reason="r")
+        else:
+            house.cases.decide(case.id, chance.choice([Outcome.CONFIRM, Outcome.REJECT]), by="r", reason="r", label="B1")
+        final = sorted(
+            (decision for each in ids for decision in house.cases.get(each).decisions if decision.final),
+            key=lambda decision: decision.at,
+        )
+        for each in ids:
+            (item,) = house.cases.get(each).items
+            others = [decision for decision in final if decision.item_id != item.id]
+            assert item.precedent == (others[-1] if others else None)
+
+
 def test_rejections_are_listed_on_the_allow_list_with_who_and_why_and_withdrawn_when_the_case_is_reopened(house):
     item = house.put("u1", sha256="ab" * 32)
     house.cases.decide(item.case_id, Outcome.REJECT, by="r1", reason="a statue")

@@ -50,7 +50,7 @@ def read_items(connection: Connection, *conditions: Any) -> list[CaseItem]:
     found = []
     for row in rows:
         matches = tuple(Match.read(match) for match in documents.get(row.verdict_id, {}).get("matches", ()))
-        others = [decision for decision in precedents[row.similar] if decision.item_id != row.id]
+        others = (decision for decision in precedents[row.similar] if decision.item_id != row.id)
         found.append(
             CaseItem(
                 id=row.id,
@@ -67,7 +67,7 @@ def read_items(connection: Connection, *conditions: Any) -> list[CaseItem]:
                 matches=matches,
                 group=row.similar,
                 decision=finals.get(row.id),
-                precedent=others[-1] if others else None,
+                precedent=next(others, None),
                 part=matches[0].part if matches else "",
             )
         )
@@ -152,11 +152,22 @@ def _finals(connection: Connection, item_ids: Sequence[int]) -> dict[int, CaseDe
 
 
 def _precedents(connection: Connection, groups: Iterable[str]) -> dict[str, list[CaseDecision]]:
-    query = (
-        select(case_item.c.similar, case_decision)
+    """By group, the last final decisions of its two items that were decided last, the newest first: the precedent of
+    either is the other's, and of all other items of the group it is the first."""
+    newest = func.max(case_decision.c.id)
+    place = func.row_number().over(partition_by=case_item.c.similar, order_by=newest.desc())
+    last = (
+        select(case_item.c.similar, newest.label("decision"), place.label("place"))
         .join(case_item, case_item.c.id == case_decision.c.item_id)
         .where(case_item.c.similar.in_(list(groups)), case_decision.c.final)
-        .order_by(case_decision.c.id)
+        .group_by(case_item.c.similar, case_item.c.id)
+        .subquery()
+    )
+    query = (
+        select(last.c.similar, case_decision)
+        .join(last, last.c.decision == case_decision.c.id)
+        .where(last.c.place <= 2)
+        .order_by(last.c.place)
     )
     found: dict[str, list[CaseDecision]] = defaultdict(list)
     for row in connection.execute(query):
