@@ -9,7 +9,7 @@ HOME_DIR := .tutela/home
 NATIVE := $(wildcard native/*.cpp native/*.hpp native/CMakeLists.txt) CMakeLists.txt pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run stop test check coverage test-peers test-builds lint lint-containers audit format bench messages reference outputs docs wheel sbom lock clean
+.PHONY: help setup setup-test run stop test check coverage test-peers test-builds test-shown lint lint-containers audit format bench messages reference outputs docs wheel sbom lock clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,12 +38,12 @@ run: setup ## Demonstrate: altered copies screened, cases, console; leaves servi
 stop: ## Stop what `make run` left running
 	@$(BIN)/tutela --home $(HOME_DIR) demo --stop
 
-test: setup-test ## Run the tests, but for those of test-builds and test-peers
+test: setup-test ## Run the tests, but for those of test-builds, test-peers and test-shown
 	@.ci/browser
 	TMPDIR=$$(.ci/fast-temp) $(BIN)/python -m tests.support.forked_run 5
 
 check: setup-test ## The quick tests, in two minutes; what a push is held to
-	TMPDIR=$$(.ci/fast-temp) TUTELA_TEST_EFFORT=quick $(BIN)/python -m tests.support.forked_run 3 -q -m 'not slow and not peers and not builds'
+	TMPDIR=$$(.ci/fast-temp) TUTELA_TEST_EFFORT=quick $(BIN)/python -m tests.support.forked_run 3 -q -m 'not slow and not peers and not builds and not shown'
 
 coverage: setup-test ## Which branches of casework its tests take
 	@mkdir -p build/coverage && rm -f build/coverage/data*
@@ -58,6 +58,9 @@ test-peers: setup-test ## Test gateways and brokers with the real programs
 test-builds: setup-test ## Test the wheel, and the native core under sanitizers and by Clang: each is compiled anew
 	$(BIN)/python -m pytest -m builds -n 2 --dist loadfile tests/deployment/test_packaging.py \
 	  tests/content/test_native_sanitizers.py tests/content/test_native_clang.py
+
+test-shown: setup-test ## Test that what the docs show of commands is what they print, and that every benchmark runs
+	TMPDIR=$$(.ci/fast-temp) $(BIN)/python -m tests.support.forked_run 3 -m shown tests/deployment tests/cli
 
 lint: setup-test ## Check style and types, and that the docs say what the source says
 	$(BIN)/ruff check .

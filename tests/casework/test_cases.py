@@ -440,7 +440,9 @@ def test_the_precedent_of_an_item_is_the_newest_final_decision_of_another_that_s
         if case.state is CaseState.DECIDED:
             house.cases.reopen(case.id, by="lead", reason="r")
         else:
-            house.cases.decide(case.id, chance.choice([Outcome.CONFIRM, Outcome.REJECT]), by="r", reason="r", label="B1")
+            house.cases.decide(
+                case.id, chance.choice([Outcome.CONFIRM, Outcome.REJECT]), by="r", reason="r", label="B1"
+            )
         final = sorted(
             (decision for each in ids for decision in house.cases.get(each).decisions if decision.final),
             key=lambda decision: decision.at,

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.slow
+@pytest.mark.shown
 def test_the_readmes_commands_work_as_printed(tmp_path):
     """All but `pip install`; on a port that is free, and with one worker."""
     blocks = _BLOCK.findall((ROOT / "README.md").read_text())

@@ -23,7 +23,7 @@ _FORKING = f"from tests.support.preloaded import commands_are_forked; commands_a
 
 
 @pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.shown) for name in NAMES]
 )
 def test_it_runs_and_prints_its_table(name):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("HMA_")}

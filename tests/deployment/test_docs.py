@@ -54,16 +54,14 @@ def pages_with_outputs() -> Iterator[object]:
         match re.search(r"<!-- output: (\w+)", page.read_text()):
             case None:
                 continue
-            case start if start[1] == "site":
+            case start if start[1] in ("site", "nothing"):
                 yield pytest.param([name], id=name)
-            case start if start[1] == "nothing":
-                yield pytest.param([name], id=name, marks=pytest.mark.slow)
             case _:
                 begun.append(name)
-    yield pytest.param(begun, id="+".join(begun), marks=pytest.mark.slow)
+    yield pytest.param(begun, id="+".join(begun))
 
 
-@pytest.mark.slow
+@pytest.mark.shown
 @pytest.mark.parametrize("pages", list(pages_with_outputs()))
 def test_what_pages_show_of_commands_is_what_they_print(pages):
     shown = reference("--outputs", *pages)
