@@ -6,6 +6,7 @@ Those transactions go one after the other, because each first takes the log's pl
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -314,25 +315,33 @@ class Cases:
         """
         for part in parts:
             self._check(part.outcome, reason, part.label)
-        rejects = any(part.outcome is Outcome.REJECT for part in parts)
-        allow_bank = self._decisions.allow_bank(by) if rejects else None
-        press = uuid.uuid4().hex
+        press = _Press(
+            tuple(parts), by, reason, senior, undoable, self._allow_bank({part.outcome for part in parts}, by)
+        )
+        return self.get(self._decide(case_id, press))
+
+    def _allow_bank(self, outcomes: set[Outcome], by: str) -> int | None:
+        """The id of the allow list, where these outcomes put something there."""
+        return self._decisions.allow_bank(by) if Outcome.REJECT in outcomes else None
+
+    def _decide(self, case_id: str, press: "_Press") -> str:
+        """Write down what one press decided; the whole id of its case."""
+        name = uuid.uuid4().hex
         with self.store.write() as connection:
             lock(connection)
-            row = _claimable(_found(case_row(connection, case_id), case_id), by)
-            case_id = row.id
-            _check_outcomes(Queue(row.queue), [part.outcome for part in parts])
-            until = moment(now()) + UNDO if undoable else moment(now())
+            row = _claimable(_found(case_row(connection, case_id), case_id), press.by)
+            _check_outcomes(Queue(row.queue), [part.outcome for part in press.parts])
+            until = moment(now()) + UNDO if press.undoable else moment(now())
             with held_back(connection, until) as deliveries:
                 final: list[int] = []
-                for part in parts:
-                    ruling = Ruling(part.outcome, part.label, by, reason, senior, press)
-                    bank = allow_bank if part.outcome is Outcome.REJECT else None
-                    final += self._decisions.decide(connection, case_id, ruling, part.items, bank)
-                self._conclude(connection, case_id, by, final)
-            together = case_decision.c.press == press
+                for part in press.parts:
+                    ruling = Ruling(part.outcome, part.label, press.by, press.reason, press.senior, name)
+                    bank = press.allow_bank if part.outcome is Outcome.REJECT else None
+                    final += self._decisions.decide(connection, row.id, ruling, part.items, bank)
+                self._conclude(connection, row.id, press.by, final)
+            together = case_decision.c.press == name
             connection.execute(update(case_decision).where(together).values(deliveries=deliveries))
-        return self.get(case_id)
+        return str(row.id)
 
     def undo(self, case_id: str, press: str, *, by: str) -> Case:
         """Take back what was decided in one go a moment ago; the case is the person's again, for as long as a claim.
@@ -363,8 +372,8 @@ class Cases:
     ) -> SimilarDecided:
         """One decision for the items of other cases that show nearly the same pictures as this one, by default all.
 
-        Each of those cases is claimed for it, and given back where it is not decided whole; one that another person
-        has, or that is no longer to be decided by this one, is left. Raises NotFoundError, InputError.
+        A case that another person has, or that is no longer to be decided by this one, is left. Raises NotFoundError,
+        InputError.
         """
         self._check(outcome, reason, label)
         by_case: dict[str, list[int]] = {}
@@ -375,16 +384,13 @@ class Cases:
         if not by_case:
             raise InputError("choose at least one item")
         decided, left = [], []
+        allow_bank = self._allow_bank({outcome}, by)
         for other, items in by_case.items():
+            part = Part(outcome, label, items)
             try:
-                self.claim(other, by=by)
-                case = self.decide(other, outcome, by=by, reason=reason, label=label, item_ids=items, senior=senior)
-                decided.append(other)
+                decided.append(self._decide(other, _Press((part,), by, reason, senior, False, allow_bank)))
             except ConflictError:
                 left.append(other)
-                case = self.get(other)
-            if case.claim is not None and case.claim.by == by:
-                self.release(other, by=by)
         return SimilarDecided(tuple(decided), tuple(left))
 
     def reopen(self, case_id: str, *, by: str, reason: str, item_ids: Sequence[int] | None = None) -> Case:
@@ -505,6 +511,18 @@ class Cases:
     def _notify(self, connection: Connection, change: CaseChange) -> None:
         for listener in self._listeners:
             listener(connection, change)
+
+
+@dataclass(frozen=True, slots=True)
+class _Press:
+    """What one press of the button decides of a case."""
+
+    parts: tuple[Part, ...]
+    by: str
+    reason: str
+    senior: bool
+    undoable: bool
+    allow_bank: int | None
 
 
 def _check_outcomes(queue: Queue, outcomes: Sequence[Outcome]) -> None:

@@ -79,6 +79,8 @@ document.addEventListener("submit", async (event) => {
   if (form.method !== "post") return;
   if (form.dataset.sent === "yes") return event.preventDefault();
   form.dataset.sent = "yes";
+  const button = event.submitter ?? form.querySelector("button");
+  button?.setAttribute("aria-busy", "true");
   if (form.dataset.plain !== undefined) return; // its answer is a page, such as a link that is shown once
   event.preventDefault();
   for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
@@ -95,9 +97,11 @@ document.addEventListener("submit", async (event) => {
     say(form, error.message);
   }
   delete form.dataset.sent;
+  button?.removeAttribute("aria-busy");
 });
 window.addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sent;
+  for (const button of document.querySelectorAll("button[aria-busy]")) button.removeAttribute("aria-busy");
 });
 
 // A decision can be undone for some seconds; then the button goes.
